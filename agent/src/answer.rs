@@ -1,0 +1,363 @@
+//! From a decision to the variables that HAProxy sets: scope `txn`, prefix `tkn`, `valid` last.
+//!
+//! HAProxy applies a list of actions up to the first byte that it cannot read, without an error. `valid` therefore
+//! comes last: a list that was cut leaves it unset, and the shipped configuration denies what has no `valid`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jose::{Claim, Claims, Profile, Reason, Reject, Signed, TokenVersion};
+use spop::{Action, TypedData, VarScope};
+
+/// What HAProxy puts before each of our names.
+const PREFIX: &str = "txn.tkn.";
+/// The longest full name that is sent. HAProxy refuses names of 64 and more, and versions before August 2026 read out
+/// of bounds on long ones.
+const MAX_NAME: usize = 56;
+/// The namespace of the claims.
+const PAYLOAD: &str = "payload.";
+/// Every variable but those of the claims.
+const NAMES: [&str; 9] =
+    ["valid", "reason", "detail", "stateless", "legacy", "policy", "body", "header", "id"];
+
+/// What was decided about one request.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Fingerprint of the token; absent when there was none.
+    pub id: Option<String>,
+    /// Whether this profile tells stateless from legacy tokens.
+    pub profile: Profile,
+    /// The name of the policy that was applied; absent when an unknown one was asked for.
+    pub policy: Option<String>,
+}
+
+/// Accepted or refused.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Signature, policy and revocation all passed.
+    Accepted(Signed),
+    /// Refused; `signed` is there once the signature was good.
+    Refused {
+        /// Why.
+        reject: Reject,
+        /// Header and claims whose signature is good.
+        signed: Option<Signed>,
+    },
+}
+
+impl Outcome {
+    /// Refused, with nothing verified about the token.
+    pub const fn refused(reject: Reject) -> Self {
+        Self::Refused { reject, signed: None }
+    }
+
+    /// The coarse code.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Accepted(_) => Reason::Ok,
+            Self::Refused { reject, .. } => reject.reason(),
+        }
+    }
+
+    /// The one word.
+    pub const fn detail(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "ok",
+            Self::Refused { reject, .. } => reject.detail(),
+        }
+    }
+
+    const fn version(&self) -> TokenVersion {
+        match self {
+            Self::Accepted(signed) | Self::Refused { signed: Some(signed), .. } => signed.version,
+            Self::Refused { signed: None, .. } => TokenVersion::Legacy,
+        }
+    }
+
+    /// What may be shown of the token: everything when accepted, and of a legacy token, whose signature was good.
+    const fn shown(&self) -> Option<&Signed> {
+        match self {
+            Self::Accepted(signed) | Self::Refused { reject: Reject::Legacy, signed: Some(signed) } => {
+                Some(signed)
+            }
+            Self::Refused { .. } => None,
+        }
+    }
+}
+
+/// Which variables are sent. Each one costs HAProxy time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variables {
+    /// All.
+    All,
+    /// These, without prefix (`body`, `payload.sub`; `payload` means every claim), and always `valid` and `reason`.
+    Only(BTreeSet<String>),
+}
+
+impl Variables {
+    /// Whether a variable can have this name.
+    pub fn is_name(name: &str) -> bool {
+        NAMES.contains(&name)
+            || name == "payload"
+            || name.strip_prefix(PAYLOAD).is_some_and(|claim| !claim.is_empty())
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(name),
+        }
+    }
+
+    fn contains_claim(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains("payload") || names.contains(name),
+        }
+    }
+}
+
+/// The actions of one ACK, and how many claims were left out because their name is too long.
+#[derive(Debug)]
+pub struct Answer {
+    /// `valid` is the last.
+    pub actions: Vec<Action>,
+    /// Claims without a variable.
+    pub long_names: u64,
+}
+
+/// The variables of `decision`.
+pub fn answer(decision: &Decision, variables: &Variables, claims: Option<&[String]>) -> Answer {
+    let mut answer = Answer { actions: Vec::new(), long_names: 0 };
+    let outcome = &decision.outcome;
+    if let Some(policy) = &decision.policy {
+        answer.set(variables, "policy", || policy.clone().into());
+    }
+    if let Some(id) = &decision.id {
+        answer.set(variables, "id", || id.clone().into());
+    }
+    if decision.profile == Profile::MsUsers {
+        let name = match outcome.version() {
+            TokenVersion::Stateless => "stateless",
+            TokenVersion::Legacy => "legacy",
+        };
+        answer.set(variables, name, || true.into());
+    }
+    answer.set(variables, "detail", || outcome.detail().into());
+    if let Some(signed) = outcome.shown() {
+        answer.set(variables, "header", || signed.header.as_str().into());
+        answer.set(variables, "body", || signed.claims.as_json().into());
+        answer.claims(&signed.claims, variables, claims);
+    }
+    answer.push("reason".to_owned(), outcome.reason().as_str().into());
+    answer.push("valid".to_owned(), matches!(outcome, Outcome::Accepted(_)).into());
+    answer
+}
+
+impl Answer {
+    fn push(&mut self, name: String, value: TypedData) {
+        self.actions.push(Action::SetVar { scope: VarScope::Transaction, name, value });
+    }
+
+    fn set(&mut self, variables: &Variables, name: &str, value: impl FnOnce() -> TypedData) {
+        if variables.contains(name) {
+            self.push(name.to_owned(), value());
+        }
+    }
+
+    fn claims(&mut self, claims: &Claims, variables: &Variables, chosen: Option<&[String]>) {
+        let found: Vec<(&str, Claim<'_>)> = match chosen {
+            None => claims.iter().collect(),
+            Some(paths) => {
+                paths.iter().filter_map(|path| Some((path.as_str(), claims.path(path)?))).collect()
+            }
+        };
+        let mut named = Vec::with_capacity(found.len());
+        let mut rivals: HashMap<String, Rivals> = HashMap::new();
+        for (claim, value) in found {
+            let name = variable_name(claim);
+            let exact = name.len() - PAYLOAD.len() == claim.len() && name.ends_with(claim);
+            let rivals = rivals.entry(name.clone()).or_default();
+            rivals.all += 1;
+            rivals.exact |= exact;
+            named.push((name, exact, value));
+        }
+        for (name, exact, value) in named {
+            let alone = rivals.get(&name).is_some_and(|rivals| rivals.all == 1);
+            let beaten = rivals.get(&name).is_some_and(|rivals| rivals.exact) && !exact;
+            if name == PAYLOAD || beaten || !(alone || exact) || !variables.contains_claim(&name) {
+                continue;
+            }
+            if PREFIX.len() + name.len() > MAX_NAME {
+                self.long_names += 1;
+                continue;
+            }
+            self.push(name, typed(value));
+        }
+    }
+}
+
+/// The claims that share one variable name.
+#[derive(Default)]
+struct Rivals {
+    all: u32,
+    exact: bool,
+}
+
+/// `payload.` and the claim's name, each character that HAProxy does not take in a name replaced by `_`.
+fn variable_name(claim: &str) -> String {
+    let fitting = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' || c == '.' { c } else { '_' }
+    };
+    PAYLOAD.chars().chain(claim.chars().map(fitting)).collect()
+}
+
+fn typed(claim: Claim<'_>) -> TypedData {
+    match claim {
+        Claim::Null => "null".into(),
+        Claim::Bool(value) => value.into(),
+        Claim::Int(value) => value.into(),
+        Claim::Number(text) | Claim::Json(text) => text.into(),
+        Claim::String(text) => text.into_owned().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(payload: &str, version: TokenVersion) -> Signed {
+        Signed {
+            header: r#"{"alg":"HS256"}"#.to_owned(),
+            claims: Claims::parse(payload.as_bytes()).unwrap(),
+            version,
+        }
+    }
+
+    fn decision(outcome: Outcome, profile: Profile) -> Decision {
+        Decision { outcome, id: Some("fp".into()), profile, policy: Some("default".into()) }
+    }
+
+    fn accepted(payload: &str) -> Decision {
+        decision(Outcome::Accepted(signed(payload, TokenVersion::Legacy)), Profile::Standard)
+    }
+
+    fn shown(decision: &Decision, variables: &Variables, claims: Option<&[String]>) -> Vec<String> {
+        answer(decision, variables, claims)
+            .actions
+            .into_iter()
+            .map(|action| match action {
+                Action::SetVar { scope: VarScope::Transaction, name, value } => format!("{name}={value:?}"),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    fn payload_of(payload: &str, claims: Option<&[String]>) -> Vec<String> {
+        let all = shown(&accepted(payload), &Variables::All, claims);
+        all.into_iter().filter(|line| line.starts_with("payload.")).collect()
+    }
+
+    #[test]
+    fn valid_is_the_last_action_of_every_answer() {
+        let lines = shown(&accepted(r#"{"sub":"ann","n":[]}"#), &Variables::All, None);
+        let expected = [
+            r#"policy=String("default")"#,
+            r#"id=String("fp")"#,
+            r#"detail=String("ok")"#,
+            r#"header=String("{\"alg\":\"HS256\"}")"#,
+            r#"body=String("{\"sub\":\"ann\",\"n\":[]}")"#,
+            r#"payload.sub=String("ann")"#,
+            r#"payload.n=String("[]")"#,
+            r#"reason=String("ok")"#,
+            "valid=Bool(true)",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_refused_token_shows_nothing_of_itself_unless_it_is_a_legacy_one() {
+        let refused = |reject, signed| decision(Outcome::Refused { reject, signed }, Profile::MsUsers);
+        let legacy = signed(r#"{"u":1}"#, TokenVersion::Legacy);
+        let stateless = signed(r#"{"st":1}"#, TokenVersion::Stateless);
+        for reject in Reject::ALL {
+            let lines = shown(&refused(*reject, Some(stateless.clone())), &Variables::All, None);
+            let shows = lines.iter().any(|line| line.starts_with("body=") || line.starts_with("payload."));
+            assert_eq!(shows, *reject == Reject::Legacy, "{reject:?}");
+            assert!(lines.contains(&"stateless=Bool(true)".to_owned()));
+            assert_eq!(lines.last().unwrap(), "valid=Bool(false)");
+        }
+        let lines = shown(&refused(Reject::Legacy, Some(legacy)), &Variables::All, None);
+        assert!(lines.contains(&"legacy=Bool(true)".to_owned()));
+        assert!(lines.contains(&"payload.u=Int64(1)".to_owned()));
+        let lines = shown(&refused(Reject::Signature, None), &Variables::All, None);
+        assert!(lines.contains(&"legacy=Bool(true)".to_owned()));
+    }
+
+    #[test]
+    fn each_kind_of_claim_has_its_type_and_loses_no_digit() {
+        let payload = r#"{"i":-3,"big":12345678901234567890,"f":1.50,"t":true,"z":null,"s":"a\u0020b","o":{"b":[1, 2],"a":{}},"e":[]}"#;
+        let expected = [
+            "payload.i=Int64(-3)",
+            r#"payload.big=String("12345678901234567890")"#,
+            r#"payload.f=String("1.50")"#,
+            "payload.t=Bool(true)",
+            r#"payload.z=String("null")"#,
+            r#"payload.s=String("a b")"#,
+            r#"payload.o=String("{\"b\":[1,2],\"a\":{}}")"#,
+            r#"payload.e=String("[]")"#,
+        ];
+        assert_eq!(payload_of(payload, None), expected);
+    }
+
+    #[test]
+    fn a_name_that_two_claims_would_share_goes_to_the_exact_one_or_to_none() {
+        for (payload, expected) in [
+            (r#"{"https://a.example/role":1}"#, &["payload.https___a.example_role=Int64(1)"][..]),
+            (r#"{"a-b":1,"a_b":2}"#, &["payload.a_b=Int64(2)"]),
+            (r#"{"a_b":2,"a-b":1,"a b":3}"#, &["payload.a_b=Int64(2)"]),
+            (r#"{"a-b":1,"a b":2,"c":3}"#, &["payload.c=Int64(3)"]),
+            (r#"{"é":1}"#, &["payload._=Int64(1)"]),
+            (r#"{"":1}"#, &[]),
+        ] {
+            assert_eq!(payload_of(payload, None), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_too_long_are_left_out_and_counted() {
+        let fits = "x".repeat(MAX_NAME - PREFIX.len() - PAYLOAD.len());
+        let decision = accepted(&format!(r#"{{"{fits}":1,"{fits}y":2}}"#));
+        let answer = answer(&decision, &Variables::All, None);
+        assert_eq!(answer.long_names, 1);
+        let lines = shown(&decision, &Variables::All, None);
+        assert!(lines.contains(&format!("payload.{fits}=Int64(1)")));
+    }
+
+    #[test]
+    fn only_the_chosen_claims_and_variables_are_sent() {
+        let claims = ["sub".to_owned(), "realm.roles".to_owned(), "none".to_owned()];
+        let payload = r#"{"sub":"ann","x":1,"realm":{"roles":["a"]}}"#;
+        let expected = [r#"payload.sub=String("ann")"#, r#"payload.realm.roles=String("[\"a\"]")"#];
+        assert_eq!(payload_of(payload, Some(&claims)), expected);
+
+        let only = |names: &[&str]| Variables::Only(names.iter().map(|name| (*name).to_owned()).collect());
+        let decision = accepted(payload);
+        let expected = [r#"reason=String("ok")"#, "valid=Bool(true)"];
+        assert_eq!(shown(&decision, &only(&[]), None), expected);
+        let lines = shown(&decision, &only(&["payload.x"]), None);
+        assert_eq!(lines.first().unwrap(), "payload.x=Int64(1)");
+        assert_eq!(shown(&decision, &only(&["payload"]), None).len(), 5);
+    }
+
+    #[test]
+    fn knows_its_own_names() {
+        for name in ["valid", "reason", "payload", "payload.sub"] {
+            assert!(Variables::is_name(name), "{name}");
+        }
+        for name in ["payload.", "Valid", "spoe_error", ""] {
+            assert!(!Variables::is_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The command line: serve, `--check`, or `verify`.
+
+use std::fmt::Display;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use service::exit;
+use service::shutdown::on_signals;
+use service::telemetry::{self, LogFormat};
+
+use crate::config::Config;
+use crate::explain;
+use crate::haproxy_cfg::HaproxyCfg;
+use crate::run::{Agent, StartError, Stop, key_sources};
+
+/// SPOE agent for HAProxy that verifies JSON Web Tokens.
+///
+/// Every setting is an environment variable that starts with JWT_; the same names can stand in a TOML file that
+/// JWT_CONFIG names.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Take `setenv JWT_..` and `presetenv JWT_..` lines of this haproxy.cfg as a `program` section would.
+    #[arg(long, value_name = "FILE")]
+    haproxy_cfg: Option<PathBuf>,
+    /// Validate configuration and keys, and exit with 0 or 64.
+    #[arg(long)]
+    check: bool,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Judge tokens and print one JSON line for each; exit with 0 if all are valid, else with 1.
+    Verify(Verify),
+}
+
+/// Arguments of `jwt-agent verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The keys: JWKS, PEM, or the legacy list.
+    #[arg(long, value_name = "FILE")]
+    pub keys: PathBuf,
+    /// Judge the signature alone: no expiry, issuer or audience.
+    #[arg(long)]
+    pub signature_only: bool,
+    /// The token; `-` or nothing: one token a line on standard input, where no process list shows it.
+    pub token: Option<String>,
+}
+
+/// Runs the command line to its exit code.
+pub fn main(arguments: Arguments) -> ExitCode {
+    telemetry::init(arguments.log_format);
+    let cfg = match arguments.haproxy_cfg.as_deref().map(read_haproxy_cfg).transpose() {
+        Ok(cfg) => cfg,
+        Err(error) => return complain(&error),
+    };
+    let environment = std::env::vars_os();
+    if let Some(Command::Verify(verify)) = arguments.command {
+        return match explain::verify(&verify, environment, cfg.as_ref()) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::from(exit::FAILURE),
+            Err(error) => complain(&error),
+        };
+    }
+    let config = match Config::load(environment, cfg.as_ref()) {
+        Ok(config) => config,
+        Err(error) => return complain(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    if arguments.check {
+        return runtime.block_on(check(config));
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> ExitCode {
+    let agent = match Agent::open(config).await {
+        Ok(agent) => agent,
+        Err(error @ StartError::Config { .. }) => return complain(&error),
+        Err(error @ StartError::Listen { .. }) => return fail(&error),
+    };
+    let stop = Stop::default();
+    let serving = agent.run(stop.clone());
+    tokio::pin!(serving);
+    loop {
+        tokio::select! {
+            () = &mut serving => return ExitCode::SUCCESS,
+            signal = on_signals() => match signal {
+                // The first SIGTERM lets HAProxy turn away; SIGINT, or a second signal, does not wait for that.
+                Ok("SIGTERM") if !stop.drain.is_cancelled() => stop.drain.cancel(),
+                Ok(_) => {
+                    stop.drain.cancel();
+                    stop.now.cancel();
+                }
+                Err(error) => return fail(&error),
+            },
+        }
+    }
+}
+
+async fn check(config: Config) -> ExitCode {
+    let mut report = Vec::new();
+    let sources = match key_sources(&config.keys) {
+        Ok(sources) => sources,
+        Err(error) => return complain(&error),
+    };
+    let mut faults = Vec::new();
+    for source in sources {
+        let name = source.name();
+        match source.load(&config.keys.rules).await {
+            Ok(set) => {
+                report.push(format!("{name}: {} keys", set.len()));
+                report.extend(set.skipped().iter().map(|skipped| {
+                    format!(
+                        "{name}: key {} skipped: {}",
+                        skipped.kid.as_deref().unwrap_or("-"),
+                        skipped.reason
+                    )
+                }));
+                report.extend(set.warnings().iter().map(|warning| format!("{name}: warning: {warning}")));
+            }
+            Err(error) => faults.push(format!("{name}: {error}")),
+        }
+    }
+    report.extend(config.warnings.iter().map(|warning| format!("warning: {warning}")));
+    if !faults.is_empty() {
+        return complain(&faults.join("\n"));
+    }
+    report.push("configuration and keys are good".to_owned());
+    match writeln!(io::stdout().lock(), "{}", report.join("\n")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn read_haproxy_cfg(path: &Path) -> Result<HaproxyCfg, String> {
+    let fault = |error: &dyn Display| format!("--haproxy-cfg {}: {error}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| fault(&error))?;
+    HaproxyCfg::parse(&text).map_err(|error| fault(&error))
+}
+
+fn complain(error: &dyn Display) -> ExitCode {
+    say(error);
+    ExitCode::from(exit::USAGE)
+}
+
+fn fail(error: &dyn Display) -> ExitCode {
+    say(error);
+    ExitCode::from(exit::FAILURE)
+}
+
+/// Faults go to standard error as they are, whatever `RUST_LOG` says. There is nobody left to tell when that is gone.
+fn say(error: &dyn Display) {
+    for line in error.to_string().lines() {
+        drop(writeln!(io::stderr().lock(), "jwt-agent: {line}"));
+    }
+}

@@ -1,0 +1,283 @@
+//! What an operator can set, read once into types.
+//!
+//! The only place of the agent that knows the names of environment variables. What it cannot use is a fault with a
+//! name, a cause and a cure; it never falls back to something weaker in silence.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jose::{Algorithm, AlgorithmSet, KeyOrigin, KeyRules, Policy, Profile};
+use reqwest::Url;
+use service::settings::{ConfigError, Settings};
+
+use crate::answer::Variables;
+use crate::haproxy_cfg::HaproxyCfg;
+use crate::listen::Address;
+
+/// The longest delay between two reloads of the keys, seconds (one day).
+const MAX_SYNC_INTERVAL: u64 = 86_400;
+/// The largest clock skew that may be granted, seconds.
+const MAX_LEEWAY: u64 = 300;
+/// The range of `JWT_TIMEOUT_MS`.
+const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
+/// The range of `JWT_MAX_TOKEN_BYTES`; HAProxy's default buffer holds 16 KiB.
+const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 256..=65_536;
+
+/// The agent's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where HAProxy connects.
+    pub listen: Vec<Address>,
+    /// Where health and metrics are asked.
+    pub admin_listen: SocketAddr,
+    /// Where keys come from.
+    pub keys: KeySources,
+    /// What a token must be.
+    pub policy: Policy,
+    /// Accepted `Authorization` schemes.
+    pub schemes: Vec<String>,
+    /// Longer tokens are refused.
+    pub max_token_bytes: usize,
+    /// What is sent to HAProxy.
+    pub variables: Variables,
+    /// Claims that become variables; absent: all at the top level.
+    pub claims: Option<Vec<String>>,
+    /// The budget of one verification.
+    pub timeout: Duration,
+    /// Who is asked about revocation and encrypted tokens.
+    pub token_server: Option<TokenServerConfig>,
+    /// What an operator should know though it is no fault.
+    pub warnings: Vec<String>,
+}
+
+/// Where verification keys come from.
+#[derive(Debug, Clone)]
+pub struct KeySources {
+    /// A file, watched.
+    pub file: Option<PathBuf>,
+    /// URLs that answer with keys.
+    pub urls: Vec<Url>,
+    /// Issuers whose discovery document names the URL.
+    pub oidc_issuers: Vec<String>,
+    /// Certificates that vouch for the URLs, beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The time between two reloads.
+    pub interval: Duration,
+    /// Which keys are good enough.
+    pub rules: KeyRules,
+}
+
+impl KeySources {
+    /// Whether there is nowhere to get a key from.
+    pub fn is_empty(&self) -> bool {
+        self.file.is_none() && self.urls.is_empty() && self.oidc_issuers.is_empty()
+    }
+}
+
+/// Who judges what needs state.
+#[derive(Debug, Clone)]
+pub struct TokenServerConfig {
+    /// The servers, in the order given.
+    pub servers: Vec<Url>,
+    /// A file with the bearer token that the agent shows.
+    pub token_file: Option<PathBuf>,
+    /// Certificates that vouch for `https://` servers, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the configuration from `environment` (and the file that `JWT_CONFIG` names), on top of it the `setenv`
+    /// lines of `haproxy_cfg`, as a `program` section would have inherited them.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, by name.
+    pub fn load(
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        haproxy_cfg: Option<&HaproxyCfg>,
+    ) -> Result<Self, ConfigError> {
+        let environment: Vec<_> = environment.into_iter().collect();
+        let environment = match haproxy_cfg {
+            Some(cfg) => cfg.apply(environment),
+            None => environment,
+        };
+        let mut settings = Settings::load("JWT_", "JWT_CONFIG", environment)?;
+        let mut warnings = Vec::new();
+        let profile = settings.parse("JWT_PROFILE", "standard or ms-users").unwrap_or(Profile::Standard);
+        let keys = key_sources(&mut settings, profile);
+        let token_server = token_server(&mut settings);
+        if keys.is_empty() && (profile == Profile::Standard || token_server.is_none()) {
+            settings.fault("JWT_JWKS_FILE", "no key source: set it, JWT_JWKS_URL or JWT_OIDC_ISSUERS");
+        }
+        let policy = policy(&mut settings, profile, &keys, &mut warnings);
+        cache(&mut settings, &mut warnings);
+        let config = Self {
+            listen: settings
+                .parse_list("JWT_AGENT_LISTEN", "host:port or unix@/path")
+                .unwrap_or_else(|| vec![Address::fallback()]),
+            admin_listen: settings
+                .parse("JWT_ADMIN_LISTEN", "address:port")
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9464))),
+            schemes: settings.list("JWT_SCHEMES").unwrap_or_else(|| match profile {
+                Profile::Standard => vec!["JWT".into(), "Bearer".into()],
+                Profile::MsUsers => vec!["JWT".into()],
+            }),
+            max_token_bytes: within(&mut settings, "JWT_MAX_TOKEN_BYTES", TOKEN_BYTES, "bytes")
+                .unwrap_or(8192),
+            variables: variables(&mut settings, haproxy_cfg),
+            claims: settings.list("JWT_CLAIMS"),
+            timeout: Duration::from_millis(
+                within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds").unwrap_or(80),
+            ),
+            keys,
+            policy,
+            token_server,
+            warnings,
+        };
+        settings.finish()?;
+        Ok(config)
+    }
+}
+
+fn within<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
+    settings: &mut Settings,
+    name: &'static str,
+    range: std::ops::RangeInclusive<T>,
+    unit: &str,
+) -> Option<T> {
+    let expected = format!("{unit}, {} to {}", range.start(), range.end());
+    let value = settings.parse(name, &expected)?;
+    if !range.contains(&value) {
+        settings.fault(name, format!("expected {expected}"));
+    }
+    Some(value)
+}
+
+fn http_url(settings: &mut Settings, name: &'static str) -> Vec<Url> {
+    let urls: Vec<Url> = settings.parse_list(name, "http:// or https:// URLs").unwrap_or_default();
+    if urls.iter().any(|url| !matches!(url.scheme(), "http" | "https") || !url.has_host()) {
+        settings.fault(name, "expected http:// or https:// URLs");
+    }
+    urls
+}
+
+fn key_sources(settings: &mut Settings, profile: Profile) -> KeySources {
+    let interval = within(settings, "JWT_SYNC_INTERVAL", 1..=MAX_SYNC_INTERVAL, "seconds");
+    KeySources {
+        file: settings.text("JWT_JWKS_FILE").map(PathBuf::from),
+        urls: http_url(settings, "JWT_JWKS_URL"),
+        // Kept as it was written: an issuer is compared as a string, not as a URL (RFC 7519 section 4.1.1).
+        oidc_issuers: {
+            http_url(settings, "JWT_OIDC_ISSUERS");
+            settings.list("JWT_OIDC_ISSUERS").unwrap_or_default()
+        },
+        ca_file: settings.text("JWT_CA_FILE").map(PathBuf::from),
+        interval: Duration::from_secs(interval.unwrap_or(300)),
+        rules: KeyRules {
+            origin: KeyOrigin::File,
+            profile,
+            allow_short_secrets: settings.flag("JWT_ALLOW_SHORT_SECRETS").unwrap_or(false),
+            allow_mixed_keys: settings.flag("JWT_ALLOW_MIXED_KEYS").unwrap_or(false),
+        },
+    }
+}
+
+fn policy(
+    settings: &mut Settings,
+    profile: Profile,
+    keys: &KeySources,
+    warnings: &mut Vec<String>,
+) -> Policy {
+    let mut issuers = settings.list("JWT_ISSUERS").unwrap_or_default();
+    if issuers.is_empty() {
+        issuers.clone_from(&keys.oidc_issuers);
+    }
+    if issuers.len() > 1 || keys.oidc_issuers.len() > 1 {
+        let name = if keys.oidc_issuers.len() > 1 { "JWT_OIDC_ISSUERS" } else { "JWT_ISSUERS" };
+        settings.fault(
+            name,
+            "more than one issuer would share all keys, so that one could sign for another; run one agent for each",
+        );
+    }
+    let audiences = settings.list("JWT_AUDIENCES").unwrap_or_default();
+    if profile == Profile::Standard && issuers.is_empty() && audiences.is_empty() {
+        warnings.push(
+            "neither JWT_ISSUERS nor JWT_AUDIENCES is set: a token that the key's owner made for anybody is accepted"
+                .to_owned(),
+        );
+    }
+    let leeway = within(settings, "JWT_LEEWAY", 0..=MAX_LEEWAY, "seconds").unwrap_or(0);
+    Policy {
+        name: "default".to_owned(),
+        profile,
+        algorithms: settings
+            .parse_list::<Algorithm>("JWT_ALGORITHMS", "algorithms such as RS256 (RFC 7518 section 3.1)")
+            .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
+        issuers,
+        audiences,
+        leeway: Duration::from_secs(leeway),
+    }
+}
+
+fn token_server(settings: &mut Settings) -> Option<TokenServerConfig> {
+    const NAME: &str = "JWT_TOKEN_SERVER_BACKEND";
+    let token_file = settings.text("JWT_TOKEN_SERVER_TOKEN_FILE").map(PathBuf::from);
+    let ca_file = settings.text("JWT_TOKEN_SERVER_CA_FILE").map(PathBuf::from);
+    settings.unavailable("JWT_HAPROXY_SOCKET", "token-servers are named by URL, in JWT_TOKEN_SERVER_BACKEND");
+    let items = settings.list(NAME)?;
+    if items.iter().any(|item| !item.contains("://")) {
+        settings.fault(
+            NAME,
+            "the name of a HAProxy backend is not available in this version; write http://host:port,http://host:port",
+        );
+        return None;
+    }
+    let servers = http_url(settings, NAME);
+    if servers.iter().any(|url| url.path() != "/" || url.query().is_some()) {
+        settings.fault(NAME, "expected URLs without a path, such as http://host:4000");
+    }
+    Some(TokenServerConfig { servers, token_file, ca_file })
+}
+
+fn variables(settings: &mut Settings, haproxy_cfg: Option<&HaproxyCfg>) -> Variables {
+    const NAME: &str = "JWT_VARIABLES";
+    let Some(items) = settings.list(NAME) else {
+        return Variables::All;
+    };
+    let items: Vec<_> = items.iter().map(String::as_str).collect();
+    match items.as_slice() {
+        ["all"] => Variables::All,
+        ["auto"] => match haproxy_cfg {
+            Some(cfg) => Variables::Only(cfg.variables()),
+            None => {
+                settings.fault(NAME, "auto needs --haproxy-cfg FILE");
+                Variables::All
+            }
+        },
+        names => {
+            if let Some(stranger) = names.iter().find(|name| !Variables::is_name(name)) {
+                let what = format!(
+                    "{stranger} is not a variable; expected all, auto, or names such as reason,body,payload.sub"
+                );
+                settings.fault(NAME, what);
+            }
+            Variables::Only(names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>())
+        }
+    }
+}
+
+/// The cache's settings are read and judged though this version keeps no verdicts: an answer that is never reused
+/// honours every limit that they can set.
+fn cache(settings: &mut Settings, warnings: &mut Vec<String>) {
+    for name in ["JWT_CACHE_TTL", "JWT_CACHE_TTL_MAX", "JWT_CACHE_SIZE", "JWT_CACHE_BYTES"] {
+        if settings.parse::<u64>(name, "a whole number").is_some() {
+            warnings.push(format!("{name} has no effect: this version keeps no verdicts"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

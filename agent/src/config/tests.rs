@@ -1,0 +1,109 @@
+use super::*;
+
+fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::load(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())), None)
+}
+
+fn faults(variables: &[(&str, &str)]) -> String {
+    load(variables).unwrap_err().to_string()
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    let config = load(&[("JWT_JWKS_FILE", "/keys.json"), ("PATH", "/bin")]).unwrap();
+    assert_eq!(config.listen, [Address::Tcp("127.0.0.1:12345".into())]);
+    assert_eq!(config.admin_listen.to_string(), "127.0.0.1:9464");
+    assert_eq!(config.policy.profile, Profile::Standard);
+    assert_eq!(config.policy.algorithms, AlgorithmSet::ALL);
+    assert_eq!(config.schemes, ["JWT", "Bearer"]);
+    assert_eq!((config.max_token_bytes, config.timeout.as_millis()), (8192, 80));
+    assert_eq!(config.keys.interval.as_secs(), 300);
+    assert_eq!(config.variables, Variables::All);
+    assert!(config.token_server.is_none() && config.claims.is_none());
+    assert!(config.warnings[0].contains("JWT_ISSUERS"), "{:?}", config.warnings);
+}
+
+#[test]
+fn the_ms_users_profile_brings_its_scheme_and_needs_no_key_with_a_token_server() {
+    let config = load(&[
+        ("JWT_PROFILE", "ms-users"),
+        ("JWT_TOKEN_SERVER_BACKEND", "http://127.0.0.1:4000, http://127.0.0.1:4001"),
+    ])
+    .unwrap();
+    assert_eq!(config.schemes, ["JWT"]);
+    assert_eq!(config.token_server.unwrap().servers.len(), 2);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn every_fault_is_named_at_once_and_no_value_is_shown() {
+    let text = faults(&[
+        ("JWT_JWKS_FILE", "/k"),
+        ("JWT_LEEWAY", "hunter2"),
+        ("JWT_TIMEOUT_MS", "0"),
+        ("JWT_AGENT_LISTEN", "hunter2"),
+        ("JWT_ALGORITHMS", "RS256,none"),
+        ("JWT_PROFILE", "hunter2"),
+        ("JWT_TOKEN_SERVER_BACKND", "http://hunter2"),
+    ]);
+    let names: Vec<_> = text.lines().map(|line| line.split(':').next().unwrap()).collect();
+    for name in [
+        "JWT_LEEWAY",
+        "JWT_TIMEOUT_MS",
+        "JWT_AGENT_LISTEN",
+        "JWT_ALGORITHMS",
+        "JWT_PROFILE",
+        "JWT_TOKEN_SERVER_BACKND",
+    ] {
+        assert!(names.contains(&name), "{name} in {text}");
+    }
+    assert!(text.contains("did you mean JWT_TOKEN_SERVER_BACKEND?"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn what_it_cannot_use_is_never_ignored() {
+    let keys = ("JWT_JWKS_FILE", "/k");
+    for (variables, expected) in [
+        (&[][..], "JWT_JWKS_FILE: no key source"),
+        (&[("JWT_PROFILE", "ms-users")], "JWT_JWKS_FILE: no key source"),
+        (&[keys, ("JWT_TOKEN_SERVER_BACKEND", "token-servers")], "not available in this version"),
+        (&[keys, ("JWT_TOKEN_SERVER_BACKEND", "ftp://a")], "expected http:// or https:// URLs"),
+        (&[keys, ("JWT_TOKEN_SERVER_BACKEND", "http://a/v1/check")], "URLs without a path"),
+        (&[keys, ("JWT_HAPROXY_SOCKET", "/run/h.sock")], "JWT_HAPROXY_SOCKET: is not available"),
+        (&[keys, ("JWT_ISSUERS", "a,b")], "JWT_ISSUERS: more than one issuer"),
+        (&[("JWT_OIDC_ISSUERS", "https://a,https://b")], "JWT_OIDC_ISSUERS: more than one issuer"),
+        (&[keys, ("JWT_VARIABLES", "auto")], "JWT_VARIABLES: auto needs --haproxy-cfg"),
+        (&[keys, ("JWT_VARIABLES", "reason,bdy")], "JWT_VARIABLES: bdy is not a variable"),
+        (&[keys, ("JWT_CACHE_TTL", "x")], "JWT_CACHE_TTL: expected a whole number"),
+        (&[keys, ("JWT_MAX_TOKEN_BYTES", "1")], "JWT_MAX_TOKEN_BYTES: expected bytes, 256 to"),
+        (&[keys, ("JWT_ALLOW_SHORT_SECRETS", "yes")], "JWT_ALLOW_SHORT_SECRETS: expected true or false"),
+    ] {
+        let text = faults(variables);
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+}
+
+#[test]
+fn a_discovered_issuer_is_the_accepted_one() {
+    let config = load(&[("JWT_OIDC_ISSUERS", "https://id.example")]).unwrap();
+    assert_eq!(config.policy.issuers, ["https://id.example"]);
+}
+
+#[test]
+fn cache_settings_are_judged_and_reported_as_without_effect() {
+    let config = load(&[("JWT_JWKS_FILE", "/k"), ("JWT_CACHE_TTL", "2")]).unwrap();
+    assert!(config.warnings.iter().any(|warning| warning.starts_with("JWT_CACHE_TTL has no effect")));
+}
+
+#[test]
+fn setenv_lines_of_a_haproxy_cfg_count_and_auto_takes_its_variables() {
+    let cfg = HaproxyCfg::parse(
+        "global\n setenv JWT_JWKS_FILE /k\n setenv JWT_LEEWAY 7\n setenv JWT_VARIABLES auto\n\
+         frontend f\n http-request set-header x-user %[var(txn.tkn.payload.sub)]\n",
+    )
+    .unwrap();
+    let config = Config::load([("JWT_LEEWAY".into(), "1".into())], Some(&cfg)).unwrap();
+    assert_eq!(config.policy.leeway.as_secs(), 7);
+    assert_eq!(config.variables, Variables::Only(["payload.sub".to_owned()].into()));
+}

@@ -1,0 +1,124 @@
+//! The verification keys in use, and the sources that renew them.
+//!
+//! Each source is loaded by a task of its own, so that a hanging URL cannot keep a changed file from being read. What
+//! a source gave last stays in use until it gives something better: an empty or broken answer replaces nothing.
+
+mod file;
+mod refresh;
+mod url;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use jose::{Algorithm, KeySet, KeySetError};
+use service::readiness::Readiness;
+use tokio::sync::Notify;
+
+use crate::metrics::{ByAlgorithm, BySource, Metrics};
+
+pub use file::load as load_file;
+pub use refresh::{Source, keep_fresh};
+pub use url::{Client, UrlSource};
+
+/// What holds the agent back while there is no key.
+const CAUSE: &str = "keys";
+
+/// Why a source gave no key set. No text of the source is in it: it could be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the file: {0}")]
+    File(std::io::Error),
+    /// The URL cannot be fetched.
+    #[error("cannot fetch: {0}")]
+    Fetch(String),
+    /// The server answered with another status.
+    #[error("the server answered {0}")]
+    Status(reqwest::StatusCode),
+    /// The answer is larger than any key set.
+    #[error("the answer is over {0} bytes")]
+    TooLarge(usize),
+    /// The discovery document is not what OpenID Connect Discovery 1.0 section 4 asks for.
+    #[error("the discovery document {0}")]
+    Discovery(&'static str),
+    /// What was read holds no usable key.
+    #[error(transparent)]
+    Keys(#[from] KeySetError),
+}
+
+/// All keys in use; swapped whole when a source changes.
+pub struct KeyRing {
+    parts: Mutex<Vec<Option<KeySet>>>,
+    merged: ArcSwap<KeySet>,
+    wanted: Notify,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("KeyRing").field("keys", &self.current().len()).finish_non_exhaustive()
+    }
+}
+
+impl KeyRing {
+    /// An empty ring for `sources` sources; with any source the process is not ready until one has given a key.
+    pub fn new(sources: usize, readiness: Readiness, metrics: Arc<Metrics>) -> Self {
+        if sources > 0 {
+            readiness.block(CAUSE, "no key is loaded");
+        }
+        Self {
+            parts: Mutex::new(vec![None; sources]),
+            merged: ArcSwap::from_pointee(KeySet::empty()),
+            wanted: Notify::new(),
+            readiness,
+            metrics,
+        }
+    }
+
+    /// The keys at this moment.
+    pub fn current(&self) -> Arc<KeySet> {
+        self.merged.load_full()
+    }
+
+    /// A token could not be verified, but might with newer keys: asks the sources for one early load, at most one for
+    /// each cool-down, however often this is called.
+    pub fn refresh_soon(&self) {
+        self.wanted.notify_waiters();
+    }
+
+    /// Puts the new keys of one source in use.
+    fn publish(&self, index: usize, name: &str, set: KeySet) {
+        for skipped in set.skipped() {
+            let kid = skipped.kid.as_deref().unwrap_or("-");
+            tracing::warn!(source = name, kid, reason = %skipped.reason, "key skipped");
+        }
+        for warning in set.warnings() {
+            tracing::warn!(source = name, %warning, "weak key");
+        }
+        tracing::info!(source = name, keys = set.len(), skipped = set.skipped().len(), "keys loaded");
+        let source = BySource { source: name.to_owned() };
+        self.metrics.keys_skipped.get_or_create(&source).set(count(set.skipped().len()));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.metrics.keys_loaded.get_or_create(&source).set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = parts.get_mut(index) {
+            *part = Some(set);
+        }
+        let merged = KeySet::merge(parts.iter().flatten());
+        for algorithm in Algorithm::ALL {
+            let able = merged.keys().iter().filter(|key| key.algorithms().contains(*algorithm)).count();
+            let label = ByAlgorithm { algorithm: algorithm.as_str() };
+            self.metrics.keys.get_or_create(&label).set(count(able));
+        }
+        self.merged.store(Arc::new(merged));
+        self.readiness.clear(CAUSE);
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,153 @@
+//! Keys from a URL, given or found by OpenID Connect Discovery.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jose::{KeyOrigin, KeyRules, KeySet, MAX_KEY_SET_BYTES};
+use reqwest::{Certificate, Url, redirect};
+use serde::Deserialize;
+
+use super::LoadError;
+
+/// How long a connection to a key server may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long one fetch may take in all.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Redirects that are followed, on the same host only.
+const MAX_REDIRECTS: usize = 3;
+/// Where an issuer's metadata stand (OpenID Connect Discovery 1.0 section 4).
+const WELL_KNOWN: &str = "/.well-known/openid-configuration";
+
+/// Where a set of keys is fetched from.
+#[derive(Debug, Clone)]
+pub enum UrlSource {
+    /// The URL answers with the keys.
+    Keys(Url),
+    /// The issuer's metadata name that URL.
+    Issuer(String),
+}
+
+/// An HTTP client for key servers.
+#[derive(Debug, Clone)]
+pub struct Client(reqwest::Client);
+
+/// The client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The CA file cannot be read.
+    #[error("cannot read the file: {0}")]
+    CaFile(std::io::Error),
+    /// The CA file holds no certificate.
+    #[error("the file holds no PEM certificate")]
+    NoCertificate,
+    /// The TLS library refuses.
+    #[error("no TLS client: {0}")]
+    Tls(reqwest::Error),
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    jwks_uri: String,
+}
+
+impl Client {
+    /// A client that trusts the system's certificates and those of `ca_file`.
+    ///
+    /// # Errors
+    ///
+    /// The CA file cannot be used.
+    pub fn new(ca_file: Option<&Path>) -> Result<Self, ClientError> {
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(FETCH_TIMEOUT)
+            .redirect(redirect::Policy::custom(same_host))
+            .user_agent(concat!("jwt-agent/", env!("CARGO_PKG_VERSION")));
+        if let Some(path) = ca_file {
+            let pem = std::fs::read(path).map_err(ClientError::CaFile)?;
+            let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| ClientError::NoCertificate)?;
+            if certificates.is_empty() {
+                return Err(ClientError::NoCertificate);
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        builder.build().map(Self).map_err(ClientError::Tls)
+    }
+
+    /// Fetches the keys of `source`.
+    ///
+    /// # Errors
+    ///
+    /// No usable key set came back in time.
+    pub async fn load(&self, source: &UrlSource, rules: &KeyRules) -> Result<KeySet, LoadError> {
+        let bytes = match source {
+            UrlSource::Keys(url) => self.fetch(url.clone()).await?,
+            UrlSource::Issuer(issuer) => {
+                let url = self.discover(issuer).await?;
+                self.fetch(url).await?
+            }
+        };
+        let rules = KeyRules { origin: KeyOrigin::Url, ..*rules };
+        Ok(KeySet::parse(&bytes, &rules)?)
+    }
+
+    async fn discover(&self, issuer: &str) -> Result<Url, LoadError> {
+        let base = issuer.trim_end_matches('/');
+        let url = Url::parse(&format!("{base}{WELL_KNOWN}"))
+            .map_err(|_| LoadError::Discovery("has no usable address"))?;
+        let secure = url.scheme() == "https";
+        let bytes = self.fetch(url).await?;
+        let metadata: Metadata =
+            serde_json::from_slice(&bytes).map_err(|_| LoadError::Discovery("lacks issuer or jwks_uri"))?;
+        if metadata.issuer != issuer {
+            return Err(LoadError::Discovery("names another issuer"));
+        }
+        let keys = Url::parse(&metadata.jwks_uri)
+            .map_err(|_| LoadError::Discovery("has a jwks_uri that is no URL"))?;
+        if secure && keys.scheme() != "https" {
+            return Err(LoadError::Discovery("has a jwks_uri without TLS"));
+        }
+        Ok(keys)
+    }
+
+    async fn fetch(&self, url: Url) -> Result<Vec<u8>, LoadError> {
+        let fetch = |error: reqwest::Error| LoadError::Fetch(causes(&error.without_url()));
+        let mut response = self.0.get(url).send().await.map_err(fetch)?;
+        if !response.status().is_success() {
+            return Err(LoadError::Status(response.status()));
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(fetch)? {
+            if bytes.len().saturating_add(chunk.len()) > MAX_KEY_SET_BYTES {
+                return Err(LoadError::TooLarge(MAX_KEY_SET_BYTES));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+}
+
+/// A key server may move a document, not hand us to somebody else, nor off TLS.
+fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let from = attempt.previous().last();
+    let same = from.is_some_and(|from| {
+        let to = attempt.url();
+        from.host_str() == to.host_str() && (from.scheme() == to.scheme() || to.scheme() == "https")
+    });
+    if same && attempt.previous().len() <= MAX_REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.error("redirected to another host, off TLS, or too often")
+    }
+}
+
+/// An error with its sources: "error sending request" alone helps nobody.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

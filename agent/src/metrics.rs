@@ -1,0 +1,177 @@
+//! What the agent counts. Names start with `jwt_agent_`; handles are looked up once, not per request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jose::{Reason, Reject};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::answer::Outcome;
+
+/// Upper bounds of the time that one decision takes, seconds: a cached HMAC to a token-server that is late.
+const SECONDS: [f64; 11] =
+    [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.02, 0.08, 0.5];
+
+/// Labels of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Judged {
+    reason: &'static str,
+    detail: &'static str,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByStatus {
+    /// The name of SPOP's status code.
+    pub status: &'static str,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BySource {
+    /// `file`, `url-0`, `oidc-0`.
+    pub source: String,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByAlgorithm {
+    /// As in a token's header.
+    pub algorithm: &'static str,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByOutcome {
+    /// `answered`, `refused`, `timeout`, `unreachable`, `unreadable`.
+    pub outcome: &'static str,
+}
+
+/// Every metric of the agent.
+#[derive(Debug)]
+pub struct Metrics {
+    decisions: HashMap<&'static str, Counter>,
+    /// Time from the frame to the decision.
+    pub decision_seconds: Histogram,
+    /// Requests that are being decided.
+    pub in_flight: Gauge,
+    /// Open connections.
+    pub connections: Gauge,
+    /// Connections that were closed at once, since there were too many.
+    pub connections_refused: Counter,
+    /// Connections that we ended for a fault of the peer.
+    pub disconnects: Family<ByStatus, Counter>,
+    /// Health checks that were told to go elsewhere.
+    pub health_checks_failed: Counter,
+    /// Claims without a variable since their name is too long.
+    pub long_names: Counter,
+    /// Keys in use.
+    pub keys: Family<ByAlgorithm, Gauge>,
+    /// Keys of the last good set that were skipped.
+    pub keys_skipped: Family<BySource, Gauge>,
+    /// When a source last gave a good set.
+    pub keys_loaded: Family<BySource, Gauge>,
+    /// Loads that gave no good set.
+    pub key_failures: Family<BySource, Counter>,
+    /// Loads.
+    pub key_loads: Family<BySource, Counter>,
+    /// Calls to token-servers.
+    pub token_server: Family<ByOutcome, Counter>,
+}
+
+impl Metrics {
+    /// Registers everything in `registry`.
+    pub fn register(registry: &mut Registry) -> Arc<Self> {
+        let registry = registry.sub_registry_with_prefix("jwt_agent");
+        let decisions = Family::<Judged, Counter>::default();
+        let handle = |reason: Reason, detail| {
+            let counter = decisions.get_or_create_owned(&Judged { reason: reason.as_str(), detail });
+            (detail, counter)
+        };
+        let handles = Reject::ALL
+            .iter()
+            .map(|reject| handle(reject.reason(), reject.detail()))
+            .chain([handle(Reason::Ok, "ok")])
+            .collect();
+        registry.register("decisions", "Requests decided, by reason and detail", decisions);
+        let metrics = Self {
+            decisions: handles,
+            decision_seconds: Histogram::new(SECONDS),
+            in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            connections_refused: Counter::default(),
+            disconnects: Family::default(),
+            health_checks_failed: Counter::default(),
+            long_names: Counter::default(),
+            keys: Family::default(),
+            keys_skipped: Family::default(),
+            keys_loaded: Family::default(),
+            key_failures: Family::default(),
+            key_loads: Family::default(),
+            token_server: Family::default(),
+        };
+        registry.register_with_unit(
+            "decision",
+            "Time from a request's frame to its decision",
+            Unit::Seconds,
+            metrics.decision_seconds.clone(),
+        );
+        registry.register("in_flight", "Requests that are being decided", metrics.in_flight.clone());
+        registry.register("connections", "Open connections of HAProxy", metrics.connections.clone());
+        registry.register(
+            "connections_refused",
+            "Connections closed at once since there were too many",
+            metrics.connections_refused.clone(),
+        );
+        registry.register(
+            "disconnects",
+            "Connections ended by the agent, by SPOP status",
+            metrics.disconnects.clone(),
+        );
+        registry.register(
+            "health_checks_failed",
+            "Health checks answered with AGENT-DISCONNECT since the agent was not ready",
+            metrics.health_checks_failed.clone(),
+        );
+        registry.register(
+            "claims_with_long_names",
+            "Claims without a variable since HAProxy could not take its name",
+            metrics.long_names.clone(),
+        );
+        registry.register("keys", "Keys in use, by algorithm that they may verify", metrics.keys.clone());
+        registry.register(
+            "keys_skipped",
+            "Keys of a source's last good set that were not used",
+            metrics.keys_skipped.clone(),
+        );
+        registry.register(
+            "keys_loaded_timestamp_seconds",
+            "When a source last gave a good set, seconds since the epoch",
+            metrics.keys_loaded.clone(),
+        );
+        registry.register("key_loads", "Loads of a key source", metrics.key_loads.clone());
+        registry.register(
+            "key_load_failures",
+            "Loads of a key source that gave no good set; the last one is kept",
+            metrics.key_failures.clone(),
+        );
+        registry.register(
+            "token_server_calls",
+            "Calls to token-servers, by outcome",
+            metrics.token_server.clone(),
+        );
+        Arc::new(metrics)
+    }
+
+    /// Counts one decision.
+    pub fn decided(&self, outcome: &Outcome) {
+        if let Some(counter) = self.decisions.get(outcome.detail()) {
+            counter.inc();
+        }
+    }
+}

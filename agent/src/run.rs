@@ -1,0 +1,284 @@
+//! The life of the agent: bind, serve, drain.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jose::Profile;
+use prometheus_client::registry::Registry;
+use service::readiness::Readiness;
+use service::shutdown::Shutdown;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, KeySources};
+use crate::keys::{Client, KeyRing, Source, UrlSource, keep_fresh};
+use crate::listen::Listener;
+use crate::metrics::Metrics;
+use crate::responder::Responder;
+use crate::spoa::connection;
+use crate::token_server::{self, TokenServer};
+use crate::verifier::Verifier;
+
+/// Connections that are served at once. HAProxy 3.1 and newer opens about one for each request in flight.
+const MAX_CONNECTIONS: usize = 8192;
+/// The pause after a failed accept, which means that the process is out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often a drain looks.
+const DRAIN_TICK: Duration = Duration::from_millis(100);
+/// After a refused health check, this long without a request means that HAProxy has turned to another agent.
+const DRAIN_QUIET: Duration = Duration::from_millis(500);
+/// A drain ends after this time even if no health check came.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// How long connections may take to finish what they have.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the agent could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A configured file cannot be used.
+    #[error("{name}: {why}")]
+    Config {
+        /// The setting.
+        name: &'static str,
+        /// Cause and cure.
+        why: String,
+    },
+    /// An address cannot be bound.
+    #[error("{name}: cannot listen on {address}: {error}")]
+    Listen {
+        /// The setting.
+        name: &'static str,
+        /// The address.
+        address: String,
+        /// As the system says.
+        error: std::io::Error,
+    },
+}
+
+/// How the agent is asked to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Health checks fail from now on; requests are still answered until HAProxy has turned away.
+    pub drain: Shutdown,
+    /// Do not wait for HAProxy.
+    pub now: Shutdown,
+}
+
+/// Everything that a configuration names, opened.
+#[derive(Debug)]
+pub struct Agent {
+    listeners: Vec<Listener>,
+    admin: TcpListener,
+    sources: Vec<Source>,
+    ring: Arc<KeyRing>,
+    config: Config,
+    token_server: Option<TokenServer>,
+    responder: Arc<Responder>,
+    readiness: Readiness,
+    registry: Arc<Registry>,
+}
+
+/// The key sources that a configuration names.
+///
+/// # Errors
+///
+/// The CA file cannot be used.
+pub fn key_sources(config: &KeySources) -> Result<Vec<Source>, StartError> {
+    let mut sources: Vec<_> = config.file.iter().cloned().map(Source::File).collect();
+    if !config.urls.is_empty() || !config.oidc_issuers.is_empty() {
+        let client = Client::new(config.ca_file.as_deref())
+            .map_err(|error| StartError::Config { name: "JWT_CA_FILE", why: error.to_string() })?;
+        let urls = config.urls.iter().cloned().map(UrlSource::Keys);
+        let issuers = config.oidc_issuers.iter().cloned().map(UrlSource::Issuer);
+        sources.extend(urls.chain(issuers).map(|source| Source::Url(source, client.clone())));
+    }
+    Ok(sources)
+}
+
+impl Agent {
+    /// Opens files and listeners. A key file that cannot be used ends the start: an agent that waits for a file with a
+    /// typo in its name would only look alive. A URL that is down does not: it is tried again.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be opened, with the name of its setting.
+    pub async fn open(config: Config) -> Result<Self, StartError> {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let readiness = Readiness::new();
+        let sources = key_sources(&config.keys)?;
+        for source in &sources {
+            if let Source::File(path) = source {
+                source.load(&config.keys.rules).await.map_err(|error| StartError::Config {
+                    name: "JWT_JWKS_FILE",
+                    why: format!("{}: {error}", path.display()),
+                })?;
+            }
+        }
+        let token_server = open_token_server(&config, &metrics)?;
+        let ring = Arc::new(KeyRing::new(sources.len(), readiness.clone(), Arc::clone(&metrics)));
+        let verifier = Verifier::new(
+            Arc::clone(&ring),
+            config.policy.clone(),
+            config.schemes.clone(),
+            config.max_token_bytes,
+            token_server.clone(),
+        );
+        let responder = Arc::new(Responder::new(
+            verifier,
+            config.variables.clone(),
+            config.claims.clone(),
+            config.timeout,
+            readiness.clone(),
+            metrics,
+        ));
+        let admin = TcpListener::bind(config.admin_listen)
+            .await
+            .map_err(|error| listen_error("JWT_ADMIN_LISTEN", &config.admin_listen.to_string(), error))?;
+        let mut listeners = Vec::new();
+        for address in &config.listen {
+            let listener = Listener::bind(address)
+                .await
+                .map_err(|error| listen_error("JWT_AGENT_LISTEN", &address.to_string(), error))?;
+            listeners.push(listener);
+        }
+        Ok(Self {
+            listeners,
+            admin,
+            sources,
+            ring,
+            config,
+            token_server,
+            responder,
+            readiness,
+            registry: Arc::new(registry),
+        })
+    }
+
+    /// Serves until `stop`, then finishes what has arrived.
+    pub async fn run(self, stop: Stop) {
+        let background = Shutdown::new();
+        let tasks = TaskTracker::new();
+        for (index, source) in self.sources.into_iter().enumerate() {
+            let keys = &self.config.keys;
+            let ring = Arc::clone(&self.ring);
+            let fresh = keep_fresh(source, index, ring, keys.rules, keys.interval, background.clone());
+            tasks.spawn(fresh);
+        }
+        if let Some(server) = self.token_server {
+            tasks.spawn(token_server::watch(server, self.readiness.clone(), background.clone()));
+        }
+        log_address("admin", self.admin.local_addr());
+        let admin = service::admin::router(self.readiness.clone(), self.registry);
+        let serving =
+            axum::serve(self.admin, admin).with_graceful_shutdown(background.clone().cancelled_owned());
+        tasks.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the admin listener ended");
+            }
+        });
+        tasks.close();
+
+        let closing = Shutdown::new();
+        let connections = TaskTracker::new();
+        let accepting = TaskTracker::new();
+        for listener in self.listeners {
+            tracing::info!(listening = listener.address(), "spop");
+            let responder = Arc::clone(&self.responder);
+            accepting.spawn(accept(listener, responder, connections.clone(), closing.clone()));
+        }
+        accepting.close();
+
+        stop.drain.cancelled().await;
+        self.readiness.block("draining", "asked to stop");
+        tracing::info!("draining");
+        drain(&self.responder, &stop.now).await;
+        closing.cancel();
+        accepting.wait().await;
+        connections.close();
+        if timeout(GRACE, connections.wait()).await.is_err() {
+            tracing::warn!(left = connections.len(), "connections did not finish in time");
+        }
+        background.cancel();
+        if timeout(GRACE, tasks.wait()).await.is_err() {
+            tracing::warn!(left = tasks.len(), "background tasks did not finish in time");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+fn open_token_server(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<TokenServer>, StartError> {
+    let profile: Profile = config.policy.profile;
+    config
+        .token_server
+        .as_ref()
+        .map(|server| TokenServer::new(server, profile, Arc::clone(metrics)))
+        .transpose()
+        .map_err(|error| StartError::Config { name: "token-server", why: error.to_string() })
+}
+
+fn listen_error(name: &'static str, address: &str, error: std::io::Error) -> StartError {
+    StartError::Listen { name, address: address.to_owned(), error }
+}
+
+fn log_address(what: &str, address: std::io::Result<SocketAddr>) {
+    match address {
+        Ok(address) => tracing::info!(listening = %address, "{what}"),
+        Err(error) => tracing::warn!(%error, "{what}: no address"),
+    }
+}
+
+async fn accept(listener: Listener, responder: Arc<Responder>, connections: TaskTracker, closing: Shutdown) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = closing.cancelled() => return,
+        };
+        match accepted {
+            Ok(stream) if connections.len() < MAX_CONNECTIONS => {
+                let responder = Arc::clone(&responder);
+                let closing = closing.clone();
+                connections.spawn(async move {
+                    responder.metrics().connections.inc();
+                    connection::serve(stream, Arc::clone(&responder), closing).await;
+                    responder.metrics().connections.dec();
+                });
+            }
+            Ok(_) => {
+                responder.metrics().connections_refused.inc();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Waits until HAProxy has seen that we are leaving and sends nothing more, or until it has had time enough.
+async fn drain(responder: &Responder, now: &Shutdown) {
+    let deadline = Instant::now() + DRAIN_LIMIT;
+    let before = responder.activity();
+    let mut last = before;
+    let mut quiet_since = Instant::now();
+    let mut ticks = interval(DRAIN_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            tick = ticks.tick() => {
+                let seen = responder.activity();
+                if seen.notifies != last.notifies {
+                    quiet_since = tick;
+                }
+                last = seen;
+                let told = seen.failed_health_checks > before.failed_health_checks;
+                if tick >= deadline || (told && tick.duration_since(quiet_since) >= DRAIN_QUIET) {
+                    return;
+                }
+            }
+            () = now.cancelled() => return,
+        }
+    }
+}

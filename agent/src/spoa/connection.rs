@@ -1,0 +1,246 @@
+//! One connection of HAProxy, from HELLO to DISCONNECT.
+//!
+//! The loop takes every frame at hand, starts a decision for each NOTIFY, and writes all ACKs that are ready with one
+//! call. ACKs leave in the order in which decisions end, which pipelining allows. Nothing here waits for one request
+//! while another could go on, and nothing grows without bound: a peer that sends faster than we decide is not read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use spop::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::frame::{Fault, Frame, MAX_HELLO_SIZE, Notify, decode, encode_disconnect, encode_hello};
+use super::hello::negotiate;
+use crate::listen::Stream;
+use crate::responder::Responder;
+use service::shutdown::Shutdown;
+
+/// How long a peer may take for its HELLO, and after a health check's answer for its farewell.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a frame may stay incomplete, or our answers unread, without any progress.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the last bytes of a connection may take.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Requests in flight on one connection, three times what HAProxy sends; then we stop reading.
+const MAX_IN_FLIGHT: usize = 64;
+/// Unsent bytes of one connection; above it we stop reading.
+const MAX_UNSENT: usize = 256 * 1024;
+/// Free space that each read is offered: HAProxy's default buffer.
+const READ_CHUNK: usize = 16 * 1024;
+
+/// How a connection ended when nobody was at fault.
+enum End {
+    /// HAProxy closed it.
+    Closed,
+    /// HAProxy sent its DISCONNECT.
+    Disconnected,
+    /// We were asked to stop, and every request that had arrived is answered.
+    Drained,
+}
+
+/// Why a connection ended otherwise.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves one connection until either side ends it; `closing` asks us to.
+pub async fn serve<S: Stream>(stream: S, responder: Arc<Responder>, closing: Shutdown) {
+    let (reader, writer) = split(stream);
+    let mut connection = Connection {
+        reader,
+        writer,
+        input: BytesMut::with_capacity(READ_CHUNK),
+        output: BytesMut::new(),
+        scratch: Vec::new(),
+        max_frame_size: MAX_HELLO_SIZE,
+        tasks: JoinSet::new(),
+        responder,
+    };
+    let end = match connection.hello(&closing).await {
+        Ok(None) => connection.requests(&closing).await,
+        Ok(Some(end)) => Ok(end),
+        Err(broken) => Err(broken),
+    };
+    connection.farewell(end).await;
+}
+
+struct Connection<S> {
+    reader: ReadHalf<S>,
+    writer: WriteHalf<S>,
+    input: BytesMut,
+    output: BytesMut,
+    scratch: Vec<u8>,
+    max_frame_size: u32,
+    tasks: JoinSet<Vec<u8>>,
+    responder: Arc<Responder>,
+}
+
+impl<S: Stream> Connection<S> {
+    /// The handshake; `Some` when the connection is over with it.
+    async fn hello(&mut self, closing: &Shutdown) -> Result<Option<End>, Broken> {
+        let deadline = Instant::now() + HELLO_TIMEOUT;
+        let hello = loop {
+            match decode(&self.input, self.max_frame_size)? {
+                Some((Frame::Hello(hello), used)) => {
+                    self.input.advance(used);
+                    break hello;
+                }
+                Some((Frame::Disconnect { .. }, _)) => return Ok(Some(End::Disconnected)),
+                Some((Frame::Notify(_), _)) => return Err(Fault::OutOfOrder.into()),
+                None => {}
+            }
+            self.input.reserve(READ_CHUNK);
+            tokio::select! {
+                read = self.reader.read_buf(&mut self.input) => {
+                    if read? == 0 {
+                        return Ok(Some(End::Closed));
+                    }
+                }
+                () = closing.cancelled() => return Ok(Some(End::Drained)),
+                () = sleep_until(deadline) => return Err(Fault::Timeout.into()),
+            }
+        };
+        let session = negotiate(&hello)?;
+        if session.health_check && !self.responder.answer_health_check() {
+            return Err(Fault::NotReady.into());
+        }
+        self.max_frame_size = session.max_frame_size;
+        self.scratch.clear();
+        encode_hello(&hello, session.max_frame_size, &mut self.scratch);
+        self.output.extend_from_slice(&self.scratch);
+        if session.health_check {
+            self.flush().await?;
+            return Ok(Some(End::Closed));
+        }
+        Ok(None)
+    }
+
+    async fn requests(&mut self, closing: &Shutdown) -> Result<End, Broken> {
+        let mut stalled_since: Option<Instant> = None;
+        loop {
+            let mut progress = false;
+            while self.has_room() {
+                match decode(&self.input, self.max_frame_size)? {
+                    Some((Frame::Notify(notify), used)) => {
+                        self.input.advance(used);
+                        self.start(notify);
+                        progress = true;
+                    }
+                    Some((Frame::Disconnect { status, message }, _)) => {
+                        tracing::debug!(status, message, "HAProxy disconnects");
+                        return Ok(End::Disconnected);
+                    }
+                    Some((Frame::Hello(_), _)) => return Err(Fault::OutOfOrder.into()),
+                    None => break,
+                }
+            }
+            while let Some(ack) = self.tasks.try_join_next() {
+                self.acknowledge(ack);
+            }
+            let stopping = closing.is_cancelled();
+            if stopping && self.tasks.is_empty() && self.output.is_empty() {
+                return Ok(End::Drained);
+            }
+            let reading = !stopping && self.has_room();
+            if self.input.is_empty() && self.output.is_empty() {
+                stalled_since = None;
+            } else if progress || stalled_since.is_none() {
+                stalled_since = Some(Instant::now());
+            }
+            let stalled = stalled_since.map_or_else(Instant::now, |since| since + STALL_TIMEOUT);
+            self.input.reserve(READ_CHUNK);
+            tokio::select! {
+                read = self.reader.read_buf(&mut self.input), if reading => {
+                    if read? == 0 {
+                        return Ok(End::Closed);
+                    }
+                }
+                written = self.writer.write(&self.output), if !self.output.is_empty() => {
+                    let written = written?;
+                    if written == 0 {
+                        return Ok(End::Closed);
+                    }
+                    self.output.advance(written);
+                    stalled_since = None;
+                }
+                Some(ack) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    self.acknowledge(ack);
+                }
+                () = closing.cancelled(), if !stopping => {}
+                () = sleep_until(stalled), if stalled_since.is_some() && self.tasks.is_empty() => {
+                    return Err(Fault::Timeout.into());
+                }
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.tasks.len() < MAX_IN_FLIGHT && self.output.len() < MAX_UNSENT
+    }
+
+    fn start(&mut self, notify: Notify) {
+        let responder = Arc::clone(&self.responder);
+        let received = responder.receive();
+        let max_frame_size = self.max_frame_size;
+        self.tasks.spawn(async move { responder.decide(notify, received, max_frame_size).await });
+    }
+
+    fn acknowledge(&mut self, ack: Result<Vec<u8>, JoinError>) {
+        match ack {
+            Ok(ack) => self.output.extend_from_slice(&ack),
+            // Without an ACK HAProxy sets no variable, and denies.
+            Err(error) => tracing::error!(%error, "a decision was lost"),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Broken> {
+        match timeout(FAREWELL_TIMEOUT, self.writer.write_all(&self.output)).await {
+            Ok(written) => written?,
+            Err(_) => return Err(Fault::Timeout.into()),
+        }
+        self.output.clear();
+        Ok(())
+    }
+
+    /// Says goodbye as the protocol wants it: AGENT-DISCONNECT with the cause, unless HAProxy has gone.
+    async fn farewell(mut self, end: Result<End, Broken>) {
+        let (status, message) = match end {
+            Ok(End::Closed) => return,
+            Ok(End::Disconnected | End::Drained) => (StatusCode::None, "normal".to_owned()),
+            Err(Broken::Io(error)) => {
+                tracing::debug!(%error, "connection lost");
+                return;
+            }
+            Err(Broken::Fault(fault)) => {
+                self.responder.count_fault(&fault);
+                (fault.status(), fault.to_string())
+            }
+        };
+        self.scratch.clear();
+        encode_disconnect(status, &message, &mut self.scratch);
+        self.output.extend_from_slice(&self.scratch);
+        let goodbye = async {
+            self.writer.write_all(&self.output).await?;
+            self.writer.shutdown().await?;
+            // Closing with unread input would reset the connection and take our last frame with it.
+            while self.reader.read_buf(&mut self.input).await? > 0 {
+                self.input.clear();
+            }
+            std::io::Result::Ok(())
+        };
+        if let Ok(Err(error)) = timeout(FAREWELL_TIMEOUT, goodbye).await {
+            tracing::debug!(%error, "the farewell was not heard");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! Bytes to frames and back: the only module that calls the `spop` crate's parser and serialiser.
+//!
+//! ```text
+//! <FRAME-LENGTH:4 bytes> <FRAME-TYPE:1 byte> <FLAGS:4 bytes> <STREAM-ID:varint> <FRAME-ID:varint> <FRAME-PAYLOAD>
+//! ```
+//!
+//! The parser tells a bad frame from a good one, not why it is bad; HAProxy's log shows the status code that we send,
+//! so the cause is worked out here, from the header alone and, for a HELLO, from the items that it names.
+
+use spop::frames::{Ack, AgentDisconnect, AgentHello, FrameCapabilities, HaproxyHello};
+use spop::parser::parse_frame_with_limit;
+use spop::types::typed_data;
+use spop::{Action, FramePayload, FrameType, SpopFrame, StatusCode, TypedData, decode_varint};
+
+use crate::request::Request;
+
+/// The largest frame that we take, and offer in HELLO: four of HAProxy's default buffers.
+pub const MAX_FRAME_SIZE: u32 = 65_536;
+/// The largest frame before HELLO has settled the size: HAProxy's default buffer.
+pub const MAX_HELLO_SIZE: u32 = 16_384;
+/// Bytes of the length prefix, which the frame size does not count.
+pub const LENGTH_PREFIX: usize = 4;
+
+const FIN: u32 = 1;
+
+/// A frame from HAProxy.
+#[derive(Debug)]
+pub enum Frame {
+    /// HAPROXY-HELLO.
+    Hello(HaproxyHello),
+    /// HAPROXY-DISCONNECT.
+    Disconnect {
+        /// HAProxy's status code.
+        status: u32,
+        /// HAProxy's words.
+        message: String,
+    },
+    /// NOTIFY.
+    Notify(Notify),
+}
+
+/// A NOTIFY: which request of HAProxy's, and what it asks.
+#[derive(Debug)]
+pub struct Notify {
+    /// Repeated in the ACK.
+    pub stream_id: u64,
+    /// Repeated in the ACK.
+    pub frame_id: u64,
+    /// What is asked; our message may be missing, then it asks about nothing.
+    pub request: Request,
+}
+
+/// Why a connection must end. Each has a status code of SPOE.txt section 3.5.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The length prefix announces more than was negotiated.
+    #[error("a frame of {len} bytes, the limit is {max}")]
+    FrameTooBig {
+        /// What the prefix says.
+        len: u32,
+        /// What was negotiated.
+        max: u32,
+    },
+    /// The FIN flag is not set; fragmentation was never announced.
+    #[error("a fragmented frame")]
+    Fragmented,
+    /// The frame is not what its type says, or of an unknown type.
+    #[error("a malformed frame")]
+    Malformed,
+    /// A frame other than HELLO came first, or a second HELLO.
+    #[error("a frame out of order")]
+    OutOfOrder,
+    /// HELLO without `supported-versions`.
+    #[error("HELLO without supported-versions")]
+    NoVersion,
+    /// HELLO without `max-frame-size`.
+    #[error("HELLO without max-frame-size")]
+    NoFrameSize,
+    /// HELLO without `capabilities`.
+    #[error("HELLO without capabilities")]
+    NoCapabilities,
+    /// HAProxy does not speak SPOP 2.0.
+    #[error("no common SPOP version")]
+    BadVersion,
+    /// `max-frame-size` is below the protocol's minimum.
+    #[error("max-frame-size is too small")]
+    BadFrameSize,
+    /// HELLO, the rest of a frame, or room for our answers did not come in time.
+    #[error("nothing came in time")]
+    Timeout,
+    /// We take no more work: not ready, or asked to stop.
+    #[error("not ready")]
+    NotReady,
+}
+
+impl Fault {
+    /// The status code of AGENT-DISCONNECT.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::FrameTooBig { .. } => StatusCode::TooBig,
+            Self::Fragmented => StatusCode::FragmentationNotSupported,
+            Self::Malformed | Self::OutOfOrder => StatusCode::Invalid,
+            Self::NoVersion => StatusCode::NoVersion,
+            Self::NoFrameSize => StatusCode::NoFrameSize,
+            Self::NoCapabilities => StatusCode::NoCapabilities,
+            Self::BadVersion => StatusCode::BadVersion,
+            Self::BadFrameSize => StatusCode::BadFrameSize,
+            Self::Timeout => StatusCode::Timeout,
+            Self::NotReady => StatusCode::Resource,
+        }
+    }
+}
+
+/// Takes the first frame of `input`, with the number of bytes that it used; `None` while it is incomplete.
+///
+/// # Errors
+///
+/// The peer broke the protocol; nothing behind this frame can be trusted.
+pub fn decode(input: &[u8], max: u32) -> Result<Option<(Frame, usize)>, Fault> {
+    let Some(len) = input.first_chunk().map(|prefix| u32::from_be_bytes(*prefix)) else {
+        return Ok(None);
+    };
+    if len > max {
+        return Err(Fault::FrameTooBig { len, max });
+    }
+    let used = LENGTH_PREFIX.saturating_add(usize::try_from(len).map_err(|_| Fault::Malformed)?);
+    let Some(whole) = input.get(..used) else {
+        return Ok(None);
+    };
+    let header = whole.get(LENGTH_PREFIX..).unwrap_or_default();
+    if let Some(flags) = header.get(1..).and_then(|rest| rest.first_chunk())
+        && u32::from_be_bytes(*flags) & FIN == 0
+    {
+        return Err(Fault::Fragmented);
+    }
+    let Ok((_, frame)) = parse_frame_with_limit(whole, max) else {
+        let hello = header.first() == Some(&FrameType::HaproxyHello.to_u8());
+        return Err(if hello { hello_fault(header) } else { Fault::Malformed });
+    };
+    let metadata = frame.metadata();
+    let (stream_id, frame_id) = (metadata.stream_id, metadata.frame_id);
+    let frame = match frame.payload() {
+        FramePayload::ListOfMessages(messages) => {
+            Frame::Notify(Notify { stream_id, frame_id, request: Request::from_messages(messages) })
+        }
+        items @ FramePayload::KVList(_) if *frame.frame_type() == FrameType::HaproxyHello => {
+            Frame::Hello(HaproxyHello::try_from(items).map_err(|_| Fault::Malformed)?)
+        }
+        FramePayload::KVList(items) => Frame::Disconnect {
+            status: match items.get("status-code") {
+                Some(TypedData::UInt32(status)) => *status,
+                _ => StatusCode::Unknown.to_u32(),
+            },
+            message: match items.get("message") {
+                Some(TypedData::String(message)) => message.clone(),
+                _ => String::new(),
+            },
+        },
+        FramePayload::ListOfActions(_) => return Err(Fault::Malformed),
+    };
+    Ok(Some((frame, used)))
+}
+
+/// Which mandatory item a HELLO lacks (SPOE.txt section 3.2.4).
+fn hello_fault(header: &[u8]) -> Fault {
+    let mut names = Vec::new();
+    let mut rest = header.get(5..).unwrap_or_default();
+    for _ in 0..2 {
+        match decode_varint(rest) {
+            Ok((after, _)) => rest = after,
+            Err(_) => return Fault::Malformed,
+        }
+    }
+    while !rest.is_empty() {
+        let Ok((after, len)) = decode_varint(rest) else {
+            return Fault::Malformed;
+        };
+        let Some((name, after)) = usize::try_from(len).ok().and_then(|len| after.split_at_checked(len))
+        else {
+            return Fault::Malformed;
+        };
+        let Ok((after, _)) = typed_data(after) else {
+            return Fault::Malformed;
+        };
+        names.push(name);
+        rest = after;
+    }
+    for (name, fault) in [
+        (&b"supported-versions"[..], Fault::NoVersion),
+        (b"max-frame-size", Fault::NoFrameSize),
+        (b"capabilities", Fault::NoCapabilities),
+    ] {
+        if !names.contains(&name) {
+            return fault;
+        }
+    }
+    Fault::Malformed
+}
+
+/// Appends AGENT-HELLO: version 2.0, the negotiated size, and `pipelining` where HAProxy offers it.
+///
+/// `fragmentation` and `async` are never announced.
+pub fn encode_hello(hello: &HaproxyHello, max_frame_size: u32, out: &mut Vec<u8>) {
+    let pipelining = hello
+        .capabilities
+        .iter()
+        .copied()
+        .filter(|capability| matches!(capability, FrameCapabilities::Pipelining));
+    append(
+        &AgentHello { version: spop::SUPPORTED_VERSION, max_frame_size, capabilities: pipelining.collect() },
+        out,
+    );
+}
+
+/// Appends AGENT-DISCONNECT.
+pub fn encode_disconnect(status: StatusCode, message: &str, out: &mut Vec<u8>) {
+    append(&AgentDisconnect { status_code: status.to_u32(), message: message.to_owned() }, out);
+}
+
+/// Appends an ACK unless it is larger than `max`; says whether it was appended.
+#[must_use]
+pub fn encode_ack(stream_id: u64, frame_id: u64, actions: Vec<Action>, max: u32, out: &mut Vec<u8>) -> bool {
+    let before = out.len();
+    append(&Ack { stream_id, frame_id, actions }, out);
+    let len = out.len().saturating_sub(before).saturating_sub(LENGTH_PREFIX);
+    let fits = u32::try_from(len).is_ok_and(|len| len <= max);
+    if !fits {
+        out.truncate(before);
+    }
+    fits
+}
+
+fn append(frame: &dyn SpopFrame, out: &mut Vec<u8>) {
+    let before = out.len();
+    if let Err(error) = frame.serialize_into(out) {
+        // The three frames that we send are all of forms that the crate serialises; if that ever changes, HAProxy
+        // must get nothing rather than half a frame: it then denies after its timeout.
+        out.truncate(before);
+        tracing::error!(%error, "a frame could not be serialised");
+    }
+}
+
+#[cfg(test)]
+mod tests;

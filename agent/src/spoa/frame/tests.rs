@@ -1,0 +1,138 @@
+use super::*;
+use spop::{encode_varint_into, frame::Metadata};
+
+fn frame(kind: u8, flags: u32, body: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; 4];
+    out.push(kind);
+    out.extend(flags.to_be_bytes());
+    out.extend([0, 0]);
+    out.extend(body);
+    let len = u32::try_from(out.len() - 4).unwrap();
+    out[..4].copy_from_slice(&len.to_be_bytes());
+    out
+}
+
+fn items(items: &[(&str, TypedData)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, value) in items {
+        encode_varint_into(name.len() as u64, &mut out);
+        out.extend(name.as_bytes());
+        value.to_bytes(&mut out);
+    }
+    out
+}
+
+fn hello(without: &str) -> Vec<u8> {
+    let text = |text: &str| TypedData::String(text.to_owned());
+    let mut all = vec![
+        ("supported-versions", text("2.0")),
+        ("max-frame-size", TypedData::UInt32(16380)),
+        ("capabilities", text("pipelining,async")),
+    ];
+    all.retain(|(name, _)| *name != without);
+    frame(1, FIN, &items(&all))
+}
+
+fn notify(args: &[(&str, TypedData)]) -> Vec<u8> {
+    let mut body = vec![10];
+    body.extend(b"verify-jwt");
+    body.push(u8::try_from(args.len()).unwrap());
+    body.extend(items(args));
+    frame(3, FIN, &body)
+}
+
+#[test]
+fn each_protocol_fault_has_its_status() {
+    let too_big = [&70_000_u32.to_be_bytes()[..], &[3]].concat();
+    for (what, bytes, status) in [
+        ("a length over the limit", too_big, StatusCode::TooBig),
+        ("the largest length", vec![0xff; 4], StatusCode::TooBig),
+        ("an empty frame", vec![0; 4], StatusCode::Invalid),
+        ("a frame of one byte", vec![0, 0, 0, 1, 3], StatusCode::Invalid),
+        ("no FIN", frame(3, 0, b""), StatusCode::FragmentationNotSupported),
+        ("ABORT", frame(3, 3, b""), StatusCode::Invalid),
+        ("an unknown type", frame(9, FIN, b""), StatusCode::Invalid),
+        ("our own type", frame(103, FIN, b""), StatusCode::Invalid),
+        ("a cut argument", frame(3, FIN, b"\x0averify-jwt\x02\x05token"), StatusCode::Invalid),
+        ("HELLO of garbage", frame(1, FIN, b"\xff\xff\xff"), StatusCode::Invalid),
+        ("HELLO without version", hello("supported-versions"), StatusCode::NoVersion),
+        ("HELLO without size", hello("max-frame-size"), StatusCode::NoFrameSize),
+        ("HELLO without capabilities", hello("capabilities"), StatusCode::NoCapabilities),
+    ] {
+        let fault = decode(&bytes, MAX_FRAME_SIZE).unwrap_err();
+        assert_eq!(fault.status(), status, "{what}: {fault}");
+    }
+}
+
+#[test]
+fn an_incomplete_frame_waits_and_two_frames_come_one_by_one() {
+    let one = notify(&[("token", TypedData::String("a.b.c".into()))]);
+    for end in 0..one.len() {
+        assert!(decode(&one[..end], MAX_FRAME_SIZE).unwrap().is_none(), "{end}");
+    }
+    let two = [one.clone(), hello("")].concat();
+    let (first, used) = decode(&two, MAX_FRAME_SIZE).unwrap().unwrap();
+    assert_eq!(used, one.len());
+    assert!(matches!(first, Frame::Notify(Notify { stream_id: 0, .. })));
+    let (second, _) = decode(&two[used..], MAX_FRAME_SIZE).unwrap().unwrap();
+    assert!(matches!(second, Frame::Hello(_)));
+}
+
+#[test]
+fn a_notify_without_messages_still_asks() {
+    let (found, _) = decode(&frame(3, FIN, b""), MAX_FRAME_SIZE).unwrap().unwrap();
+    let Frame::Notify(notify) = found else { panic!("{found:?}") };
+    assert_eq!(notify.request, Request::default());
+}
+
+#[test]
+fn a_disconnect_keeps_haproxys_words() {
+    let body = items(&[
+        ("status-code", TypedData::UInt32(2)),
+        ("message", TypedData::String("a timeout occurred".into())),
+    ]);
+    let (found, _) = decode(&frame(2, FIN, &body), MAX_FRAME_SIZE).unwrap().unwrap();
+    let Frame::Disconnect { status, message } = found else { panic!("{found:?}") };
+    assert_eq!((status, message.as_str()), (2, "a timeout occurred"));
+}
+
+#[test]
+fn only_pipelining_is_ever_announced() {
+    let (found, _) = decode(&hello(""), MAX_HELLO_SIZE).unwrap().unwrap();
+    let Frame::Hello(hello) = found else { panic!("{found:?}") };
+    let mut out = Vec::new();
+    encode_hello(&hello, 16380, &mut out);
+    let text = String::from_utf8_lossy(&out);
+    assert!(text.contains("pipelining"), "{text:?}");
+    assert!(!text.contains("async") && !text.contains("fragmentation"), "{text:?}");
+}
+
+#[test]
+fn an_ack_that_does_not_fit_leaves_nothing_behind() {
+    let action = |len| Action::SetVar {
+        scope: spop::VarScope::Transaction,
+        name: "body".into(),
+        value: TypedData::String("x".repeat(len)),
+    };
+    let mut out = b"before".to_vec();
+    assert!(!encode_ack(1, 1, vec![action(300)], 256, &mut out));
+    assert_eq!(out, b"before");
+    assert!(encode_ack(1, 1, vec![action(200)], 256, &mut out));
+    assert!(out.len() > 200);
+}
+
+#[test]
+fn stream_and_frame_ids_come_back_as_they_were_sent() {
+    let mut bytes = Vec::new();
+    let metadata = Metadata {
+        flags: spop::FrameFlags::new(true, false),
+        stream_id: u64::from(u32::MAX) + 7,
+        frame_id: 300,
+    };
+    bytes.push(3);
+    metadata.write_to(&mut bytes);
+    let framed = [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], &bytes].concat();
+    let (found, _) = decode(&framed, MAX_FRAME_SIZE).unwrap().unwrap();
+    let Frame::Notify(notify) = found else { panic!("{found:?}") };
+    assert_eq!((notify.stream_id, notify.frame_id), (metadata.stream_id, 300));
+}

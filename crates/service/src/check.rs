@@ -1,0 +1,63 @@
+//! The words between `jwt-agent` and `token-server`: the body of `POST /v1/check` and its answer, both JSON.
+//!
+//! A batch holds tokens that the server must decrypt and payloads whose signature the agent has verified; the answer
+//! holds one result for each, in the same order.
+
+use jose::Profile;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// Asks about a batch. An empty batch is a probe: it tells whether the server answers and shares our profile.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CheckRequest {
+    /// The profile of the agent; a server of another profile refuses the batch (409).
+    pub profile: Profile,
+    /// What to judge.
+    pub checks: Vec<Check>,
+}
+
+/// One thing to judge.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// An encrypted token (five parts).
+    Token(String),
+    /// The payload of a token whose signature was verified by the caller, byte for byte.
+    Payload(Box<RawValue>),
+}
+
+/// The answer to a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResponse {
+    /// Names the store that was read; two servers of one agent must agree on it.
+    pub store_id: String,
+    /// The store's revision when the batch was judged.
+    pub revision: u64,
+    /// One for each check, in order.
+    pub results: Vec<CheckResult>,
+}
+
+/// The verdict on one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// `ok`, or the detail of a [`jose::Reject`].
+    pub detail: String,
+    /// The subject whose rules were read; absent when the claims name none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<String>,
+    /// When the token expires, seconds since the epoch; absent when it does not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exp: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_travels_byte_for_byte() {
+        let text = r#"{"profile":"standard","checks":[{"payload":{"n":12345678901234567890,"e":[]}},{"token":"a.b"}]}"#;
+        let request: CheckRequest = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&request).unwrap(), text);
+    }
+}

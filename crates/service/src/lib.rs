@@ -1,0 +1,13 @@
+//! What `jwt-agent` and `token-server` share around their work: settings, logs, signals, readiness, the health and
+//! metrics routes, and the words in which the agent asks the server.
+//!
+//! It judges no token. Only `main` calls [`settings::Settings::load`] with the process environment; everything else
+//! gets values.
+
+pub mod admin;
+pub mod check;
+pub mod exit;
+pub mod readiness;
+pub mod settings;
+pub mod shutdown;
+pub mod telemetry;

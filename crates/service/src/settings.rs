@@ -1,0 +1,322 @@
+//! Settings by name: a TOML file below, environment variables above.
+//!
+//! Every setting is an environment variable. The same names can stand in a TOML file, either flat
+//! (`JWT_LEEWAY = 5`) or as tables whose path is the name (`[TOKEN_SERVER.STORE]`, `PATH = ".."` is
+//! `TOKEN_SERVER__STORE__PATH`); letter case does not matter in the file. Nothing is reported until
+//! [`Settings::finish`]: an operator sees all faults at once, each with its name and never with its value, which may
+//! be a secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::str::FromStr;
+
+use config::{Config, File, FileFormat, Value, ValueKind};
+
+/// One thing that is wrong with one setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    name: String,
+    what: String,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    faults: Vec<Fault>,
+}
+
+impl ConfigError {
+    /// One fault found outside of [`Settings`].
+    pub fn one(name: impl Into<String>, what: impl Into<String>) -> Self {
+        let fault = Fault { name: name.into(), what: what.into() };
+        Self { faults: vec![fault] }
+    }
+
+    /// How many settings are wrong.
+    pub fn len(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// Never true for an error that [`Settings::finish`] returned.
+    pub fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            let newline = if index == 0 { "" } else { "\n" };
+            write!(out, "{newline}{}: {}", fault.name, fault.what)?;
+        }
+        Ok(())
+    }
+}
+
+/// A setting as it was found: text, or the items of a TOML array.
+#[derive(Clone)]
+enum Found {
+    Text(String),
+    Items(Vec<String>),
+}
+
+/// The settings of one program while they are read.
+pub struct Settings {
+    found: BTreeMap<String, Found>,
+    known: BTreeSet<&'static str>,
+    faults: Vec<Fault>,
+}
+
+impl Settings {
+    /// Collects every variable that starts with `prefix`, over the TOML file that `config_variable` names.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or is not TOML: without it no setting can be trusted.
+    pub fn load(
+        prefix: &str,
+        config_variable: &'static str,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let mut settings = Self { found: BTreeMap::new(), known: BTreeSet::new(), faults: Vec::new() };
+        let mut variables = BTreeMap::new();
+        for (name, value) in environment {
+            let Some(name) = name.to_str() else { continue };
+            if !name.starts_with(prefix) && name != config_variable {
+                continue;
+            }
+            match value.into_string() {
+                Ok(value) => {
+                    variables.insert(name.to_owned(), Found::Text(value));
+                }
+                Err(_) => settings.fault(name, "is not UTF-8"),
+            }
+        }
+        if let Some(Found::Text(path)) = variables.remove(config_variable)
+            && !path.trim().is_empty()
+        {
+            settings.found = read_file(path.trim(), prefix, config_variable)?;
+        }
+        settings.found.extend(variables);
+        Ok(settings)
+    }
+
+    /// The value as text; absent when unset or blank.
+    pub fn text(&mut self, name: &'static str) -> Option<String> {
+        self.known.insert(name);
+        let text = match self.found.get(name)? {
+            Found::Text(text) => text.trim(),
+            Found::Items(_) => {
+                self.fault(name, "expected one value, found a list");
+                return None;
+            }
+        };
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// The value as a `T`; what does not parse is a fault that says what was `expected`.
+    pub fn parse<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Option<T> {
+        let text = self.text(name)?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.fault(name, format!("expected {expected}"));
+        }
+        parsed
+    }
+
+    /// A switch: `true`, `false`, `1` or `0`.
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        match self.text(name)?.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => {
+                self.fault(name, "expected true or false");
+                None
+            }
+        }
+    }
+
+    /// A comma-separated list (in the file also an array), blanks trimmed, empty items dropped; absent when nothing is
+    /// left.
+    pub fn list(&mut self, name: &'static str) -> Option<Vec<String>> {
+        self.known.insert(name);
+        let items: Vec<String> = match self.found.get(name)? {
+            Found::Text(text) => text.split(',').map(|item| item.trim().to_owned()).collect(),
+            Found::Items(items) => items.iter().map(|item| item.trim().to_owned()).collect(),
+        };
+        let items: Vec<_> = items.into_iter().filter(|item| !item.is_empty()).collect();
+        (!items.is_empty()).then_some(items)
+    }
+
+    /// Each item of [`list`](Self::list) as a `T`.
+    pub fn parse_list<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Option<Vec<T>> {
+        let items = self.list(name)?;
+        let parsed: Option<Vec<T>> = items.iter().map(|item| item.parse().ok()).collect();
+        if parsed.is_none() {
+            self.fault(name, format!("expected a comma-separated list of {expected}"));
+        }
+        parsed
+    }
+
+    /// Whether the setting was given, without judging it.
+    pub fn is_set(&mut self, name: &'static str) -> bool {
+        self.known.insert(name);
+        self.found.contains_key(name)
+    }
+
+    /// A setting that exists, but not in this build: to set it is a fault.
+    pub fn unavailable(&mut self, name: &'static str, why: &str) {
+        if self.is_set(name) {
+            self.fault(name, format!("is not available in this version: {why}"));
+        }
+    }
+
+    /// Records that a setting is wrong: `what` says why and what to do, without its value.
+    pub fn fault(&mut self, name: &str, what: impl Into<String>) {
+        self.faults.push(Fault { name: name.to_owned(), what: what.into() });
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    ///
+    /// All faults, and every name that no setting has, with the nearest that one has.
+    pub fn finish(mut self) -> Result<(), ConfigError> {
+        let unknown: Vec<_> =
+            self.found.keys().filter(|name| !self.known.contains(name.as_str())).cloned().collect();
+        for name in unknown {
+            let what = match nearest(&name, &self.known) {
+                Some(known) => format!("no such setting; did you mean {known}?"),
+                None => "no such setting".to_owned(),
+            };
+            self.fault(&name, what);
+        }
+        if self.faults.is_empty() { Ok(()) } else { Err(ConfigError { faults: self.faults }) }
+    }
+}
+
+fn nearest<'a>(name: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
+    known.iter().copied().min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate))
+}
+
+fn read_file(
+    path: &str,
+    prefix: &str,
+    config_variable: &str,
+) -> Result<BTreeMap<String, Found>, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::one(config_variable, format!("cannot read the file: {error}")))?;
+    let table = Config::builder()
+        .add_source(File::from_str(&text, FileFormat::Toml))
+        .build()
+        .and_then(Config::try_deserialize::<BTreeMap<String, Value>>)
+        .map_err(|error| {
+            // The parser quotes the faulty line, which may hold a secret; its first line only says where.
+            let whole = error.to_string();
+            let place = whole.lines().next().unwrap_or_default().to_owned();
+            ConfigError::one(config_variable, format!("the file is not TOML: {place}"))
+        })?;
+    let mut found = BTreeMap::new();
+    for (key, value) in table {
+        flatten(&key.to_uppercase(), value, &mut found);
+    }
+    if let Some(stranger) = found.keys().find(|name| !name.starts_with(prefix)) {
+        let what = format!("no such setting in the file; names start with {prefix}");
+        return Err(ConfigError::one(stranger.clone(), what));
+    }
+    Ok(found)
+}
+
+/// Nested tables become one name, their keys joined by two underscores.
+fn flatten(name: &str, value: Value, found: &mut BTreeMap<String, Found>) {
+    match value.kind {
+        ValueKind::Table(table) => {
+            for (key, value) in table {
+                flatten(&format!("{name}__{}", key.to_uppercase()), value, found);
+            }
+        }
+        ValueKind::Array(items) => {
+            let items = items.into_iter().map(|item| item.to_string()).collect();
+            found.insert(name.to_owned(), Found::Items(items));
+        }
+        scalar => {
+            found.insert(name.to_owned(), Found::Text(scalar.to_string()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn load(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Settings::load("APP__", "APP_CONFIG", variables)
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let file = file(
+            "APP__PORT = 1\n[app.store]\npath = \"/a\"\nlist = [\"x,y\", \"z\"]\n[APP.Store.Deep]\nON = true",
+        );
+        let path = file.path().to_str().unwrap();
+        let mut settings = load(&[("APP_CONFIG", path), ("APP__STORE__PATH", "/b"), ("OTHER", "1")]).unwrap();
+        assert_eq!(settings.parse::<u16>("APP__PORT", "a port"), Some(1));
+        assert_eq!(settings.text("APP__STORE__PATH").as_deref(), Some("/b"));
+        assert_eq!(settings.list("APP__STORE__LIST").unwrap(), ["x,y", "z"]);
+        assert_eq!(settings.flag("APP__STORE__DEEP__ON"), Some(true));
+        assert_eq!(settings.finish(), Ok(()));
+    }
+
+    #[test]
+    fn all_faults_come_together_with_the_nearest_known_name() {
+        let mut settings = load(&[
+            ("APP__PORT", "s3cret"),
+            ("APP__STORE__PTH", "/b"),
+            ("APP__ZZZZ", "1"),
+            ("APP__ON", "maybe"),
+        ])
+        .unwrap();
+        assert_eq!(settings.parse::<u16>("APP__PORT", "a port"), None);
+        assert_eq!(settings.flag("APP__ON"), None);
+        assert_eq!(settings.text("APP__STORE__PATH"), None);
+        let error = settings.finish().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "APP__PORT: expected a port\n\
+             APP__ON: expected true or false\n\
+             APP__STORE__PTH: no such setting; did you mean APP__STORE__PATH?\n\
+             APP__ZZZZ: no such setting; did you mean APP__ON?"
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_trusted_ends_the_reading() {
+        let broken = file("APP__PORT = ");
+        let stranger = file("port = 1");
+        for (path, expected) in [
+            ("/nonexistent/app.toml", "APP_CONFIG: cannot read the file"),
+            (broken.path().to_str().unwrap(), "APP_CONFIG: the file is not TOML"),
+            (stranger.path().to_str().unwrap(), "PORT: no such setting in the file"),
+        ] {
+            let error = load(&[("APP_CONFIG", path)]).err().unwrap().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_in_the_file_keep_their_digits() {
+        let file = file("APP__A = \"007\"\nAPP__B = \"1e5\"");
+        let mut settings = load(&[("APP_CONFIG", file.path().to_str().unwrap())]).unwrap();
+        assert_eq!(settings.text("APP__A").as_deref(), Some("007"));
+        assert_eq!(settings.text("APP__B").as_deref(), Some("1e5"));
+    }
+}
