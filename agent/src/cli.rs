@@ -62,9 +62,13 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Ok(cfg) => cfg,
         Err(error) => return complain(&error),
     };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
     let environment = std::env::vars_os();
     if let Some(Command::Verify(verify)) = arguments.command {
-        return match explain::verify(&verify, environment, cfg.as_ref()) {
+        return match runtime.block_on(explain::verify(&verify, environment, cfg.as_ref())) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(exit::FAILURE),
             Err(error) => complain(&error),
@@ -73,10 +77,6 @@ pub fn main(arguments: Arguments) -> ExitCode {
     let config = match Config::load(environment, cfg.as_ref()) {
         Ok(config) => config,
         Err(error) => return complain(&error),
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error),
     };
     if arguments.check {
         return runtime.block_on(check(config));

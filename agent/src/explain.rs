@@ -6,12 +6,13 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, Write};
 use std::time::SystemTime;
 
-use jose::{KeyOrigin, KeyRules, KeySet, Reason, Refusal, Reject, UnixTime, Verdict};
+use jose::{KeySet, Reason, Refusal, Reject, UnixTime, Verdict};
 use serde::Serialize;
 
 use crate::cli::Verify;
 use crate::config::Config;
 use crate::haproxy_cfg::HaproxyCfg;
+use crate::keys::Source;
 
 /// One line of output.
 #[derive(Debug, Serialize)]
@@ -26,7 +27,7 @@ struct Line {
 /// # Errors
 ///
 /// Settings, keys or standard input cannot be used.
-pub fn verify(
+pub async fn verify(
     arguments: &Verify,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     haproxy_cfg: Option<&HaproxyCfg>,
@@ -35,8 +36,9 @@ pub fn verify(
     let environment = environment.into_iter().filter(|(name, _)| *name != keys.0);
     let config =
         Config::load(environment.chain([keys.clone()]), haproxy_cfg).map_err(|error| error.to_string())?;
-    let rules = KeyRules { origin: KeyOrigin::File, ..config.keys.rules };
-    let keys = crate::keys::load_file(&arguments.keys, &rules)
+    let keys = Source::File(arguments.keys.clone())
+        .load(&config.keys.rules)
+        .await
         .map_err(|error| format!("{}: {error}", arguments.keys.display()))?;
 
     let mut out = io::stdout().lock();

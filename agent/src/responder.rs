@@ -100,8 +100,7 @@ impl Responder {
     /// Whether a health check may pass; a failed one is counted.
     pub fn answer_health_check(&self) -> bool {
         let ready = self.readiness.check();
-        if let Err(causes) = &ready {
-            tracing::debug!(causes, "health check refused");
+        if ready.is_err() {
             self.failed_health_checks.fetch_add(1, Ordering::Relaxed);
             self.metrics.health_checks_failed.inc();
         }
@@ -110,7 +109,11 @@ impl Responder {
 
     /// Counts a connection that ended for a fault of its peer.
     pub fn count_fault(&self, fault: &Fault) {
-        tracing::warn!(%fault, "connection ended");
+        match fault {
+            // Each health check of a draining agent ends so.
+            Fault::NotReady => tracing::debug!(%fault, "health check refused"),
+            _ => tracing::warn!(%fault, "connection ended"),
+        }
         let status = fault.status().message();
         self.metrics.disconnects.get_or_create(&ByStatus { status }).inc();
     }

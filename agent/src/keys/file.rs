@@ -1,27 +1,30 @@
 //! Keys from a file, and the watch on it.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use jose::{KeyOrigin, KeyRules, KeySet, MAX_KEY_SET_BYTES};
+use jose::MAX_KEY_SET_BYTES;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use super::LoadError;
 
-/// Reads the keys of a file.
+/// Reads the file.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or holds no usable key: it may be half written.
-pub fn load(path: &Path, rules: &KeyRules) -> Result<KeySet, LoadError> {
-    let size = std::fs::metadata(path).map_err(LoadError::File)?.len();
-    if usize::try_from(size).map_or(true, |size| size > MAX_KEY_SET_BYTES) {
+/// It cannot be read, or is larger than any key set.
+pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(MAX_KEY_SET_BYTES).unwrap_or(u64::MAX);
+    let file = File::open(path).map_err(LoadError::File)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(LoadError::File)?;
+    if bytes.len() > MAX_KEY_SET_BYTES {
         return Err(LoadError::TooLarge(MAX_KEY_SET_BYTES));
     }
-    let bytes = std::fs::read(path).map_err(LoadError::File)?;
-    let rules = KeyRules { origin: KeyOrigin::File, ..*rules };
-    Ok(KeySet::parse(&bytes, &rules)?)
+    Ok(bytes)
 }
 
 /// Tells `changed` whenever something happens in the folder of `path`; the watch lasts as long as the result.

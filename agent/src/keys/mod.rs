@@ -18,7 +18,6 @@ use tokio::sync::Notify;
 
 use crate::metrics::{ByAlgorithm, BySource, Metrics};
 
-pub use file::load as load_file;
 pub use refresh::{Source, keep_fresh};
 pub use url::{Client, UrlSource};
 
@@ -101,9 +100,6 @@ impl KeyRing {
         tracing::info!(source = name, keys = set.len(), skipped = set.skipped().len(), "keys loaded");
         let source = BySource { source: name.to_owned() };
         self.metrics.keys_skipped.get_or_create(&source).set(count(set.skipped().len()));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.metrics.keys_loaded.get_or_create(&source).set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
-
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = parts.get_mut(index) {
             *part = Some(set);
@@ -116,6 +112,14 @@ impl KeyRing {
         }
         self.merged.store(Arc::new(merged));
         self.readiness.clear(CAUSE);
+    }
+
+    /// The source has just given a good set, new or not.
+    fn confirm(&self, name: &str) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let source = BySource { source: name.to_owned() };
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        self.metrics.keys_loaded.get_or_create(&source).set(seconds);
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::{KeyRules, KeySet};
+use jose::{KeyOrigin, KeyRules, KeySet};
 use notify::RecommendedWatcher;
 use service::shutdown::Shutdown;
 use tokio::sync::Notify;
@@ -38,10 +38,22 @@ impl Source {
     ///
     /// It gives no usable key set.
     pub async fn load(&self, rules: &KeyRules) -> Result<KeySet, LoadError> {
+        self.parse(&self.read().await?, rules)
+    }
+
+    async fn read(&self) -> Result<Vec<u8>, LoadError> {
         match self {
-            Self::File(path) => file::load(path, rules),
-            Self::Url(source, client) => client.load(source, rules).await,
+            Self::File(path) => file::read(path),
+            Self::Url(source, client) => client.fetch(source).await,
         }
+    }
+
+    fn parse(&self, bytes: &[u8], rules: &KeyRules) -> Result<KeySet, LoadError> {
+        let origin = match self {
+            Self::File(_) => KeyOrigin::File,
+            Self::Url(..) => KeyOrigin::Url,
+        };
+        Ok(KeySet::parse(bytes, &KeyRules { origin, ..*rules })?)
     }
 
     /// What an operator knows it by.
@@ -85,17 +97,26 @@ pub async fn keep_fresh(
     let changed = Arc::new(Notify::new());
     let _watch = source.watch(&changed);
     let mut failures = 0_u32;
+    let mut good = Vec::new();
     loop {
         let loaded_at = Instant::now();
         ring.metrics.key_loads.get_or_create(&label).inc();
-        let loaded = tokio::select! {
-            loaded = source.load(&rules) => loaded,
+        let read = tokio::select! {
+            read = source.read() => read,
             () = shutdown.cancelled() => return,
         };
+        let loaded = read.and_then(|bytes| {
+            // The folder's other files change as well; the same keys again are no news.
+            if bytes != good {
+                ring.publish(index, &name, source.parse(&bytes, &rules)?);
+                good = bytes;
+            }
+            Ok(())
+        });
         match loaded {
-            Ok(set) => {
+            Ok(()) => {
                 failures = 0;
-                ring.publish(index, &name, set);
+                ring.confirm(&name);
             }
             Err(error) => {
                 failures = failures.saturating_add(1);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use jose::{KeyOrigin, KeyRules, KeySet, MAX_KEY_SET_BYTES};
+use jose::MAX_KEY_SET_BYTES;
 use reqwest::{Certificate, Url, redirect};
 use serde::Deserialize;
 
@@ -74,21 +74,19 @@ impl Client {
         builder.build().map(Self).map_err(ClientError::Tls)
     }
 
-    /// Fetches the keys of `source`.
+    /// Fetches what `source` has now.
     ///
     /// # Errors
     ///
-    /// No usable key set came back in time.
-    pub async fn load(&self, source: &UrlSource, rules: &KeyRules) -> Result<KeySet, LoadError> {
-        let bytes = match source {
-            UrlSource::Keys(url) => self.fetch(url.clone()).await?,
+    /// Nothing came back in time, or not what was asked for.
+    pub async fn fetch(&self, source: &UrlSource) -> Result<Vec<u8>, LoadError> {
+        match source {
+            UrlSource::Keys(url) => self.get(url.clone()).await,
             UrlSource::Issuer(issuer) => {
                 let url = self.discover(issuer).await?;
-                self.fetch(url).await?
+                self.get(url).await
             }
-        };
-        let rules = KeyRules { origin: KeyOrigin::Url, ..*rules };
-        Ok(KeySet::parse(&bytes, &rules)?)
+        }
     }
 
     async fn discover(&self, issuer: &str) -> Result<Url, LoadError> {
@@ -96,7 +94,7 @@ impl Client {
         let url = Url::parse(&format!("{base}{WELL_KNOWN}"))
             .map_err(|_| LoadError::Discovery("has no usable address"))?;
         let secure = url.scheme() == "https";
-        let bytes = self.fetch(url).await?;
+        let bytes = self.get(url).await?;
         let metadata: Metadata =
             serde_json::from_slice(&bytes).map_err(|_| LoadError::Discovery("lacks issuer or jwks_uri"))?;
         if metadata.issuer != issuer {
@@ -110,7 +108,7 @@ impl Client {
         Ok(keys)
     }
 
-    async fn fetch(&self, url: Url) -> Result<Vec<u8>, LoadError> {
+    async fn get(&self, url: Url) -> Result<Vec<u8>, LoadError> {
         let fetch = |error: reqwest::Error| LoadError::Fetch(causes(&error.without_url()));
         let mut response = self.0.get(url).send().await.map_err(fetch)?;
         if !response.status().is_success() {

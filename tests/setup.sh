@@ -1,0 +1,34 @@
+#!/bin/sh
+# Installs what is missing. Arguments: command:package, as Debian names them.
+# Where it may not install, it says which command would, and fails.
+set -eu
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "cargo is missing: install Rust (Debian: apt-get install rustup, then rustup default stable), then try again" >&2
+    exit 1
+fi
+
+missing=
+for pair in "$@"; do
+    # Debian puts haproxy into /usr/sbin, which a person's PATH may lack.
+    PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+        as_root=sudo
+    else
+        echo "missing:$missing; run this, then try again: sudo apt-get update && sudo apt-get install -y$missing" >&2
+        exit 1
+    fi
+fi
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "missing:$missing; this is no Debian, so install them as your system does, then try again" >&2
+    exit 1
+fi
+echo "installing:$missing"
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # one word for each package
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
