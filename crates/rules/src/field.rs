@@ -1,0 +1,101 @@
+//! Which claim a comparison looks at.
+
+use serde_json::Value;
+
+use crate::Claims;
+
+/// A field: first a claim of exactly this name, else a path into the claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Field {
+    name: Box<str>,
+    /// The steps of the path; empty when the name is no path.
+    path: Box<[Box<str>]>,
+}
+
+impl Field {
+    pub(crate) fn new(name: &str) -> Self {
+        Self { name: name.into(), path: steps(name).unwrap_or_default().into() }
+    }
+
+    /// The value, or `None` for `undefined`.
+    pub(crate) fn of<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
+        if let Some(value) = claims.get(&*self.name) {
+            return Some(value);
+        }
+        let (first, rest) = self.path.split_first()?;
+        rest.iter().try_fold(claims.get(&**first)?, |value, step| child(value, step))
+    }
+}
+
+fn child<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(members) => members.get(step),
+        Value::Array(items) => items.get(index(step)?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+/// A list's index as a property name: `0`, `12`, but not `01` or `+1`.
+fn index(step: &str) -> Option<usize> {
+    let canonical = step == "0" || !step.starts_with('0');
+    (canonical && step.bytes().all(|byte| byte.is_ascii_digit())).then(|| step.parse().ok())?
+}
+
+/// `a.b[0].c` as its steps; `None` for a text that is not of that form, which then is only a name.
+fn steps(name: &str) -> Option<Vec<Box<str>>> {
+    let mut steps = Vec::new();
+    for dotted in name.split('.') {
+        let (key, indices) = dotted.split_once('[').map_or((dotted, None), |(key, rest)| (key, Some(rest)));
+        if key.is_empty() || key.contains(']') {
+            return None;
+        }
+        steps.push(key.into());
+        if let Some(indices) = indices {
+            for index in indices.strip_suffix(']')?.split("][") {
+                if index.is_empty() || !index.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return None;
+                }
+                steps.push(index.into());
+            }
+        }
+    }
+    // A single step is the name itself, which has been looked up already.
+    (steps.len() > 1).then_some(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_field_is_a_name_before_it_is_a_path() {
+        let Value::Object(claims) = json!({
+            "a.b": 1, "a": {"b": 2, "c": [10, {"d": 3}, [7, 8]]}, "https://x.org/y": 4, "n": null, "s": "text",
+        }) else {
+            panic!("an object")
+        };
+        for (field, expected) in [
+            ("a.b", Some(json!(1))),
+            ("a.c[0]", Some(json!(10))),
+            ("a.c.0", Some(json!(10))),
+            ("a.c[1].d", Some(json!(3))),
+            ("a.c[2][1]", Some(json!(8))),
+            ("https://x.org/y", Some(json!(4))),
+            ("n", Some(json!(null))),
+            ("n.x", None),
+            ("s.length", None),
+            ("s[0]", None),
+            ("a.c[01]", None),
+            ("a.c[9]", None),
+            ("a.c[]", None),
+            ("a.c[0", None),
+            ("a..b", None),
+            ("a]b", None),
+            ("", None),
+            ("constructor", None),
+        ] {
+            assert_eq!(Field::new(field).of(&claims), expected.as_ref(), "{field}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Every way in which a request fails, and its HTTP status.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jose::Profile;
+use serde::Serialize;
+
+use crate::store::StoreError;
+
+/// A request that is not answered with what was asked for. Texts are for the caller; they quote nothing he did not name.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("the body is not the JSON that is expected here (line {line}, column {column})")]
+    Json { line: usize, column: usize },
+    #[error("{why}")]
+    Invalid { field: String, why: String },
+    #[error("the path is not valid UTF-8")]
+    Path,
+    #[error("the body did not arrive whole")]
+    BodyCut,
+    #[error("the body is larger than {max} bytes")]
+    BodyTooLarge { max: usize },
+    #[error("a batch has at most {max} checks")]
+    TooManyChecks { max: usize },
+    #[error("a bearer token that this server knows is needed")]
+    Unauthorized,
+    #[error(
+        "the rules API is off on this listener: set TOKEN_SERVER__ADMIN__TOKENS_FILE, or use the socket of \
+         TOKEN_SERVER__ADMIN__SOCKET"
+    )]
+    RulesApiOff,
+    #[error(
+        "this route answers 200 for refused tokens too, so it must not be a proxy's auth request; found {header}"
+    )]
+    Proxied { header: String },
+    #[error("this server judges for the profile {server}, the request is for {asked}")]
+    ProfileMismatch { server: Profile, asked: Profile },
+    #[error("no such route")]
+    NoRoute,
+    #[error("this route does not know the method")]
+    Method,
+    #[error("not answered in time; a write may still have happened")]
+    Deadline,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Serialize)]
+struct Body {
+    error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+impl ApiError {
+    pub(crate) fn invalid(field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), why: why.into() }
+    }
+
+    pub(crate) fn json(error: &serde_json::Error) -> Self {
+        Self::Json { line: error.line(), column: error.column() }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Json { .. } | Self::BodyCut | Self::Path => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::RulesApiOff | Self::Proxied { .. } => StatusCode::FORBIDDEN,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ProfileMismatch { .. } => StatusCode::CONFLICT,
+            Self::BodyTooLarge { .. } | Self::TooManyChecks { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(error) => match error {
+                StoreError::GroupFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
+                StoreError::Open { .. }
+                | StoreError::Locked { .. }
+                | StoreError::Damaged { .. }
+                | StoreError::Format { .. }
+                | StoreError::Failed(_)
+                | StoreError::NoRandomness
+                | StoreError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            },
+        }
+    }
+
+    fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { field, .. } => Some(field),
+            Self::ProfileMismatch { .. } => Some("profile"),
+            Self::TooManyChecks { .. } => Some("checks"),
+            Self::Json { .. }
+            | Self::Path
+            | Self::BodyCut
+            | Self::BodyTooLarge { .. }
+            | Self::Unauthorized
+            | Self::RulesApiOff
+            | Self::Proxied { .. }
+            | Self::NoRoute
+            | Self::Method
+            | Self::Deadline
+            | Self::Store(_) => None,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(error = %self, "a request failed");
+        }
+        let body = Body { error: self.to_string(), field: self.field().map(str::to_owned) };
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,124 @@
+//! What handlers take from a request, with failures as [`ApiError`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::value::RawValue;
+
+use super::{ApiError, App};
+use crate::bearer::BearerTokens;
+
+/// Bytes of a group's name: a subject claim.
+const MAX_GROUP_BYTES: usize = 512;
+
+/// A body of any content type, up to `MAX` bytes.
+pub(crate) struct Body<const MAX: usize>(pub(crate) Bytes);
+
+impl<const MAX: usize, S: Send + Sync> FromRequest<S> for Body<MAX> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let limited = request.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, MAX)));
+        match Bytes::from_request(limited, state).await {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(ApiError::BodyTooLarge { max: MAX })
+            }
+            Err(_) => Err(ApiError::BodyCut),
+        }
+    }
+}
+
+/// The name of a group of rules: a subject, or `g`.
+#[derive(Debug)]
+pub(crate) struct GroupName(pub(crate) String);
+
+impl GroupName {
+    pub(crate) fn parse(name: String) -> Result<Self, ApiError> {
+        if name.is_empty() {
+            return Err(ApiError::invalid("group", "a group has a name: a subject, or g for everybody"));
+        }
+        if name.len() > MAX_GROUP_BYTES {
+            return Err(ApiError::invalid(
+                "group",
+                format!("a group's name has at most {MAX_GROUP_BYTES} bytes"),
+            ));
+        }
+        Ok(Self(name))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for GroupName {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(name) =
+            Path::<String>::from_request_parts(parts, state).await.map_err(|_| ApiError::Path)?;
+        Self::parse(name)
+    }
+}
+
+/// The parameters of a query, each at most once.
+pub(crate) struct Parameters(pub(crate) BTreeMap<String, String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(parameters) = Query::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::invalid("query", "the query is not of the form name=value&name=value"))?;
+        Ok(Self(parameters))
+    }
+}
+
+/// Shows that the caller is an agent, where agents have to show it.
+pub(crate) struct AgentAccess;
+
+impl FromRequestParts<Arc<App>> for AgentAccess {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        match &app.agent_tokens {
+            None => Ok(Self),
+            Some(tokens) => shows_one_of(tokens, &parts.headers).map(|()| Self),
+        }
+    }
+}
+
+pub(crate) fn shows_one_of(tokens: &BearerTokens, headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    match (shown.next().and_then(|value| value.to_str().ok()), shown.next()) {
+        (Some(authorization), None) if tokens.accept(authorization) => Ok(()),
+        (Some(_) | None, _) => Err(ApiError::Unauthorized),
+    }
+}
+
+/// A JSON object whose members are taken one by one, so that errors can name them.
+pub(crate) struct Document(BTreeMap<String, Box<RawValue>>);
+
+impl Document {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        serde_json::from_slice(body).map(Self).map_err(|error| ApiError::json(&error))
+    }
+
+    pub(crate) fn take(&mut self, name: &str) -> Option<Box<RawValue>> {
+        self.0.remove(name)
+    }
+
+    pub(crate) fn take_required(&mut self, name: &str) -> Result<Box<RawValue>, ApiError> {
+        self.take(name).ok_or_else(|| ApiError::invalid(name, "is missing"))
+    }
+
+    /// A member that is misspelt would otherwise be left out in silence.
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        match self.0.into_keys().next() {
+            None => Ok(()),
+            Some(unknown) => Err(ApiError::invalid(unknown, "is not known here")),
+        }
+    }
+}

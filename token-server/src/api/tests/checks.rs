@@ -1,0 +1,216 @@
+//! What agents, old callers and scrapers get.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Bytes, HttpBody};
+use axum::http::{Method, StatusCode};
+use hyper::body::Frame;
+use serde_json::{Value, json};
+
+use super::*;
+
+#[tokio::test]
+async fn a_rule_of_everybody_refuses_everybody() {
+    let server = server(|_| {});
+    let written = server.admin(Method::POST, "/v1/rules", r#"{"group":"g","rule":{"iat":{"lt":5}}}"#).await;
+    assert_eq!(written.status, StatusCode::CREATED);
+    assert_eq!(server.check(&format!(r#"{{"exp":{},"iat":4}}"#, NOW + 1)).await["detail"], "revoked");
+    assert_eq!(server.check(&format!(r#"{{"exp":{},"iat":5}}"#, NOW + 1)).await["detail"], "ok");
+}
+
+#[tokio::test]
+async fn a_batch_is_judged_check_by_check() {
+    let server = server(|_| {});
+    let deep = "[".repeat(5_000) + &"]".repeat(5_000);
+    let soon = NOW + 1;
+    let body = format!(
+        r#"{{"profile":"standard","checks":[{{"payload":{{"exp":{soon}}}}},{{"payload":{{"exp":{NOW}}}}},{{"payload":{deep}}},
+           {{"payload":{{"exp":{soon},"exp":{soon}}}}},{{"payload":5}},{{"token":"a.b.c.d.e"}},{{"payload":{{"sub":"ben","exp":{soon}}}}}]}}"#
+    );
+    let answer = server.main(Method::POST, "/v1/check", body).await.json();
+    let details: Vec<_> =
+        answer["results"].as_array().unwrap().iter().map(|result| result["detail"].clone()).collect();
+    assert_eq!(details, ["ok", "expired", "malformed", "malformed", "malformed", "unsupported", "ok"]);
+    assert_eq!(answer["revision"], 0);
+    assert_eq!(answer["store_id"], server.app.revocations.store_id());
+    assert_eq!(answer["results"][6]["subject"], "ben");
+
+    let probe = server.main(Method::POST, "/v1/check", r#"{"profile":"standard","checks":[]}"#).await;
+    assert_eq!((probe.status, probe.json()["results"].clone()), (StatusCode::OK, json!([])));
+}
+
+#[tokio::test]
+async fn hostile_batches_are_refused_with_their_reason() {
+    let server = server(|_| {});
+    let many = format!(r#"{{"profile":"standard","checks":[{}]}}"#, vec![r#"{"token":"a"}"#; 129].join(","));
+    for (body, status, field) in [
+        (String::new(), StatusCode::BAD_REQUEST, Value::Null),
+        ("not json".into(), StatusCode::BAD_REQUEST, Value::Null),
+        ("[]".into(), StatusCode::BAD_REQUEST, Value::Null),
+        (r#"{"profile":"standard"}"#.into(), StatusCode::BAD_REQUEST, Value::Null),
+        (r#"{"profile":"other","checks":[]}"#.into(), StatusCode::BAD_REQUEST, Value::Null),
+        (r#"{"profile":"standard","checks":[{"secret":1}]}"#.into(), StatusCode::BAD_REQUEST, Value::Null),
+        (r#"{"profile":"standard","checks":{"payload":{}}}"#.into(), StatusCode::BAD_REQUEST, Value::Null),
+        ("[".repeat(100_000), StatusCode::BAD_REQUEST, Value::Null),
+        (r#"{"profile":"ms-users","checks":[]}"#.into(), StatusCode::CONFLICT, json!("profile")),
+        (many, StatusCode::PAYLOAD_TOO_LARGE, json!("checks")),
+        ("x".repeat(2 * 1024 * 1024 + 1), StatusCode::PAYLOAD_TOO_LARGE, Value::Null),
+    ] {
+        let shown: String = body.chars().take(60).collect();
+        let answer = server.main(Method::POST, "/v1/check", body).await;
+        assert_eq!(answer.status, status, "{shown}");
+        let json = answer.json();
+        assert!(json["error"].is_string(), "{shown}");
+        assert_eq!(json["field"], field, "{shown}");
+        assert!(!answer.text.contains("secret"), "an answer quotes nothing");
+    }
+}
+
+#[tokio::test]
+async fn old_callers_get_their_forms_whatever_the_content_type() {
+    let server = server(|_| {});
+    let good = format!(r#" {{"sub":"anna","exp":{}}}"#, NOW + 1);
+    let legacy = json!({"valid": "0", "reason": "E_TKN_LEGACY"});
+    let invalid = json!({"valid": "0", "reason": "E_TKN_INVALID", "stateless": "1"});
+    let types: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("content-type", "text/plain")],
+        &[("content-type", "application/json")],
+        &[("content-type", "application/x-www-form-urlencoded")],
+    ];
+    for headers in types {
+        let post = async |body: &str| {
+            let answer = call(main_router(&server.app), Method::POST, "/", headers, body.to_owned()).await;
+            assert_eq!(answer.status, StatusCode::OK, "{body}");
+            answer
+        };
+        assert_eq!(post(&good).await.text, "ok");
+        assert_eq!(post(r#"{"exp":1}"#).await.text, "E_TKN_INVALID");
+        assert_eq!(post(r#"{"exp":"#).await.text, "E_TKN_INVALID");
+        assert_eq!(post("a.b.c.d.e").await.json(), invalid);
+        assert_eq!(post(r#""a.b.c.d.e""#).await.json(), invalid);
+        for body in ["", "a.b.c", "a", "[1,2]", "null", "a.b.c.d.e.f", "\u{fffd}"] {
+            assert_eq!(post(body).await.json(), legacy, "{body}");
+        }
+    }
+    let not_utf8 = server.main(Method::POST, "/", vec![0xff, b'.', b'.', b'.', b'.']).await;
+    assert_eq!(not_utf8.json(), legacy);
+}
+
+#[tokio::test]
+async fn old_forms_refuse_a_proxys_auth_request_and_can_be_switched_off() {
+    let server_on = server(|_| {});
+    for name in ["X-Forwarded-For", "x-forwarded-uri", "X-Original-URL", "x-envoy-internal"] {
+        let answer = call(main_router(&server_on.app), Method::POST, "/", &[(name, "x")], "a.b.c").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}");
+    }
+    let other = call(main_router(&server_on.app), Method::POST, "/", &[("x-forward", "x")], "a.b.c").await;
+    assert_eq!(other.status, StatusCode::OK);
+    assert_eq!(server_on.main(Method::GET, "/", "").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let large = server_on.main(Method::POST, "/", "x".repeat(64 * 1024 + 1)).await;
+    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+
+    let off = server(|app| app.compat = false);
+    assert_eq!(off.main(Method::POST, "/", "a.b.c").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn each_listener_serves_its_own_routes() {
+    let server = server(|_| {});
+    for path in ["/health", "/ready", "/generic/health"] {
+        assert_eq!(server.main(Method::GET, path, "").await.status, StatusCode::OK, "{path}");
+        assert_eq!(server.admin(Method::GET, path, "").await.status, StatusCode::OK, "{path}");
+    }
+    for path in ["/metrics", "/v1/rules", "/v1/rules/g"] {
+        assert_eq!(server.main(Method::GET, path, "").await.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(server.admin(Method::GET, path, "").await.status, StatusCode::OK, "{path}");
+    }
+    server.app.readiness.block("draining", "asked to stop");
+    assert_eq!(server.main(Method::GET, "/ready", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn bearer_tokens_open_what_they_guard() {
+    let server = server(|app| {
+        app.admin_tokens = tokens("admin-token\n");
+        app.agent_tokens = tokens("agent-token\n");
+    });
+    let probe = r#"{"profile":"standard","checks":[]}"#;
+    for (headers, status) in [
+        (&[][..], StatusCode::UNAUTHORIZED),
+        (&[("authorization", "Bearer wrong")], StatusCode::UNAUTHORIZED),
+        (&[("authorization", "Bearer admin-token")], StatusCode::UNAUTHORIZED),
+        (
+            &[("authorization", "Bearer agent-token"), ("authorization", "Bearer agent-token")],
+            StatusCode::UNAUTHORIZED,
+        ),
+        (&[("authorization", "Bearer agent-token")], StatusCode::OK),
+    ] {
+        let answer = call(main_router(&server.app), Method::POST, "/v1/check", headers, probe).await;
+        assert_eq!(answer.status, status, "{headers:?}");
+    }
+    for (authorization, status) in [
+        ("Bearer agent-token", StatusCode::UNAUTHORIZED),
+        ("admin-token", StatusCode::UNAUTHORIZED),
+        ("Bearer admin-token", StatusCode::OK),
+    ] {
+        let router = admin_router(&server.app, AdminAccess::Bearer);
+        let answer = call(router, Method::GET, "/v1/rules", &[("authorization", authorization)], "").await;
+        assert_eq!(answer.status, status, "{authorization}");
+    }
+    let metrics =
+        call(admin_router(&server.app, AdminAccess::Bearer), Method::GET, "/metrics", &[], "").await;
+    assert_eq!(metrics.status, StatusCode::OK, "scrapers show nothing");
+    assert_eq!(
+        server.admin(Method::GET, "/v1/rules", "").await.status,
+        StatusCode::OK,
+        "the socket asks for nothing"
+    );
+}
+
+#[tokio::test]
+async fn metrics_tell_what_happened_without_names() {
+    let server = server_with(&[("g", "broken")], |_| {});
+    server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
+    server.check(&format!(r#"{{"sub":"anna","rt":"x","exp":{}}}"#, NOW + 1)).await;
+    server.check(&format!(r#"{{"sub":"anna","exp":{}}}"#, NOW + 1)).await;
+    let text = server.admin(Method::GET, "/metrics", "").await.text;
+    for line in [
+        r#"token_server_checks_total{reason="ok",detail="ok"} 1"#,
+        r#"token_server_checks_total{reason="E_TKN_INVALID",detail="revoked"} 1"#,
+        r#"token_server_store_writes_total{outcome="ok"} 1"#,
+        "token_server_rules 2",
+        "token_server_rule_groups 2",
+        "token_server_unreadable_rules 1",
+        "token_server_store_revision 2",
+        r#"token_server_request_seconds_count{route="/v1/check",status="200"} 2"#,
+        r#"token_server_request_seconds_count{route="/v1/rules/{group}",status="201"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+    assert!(!text.contains("anna"));
+}
+
+/// The body of a caller who never goes on.
+struct Silence;
+
+impl HttpBody for Silence {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_given_up() {
+    let server = server(|_| {});
+    let answer = server.main(Method::POST, "/v1/check", Body::new(Silence)).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+}

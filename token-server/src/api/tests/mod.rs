@@ -1,0 +1,104 @@
+//! The routes, called in process with a fixed clock.
+
+mod checks;
+mod rules_api;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, StatusCode};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::judge::time_policy;
+use crate::store::EmbeddedStore;
+use ::rules::ExpireAt;
+use jose::Profile;
+
+const NOW: i64 = 1_700_000_000;
+
+struct Server {
+    app: Arc<App>,
+    _folder: tempfile::TempDir,
+}
+
+struct Answer {
+    status: StatusCode,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+}
+
+fn server(change: impl FnOnce(&mut App)) -> Server {
+    server_with(&[], change)
+}
+
+/// A server whose store holds these rules as if somebody had edited the file.
+fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(&folder.path().join("store")).unwrap();
+    for (group, json) in stored {
+        store.put(group, json, ExpireAt::Never).unwrap();
+    }
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let revocations = Revocations::load(store).unwrap();
+    metrics.show(revocations.book());
+    let mut app = App {
+        policy: time_policy(Profile::Standard),
+        revocations: Arc::new(revocations),
+        metrics,
+        registry: Arc::new(registry),
+        readiness: Readiness::new(),
+        admin_tokens: None,
+        agent_tokens: None,
+        compat: true,
+        clock: || UnixTime::from_secs(NOW),
+    };
+    change(&mut app);
+    Server { app: Arc::new(app), _folder: folder }
+}
+
+fn tokens(text: &str) -> Option<BearerTokens> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    Some(BearerTokens::read(file.path()).unwrap())
+}
+
+async fn call(
+    router: Router,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Body>,
+) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = router.oneshot(request.body(body.into()).unwrap()).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    Answer { status, text: String::from_utf8(body.to_vec()).unwrap() }
+}
+
+impl Server {
+    async fn main(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
+        call(main_router(&self.app), method, path, &[], body).await
+    }
+
+    /// Through the admin socket's routes.
+    async fn admin(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
+        call(admin_router(&self.app, AdminAccess::Everyone), method, path, &[], body).await
+    }
+
+    async fn check(&self, payload: &str) -> Value {
+        let body = format!(r#"{{"profile":"standard","checks":[{{"payload":{payload}}}]}}"#);
+        let answer = self.main(Method::POST, "/v1/check", body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.json()["results"][0].clone()
+    }
+}

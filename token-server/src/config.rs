@@ -1,0 +1,228 @@
+//! Settings, parsed once at start. `TOKEN_SERVER__SECTION__KEY`, over the TOML file that `TOKEN_SERVER_CONFIG` names.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use jose::Profile;
+use service::settings::{ConfigError, Settings};
+
+use crate::bearer::BearerTokens;
+
+const PREFIX: &str = "TOKEN_SERVER_";
+const CONFIG: &str = "TOKEN_SERVER_CONFIG";
+const LISTEN: &str = "TOKEN_SERVER__LISTEN";
+const ADMIN_LISTEN: &str = "TOKEN_SERVER__ADMIN__LISTEN";
+const ADMIN_SOCKET: &str = "TOKEN_SERVER__ADMIN__SOCKET";
+const ADMIN_TOKENS_FILE: &str = "TOKEN_SERVER__ADMIN__TOKENS_FILE";
+const AGENT_TOKENS_FILE: &str = "TOKEN_SERVER__AGENT__TOKENS_FILE";
+const STORE_PATH: &str = "TOKEN_SERVER__STORE__PATH";
+const PROFILE: &str = "TOKEN_SERVER__PROFILE";
+const COMPAT_ENABLED: &str = "TOKEN_SERVER__COMPAT__ENABLED";
+
+/// Settings that belong to parts which this version does not have: whoever sets one relies on something.
+const NOT_YET: &[(&str, &str)] = &[
+    ("TOKEN_SERVER__REDIS__MODE", "rules are kept in the embedded store only"),
+    ("TOKEN_SERVER__REDIS__URLS", "rules are kept in the embedded store only"),
+    ("TOKEN_SERVER__REDIS__MASTER", "rules are kept in the embedded store only"),
+    ("TOKEN_SERVER__REDIS__PREFIX", "rules are kept in the embedded store only"),
+    ("TOKEN_SERVER__REDIS__MIN_REPLICAS", "rules are kept in the embedded store only"),
+    ("TOKEN_SERVER__CONSUL__URL", "rules are kept in the embedded store only"),
+    ("TOKEN_SERVER__CACHE__TTL", "the embedded store needs no cache"),
+    ("TOKEN_SERVER__STORE__MAX_STALE", "the embedded store is never stale"),
+    ("TOKEN_SERVER__JWE__KEYS_FILE", "encrypted tokens are refused"),
+    ("TOKEN_SERVER__JWKS__FILE", "signatures are verified by the agent"),
+    ("TOKEN_SERVER__JWKS__URL", "signatures are verified by the agent"),
+    ("TOKEN_SERVER__VERIFY__PROXY", "there is no forward-auth route"),
+    ("TOKEN_SERVER__TLS__CERT", "listeners speak plain HTTP; keep them on a private network"),
+    ("TOKEN_SERVER__TLS__KEY", "listeners speak plain HTTP; keep them on a private network"),
+    ("TOKEN_SERVER__TLS__CLIENT_CA", "listeners speak plain HTTP; keep them on a private network"),
+];
+
+/// Everything that an operator can choose.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `TOKEN_SERVER__LISTEN`: where agents and old callers ask.
+    pub listen: ListenAddress,
+    /// `TOKEN_SERVER__ADMIN__LISTEN`: rules API, metrics.
+    pub admin_listen: ListenAddress,
+    /// `TOKEN_SERVER__ADMIN__SOCKET`: the same on a unix socket, for whoever may open it.
+    pub admin_socket: Option<PathBuf>,
+    /// `TOKEN_SERVER__ADMIN__TOKENS_FILE`: who may use the rules API over TCP; nobody when unset.
+    pub admin_tokens: Option<BearerTokens>,
+    /// `TOKEN_SERVER__AGENT__TOKENS_FILE`: who may ask `/v1/check`; everybody when unset.
+    pub agent_tokens: Option<BearerTokens>,
+    /// `TOKEN_SERVER__STORE__PATH`: the embedded store's file.
+    pub store_path: PathBuf,
+    /// `TOKEN_SERVER__PROFILE`: the preset of the agents that ask.
+    pub profile: Profile,
+    /// `TOKEN_SERVER__COMPAT__ENABLED`: whether `POST /` answers.
+    pub compat: bool,
+}
+
+impl Config {
+    /// Reads the settings from environment variables, given as pairs.
+    ///
+    /// # Errors
+    /// All faults together, by name and without values.
+    pub fn from_environment(
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let own = environment.into_iter().filter(|(name, _)| !is_kubernetes_link(name));
+        let mut settings = Settings::load(PREFIX, CONFIG, own)?;
+        let config = Self {
+            listen: address(&mut settings, LISTEN, "0.0.0.0:4000"),
+            admin_listen: address(&mut settings, ADMIN_LISTEN, "127.0.0.1:4001"),
+            admin_socket: settings.text(ADMIN_SOCKET).map(PathBuf::from),
+            admin_tokens: tokens(&mut settings, ADMIN_TOKENS_FILE),
+            agent_tokens: tokens(&mut settings, AGENT_TOKENS_FILE),
+            store_path: settings.text(STORE_PATH).unwrap_or_else(|| "token-server.redb".to_owned()).into(),
+            profile: settings.parse(PROFILE, "standard or ms-users").unwrap_or_default(),
+            compat: settings.flag(COMPAT_ENABLED).unwrap_or(true),
+        };
+        for (name, why) in NOT_YET {
+            settings.unavailable(name, why);
+        }
+        settings.finish()?;
+        Ok(config)
+    }
+}
+
+/// `host:port`, resolved when it is bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenAddress(String);
+
+impl ListenAddress {
+    /// As [`tokio::net::TcpListener::bind`] takes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (host, port) = text.rsplit_once(':').ok_or(())?;
+        let bare_ipv6 = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
+        if host.is_empty() || bare_ipv6 || port.parse::<u16>().is_err() {
+            return Err(());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+fn address(settings: &mut Settings, name: &'static str, default: &str) -> ListenAddress {
+    settings.parse(name, "host:port").unwrap_or_else(|| ListenAddress(default.to_owned()))
+}
+
+fn tokens(settings: &mut Settings, name: &'static str) -> Option<BearerTokens> {
+    let path = settings.text(name)?;
+    match BearerTokens::read(Path::new(&path)) {
+        Ok(tokens) => Some(tokens),
+        Err(error) => {
+            settings.fault(name, error.to_string());
+            None
+        }
+    }
+}
+
+/// Kubernetes gives every pod `TOKEN_SERVER_SERVICE_HOST`, `TOKEN_SERVER_PORT_4000_TCP` and so on as soon as a Service is
+/// named `token-server`. They are nobody's settings, and must not pass for misspelt ones.
+fn is_kubernetes_link(name: &OsString) -> bool {
+    let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
+        return false;
+    };
+    ["SERVICE_HOST", "SERVICE_PORT", "PORT"]
+        .iter()
+        .filter_map(|link| rest.strip_prefix(link))
+        .any(|tail| tail.is_empty() || tail.starts_with('_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_environment(variables.iter().map(|(name, value)| (name.into(), value.into())))
+    }
+
+    #[test]
+    fn everything_has_a_default() {
+        let config = config(&[("PATH", "/bin")]).unwrap();
+        assert_eq!(config.listen.as_str(), "0.0.0.0:4000");
+        assert_eq!(config.admin_listen.as_str(), "127.0.0.1:4001");
+        assert_eq!(config.store_path, Path::new("token-server.redb"));
+        assert_eq!(config.profile, Profile::Standard);
+        assert!(config.compat);
+        assert!(
+            config.admin_socket.is_none() && config.admin_tokens.is_none() && config.agent_tokens.is_none()
+        );
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        write!(
+            file,
+            "[TOKEN_SERVER.STORE]\nPATH = \"/from/file\"\n[TOKEN_SERVER.ADMIN]\nLISTEN = \"localhost:1\"\n"
+        )
+        .unwrap();
+        let path = file.path().to_str().unwrap();
+        let config = config(&[(CONFIG, path), (STORE_PATH, "/from/environment")]).unwrap();
+        assert_eq!(config.store_path, Path::new("/from/environment"));
+        assert_eq!(config.admin_listen.as_str(), "localhost:1");
+    }
+
+    #[test]
+    fn all_faults_are_told_by_name_and_without_values() {
+        let error = config(&[
+            (LISTEN, "4000"),
+            (ADMIN_LISTEN, "::1:4001"),
+            (PROFILE, "secret"),
+            (COMPAT_ENABLED, "maybe"),
+            (ADMIN_TOKENS_FILE, "/nonexistent"),
+            ("TOKEN_SERVER__STORE__PTAH", "x"),
+            ("TOKEN_SERVER__REDIS__URLS", "redis://secret"),
+            ("TOKEN_SERVER__CACHE__TTL", "7"),
+        ])
+        .unwrap_err();
+        let text = error.to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 8, "{text}");
+        for expected in [
+            "TOKEN_SERVER__LISTEN: expected host:port",
+            "TOKEN_SERVER__ADMIN__LISTEN: expected host:port",
+            "TOKEN_SERVER__PROFILE: expected standard or ms-users",
+            "TOKEN_SERVER__COMPAT__ENABLED: expected true or false",
+            "TOKEN_SERVER__ADMIN__TOKENS_FILE: cannot read the file: No such file or directory (os error 2)",
+            "TOKEN_SERVER__STORE__PTAH: no such setting; did you mean TOKEN_SERVER__STORE__PATH?",
+            "TOKEN_SERVER__REDIS__URLS: is not available in this version: rules are kept in the embedded store only",
+            "TOKEN_SERVER__CACHE__TTL: is not available in this version: the embedded store needs no cache",
+        ] {
+            assert!(lines.contains(&expected), "{expected} in\n{text}");
+        }
+        assert!(!text.contains("secret"));
+    }
+
+    #[test]
+    fn what_kubernetes_adds_is_no_setting() {
+        let links = [
+            ("TOKEN_SERVER_SERVICE_HOST", "10.0.0.1"),
+            ("TOKEN_SERVER_SERVICE_PORT_HTTP", "4000"),
+            ("TOKEN_SERVER_PORT", "tcp://10.0.0.1:4000"),
+            ("TOKEN_SERVER_PORT_4000_TCP_ADDR", "10.0.0.1"),
+        ];
+        assert!(config(&links).is_ok());
+        assert!(config(&[("TOKEN_SERVER_PORTS", "1")]).is_err());
+        assert!(config(&[("TOKEN_SERVER_LISTEN", "127.0.0.1:1")]).is_err());
+    }
+}

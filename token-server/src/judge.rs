@@ -1,0 +1,144 @@
+//! The verdict on a payload whose signature was verified elsewhere: time, then rules.
+
+use jose::{AlgorithmSet, Claims, Policy, Profile, Reject, UnixTime};
+
+use crate::rulebook::Rulebook;
+
+/// What is known of a payload after it was judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether the token may be used.
+    pub verdict: Result<(), Reject>,
+    /// Whose it is; absent when the claims name nobody.
+    pub subject: Option<String>,
+    /// When it expires; absent when it does not say, or not readably.
+    pub expires: Option<UnixTime>,
+}
+
+/// What this program asks of claims besides rules: the times. Issuers, audiences and versions are the caller's to judge.
+pub fn time_policy(profile: Profile) -> Policy {
+    Policy {
+        name: profile.to_string(),
+        profile,
+        algorithms: AlgorithmSet::ALL,
+        issuers: Vec::new(),
+        audiences: Vec::new(),
+        leeway: std::time::Duration::ZERO,
+    }
+}
+
+/// Judges a payload.
+///
+/// A payload without a subject is judged by the rules of everybody, as no others can exist for it. A subject that is
+/// there but is neither a string nor a number is refused ([`Reject::ClaimType`]): no rule could ever revoke it.
+pub fn judge(payload: &[u8], policy: &Policy, book: &Rulebook, now: UnixTime) -> Judgement {
+    let claims = match Claims::parse(payload) {
+        Ok(claims) => claims,
+        Err(reject) => return Judgement { verdict: Err(reject), subject: None, expires: None },
+    };
+    let subject = claims.subject(policy.profile);
+    let verdict = policy
+        .judge_time(&claims, now)
+        .and_then(|()| subject_is_readable(&claims, policy.profile, subject.as_deref()))
+        .and_then(|()| judge_rules(&claims, subject.as_deref(), book, now));
+    Judgement { verdict, subject, expires: expiry(&claims, policy.profile) }
+}
+
+fn subject_is_readable(claims: &Claims, profile: Profile, subject: Option<&str>) -> Result<(), Reject> {
+    match (claims.get(profile.subject_claim()), subject) {
+        (None, _) | (Some(_), Some(_)) => Ok(()),
+        (Some(_), None) => Err(Reject::ClaimType),
+    }
+}
+
+fn judge_rules(claims: &Claims, subject: Option<&str>, book: &Rulebook, now: UnixTime) -> Result<(), Reject> {
+    // What the rules' JSON reader cannot hold, such as 1e400 or half a surrogate pair, no rule can be held against.
+    let claims = serde_json::from_str(claims.as_json()).map_err(|_| Reject::Malformed)?;
+    book.judge(&claims, subject, seconds(now))
+}
+
+/// Unix seconds, rounded down.
+pub fn seconds(time: UnixTime) -> i64 {
+    time.as_millis().div_euclid(1000)
+}
+
+/// A NumericDate from here on is milliseconds in the `ms-users` profile (as [`Policy::judge_time`] reads it).
+const MILLISECONDS_FROM: UnixTime = UnixTime::from_secs(100_000_000_000);
+
+fn expiry(claims: &Claims, profile: Profile) -> Option<UnixTime> {
+    let written = claims.numeric_date("exp").ok()??;
+    match profile {
+        Profile::MsUsers if written >= MILLISECONDS_FROM => {
+            Some(UnixTime::from_millis(written.as_millis() / 1000))
+        }
+        Profile::MsUsers | Profile::Standard => Some(written),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoredRule;
+    use rules::ExpireAt;
+
+    const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+    fn book() -> Rulebook {
+        let rule = |group: &str, json: &str| StoredRule {
+            group: group.into(),
+            json: json.into(),
+            expire_at: ExpireAt::Never,
+            revision: 1,
+        };
+        Rulebook::new(1, vec![rule("anna", r#"{"rt":"x"}"#), rule("5", "{}"), rule("g", r#"{"iss":"old"}"#)])
+    }
+
+    #[test]
+    fn a_payload_is_judged_by_time_then_by_rules() {
+        use Profile::{MsUsers, Standard};
+        let book = book();
+        for (profile, payload, verdict) in [
+            (Standard, r#"{"sub":"anna","exp":1700000001}"#, Ok(())),
+            (Standard, r#"{"sub":"anna","exp":1700000000}"#, Err(Reject::Expired)),
+            (Standard, r#"{"sub":"anna","exp":1700000001,"nbf":1700000001}"#, Err(Reject::NotYetValid)),
+            (Standard, r#"{"sub":"anna"}"#, Err(Reject::MissingExpiry)),
+            (Standard, r#"{"sub":"anna","exp":"1700000001"}"#, Err(Reject::ClaimType)),
+            (Standard, r#"{"sub":"anna","exp":1700000001,"rt":"x"}"#, Err(Reject::Revoked)),
+            (Standard, r#"{"sub":"anna","exp":1600000000,"rt":"x"}"#, Err(Reject::Expired)),
+            (Standard, r#"{"sub":5,"exp":1700000001}"#, Err(Reject::Revoked)),
+            (Standard, r#"{"exp":1700000001}"#, Ok(())),
+            (Standard, r#"{"exp":1700000001,"iss":"old"}"#, Err(Reject::Revoked)),
+            (Standard, r#"{"exp":1700000001,"sub":null}"#, Err(Reject::ClaimType)),
+            (Standard, r#"{"exp":1700000001,"sub":["anna"]}"#, Err(Reject::ClaimType)),
+            (Standard, r#"{"exp":1700000001,"n":1e400}"#, Err(Reject::Malformed)),
+            (Standard, r#"{"exp":1700000001,"username":"anna","rt":"x"}"#, Ok(())),
+            (MsUsers, r#"{"username":"anna"}"#, Ok(())),
+            (MsUsers, r#"{"username":"anna","rt":"x"}"#, Err(Reject::Revoked)),
+            (MsUsers, r#"{"username":"anna","exp":1700000001000}"#, Ok(())),
+            (MsUsers, r#"{"username":"anna","exp":1699999999000}"#, Err(Reject::Expired)),
+            (MsUsers, r#"{"username":{},"exp":1700000001}"#, Err(Reject::ClaimType)),
+            (MsUsers, "[]", Err(Reject::Malformed)),
+            (MsUsers, "", Err(Reject::Malformed)),
+        ] {
+            assert_eq!(
+                judge(payload.as_bytes(), &time_policy(profile), &book, NOW).verdict,
+                verdict,
+                "{payload}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_expiry_is_told_in_real_time_whatever_unit_it_was_written_in() {
+        for (profile, exp, expires) in [
+            (Profile::MsUsers, "1700000001500", Some(1_700_000_001_500)),
+            (Profile::MsUsers, "1700000001.5", Some(1_700_000_001_500)),
+            (Profile::Standard, "1700000001", Some(1_700_000_001_000)),
+            (Profile::Standard, "null", None),
+        ] {
+            let payload = format!(r#"{{"exp":{exp}}}"#);
+            let judgement = judge(payload.as_bytes(), &time_policy(profile), &book(), NOW);
+            assert_eq!(judgement.expires.map(UnixTime::as_millis), expires, "{exp} in {profile}");
+        }
+    }
+}

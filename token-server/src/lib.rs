@@ -1,0 +1,19 @@
+//! `token-server`: decides what needs state. Revocation rules live here; agents and old callers ask whether a token whose
+//! signature they have verified may still be used.
+//!
+//! The way of a request: [`listen`] binds, `serve` accepts, `api` routes, `judge` decides with the [`rulebook`], which
+//! [`revocations`] keeps equal to the [`store`].
+
+mod api;
+pub mod bearer;
+pub mod config;
+pub mod judge;
+pub mod listen;
+mod metrics;
+pub mod revocations;
+pub mod rulebook;
+mod run;
+mod serve;
+pub mod store;
+
+pub use run::{RunError, run};

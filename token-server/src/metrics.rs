@@ -1,0 +1,121 @@
+//! What is counted. The help texts are the documentation.
+
+use std::time::Duration;
+
+use jose::{Reason, Reject};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::rulebook::Rulebook;
+
+/// The first bucket of request durations ends here; 14 buckets, each twice as long as the one before, reach 0.8 s.
+const FIRST_BUCKET_SECONDS: f64 = 0.0001;
+
+/// Handles of all metrics.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    checks: Family<CheckLabels, Counter>,
+    writes: Family<WriteLabels, Counter>,
+    requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    rules: Gauge,
+    groups: Gauge,
+    unreadable: Gauge,
+    revision: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CheckLabels {
+    reason: &'static str,
+    detail: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WriteLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    status: u16,
+}
+
+impl Metrics {
+    /// Registers every metric under `token_server_`.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            checks: Family::default(),
+            writes: Family::default(),
+            requests: Family::new_with_constructor(request_histogram),
+            rules: Gauge::default(),
+            groups: Gauge::default(),
+            unreadable: Gauge::default(),
+            revision: Gauge::default(),
+        };
+        let registry = registry.sub_registry_with_prefix("token_server");
+        registry.register(
+            "checks",
+            "Verdicts on tokens and payloads; reason is the coarse code, detail says why",
+            metrics.checks.clone(),
+        );
+        registry.register(
+            "store_writes",
+            "Writes of rules, purges included; outcome is ok or error",
+            metrics.writes.clone(),
+        );
+        registry.register_with_unit(
+            "request",
+            "Time from a request's head to its answer, by route and status",
+            Unit::Seconds,
+            metrics.requests.clone(),
+        );
+        registry.register("rules", "Rules in the store, unreadable ones included", metrics.rules.clone());
+        registry.register("rule_groups", "Groups with at least one rule", metrics.groups.clone());
+        registry.register(
+            "unreadable_rules",
+            "Rules in the store that are not understood: in a subject's group his tokens get E_BACKEND_UNAVAIL, in g they \
+             are left out. Anything but 0 needs an operator: GET /v1/rules shows the groups",
+            metrics.unreadable.clone(),
+        );
+        registry.register("store_revision", "Grows with every write of a rule", metrics.revision.clone());
+        metrics
+    }
+
+    /// Counts one verdict.
+    pub(crate) fn count_check(&self, verdict: Result<(), Reject>) {
+        let (reason, detail) = match verdict {
+            Ok(()) => (Reason::Ok.as_str(), "ok"),
+            Err(reject) => (reject.reason().as_str(), reject.detail()),
+        };
+        self.checks.get_or_create(&CheckLabels { reason, detail }).inc();
+    }
+
+    /// Counts one write and shows what it left.
+    pub(crate) fn count_write<T, E>(&self, outcome: &Result<T, E>, book: &Rulebook) {
+        let outcome = if outcome.is_ok() { "ok" } else { "error" };
+        self.writes.get_or_create(&WriteLabels { outcome }).inc();
+        self.show(book);
+    }
+
+    /// Shows how much a rulebook holds.
+    pub(crate) fn show(&self, book: &Rulebook) {
+        let totals = book.totals();
+        self.rules.set(i64::try_from(totals.rules).unwrap_or(i64::MAX));
+        self.groups.set(i64::try_from(totals.groups).unwrap_or(i64::MAX));
+        self.unreadable.set(i64::try_from(totals.unreadable).unwrap_or(i64::MAX));
+        self.revision.set(i64::try_from(book.revision()).unwrap_or(i64::MAX));
+    }
+
+    /// Records one answered request.
+    pub(crate) fn observe_request(&self, route: String, status: u16, duration: Duration) {
+        self.requests.get_or_create(&RequestLabels { route, status }).observe(duration.as_secs_f64());
+    }
+}
+
+fn request_histogram() -> Histogram {
+    Histogram::new(exponential_buckets(FIRST_BUCKET_SECONDS, 2.0, 14))
+}

@@ -1,0 +1,140 @@
+//! From configuration and sockets to a running server, and to its orderly end.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use jose::UnixTime;
+use prometheus_client::registry::Registry;
+use service::readiness::Readiness;
+use service::shutdown::Shutdown;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use crate::api::{self, AdminAccess, App};
+use crate::config::Config;
+use crate::judge::{seconds, time_policy};
+use crate::listen::{AdminSocket, Listeners};
+use crate::metrics::Metrics;
+use crate::revocations::Revocations;
+use crate::serve::serve;
+use crate::store::{EmbeddedStore, StoreError};
+
+/// How long requests that have begun may take after the signal to stop; below the 30 s that orchestrators wait.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How often rules that have ended are removed. They decide nothing in the meantime.
+const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why a server that was configured could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store cannot be opened or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A listener or the purge ended by itself.
+    #[error("a part of the server ended unasked")]
+    PartEnded,
+}
+
+/// Serves until `shutdown`, then finishes what has begun.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Result<(), RunError> {
+    let path = config.store_path.clone();
+    let revocations =
+        tokio::task::spawn_blocking(move || EmbeddedStore::open(&path).and_then(Revocations::load))
+            .await
+            .unwrap_or(Err(StoreError::Stopping))?;
+    let app = Arc::new(app(config, revocations));
+    warn_of_open_doors(&app);
+
+    let Listeners { main, admin, admin_socket } = listeners;
+    let mut parts = JoinSet::new();
+    announce("main", &main);
+    parts.spawn(serve(main, api::main_router(&app), shutdown.clone()));
+    announce("admin", &admin);
+    parts.spawn(serve(admin, api::admin_router(&app, AdminAccess::Bearer), shutdown.clone()));
+    if let Some(AdminSocket { listener, file }) = admin_socket {
+        tracing::info!(listener = "admin socket", "listening");
+        let serving = serve(listener, api::admin_router(&app, AdminAccess::Everyone), shutdown.clone());
+        parts.spawn(async move {
+            serving.await;
+            drop(file);
+        });
+    }
+    parts.spawn(purge(Arc::clone(&app), shutdown.clone()));
+
+    let ended_early = tokio::select! {
+        () = shutdown.cancelled() => false,
+        // A part that obeyed the shutdown may be seen before the shutdown itself.
+        Some(_) = parts.join_next() => !shutdown.is_cancelled(),
+    };
+    shutdown.cancel();
+    app.readiness.block("draining", "asked to stop");
+    if tokio::time::timeout(GRACE, async { while parts.join_next().await.is_some() {} }).await.is_err() {
+        tracing::warn!(
+            seconds = GRACE.as_secs(),
+            "requests were not finished within the grace and are cut off"
+        );
+        parts.shutdown().await;
+    }
+    if ended_early { Err(RunError::PartEnded) } else { Ok(()) }
+}
+
+fn app(config: Config, revocations: Revocations) -> App {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    metrics.show(revocations.book());
+    App {
+        policy: time_policy(config.profile),
+        revocations: Arc::new(revocations),
+        metrics,
+        registry: Arc::new(registry),
+        readiness: Readiness::new(),
+        admin_tokens: config.admin_tokens,
+        agent_tokens: config.agent_tokens,
+        compat: config.compat,
+        clock: || UnixTime::from_system(SystemTime::now()),
+    }
+}
+
+fn warn_of_open_doors(app: &App) {
+    if app.agent_tokens.is_none() {
+        tracing::warn!(
+            "TOKEN_SERVER__AGENT__TOKENS_FILE is not set: whoever reaches the main listener may ask /v1/check"
+        );
+    }
+    if app.admin_tokens.is_none() {
+        tracing::info!(
+            "TOKEN_SERVER__ADMIN__TOKENS_FILE is not set: the rules API answers on the admin socket only"
+        );
+    }
+}
+
+fn announce(listener: &'static str, socket: &tokio::net::TcpListener) {
+    match socket.local_addr() {
+        Ok(address) => tracing::info!(listener, %address, "listening"),
+        Err(error) => {
+            tracing::warn!(listener, %error, "listening on an address that the system does not tell")
+        }
+    }
+}
+
+async fn purge(app: Arc<App>, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(PURGE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let purged = app.revocations.purge(seconds(app.now())).await;
+        match &purged {
+            Ok(0) => continue,
+            Ok(rules) => tracing::info!(rules, "rules that have ended were removed"),
+            Err(error) => tracing::error!(%error, "rules that have ended could not be removed"),
+        }
+        app.metrics.count_write(&purged, app.revocations.book());
+    }
+}

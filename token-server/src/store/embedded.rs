@@ -1,0 +1,309 @@
+//! The embedded store: one redb file. Every write is on disk before it returns.
+//!
+//! ```text
+//! rules     (group, canonical JSON)             -> (expireAt, revision)
+//! ends      (expireAt, group, canonical JSON)   -> ()        rules that end, in the order of their ends
+//! counters  "format" | "revision"               -> number
+//! texts     "store_id"                          -> random hexadecimal, made with the file
+//! ```
+//!
+//! All calls block.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+use redb::{
+    Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
+    TableDefinition, TableHandle as _, WriteTransaction,
+};
+use rules::ExpireAt;
+
+use super::{StoreError, StoredRule};
+
+const RULES: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("rules");
+const ENDS: TableDefinition<'_, (i64, &str, &str), ()> = TableDefinition::new("ends");
+const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
+const TEXTS: TableDefinition<'_, &str, &str> = TableDefinition::new("texts");
+
+const FORMAT: u64 = 1;
+
+/// Rules names subjects, which is nobody else's business on this machine.
+const FILE_MODE: u32 = 0o600;
+
+/// Random bytes in a store's name: two stores never meet by chance.
+const STORE_ID_BYTES: usize = 16;
+
+/// Rules that one purge removes, so that writers do not wait long behind it.
+const PURGE_BATCH: usize = 1_000;
+
+/// An open store file, locked against other processes.
+pub struct EmbeddedStore {
+    database: Database,
+    path: PathBuf,
+    store_id: String,
+}
+
+impl EmbeddedStore {
+    /// Opens the file, or makes it where none is.
+    ///
+    /// # Errors
+    /// [`StoreError`] with a cure; a file that cannot be understood is left as it is.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(path)
+            .map_err(|cause| StoreError::Open { path: path.into(), cause })?;
+        let database = open_database(file, path)?;
+        let store_id = prepare(&database, path)?;
+        Ok(Self { database, path: path.into(), store_id })
+    }
+
+    /// The random name that the file got when it was made.
+    pub fn store_id(&self) -> &str {
+        &self.store_id
+    }
+
+    /// Every rule and the revision at which they were read.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn load(&self) -> Result<(u64, Vec<StoredRule>), StoreError> {
+        self.read(|transaction| {
+            let mut all = Vec::new();
+            for row in transaction.open_table(RULES)?.iter()? {
+                let (key, value) = row?;
+                all.push(stored(key.value(), value.value()));
+            }
+            Ok((revision(transaction)?, all))
+        })
+        .map_err(|error| self.damaged(error))
+    }
+
+    /// The rules of one group and the revision at which they were read.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn group(&self, group: &str) -> Result<(u64, Vec<StoredRule>), StoreError> {
+        self.read(|transaction| {
+            let mut rules = Vec::new();
+            for row in transaction.open_table(RULES)?.range((group, "")..)? {
+                let (key, value) = row?;
+                if key.value().0 != group {
+                    break;
+                }
+                rules.push(stored(key.value(), value.value()));
+            }
+            Ok((revision(transaction)?, rules))
+        })
+    }
+
+    /// Writes a rule; one that is there already gets the new end. Returns the revision that this made.
+    ///
+    /// # Errors
+    /// The file cannot be written; then nothing changed.
+    pub fn put(&self, group: &str, json: &str, expire_at: ExpireAt) -> Result<u64, StoreError> {
+        self.write(|transaction| {
+            let revision = next_revision(transaction)?;
+            let mut ends = transaction.open_table(ENDS)?;
+            let mut rules = transaction.open_table(RULES)?;
+            if let Some(old) = rules.insert((group, json), (expire_at.as_seconds(), revision))? {
+                ends.remove((old.value().0, group, json))?;
+            }
+            if let ExpireAt::At(seconds) = expire_at {
+                ends.insert((seconds, group, json), ())?;
+            }
+            Ok(revision)
+        })
+    }
+
+    /// Removes one rule. Returns the new revision, or `None` when no such rule was there.
+    ///
+    /// # Errors
+    /// The file cannot be written; then nothing changed.
+    pub fn remove(&self, group: &str, json: &str) -> Result<Option<u64>, StoreError> {
+        self.write(|transaction| {
+            let removed = remove(transaction, group, json)?;
+            removed.then(|| next_revision(transaction)).transpose()
+        })
+    }
+
+    /// Removes every rule of a group. Returns how many and the new revision, or `None` when there were none.
+    ///
+    /// # Errors
+    /// The file cannot be written; then nothing changed.
+    pub fn remove_group(&self, group: &str) -> Result<Option<(usize, u64)>, StoreError> {
+        let (_, rules) = self.group(group)?;
+        self.write(|transaction| {
+            let mut removed = 0;
+            for rule in &rules {
+                removed += usize::from(remove(transaction, group, &rule.json)?);
+            }
+            if removed == 0 {
+                return Ok(None);
+            }
+            Ok(Some((removed, next_revision(transaction)?)))
+        })
+    }
+
+    /// Removes some of the rules that have ended at `now` (unix seconds) and returns their groups; none are left when
+    /// it returns nothing. The revision stays: rules that have ended decide nothing.
+    ///
+    /// # Errors
+    /// The file cannot be written; then nothing changed.
+    pub fn purge(&self, now: i64) -> Result<Vec<String>, StoreError> {
+        let ended = self.read(|transaction| {
+            let mut ended = Vec::new();
+            let until = (now.saturating_add(1), "", "");
+            for row in transaction.open_table(ENDS)?.range(..until)?.take(PURGE_BATCH) {
+                let (key, _) = row?;
+                let (_, group, json) = key.value();
+                ended.push((group.to_owned(), json.to_owned()));
+            }
+            Ok(ended)
+        })?;
+        if ended.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(|transaction| {
+            for (group, json) in &ended {
+                remove(transaction, group, json)?;
+            }
+            Ok(())
+        })?;
+        Ok(ended.into_iter().map(|(group, _)| group).collect())
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.database.begin_read().map_err(|error| failed(error.into()))?;
+        work(&transaction).map_err(failed)
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        write(&self.database, work).map_err(failed)
+    }
+
+    /// What fails on the first full read is the file, not the moment.
+    fn damaged(&self, error: StoreError) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), cause: error.to_string() }
+    }
+}
+
+fn failed(error: redb::Error) -> StoreError {
+    StoreError::Failed(Box::new(error))
+}
+
+fn open_database(file: File, path: &Path) -> Result<Database, StoreError> {
+    let mut builder = Database::builder();
+    // Without this, a damaged page is met later, by a panic.
+    builder.set_check_integrity_on_open(true);
+    FileBackend::new(file).and_then(|file| builder.create_with_backend(file)).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::Locked { path: path.into() },
+        other => StoreError::Damaged { path: path.into(), cause: other.to_string() },
+    })
+}
+
+/// Makes the tables of a new file, checks the format of an old one, and returns the store's name.
+fn prepare(database: &Database, path: &Path) -> Result<String, StoreError> {
+    let damaged = |error: redb::Error| StoreError::Damaged { path: path.into(), cause: error.to_string() };
+    match found_format(database).map_err(damaged)? {
+        Found::Nothing | Found::Format(FORMAT) => {}
+        Found::Format(found) => {
+            return Err(StoreError::Format { path: path.into(), found, expected: FORMAT });
+        }
+        Found::Foreign => {
+            return Err(StoreError::Damaged {
+                path: path.into(),
+                cause: "a database of another program".into(),
+            });
+        }
+    }
+    let mut random = [0; STORE_ID_BYTES];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| StoreError::NoRandomness)?;
+    let fresh: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    write(database, |transaction| {
+        transaction.open_table(RULES)?;
+        transaction.open_table(ENDS)?;
+        transaction.open_table(COUNTERS)?.insert("format", FORMAT)?;
+        let mut texts = transaction.open_table(TEXTS)?;
+        let known = texts.get("store_id")?.map(|id| id.value().to_owned());
+        if known.is_none() {
+            texts.insert("store_id", fresh.as_str())?;
+        }
+        Ok(known.unwrap_or(fresh))
+    })
+    .map_err(damaged)
+}
+
+enum Found {
+    Nothing,
+    Format(u64),
+    Foreign,
+}
+
+fn found_format(database: &Database) -> Result<Found, redb::Error> {
+    let transaction = database.begin_read()?;
+    let tables: Vec<String> = transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
+    if tables.is_empty() {
+        return Ok(Found::Nothing);
+    }
+    if !tables.iter().any(|table| table == COUNTERS.name()) {
+        return Ok(Found::Foreign);
+    }
+    let format = transaction.open_table(COUNTERS)?.get("format")?.map(|format| format.value());
+    Ok(format.map_or(Found::Foreign, Found::Format))
+}
+
+fn write<T>(
+    database: &Database,
+    work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
+) -> Result<T, redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
+fn remove(transaction: &WriteTransaction, group: &str, json: &str) -> Result<bool, redb::Error> {
+    let mut rules = transaction.open_table(RULES)?;
+    let Some(old) = rules.remove((group, json))?.map(|old| old.value()) else {
+        return Ok(false);
+    };
+    transaction.open_table(ENDS)?.remove((old.0, group, json))?;
+    Ok(true)
+}
+
+fn revision(transaction: &ReadTransaction) -> Result<u64, redb::Error> {
+    Ok(transaction.open_table(COUNTERS)?.get("revision")?.map_or(0, |revision| revision.value()))
+}
+
+fn next_revision(transaction: &WriteTransaction) -> Result<u64, redb::Error> {
+    let mut counters = transaction.open_table(COUNTERS)?;
+    let revision = counters.get("revision")?.map_or(0, |revision| revision.value()).saturating_add(1);
+    counters.insert("revision", revision)?;
+    Ok(revision)
+}
+
+fn stored((group, json): (&str, &str), (seconds, revision): (i64, u64)) -> StoredRule {
+    StoredRule {
+        group: group.to_owned(),
+        json: json.to_owned(),
+        expire_at: ExpireAt::from_seconds(seconds),
+        revision,
+    }
+}

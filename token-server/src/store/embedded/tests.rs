@@ -1,0 +1,142 @@
+//! The store on real files: opening again, damage, other owners.
+
+use super::*;
+use std::os::unix::fs::PermissionsExt as _;
+
+fn rule(group: &str, json: &str, expire_at: i64, revision: u64) -> StoredRule {
+    StoredRule {
+        group: group.into(),
+        json: json.into(),
+        expire_at: ExpireAt::from_seconds(expire_at),
+        revision,
+    }
+}
+
+fn store() -> (tempfile::TempDir, PathBuf, EmbeddedStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules.redb");
+    let store = EmbeddedStore::open(&path).unwrap();
+    (folder, path, store)
+}
+
+#[test]
+fn what_was_written_is_there_after_opening_again() {
+    let (_folder, path, store) = store();
+    assert_eq!(store.put("anna", "{\"a\":1}", ExpireAt::Never).unwrap(), 1);
+    assert_eq!(store.put("anna", "{\"a\":2}", ExpireAt::At(50)).unwrap(), 2);
+    assert_eq!(store.put("annabel", "{}", ExpireAt::Never).unwrap(), 3);
+    assert_eq!(store.put("anna", "{\"a\":1}", ExpireAt::At(60)).unwrap(), 4, "written again");
+    let id = store.store_id().to_owned();
+    assert_eq!(id.len(), 2 * STORE_ID_BYTES);
+    drop(store);
+
+    let store = EmbeddedStore::open(&path).unwrap();
+    assert_eq!(store.store_id(), id);
+    let anna = vec![rule("anna", "{\"a\":1}", 60, 4), rule("anna", "{\"a\":2}", 50, 2)];
+    assert_eq!(store.group("anna").unwrap(), (4, anna.clone()));
+    let all = [anna, vec![rule("annabel", "{}", 0, 3)]].concat();
+    assert_eq!(store.load().unwrap(), (4, all));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, FILE_MODE);
+}
+
+#[test]
+fn deleting_tells_what_was_there() {
+    let (_folder, _, store) = store();
+    store.put("a", "1", ExpireAt::At(10)).unwrap();
+    store.put("a", "2", ExpireAt::Never).unwrap();
+    store.put("b", "1", ExpireAt::Never).unwrap();
+    assert_eq!(store.remove("a", "3").unwrap(), None);
+    assert_eq!(store.remove("a", "1").unwrap(), Some(4));
+    assert_eq!(store.remove_group("a").unwrap(), Some((1, 5)));
+    assert_eq!(store.remove_group("a").unwrap(), None);
+    assert_eq!(store.load().unwrap(), (5, vec![rule("b", "1", 0, 3)]));
+    assert!(store.purge(i64::MAX).unwrap().is_empty(), "a deleted rule leaves no end behind");
+}
+
+#[test]
+fn a_purge_removes_exactly_what_has_ended() {
+    let (_folder, _, store) = store();
+    store.put("a", "1", ExpireAt::At(-5)).unwrap();
+    store.put("a", "2", ExpireAt::At(10)).unwrap();
+    store.put("a", "3", ExpireAt::At(11)).unwrap();
+    store.put("a", "4", ExpireAt::Never).unwrap();
+    store.put("a", "5", ExpireAt::At(10)).unwrap();
+    store.put("a", "5", ExpireAt::At(99)).unwrap();
+    assert_eq!(store.purge(10).unwrap(), ["a", "a"]);
+    assert!(store.purge(10).unwrap().is_empty());
+    let left: Vec<_> = store.group("a").unwrap().1.into_iter().map(|rule| rule.json).collect();
+    assert_eq!(left, ["3", "4", "5"]);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_named_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules.redb");
+    for content in [b"x".to_vec(), b"precious text".to_vec(), vec![0; 10_000], vec![0xff; 100_000]] {
+        std::fs::write(&path, &content).unwrap();
+        let error = EmbeddedStore::open(&path).err().unwrap();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains(path.to_str().unwrap()));
+        assert_eq!(error.to_string().lines().count(), 1);
+        assert!(std::fs::read(&path).unwrap() == content, "unchanged");
+    }
+}
+
+#[test]
+fn a_damaged_store_never_opens_with_fewer_rules() {
+    let (folder, path, store) = store();
+    for number in 0..300 {
+        store.put("anna", &format!("{{\"rt\":\"{number}\"}}"), ExpireAt::Never).unwrap();
+    }
+    drop(store);
+    let whole = std::fs::read(&path).unwrap();
+    let damaged = folder.path().join("damaged.redb");
+    let mut refused = 0;
+    let holes = (0..whole.len()).step_by(512).map(|start| {
+        let mut content = whole.clone();
+        content.iter_mut().skip(start).take(64).for_each(|byte| *byte ^= 0xa5);
+        content
+    });
+    let cuts = (1..16).map(|part| whole[..whole.len() * part / 16].to_vec());
+    for content in holes.chain(cuts) {
+        std::fs::write(&damaged, &content).unwrap();
+        match EmbeddedStore::open(&damaged).and_then(|store| store.load()) {
+            Ok((_, rules)) => assert_eq!(rules.len(), 300, "a hole where nothing was stored"),
+            Err(error) => {
+                refused += 1;
+                assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+                assert!(std::fs::read(&damaged).unwrap() == content, "unchanged");
+            }
+        }
+    }
+    assert!(refused > 0);
+}
+
+#[test]
+fn a_store_in_use_or_out_of_reach_is_told_apart() {
+    let (folder, path, _store) = store();
+    assert!(matches!(EmbeddedStore::open(&path), Err(StoreError::Locked { .. })));
+    assert!(matches!(EmbeddedStore::open(&folder.path().join("no/file")), Err(StoreError::Open { .. })));
+    assert!(matches!(EmbeddedStore::open(folder.path()), Err(StoreError::Open { .. })));
+}
+
+#[test]
+fn files_of_other_programs_and_versions_are_refused() {
+    let (folder, path, store) = store();
+    write(&store.database, |transaction| {
+        transaction.open_table(COUNTERS)?.insert("format", FORMAT + 1)?;
+        Ok(())
+    })
+    .unwrap();
+    drop(store);
+    assert!(matches!(EmbeddedStore::open(&path), Err(StoreError::Format { found: 2, expected: 1, .. })));
+
+    let foreign = folder.path().join("foreign.redb");
+    let other: TableDefinition<'_, &str, &str> = TableDefinition::new("something else");
+    write(&Database::create(&foreign).unwrap(), |transaction| {
+        transaction.open_table(other)?.insert("a", "b")?;
+        Ok(())
+    })
+    .unwrap();
+    assert!(matches!(EmbeddedStore::open(&foreign), Err(StoreError::Damaged { .. })));
+}

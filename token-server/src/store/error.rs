@@ -1,0 +1,55 @@
+//! What can go wrong with the store, each with its cure.
+
+use std::path::PathBuf;
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened or made.
+    #[error("store {}: {cause}; check that the directory exists and that this user may write there, or set TOKEN_SERVER__STORE__PATH", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// Another process has the file open.
+    #[error("store {}: in use by another process; stop it, or set TOKEN_SERVER__STORE__PATH to another file", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not a store, or is damaged. It is left as it is.
+    #[error("store {}: damaged or not a store ({cause}); nothing was changed: restore it from a backup, or move it away to begin with no rules", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        cause: String,
+    },
+    /// The file was written by a version that this one does not understand.
+    #[error("store {}: has format {found}, this version reads format {expected}; use the version that wrote it", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the file says.
+        found: u64,
+        /// What this version writes.
+        expected: u64,
+    },
+    /// Reading or writing failed while running.
+    #[error("store: {0}")]
+    Failed(#[source] Box<redb::Error>),
+    /// No random bytes for the store's name.
+    #[error("store: the system gives no random bytes")]
+    NoRandomness,
+    /// The group has as many rules as it may have.
+    #[error("the group has {max} rules, no more are allowed; delete some, or wait until some end")]
+    GroupFull {
+        /// The limit.
+        max: usize,
+    },
+    /// The process is stopping, so the outcome is not known.
+    #[error("store: stopping")]
+    Stopping,
+}

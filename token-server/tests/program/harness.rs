@@ -1,0 +1,180 @@
+//! The real program on free ports, and a plain HTTP client for it.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    log: Receiver<String>,
+    pub main: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
+    }
+}
+
+/// The program with nothing in its environment but these settings.
+pub fn command(settings: &[(&str, &OsStr)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_token-server"));
+    command.env_clear().envs(settings.iter().copied());
+    command
+}
+
+/// Runs the program until it ends by itself.
+pub fn output(settings: &[(&str, &OsStr)], arguments: &[&str]) -> Output {
+    command(settings).args(arguments).output().expect("the program starts")
+}
+
+impl Server {
+    /// Starts the program in a folder, with its store there, and waits until it listens.
+    pub fn start(folder: &Path, settings: &[(&str, &OsStr)]) -> Self {
+        let store = folder.join("rules.redb");
+        let mut all: Vec<(&str, &OsStr)> = vec![
+            ("TOKEN_SERVER__LISTEN", "127.0.0.1:0".as_ref()),
+            ("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0".as_ref()),
+            ("TOKEN_SERVER__STORE__PATH", store.as_os_str()),
+        ];
+        all.extend(settings);
+        let mut child = command(&all)
+            .args(["--log-format", "json"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, log) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Self { child, log, main: unknown, admin: unknown };
+        server.main = server.listening("main");
+        server.admin = server.listening("admin");
+        server
+    }
+
+    fn listening(&self, listener: &str) -> SocketAddr {
+        let line = self.wait_for_log(|line| line["message"] == "listening" && line["listener"] == listener);
+        line["address"].as_str().and_then(|address| address.parse().ok()).expect("an address")
+    }
+
+    /// The first log line from now on that is the one.
+    pub fn wait_for_log(&self, is_it: impl Fn(&Value) -> bool) -> Value {
+        let mut seen = Vec::new();
+        loop {
+            let Ok(line) = self.log.recv_timeout(PATIENCE) else {
+                panic!("the log ended or fell silent after\n{}", seen.join("\n"))
+            };
+            match serde_json::from_str(&line) {
+                Ok(value) if is_it(&value) => return value,
+                Ok(_) | Err(_) => seen.push(line),
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let sent =
+            Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the program.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("the program ends")
+    }
+
+    /// `SIGKILL`, and nothing left of it.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the program runs");
+        self.child.wait().expect("the program ends");
+    }
+
+    pub fn check(&self, payload: &str) -> String {
+        let body = format!(r#"{{"profile":"standard","checks":[{{"payload":{payload}}}]}}"#);
+        let answer = post(connect(self.main), "/v1/check", &[], &body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["results"][0]["detail"].as_str().expect("a detail").to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already, as the test wanted.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the server accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+}
+
+pub fn connect_socket(path: &Path) -> UnixStream {
+    let stream = UnixStream::connect(path).expect("the server accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+}
+
+pub fn get(stream: impl Read + Write, path: &str, headers: &[(&str, &str)]) -> Answer {
+    request(stream, "GET", path, headers, "")
+}
+
+pub fn post(stream: impl Read + Write, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    request(stream, "POST", path, headers, body)
+}
+
+fn request(
+    mut stream: impl Read + Write,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
+    stream.write_all(head(method, path, headers, body.len()).as_bytes()).expect("the head is taken");
+    stream.write_all(body.as_bytes()).expect("the body is taken");
+    answer(stream)
+}
+
+/// The head of a request on a connection that is closed afterwards.
+pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n"
+    );
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    head + "\r\n"
+}
+
+pub fn answer(mut stream: impl Read) -> Answer {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Answer { status, body: body.to_owned() }
+}

@@ -1,0 +1,12 @@
+//! The real program in its own process.
+
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "the harness of a test fails by panicking"
+)]
+
+mod durability;
+mod harness;
+mod operation;

@@ -1,0 +1,157 @@
+//! The program as an operator meets it: command line, sockets, signals.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::harness::{Server, answer, connect, connect_socket, get, head, output, post};
+
+const LATER: u64 = 4_000_000_000;
+
+#[test]
+fn the_configuration_can_be_checked() {
+    let good = output(&[("TOKEN_SERVER__PROFILE", "ms-users".as_ref())], &["--check"]);
+    assert_eq!((good.status.code(), good.stderr.len()), (Some(0), 0));
+
+    let faults = [
+        ("TOKEN_SERVER__PROFILE", "secret".as_ref()),
+        ("TOKEN_SERVER__STORE__PTAH", "x".as_ref()),
+        ("TOKEN_SERVER__JWE__KEYS_FILE", "x".as_ref()),
+    ];
+    for arguments in [&["--check"][..], &[]] {
+        let bad = output(&faults, arguments);
+        assert_eq!(bad.status.code(), Some(64));
+        let text = String::from_utf8(bad.stderr).unwrap();
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(
+            text.contains("did you mean TOKEN_SERVER__STORE__PATH?") && !text.contains("secret"),
+            "{text}"
+        );
+    }
+    assert_eq!(output(&[], &["--chekc"]).status.code(), Some(64));
+    for argument in ["--version", "--help"] {
+        let answer = output(&[], &[argument]);
+        assert_eq!(answer.status.code(), Some(0));
+        assert!(!answer.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_port_in_use_is_told_with_its_setting() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = output(&[("TOKEN_SERVER__LISTEN", address.as_ref()), ("RUST_LOG", "off".as_ref())], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains(&address) && text.contains("TOKEN_SERVER__LISTEN"), "{text}");
+}
+
+#[test]
+fn the_admin_socket_is_private_and_survives_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("admin.sock");
+    let settings = [("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str())];
+    let server = Server::start(folder.path(), &settings);
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(get(connect_socket(&socket), "/v1/rules", &[]).status, 200);
+    assert_eq!(get(connect_socket(&socket), "/metrics", &[]).status, 200);
+    server.kill();
+    assert!(socket.exists(), "a crash leaves the file");
+
+    let server = Server::start(folder.path(), &settings);
+    assert_eq!(get(connect_socket(&socket), "/ready", &[]).status, 200);
+    server.signal("-TERM");
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(!socket.exists(), "an orderly end does not");
+}
+
+#[test]
+fn bearer_tokens_guard_the_tcp_listeners() {
+    let folder = tempfile::tempdir().unwrap();
+    let (admin, agent) = (folder.path().join("admin"), folder.path().join("agent"));
+    fs::write(&admin, "admin-token\n").unwrap();
+    fs::write(&agent, "# one a line\nagent-token\n").unwrap();
+    let server = Server::start(
+        folder.path(),
+        &[
+            ("TOKEN_SERVER__ADMIN__TOKENS_FILE", admin.as_os_str()),
+            ("TOKEN_SERVER__AGENT__TOKENS_FILE", agent.as_os_str()),
+        ],
+    );
+    let rule = r#"{"rule":{"rt":"x"}}"#;
+    for (authorization, status) in [("Bearer agent-token", 401), ("Bearer admin-token", 201)] {
+        let headers = [("authorization", authorization)];
+        assert_eq!(post(connect(server.admin), "/v1/rules/anna", &headers, rule).status, status);
+    }
+    let batch = r#"{"profile":"standard","checks":[]}"#;
+    assert_eq!(post(connect(server.main), "/v1/check", &[], batch).status, 401);
+    let headers = [("authorization", "Bearer agent-token")];
+    assert_eq!(post(connect(server.main), "/v1/check", &headers, batch).status, 200);
+}
+
+#[test]
+fn old_callers_are_answered_and_proxies_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[("TOKEN_SERVER__PROFILE", "ms-users".as_ref())]);
+    let ask = |headers: &[(&str, &str)], body: &str| post(connect(server.main), "/", headers, body);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    assert_eq!(ask(&[], r#"{"username":"anna"}"#).body, "ok");
+    assert_eq!(ask(&[], &format!(r#"{{"username":"anna","exp":{LATER}}}"#)).body, "ok");
+    assert_eq!(ask(&[], &format!(r#"{{"username":"anna","exp":{}}}"#, now - 1)).body, "E_TKN_INVALID");
+    assert_eq!(ask(&[], &format!(r#"{{"username":"anna","exp":{}000}}"#, now - 1)).body, "E_TKN_INVALID");
+    let jwe = ask(&[("content-type", "text/plain")], "a.b.c.d.e");
+    assert_eq!(jwe.json(), serde_json::json!({"valid": "0", "reason": "E_TKN_INVALID", "stateless": "1"}));
+    assert_eq!(ask(&[], "a.b.c").json(), serde_json::json!({"valid": "0", "reason": "E_TKN_LEGACY"}));
+    assert_eq!(ask(&[("X-Forwarded-Proto", "https")], "a.b.c").status, 403);
+    assert_eq!(post(connect(server.admin), "/v1/rules/g", &[], r#"{"rule":{"a":1}}"#).status, 403);
+
+    let folder = tempfile::tempdir().unwrap();
+    let off = Server::start(folder.path(), &[("TOKEN_SERVER__COMPAT__ENABLED", "false".as_ref())]);
+    assert_eq!(post(connect(off.main), "/", &[], "a.b.c").status, 404);
+}
+
+#[test]
+fn a_request_that_has_begun_is_finished_and_idle_connections_are_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let idle = connect(server.main);
+    let body = r#"{"profile":"standard","checks":[]}"#;
+    let (first, rest) = body.split_at(10);
+    let mut begun = connect(server.main);
+    begun.write_all(head("POST", "/v1/check", &[("expect", "100-continue")], body.len()).as_bytes()).unwrap();
+    // The server asks for the body as soon as a handler has the request: from here on it has begun.
+    let mut line = [0; 25];
+    std::io::Read::read_exact(&mut begun, &mut line).unwrap();
+    assert_eq!(&line, b"HTTP/1.1 100 Continue\r\n\r\n");
+    begun.write_all(first.as_bytes()).unwrap();
+
+    server.signal("-TERM");
+    server.wait_for_log(|line| line["message"] == "stopping" && line["signal"] == "SIGTERM");
+    begun.write_all(rest.as_bytes()).unwrap();
+    assert_eq!(answer(begun).status, 200);
+    assert_eq!(server.wait().code(), Some(0));
+    drop(idle);
+}
+
+#[test]
+fn hostile_bytes_leave_the_server_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let deep = format!(r#"{{"profile":"standard","checks":[{{"payload":{}}}]}}"#, "[".repeat(500_000));
+    let large = "x".repeat(3 * 1024 * 1024);
+    for body in [&deep, &"\0".repeat(99)] {
+        assert_eq!(post(connect(server.main), "/v1/check", &[], body).status, 400);
+    }
+    // The server may refuse by the length alone and close before all is sent.
+    let mut stream = connect(server.main);
+    stream.write_all(head("POST", "/v1/check", &[], large.len()).as_bytes()).unwrap();
+    stream.write_all(large.as_bytes()).ok();
+    drop(stream);
+    let mut stream = connect(server.main);
+    stream.write_all(b"\x16\x03\x01 not http\r\n\r\n").unwrap();
+    assert_eq!(answer(stream).status, 400);
+    assert_eq!(get(connect(server.main), "/health", &[]).status, 200);
+    assert_eq!(server.check(&format!(r#"{{"exp":{LATER}}}"#)), "ok");
+}
