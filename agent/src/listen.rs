@@ -1,14 +1,13 @@
 //! Where HAProxy reaches us: TCP and unix sockets, any number of each.
 
 use std::fmt;
-use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
+use service::socket::{self, SocketError, SocketFile};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 
 /// Mode of a unix socket: the agent's user and group, so that HAProxy needs the group and nobody else gets in.
 const SOCKET_MODE: u32 = 0o660;
@@ -77,15 +76,12 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// As the system says.
-    pub async fn bind(address: &Address) -> io::Result<Self> {
+    /// The address is in use, not ours, or not to be resolved.
+    pub async fn bind(address: &Address) -> Result<Self, SocketError> {
         match address {
-            Address::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            Address::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             Address::Unix(path) => {
-                remove_stale(path).await?;
-                let listener = UnixListener::bind(path)?;
-                let file = SocketFile(path.clone());
-                fs::set_permissions(path, fs::Permissions::from_mode(SOCKET_MODE))?;
+                let (listener, file) = socket::bind(path, SOCKET_MODE)?;
                 Ok(Self::Unix(listener, file))
             }
         }
@@ -97,7 +93,7 @@ impl Listener {
             Self::Tcp(listener) => {
                 listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
             }
-            Self::Unix(_, file) => Address::Unix(file.0.clone()).to_string(),
+            Self::Unix(_, file) => Address::Unix(file.path().into()).to_string(),
         }
     }
 
@@ -115,31 +111,5 @@ impl Listener {
             }
             Self::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
         }
-    }
-}
-
-/// The file of a unix socket, removed on drop.
-#[derive(Debug)]
-pub struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "the socket file stays");
-        }
-    }
-}
-
-async fn remove_stale(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is not a socket is there"))
-        }
-        Ok(_) => match UnixStream::connect(path).await {
-            Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process serves this socket")),
-            Err(_) => fs::remove_file(path),
-        },
     }
 }

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::Profile;
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
+use service::socket::SocketError;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
@@ -52,8 +52,8 @@ pub enum StartError {
         name: &'static str,
         /// The address.
         address: String,
-        /// As the system says.
-        error: std::io::Error,
+        /// Why not.
+        error: SocketError,
     },
 }
 
@@ -134,9 +134,9 @@ impl Agent {
             readiness.clone(),
             metrics,
         ));
-        let admin = TcpListener::bind(config.admin_listen)
-            .await
-            .map_err(|error| listen_error("JWT_ADMIN_LISTEN", &config.admin_listen.to_string(), error))?;
+        let admin = TcpListener::bind(config.admin_listen).await.map_err(|error| {
+            listen_error("JWT_ADMIN_LISTEN", &config.admin_listen.to_string(), error.into())
+        })?;
         let mut listeners = Vec::new();
         for address in &config.listen {
             let listener = Listener::bind(address)
@@ -210,16 +210,15 @@ impl Agent {
 }
 
 fn open_token_server(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<TokenServer>, StartError> {
-    let profile: Profile = config.policy.profile;
     config
         .token_server
         .as_ref()
-        .map(|server| TokenServer::new(server, profile, Arc::clone(metrics)))
+        .map(|server| TokenServer::new(server, &config.policy, Arc::clone(metrics)))
         .transpose()
         .map_err(|error| StartError::Config { name: "token-server", why: error.to_string() })
 }
 
-fn listen_error(name: &'static str, address: &str, error: std::io::Error) -> StartError {
+fn listen_error(name: &'static str, address: &str, error: SocketError) -> StartError {
     StartError::Listen { name, address: address.to_owned(), error }
 }
 

@@ -1,5 +1,7 @@
 //! The verdict on a payload whose signature was verified elsewhere: time, then rules.
 
+use std::time::Duration;
+
 use jose::{AlgorithmSet, Claims, Policy, Profile, Reject, UnixTime};
 
 use crate::rulebook::Rulebook;
@@ -16,14 +18,14 @@ pub struct Judgement {
 }
 
 /// What this program asks of claims besides rules: the times. Issuers, audiences and versions are the caller's to judge.
-pub fn time_policy(profile: Profile) -> Policy {
+pub fn time_policy(profile: Profile, leeway: Duration) -> Policy {
     Policy {
         name: profile.to_string(),
         profile,
         algorithms: AlgorithmSet::ALL,
         issuers: Vec::new(),
         audiences: Vec::new(),
-        leeway: std::time::Duration::ZERO,
+        leeway,
     }
 }
 
@@ -121,7 +123,7 @@ mod tests {
             (MsUsers, "", Err(Reject::Malformed)),
         ] {
             assert_eq!(
-                judge(payload.as_bytes(), &time_policy(profile), &book, NOW).verdict,
+                judge(payload.as_bytes(), &time_policy(profile, Duration::ZERO), &book, NOW).verdict,
                 verdict,
                 "{payload}"
             );
@@ -137,7 +139,7 @@ mod tests {
             (Profile::Standard, "null", None),
         ] {
             let payload = format!(r#"{{"exp":{exp}}}"#);
-            let judgement = judge(payload.as_bytes(), &time_policy(profile), &book(), NOW);
+            let judgement = judge(payload.as_bytes(), &time_policy(profile, Duration::ZERO), &book(), NOW);
             assert_eq!(judgement.expires.map(UnixTime::as_millis), expires, "{exp} in {profile}");
         }
     }

@@ -87,7 +87,7 @@ fn app(config: Config, revocations: Revocations) -> App {
     let metrics = Metrics::register(&mut registry);
     metrics.show(revocations.book());
     App {
-        policy: time_policy(config.profile),
+        policy: time_policy(config.profile, Duration::ZERO),
         revocations: Arc::new(revocations),
         metrics,
         registry: Arc::new(registry),

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
-use jose::{Profile, Reject};
+use hyper::body::Bytes;
+use jose::{Policy, Profile, Reject};
 use reqwest::Url;
 use service::check::{Check, CheckRequest, CheckResponse};
 
@@ -29,6 +30,7 @@ pub struct TokenServer {
     turn: Arc<AtomicUsize>,
     client: HttpClient,
     profile: Profile,
+    leeway: u32,
     metrics: Arc<Metrics>,
 }
 
@@ -40,14 +42,15 @@ impl TokenServer {
     /// The bearer token or the CA file cannot be used.
     pub fn new(
         config: &TokenServerConfig,
-        profile: Profile,
+        policy: &Policy,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ClientError> {
         Ok(Self {
             servers: config.servers.clone().into(),
             turn: Arc::default(),
             client: HttpClient::new(config.token_file.as_deref(), config.ca_file.as_deref())?,
-            profile,
+            profile: policy.profile,
+            leeway: u32::try_from(policy.leeway.as_secs()).unwrap_or(u32::MAX),
             metrics,
         })
     }
@@ -58,11 +61,7 @@ impl TokenServer {
     ///
     /// The server's refusal, or why none could be heard.
     pub async fn check(&self, check: Check, deadline: Instant) -> Result<(), Reject> {
-        let request = CheckRequest { profile: self.profile, checks: vec![check] };
-        let Ok(body) = serde_json::to_vec(&request) else {
-            return Err(Reject::Malformed);
-        };
-        let body = hyper::body::Bytes::from(body);
+        let body = self.request(vec![check]);
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut failure = Reject::NoTokenServer;
         for attempt in 0..self.servers.len() {
@@ -90,12 +89,13 @@ impl TokenServer {
         Err(failure)
     }
 
-    async fn ask(
-        &self,
-        server: &Url,
-        body: hyper::body::Bytes,
-        budget: Duration,
-    ) -> Result<CheckResponse, CallError> {
+    fn request(&self, checks: Vec<Check>) -> Bytes {
+        let request = CheckRequest { profile: self.profile, leeway: self.leeway, checks };
+        // Strings and JSON that was JSON before always serialise; an empty body would be refused by the server.
+        serde_json::to_vec(&request).unwrap_or_default().into()
+    }
+
+    async fn ask(&self, server: &Url, body: Bytes, budget: Duration) -> Result<CheckResponse, CallError> {
         let called = self.client.check(server, body, budget).await;
         let outcome = match &called {
             Ok(_) => "answered",

@@ -8,8 +8,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hyper::body::Bytes;
-use service::check::CheckRequest;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use tokio::time::{MissedTickBehavior, interval};
@@ -24,8 +22,7 @@ const CAUSE: &str = "token-server";
 /// Probes every server until `shutdown`.
 pub async fn watch(servers: TokenServer, readiness: Readiness, shutdown: Shutdown) {
     readiness.block(CAUSE, "no token-server has answered yet");
-    let probe = CheckRequest { profile: servers.profile, checks: Vec::new() };
-    let body = Bytes::from(serde_json::to_vec(&probe).unwrap_or_default());
+    let body = servers.request(Vec::new());
     let mut timer = interval(INTERVAL);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = false;

@@ -12,6 +12,9 @@ use serde_json::value::RawValue;
 pub struct CheckRequest {
     /// The profile of the agent; a server of another profile refuses the batch (409).
     pub profile: Profile,
+    /// The clock skew that the agent grants, seconds: the server judges time as well, and must not be stricter.
+    #[serde(default)]
+    pub leeway: u32,
     /// What to judge.
     pub checks: Vec<Check>,
 }
@@ -56,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_payload_travels_byte_for_byte() {
-        let text = r#"{"profile":"standard","checks":[{"payload":{"n":12345678901234567890,"e":[]}},{"token":"a.b"}]}"#;
+        let text = r#"{"profile":"standard","leeway":5,"checks":[{"payload":{"n":12345678901234567890,"e":[]}},{"token":"a.b"}]}"#;
         let request: CheckRequest = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&request).unwrap(), text);
     }

@@ -10,4 +10,5 @@ pub mod exit;
 pub mod readiness;
 pub mod settings;
 pub mod shutdown;
+pub mod socket;
 pub mod telemetry;

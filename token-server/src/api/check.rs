@@ -1,15 +1,16 @@
 //! `POST /v1/check`: what `jwt-agent` asks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use jose::{Reject, UnixTime};
+use jose::{Policy, Reject, UnixTime};
 use service::check::{Check, CheckRequest, CheckResponse, CheckResult};
 
 use super::request::{AgentAccess, Body};
 use super::{ApiError, App};
-use crate::judge::{self, Judgement};
+use crate::judge::{self, Judgement, time_policy};
 
 /// Bytes of a batch: [`MAX_CHECKS`] tokens of the agent's default limit, and some more for the JSON around them.
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
@@ -17,13 +18,16 @@ const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// Checks of one batch. Agents send about 16.
 const MAX_CHECKS: usize = 128;
 
+/// The most clock skew that an agent may grant, seconds; as much as it may be given itself.
+const MAX_LEEWAY: u32 = 300;
+
 /// Judges a batch, each check on its own: one that is garbage spoils no other.
 pub(super) async fn judge(
     State(app): State<Arc<App>>,
     _: AgentAccess,
     Body(body): Body<MAX_BATCH_BYTES>,
 ) -> Result<Json<CheckResponse>, ApiError> {
-    let CheckRequest { profile, checks } =
+    let CheckRequest { profile, leeway, checks } =
         serde_json::from_slice(&body).map_err(|error| ApiError::json(&error))?;
     if profile != app.policy.profile {
         return Err(ApiError::ProfileMismatch { server: app.policy.profile, asked: profile });
@@ -31,16 +35,18 @@ pub(super) async fn judge(
     if checks.len() > MAX_CHECKS {
         return Err(ApiError::TooManyChecks { max: MAX_CHECKS });
     }
+    let leeway = Duration::from_secs(leeway.min(MAX_LEEWAY).into());
+    let policy = time_policy(profile, leeway);
     // Read before the rules are, so that it never promises a rule that was not looked at.
     let revision = app.revocations.book().revision();
     let now = app.now();
-    let results = checks.iter().map(|check| answer(&app, check, now)).collect();
+    let results = checks.iter().map(|check| answer(&app, check, &policy, now)).collect();
     Ok(Json(CheckResponse { store_id: app.revocations.store_id().to_owned(), revision, results }))
 }
 
-fn answer(app: &App, check: &Check, now: UnixTime) -> CheckResult {
+fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> CheckResult {
     let judgement = match check {
-        Check::Payload(payload) => app.judge(payload.get().as_bytes(), now),
+        Check::Payload(payload) => app.judge(payload.get().as_bytes(), policy, now),
         Check::Token(_) => Judgement { verdict: Err(Reject::Unsupported), subject: None, expires: None },
     };
     app.metrics.count_check(judgement.verdict);

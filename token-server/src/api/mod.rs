@@ -44,8 +44,8 @@ impl App {
         (self.clock)()
     }
 
-    fn judge(&self, payload: &[u8], now: UnixTime) -> Judgement {
-        judge::judge(payload, &self.policy, self.revocations.book(), now)
+    fn judge(&self, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
+        judge::judge(payload, policy, self.revocations.book(), now)
     }
 }
 

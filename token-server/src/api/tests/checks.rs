@@ -214,3 +214,21 @@ async fn a_body_that_never_ends_is_given_up() {
     let answer = server.main(Method::POST, "/v1/check", Body::new(Silence)).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
 }
+
+#[tokio::test]
+async fn the_agents_clock_skew_is_granted_up_to_a_limit() {
+    let server = server_with(&[], |_| {});
+    for (leeway, exp, detail) in [
+        (0, NOW, "expired"),
+        (10, NOW - 9, "ok"),
+        (10, NOW - 10, "expired"),
+        (300, NOW - 299, "ok"),
+        (100_000, NOW - 300, "expired"),
+    ] {
+        let body =
+            format!(r#"{{"profile":"standard","leeway":{leeway},"checks":[{{"payload":{{"exp":{exp}}}}}]}}"#);
+        let answer = server.main(Method::POST, "/v1/check", body).await;
+        let answer: Value = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!(answer["results"][0]["detail"], json!(detail), "{leeway} {exp}");
+    }
+}

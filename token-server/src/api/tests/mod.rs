@@ -48,7 +48,7 @@ fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> Server
     let revocations = Revocations::load(store).unwrap();
     metrics.show(revocations.book());
     let mut app = App {
-        policy: time_policy(Profile::Standard),
+        policy: time_policy(Profile::Standard, std::time::Duration::ZERO),
         revocations: Arc::new(revocations),
         metrics,
         registry: Arc::new(registry),
