@@ -68,7 +68,7 @@ impl Verifier {
         match jose::verify(token, &self.keys.current(), &self.policy, now) {
             Verdict::Accept(signed) => self.judge_revocation(signed, deadline).await,
             Verdict::Refuse(Refusal { reject, signed }) => {
-                if matches!(reject, Reject::UnknownKey | Reject::Signature) {
+                if reject.suggests_newer_keys() {
                     self.keys.refresh_soon();
                 }
                 Outcome::Refused { reject, signed }

@@ -1,0 +1,30 @@
+//! base64url as RFC 7515 section 2 has it: no padding, no white space, no other alphabet, no stray bits.
+//!
+//! One byte string has one encoding, so a token cannot be varied without being another token.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The text is not base64url in its one canonical form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotBase64Url;
+
+/// The bytes that the text stands for.
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, NotBase64Url> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| NotBase64Url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_one_encoding_of_a_byte_string_and_no_other() {
+        assert_eq!(decode(""), Ok(vec![]));
+        assert_eq!(decode("-_8"), Ok(vec![0xfb, 0xff]));
+        for text in ["-_9", "_x", "-_8=", "+/8", "-_ 8", "-_8\n", " -_8", "A", "AAAAA", "ä", "-_8\0", "-.8"]
+        {
+            assert_eq!(decode(text), Err(NotBase64Url), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Compact JWS (RFC 7515 section 7.1): whose signature it is, and what it is over.
+
+use crate::header::Header;
+use crate::token::Signature;
+use crate::{AlgorithmSet, KeySet, Reject, base64url};
+
+/// A header and a payload that a key of ours has signed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Jws {
+    /// The protected header as compact JSON.
+    pub header: String,
+    /// The payload; not necessarily claims.
+    pub payload: Vec<u8>,
+}
+
+impl Jws {
+    /// Verifies the signature and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::Malformed`] for anything but three parts in canonical base64url, none of them empty, whose first one
+    /// is a strict JSON header; [`Reject::CriticalHeader`]; [`Reject::Algorithm`] for one that is unknown or not in
+    /// the set; [`Reject::NoKeys`] for an empty key set; [`Reject::UnknownKey`] if it holds no key to try;
+    /// [`Reject::Signature`] if none of those that were tried made the signature.
+    pub fn verify(token: &str, keys: &KeySet, algorithms: AlgorithmSet) -> Result<Self, Reject> {
+        let (message, signature) = token.rsplit_once('.').ok_or(Reject::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(Reject::Malformed)?;
+        // Dots in the payload, like everything else outside the alphabet, fail to decode.
+        let header = Header::parse(&part(header)?)?;
+        let signature = Signature { encoded: signature, bytes: part(signature)? };
+        if !algorithms.contains(header.algorithm) {
+            return Err(Reject::Algorithm);
+        }
+        let payload = part(payload)?;
+        if keys.is_empty() {
+            return Err(Reject::NoKeys);
+        }
+
+        let mut candidates = keys.candidates(header.kid.as_deref(), header.algorithm).peekable();
+        if candidates.peek().is_none() {
+            return Err(Reject::UnknownKey);
+        }
+        if !candidates.any(|key| key.verifies(header.algorithm, message.as_bytes(), &signature)) {
+            return Err(Reject::Signature);
+        }
+        Ok(Self { header: header.json, payload })
+    }
+}
+
+fn part(encoded: &str) -> Result<Vec<u8>, Reject> {
+    match base64url::decode(encoded) {
+        Ok(bytes) if !bytes.is_empty() => Ok(bytes),
+        Ok(_) | Err(base64url::NotBase64Url) => Err(Reject::Malformed),
+    }
+}
+
+/// Payloads are personal data, so only sizes are shown.
+impl std::fmt::Debug for Jws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jws").field("payload_len", &self.payload.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+//! The parts of a key, whatever form they came in, and what makes them good enough.
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    EcdsaVerificationAlgorithm, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+};
+use jsonwebtoken::DecodingKey;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+use super::material::Material;
+use super::skip::{Doubt, SkipReason};
+use super::{Curve, KeyKind, pem, roca};
+use crate::json::Object;
+use crate::{Algorithm, AlgorithmSet};
+
+/// Below this, factoring is within reach of a state (NIST SP 800-131A).
+const MIN_RSA_BITS: usize = 2048;
+
+/// The least that the legacy list may hold; shorter ones have been factored in public.
+const MIN_LEGACY_RSA_BITS: usize = 1024;
+
+/// Larger moduli cost time at each token and are refused by aws-lc-rs as well.
+const MAX_RSA_BITS: usize = 8192;
+
+/// What a source may bring though it is weak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tolerance {
+    pub(super) short_secrets: bool,
+    pub(super) small_rsa: bool,
+    pub(super) mixed_kinds: bool,
+}
+
+/// The public parts of a key, or a secret.
+pub(super) enum Components {
+    /// Modulus and public exponent, big-endian.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    /// An uncompressed point: 4, then both coordinates.
+    Ec { curve: Curve, point: Vec<u8> },
+    /// The 32 bytes of RFC 8032 section 5.1.5.
+    Ed25519 { x: Vec<u8> },
+    /// A shared secret.
+    Oct { k: Vec<u8> },
+}
+
+/// A key that passed.
+pub(super) struct Admitted {
+    pub(super) kind: KeyKind,
+    pub(super) algorithms: AlgorithmSet,
+    pub(super) material: Material,
+    pub(super) doubts: Vec<Doubt>,
+}
+
+impl Components {
+    /// Judges the parts; `declared` is the `alg` that the key was given.
+    pub(super) fn admit(
+        self,
+        declared: Option<Algorithm>,
+        tolerance: Tolerance,
+    ) -> Result<Admitted, SkipReason> {
+        match self {
+            Self::Rsa { n, e } => admit_rsa(trimmed(&n), trimmed(&e), declared, tolerance),
+            Self::Ec { curve, point } => admit_ec(curve, &point, declared),
+            Self::Ed25519 { x } => admit_ed25519(&x, declared),
+            Self::Oct { k } => admit_secret(&k, declared, tolerance),
+        }
+    }
+}
+
+fn admit_rsa(
+    n: &[u8],
+    e: &[u8],
+    declared: Option<Algorithm>,
+    tolerance: Tolerance,
+) -> Result<Admitted, SkipReason> {
+    let bits = bit_len(n);
+    let min = if tolerance.small_rsa { MIN_LEGACY_RSA_BITS } else { MIN_RSA_BITS };
+    if !(min..=MAX_RSA_BITS).contains(&bits) {
+        return Err(SkipReason::ModulusSize { bits, min, max: MAX_RSA_BITS });
+    }
+    if !is_sane_exponent(e) {
+        return Err(SkipReason::Exponent);
+    }
+    let parts = RsaPublicKeyComponents { n: n.to_vec(), e: e.to_vec() };
+    let is_odd = n.last().is_some_and(|byte| byte & 1 == 1);
+    if !is_odd || roca::is_marked(n) || parts.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).is_err() {
+        return Err(SkipReason::WeakModulus);
+    }
+
+    let (capable, material, doubts) = if bits < MIN_RSA_BITS {
+        let capable = AlgorithmSet::of(&[Algorithm::RS256, Algorithm::RS512]);
+        (capable, Material::SmallRsa(parts), vec![Doubt::SmallModulus { bits }])
+    } else {
+        (AlgorithmSet::RSA, Material::Common(DecodingKey::from_rsa_raw_components(n, e)), Vec::new())
+    };
+    Ok(Admitted { kind: KeyKind::Rsa { bits }, algorithms: bound(capable, declared)?, material, doubts })
+}
+
+fn admit_ec(curve: Curve, point: &[u8], declared: Option<Algorithm>) -> Result<Admitted, SkipReason> {
+    let algorithms = bound(AlgorithmSet::of(&[curve.algorithm()]), declared)?;
+    // aws-lc-rs also takes compressed points and whole SubjectPublicKeyInfos: other spellings of the same key.
+    let is_uncompressed = point.first() == Some(&4) && point.len() == 1 + 2 * curve.coordinate_len();
+    let verifier: &'static EcdsaVerificationAlgorithm = match curve {
+        Curve::P256 => &ECDSA_P256_SHA256_FIXED,
+        Curve::P384 => &ECDSA_P384_SHA384_FIXED,
+        Curve::P521 => &ECDSA_P521_SHA512_FIXED,
+    };
+    let parsed = ParsedPublicKey::new(verifier, point).ok().filter(|_| is_uncompressed);
+    let parsed = parsed.ok_or(SkipReason::Point(curve))?;
+    let material = match curve {
+        Curve::P256 | Curve::P384 => Material::Common(DecodingKey::from_ec_der(point)),
+        Curve::P521 => Material::P521(parsed),
+    };
+    Ok(Admitted { kind: KeyKind::Ec(curve), algorithms, material, doubts: Vec::new() })
+}
+
+fn admit_ed25519(x: &[u8], declared: Option<Algorithm>) -> Result<Admitted, SkipReason> {
+    let algorithms = bound(AlgorithmSet::of(&[Algorithm::EdDSA]), declared)?;
+    if x.len() != 32 || ParsedPublicKey::new(&ED25519, x).is_err() {
+        return Err(SkipReason::Parameter("x"));
+    }
+    let material = Material::Common(DecodingKey::from_ed_der(x));
+    Ok(Admitted { kind: KeyKind::Ed25519, algorithms, material, doubts: Vec::new() })
+}
+
+fn admit_secret(k: &[u8], declared: Option<Algorithm>, tolerance: Tolerance) -> Result<Admitted, SkipReason> {
+    let wanted = bound(AlgorithmSet::HMAC, declared)?;
+    if k.is_empty() {
+        return Err(SkipReason::EmptySecret);
+    }
+    if is_key_text(k) {
+        return Err(SkipReason::SecretIsKey);
+    }
+    let bits = k.len().saturating_mul(8);
+    let min = wanted.iter().map(hash_bits).min().unwrap_or_default();
+    if bits < min && !tolerance.short_secrets {
+        return Err(SkipReason::ShortSecret { bits, min });
+    }
+    let algorithms =
+        wanted.iter().filter(|algorithm| tolerance.short_secrets || bits >= hash_bits(*algorithm)).collect();
+    let doubts = if bits < min { vec![Doubt::ShortSecret { bits }] } else { Vec::new() };
+    let material = Material::Common(DecodingKey::from_secret(k));
+    Ok(Admitted { kind: KeyKind::Oct, algorithms, material, doubts })
+}
+
+/// What the key can do and was meant for.
+fn bound(capable: AlgorithmSet, declared: Option<Algorithm>) -> Result<AlgorithmSet, SkipReason> {
+    match declared {
+        None => Ok(capable),
+        Some(algorithm) if capable.contains(algorithm) => Ok(AlgorithmSet::of(&[algorithm])),
+        Some(algorithm) => Err(SkipReason::Algorithm(algorithm)),
+    }
+}
+
+/// Output size of an HMAC algorithm's hash.
+fn hash_bits(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::HS512 => 512,
+        Algorithm::HS384 => 384,
+        _ => 256,
+    }
+}
+
+/// Whether a "secret" is a key that was meant to be read by others: then anybody could sign with it.
+fn is_key_text(secret: &[u8]) -> bool {
+    let is_jwk = || {
+        let text = std::str::from_utf8(secret).ok()?;
+        Object::members_of(text)?.get("kty")
+    };
+    let is_pem = || secret.windows(pem::BEGIN.len()).any(|window| window == pem::BEGIN.as_bytes());
+    is_pem() || is_jwk().is_some() || SubjectPublicKeyInfo::from_der(secret).is_ok()
+}
+
+/// Odd, at least 3, at most 33 bits: aws-lc's own bound, and wide enough for every exponent in use.
+fn is_sane_exponent(e: &[u8]) -> bool {
+    let value = e.iter().try_fold(0_u64, |value, byte| value.checked_mul(256)?.checked_add(u64::from(*byte)));
+    value.is_some_and(|value| value & 1 == 1 && (3..1 << 33).contains(&value))
+}
+
+/// Without leading zero bytes, which some issuers write though RFC 7518 section 2 forbids them.
+fn trimmed(mut number: &[u8]) -> &[u8] {
+    while let [0, rest @ ..] = number {
+        number = rest;
+    }
+    number
+}
+
+/// Bits of a number without leading zero bytes.
+fn bit_len(number: &[u8]) -> usize {
+    let unused = number.first().map_or(0, |byte| byte.leading_zeros());
+    (number.len() * 8).saturating_sub(usize::try_from(unused).unwrap_or(0))
+}

@@ -1,0 +1,155 @@
+//! One usable verification key.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::material::Material;
+use crate::token::Signature;
+use crate::{Algorithm, AlgorithmSet};
+
+/// An elliptic curve of RFC 7518 section 6.2.1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Curve {
+    /// NIST P-256.
+    P256,
+    /// NIST P-384.
+    P384,
+    /// NIST P-521.
+    P521,
+}
+
+impl Curve {
+    /// Every curve.
+    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+
+    /// The registered name, as `crv` spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+        }
+    }
+
+    /// Bytes of one coordinate, leading zeros included.
+    pub(super) const fn coordinate_len(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+
+    /// The one algorithm that belongs to the curve.
+    pub(super) const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::P256 => Algorithm::ES256,
+            Self::P384 => Algorithm::ES384,
+            Self::P521 => Algorithm::ES512,
+        }
+    }
+}
+
+impl fmt::Display for Curve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What kind of key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// RSA.
+    Rsa {
+        /// Size of the modulus.
+        bits: usize,
+    },
+    /// ECDSA.
+    Ec(Curve),
+    /// EdDSA on Ed25519.
+    Ed25519,
+    /// A shared secret.
+    Oct,
+}
+
+/// Which tokens a key is tried for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Those that name its `kid`, and those that name none.
+    Named,
+    /// Every token: a PEM has no `kid`, and the legacy list never bound by it.
+    Every,
+}
+
+/// A usable verification key. Copies share the material.
+#[derive(Clone)]
+pub struct Key {
+    pub(super) kid: Option<String>,
+    pub(super) kind: KeyKind,
+    pub(super) algorithms: AlgorithmSet,
+    pub(super) reach: Reach,
+    pub(super) material: Arc<Material>,
+}
+
+impl Key {
+    /// The key's identifier.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// What kind of key it is.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
+    }
+
+    /// The algorithms that it may verify: bound by its type, its curve, its size and its own `alg`.
+    pub fn algorithms(&self) -> AlgorithmSet {
+        self.algorithms
+    }
+
+    /// Whether the signature is the key's over the message.
+    pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &Signature<'_>) -> bool {
+        self.algorithms.contains(algorithm) && self.material.verifies(algorithm, message, signature)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .field("kind", &self.kind)
+            .field("algorithms", &self.algorithms)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::hmac;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+    use crate::{KeyOrigin, KeyRules, KeySet, Profile};
+
+    #[test]
+    fn a_key_verifies_no_algorithm_that_it_is_not_bound_to() {
+        let rules = KeyRules {
+            origin: KeyOrigin::File,
+            profile: Profile::Standard,
+            allow_short_secrets: false,
+            allow_mixed_keys: false,
+        };
+        let secret = [7; 64];
+        let jwk = format!(r#"{{"kty":"oct","alg":"HS256","k":"{}"}}"#, URL_SAFE_NO_PAD.encode(secret));
+        let set = KeySet::parse(jwk.as_bytes(), &rules).unwrap();
+        for (algorithm, hash, expected) in
+            [(Algorithm::HS256, hmac::HMAC_SHA256, true), (Algorithm::HS512, hmac::HMAC_SHA512, false)]
+        {
+            let tag = hmac::sign(&hmac::Key::new(hash, &secret), b"message");
+            let encoded = URL_SAFE_NO_PAD.encode(tag);
+            let signature = Signature { encoded: &encoded, bytes: tag.as_ref().to_vec() };
+            assert_eq!(set.keys()[0].verifies(algorithm, b"message", &signature), expected, "{algorithm}");
+        }
+    }
+}

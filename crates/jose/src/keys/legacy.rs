@@ -1,0 +1,31 @@
+//! One entry of the legacy list: `{"kid":"a","secret":"..."}` or `{"kid":"b","cert":"-----BEGIN PUBLIC KEY-----..."}`.
+//!
+//! The kind of key decides the algorithms, and the `kid` never bound: such a key is tried for every token that it fits.
+
+use super::components::{Admitted, Components, Tolerance};
+use super::skip::SkipReason;
+use super::{Candidate, pem};
+use crate::json::{Object, string};
+
+/// Judges one entry. The caller has bounded the nesting.
+pub(super) fn candidate(json: &str, tolerance: Tolerance) -> Candidate {
+    let Ok(entry) = Object::parse(json) else {
+        return Candidate::skipped(None, SkipReason::Malformed);
+    };
+    match entry.get("kid").map(string) {
+        Some(None) => Candidate::skipped(None, SkipReason::Parameter("kid")),
+        kid => Candidate::unbound(kid.flatten().map(Into::into), admit(&entry, tolerance)),
+    }
+}
+
+fn admit(entry: &Object<'_>, tolerance: Tolerance) -> Result<Admitted, SkipReason> {
+    let components = match (entry.get("secret"), entry.get("cert")) {
+        (Some(secret), None) => {
+            let secret = string(secret).ok_or(SkipReason::Parameter("secret"))?;
+            Components::Oct { k: secret.into_owned().into_bytes() }
+        }
+        (None, Some(cert)) => pem::single(&string(cert).ok_or(SkipReason::Parameter("cert"))?)?,
+        (None, None) | (Some(_), Some(_)) => return Err(SkipReason::LegacyEntry),
+    };
+    components.admit(None, tolerance)
+}

@@ -1,0 +1,71 @@
+//! Compact JOSE at the edge: bytes, keys, a policy and the time go in, a verdict comes out.
+//!
+//! Signed tokens (RFC 7515) are verified with keys in any of three forms (RFC 7517, PEM, a legacy list), their claims
+//! (RFC 7519) are read without loss and judged by a [`Policy`]. No I/O, no clock, no log; nothing that a stranger
+//! sends panics. The attacks that JOSE verifiers are known for (RFC 8725) are refused by construction: an algorithm is
+//! bound to a key when the key is read, and a token has exactly one spelling.
+//!
+//! The way of one token: [`verify`] -> [`TokenForm`] -> [`Jws::verify`] (header, keys to try, signature) ->
+//! [`Claims::parse`] -> [`Policy::judge`].
+//!
+//! ```
+//! use jose::{AlgorithmSet, KeyOrigin, KeyRules, KeySet, Policy, Profile, UnixTime, Verdict, verify};
+//! use std::time::Duration;
+//!
+//! // The example of RFC 7515 appendix A.1.
+//! let keys = br#"{"keys":[{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}]}"#;
+//! let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+//!     eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+//!     dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+//!
+//! let rules = KeyRules {
+//!     origin: KeyOrigin::File,
+//!     profile: Profile::Standard,
+//!     allow_short_secrets: false,
+//!     allow_mixed_keys: false,
+//! };
+//! let policy = Policy {
+//!     name: "default".to_owned(),
+//!     profile: Profile::Standard,
+//!     algorithms: AlgorithmSet::ALL,
+//!     issuers: vec!["joe".to_owned()],
+//!     audiences: Vec::new(),
+//!     leeway: Duration::ZERO,
+//! };
+//! let keys = KeySet::parse(keys, &rules)?;
+//! let Verdict::Accept(signed) = verify(token, &keys, &policy, UnixTime::from_secs(1_300_819_379)) else {
+//!     panic!("refused");
+//! };
+//! assert_eq!(signed.claims.as_json(), r#"{"iss":"joe","exp":1300819380,"http://example.com/is_root":true}"#);
+//! # Ok::<(), jose::KeySetError>(())
+//! ```
+
+mod algorithm;
+mod base64url;
+mod claims;
+mod header;
+mod json;
+mod jws;
+mod keys;
+mod limits;
+mod policy;
+mod profile;
+mod reject;
+mod time;
+mod token;
+mod verify;
+
+pub use algorithm::{Algorithm, AlgorithmSet, UnknownAlgorithm};
+pub use claims::{Claim, Claims};
+pub use jws::Jws;
+pub use keys::{
+    Curve, Doubt, Excerpt, Key, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError, KeyWarning, SkipReason,
+    SkippedKey,
+};
+pub use limits::{MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS, MAX_TRIED_KEYS};
+pub use policy::Policy;
+pub use profile::{Profile, UnknownProfile};
+pub use reject::{Reason, Reject};
+pub use time::UnixTime;
+pub use token::{TokenForm, fingerprint};
+pub use verify::{Refusal, Signed, TokenVersion, Verdict, verify, verify_signature};

@@ -1,0 +1,248 @@
+//! What the claims of a token must say (RFC 7519 section 4.1), judged after its signature.
+
+use std::time::Duration;
+
+use crate::{AlgorithmSet, Claim, Claims, Profile, Reject, UnixTime};
+
+/// What a token must look like to be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The name that requests and logs use.
+    pub name: String,
+    /// The preset that decides which checks apply.
+    pub profile: Profile,
+    /// The signature algorithms that are accepted.
+    pub algorithms: AlgorithmSet,
+    /// Accepted values of `iss`; empty: not judged. The `ms-users` profile never judges it.
+    pub issuers: Vec<String>,
+    /// Accepted values of `aud`; empty: not judged. The `ms-users` profile never judges it.
+    pub audiences: Vec<String>,
+    /// How far clocks may be apart: a token is taken so much longer after `exp` and before `nbf`.
+    pub leeway: Duration,
+}
+
+impl Policy {
+    /// Judges all claims: time first, then what the profile adds.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails: those of [`judge_time`](Self::judge_time); then in `standard` [`Reject::Issuer`] and
+    /// [`Reject::Audience`] for a value that is absent or not accepted, [`Reject::ClaimType`] for an `iss` that is no
+    /// string and an `aud` that is neither a string nor an array of strings; in `ms-users` [`Reject::Legacy`] and
+    /// [`Reject::RefreshToken`].
+    pub fn judge(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
+        self.judge_time(claims, now)?;
+        match self.profile {
+            Profile::Standard => {
+                judge_issuer(claims, &self.issuers)?;
+                judge_audience(claims, &self.audiences)
+            }
+            Profile::MsUsers => judge_version(claims),
+        }
+    }
+
+    /// Judges `exp`, `nbf` and the type of `iat` only: what changes while a verdict is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::ClaimType`] if one of them is no NumericDate, [`Reject::MissingExpiry`] (`standard` only),
+    /// [`Reject::Expired`] from the very second of `exp` on, [`Reject::NotYetValid`] before `nbf`.
+    pub fn judge_time(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
+        let leeway = i64::try_from(self.leeway.as_millis()).unwrap_or(i64::MAX);
+        let now = now.as_millis();
+
+        let expiry = self.date(claims, "exp")?;
+        let not_before = self.date(claims, "nbf")?;
+        self.date(claims, "iat")?;
+        match (expiry, self.profile) {
+            (None, Profile::Standard) => return Err(Reject::MissingExpiry),
+            (Some(expiry), _) if expiry.saturating_add(leeway) <= now => {
+                return Err(Reject::Expired);
+            }
+            (None | Some(_), _) => {}
+        }
+        match not_before {
+            Some(not_before) if not_before > now.saturating_add(leeway) => Err(Reject::NotYetValid),
+            None | Some(_) => Ok(()),
+        }
+    }
+
+    /// Milliseconds of a date claim, as the profile reads it.
+    fn date(&self, claims: &Claims, name: &str) -> Result<Option<i64>, Reject> {
+        let millis = claims.numeric_date(name)?.map(UnixTime::as_millis);
+        Ok(match self.profile {
+            Profile::Standard => millis,
+            Profile::MsUsers => {
+                millis.map(|millis| if millis >= MILLISECONDS_FROM { millis / 1000 } else { millis })
+            }
+        })
+    }
+}
+
+/// An older ms-users wrote dates in milliseconds. Read as seconds, 1e11 is the year 5138; read as milliseconds, it is
+/// 1973. Here in thousandths of the written number.
+const MILLISECONDS_FROM: i64 = 100_000_000_000 * 1000;
+
+fn judge_issuer(claims: &Claims, accepted: &[String]) -> Result<(), Reject> {
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    match claims.get("iss") {
+        Some(Claim::String(issuer)) if accepted.iter().any(|name| *name == issuer) => Ok(()),
+        Some(Claim::String(_)) | None => Err(Reject::Issuer),
+        Some(Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_) | Claim::Json(_)) => {
+            Err(Reject::ClaimType)
+        }
+    }
+}
+
+fn judge_audience(claims: &Claims, accepted: &[String]) -> Result<(), Reject> {
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    let is_accepted = |audience: &str| accepted.iter().any(|name| name == audience);
+    let meant = match claims.get("aud") {
+        Some(Claim::String(audience)) => is_accepted(&audience),
+        Some(Claim::Json(json)) => {
+            let audiences: Vec<String> = serde_json::from_str(json).map_err(|_| Reject::ClaimType)?;
+            audiences.iter().any(|audience| is_accepted(audience))
+        }
+        None => false,
+        Some(Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_)) => {
+            return Err(Reject::ClaimType);
+        }
+    };
+    if meant { Ok(()) } else { Err(Reject::Audience) }
+}
+
+/// `st` marks a stateless token; together with `irt` it is a refresh token, which opens no door but its own.
+fn judge_version(claims: &Claims) -> Result<(), Reject> {
+    let is_set = |name| claims.get(name).is_some_and(|claim| claim.is_truthy());
+    match (is_set("st"), is_set("irt")) {
+        (false, _) => Err(Reject::Legacy),
+        (true, true) => Err(Reject::RefreshToken),
+        (true, false) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+    fn policy(profile: Profile) -> Policy {
+        Policy {
+            name: "default".to_owned(),
+            profile,
+            algorithms: AlgorithmSet::ALL,
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            leeway: Duration::ZERO,
+        }
+    }
+
+    fn judged(policy: &Policy, payload: &str) -> Result<(), Reject> {
+        policy.judge(&Claims::parse(payload.as_bytes()).unwrap(), NOW)
+    }
+
+    #[test]
+    fn the_standard_profile_judges_time_by_the_second() {
+        let mut policy = policy(Profile::Standard);
+        for (payload, expected) in [
+            (r#"{"exp":1700000001}"#, Ok(())),
+            (r#"{"exp":1700000000.5}"#, Ok(())),
+            (r#"{"exp":1700000000}"#, Err(Reject::Expired)),
+            (r#"{"exp":1699999999}"#, Err(Reject::Expired)),
+            (r#"{"exp":-1}"#, Err(Reject::Expired)),
+            (r#"{"exp":0}"#, Err(Reject::Expired)),
+            (r#"{}"#, Err(Reject::MissingExpiry)),
+            (r#"{"exp":null}"#, Err(Reject::ClaimType)),
+            (r#"{"exp":"1700000001"}"#, Err(Reject::ClaimType)),
+            (r#"{"exp":1e400}"#, Err(Reject::ClaimType)),
+            (r#"{"exp":99999999999999999999}"#, Err(Reject::ClaimType)),
+            (r#"{"exp":1700000001000}"#, Ok(())),
+            (r#"{"exp":1700000001,"nbf":1700000000}"#, Ok(())),
+            (r#"{"exp":1700000009,"nbf":1700000000.001}"#, Err(Reject::NotYetValid)),
+            (r#"{"exp":1700000009,"nbf":1700000001}"#, Err(Reject::NotYetValid)),
+            (r#"{"exp":1700000009,"nbf":"0"}"#, Err(Reject::ClaimType)),
+            (r#"{"exp":1,"nbf":false}"#, Err(Reject::ClaimType)),
+            (r#"{"exp":1700000009,"iat":1900000000}"#, Ok(())),
+            (r#"{"exp":1700000009,"iat":"now"}"#, Err(Reject::ClaimType)),
+        ] {
+            assert_eq!(judged(&policy, payload), expected, "{payload}");
+        }
+        policy.leeway = Duration::from_secs(60);
+        for (payload, expected) in [
+            (r#"{"exp":1699999941}"#, Ok(())),
+            (r#"{"exp":1699999940}"#, Err(Reject::Expired)),
+            (r#"{"exp":1700000100,"nbf":1700000060}"#, Ok(())),
+            (r#"{"exp":1700000100,"nbf":1700000061}"#, Err(Reject::NotYetValid)),
+        ] {
+            assert_eq!(judged(&policy, payload), expected, "{payload} with leeway");
+        }
+        policy.leeway = Duration::MAX;
+        assert_eq!(judged(&policy, r#"{"exp":1}"#), Ok(()));
+    }
+
+    #[test]
+    fn the_standard_profile_judges_issuer_and_audience_where_they_are_set() {
+        let open = policy(Profile::Standard);
+        assert_eq!(judged(&open, r#"{"exp":1800000000,"iss":7,"aud":{}}"#), Ok(()));
+
+        let strict =
+            Policy { issuers: vec!["i".into(), "j".into()], audiences: vec!["a".into(), "b".into()], ..open };
+        for (claims, expected) in [
+            (r#""iss":"i","aud":"a""#, Ok(())),
+            (r#""iss":"j","aud":["x","b"]"#, Ok(())),
+            (r#""iss":"\u0069","aud":["\u0061"]"#, Ok(())),
+            (r#""aud":"a""#, Err(Reject::Issuer)),
+            (r#""iss":"I","aud":"a""#, Err(Reject::Issuer)),
+            (r#""iss":"i/","aud":"a""#, Err(Reject::Issuer)),
+            (r#""iss":["i"],"aud":"a""#, Err(Reject::ClaimType)),
+            (r#""iss":null,"aud":"a""#, Err(Reject::ClaimType)),
+            (r#""iss":"i""#, Err(Reject::Audience)),
+            (r#""iss":"i","aud":"A""#, Err(Reject::Audience)),
+            (r#""iss":"i","aud":"a b""#, Err(Reject::Audience)),
+            (r#""iss":"i","aud":"""#, Err(Reject::Audience)),
+            (r#""iss":"i","aud":[]"#, Err(Reject::Audience)),
+            (r#""iss":"i","aud":["x"]"#, Err(Reject::Audience)),
+            (r#""iss":"i","aud":["a",7]"#, Err(Reject::ClaimType)),
+            (r#""iss":"i","aud":[["a"]]"#, Err(Reject::ClaimType)),
+            (r#""iss":"i","aud":["a",null]"#, Err(Reject::ClaimType)),
+            (r#""iss":"i","aud":{"a":"a"}"#, Err(Reject::ClaimType)),
+            (r#""iss":"i","aud":null"#, Err(Reject::ClaimType)),
+            (r#""iss":"i","aud":true"#, Err(Reject::ClaimType)),
+        ] {
+            assert_eq!(judged(&strict, &format!(r#"{{"exp":1800000000,{claims}}}"#)), expected, "{claims}");
+        }
+    }
+
+    #[test]
+    fn the_ms_users_profile_judges_time_and_then_the_version() {
+        let policy =
+            Policy { issuers: vec!["i".into()], audiences: vec!["a".into()], ..policy(Profile::MsUsers) };
+        for (payload, expected) in [
+            (r#"{"st":1}"#, Ok(())),
+            (r#"{"st":1,"exp":1700000001}"#, Ok(())),
+            (r#"{"st":1,"exp":1700000001000}"#, Ok(())),
+            (r#"{"st":1,"exp":1700000000000}"#, Err(Reject::Expired)),
+            (r#"{"st":1,"exp":100000000000}"#, Err(Reject::Expired)),
+            (r#"{"st":1,"exp":99999999999}"#, Ok(())),
+            (r#"{"st":1,"nbf":1700000000000}"#, Ok(())),
+            (r#"{"st":1,"nbf":1700000000001}"#, Err(Reject::NotYetValid)),
+            (r#"{"st":1,"exp":"never"}"#, Err(Reject::ClaimType)),
+            (r#"{"st":1,"iss":"x","aud":"y"}"#, Ok(())),
+            (r#"{}"#, Err(Reject::Legacy)),
+            (r#"{"st":0}"#, Err(Reject::Legacy)),
+            (r#"{"st":"","irt":1}"#, Err(Reject::Legacy)),
+            (r#"{"exp":1}"#, Err(Reject::Expired)),
+            (r#"{"st":1,"irt":1,"exp":1}"#, Err(Reject::Expired)),
+            (r#"{"st":1,"irt":1}"#, Err(Reject::RefreshToken)),
+            (r#"{"st":true,"irt":"1"}"#, Err(Reject::RefreshToken)),
+            (r#"{"st":true,"irt":null}"#, Ok(())),
+        ] {
+            assert_eq!(judged(&policy, payload), expected, "{payload}");
+        }
+    }
+}

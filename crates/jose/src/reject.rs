@@ -1,0 +1,167 @@
+//! Why a token was refused: one closed list, mapped once to what the outside sees.
+//!
+//! A [`Reject`] is an answer, not an error. Its [`Detail`](Reject::detail) is the one word that logs, metrics and the
+//! `txn.tkn.detail` variable carry; its [`Reason`] is the coarse code that proxies and backends act on. The list also
+//! holds what the programs around this crate find (two headers, a token-server that does not answer), so that there is
+//! one vocabulary and not three.
+
+use serde::{Deserialize, Serialize};
+
+/// The coarse outcome, as `txn.tkn.reason` and the `x-tkn-reason` header spell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reason {
+    /// Signature, policy and revocation all passed.
+    #[serde(rename = "ok")]
+    Ok,
+    /// Missing, malformed, bad signature, expired, not yet valid, revoked, wrong issuer.
+    #[serde(rename = "E_TKN_INVALID")]
+    Invalid,
+    /// `ms-users` profile: not a stateless token.
+    #[serde(rename = "E_TKN_LEGACY")]
+    Legacy,
+    /// `ms-users` profile: a refresh token where an access token is needed.
+    #[serde(rename = "E_TKN_ACCESS_TOKEN_REQUIRED")]
+    AccessTokenRequired,
+    /// The token is for somebody else.
+    #[serde(rename = "E_TKN_AUDIENCE_MISMATCH")]
+    AudienceMismatch,
+    /// The token is good, but not for this: scope, role, required claim.
+    #[serde(rename = "E_TKN_FORBIDDEN")]
+    Forbidden,
+    /// The token, or the answer about it, does not fit a limit.
+    #[serde(rename = "E_TKN_TOO_LARGE")]
+    TooLarge,
+    /// Nobody could decide: no keys, no token-server. The token may be good.
+    #[serde(rename = "E_BACKEND_UNAVAIL")]
+    BackendUnavailable,
+}
+
+impl Reason {
+    /// The code as it stands in variables and headers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Invalid => "E_TKN_INVALID",
+            Self::Legacy => "E_TKN_LEGACY",
+            Self::AccessTokenRequired => "E_TKN_ACCESS_TOKEN_REQUIRED",
+            Self::AudienceMismatch => "E_TKN_AUDIENCE_MISMATCH",
+            Self::Forbidden => "E_TKN_FORBIDDEN",
+            Self::TooLarge => "E_TKN_TOO_LARGE",
+            Self::BackendUnavailable => "E_BACKEND_UNAVAIL",
+        }
+    }
+}
+
+/// Declares [`Reject`] with its words and reasons in one table, so that no list can lose a row.
+macro_rules! rejects {
+    ($($(#[$doc:meta])* $variant:ident = $detail:literal => $reason:ident,)+) => {
+        /// Why a token was refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reject {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Reject {
+            /// Every way to be refused, for metrics and documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The one word for logs, metrics and `txn.tkn.detail`; unique for each variant.
+            pub const fn detail(self) -> &'static str {
+                match self { $(Self::$variant => $detail,)+ }
+            }
+
+            /// The coarse code.
+            pub const fn reason(self) -> Reason {
+                match self { $(Self::$variant => Reason::$reason,)+ }
+            }
+        }
+    };
+}
+
+rejects! {
+    /// No token was sent.
+    Missing = "missing" => Invalid,
+    /// The `Authorization` scheme is not an accepted one.
+    Scheme = "scheme" => Invalid,
+    /// More than one `Authorization` header.
+    DuplicateHeader = "duplicate_header" => Invalid,
+    /// An `Authorization` header and a different bare token.
+    Ambiguous = "ambiguous" => Invalid,
+    /// The request names a policy that is not configured.
+    UnknownPolicy = "unknown_policy" => Invalid,
+    /// Not a compact JOSE token: parts, base64url, JSON, duplicate members, nesting.
+    Malformed = "malformed" => Invalid,
+    /// A form that nobody here can judge, such as an encrypted token where none is expected.
+    Unsupported = "unsupported" => Invalid,
+    /// `alg` is `none`, unknown, or not in the allow-list.
+    Algorithm = "algorithm" => Invalid,
+    /// A `crit` or `b64` header parameter (RFC 7515 section 4.1.11, RFC 7797).
+    CriticalHeader = "crit" => Invalid,
+    /// No key has the token's `kid`, or none fits its algorithm.
+    UnknownKey = "unknown_key" => Invalid,
+    /// The signature does not verify.
+    Signature = "signature" => Invalid,
+    /// `exp` is now or earlier.
+    Expired = "expired" => Invalid,
+    /// `nbf` is later than now.
+    NotYetValid = "not_yet_valid" => Invalid,
+    /// `exp` is required and absent.
+    MissingExpiry = "exp_missing" => Invalid,
+    /// A registered claim has the wrong type, such as `exp` as a string.
+    ClaimType = "claim_type" => Invalid,
+    /// `iss` is absent or not an accepted issuer.
+    Issuer = "issuer" => Invalid,
+    /// A rule revokes the token.
+    Revoked = "revoked" => Invalid,
+    /// `aud` is absent or names none of the accepted audiences.
+    Audience = "audience" => AudienceMismatch,
+    /// `ms-users`: the token is not a stateless one.
+    Legacy = "legacy" => Legacy,
+    /// `ms-users`: a refresh token.
+    RefreshToken = "refresh_token" => AccessTokenRequired,
+    /// The token is longer than the limit.
+    TokenSize = "token_size" => TooLarge,
+    /// The answer would not fit the frame that HAProxy takes.
+    AnswerSize = "answer_size" => TooLarge,
+    /// No verification key is loaded.
+    NoKeys = "no_keys" => BackendUnavailable,
+    /// No token-server is configured or none could be asked.
+    NoTokenServer = "no_token_server" => BackendUnavailable,
+    /// The token-server's answer did not come in time.
+    Timeout = "timeout" => BackendUnavailable,
+    /// More requests than the limits allow.
+    Overloaded = "overloaded" => BackendUnavailable,
+    /// The subject's revocation rules cannot be read or understood.
+    Rules = "rules" => BackendUnavailable,
+}
+
+impl Reject {
+    /// The variant that [`detail`](Self::detail) names, as one program tells another.
+    pub fn from_detail(detail: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reject| reject.detail() == detail)
+    }
+
+    /// Whether newer keys might change the answer: the token's key is unknown, or the keys that we have did not make
+    /// its signature (an issuer may replace a key under the same `kid`, or use none). Strangers can cause this at
+    /// will, so who fetches keys early for it has to limit how often.
+    pub const fn suggests_newer_keys(self) -> bool {
+        matches!(self, Self::UnknownKey | Self::Signature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_detail_names_one_reject() {
+        let details: BTreeSet<_> = Reject::ALL.iter().map(|reject| reject.detail()).collect();
+        assert_eq!(details.len(), Reject::ALL.len());
+        for reject in Reject::ALL {
+            assert_eq!(Reject::from_detail(reject.detail()), Some(*reject));
+            assert_ne!(reject.reason(), Reason::Ok);
+        }
+        assert_eq!(Reject::from_detail("ok"), None);
+    }
+}

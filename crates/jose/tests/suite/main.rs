@@ -1,0 +1,15 @@
+//! Tests of the public interface, with keys and tokens as strangers send them.
+
+// Marked, so that what tests may do, helpers of tests may do too.
+#[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod verdicts;
