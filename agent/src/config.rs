@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jose::{Algorithm, AlgorithmSet, KeyOrigin, KeyRules, Policy, Profile};
+use jose::{Algorithm, AlgorithmSet, KeyOrigin, KeyRules, Policy, Profile, Requirements};
 use reqwest::Url;
 use service::settings::{ConfigError, Settings};
 
@@ -219,6 +219,7 @@ fn policy(
         issuers,
         audiences,
         leeway: Duration::from_secs(leeway),
+        requirements: Requirements::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jose::{AlgorithmSet, Claims, Policy, Profile, Reject, UnixTime};
+use jose::{AlgorithmSet, Claims, Policy, Profile, Reject, Requirements, UnixTime};
 
 use crate::rulebook::Rulebook;
 
@@ -26,6 +26,7 @@ pub fn time_policy(profile: Profile, leeway: Duration) -> Policy {
         issuers: Vec::new(),
         audiences: Vec::new(),
         leeway,
+        requirements: Requirements::default(),
     }
 }
 

@@ -13,6 +13,50 @@ pub struct Jws {
     pub payload: Vec<u8>,
 }
 
+/// A signed token that was taken apart and believed in nothing.
+pub(crate) struct Unverified<'a> {
+    header: Header,
+    payload: Vec<u8>,
+    message: &'a str,
+    signature: Signature<'a>,
+}
+
+impl<'a> Unverified<'a> {
+    /// Takes a token apart.
+    pub(crate) fn parse(token: &'a str) -> Result<Self, Reject> {
+        let (message, signature) = token.rsplit_once('.').ok_or(Reject::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(Reject::Malformed)?;
+        // Dots in the payload, like everything else outside the alphabet, fail to decode.
+        let header = Header::parse(&part(header)?)?;
+        let signature = Signature { encoded: signature, bytes: part(signature)? };
+        Ok(Self { header, payload: part(payload)?, message, signature })
+    }
+
+    /// The payload, which anybody may have written.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// What remains when one of the keys made the signature.
+    pub(crate) fn verify(self, keys: &KeySet, algorithms: AlgorithmSet) -> Result<Jws, Reject> {
+        let Self { header, payload, message, signature } = self;
+        if !algorithms.contains(header.algorithm) {
+            return Err(Reject::Algorithm);
+        }
+        if keys.is_empty() {
+            return Err(Reject::NoKeys);
+        }
+        let mut candidates = keys.candidates(header.kid.as_deref(), header.algorithm).peekable();
+        if candidates.peek().is_none() {
+            return Err(Reject::UnknownKey);
+        }
+        if !candidates.any(|key| key.verifies(header.algorithm, message.as_bytes(), &signature)) {
+            return Err(Reject::Signature);
+        }
+        Ok(Jws { header: header.json, payload })
+    }
+}
+
 impl Jws {
     /// Verifies the signature and nothing else.
     ///
@@ -23,27 +67,7 @@ impl Jws {
     /// the set; [`Reject::NoKeys`] for an empty key set; [`Reject::UnknownKey`] if it holds no key to try;
     /// [`Reject::Signature`] if none of those that were tried made the signature.
     pub fn verify(token: &str, keys: &KeySet, algorithms: AlgorithmSet) -> Result<Self, Reject> {
-        let (message, signature) = token.rsplit_once('.').ok_or(Reject::Malformed)?;
-        let (header, payload) = message.split_once('.').ok_or(Reject::Malformed)?;
-        // Dots in the payload, like everything else outside the alphabet, fail to decode.
-        let header = Header::parse(&part(header)?)?;
-        let signature = Signature { encoded: signature, bytes: part(signature)? };
-        if !algorithms.contains(header.algorithm) {
-            return Err(Reject::Algorithm);
-        }
-        let payload = part(payload)?;
-        if keys.is_empty() {
-            return Err(Reject::NoKeys);
-        }
-
-        let mut candidates = keys.candidates(header.kid.as_deref(), header.algorithm).peekable();
-        if candidates.peek().is_none() {
-            return Err(Reject::UnknownKey);
-        }
-        if !candidates.any(|key| key.verifies(header.algorithm, message.as_bytes(), &signature)) {
-            return Err(Reject::Signature);
-        }
-        Ok(Self { header: header.json, payload })
+        Unverified::parse(token)?.verify(keys, algorithms)
     }
 }
 

@@ -6,10 +6,11 @@
 //! bound to a key when the key is read, and a token has exactly one spelling.
 //!
 //! The way of one token: [`verify`] -> [`TokenForm`] -> [`Jws::verify`] (header, keys to try, signature) ->
-//! [`Claims::parse`] -> [`Policy::judge`].
+//! [`Claims::parse`] -> [`Policy::judge`] -> [`Requirements::judge`]. With several issuers, [`Trust::verify`] goes before: it
+//! chooses whose keys may be tried.
 //!
 //! ```
-//! use jose::{AlgorithmSet, KeyOrigin, KeyRules, KeySet, Policy, Profile, UnixTime, Verdict, verify};
+//! use jose::{AlgorithmSet, KeyOrigin, KeyRules, KeySet, Policy, Profile, Requirements, UnixTime, Verdict, verify};
 //! use std::time::Duration;
 //!
 //! // The example of RFC 7515 appendix A.1.
@@ -31,6 +32,7 @@
 //!     issuers: vec!["joe".to_owned()],
 //!     audiences: Vec::new(),
 //!     leeway: Duration::ZERO,
+//!     requirements: Requirements::default(),
 //! };
 //! let keys = KeySet::parse(keys, &rules)?;
 //! let Verdict::Accept(signed) = verify(token, &keys, &policy, UnixTime::from_secs(1_300_819_379)) else {
@@ -51,8 +53,10 @@ mod limits;
 mod policy;
 mod profile;
 mod reject;
+mod requirements;
 mod time;
 mod token;
+mod trust;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet, UnknownAlgorithm};
@@ -66,6 +70,8 @@ pub use limits::{MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS, MAX_TRIED_KEYS};
 pub use policy::Policy;
 pub use profile::{Profile, UnknownProfile};
 pub use reject::{Reason, Reject};
+pub use requirements::{ClaimCondition, ClaimRule, ClaimValue, Requirements};
 pub use time::UnixTime;
 pub use token::{TokenForm, fingerprint};
+pub use trust::{Route, Trust, TrustError, TrustedIssuer};
 pub use verify::{Refusal, Signed, TokenVersion, Verdict, verify, verify_signature};

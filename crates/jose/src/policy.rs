@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{AlgorithmSet, Claim, Claims, Profile, Reject, UnixTime};
+use crate::{AlgorithmSet, Claim, Claims, Profile, Reject, Requirements, Signed, UnixTime};
 
 /// What a token must look like to be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +19,21 @@ pub struct Policy {
     pub audiences: Vec<String>,
     /// How far clocks may be apart: a token is taken so much longer after `exp` and before `nbf`.
     pub leeway: Duration,
+    /// What else the token must say; by default nothing.
+    pub requirements: Requirements,
 }
 
 impl Policy {
+    /// Judges what was signed: the claims, then header and claims by the requirements.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`judge`](Self::judge), then those of [`Requirements::judge`].
+    pub fn judge_signed(&self, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
+        self.judge(&signed.claims, now)?;
+        self.requirements.judge(signed)
+    }
+
     /// Judges all claims: time first, then what the profile adds.
     ///
     /// # Errors
@@ -96,7 +108,7 @@ fn judge_issuer(claims: &Claims, accepted: &[String]) -> Result<(), Reject> {
     }
 }
 
-fn judge_audience(claims: &Claims, accepted: &[String]) -> Result<(), Reject> {
+pub(crate) fn judge_audience(claims: &Claims, accepted: &[String]) -> Result<(), Reject> {
     if accepted.is_empty() {
         return Ok(());
     }
@@ -139,6 +151,7 @@ mod tests {
             issuers: Vec::new(),
             audiences: Vec::new(),
             leeway: Duration::ZERO,
+            requirements: Requirements::default(),
         }
     }
 

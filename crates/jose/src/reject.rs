@@ -111,10 +111,20 @@ rejects! {
     ClaimType = "claim_type" => Invalid,
     /// `iss` is absent or not an accepted issuer.
     Issuer = "issuer" => Invalid,
+    /// `typ` is not an accepted one.
+    Type = "typ" => Invalid,
+    /// `exp` is further from `iat` than allowed, or one of them is absent.
+    Lifetime = "lifetime" => Invalid,
     /// A rule revokes the token.
     Revoked = "revoked" => Invalid,
     /// `aud` is absent or names none of the accepted audiences.
     Audience = "audience" => AudienceMismatch,
+    /// A scope is missing.
+    Scope = "scope" => Forbidden,
+    /// The subject is not an accepted one.
+    Subject = "subject" => Forbidden,
+    /// A required claim is absent or has another value, or a forbidden one is there.
+    Claim = "claim" => Forbidden,
     /// `ms-users`: the token is not a stateless one.
     Legacy = "legacy" => Legacy,
     /// `ms-users`: a refresh token.

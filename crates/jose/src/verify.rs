@@ -1,6 +1,6 @@
 //! From a token to a verdict, one check after the other.
 
-use crate::jws::Jws;
+use crate::jws::{Jws, Unverified};
 use crate::{AlgorithmSet, Claims, KeySet, Policy, Profile, Reject, TokenForm, UnixTime};
 
 /// The answer about one token.
@@ -57,24 +57,40 @@ impl TokenVersion {
 /// [`TokenForm::of`]. Neither three nor five parts are [`Reject::Malformed`], but [`Reject::Legacy`] in the `ms-users`
 /// profile, whose oldest tokens were no JOSE at all. An empty text is [`Reject::Missing`].
 pub fn verify(token: &str, keys: &KeySet, policy: &Policy, now: UnixTime) -> Verdict {
-    match signed(token, keys, policy) {
+    let signed = open(token, policy.profile)
+        .and_then(|unverified| unverified.verify(keys, policy.algorithms))
+        .and_then(Signed::read);
+    match signed {
+        Ok(signed) => signed.judged(|signed| policy.judge_signed(signed, now)),
         Err(reject) => Verdict::Refuse(Refusal { reject, signed: None }),
-        Ok(signed) => match policy.judge(&signed.claims, now) {
-            Ok(()) => Verdict::Accept(signed),
-            Err(reject) => Verdict::Refuse(Refusal { reject, signed: Some(signed) }),
-        },
     }
 }
 
-fn signed(token: &str, keys: &KeySet, policy: &Policy) -> Result<Signed, Reject> {
+/// Takes a token apart if it has the form of a signed one.
+pub(crate) fn open(token: &str, profile: Profile) -> Result<Unverified<'_>, Reject> {
     if token.is_empty() {
         return Err(Reject::Missing);
     }
-    match (TokenForm::of(token), policy.profile) {
-        (TokenForm::Jws, _) => verify_signature(token, keys, policy.algorithms),
+    match (TokenForm::of(token), profile) {
+        (TokenForm::Jws, _) => Unverified::parse(token),
         (TokenForm::Jwe, _) => Err(Reject::Unsupported),
         (TokenForm::Other, Profile::Standard) => Err(Reject::Malformed),
         (TokenForm::Other, Profile::MsUsers) => Err(Reject::Legacy),
+    }
+}
+
+impl Signed {
+    /// Reads the claims of what a key has signed.
+    pub(crate) fn read(jws: Jws) -> Result<Self, Reject> {
+        let claims = Claims::parse(&jws.payload)?;
+        Ok(Self { version: TokenVersion::of(&claims), header: jws.header, claims })
+    }
+
+    pub(crate) fn judged(self, judge: impl FnOnce(&Self) -> Result<(), Reject>) -> Verdict {
+        match judge(&self) {
+            Ok(()) => Verdict::Accept(self),
+            Err(reject) => Verdict::Refuse(Refusal { reject, signed: Some(self) }),
+        }
     }
 }
 
@@ -84,9 +100,7 @@ fn signed(token: &str, keys: &KeySet, policy: &Policy) -> Result<Signed, Reject>
 ///
 /// Those of [`Jws::verify`], then those of [`Claims::parse`].
 pub fn verify_signature(token: &str, keys: &KeySet, algorithms: AlgorithmSet) -> Result<Signed, Reject> {
-    let Jws { header, payload } = Jws::verify(token, keys, algorithms)?;
-    let claims = Claims::parse(&payload)?;
-    Ok(Signed { version: TokenVersion::of(&claims), header, claims })
+    Signed::read(Jws::verify(token, keys, algorithms)?)
 }
 
 /// A header tells little, but it is part of a token.

@@ -71,6 +71,7 @@ impl Peer {
             issuers: Vec::new(),
             audiences: Vec::new(),
             leeway: Duration::ZERO,
+            requirements: jose::Requirements::default(),
         };
         let verifier = Verifier::new(ring, policy, vec!["Bearer".into()], 8192, None);
         let budget = Duration::from_secs(1);

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 pub use claim::Claim;
 
+use serde_json::value::RawValue;
+
 use crate::json::{Malformed, Object, compact};
 use crate::{Profile, Reject, UnixTime};
 
@@ -76,12 +78,12 @@ impl Claims {
         })
     }
 
-    /// The value of the top-level claim of exactly that name, else what a dotted path leads to through objects.
+    /// The value of the top-level claim of exactly that name, else what a path such as `a.b[0].c` leads to.
     ///
-    /// Names that hold dots themselves are found too: in `https://a.example/app.roles` the first name may be
-    /// `https://a.example/app`.
-    pub fn path(&self, dotted: &str) -> Option<Claim<'_>> {
-        follow(dotted, |name| self.raw(name)).and_then(Claim::read)
+    /// Names that hold dots or brackets themselves are found too: in `https://a.example/app.roles` the first name may
+    /// be `https://a.example/app`.
+    pub fn path(&self, path: &str) -> Option<Claim<'_>> {
+        follow(path, &|name| self.raw(name)).and_then(Claim::read)
     }
 
     /// A NumericDate claim (RFC 7519 section 2): seconds since the epoch, whole or with a fraction.
@@ -145,20 +147,28 @@ fn place(text: &str, part: &str) -> Range<usize> {
     start..start.saturating_add(part.len())
 }
 
-/// Resolves the whole text as a name, else every beginning of it that leads to an object, the shortest first.
-fn follow<'a>(dotted: &str, member: impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
-    member(dotted).or_else(|| {
-        dotted.match_indices('.').find_map(|(dot, separator)| {
-            let (head, tail) = dotted.split_at_checked(dot)?;
-            follow_into(member(head)?, tail.strip_prefix(separator)?)
+/// Resolves the whole text as a name, else every beginning of it that leads further, the shortest first.
+fn follow<'a>(path: &str, member: &dyn Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
+    member(path).or_else(|| {
+        path.match_indices(['.', '[']).find_map(|(end, _)| {
+            let (name, rest) = path.split_at_checked(end)?;
+            walk(member(name)?, rest)
         })
     })
 }
 
-fn follow_into<'a>(object: &'a str, dotted: &str) -> Option<&'a str> {
-    let object = Object::members_of(object)?;
-    // A plain function between the two, since a closure that contained its own type could not be compiled.
-    follow(dotted, |name| object.get(name))
+/// Goes on from a value, by `.name` into an object or by `[index]` into an array.
+fn walk<'a>(value: &'a str, path: &str) -> Option<&'a str> {
+    if let Some(path) = path.strip_prefix('.') {
+        let object = Object::members_of(value)?;
+        return follow(path, &|name| object.get(name));
+    }
+    if let Some(path) = path.strip_prefix('[') {
+        let (index, path) = path.split_once(']')?;
+        let elements: Vec<&'a RawValue> = serde_json::from_str(value).ok()?;
+        return walk(elements.get(index.parse::<usize>().ok()?)?.get(), path);
+    }
+    path.is_empty().then_some(value)
 }
 
 /// Milliseconds of a literal such as `1700000000.5` or `17e8`, to the nearest one; `None` if out of range.
@@ -224,7 +234,7 @@ mod tests {
     #[test]
     fn a_path_prefers_the_exact_name_and_otherwise_goes_through_objects() {
         let claims = claims(
-            r#"{"a.b":1,"a":{"b":2,"c":{"d":[3],"e.f":4}},"https://x.example/app":{"roles":["r"]},"l":[{"m":1}],"s":"t"}"#,
+            r#"{"a.b":1,"a":{"b":2,"c":{"d":[3],"e.f":4}},"https://x.example/app":{"roles":["r"]},"l":[{"m":1}],"s":"t","br[0]":true,"br":[false]}"#,
         );
         for (path, expected) in [
             ("a.b", Some(Claim::Int(1))),
@@ -234,6 +244,16 @@ mod tests {
             ("a.c", Some(Claim::Json(r#"{"d":[3],"e.f":4}"#))),
             ("a.x", None),
             ("l.m", None),
+            ("l[0].m", Some(Claim::Int(1))),
+            ("a.c.d[0]", Some(Claim::Int(3))),
+            ("l[1].m", None),
+            ("l[0", None),
+            ("l[-1]", None),
+            ("l[]", None),
+            ("l[0]x", None),
+            ("s[0]", None),
+            ("a[0]", None),
+            ("br[0]", Some(Claim::Bool(true))),
             ("s.t", None),
             ("a.", None),
             (".a", None),

@@ -12,4 +12,6 @@ mod properties;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod trust;
+#[cfg(test)]
 mod verdicts;

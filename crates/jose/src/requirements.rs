@@ -1,0 +1,315 @@
+//! What a policy can ask of a token beyond time, issuer and audience.
+
+use std::time::Duration;
+
+use crate::json::{Object, string};
+use crate::{Claim, Claims, Profile, Reject, Signed};
+
+/// Conditions that all must hold; the default has none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requirements {
+    /// Accepted values of the header's `typ`, such as `at+jwt` (RFC 9068); empty: not judged. Letter case and a leading
+    /// `application/` do not count (RFC 7515 section 4.1.9).
+    pub types: Vec<String>,
+    /// The longest time between `iat` and `exp`; set = both are required.
+    pub max_lifetime: Option<Duration>,
+    /// Accepted subjects, `*` standing for any characters; empty: not judged.
+    pub subjects: Vec<String>,
+    /// Scopes that all must be granted, by `scope` (RFC 8693 section 4.2) or `scp`.
+    pub all_scopes: Vec<String>,
+    /// Scopes of which one must be granted; empty: not judged.
+    pub any_scope: Vec<String>,
+    /// What single claims must be.
+    pub claims: Vec<ClaimRule>,
+}
+
+/// A condition on one claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRule {
+    /// The claim's name, else a path such as `realm_access.roles[0]`, as [`Claims::path`] reads it.
+    pub path: String,
+    /// What must hold.
+    pub condition: ClaimCondition,
+}
+
+/// What must hold for a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimCondition {
+    /// It is there, and not `null`.
+    Present,
+    /// It is not there, or `null`.
+    Absent,
+    /// It is one of these values, or an array that holds one.
+    OneOf(Vec<ClaimValue>),
+    /// It is none of these values, nor an array that holds one.
+    NoneOf(Vec<ClaimValue>),
+}
+
+/// A value to compare a claim with. Types do not mix: `1` is not `"1"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimValue {
+    /// A string.
+    String(String),
+    /// An integer.
+    Int(i64),
+    /// A truth value.
+    Bool(bool),
+}
+
+impl Requirements {
+    /// Judges a token whose signature is good.
+    ///
+    /// # Errors
+    ///
+    /// The first that fails: [`Reject::Type`], [`Reject::Lifetime`], [`Reject::Subject`], [`Reject::Scope`],
+    /// [`Reject::Claim`].
+    pub fn judge(&self, signed: &Signed) -> Result<(), Reject> {
+        let claims = &signed.claims;
+        self.judge_type(&signed.header)?;
+        self.judge_lifetime(claims)?;
+        self.judge_subject(claims)?;
+        self.judge_scopes(claims)?;
+        let holds = |rule: &ClaimRule| rule.holds(claims);
+        if self.claims.iter().all(holds) { Ok(()) } else { Err(Reject::Claim) }
+    }
+
+    fn judge_type(&self, header: &str) -> Result<(), Reject> {
+        if self.types.is_empty() {
+            return Ok(());
+        }
+        let header = Object::parse(header).map_err(|_| Reject::Malformed)?;
+        let found = header.get("typ").and_then(string).ok_or(Reject::Type)?;
+        let accepted = self.types.iter().any(|wanted| bare(wanted).eq_ignore_ascii_case(bare(&found)));
+        if accepted { Ok(()) } else { Err(Reject::Type) }
+    }
+
+    fn judge_lifetime(&self, claims: &Claims) -> Result<(), Reject> {
+        let Some(longest) = self.max_lifetime else {
+            return Ok(());
+        };
+        let (Some(expires), Some(issued)) = (claims.numeric_date("exp")?, claims.numeric_date("iat")?) else {
+            return Err(Reject::Lifetime);
+        };
+        let longest = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
+        let lifetime = expires.as_millis().saturating_sub(issued.as_millis());
+        if lifetime <= longest { Ok(()) } else { Err(Reject::Lifetime) }
+    }
+
+    fn judge_subject(&self, claims: &Claims) -> Result<(), Reject> {
+        if self.subjects.is_empty() {
+            return Ok(());
+        }
+        let subject = claims.subject(Profile::Standard).ok_or(Reject::Subject)?;
+        let accepted = self.subjects.iter().any(|pattern| matches(pattern, &subject));
+        if accepted { Ok(()) } else { Err(Reject::Subject) }
+    }
+
+    fn judge_scopes(&self, claims: &Claims) -> Result<(), Reject> {
+        if self.all_scopes.is_empty() && self.any_scope.is_empty() {
+            return Ok(());
+        }
+        let granted = granted_scopes(claims);
+        let is_granted = |scope: &String| granted.contains(scope);
+        let enough = self.all_scopes.iter().all(is_granted)
+            && (self.any_scope.is_empty() || self.any_scope.iter().any(is_granted));
+        if enough { Ok(()) } else { Err(Reject::Scope) }
+    }
+}
+
+impl ClaimRule {
+    fn holds(&self, claims: &Claims) -> bool {
+        let found = claims.path(&self.path).filter(|claim| *claim != Claim::Null);
+        match &self.condition {
+            ClaimCondition::Present => found.is_some(),
+            ClaimCondition::Absent => found.is_none(),
+            ClaimCondition::OneOf(values) => found.is_some_and(|claim| is_one_of(&claim, values)),
+            ClaimCondition::NoneOf(values) => !found.is_some_and(|claim| is_one_of(&claim, values)),
+        }
+    }
+}
+
+fn is_one_of(claim: &Claim<'_>, values: &[ClaimValue]) -> bool {
+    match claim {
+        Claim::Json(json) => serde_json::from_str::<Vec<serde_json::Value>>(json).is_ok_and(|elements| {
+            elements.iter().any(|element| {
+                values.iter().any(|value| match value {
+                    ClaimValue::String(wanted) => element.as_str() == Some(wanted),
+                    ClaimValue::Int(wanted) => element.as_i64() == Some(*wanted),
+                    ClaimValue::Bool(wanted) => element.as_bool() == Some(*wanted),
+                })
+            })
+        }),
+        scalar => values.iter().any(|value| match (value, scalar) {
+            (ClaimValue::String(wanted), Claim::String(found)) => wanted == found,
+            (ClaimValue::Int(wanted), Claim::Int(found)) => wanted == found,
+            (ClaimValue::Bool(wanted), Claim::Bool(found)) => wanted == found,
+            (ClaimValue::String(_) | ClaimValue::Int(_) | ClaimValue::Bool(_), _) => false,
+        }),
+    }
+}
+
+/// `scope` and `scp` together; each is a string of words or an array of strings, whatever the issuer is used to.
+fn granted_scopes(claims: &Claims) -> Vec<String> {
+    ["scope", "scp"]
+        .into_iter()
+        .flat_map(|name| match claims.get(name) {
+            Some(Claim::String(words)) => words.split(' ').map(str::to_owned).collect(),
+            Some(Claim::Json(json)) => serde_json::from_str(json).unwrap_or_default(),
+            Some(Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_)) | None => Vec::new(),
+        })
+        .collect()
+}
+
+/// A media type without the `application/` that may be left out.
+fn bare(media_type: &str) -> &str {
+    match media_type.split_at_checked("application/".len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
+        Some(_) | None => media_type,
+    }
+}
+
+/// Whether the whole text matches a pattern in which `*` stands for any characters.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(start) else {
+        return false;
+    };
+    let mut pieces = rest.split('*').peekable();
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            return text.ends_with(piece);
+        }
+        match text.split_once(piece) {
+            Some((_, after)) => text = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TokenVersion;
+
+    fn judge(requirements: &Requirements, header: &str, payload: &str) -> Result<(), Reject> {
+        let claims = Claims::parse(payload.as_bytes()).unwrap();
+        requirements.judge(&Signed { header: header.to_owned(), claims, version: TokenVersion::Legacy })
+    }
+
+    fn list(items: &[&str]) -> Vec<String> {
+        items.iter().map(|item| (*item).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_type_is_compared_as_a_media_type() {
+        let wanted = Requirements { types: list(&["at+jwt"]), ..Requirements::default() };
+        for (header, expected) in [
+            (r#"{"alg":"HS256","typ":"at+jwt"}"#, Ok(())),
+            (r#"{"typ":"AT+JWT"}"#, Ok(())),
+            (r#"{"typ":"application/at+jwt"}"#, Ok(())),
+            (r#"{"typ":"JWT"}"#, Err(Reject::Type)),
+            (r#"{"typ":7}"#, Err(Reject::Type)),
+            ("{}", Err(Reject::Type)),
+        ] {
+            assert_eq!(judge(&wanted, header, "{}"), expected, "{header}");
+        }
+        assert_eq!(judge(&Requirements::default(), "{}", "{}"), Ok(()));
+    }
+
+    #[test]
+    fn a_lifetime_needs_both_ends() {
+        let wanted = Requirements { max_lifetime: Some(Duration::from_secs(60)), ..Requirements::default() };
+        for (payload, expected) in [
+            (r#"{"iat":100,"exp":160}"#, Ok(())),
+            (r#"{"iat":100,"exp":160.5}"#, Err(Reject::Lifetime)),
+            (r#"{"iat":100,"exp":161}"#, Err(Reject::Lifetime)),
+            (r#"{"exp":1}"#, Err(Reject::Lifetime)),
+            (r#"{"iat":1}"#, Err(Reject::Lifetime)),
+            (r#"{"iat":-9e15,"exp":9e15}"#, Err(Reject::Lifetime)),
+            (r#"{"iat":"100","exp":160}"#, Err(Reject::ClaimType)),
+        ] {
+            assert_eq!(judge(&wanted, "{}", payload), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (pattern, text, expected) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("*", "", true),
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*b*c", "a1b2b3c", true),
+            ("a*b*c", "acb", false),
+            ("ab*ba", "aba", false),
+            ("a**c", "abc", true),
+            ("svc:*:read", "svc:billing:read", true),
+            ("svc:*:read", "svc:billing:write", false),
+            ("", "x", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+        let wanted = Requirements { subjects: list(&["user-*"]), ..Requirements::default() };
+        assert_eq!(judge(&wanted, "{}", r#"{"sub":"user-1"}"#), Ok(()));
+        assert_eq!(judge(&wanted, "{}", r#"{"sub":"svc-1"}"#), Err(Reject::Subject));
+        assert_eq!(judge(&wanted, "{}", "{}"), Err(Reject::Subject));
+    }
+
+    #[test]
+    fn scopes_come_as_words_or_as_an_array() {
+        let wanted = Requirements {
+            all_scopes: list(&["read"]),
+            any_scope: list(&["eu", "us"]),
+            ..Requirements::default()
+        };
+        for (payload, expected) in [
+            (r#"{"scope":"read eu"}"#, Ok(())),
+            (r#"{"scope":"us  read"}"#, Ok(())),
+            (r#"{"scp":["read","us"]}"#, Ok(())),
+            (r#"{"scope":"read","scp":["eu"]}"#, Ok(())),
+            (r#"{"scope":"read"}"#, Err(Reject::Scope)),
+            (r#"{"scope":"readeu"}"#, Err(Reject::Scope)),
+            (r#"{"scope":"Read eu"}"#, Err(Reject::Scope)),
+            (r#"{"scp":["read",7,"eu"]}"#, Err(Reject::Scope)),
+            (r#"{"scope":{"read":1}}"#, Err(Reject::Scope)),
+            ("{}", Err(Reject::Scope)),
+        ] {
+            assert_eq!(judge(&wanted, "{}", payload), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_claim_rule_holds_by_its_condition() {
+        use ClaimCondition::{Absent, NoneOf, OneOf, Present};
+        let roles = || vec![ClaimValue::String("admin".into()), ClaimValue::Int(7), ClaimValue::Bool(true)];
+        for (condition, payload, expected) in [
+            (Present, r#"{"r":{"x":[0]}}"#, true),
+            (Present, r#"{"r":{"x":null}}"#, false),
+            (Present, "{}", false),
+            (Absent, "{}", true),
+            (Absent, r#"{"r":{"x":null}}"#, true),
+            (Absent, r#"{"r":{"x":false}}"#, false),
+            (OneOf(roles()), r#"{"r":{"x":"admin"}}"#, true),
+            (OneOf(roles()), r#"{"r":{"x":7}}"#, true),
+            (OneOf(roles()), r#"{"r":{"x":true}}"#, true),
+            (OneOf(roles()), r#"{"r":{"x":"7"}}"#, false),
+            (OneOf(roles()), r#"{"r":{"x":["user","admin"]}}"#, true),
+            (OneOf(roles()), r#"{"r":{"x":[["admin"]]}}"#, false),
+            (OneOf(roles()), r#"{"r":{"x":{"admin":1}}}"#, false),
+            (OneOf(roles()), "{}", false),
+            (NoneOf(roles()), "{}", true),
+            (NoneOf(roles()), r#"{"r":{"x":["user"]}}"#, true),
+            (NoneOf(roles()), r#"{"r":{"x":["user","admin"]}}"#, false),
+        ] {
+            let rule = ClaimRule { path: "r.x".into(), condition };
+            let wanted = Requirements { claims: vec![rule.clone()], ..Requirements::default() };
+            let expected = if expected { Ok(()) } else { Err(Reject::Claim) };
+            assert_eq!(judge(&wanted, "{}", payload), expected, "{rule:?} {payload}");
+        }
+    }
+}

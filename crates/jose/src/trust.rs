@@ -1,0 +1,229 @@
+//! Whom we trust, and for what: issuers with their own keys, and named policies over them.
+//!
+//! A token is only ever tried with the keys of its own issuer. Its `iss` is read before the signature is verified, to
+//! choose the keys; nothing else is believed until they have proved it.
+
+use crate::jws::Jws;
+use crate::policy::judge_audience;
+use crate::verify::open;
+use crate::{
+    AlgorithmSet, Claim, Claims, KeySet, Policy, Profile, Refusal, Reject, Requirements, Signed, UnixTime,
+    Verdict,
+};
+
+/// An issuer and what its tokens must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedIssuer {
+    /// What its tokens must be; `issuers` in it names the issuer itself, or is empty for the only one.
+    pub policy: Policy,
+    /// Which key set is its own: the index in the slice that [`Trust::verify`] gets.
+    pub keys: usize,
+}
+
+/// A named policy: what a token must be on top of what its issuer's tokens must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// What HAProxy's `policy` argument says.
+    pub name: String,
+    /// The issuers that are accepted, as indexes of [`Trust::issuers`].
+    pub issuers: Vec<usize>,
+    /// Accepted algorithms, of those that the issuer may use.
+    pub algorithms: AlgorithmSet,
+    /// Accepted audiences; empty: those of the issuer are enough.
+    pub audiences: Vec<String>,
+    /// Further conditions.
+    pub requirements: Requirements,
+}
+
+/// All issuers and policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    profile: Profile,
+    issuers: Vec<TrustedIssuer>,
+    routes: Vec<Route>,
+}
+
+/// What is wrong with a [`Trust`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// There must be at least one issuer and one policy.
+    #[error("no issuer or no policy")]
+    Empty,
+    /// Beside others, an issuer must be told by its `iss`.
+    #[error("beside other issuers, one that accepts any `iss` would accept theirs")]
+    AnyIssuer,
+    /// Two issuers have the same `iss`, or two policies the same name.
+    #[error("{0} comes twice")]
+    Twice(String),
+    /// A policy accepts no issuer, or one that does not exist.
+    #[error("policy {0} accepts no known issuer")]
+    NoIssuer(String),
+}
+
+impl Trust {
+    /// The name of the policy that is applied when none is asked for.
+    pub const DEFAULT: &'static str = "default";
+
+    /// Puts issuers and policies together; the first policy is the default one.
+    ///
+    /// # Errors
+    ///
+    /// See [`TrustError`].
+    pub fn new(
+        profile: Profile,
+        issuers: Vec<TrustedIssuer>,
+        routes: Vec<Route>,
+    ) -> Result<Self, TrustError> {
+        if issuers.is_empty() || routes.is_empty() {
+            return Err(TrustError::Empty);
+        }
+        if issuers.len() > 1 && issuers.iter().any(|issuer| issuer.policy.issuers.is_empty()) {
+            return Err(TrustError::AnyIssuer);
+        }
+        let names = issuers.iter().flat_map(|issuer| &issuer.policy.issuers);
+        if let Some(twice) = repeated(names).or_else(|| repeated(routes.iter().map(|route| &route.name))) {
+            return Err(TrustError::Twice(twice.clone()));
+        }
+        for route in &routes {
+            if route.issuers.is_empty() || route.issuers.iter().any(|index| *index >= issuers.len()) {
+                return Err(TrustError::NoIssuer(route.name.clone()));
+            }
+        }
+        Ok(Self { profile, issuers, routes })
+    }
+
+    /// One issuer, whose keys are the first set, and one policy that asks no more than it does.
+    pub fn single(policy: Policy) -> Self {
+        let route = Route {
+            name: policy.name.clone(),
+            issuers: vec![0],
+            algorithms: AlgorithmSet::ALL,
+            audiences: Vec::new(),
+            requirements: Requirements::default(),
+        };
+        let profile = policy.profile;
+        Self { profile, issuers: vec![TrustedIssuer { policy, keys: 0 }], routes: vec![route] }
+    }
+
+    /// The preset of all policies.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// The issuers, in the order of their tables.
+    pub fn issuers(&self) -> &[TrustedIssuer] {
+        &self.issuers
+    }
+
+    /// The policies; the first is the default one.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The policy of that name; without a name the default one.
+    pub fn route(&self, name: Option<&str>) -> Option<&Route> {
+        match name {
+            None => self.routes.first(),
+            Some(name) => self.routes.iter().find(|route| route.name == name),
+        }
+    }
+
+    /// Judges a token as [`verify`](crate::verify) does, by the issuer that it names and by the policy `route`.
+    pub fn verify(&self, token: &str, keys: &[KeySet], route: &Route, now: UnixTime) -> Verdict {
+        match self.signed(token, keys, route) {
+            Err(reject) => Verdict::Refuse(Refusal { reject, signed: None }),
+            Ok((issuer, signed)) => signed.judged(|signed| {
+                issuer.policy.judge_signed(signed, now)?;
+                judge_audience(&signed.claims, &route.audiences)?;
+                route.requirements.judge(signed)
+            }),
+        }
+    }
+
+    fn signed(
+        &self,
+        token: &str,
+        keys: &[KeySet],
+        route: &Route,
+    ) -> Result<(&TrustedIssuer, Signed), Reject> {
+        let unverified = open(token, self.profile)?;
+        let issuer = match route.issuers.as_slice() {
+            // The only one is judged with the other claims, after the signature.
+            [only] if self.issuers.len() == 1 => self.issuers.get(*only),
+            several => {
+                let claims = Claims::parse(unverified.payload())?;
+                self.issuer_of(&claims, several)
+            }
+        };
+        let issuer = issuer.ok_or(Reject::Issuer)?;
+        let keys = keys.get(issuer.keys).ok_or(Reject::NoKeys)?;
+        let algorithms = issuer.policy.algorithms.intersection(route.algorithms);
+        let jws: Jws = unverified.verify(keys, algorithms)?;
+        Ok((issuer, Signed::read(jws)?))
+    }
+
+    fn issuer_of(&self, claims: &Claims, accepted: &[usize]) -> Option<&TrustedIssuer> {
+        let Some(Claim::String(iss)) = claims.get("iss") else {
+            return None;
+        };
+        accepted
+            .iter()
+            .filter_map(|index| self.issuers.get(*index))
+            .find(|issuer| issuer.policy.issuers.iter().any(|name| *name == iss))
+    }
+}
+
+fn repeated<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    let mut seen = std::collections::BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(name.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn issuer(iss: &str, keys: usize) -> TrustedIssuer {
+        let policy = Policy {
+            name: iss.to_owned(),
+            profile: Profile::Standard,
+            algorithms: AlgorithmSet::ALL,
+            issuers: if iss.is_empty() { Vec::new() } else { vec![iss.to_owned()] },
+            audiences: Vec::new(),
+            leeway: Duration::ZERO,
+            requirements: Requirements::default(),
+        };
+        TrustedIssuer { policy, keys }
+    }
+
+    fn route(name: &str, issuers: &[usize]) -> Route {
+        Route {
+            name: name.to_owned(),
+            issuers: issuers.to_vec(),
+            algorithms: AlgorithmSet::ALL,
+            audiences: Vec::new(),
+            requirements: Requirements::default(),
+        }
+    }
+
+    #[test]
+    fn refuses_what_would_let_one_issuer_sign_for_another() {
+        use Profile::Standard;
+        for (issuers, routes, expected) in [
+            (vec![], vec![route("default", &[])], TrustError::Empty),
+            (vec![issuer("a", 0)], vec![], TrustError::Empty),
+            (vec![issuer("a", 0), issuer("", 1)], vec![route("default", &[0])], TrustError::AnyIssuer),
+            (vec![issuer("a", 0), issuer("a", 1)], vec![route("d", &[0])], TrustError::Twice("a".into())),
+            (vec![issuer("a", 0)], vec![route("d", &[0]), route("d", &[0])], TrustError::Twice("d".into())),
+            (vec![issuer("a", 0)], vec![route("d", &[1])], TrustError::NoIssuer("d".into())),
+            (vec![issuer("a", 0)], vec![route("d", &[])], TrustError::NoIssuer("d".into())),
+        ] {
+            assert_eq!(Trust::new(Standard, issuers, routes), Err(expected));
+        }
+        let trust =
+            Trust::new(Standard, vec![issuer("", 0)], vec![route("a", &[0]), route("b", &[0])]).unwrap();
+        assert_eq!(trust.route(None).unwrap().name, "a");
+        assert_eq!(trust.route(Some("b")).unwrap().name, "b");
+        assert_eq!(trust.route(Some("B")), None);
+    }
+}

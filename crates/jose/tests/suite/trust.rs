@@ -1,0 +1,128 @@
+//! Several issuers and policies: whose keys are tried, and what is asked on top.
+
+use std::time::Duration;
+
+use jose::{
+    Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, ClaimValue, KeySet, Policy, Profile, Refusal, Reject,
+    Requirements, Route, Trust, TrustedIssuer, Verdict,
+};
+use serde_json::json;
+
+use crate::support::{NOW, STRICT, Signer, policy};
+
+fn keys(signer: &Signer, kid: &str) -> KeySet {
+    let mut jwk = signer.jwk();
+    jwk["kid"] = json!(kid);
+    KeySet::parse(json!({ "keys": [jwk] }).to_string().as_bytes(), &STRICT).unwrap()
+}
+
+fn issuer(name: &str, keys: usize, audiences: &[&str], algorithms: AlgorithmSet) -> TrustedIssuer {
+    let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
+    let policy =
+        Policy { issuers: vec![name.to_owned()], audiences, algorithms, ..policy(Profile::Standard) };
+    TrustedIssuer { policy, keys }
+}
+
+fn route(name: &str, issuers: &[usize]) -> Route {
+    Route {
+        name: name.to_owned(),
+        issuers: issuers.to_vec(),
+        algorithms: AlgorithmSet::ALL,
+        audiences: Vec::new(),
+        requirements: Requirements::default(),
+    }
+}
+
+fn verdict(trust: &Trust, token: &str, keys: &[KeySet], policy: &str) -> Result<(), Reject> {
+    match trust.verify(token, keys, trust.route(Some(policy)).unwrap(), NOW) {
+        Verdict::Accept(_) => Ok(()),
+        Verdict::Refuse(Refusal { reject, .. }) => Err(reject),
+    }
+}
+
+#[test]
+fn a_token_is_only_tried_with_the_keys_of_its_own_issuer() {
+    let (ann, bob) = (Signer::generate(Algorithm::ES256), Signer::generate(Algorithm::ES256));
+    // The same kid in both sets: only the issuer tells them apart.
+    let sets = [keys(&ann, "k"), keys(&bob, "k")];
+    let issuers = vec![issuer("ann", 0, &[], AlgorithmSet::ALL), issuer("bob", 1, &[], AlgorithmSet::ALL)];
+    let routes = vec![route("default", &[0, 1]), route("only-ann", &[0])];
+    let trust = Trust::new(Profile::Standard, issuers, routes).unwrap();
+    let payload = |iss: &str| format!(r#"{{"iss":{iss},"exp":1700000600}}"#);
+    for (signer, iss, policy, expected) in [
+        (&ann, r#""ann""#, "default", Ok(())),
+        (&bob, r#""bob""#, "default", Ok(())),
+        (&ann, r#""ann""#, "only-ann", Ok(())),
+        (&bob, r#""bob""#, "only-ann", Err(Reject::Issuer)),
+        (&ann, r#""bob""#, "default", Err(Reject::Signature)),
+        (&bob, r#""ann""#, "only-ann", Err(Reject::Signature)),
+        (&ann, r#""eve""#, "default", Err(Reject::Issuer)),
+        (&ann, r#"["ann"]"#, "default", Err(Reject::Issuer)),
+        (&ann, "null", "default", Err(Reject::Issuer)),
+    ] {
+        let token = signer.plain_token(Algorithm::ES256, &payload(iss));
+        assert_eq!(verdict(&trust, &token, &sets, policy), expected, "{iss} {policy}");
+    }
+    let twice = ann.plain_token(Algorithm::ES256, r#"{"iss":"ann","iss":"bob","exp":1700000600}"#);
+    assert_eq!(verdict(&trust, &twice, &sets, "default"), Err(Reject::Malformed));
+}
+
+#[test]
+fn a_policy_asks_on_top_of_its_issuer() {
+    let signer = Signer::generate(Algorithm::RS256);
+    let sets = [keys(&signer, "k")];
+    let rsa: AlgorithmSet = [Algorithm::RS256, Algorithm::PS256].into_iter().collect();
+    let admin = Route {
+        algorithms: [Algorithm::PS256].into_iter().collect(),
+        audiences: vec!["admin".to_owned()],
+        requirements: Requirements {
+            max_lifetime: Some(Duration::from_secs(900)),
+            all_scopes: vec!["write".to_owned()],
+            claims: vec![ClaimRule {
+                path: "realm.roles[0]".to_owned(),
+                condition: ClaimCondition::OneOf(vec![ClaimValue::String("root".to_owned())]),
+            }],
+            ..Requirements::default()
+        },
+        ..route("admin", &[0])
+    };
+    let issuers = vec![issuer("ann", 0, &["api", "admin"], rsa)];
+    let trust = Trust::new(Profile::Standard, issuers, vec![route("default", &[0]), admin]).unwrap();
+    let good = r#"{"iss":"ann","aud":["api","admin"],"iat":1700000000,"exp":1700000600,"scope":"read write","realm":{"roles":["root"]}}"#;
+    let cases = [
+        (Algorithm::RS256, good.to_owned(), Ok(()), Err(Reject::Algorithm)),
+        (Algorithm::RS512, good.to_owned(), Err(Reject::Algorithm), Err(Reject::Algorithm)),
+        (Algorithm::PS256, good.to_owned(), Ok(()), Ok(())),
+        (Algorithm::PS256, good.replace(r#","admin"]"#, "]"), Ok(()), Err(Reject::Audience)),
+        (
+            Algorithm::PS256,
+            good.replace(r#"["api","admin"]"#, r#""x""#),
+            Err(Reject::Audience),
+            Err(Reject::Audience),
+        ),
+        (Algorithm::PS256, good.replace("1700000600", "1700000901"), Ok(()), Err(Reject::Lifetime)),
+        (Algorithm::PS256, good.replace("read write", "read"), Ok(()), Err(Reject::Scope)),
+        (Algorithm::PS256, good.replace("root", "user"), Ok(()), Err(Reject::Claim)),
+        (
+            Algorithm::PS256,
+            good.replace("1700000600", "1700000000"),
+            Err(Reject::Expired),
+            Err(Reject::Expired),
+        ),
+    ];
+    for (algorithm, payload, by_default, as_admin) in cases {
+        let token = signer.plain_token(algorithm, &payload);
+        assert_eq!(verdict(&trust, &token, &sets, "default"), by_default, "{payload}");
+        assert_eq!(verdict(&trust, &token, &sets, "admin"), as_admin, "{payload}");
+    }
+}
+
+#[test]
+fn a_key_set_that_is_not_there_decides_nothing() {
+    let signer = Signer::generate(Algorithm::HS256);
+    let trust = Trust::single(policy(Profile::Standard));
+    let token = signer.plain_token(Algorithm::HS256, r#"{"exp":1700000600}"#);
+    assert_eq!(verdict(&trust, &token, &[], "default"), Err(Reject::NoKeys));
+    assert_eq!(verdict(&trust, &token, &[KeySet::empty()], "default"), Err(Reject::NoKeys));
+    assert_eq!(verdict(&trust, &token, &[keys(&signer, "k")], "default"), Ok(()));
+}
