@@ -38,19 +38,25 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Judge tokens and print one JSON line for each; exit with 0 if all are valid, else with 1.
+    /// Judge tokens and say why; exit with 0 if all are valid, else with 1.
     Verify(Verify),
 }
 
 /// Arguments of `jwt-agent verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// The keys: JWKS, PEM, or the legacy list.
+    /// The keys: JWKS, PEM, or the legacy list. Without it the configured sources are used.
     #[arg(long, value_name = "FILE")]
-    pub keys: PathBuf,
+    pub keys: Option<PathBuf>,
     /// Judge the signature alone: no expiry, issuer or audience.
     #[arg(long)]
     pub signature_only: bool,
+    /// The policy to apply, if not the default one.
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// One JSON line for each token also on a terminal, where the answer is for people otherwise.
+    #[arg(long)]
+    pub json: bool,
     /// The token; `-` or nothing: one token a line on standard input, where no process list shows it.
     pub token: Option<String>,
 }
@@ -74,7 +80,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             Err(error) => complain(&error),
         };
     }
-    let config = match Config::load(environment, cfg.as_ref()) {
+    let config = match Config::load(environment, cfg.as_ref(), None) {
         Ok(config) => config,
         Err(error) => return complain(&error),
     };
@@ -119,7 +125,7 @@ async fn check(config: Config) -> ExitCode {
         Err(error) => return complain(&error),
     };
     let mut faults = Vec::new();
-    for source in sources {
+    for (_, source) in sources {
         let name = source.name();
         match source.load(&config.keys.rules).await {
             Ok(set) => {

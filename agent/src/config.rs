@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jose::{Algorithm, AlgorithmSet, KeyOrigin, KeyRules, Policy, Profile, Requirements};
+use jose::{Algorithm, AlgorithmSet, KeyOrigin, KeyRules, Policy, Profile, Requirements, Trust};
 use reqwest::Url;
 use service::settings::{ConfigError, Settings};
+use service::trust::{Flat, IssuerKeys, MAX_LEEWAY};
 
 use crate::answer::Variables;
 use crate::haproxy_cfg::HaproxyCfg;
@@ -19,8 +20,6 @@ use crate::listen::Address;
 
 /// The longest delay between two reloads of the keys, seconds (one day).
 const MAX_SYNC_INTERVAL: u64 = 86_400;
-/// The largest clock skew that may be granted, seconds.
-const MAX_LEEWAY: u64 = 300;
 /// The range of `JWT_TIMEOUT_MS`.
 const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
 /// The range of `JWT_MAX_TOKEN_BYTES`; HAProxy's default buffer holds 16 KiB.
@@ -35,8 +34,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Where keys come from.
     pub keys: KeySources,
-    /// What a token must be.
-    pub policy: Policy,
+    /// Whom we trust, and for what.
+    pub trust: Trust,
     /// Accepted `Authorization` schemes.
     pub schemes: Vec<String>,
     /// Longer tokens are refused.
@@ -56,25 +55,14 @@ pub struct Config {
 /// Where verification keys come from.
 #[derive(Debug, Clone)]
 pub struct KeySources {
-    /// A file, watched.
-    pub file: Option<PathBuf>,
-    /// URLs that answer with keys.
-    pub urls: Vec<Url>,
-    /// Issuers whose discovery document names the URL.
-    pub oidc_issuers: Vec<String>,
+    /// The sources of each issuer, in the order of [`Trust::issuers`].
+    pub issuers: Vec<IssuerKeys>,
     /// Certificates that vouch for the URLs, beside the system's.
     pub ca_file: Option<PathBuf>,
     /// The time between two reloads.
     pub interval: Duration,
     /// Which keys are good enough.
     pub rules: KeyRules,
-}
-
-impl KeySources {
-    /// Whether there is nowhere to get a key from.
-    pub fn is_empty(&self) -> bool {
-        self.file.is_none() && self.urls.is_empty() && self.oidc_issuers.is_empty()
-    }
 }
 
 /// Who judges what needs state.
@@ -90,7 +78,8 @@ pub struct TokenServerConfig {
 
 impl Config {
     /// Reads the configuration from `environment` (and the file that `JWT_CONFIG` names), on top of it the `setenv`
-    /// lines of `haproxy_cfg`, as a `program` section would have inherited them.
+    /// lines of `haproxy_cfg`, as a `program` section would have inherited them. With `keys`, that file is every
+    /// issuer's only source.
     ///
     /// # Errors
     ///
@@ -98,6 +87,7 @@ impl Config {
     pub fn load(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         haproxy_cfg: Option<&HaproxyCfg>,
+        keys: Option<&Path>,
     ) -> Result<Self, ConfigError> {
         let environment: Vec<_> = environment.into_iter().collect();
         let environment = match haproxy_cfg {
@@ -107,39 +97,77 @@ impl Config {
         let mut settings = Settings::load("JWT_", "JWT_CONFIG", environment)?;
         let mut warnings = Vec::new();
         let profile = settings.parse("JWT_PROFILE", "standard or ms-users").unwrap_or(Profile::Standard);
-        let keys = key_sources(&mut settings, profile);
         let token_server = token_server(&mut settings);
-        if keys.is_empty() && (profile == Profile::Standard || token_server.is_none()) {
-            settings.fault("JWT_JWKS_FILE", "no key source: set it, JWT_JWKS_URL or JWT_OIDC_ISSUERS");
-        }
-        let policy = policy(&mut settings, profile, &keys, &mut warnings);
+        let flat_keys = flat_keys(&mut settings);
+        let flat_policy = flat_policy(&mut settings, profile, &flat_keys);
+        let trusted = trusted(&mut settings, flat_policy, flat_keys, keys, token_server.is_some());
         cache(&mut settings, &mut warnings);
-        let config = Self {
-            listen: settings
-                .parse_list("JWT_AGENT_LISTEN", "host:port or unix@/path")
-                .unwrap_or_else(|| vec![Address::fallback()]),
-            admin_listen: settings
-                .parse("JWT_ADMIN_LISTEN", "address:port")
-                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9464))),
-            schemes: settings.list("JWT_SCHEMES").unwrap_or_else(|| match profile {
-                Profile::Standard => vec!["JWT".into(), "Bearer".into()],
-                Profile::MsUsers => vec!["JWT".into()],
-            }),
-            max_token_bytes: within(&mut settings, "JWT_MAX_TOKEN_BYTES", TOKEN_BYTES, "bytes")
-                .unwrap_or(8192),
-            variables: variables(&mut settings, haproxy_cfg),
-            claims: settings.list("JWT_CLAIMS"),
-            timeout: Duration::from_millis(
-                within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds").unwrap_or(80),
-            ),
-            keys,
-            policy,
+        let listen = settings.parse_list("JWT_AGENT_LISTEN", "host:port or unix@/path");
+        let admin_listen = settings.parse("JWT_ADMIN_LISTEN", "address:port");
+        let schemes = settings.list("JWT_SCHEMES").unwrap_or_else(|| match profile {
+            Profile::Standard => vec!["JWT".into(), "Bearer".into()],
+            Profile::MsUsers => vec!["JWT".into()],
+        });
+        let max_token_bytes = within(&mut settings, "JWT_MAX_TOKEN_BYTES", TOKEN_BYTES, "bytes");
+        let variables = variables(&mut settings, haproxy_cfg);
+        let claims = settings.list("JWT_CLAIMS");
+        let timeout = within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds");
+        let keys = key_sources(&mut settings, profile);
+        settings.finish()?;
+        // A fault is recorded wherever this is absent, so that `finish` has returned it.
+        let Some((trust, issuers)) = trusted else {
+            return Err(ConfigError::one("JWT_JWKS_FILE", "nobody is trusted"));
+        };
+        if trust.profile() == Profile::Standard && trust.accepts_any_audience_and_issuer() {
+            warnings.push(
+                "neither JWT_ISSUERS nor JWT_AUDIENCES is set: a token that the key's owner made for anybody is accepted"
+                    .to_owned(),
+            );
+        }
+        Ok(Self {
+            listen: listen.unwrap_or_else(|| vec![Address::fallback()]),
+            admin_listen: admin_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9464))),
+            keys: KeySources { issuers, ..keys },
+            trust,
+            schemes,
+            max_token_bytes: max_token_bytes.unwrap_or(8192),
+            variables,
+            claims,
+            timeout: Duration::from_millis(timeout.unwrap_or(80)),
             token_server,
             warnings,
-        };
-        settings.finish()?;
-        Ok(config)
+        })
     }
+}
+
+/// The flat settings and the tables of the file. With `keys`, that file is every issuer's only source.
+fn trusted(
+    settings: &mut Settings,
+    policy: Policy,
+    flat: IssuerKeys,
+    keys: Option<&Path>,
+    has_token_server: bool,
+) -> Option<(Trust, Vec<IssuerKeys>)> {
+    let given = keys.map(|file| IssuerKeys { file: Some(file.into()), ..IssuerKeys::default() });
+    let alone = flat.is_empty() && !settings.has_tables("issuers");
+    if alone && given.is_none() && (policy.profile == Profile::Standard || !has_token_server) {
+        let what = "no key source: set it, JWT_JWKS_URL or JWT_OIDC_ISSUERS, or write [[issuers]] tables in JWT_CONFIG";
+        settings.fault("JWT_JWKS_FILE", what);
+        return None;
+    }
+    if alone && given.is_none() {
+        // Encrypted tokens are the token-server's; signed ones find no key.
+        return Some((Trust::single(policy), vec![flat]));
+    }
+    let flat = Flat {
+        keys: given.clone().filter(|_| alone).unwrap_or(flat),
+        policy,
+        keys_setting: "JWT_JWKS_FILE",
+        issuer_setting: "JWT_ISSUERS",
+    };
+    let (trust, sources) = service::trust::read(settings, flat)?;
+    let sources = sources.into_iter().map(|own| given.clone().unwrap_or(own)).collect();
+    Some((trust, sources))
 }
 
 fn within<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
@@ -164,16 +192,51 @@ fn http_url(settings: &mut Settings, name: &'static str) -> Vec<Url> {
     urls
 }
 
+fn flat_keys(settings: &mut Settings) -> IssuerKeys {
+    // Discovered issuers are kept as they were written: an issuer is compared as a string, not as a URL (RFC 7519
+    // section 4.1.1).
+    let urls = http_url(settings, "JWT_JWKS_URL").iter().map(ToString::to_string).collect();
+    http_url(settings, "JWT_OIDC_ISSUERS");
+    IssuerKeys {
+        file: settings.text("JWT_JWKS_FILE").map(PathBuf::from),
+        urls,
+        discovery: settings.list("JWT_OIDC_ISSUERS").unwrap_or_default(),
+    }
+}
+
+fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> Policy {
+    let mut issuers = settings.list("JWT_ISSUERS").unwrap_or_default();
+    if issuers.is_empty() {
+        issuers.clone_from(&keys.discovery);
+    }
+    for (name, several) in
+        [("JWT_OIDC_ISSUERS", keys.discovery.len() > 1), ("JWT_ISSUERS", issuers.len() > 1)]
+    {
+        if several {
+            let what = "more than one issuer would share all keys, so that one could sign for another; \
+                        give each an [[issuers]] table in the file that JWT_CONFIG names";
+            settings.fault(name, what);
+            break;
+        }
+    }
+    let leeway = within(settings, "JWT_LEEWAY", 0..=MAX_LEEWAY, "seconds").unwrap_or(0);
+    Policy {
+        name: Trust::DEFAULT.to_owned(),
+        profile,
+        algorithms: settings
+            .parse_list::<Algorithm>("JWT_ALGORITHMS", "algorithms such as RS256 (RFC 7518 section 3.1)")
+            .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
+        issuers,
+        audiences: settings.list("JWT_AUDIENCES").unwrap_or_default(),
+        leeway: Duration::from_secs(leeway),
+        requirements: Requirements::default(),
+    }
+}
+
 fn key_sources(settings: &mut Settings, profile: Profile) -> KeySources {
     let interval = within(settings, "JWT_SYNC_INTERVAL", 1..=MAX_SYNC_INTERVAL, "seconds");
     KeySources {
-        file: settings.text("JWT_JWKS_FILE").map(PathBuf::from),
-        urls: http_url(settings, "JWT_JWKS_URL"),
-        // Kept as it was written: an issuer is compared as a string, not as a URL (RFC 7519 section 4.1.1).
-        oidc_issuers: {
-            http_url(settings, "JWT_OIDC_ISSUERS");
-            settings.list("JWT_OIDC_ISSUERS").unwrap_or_default()
-        },
+        issuers: Vec::new(),
         ca_file: settings.text("JWT_CA_FILE").map(PathBuf::from),
         interval: Duration::from_secs(interval.unwrap_or(300)),
         rules: KeyRules {
@@ -182,44 +245,6 @@ fn key_sources(settings: &mut Settings, profile: Profile) -> KeySources {
             allow_short_secrets: settings.flag("JWT_ALLOW_SHORT_SECRETS").unwrap_or(false),
             allow_mixed_keys: settings.flag("JWT_ALLOW_MIXED_KEYS").unwrap_or(false),
         },
-    }
-}
-
-fn policy(
-    settings: &mut Settings,
-    profile: Profile,
-    keys: &KeySources,
-    warnings: &mut Vec<String>,
-) -> Policy {
-    let mut issuers = settings.list("JWT_ISSUERS").unwrap_or_default();
-    if issuers.is_empty() {
-        issuers.clone_from(&keys.oidc_issuers);
-    }
-    if issuers.len() > 1 || keys.oidc_issuers.len() > 1 {
-        let name = if keys.oidc_issuers.len() > 1 { "JWT_OIDC_ISSUERS" } else { "JWT_ISSUERS" };
-        settings.fault(
-            name,
-            "more than one issuer would share all keys, so that one could sign for another; run one agent for each",
-        );
-    }
-    let audiences = settings.list("JWT_AUDIENCES").unwrap_or_default();
-    if profile == Profile::Standard && issuers.is_empty() && audiences.is_empty() {
-        warnings.push(
-            "neither JWT_ISSUERS nor JWT_AUDIENCES is set: a token that the key's owner made for anybody is accepted"
-                .to_owned(),
-        );
-    }
-    let leeway = within(settings, "JWT_LEEWAY", 0..=MAX_LEEWAY, "seconds").unwrap_or(0);
-    Policy {
-        name: "default".to_owned(),
-        profile,
-        algorithms: settings
-            .parse_list::<Algorithm>("JWT_ALGORITHMS", "algorithms such as RS256 (RFC 7518 section 3.1)")
-            .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
-        issuers,
-        audiences,
-        leeway: Duration::from_secs(leeway),
-        requirements: Requirements::default(),
     }
 }
 

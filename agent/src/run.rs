@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use reqwest::Url;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use service::socket::SocketError;
@@ -71,7 +72,7 @@ pub struct Stop {
 pub struct Agent {
     listeners: Vec<Listener>,
     admin: TcpListener,
-    sources: Vec<Source>,
+    sources: Vec<(usize, Source)>,
     ring: Arc<KeyRing>,
     config: Config,
     token_server: Option<TokenServer>,
@@ -80,19 +81,30 @@ pub struct Agent {
     registry: Arc<Registry>,
 }
 
-/// The key sources that a configuration names.
+/// The key sources that a configuration names, each with the issuer whose keys it has.
 ///
 /// # Errors
 ///
-/// The CA file cannot be used.
-pub fn key_sources(config: &KeySources) -> Result<Vec<Source>, StartError> {
-    let mut sources: Vec<_> = config.file.iter().cloned().map(Source::File).collect();
-    if !config.urls.is_empty() || !config.oidc_issuers.is_empty() {
-        let client = Client::new(config.ca_file.as_deref())
-            .map_err(|error| StartError::Config { name: "JWT_CA_FILE", why: error.to_string() })?;
-        let urls = config.urls.iter().cloned().map(UrlSource::Keys);
-        let issuers = config.oidc_issuers.iter().cloned().map(UrlSource::Issuer);
-        sources.extend(urls.chain(issuers).map(|source| Source::Url(source, client.clone())));
+/// The CA file cannot be used, or a URL is none.
+pub fn key_sources(config: &KeySources) -> Result<Vec<(usize, Source)>, StartError> {
+    let mut sources = Vec::new();
+    let client = Client::new(config.ca_file.as_deref())
+        .map_err(|error| StartError::Config { name: "JWT_CA_FILE", why: error.to_string() })?;
+    for (issuer, keys) in config.issuers.iter().enumerate() {
+        let mut add = |source| sources.push((issuer, source));
+        if let Some(path) = &keys.file {
+            add(Source::File(path.clone()));
+        }
+        for url in &keys.urls {
+            let url = Url::parse(url).map_err(|error| StartError::Config {
+                name: "keys_url",
+                why: format!("is no URL: {error}"),
+            })?;
+            add(Source::Url(UrlSource::Keys(url), client.clone()));
+        }
+        for issuer in &keys.discovery {
+            add(Source::Url(UrlSource::Issuer(issuer.clone()), client.clone()));
+        }
     }
     Ok(sources)
 }
@@ -109,7 +121,7 @@ impl Agent {
         let metrics = Metrics::register(&mut registry);
         let readiness = Readiness::new();
         let sources = key_sources(&config.keys)?;
-        for source in &sources {
+        for (_, source) in &sources {
             if let Source::File(path) = source {
                 source.load(&config.keys.rules).await.map_err(|error| StartError::Config {
                     name: "JWT_JWKS_FILE",
@@ -118,10 +130,12 @@ impl Agent {
             }
         }
         let token_server = open_token_server(&config, &metrics)?;
-        let ring = Arc::new(KeyRing::new(sources.len(), readiness.clone(), Arc::clone(&metrics)));
+        let owners: Vec<usize> = sources.iter().map(|(issuer, _)| *issuer).collect();
+        let issuers = config.keys.issuers.len();
+        let ring = Arc::new(KeyRing::new(issuers, &owners, readiness.clone(), Arc::clone(&metrics)));
         let verifier = Verifier::new(
             Arc::clone(&ring),
-            config.policy.clone(),
+            config.trust.clone(),
             config.schemes.clone(),
             config.max_token_bytes,
             token_server.clone(),
@@ -161,7 +175,7 @@ impl Agent {
     pub async fn run(self, stop: Stop) {
         let background = Shutdown::new();
         let tasks = TaskTracker::new();
-        for (index, source) in self.sources.into_iter().enumerate() {
+        for (index, (_, source)) in self.sources.into_iter().enumerate() {
             let keys = &self.config.keys;
             let ring = Arc::clone(&self.ring);
             let fresh = keep_fresh(source, index, ring, keys.rules, keys.interval, background.clone());
@@ -213,7 +227,7 @@ fn open_token_server(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<T
     config
         .token_server
         .as_ref()
-        .map(|server| TokenServer::new(server, &config.policy, Arc::clone(metrics)))
+        .map(|server| TokenServer::new(server, &config.trust, Arc::clone(metrics)))
         .transpose()
         .map_err(|error| StartError::Config { name: "token-server", why: error.to_string() })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use jose::{Policy, Profile, Refusal, Reject, Signed, TokenForm, UnixTime, Verdict, fingerprint};
+use jose::{Profile, Refusal, Reject, Route, Signed, TokenForm, Trust, UnixTime, Verdict, fingerprint};
 use service::check::Check;
 
 use crate::answer::{Decision, Outcome};
@@ -15,7 +15,7 @@ use crate::token_server::TokenServer;
 #[derive(Debug)]
 pub struct Verifier {
     keys: Arc<KeyRing>,
-    policy: Policy,
+    trust: Trust,
     schemes: Vec<String>,
     max_token_bytes: usize,
     token_server: Option<TokenServer>,
@@ -25,12 +25,12 @@ impl Verifier {
     /// A verifier over the keys that `keys` holds at the time of each request.
     pub fn new(
         keys: Arc<KeyRing>,
-        policy: Policy,
+        trust: Trust,
         schemes: Vec<String>,
         max_token_bytes: usize,
         token_server: Option<TokenServer>,
     ) -> Self {
-        Self { keys, policy, schemes, max_token_bytes, token_server }
+        Self { keys, trust, schemes, max_token_bytes, token_server }
     }
 
     /// Judges one request that is worth an answer until `deadline`.
@@ -38,26 +38,29 @@ impl Verifier {
         let mut decision = Decision {
             outcome: Outcome::refused(Reject::UnknownPolicy),
             id: None,
-            profile: self.policy.profile,
+            profile: self.trust.profile(),
             policy: None,
         };
-        match &request.policy {
-            Text::Absent => {}
-            Text::Given(name) if *name == self.policy.name => {}
-            Text::Given(_) | Text::Binary => return decision,
-        }
-        decision.policy = Some(self.policy.name.clone());
+        let route = match &request.policy {
+            Text::Absent => self.trust.route(None),
+            Text::Given(name) => self.trust.route(Some(name)),
+            Text::Binary => None,
+        };
+        let Some(route) = route else {
+            return decision;
+        };
+        decision.policy = Some(route.name.clone());
         decision.outcome = match request.token(&self.schemes, self.max_token_bytes) {
             Err(reject) => Outcome::refused(reject),
             Ok(token) => {
                 decision.id = Some(fingerprint(token));
-                self.judge(token, now, deadline).await
+                self.judge(token, route, now, deadline).await
             }
         };
         decision
     }
 
-    async fn judge(&self, token: &str, now: UnixTime, deadline: Instant) -> Outcome {
+    async fn judge(&self, token: &str, route: &Route, now: UnixTime, deadline: Instant) -> Outcome {
         // HAProxy has given up on a request that waited longer than its budget; deciding it would only delay others.
         if Instant::now() >= deadline {
             return Outcome::refused(Reject::Overloaded);
@@ -65,7 +68,7 @@ impl Verifier {
         if TokenForm::of(token) == TokenForm::Jwe {
             return self.judge_encrypted(token, deadline).await;
         }
-        match jose::verify(token, &self.keys.current(), &self.policy, now) {
+        match self.trust.verify(token, &self.keys.current(), route, now) {
             Verdict::Accept(signed) => self.judge_revocation(signed, deadline).await,
             Verdict::Refuse(Refusal { reject, signed }) => {
                 if reject.suggests_newer_keys() {
@@ -78,7 +81,7 @@ impl Verifier {
 
     async fn judge_encrypted(&self, token: &str, deadline: Instant) -> Outcome {
         let Some(server) = &self.token_server else {
-            return Outcome::refused(match self.policy.profile {
+            return Outcome::refused(match self.trust.profile() {
                 Profile::Standard => Reject::Unsupported,
                 // The backends of this profile have the keys and decide themselves when we cannot.
                 Profile::MsUsers => Reject::NoTokenServer,

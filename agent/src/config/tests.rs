@@ -1,7 +1,7 @@
 use super::*;
 
 fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    Config::load(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())), None)
+    Config::load(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())), None, None)
 }
 
 fn faults(variables: &[(&str, &str)]) -> String {
@@ -13,8 +13,8 @@ fn the_defaults_are_the_documented_ones() {
     let config = load(&[("JWT_JWKS_FILE", "/keys.json"), ("PATH", "/bin")]).unwrap();
     assert_eq!(config.listen, [Address::Tcp("127.0.0.1:12345".into())]);
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:9464");
-    assert_eq!(config.policy.profile, Profile::Standard);
-    assert_eq!(config.policy.algorithms, AlgorithmSet::ALL);
+    assert_eq!(config.trust.profile(), Profile::Standard);
+    assert_eq!(config.trust.issuers()[0].policy.algorithms, AlgorithmSet::ALL);
     assert_eq!(config.schemes, ["JWT", "Bearer"]);
     assert_eq!((config.max_token_bytes, config.timeout.as_millis()), (8192, 80));
     assert_eq!(config.keys.interval.as_secs(), 300);
@@ -87,7 +87,7 @@ fn what_it_cannot_use_is_never_ignored() {
 #[test]
 fn a_discovered_issuer_is_the_accepted_one() {
     let config = load(&[("JWT_OIDC_ISSUERS", "https://id.example")]).unwrap();
-    assert_eq!(config.policy.issuers, ["https://id.example"]);
+    assert_eq!(config.trust.issuers()[0].policy.issuers, ["https://id.example"]);
 }
 
 #[test]
@@ -103,7 +103,30 @@ fn setenv_lines_of_a_haproxy_cfg_count_and_auto_takes_its_variables() {
          frontend f\n http-request set-header x-user %[var(txn.tkn.payload.sub)]\n",
     )
     .unwrap();
-    let config = Config::load([("JWT_LEEWAY".into(), "1".into())], Some(&cfg)).unwrap();
-    assert_eq!(config.policy.leeway.as_secs(), 7);
+    let config = Config::load([("JWT_LEEWAY".into(), "1".into())], Some(&cfg), None).unwrap();
+    assert_eq!(config.trust.max_leeway().as_secs(), 7);
     assert_eq!(config.variables, Variables::Only(["payload.sub".to_owned()].into()));
+}
+
+#[test]
+fn tables_of_the_file_are_issuers_and_a_given_key_file_replaces_all_sources() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(
+        &mut file,
+        b"JWT_AUDIENCES = [\"api\"]\n[[issuers]]\nissuer = \"a\"\nkeys_url = \"https://a.example/k\"\n\
+          [[issuers]]\nissuer = \"b\"\nkeys_file = \"/b\"\n[[policies]]\nname = \"p\"\nissuers = [\"b\"]\n",
+    )
+    .unwrap();
+    let environment = || [("JWT_CONFIG".into(), file.path().into())];
+    let config = Config::load(environment(), None, None).unwrap();
+    assert_eq!(config.keys.issuers[0].urls, ["https://a.example/k"]);
+    assert_eq!(config.trust.issuers()[1].policy.audiences, ["api"]);
+    assert_eq!(config.trust.route(Some("p")).unwrap().issuers, [1]);
+    assert!(config.warnings.is_empty());
+
+    let config = Config::load(environment(), None, Some(Path::new("/given"))).unwrap();
+    assert!(config.keys.issuers.iter().all(|keys| keys.file.as_deref() == Some(Path::new("/given"))));
+    assert_eq!((config.keys.issuers.len(), config.keys.issuers[0].urls.len()), (2, 0));
+    let alone = Config::load([], None, Some(Path::new("/given"))).unwrap();
+    assert_eq!(alone.keys.issuers.len(), 1);
 }

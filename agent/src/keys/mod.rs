@@ -49,36 +49,45 @@ pub enum LoadError {
 
 /// All keys in use; swapped whole when a source changes.
 pub struct KeyRing {
-    parts: Mutex<Vec<Option<KeySet>>>,
-    merged: ArcSwap<KeySet>,
+    parts: Mutex<Vec<Part>>,
+    merged: ArcSwap<Vec<KeySet>>,
     wanted: Notify,
     readiness: Readiness,
     metrics: Arc<Metrics>,
 }
 
+/// What one source gave last.
+#[derive(Debug, Clone)]
+struct Part {
+    issuer: usize,
+    set: Option<KeySet>,
+}
+
 impl fmt::Debug for KeyRing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("KeyRing").field("keys", &self.current().len()).finish_non_exhaustive()
+        out.debug_struct("KeyRing").field("issuers", &self.current().len()).finish_non_exhaustive()
     }
 }
 
 impl KeyRing {
-    /// An empty ring for `sources` sources; with any source the process is not ready until one has given a key.
-    pub fn new(sources: usize, readiness: Readiness, metrics: Arc<Metrics>) -> Self {
-        if sources > 0 {
+    /// A ring without keys: `sources` says whose keys each source has, of `issuers` issuers. With any source the process
+    /// is not ready until one has given a key.
+    pub fn new(issuers: usize, sources: &[usize], readiness: Readiness, metrics: Arc<Metrics>) -> Self {
+        if !sources.is_empty() {
             readiness.block(CAUSE, "no key is loaded");
         }
+        let parts = sources.iter().map(|issuer| Part { issuer: *issuer, set: None }).collect();
         Self {
-            parts: Mutex::new(vec![None; sources]),
-            merged: ArcSwap::from_pointee(KeySet::empty()),
+            parts: Mutex::new(parts),
+            merged: ArcSwap::from_pointee(vec![KeySet::empty(); issuers]),
             wanted: Notify::new(),
             readiness,
             metrics,
         }
     }
 
-    /// The keys at this moment.
-    pub fn current(&self) -> Arc<KeySet> {
+    /// The keys of each issuer at this moment.
+    pub fn current(&self) -> Arc<Vec<KeySet>> {
         self.merged.load_full()
     }
 
@@ -102,11 +111,18 @@ impl KeyRing {
         self.metrics.keys_skipped.get_or_create(&source).set(count(set.skipped().len()));
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = parts.get_mut(index) {
-            *part = Some(set);
+            part.set = Some(set);
         }
-        let merged = KeySet::merge(parts.iter().flatten());
+        let of = |issuer| {
+            parts.iter().filter(move |part| part.issuer == issuer).filter_map(|part| part.set.as_ref())
+        };
+        let merged: Vec<_> = (0..self.current().len()).map(|issuer| KeySet::merge(of(issuer))).collect();
         for algorithm in Algorithm::ALL {
-            let able = merged.keys().iter().filter(|key| key.algorithms().contains(*algorithm)).count();
+            let able = merged
+                .iter()
+                .flat_map(KeySet::keys)
+                .filter(|key| key.algorithms().contains(*algorithm))
+                .count();
             let label = ByAlgorithm { algorithm: algorithm.as_str() };
             self.metrics.keys.get_or_create(&label).set(count(able));
         }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use jose::{Policy, Profile, Reject};
+use jose::{Profile, Reject, Trust};
 use reqwest::Url;
 use service::check::{Check, CheckRequest, CheckResponse};
 
@@ -42,15 +42,15 @@ impl TokenServer {
     /// The bearer token or the CA file cannot be used.
     pub fn new(
         config: &TokenServerConfig,
-        policy: &Policy,
+        trust: &Trust,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ClientError> {
         Ok(Self {
             servers: config.servers.clone().into(),
             turn: Arc::default(),
             client: HttpClient::new(config.token_file.as_deref(), config.ca_file.as_deref())?,
-            profile: policy.profile,
-            leeway: u32::try_from(policy.leeway.as_secs()).unwrap_or(u32::MAX),
+            profile: trust.profile(),
+            leeway: u32::try_from(trust.max_leeway().as_secs()).unwrap_or(u32::MAX),
             metrics,
         })
     }

@@ -2,7 +2,7 @@
 
 use crate::header::Header;
 use crate::token::Signature;
-use crate::{AlgorithmSet, KeySet, Reject, base64url};
+use crate::{AlgorithmSet, Key, KeySet, Reject, base64url};
 
 /// A header and a payload that a key of ours has signed.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +32,16 @@ impl<'a> Unverified<'a> {
         Ok(Self { header, payload: part(payload)?, message, signature })
     }
 
+    /// The header, which anybody may have written.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Whether this key made the signature.
+    pub(crate) fn is_signed_by(&self, key: &Key) -> bool {
+        key.verifies(self.header.algorithm, self.message.as_bytes(), &self.signature)
+    }
+
     /// The payload, which anybody may have written.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.payload
@@ -39,7 +49,12 @@ impl<'a> Unverified<'a> {
 
     /// What remains when one of the keys made the signature.
     pub(crate) fn verify(self, keys: &KeySet, algorithms: AlgorithmSet) -> Result<Jws, Reject> {
-        let Self { header, payload, message, signature } = self;
+        self.check(keys, algorithms)?;
+        Ok(Jws { header: self.header.json, payload: self.payload })
+    }
+
+    fn check(&self, keys: &KeySet, algorithms: AlgorithmSet) -> Result<(), Reject> {
+        let header = &self.header;
         if !algorithms.contains(header.algorithm) {
             return Err(Reject::Algorithm);
         }
@@ -50,10 +65,7 @@ impl<'a> Unverified<'a> {
         if candidates.peek().is_none() {
             return Err(Reject::UnknownKey);
         }
-        if !candidates.any(|key| key.verifies(header.algorithm, message.as_bytes(), &signature)) {
-            return Err(Reject::Signature);
-        }
-        Ok(Jws { header: header.json, payload })
+        if candidates.any(|key| self.is_signed_by(key)) { Ok(()) } else { Err(Reject::Signature) }
     }
 }
 

@@ -45,6 +45,7 @@
 mod algorithm;
 mod base64url;
 mod claims;
+mod explain;
 mod header;
 mod json;
 mod jws;
@@ -61,6 +62,7 @@ mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet, UnknownAlgorithm};
 pub use claims::{Claim, Claims};
+pub use explain::{Explanation, KeyTrial, TrialOutcome};
 pub use jws::Jws;
 pub use keys::{
     Curve, Doubt, Excerpt, Key, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError, KeyWarning, SkipReason,

@@ -3,7 +3,9 @@
 //! A token is only ever tried with the keys of its own issuer. Its `iss` is read before the signature is verified, to
 //! choose the keys; nothing else is believed until they have proved it.
 
-use crate::jws::Jws;
+use std::time::Duration;
+
+use crate::jws::Unverified;
 use crate::policy::judge_audience;
 use crate::verify::open;
 use crate::{
@@ -120,6 +122,20 @@ impl Trust {
         &self.routes
     }
 
+    /// The most clock skew that any issuer is granted.
+    pub fn max_leeway(&self) -> Duration {
+        self.issuers.iter().map(|issuer| issuer.policy.leeway).max().unwrap_or_default()
+    }
+
+    /// Whether some token is accepted by the default policy whoever made it for whomever: worth a warning.
+    pub fn accepts_any_audience_and_issuer(&self) -> bool {
+        let asks = |route: &Route| !route.audiences.is_empty();
+        self.issuers
+            .iter()
+            .any(|issuer| issuer.policy.issuers.is_empty() && issuer.policy.audiences.is_empty())
+            && !self.routes.first().is_some_and(asks)
+    }
+
     /// The policy of that name; without a name the default one.
     pub fn route(&self, name: Option<&str>) -> Option<&Route> {
         match name {
@@ -147,19 +163,26 @@ impl Trust {
         route: &Route,
     ) -> Result<(&TrustedIssuer, Signed), Reject> {
         let unverified = open(token, self.profile)?;
-        let issuer = match route.issuers.as_slice() {
+        let (issuer, keys, algorithms) = self.choose(&unverified, keys, route)?;
+        let jws = unverified.verify(keys, algorithms)?;
+        Ok((issuer, Signed::read(jws)?))
+    }
+
+    /// Whose keys may be tried, and for which algorithms.
+    pub(crate) fn choose<'t, 'k>(
+        &'t self,
+        unverified: &Unverified<'_>,
+        keys: &'k [KeySet],
+        route: &Route,
+    ) -> Result<(&'t TrustedIssuer, &'k KeySet, AlgorithmSet), Reject> {
+        let issuer = match (self.issuers.as_slice(), route.issuers.as_slice()) {
             // The only one is judged with the other claims, after the signature.
-            [only] if self.issuers.len() == 1 => self.issuers.get(*only),
-            several => {
-                let claims = Claims::parse(unverified.payload())?;
-                self.issuer_of(&claims, several)
-            }
+            ([only], [0]) => Some(only),
+            (_, accepted) => self.issuer_of(&Claims::parse(unverified.payload())?, accepted),
         };
         let issuer = issuer.ok_or(Reject::Issuer)?;
         let keys = keys.get(issuer.keys).ok_or(Reject::NoKeys)?;
-        let algorithms = issuer.policy.algorithms.intersection(route.algorithms);
-        let jws: Jws = unverified.verify(keys, algorithms)?;
-        Ok((issuer, Signed::read(jws)?))
+        Ok((issuer, keys, issuer.policy.algorithms.intersection(route.algorithms)))
     }
 
     fn issuer_of(&self, claims: &Claims, accepted: &[usize]) -> Option<&TrustedIssuer> {
@@ -181,7 +204,6 @@ fn repeated<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn issuer(iss: &str, keys: usize) -> TrustedIssuer {
         let policy = Policy {

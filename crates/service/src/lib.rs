@@ -12,3 +12,4 @@ pub mod settings;
 pub mod shutdown;
 pub mod socket;
 pub mod telemetry;
+pub mod trust;

@@ -2,8 +2,9 @@
 //!
 //! Every setting is an environment variable. The same names can stand in a TOML file, either flat
 //! (`JWT_LEEWAY = 5`) or as tables whose path is the name (`[TOKEN_SERVER.STORE]`, `PATH = ".."` is
-//! `TOKEN_SERVER__STORE__PATH`); letter case does not matter in the file. Nothing is reported until
-//! [`Settings::finish`]: an operator sees all faults at once, each with its name and never with its value, which may
+//! `TOKEN_SERVER__STORE__PATH`); letter case does not matter in such names.
+//! What has structure, such as `[[issuers]]`, stands in tables of the file alone ([`Settings::tables`]). Nothing is
+//! reported until [`Settings::finish`]: an operator sees all faults at once, each with its name and never with its value, which may
 //! be a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,16 +55,32 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// A setting as it was found: text, or the items of a TOML array.
+/// A setting as it was found: text, the items of a TOML array, or a table within a table.
 #[derive(Clone)]
 enum Found {
     Text(String),
-    Items(Vec<String>),
+    Items(Vec<Value>),
+    Table(BTreeMap<String, Value>),
+}
+
+/// A single value of a TOML table, with its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scalar {
+    /// A string.
+    Text(String),
+    /// An integer.
+    Int(i64),
+    /// A truth value.
+    Bool(bool),
 }
 
 /// The settings of one program while they are read.
 pub struct Settings {
+    /// Where the settings stand, put before the name of each fault.
+    place: String,
     found: BTreeMap<String, Found>,
+    tables: BTreeMap<String, Vec<BTreeMap<String, Value>>>,
+    known_tables: BTreeSet<&'static str>,
     known: BTreeSet<&'static str>,
     faults: Vec<Fault>,
 }
@@ -79,7 +96,7 @@ impl Settings {
         config_variable: &'static str,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let mut settings = Self { found: BTreeMap::new(), known: BTreeSet::new(), faults: Vec::new() };
+        let mut settings = Self::at(String::new(), BTreeMap::new());
         let mut variables = BTreeMap::new();
         for (name, value) in environment {
             let Some(name) = name.to_str() else { continue };
@@ -96,7 +113,7 @@ impl Settings {
         if let Some(Found::Text(path)) = variables.remove(config_variable)
             && !path.trim().is_empty()
         {
-            settings.found = read_file(path.trim(), prefix, config_variable)?;
+            settings.read_file(path.trim(), prefix, config_variable)?;
         }
         settings.found.extend(variables);
         Ok(settings)
@@ -107,8 +124,8 @@ impl Settings {
         self.known.insert(name);
         let text = match self.found.get(name)? {
             Found::Text(text) => text.trim(),
-            Found::Items(_) => {
-                self.fault(name, "expected one value, found a list");
+            Found::Items(_) | Found::Table(_) => {
+                self.fault(name, "expected one value, found a list or a table");
                 return None;
             }
         };
@@ -143,7 +160,11 @@ impl Settings {
         self.known.insert(name);
         let items: Vec<String> = match self.found.get(name)? {
             Found::Text(text) => text.split(',').map(|item| item.trim().to_owned()).collect(),
-            Found::Items(items) => items.iter().map(|item| item.trim().to_owned()).collect(),
+            Found::Items(items) => items.iter().map(|item| item.to_string().trim().to_owned()).collect(),
+            Found::Table(_) => {
+                self.fault(name, "expected a list, found a table");
+                return None;
+            }
         };
         let items: Vec<_> = items.into_iter().filter(|item| !item.is_empty()).collect();
         (!items.is_empty()).then_some(items)
@@ -157,6 +178,50 @@ impl Settings {
             self.fault(name, format!("expected a comma-separated list of {expected}"));
         }
         parsed
+    }
+
+    /// A table of values, each alone or in an array, in the order of their names.
+    pub fn values(&mut self, name: &'static str) -> Vec<(String, Vec<Scalar>)> {
+        self.known.insert(name);
+        let Some(found) = self.found.get(name) else {
+            return Vec::new();
+        };
+        let read = match found {
+            Found::Table(table) => {
+                table.iter().map(|(key, value)| Some((key.clone(), scalars(value)?))).collect::<Option<_>>()
+            }
+            Found::Text(_) | Found::Items(_) => None,
+        };
+        read.unwrap_or_else(|| {
+            self.fault(name, "expected a table of strings, integers, truth values, or arrays of them");
+            Vec::new()
+        })
+    }
+
+    /// The tables `[[name]]` of the file, each to be read and given back to [`adopt`](Self::adopt).
+    pub fn tables(&mut self, name: &'static str) -> Vec<Self> {
+        self.known_tables.insert(name);
+        let tables = self.tables.get(name).cloned().unwrap_or_default();
+        tables
+            .into_iter()
+            .enumerate()
+            .map(|(index, table)| {
+                let found = table.into_iter().map(|(key, value)| (key, found(value))).collect();
+                Self::at(format!("{name}[{index}]."), found)
+            })
+            .collect()
+    }
+
+    /// Whether the file has tables `[[name]]`.
+    pub fn has_tables(&self, name: &str) -> bool {
+        self.tables.contains_key(name)
+    }
+
+    /// Takes the faults of a table that was read, unknown names included.
+    pub fn adopt(&mut self, table: Self) {
+        if let Err(error) = table.finish() {
+            self.faults.extend(error.faults);
+        }
     }
 
     /// Whether the setting was given, without judging it.
@@ -174,7 +239,18 @@ impl Settings {
 
     /// Records that a setting is wrong: `what` says why and what to do, without its value.
     pub fn fault(&mut self, name: &str, what: impl Into<String>) {
-        self.faults.push(Fault { name: name.to_owned(), what: what.into() });
+        self.faults.push(Fault { name: format!("{}{name}", self.place), what: what.into() });
+    }
+
+    fn at(place: String, found: BTreeMap<String, Found>) -> Self {
+        Self {
+            place,
+            found,
+            tables: BTreeMap::new(),
+            known_tables: BTreeSet::new(),
+            known: BTreeSet::new(),
+            faults: Vec::new(),
+        }
     }
 
     /// Ends the reading.
@@ -192,6 +268,13 @@ impl Settings {
             };
             self.fault(&name, what);
         }
+        for name in self.tables.keys().filter(|name| !self.known_tables.contains(name.as_str())) {
+            let what = match nearest(name, &self.known_tables) {
+                Some(known) => format!("no such table; did you mean [[{known}]]?"),
+                None => "no such table".to_owned(),
+            };
+            self.faults.push(Fault { name: format!("[[{name}]]"), what });
+        }
         if self.faults.is_empty() { Ok(()) } else { Err(ConfigError { faults: self.faults }) }
     }
 }
@@ -200,49 +283,86 @@ fn nearest<'a>(name: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
     known.iter().copied().min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate))
 }
 
-fn read_file(
-    path: &str,
-    prefix: &str,
-    config_variable: &str,
-) -> Result<BTreeMap<String, Found>, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::one(config_variable, format!("cannot read the file: {error}")))?;
-    let table = Config::builder()
-        .add_source(File::from_str(&text, FileFormat::Toml))
-        .build()
-        .and_then(Config::try_deserialize::<BTreeMap<String, Value>>)
-        .map_err(|error| {
-            // The parser quotes the faulty line, which may hold a secret; its first line only says where.
-            let whole = error.to_string();
-            let place = whole.lines().next().unwrap_or_default().to_owned();
-            ConfigError::one(config_variable, format!("the file is not TOML: {place}"))
-        })?;
-    let mut found = BTreeMap::new();
-    for (key, value) in table {
-        flatten(&key.to_uppercase(), value, &mut found);
+impl Settings {
+    fn read_file(&mut self, path: &str, prefix: &str, config_variable: &str) -> Result<(), ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::one(config_variable, format!("cannot read the file: {error}")))?;
+        let file = Config::builder()
+            .add_source(File::from_str(&text, FileFormat::Toml))
+            .build()
+            .and_then(Config::try_deserialize::<BTreeMap<String, Value>>)
+            .map_err(|error| {
+                // The parser quotes the faulty line, which may hold a secret; its first line only says where.
+                let whole = error.to_string();
+                let place = whole.lines().next().unwrap_or_default().to_owned();
+                ConfigError::one(config_variable, format!("the file is not TOML: {place}"))
+            })?;
+        for (key, value) in file {
+            match tables(value) {
+                Ok(tables) => {
+                    self.tables.insert(key, tables);
+                }
+                Err(value) => flatten(&key.to_uppercase(), value, &mut self.found),
+            }
+        }
+        if let Some(stranger) = self.found.keys().find(|name| !name.starts_with(prefix)) {
+            let what = format!("no such setting in the file; names start with {prefix}");
+            return Err(ConfigError::one(stranger.clone(), what));
+        }
+        Ok(())
     }
-    if let Some(stranger) = found.keys().find(|name| !name.starts_with(prefix)) {
-        let what = format!("no such setting in the file; names start with {prefix}");
-        return Err(ConfigError::one(stranger.clone(), what));
+}
+
+/// The tables of an array of tables, or the value if it is something else.
+fn tables(value: Value) -> Result<Vec<BTreeMap<String, Value>>, Value> {
+    let ValueKind::Array(items) = &value.kind else {
+        return Err(value);
+    };
+    let tables = items.iter().map(|item| match &item.kind {
+        ValueKind::Table(table) => Some(table.clone().into_iter().collect()),
+        _ => None,
+    });
+    match tables.collect::<Option<Vec<_>>>() {
+        Some(tables) if !tables.is_empty() => Ok(tables),
+        Some(_) | None => Err(value),
     }
-    Ok(found)
 }
 
 /// Nested tables become one name, their keys joined by two underscores.
-fn flatten(name: &str, value: Value, found: &mut BTreeMap<String, Found>) {
-    match value.kind {
-        ValueKind::Table(table) => {
+fn flatten(name: &str, value: Value, settings: &mut BTreeMap<String, Found>) {
+    match found(value) {
+        Found::Table(table) => {
             for (key, value) in table {
-                flatten(&format!("{name}__{}", key.to_uppercase()), value, found);
+                flatten(&format!("{name}__{}", key.to_uppercase()), value, settings);
             }
         }
-        ValueKind::Array(items) => {
-            let items = items.into_iter().map(|item| item.to_string()).collect();
-            found.insert(name.to_owned(), Found::Items(items));
+        setting @ (Found::Text(_) | Found::Items(_)) => {
+            settings.insert(name.to_owned(), setting);
         }
-        scalar => {
-            found.insert(name.to_owned(), Found::Text(scalar.to_string()));
-        }
+    }
+}
+
+fn found(value: Value) -> Found {
+    match value.kind {
+        ValueKind::Table(table) => Found::Table(table.into_iter().collect()),
+        ValueKind::Array(items) => Found::Items(items),
+        scalar => Found::Text(scalar.to_string()),
+    }
+}
+
+fn scalars(value: &Value) -> Option<Vec<Scalar>> {
+    match &value.kind {
+        ValueKind::Array(items) => items.iter().map(scalar).collect(),
+        _ => Some(vec![scalar(value)?]),
+    }
+}
+
+fn scalar(value: &Value) -> Option<Scalar> {
+    match &value.kind {
+        ValueKind::String(text) => Some(Scalar::Text(text.clone())),
+        ValueKind::I64(number) => Some(Scalar::Int(*number)),
+        ValueKind::Boolean(truth) => Some(Scalar::Bool(*truth)),
+        _ => None,
     }
 }
 
@@ -318,5 +438,37 @@ mod tests {
         let mut settings = load(&[("APP_CONFIG", file.path().to_str().unwrap())]).unwrap();
         assert_eq!(settings.text("APP__A").as_deref(), Some("007"));
         assert_eq!(settings.text("APP__B").as_deref(), Some("1e5"));
+    }
+
+    #[test]
+    fn tables_are_read_one_by_one_and_their_faults_say_where() {
+        let file = file(
+            "[[issuers]]\nissuer = \"a\"\nleeway = 5\nclaims = { \"r.x\" = [\"p\", 7], t = true }\n\
+             [[issuers]]\nissuer = [\"b\"]\nleway = 1\nclaims = { x = 1.5 }\n[[isuers]]\nissuer = \"c\"\n",
+        );
+        let mut settings = load(&[("APP_CONFIG", file.path().to_str().unwrap())]).unwrap();
+        let mut tables = settings.tables("issuers").into_iter();
+        let mut first = tables.next().unwrap();
+        assert_eq!(first.text("issuer").as_deref(), Some("a"));
+        assert_eq!(first.parse::<u64>("leeway", "seconds"), Some(5));
+        assert_eq!(
+            first.values("claims"),
+            [
+                ("r.x".to_owned(), vec![Scalar::Text("p".into()), Scalar::Int(7)]),
+                ("t".to_owned(), vec![Scalar::Bool(true)])
+            ]
+        );
+        settings.adopt(first);
+        let mut second = tables.next().unwrap();
+        assert_eq!(second.text("issuer"), None);
+        assert!(second.parse::<u64>("leeway", "seconds").is_none() && second.values("claims").is_empty());
+        settings.adopt(second);
+        assert_eq!(
+            settings.finish().unwrap_err().to_string(),
+            "issuers[1].issuer: expected one value, found a list or a table\n\
+             issuers[1].claims: expected a table of strings, integers, truth values, or arrays of them\n\
+             issuers[1].leway: no such setting; did you mean leeway?\n\
+             [[isuers]]: no such table; did you mean [[issuers]]?"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jose::{AlgorithmSet, Policy, Profile};
+use jose::{AlgorithmSet, Policy, Profile, Trust};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
 use spop::types::typed_data;
@@ -63,7 +63,7 @@ impl Answer {
 impl Peer {
     fn new(readiness: Readiness) -> Self {
         let metrics = Metrics::register(&mut Registry::default());
-        let ring = Arc::new(KeyRing::new(0, readiness.clone(), Arc::clone(&metrics)));
+        let ring = Arc::new(KeyRing::new(1, &[], readiness.clone(), Arc::clone(&metrics)));
         let policy = Policy {
             name: "default".into(),
             profile: Profile::Standard,
@@ -73,7 +73,7 @@ impl Peer {
             leeway: Duration::ZERO,
             requirements: jose::Requirements::default(),
         };
-        let verifier = Verifier::new(ring, policy, vec!["Bearer".into()], 8192, None);
+        let verifier = Verifier::new(ring, Trust::single(policy), vec!["Bearer".into()], 8192, None);
         let budget = Duration::from_secs(1);
         let responder = Responder::new(verifier, Variables::All, None, budget, readiness, metrics);
         let (stream, served) = tokio::io::duplex(1 << 20);

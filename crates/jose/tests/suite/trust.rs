@@ -126,3 +126,38 @@ fn a_key_set_that_is_not_there_decides_nothing() {
     assert_eq!(verdict(&trust, &token, &[KeySet::empty()], "default"), Err(Reject::NoKeys));
     assert_eq!(verdict(&trust, &token, &[keys(&signer, "k")], "default"), Ok(()));
 }
+
+#[test]
+fn an_explanation_accounts_for_every_key_and_repeats_the_verdict() {
+    use jose::TrialOutcome::{Failed, NotAllowed, NotReached, OtherAlgorithm, OtherKid, Verified};
+    let (good, other, rsa) = (
+        Signer::generate(Algorithm::ES256),
+        Signer::generate(Algorithm::ES256),
+        Signer::generate(Algorithm::RS256),
+    );
+    let sets = [KeySet::merge(&[
+        keys(&rsa, "rsa"),
+        keys(&other, "other"),
+        keys(&other, "good"),
+        keys(&good, "good"),
+        keys(&good, "good"),
+    ])];
+    let trust = Trust::single(policy(Profile::Standard));
+    let outcomes = |trust: &Trust, token: &str| {
+        let route = trust.route(None).unwrap();
+        let explanation = trust.explain(token, &sets, route, NOW);
+        assert_eq!(explanation.verdict, trust.verify(token, &sets, route, NOW));
+        assert_eq!(explanation.claims.unwrap().as_json(), r#"{"exp":1}"#);
+        explanation.keys.iter().map(|trial| trial.outcome).collect::<Vec<_>>()
+    };
+    let token =
+        good.token(Algorithm::ES256, &json!({"alg": "ES256", "kid": "good"}).to_string(), r#"{"exp":1}"#);
+    assert_eq!(outcomes(&trust, &token), [OtherAlgorithm, OtherKid, Failed, Verified, NotReached]);
+    let without_kid = good.plain_token(Algorithm::ES256, r#"{"exp":1}"#);
+    assert_eq!(outcomes(&trust, &without_kid), [OtherAlgorithm, Failed, Failed, Verified, NotReached]);
+    let only_rsa = AlgorithmSet::RSA;
+    let strict = Trust::single(Policy { algorithms: only_rsa, ..policy(Profile::Standard) });
+    assert_eq!(outcomes(&strict, &token), [NotAllowed; 5]);
+    let explanation = trust.explain("a.b", &sets, trust.route(None).unwrap(), NOW);
+    assert!(explanation.header.is_none() && explanation.keys.is_empty());
+}
