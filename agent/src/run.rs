@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, KeySources};
-use crate::keys::{Client, KeyRing, Source, UrlSource, keep_fresh};
+use crate::keys::{Client, KeyRing, Source, Timing, UrlSource, keep_fresh};
 use crate::listen::Listener;
 use crate::metrics::Metrics;
 use crate::responder::Responder;
@@ -178,7 +178,8 @@ impl Agent {
         for (index, (_, source)) in self.sources.into_iter().enumerate() {
             let keys = &self.config.keys;
             let ring = Arc::clone(&self.ring);
-            let fresh = keep_fresh(source, index, ring, keys.rules, keys.interval, background.clone());
+            let fresh =
+                keep_fresh(source, index, ring, keys.rules, Timing::every(keys.interval), background.clone());
             tasks.spawn(fresh);
         }
         if let Some(server) = self.token_server {

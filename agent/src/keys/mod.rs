@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::metrics::{ByAlgorithm, BySource, Metrics};
 
-pub use refresh::{Source, keep_fresh};
+pub use refresh::{Source, Timing, keep_fresh};
 pub use url::{Client, UrlSource};
 
 /// What holds the agent back while there is no key.

@@ -11,6 +11,7 @@ use service::shutdown::Shutdown;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::url::Fetched;
 use super::{Client, KeyRing, LoadError, UrlSource, file};
 use crate::metrics::BySource;
 
@@ -38,13 +39,15 @@ impl Source {
     ///
     /// It gives no usable key set.
     pub async fn load(&self, rules: &KeyRules) -> Result<KeySet, LoadError> {
-        self.parse(&self.read().await?, rules)
+        self.parse(&self.read(None).await?.bytes.unwrap_or_default(), rules)
     }
 
-    async fn read(&self) -> Result<Vec<u8>, LoadError> {
+    async fn read(&self, etag: Option<&str>) -> Result<Fetched, LoadError> {
         match self {
-            Self::File(path) => file::read(path),
-            Self::Url(source, client) => client.fetch(source).await,
+            Self::File(path) => {
+                file::read(path).map(|bytes| Fetched { bytes: Some(bytes), etag: None, fresh_for: None })
+            }
+            Self::Url(source, client) => client.fetch(source, etag).await,
         }
     }
 
@@ -83,13 +86,39 @@ impl Source {
     }
 }
 
+/// When sources are loaded again.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// The longest time between two loads.
+    pub interval: Duration,
+    /// The least time between two loads that tokens or a server's `max-age` ask for.
+    pub cool_down: Duration,
+}
+
+impl Timing {
+    /// With the usual cool-down.
+    pub const fn every(interval: Duration) -> Self {
+        Self { interval, cool_down: COOL_DOWN }
+    }
+
+    /// The time until the next load, after that many failures in a row, or while the last answer is fresh.
+    fn delay(&self, failures: u32, fresh_for: Option<Duration>) -> Duration {
+        match failures {
+            0 => fresh_for.map_or(self.interval, |fresh| fresh.max(self.cool_down).min(self.interval)),
+            failures => FIRST_RETRY
+                .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)))
+                .min(self.interval.max(FIRST_RETRY)),
+        }
+    }
+}
+
 /// Loads `source`, which is number `index` of the ring, until `shutdown`.
 pub async fn keep_fresh(
     source: Source,
     index: usize,
     ring: Arc<KeyRing>,
     rules: KeyRules,
-    interval: Duration,
+    timing: Timing,
     shutdown: Shutdown,
 ) {
     let name = source.name();
@@ -98,56 +127,51 @@ pub async fn keep_fresh(
     let _watch = source.watch(&changed);
     let mut failures = 0_u32;
     let mut good = Vec::new();
+    let mut etag = None;
     loop {
         let loaded_at = Instant::now();
         ring.metrics.key_loads.get_or_create(&label).inc();
         let read = tokio::select! {
-            read = source.read() => read,
+            read = source.read(etag.as_deref()) => read,
             () = shutdown.cancelled() => return,
         };
-        let loaded = read.and_then(|bytes| {
+        let loaded = read.and_then(|fetched| {
             // The folder's other files change as well; the same keys again are no news.
-            if bytes != good {
+            if let Some(bytes) = fetched.bytes
+                && bytes != good
+            {
                 ring.publish(index, &name, source.parse(&bytes, &rules)?);
                 good = bytes;
             }
-            Ok(())
+            etag = fetched.etag;
+            Ok(fetched.fresh_for)
         });
-        match loaded {
-            Ok(()) => {
+        let fresh_for = match loaded {
+            Ok(fresh_for) => {
                 failures = 0;
                 ring.confirm(&name);
+                fresh_for
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
                 ring.metrics.key_failures.get_or_create(&label).inc();
                 tracing::warn!(source = name, %error, failures, "keys not loaded; the last good set stays in use");
+                None
             }
-        }
-        let next = loaded_at + delay(failures, interval);
+        };
         tokio::select! {
-            () = sleep_until(next) => {}
+            () = sleep_until(loaded_at + timing.delay(failures, fresh_for)) => {}
             () = changed.notified() => sleep_until(Instant::now() + SETTLE).await,
-            () = wanted(&ring, loaded_at) => {}
+            () = wanted(&ring, loaded_at + timing.cool_down) => {}
             () = shutdown.cancelled() => return,
         }
     }
 }
 
-/// Ends when a token has asked for new keys and the cool-down since the last load is over.
-async fn wanted(ring: &KeyRing, loaded_at: Instant) {
+/// Ends when a token has asked for new keys and the cool-down is over.
+async fn wanted(ring: &KeyRing, not_before: Instant) {
     ring.wanted.notified().await;
-    sleep_until(loaded_at + COOL_DOWN).await;
-}
-
-/// The time until the next load, after that many failures in a row.
-fn delay(failures: u32, interval: Duration) -> Duration {
-    match failures {
-        0 => interval,
-        failures => FIRST_RETRY
-            .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)))
-            .min(interval.max(FIRST_RETRY)),
-    }
+    sleep_until(not_before).await;
 }
 
 #[cfg(test)]
@@ -156,10 +180,20 @@ mod tests {
 
     #[test]
     fn failures_are_retried_sooner_than_the_interval_and_ever_later() {
-        let interval = Duration::from_secs(300);
-        let delays: Vec<_> = (0..12).map(|failures| delay(failures, interval).as_secs()).collect();
+        let timing = Timing::every(Duration::from_secs(300));
+        let delays: Vec<_> = (0..12).map(|failures| timing.delay(failures, None).as_secs()).collect();
         assert_eq!(delays, [300, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-        assert_eq!(delay(40, interval), interval);
-        assert_eq!(delay(3, Duration::from_millis(10)), FIRST_RETRY);
+        assert_eq!(timing.delay(40, None), timing.interval);
+        assert_eq!(Timing::every(Duration::from_millis(10)).delay(3, None), FIRST_RETRY);
+    }
+
+    #[test]
+    fn a_servers_max_age_counts_within_bounds() {
+        let timing = Timing::every(Duration::from_secs(300));
+        for (max_age, expected) in [(0, 10), (9, 10), (60, 60), (300, 300), (86_400, 300)] {
+            assert_eq!(timing.delay(0, Some(Duration::from_secs(max_age))).as_secs(), expected, "{max_age}");
+        }
+        let short = Timing::every(Duration::from_secs(1));
+        assert_eq!(short.delay(0, Some(Duration::from_secs(60))), short.interval);
     }
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use jose::MAX_KEY_SET_BYTES;
-use reqwest::{Certificate, Url, redirect};
+use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
+use reqwest::{Certificate, StatusCode, Url, redirect};
 use serde::Deserialize;
 
 use super::LoadError;
@@ -45,6 +46,17 @@ pub enum ClientError {
     Tls(reqwest::Error),
 }
 
+/// An answer of a key server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The document; absent when it is the one whose ETag was shown.
+    pub bytes: Option<Vec<u8>>,
+    /// What to show next time (RFC 9110 section 8.8.3).
+    pub etag: Option<String>,
+    /// How long the server promises not to change it.
+    pub fresh_for: Option<Duration>,
+}
+
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
@@ -74,17 +86,17 @@ impl Client {
         builder.build().map(Self).map_err(ClientError::Tls)
     }
 
-    /// Fetches what `source` has now.
+    /// Fetches what `source` has now; `etag` is what it gave with the last good answer.
     ///
     /// # Errors
     ///
     /// Nothing came back in time, or not what was asked for.
-    pub async fn fetch(&self, source: &UrlSource) -> Result<Vec<u8>, LoadError> {
+    pub async fn fetch(&self, source: &UrlSource, etag: Option<&str>) -> Result<Fetched, LoadError> {
         match source {
-            UrlSource::Keys(url) => self.get(url.clone()).await,
+            UrlSource::Keys(url) => self.get(url.clone(), etag).await,
             UrlSource::Issuer(issuer) => {
                 let url = self.discover(issuer).await?;
-                self.get(url).await
+                self.get(url, etag).await
             }
         }
     }
@@ -94,7 +106,7 @@ impl Client {
         let url = Url::parse(&format!("{base}{WELL_KNOWN}"))
             .map_err(|_| LoadError::Discovery("has no usable address"))?;
         let secure = url.scheme() == "https";
-        let bytes = self.get(url).await?;
+        let bytes = self.get(url, None).await?.bytes.unwrap_or_default();
         let metadata: Metadata =
             serde_json::from_slice(&bytes).map_err(|_| LoadError::Discovery("lacks issuer or jwks_uri"))?;
         if metadata.issuer != issuer {
@@ -108,21 +120,41 @@ impl Client {
         Ok(keys)
     }
 
-    async fn get(&self, url: Url) -> Result<Vec<u8>, LoadError> {
-        let fetch = |error: reqwest::Error| LoadError::Fetch(causes(&error.without_url()));
-        let mut response = self.0.get(url).send().await.map_err(fetch)?;
+    async fn get(&self, url: Url, etag: Option<&str>) -> Result<Fetched, LoadError> {
+        let failed = |error: reqwest::Error| LoadError::Fetch(causes(&error.without_url()));
+        let mut request = self.0.get(url);
+        if let Some(etag) = etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let mut response = request.send().await.map_err(failed)?;
+        let fresh_for = max_age(response.headers());
+        if etag.is_some() && response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(Fetched { bytes: None, etag: etag.map(str::to_owned), fresh_for });
+        }
         if !response.status().is_success() {
             return Err(LoadError::Status(response.status()));
         }
+        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(fetch)? {
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if bytes.len().saturating_add(chunk.len()) > MAX_KEY_SET_BYTES {
                 return Err(LoadError::TooLarge(MAX_KEY_SET_BYTES));
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(bytes)
+        Ok(Fetched { bytes: Some(bytes), etag, fresh_for })
     }
+}
+
+/// How long an answer is fresh, by `Cache-Control: max-age` (RFC 9111 section 5.2.2.1).
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let control = headers.get(CACHE_CONTROL)?.to_str().ok()?;
+    control.split(',').find_map(|directive| {
+        let (name, seconds) = directive.trim().split_once('=')?;
+        let seconds =
+            name.eq_ignore_ascii_case("max-age").then(|| seconds.trim_matches('"').parse().ok())??;
+        Some(Duration::from_secs(seconds))
+    })
 }
 
 /// A key server may move a document, not hand us to somebody else, nor off TLS.
@@ -149,3 +181,6 @@ fn causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! Against a real HTTP server on loopback whose answers each test chooses.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Response, header};
+use prometheus_client::registry::Registry;
+use service::readiness::Readiness;
+use service::shutdown::Shutdown;
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+
+use super::*;
+use jose::{KeyOrigin, KeyRules};
+
+use crate::keys::{KeyRing, Source, Timing, keep_fresh};
+use crate::metrics::Metrics;
+
+/// Longer than any machine needs; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Clone, Default)]
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+    etag: Option<&'static str>,
+}
+
+#[derive(Clone, Default)]
+struct Site {
+    pages: Arc<Mutex<HashMap<String, Answer>>>,
+    asked: Arc<Mutex<Vec<Instant>>>,
+}
+
+struct Server {
+    site: Site,
+    base: String,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let site = Site::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let stop = Shutdown::new();
+        let router = Router::new().fallback(page).with_state(site.clone());
+        tokio::spawn(
+            axum::serve(listener, router)
+                .with_graceful_shutdown(stop.clone().cancelled_owned())
+                .into_future(),
+        );
+        Self { site, base, _stop: stop.drop_guard() }
+    }
+
+    fn set(&self, path: &str, answer: Answer) {
+        self.site.pages.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    fn keys(&self, path: &str, kid: &str) {
+        self.set(path, Answer { status: 200, body: jwks(kid), ..Answer::default() });
+    }
+
+    fn url(&self, path: &str) -> UrlSource {
+        UrlSource::Keys(Url::parse(&format!("{}{path}", self.base)).unwrap())
+    }
+
+    fn asked(&self) -> Vec<Instant> {
+        self.site.asked.lock().unwrap().clone()
+    }
+}
+
+async fn page(State(site): State<Site>, request: Request) -> Response<String> {
+    site.asked.lock().unwrap().push(Instant::now());
+    let answer = site.pages.lock().unwrap().get(request.uri().path()).cloned().unwrap_or_default();
+    let shown = request.headers().get(header::IF_NONE_MATCH).and_then(|etag| etag.to_str().ok());
+    let known = answer.etag.is_some() && shown == answer.etag;
+    let status = if known { 304 } else { answer.status.max(100) };
+    let mut response = Response::builder().status(if status == 100 { 404 } else { status });
+    for (name, value) in answer.headers {
+        response = response.header(name, value);
+    }
+    if let Some(etag) = answer.etag {
+        response = response.header(header::ETAG, etag);
+    }
+    response.body(if known { String::new() } else { answer.body }).unwrap()
+}
+
+/// A set of one secret, named `kid`.
+fn jwks(kid: &str) -> String {
+    format!(r#"{{"keys":[{{"kty":"oct","kid":"{kid}","k":"{}"}}]}}"#, "QUJD".repeat(16))
+}
+
+fn rules() -> KeyRules {
+    let profile = jose::Profile::Standard;
+    KeyRules { origin: KeyOrigin::Url, profile, allow_short_secrets: false, allow_mixed_keys: false }
+}
+
+fn client() -> Client {
+    Client::new(None).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_no_key_set_is_an_error_that_says_why() {
+    let server = Server::start().await;
+    let redirect =
+        |to: &str| Answer { status: 302, headers: vec![("location", to.to_owned())], ..Answer::default() };
+    server.keys("/good", "a");
+    server.set("/moved", redirect("/good"));
+    server.set("/away", redirect(&server.base.replace("127.0.0.1", "localhost")));
+    server.set("/round", redirect("/round"));
+    server.set("/broken", Answer { status: 500, ..Answer::default() });
+    server.set("/garbage", Answer { status: 200, body: "<html>".into(), ..Answer::default() });
+    server.set("/empty", Answer { status: 200, body: r#"{"keys":[]}"#.into(), ..Answer::default() });
+    server.set("/huge", Answer { status: 200, body: " ".repeat(MAX_KEY_SET_BYTES + 1), ..Answer::default() });
+    for (path, expected) in [
+        ("/good", None),
+        ("/moved", None),
+        ("/away", Some("redirected to another host")),
+        ("/round", Some("redirected")),
+        ("/broken", Some("500")),
+        ("/missing", Some("404")),
+        ("/garbage", Some("neither a JWK set")),
+        ("/empty", Some("holds no key")),
+        ("/huge", Some("bytes")),
+    ] {
+        let loaded = Source::Url(server.url(path), client()).load(&rules()).await;
+        match (loaded, expected) {
+            (Ok(set), None) => assert_eq!(set.len(), 1, "{path}"),
+            (Err(error), Some(expected)) => {
+                assert!(error.to_string().contains(expected), "{path}: {error}");
+            }
+            (loaded, _) => panic!("{path}: {loaded:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn discovery_believes_only_the_issuer_that_was_asked() {
+    let server = Server::start().await;
+    server.keys("/k", "a");
+    let issuer = server.base.clone();
+    let document = |issuer: &str, keys: &str| Answer {
+        status: 200,
+        body: format!(r#"{{"issuer":"{issuer}","jwks_uri":"{keys}"}}"#),
+        ..Answer::default()
+    };
+    let good = document(&issuer, &format!("{issuer}/k"));
+    for (answer, expected) in [
+        (good, None),
+        (document("https://evil.example", &format!("{issuer}/k")), Some("names another issuer")),
+        (document(&format!("{issuer}/"), &format!("{issuer}/k")), Some("names another issuer")),
+        (document(&issuer, "nowhere"), Some("no URL")),
+        (Answer { status: 200, body: "{}".into(), ..Answer::default() }, Some("lacks issuer or jwks_uri")),
+    ] {
+        server.set(WELL_KNOWN, answer);
+        let loaded = Source::Url(UrlSource::Issuer(issuer.clone()), client()).load(&rules()).await;
+        let found = loaded.map(|set| set.len()).map_err(|error| error.to_string());
+        match expected {
+            None => assert_eq!(found, Ok(1)),
+            Some(expected) => assert!(found.as_ref().is_err_and(|text| text.contains(expected)), "{found:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_etag_spares_the_document_and_max_age_is_read() {
+    let server = Server::start().await;
+    let headers = vec![("cache-control", "public, Max-Age=60, must-revalidate".to_owned())];
+    server.set("/k", Answer { status: 200, headers, body: jwks("a"), etag: Some("\"v1\"") });
+    let first = client().fetch(&server.url("/k"), None).await.unwrap();
+    assert_eq!(first.etag.as_deref(), Some("\"v1\""));
+    assert_eq!(first.fresh_for, Some(Duration::from_secs(60)));
+    assert!(first.bytes.is_some());
+    let second = client().fetch(&server.url("/k"), first.etag.as_deref()).await.unwrap();
+    assert_eq!(second, Fetched { bytes: None, ..first.clone() });
+    let other = client().fetch(&server.url("/k"), Some("\"v0\"")).await.unwrap();
+    assert_eq!(other, first);
+}
+
+#[tokio::test]
+async fn an_unasked_not_modified_is_no_key_set() {
+    let server = Server::start().await;
+    server.set("/k", Answer { status: 304, ..Answer::default() });
+    assert!(client().fetch(&server.url("/k"), None).await.is_err());
+}
+
+/// A ring that one URL keeps fresh, until the guard is dropped.
+struct Ring {
+    ring: Arc<KeyRing>,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+impl Ring {
+    fn fed_by(server: &Server, timing: Timing) -> Self {
+        let metrics = Metrics::register(&mut Registry::default());
+        let ring = Arc::new(KeyRing::new(1, &[0], Readiness::new(), metrics));
+        let stop = Shutdown::new();
+        let source = Source::Url(server.url("/k"), client());
+        tokio::spawn(keep_fresh(source, 0, Arc::clone(&ring), rules(), timing, stop.clone()));
+        Self { ring, _stop: stop.drop_guard() }
+    }
+
+    fn has(&self, kid: &str) -> bool {
+        self.ring.current()[0].keys().iter().any(|key| key.kid() == Some(kid))
+    }
+}
+
+async fn until(mut condition: impl FnMut() -> bool) {
+    let wait = async {
+        while !condition() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, wait).await.expect("the condition comes true");
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_kids_costs_one_fetch_a_cool_down_and_hides_no_rotation() {
+    let server = Server::start().await;
+    server.keys("/k", "old");
+    let cool_down = Duration::from_millis(200);
+    let fed = Ring::fed_by(&server, Timing { interval: Duration::from_secs(3600), cool_down });
+    until(|| fed.has("old")).await;
+    // As a flood does: asking all the time, and a real rotation in the middle of it.
+    until(|| {
+        fed.ring.refresh_soon();
+        server.asked().len() >= 3
+    })
+    .await;
+    server.keys("/k", "new");
+    until(|| {
+        fed.ring.refresh_soon();
+        fed.has("new")
+    })
+    .await;
+    assert!(!fed.has("old"), "a removed key is refused at once");
+    let asked = server.asked();
+    let gaps: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // The server sees a request a little after it was sent, so that a gap may seem shorter by that.
+    assert!(gaps.iter().all(|gap| *gap > cool_down / 2), "{gaps:?}");
+    assert!(asked.len() <= 6, "{}", asked.len());
+}
+
+#[tokio::test]
+async fn a_broken_answer_never_replaces_a_good_set() {
+    let server = Server::start().await;
+    server.keys("/k", "good");
+    let timing = Timing { interval: Duration::from_millis(20), cool_down: Duration::from_millis(20) };
+    let fed = Ring::fed_by(&server, timing);
+    until(|| fed.has("good")).await;
+    let asked = server.asked().len();
+    server.set("/k", Answer { status: 200, body: r#"{"keys":[]}"#.into(), ..Answer::default() });
+    until(|| server.asked().len() > asked + 1).await;
+    assert!(fed.has("good"));
+    server.keys("/k", "next");
+    until(|| fed.has("next")).await;
+}
+
+#[tokio::test]
+async fn a_cold_start_without_the_server_ends_when_the_server_comes() {
+    let server = Server::start().await;
+    let timing = Timing { interval: Duration::from_secs(3600), cool_down: Duration::from_secs(3600) };
+    let fed = Ring::fed_by(&server, timing);
+    until(|| !server.asked().is_empty()).await;
+    server.keys("/k", "late");
+    until(|| fed.has("late")).await;
+}
