@@ -1,0 +1,102 @@
+//! `jwt-agent` as a process.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::http::{Client, Request, Response};
+use crate::process::{Process, workspace_program};
+use crate::socket::Address;
+use crate::wait::{DEADLINE, eventually, poll};
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    pub process: Process,
+    pub listen: Address,
+    pub admin: Address,
+}
+
+/// The agent's program with nothing of this process's environment but what a program needs to run.
+///
+/// # Panics
+///
+/// It is not built.
+pub fn command() -> Command {
+    let mut command = Command::new(program("jwt-agent"));
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command
+}
+
+/// The path of one of our programs.
+///
+/// # Panics
+///
+/// It is not built.
+pub fn program(name: &str) -> PathBuf {
+    workspace_program(name).unwrap_or_else(|why| panic!("{why}"))
+}
+
+impl Agent {
+    /// Starts an agent and waits until it listens; it need not be ready.
+    ///
+    /// # Panics
+    ///
+    /// It does not come up; with its log.
+    pub fn start(name: &str, listen: Address, environment: &[(String, String)]) -> Self {
+        let mut command = command();
+        command
+            .args(["--log-format", "json"])
+            .env("JWT_AGENT_LISTEN", listen.to_string())
+            .env("JWT_ADMIN_LISTEN", "127.0.0.1:0")
+            .envs(environment.iter().map(|(key, value)| (key, value)));
+        let mut process = Process::start(name, command).unwrap();
+        let admin = poll(DEADLINE, || match process.exited() {
+            Some(_) => Some(None),
+            None => listening(&process.lines(), "admin").map(Some),
+        });
+        let admin = admin.flatten().unwrap_or_else(|| panic!("{name} does not listen:\n{}", process.log()));
+        Self { process, listen, admin }
+    }
+
+    /// Asks the admin port.
+    ///
+    /// # Panics
+    ///
+    /// Nobody answers there.
+    pub fn admin(&self, path: &str) -> Response {
+        ask(&self.admin, &Request::get(path))
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.admin("/ready").status == 200
+    }
+
+    pub fn wait_ready(&self) {
+        eventually("the agent is ready", || self.is_ready().then_some(()));
+    }
+}
+
+/// One request to an address that answers at once.
+///
+/// # Panics
+///
+/// Nobody answers there.
+pub fn ask(address: &Address, request: &Request) -> Response {
+    let mut client = Client::new(address.connect(DEADLINE).unwrap());
+    client.write(&request.to_bytes()).unwrap();
+    client.response().unwrap()
+}
+
+/// The TCP address that a program logged for one of its listeners.
+pub fn listening(lines: &[String], listener: &str) -> Option<Address> {
+    lines.iter().find_map(|line| {
+        let event: Value = serde_json::from_str(line).ok()?;
+        let text = |field: &str| event.get(field).and_then(Value::as_str);
+        // The agent logs `<listener>` with the field `listening`, the token-server `listening` with two fields.
+        let address = text("listening").or_else(|| text("address"))?;
+        let name = text("listener").or_else(|| text("message"))?;
+        (name == listener).then(|| address.parse().ok().map(Address::Tcp)).flatten()
+    })
+}

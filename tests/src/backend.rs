@@ -1,0 +1,124 @@
+//! The application behind HAProxy: it remembers each request that reached it and answers with what it saw.
+
+use std::io::{self, BufReader, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use serde_json::{Map, Value, json};
+
+use crate::http::{header, read_head};
+use crate::socket::{Address, Connection, Listener};
+
+/// The key of RFC 6455 section 1.3, the only one that this server knows the answer to: HAProxy checks the answer.
+pub const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const WEBSOCKET_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// A request that got through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The request line.
+    pub line: String,
+    pub headers: Vec<(String, String)>,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+}
+
+/// A server that answers 200 to everything, with the request line and the headers as JSON.
+#[derive(Debug)]
+pub struct Backend {
+    address: Address,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+/// How a backend renders what it saw.
+pub type Render = fn(&Seen) -> String;
+
+impl Backend {
+    /// Starts it for tests: compact JSON.
+    pub fn start(address: &Address) -> io::Result<Self> {
+        Self::start_with(address, as_json)
+    }
+
+    /// Starts it with an answer of another look. It lives as long as the process.
+    pub fn start_with(address: &Address, render: Render) -> io::Result<Self> {
+        let listener = address.listen()?;
+        let address = listener.address()?;
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&seen);
+        thread::spawn(move || accept(&listener, &shared, render));
+        Ok(Self { address, seen })
+    }
+
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// All requests so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn accept(listener: &Listener, seen: &Arc<Mutex<Vec<Seen>>>, render: Render) {
+    while let Ok(connection) = listener.accept() {
+        let seen = Arc::clone(seen);
+        thread::spawn(move || {
+            // HAProxy closes connections as it likes; that is no fault of this server.
+            let _closed = serve(BufReader::new(connection), &seen, render);
+        });
+    }
+}
+
+fn serve(mut stream: BufReader<Connection>, seen: &Mutex<Vec<Seen>>, render: Render) -> io::Result<()> {
+    while let Some((line, headers)) = read_head(&mut stream)? {
+        let request = Seen { line, headers };
+        let body = render(&request);
+        let length = request.header("content-length").and_then(|length| length.parse().ok());
+        let tunnel = request.line.starts_with("CONNECT ");
+        let upgrade = request.header("upgrade").map(str::to_owned);
+        seen.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        io::copy(&mut stream.by_ref().take(length.unwrap_or(0)), &mut io::sink())?;
+        if let Some(protocol) = upgrade {
+            let head = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\
+                 Sec-WebSocket-Accept: {WEBSOCKET_ACCEPT}\r\n\r\n"
+            );
+            stream.get_mut().write_all(head.as_bytes())?;
+            return echo(stream);
+        }
+        if tunnel {
+            stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            return echo(stream);
+        }
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.get_mut().write_all(format!("{head}{body}").as_bytes())?;
+    }
+    Ok(())
+}
+
+/// After an upgrade: every byte comes back.
+fn echo(mut stream: BufReader<Connection>) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        let length = stream.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(());
+        }
+        stream.get_mut().write_all(&buffer[..length])?;
+    }
+}
+
+fn as_json(seen: &Seen) -> String {
+    let mut headers = Map::new();
+    for (name, value) in &seen.headers {
+        headers.insert(name.to_ascii_lowercase(), Value::String(value.clone()));
+    }
+    json!({"line": seen.line, "headers": headers}).to_string()
+}

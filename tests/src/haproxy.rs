@@ -1,0 +1,150 @@
+//! HAProxy as a process, with the shipped files.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::{Process, repository};
+use crate::socket::Address;
+use crate::wait::{DEADLINE, eventually, poll};
+
+/// The configurations that users copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shipped {
+    /// Only good tokens pass.
+    Denying,
+    /// Everything passes, with headers that tell what the token is worth.
+    Annotating,
+}
+
+impl Shipped {
+    pub fn path(self) -> PathBuf {
+        repository().join("haproxy").join(match self {
+            Self::Denying => "haproxy.cfg",
+            Self::Annotating => "haproxy-ms-users.cfg",
+        })
+    }
+}
+
+/// The program under test: `HAPROXY`, or the one that is installed.
+pub fn program() -> String {
+    /// Where Debian puts it, which is not in everybody's `PATH`.
+    const DEBIAN: &str = "/usr/sbin/haproxy";
+    std::env::var("HAPROXY").unwrap_or_else(|_| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let in_path = std::env::split_paths(&path).any(|folder| folder.join("haproxy").is_file());
+        let program = if !in_path && Path::new(DEBIAN).is_file() { DEBIAN } else { "haproxy" };
+        program.to_owned()
+    })
+}
+
+/// The release of [`program`], such as `(3, 2)`.
+///
+/// # Panics
+///
+/// It does not tell.
+pub fn version() -> (u32, u32) {
+    let output = Command::new(program()).arg("-v").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut numbers =
+        text.trim_start_matches("HAProxy version ").split(['.', '-']).map_while(|part| part.parse().ok());
+    numbers.next().zip(numbers.next()).unwrap_or_else(|| panic!("no version: {text}"))
+}
+
+/// A running HAProxy.
+#[derive(Debug)]
+pub struct Haproxy {
+    pub process: Process,
+    stats: Address,
+}
+
+impl Haproxy {
+    /// Starts it and waits until it listens and has checked its agents once.
+    ///
+    /// # Panics
+    ///
+    /// It does not come up; with its log.
+    pub fn start(files: &[PathBuf], environment: &[(&str, String)], edge: &Address, stats: &Path) -> Self {
+        let mut command = Command::new(program());
+        // -dW: a warning is a fault, so that the files stay clean on every version.
+        command.args(["-db", "-dW"]).envs(environment.iter().map(|(key, value)| (key, value)));
+        for file in files {
+            command.arg("-f").arg(file);
+        }
+        let mut process = Process::start("haproxy", command)
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program()));
+        let up = poll(DEADLINE, || match process.exited() {
+            Some(_) => Some(false),
+            None => edge.connect(DEADLINE).is_ok().then_some(true),
+        });
+        assert_eq!(up, Some(true), "haproxy does not come up:\n{}", process.log());
+        let haproxy = Self { process, stats: Address::Unix(stats.to_owned()) };
+        eventually("haproxy has checked its agents", || {
+            let states = haproxy.agents();
+            (!states.is_empty() && states.values().all(|agent| agent.checked)).then_some(())
+        });
+        haproxy
+    }
+
+    /// What a command on the stats socket answers.
+    ///
+    /// # Panics
+    ///
+    /// The socket does not answer.
+    pub fn stats(&self, command: &str) -> String {
+        let mut connection = self.stats.connect(DEADLINE).unwrap();
+        connection.write_all(format!("{command}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// The servers of the backend `jwt-agents`, by name.
+    ///
+    /// # Panics
+    ///
+    /// The socket does not answer.
+    pub fn agents(&self) -> BTreeMap<String, ServerState> {
+        let table = self.stats("show stat");
+        let mut lines = table.lines();
+        let columns: Vec<&str> =
+            lines.next().unwrap_or_default().trim_start_matches("# ").split(',').collect();
+        let column = |row: &[&str], name: &str| {
+            let index = columns.iter().position(|column| *column == name);
+            index.and_then(|index| row.get(index)).copied().unwrap_or_default().to_owned()
+        };
+        lines
+            .map(|line| line.split(',').collect::<Vec<_>>())
+            .filter(|row| row.first() == Some(&"jwt-agents") && column(row, "type") == "2")
+            .map(|row| {
+                let check = column(&row, "check_status");
+                let state = ServerState {
+                    up: column(&row, "status").starts_with("UP"),
+                    // "INI": not checked yet; "* ...": the first check is running.
+                    checked: !check.is_empty() && check != "INI" && !check.starts_with('*'),
+                };
+                (column(&row, "svname"), state)
+            })
+            .collect()
+    }
+
+    /// Waits until HAProxy has noticed which agents answer their health checks.
+    pub fn wait_agents_up(&self, expected: &[(&str, bool)]) {
+        eventually("haproxy sees which agents are up", || {
+            let states = self.agents();
+            expected
+                .iter()
+                .all(|(name, up)| states.get(*name).is_some_and(|agent| agent.up == *up))
+                .then_some(())
+        });
+    }
+}
+
+/// What HAProxy knows about a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerState {
+    pub up: bool,
+    /// Whether a health check was answered, or missed, at least once.
+    pub checked: bool,
+}

@@ -1,0 +1,102 @@
+//! Just enough HTTP/2 (RFC 9113) to put several requests into one connection at once, each with headers of its own.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+
+use crate::socket::Connection;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// RFC 7541 appendix A: the indexed field `:status: 200`, and a literal `:status` with or without indexing.
+const STATUS_200: u8 = 0x88;
+const STATUS_LITERAL: [u8; 2] = [0x08, 0x48];
+
+/// Sends GET requests at once, each a path with headers, and returns their statuses in the same order.
+pub fn statuses(
+    connection: &mut Connection,
+    requests: &[(&str, Vec<(&str, String)>)],
+) -> io::Result<Vec<u16>> {
+    let mut bytes = PREFACE.to_vec();
+    write_frame(&mut bytes, SETTINGS, 0, 0, &[]);
+    // Streams of a client are odd.
+    let streams = (1_u32..).step_by(2);
+    for (stream, (path, headers)) in streams.clone().zip(requests) {
+        let mut block = Vec::new();
+        let pseudo = [(":method", "GET"), (":scheme", "http"), (":authority", "edge.test"), (":path", path)];
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        for (name, value) in pseudo.into_iter().chain(headers) {
+            // RFC 7541 section 6.2.2: a literal without indexing, with a new name.
+            block.push(0);
+            write_string(&mut block, name);
+            write_string(&mut block, value);
+        }
+        write_frame(&mut bytes, HEADERS, END_STREAM | END_HEADERS, stream, &block);
+    }
+    connection.write_all(&bytes)?;
+    let mut answered = BTreeMap::new();
+    while answered.len() < requests.len() {
+        let (kind, stream, payload) = read_frame(connection)?;
+        if kind == HEADERS {
+            answered.insert(stream, status(&payload)?);
+        }
+    }
+    streams
+        .take(requests.len())
+        .map(|stream| answered.get(&stream).copied().ok_or(invalid("a stream")))
+        .collect()
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+fn write_frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+    out.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
+    out.extend_from_slice(&[kind, flags]);
+    out.extend_from_slice(&stream.to_be_bytes());
+    out.extend_from_slice(payload);
+}
+
+/// RFC 7541 section 5.2, without Huffman coding: a length with a prefix of 7 bits, then the bytes.
+fn write_string(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.len();
+    if rest < 127 {
+        out.push(rest as u8);
+    } else {
+        out.push(127);
+        rest -= 127;
+        while rest >= 128 {
+            out.push((rest % 128 + 128) as u8);
+            rest /= 128;
+        }
+        out.push(rest as u8);
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn read_frame(connection: &mut Connection) -> io::Result<(u8, u32, Vec<u8>)> {
+    let mut head = [0; 9];
+    connection.read_exact(&mut head)?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+    let mut payload = vec![0; length as usize];
+    connection.read_exact(&mut payload)?;
+    Ok((head[3], stream, payload))
+}
+
+/// The status, which comes first (RFC 9113 section 8.3), in the forms that HAProxy writes.
+fn status(block: &[u8]) -> io::Result<u16> {
+    match block {
+        [STATUS_200, ..] => Ok(200),
+        [literal, 3, digits @ ..] if STATUS_LITERAL.contains(literal) => {
+            let digits = digits.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+            digits.and_then(|digits| digits.parse().ok()).ok_or(invalid("not a status"))
+        }
+        _ => Err(invalid(&format!("a status of another form: {:?}", block.get(..8)))),
+    }
+}

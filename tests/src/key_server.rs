@@ -1,0 +1,97 @@
+//! A key URL that can be rotated, taken down and made to lie.
+
+use std::io::{self, BufReader, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::http::read_head;
+use crate::socket::{Address, Connection};
+
+/// What the URL answers.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// 200 with this body, whatever it is.
+    Body(String),
+    /// This status without a body.
+    Status(u16),
+    /// Nothing: the connection is closed.
+    Close,
+    /// Nothing: the connection stays open.
+    Hang,
+}
+
+#[derive(Debug)]
+struct State {
+    answer: Answer,
+    fetches: usize,
+    /// Connections that must not be closed, since that would be an answer.
+    held: Vec<Connection>,
+}
+
+/// A server of keys over HTTP.
+#[derive(Debug)]
+pub struct KeyServer {
+    address: Address,
+    state: Arc<Mutex<State>>,
+}
+
+impl KeyServer {
+    /// Starts it on a free port; it lives as long as the process.
+    ///
+    /// # Panics
+    ///
+    /// There is no free port.
+    pub fn start(answer: Answer) -> Self {
+        let listener = Address::Tcp(([127, 0, 0, 1], 0).into()).listen().unwrap();
+        let address = listener.address().unwrap();
+        let state = Arc::new(Mutex::new(State { answer, fetches: 0, held: Vec::new() }));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            while let Ok(connection) = listener.accept() {
+                let state = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let _closed = serve(connection, &state);
+                });
+            }
+        });
+        Self { address, state }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/jwks.json", self.address)
+    }
+
+    /// Changes the answer from now on.
+    pub fn set(&self, answer: Answer) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).answer = answer;
+    }
+
+    /// How often it was asked.
+    pub fn fetches(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).fetches
+    }
+}
+
+fn serve(connection: Connection, state: &Mutex<State>) -> io::Result<()> {
+    let mut stream = BufReader::new(connection);
+    while read_head(&mut stream)?.is_some() {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.fetches += 1;
+        let (status, body) = match state.answer.clone() {
+            Answer::Body(body) => (200, body),
+            Answer::Status(status) => (status, String::new()),
+            Answer::Close => return Ok(()),
+            Answer::Hang => {
+                state.held.push(stream.into_inner());
+                return Ok(());
+            }
+        };
+        drop(state);
+        let head = format!(
+            "HTTP/1.1 {status} Keys\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.get_mut().write_all(format!("{head}{body}").as_bytes())?;
+    }
+    Ok(())
+}

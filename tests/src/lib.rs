@@ -1,0 +1,22 @@
+//! What the suites stand on: real processes, keys, tokens, a backend that remembers, a client that can misbehave.
+//!
+//! [`setup::Setup`] starts an [`edge::Edge`], the whole of it: HAProxy with a shipped configuration, agents, perhaps a
+//! token-server, and the backend. Everything lives in a temporary folder and dies with its owner; nothing waits by sleeping for a guess.
+
+pub mod agent;
+pub mod backend;
+pub mod demo;
+pub mod edge;
+pub mod haproxy;
+pub mod http;
+pub mod http2;
+pub mod key_server;
+pub mod keys;
+pub mod process;
+pub mod scripted_agent;
+pub mod setup;
+pub mod socket;
+pub mod spop;
+pub mod token;
+pub mod token_server;
+pub mod wait;

@@ -1,0 +1,238 @@
+//! How an edge is put together before it starts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::agent::Agent;
+use crate::backend::Backend;
+use crate::edge::Edge;
+use crate::haproxy::{Haproxy, Shipped};
+use crate::keys::{ALGORITHMS, jwks, key};
+use crate::process::repository;
+use crate::scripted_agent::{Script, ScriptedAgent};
+use crate::socket::Address;
+use crate::token_server::TokenServer;
+
+/// Above any delay of a busy machine, for suites that are not about time.
+const PATIENT_HAPROXY: &str = "10s";
+const PATIENT_AGENT: &str = "8000";
+
+/// What answers HAProxy's questions.
+#[derive(Debug)]
+enum Agents {
+    Real(usize),
+    Scripted(Script),
+    Absent,
+}
+
+/// An edge to be started.
+#[derive(Debug)]
+pub struct Setup {
+    shipped: Shipped,
+    agents: Agents,
+    tcp: bool,
+    keys: Option<String>,
+    agent_environment: Vec<(String, String)>,
+    token_server: bool,
+    haproxy_environment: Vec<(&'static str, String)>,
+    extra: Option<String>,
+    spoe_edit: Option<(&'static str, &'static str)>,
+}
+
+impl Setup {
+    /// One agent that knows a key of each algorithm, asked by a shipped configuration.
+    pub fn new(shipped: Shipped) -> Self {
+        let setup = Self {
+            shipped,
+            agents: Agents::Real(1),
+            tcp: false,
+            keys: Some(jwks(ALGORITHMS.map(key))),
+            agent_environment: Vec::new(),
+            token_server: false,
+            haproxy_environment: vec![("AGENT_TIMEOUT", PATIENT_HAPROXY.to_owned())],
+            extra: None,
+            spoe_edit: None,
+        };
+        let setup = match shipped {
+            Shipped::Denying => setup,
+            Shipped::Annotating => setup.agent_env("JWT_PROFILE", "ms-users"),
+        };
+        setup.agent_env("JWT_TIMEOUT_MS", PATIENT_AGENT)
+    }
+
+    pub fn denying() -> Self {
+        Self::new(Shipped::Denying)
+    }
+
+    pub fn annotating() -> Self {
+        Self::new(Shipped::Annotating)
+    }
+
+    /// With the timeouts as they are shipped: for suites about time.
+    #[must_use]
+    pub fn shipped_timeouts(mut self) -> Self {
+        self.haproxy_environment.retain(|(name, _)| *name != "AGENT_TIMEOUT");
+        self.agent_environment.retain(|(name, _)| name != "JWT_TIMEOUT_MS");
+        self
+    }
+
+    /// With timeouts between the shipped ones and none: where the way out of a fault is as long as a timeout, and a
+    /// busy machine must not run into it.
+    #[must_use]
+    pub fn short_timeouts(self) -> Self {
+        let mut setup = self.shipped_timeouts().agent_env("JWT_TIMEOUT_MS", "800");
+        setup.haproxy_environment.push(("AGENT_TIMEOUT", "1s".to_owned()));
+        setup
+    }
+
+    #[must_use]
+    pub fn two_agents(mut self) -> Self {
+        self.agents = Agents::Real(2);
+        self
+    }
+
+    #[must_use]
+    pub fn no_agent(mut self) -> Self {
+        self.agents = Agents::Absent;
+        self
+    }
+
+    #[must_use]
+    pub fn scripted(mut self, script: Script) -> Self {
+        self.agents = Agents::Scripted(script);
+        self
+    }
+
+    /// With agents on TCP ports instead of unix sockets.
+    #[must_use]
+    pub fn over_tcp(mut self) -> Self {
+        self.tcp = true;
+        self
+    }
+
+    /// With this text as the agents' key file.
+    #[must_use]
+    pub fn keys(mut self, text: String) -> Self {
+        self.keys = Some(text);
+        self
+    }
+
+    #[must_use]
+    pub fn no_key_file(mut self) -> Self {
+        self.keys = None;
+        self
+    }
+
+    #[must_use]
+    pub fn agent_env(mut self, name: &str, value: &str) -> Self {
+        self.agent_environment.retain(|(known, _)| known != name);
+        self.agent_environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn token_server(mut self) -> Self {
+        self.token_server = true;
+        self
+    }
+
+    /// With a second configuration file, in which `EXTRA_BIND` is free for a frontend.
+    #[must_use]
+    pub fn extra(mut self, text: &str) -> Self {
+        self.extra = Some(text.to_owned());
+        self
+    }
+
+    /// With one piece of `spoe-jwt.conf` replaced, as its README tells an operator to.
+    #[must_use]
+    pub fn edit_spoe(mut self, from: &'static str, to: &'static str) -> Self {
+        self.spoe_edit = Some((from, to));
+        self
+    }
+
+    /// Starts everything and waits until it works: agents with a key file are ready, HAProxy has checked them.
+    ///
+    /// # Panics
+    ///
+    /// Something does not come up; with its log.
+    pub fn start(mut self) -> Edge {
+        let folder = TempDir::with_prefix("edge-").unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let backend = Backend::start(&Address::Unix(path("app.sock"))).unwrap();
+        let key_file = path("keys");
+        if let Some(keys) = &self.keys {
+            fs::write(&key_file, keys).unwrap();
+            self = self.agent_env("JWT_JWKS_FILE", &key_file.display().to_string());
+        }
+        let token_server = self.token_server.then(|| {
+            let profile = if self.shipped == Shipped::Annotating { "ms-users" } else { "standard" };
+            TokenServer::start(folder.path(), profile)
+        });
+        if let Some(server) = &token_server {
+            self = self.agent_env("JWT_TOKEN_SERVER_BACKEND", &server.url());
+        }
+        let addresses = self.agent_addresses(folder.path());
+        let (agents, script) = self.start_agents(&addresses);
+        let (edge, extra) = (Address::Unix(path("edge.sock")), Address::Unix(path("extra.sock")));
+        let mut files = vec![self.shipped.path()];
+        if let Some(text) = &self.extra {
+            files.push(path("extra.cfg"));
+            fs::write(path("extra.cfg"), text).unwrap();
+        }
+        let mut environment = vec![
+            ("EDGE_BIND", edge.to_string()),
+            ("EXTRA_BIND", extra.to_string()),
+            ("APP_SERVER", backend.address().to_string()),
+            ("AGENT_1", addresses[0].to_string()),
+            // A single agent is both servers of the backend, so that none of them is down.
+            ("AGENT_2", addresses[addresses.len() - 1].to_string()),
+            ("SPOE_CONF", self.spoe_conf(folder.path()).display().to_string()),
+            ("STATS_SOCKET", path("stats.sock").display().to_string()),
+        ];
+        environment.append(&mut self.haproxy_environment);
+        let haproxy = Haproxy::start(&files, &environment, &edge, &path("stats.sock"));
+        Edge { haproxy, agents, script, token_server, backend, edge, extra, key_file, files, folder }
+    }
+
+    fn agent_addresses(&self, folder: &Path) -> Vec<Address> {
+        let count = match self.agents {
+            Agents::Real(count) => count,
+            Agents::Scripted(_) | Agents::Absent => 1,
+        };
+        let unix = |number| Address::Unix(folder.join(format!("agent{number}.sock")));
+        (1..=count)
+            .map(|number| if self.tcp { Address::free_port().unwrap() } else { unix(number) })
+            .collect()
+    }
+
+    fn start_agents(&self, addresses: &[Address]) -> (Vec<Agent>, Option<ScriptedAgent>) {
+        match &self.agents {
+            Agents::Absent => (Vec::new(), None),
+            Agents::Scripted(script) => {
+                (Vec::new(), Some(ScriptedAgent::start(&addresses[0], script.clone())))
+            }
+            Agents::Real(_) => {
+                let start = |(index, address): (usize, &Address)| {
+                    Agent::start(&format!("agent{}", index + 1), address.clone(), &self.agent_environment)
+                };
+                let agents: Vec<Agent> = addresses.iter().enumerate().map(start).collect();
+                if self.keys.is_some() {
+                    agents.iter().for_each(Agent::wait_ready);
+                }
+                (agents, None)
+            }
+        }
+    }
+
+    fn spoe_conf(&self, folder: &Path) -> PathBuf {
+        let shipped = repository().join("haproxy/spoe-jwt.conf");
+        let Some((from, to)) = self.spoe_edit else { return shipped };
+        let text = fs::read_to_string(&shipped).unwrap();
+        assert!(text.contains(from), "spoe-jwt.conf has no {from:?}");
+        let edited = folder.join("spoe-jwt.conf");
+        fs::write(&edited, text.replace(from, to)).unwrap();
+        edited
+    }
+}

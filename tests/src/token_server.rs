@@ -1,0 +1,88 @@
+//! `token-server` as a process, with an embedded store in the fixture's folder.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::agent::{ask, listening, program};
+use crate::http::{Client, Request, Response};
+use crate::process::Process;
+use crate::socket::Address;
+use crate::wait::{DEADLINE, eventually, poll};
+
+/// A running token-server.
+#[derive(Debug)]
+pub struct TokenServer {
+    pub process: Process,
+    /// Where agents ask.
+    pub address: Address,
+    socket: PathBuf,
+}
+
+impl TokenServer {
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// It does not come up; with its log.
+    pub fn start(folder: &Path, profile: &str) -> Self {
+        let socket = folder.join("token-server.sock");
+        let mut command = Command::new(program("token-server"));
+        command
+            .env_clear()
+            .args(["--log-format", "json"])
+            .env("TOKEN_SERVER__LISTEN", "127.0.0.1:0")
+            .env("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0")
+            .env("TOKEN_SERVER__ADMIN__SOCKET", &socket)
+            .env("TOKEN_SERVER__STORE__PATH", folder.join("rules.redb"))
+            .env("TOKEN_SERVER__PROFILE", profile);
+        let mut process = Process::start("token-server", command).unwrap();
+        let address = poll(DEADLINE, || match process.exited() {
+            Some(_) => Some(None),
+            None => listening(&process.lines(), "main").map(Some),
+        });
+        let address =
+            address.flatten().unwrap_or_else(|| panic!("token-server does not listen:\n{}", process.log()));
+        let server = Self { process, address, socket };
+        eventually("the token-server is ready", || {
+            (ask(&server.address, &Request::get("/ready")).status == 200).then_some(())
+        });
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Writes a revocation rule for a subject, or `g` for everybody.
+    ///
+    /// # Panics
+    ///
+    /// The server does not store it.
+    pub fn revoke(&self, group: &str, rule: &Value) {
+        let response = self.rules("POST", group, &serde_json::json!({ "rule": rule }).to_string());
+        assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
+    }
+
+    /// Deletes the rules of a group.
+    ///
+    /// # Panics
+    ///
+    /// The server does not.
+    pub fn restore(&self, group: &str) {
+        let response = self.rules("DELETE", group, "");
+        assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
+    }
+
+    fn rules(&self, method: &str, group: &str, body: &str) -> Response {
+        let request = Request::line(&format!("{method} /v1/rules/{group} HTTP/1.1"))
+            .header("Content-Type", "application/json")
+            .header("Content-Length", body.len().to_string());
+        let mut bytes = request.to_bytes();
+        bytes.extend_from_slice(body.as_bytes());
+        let mut client = Client::new(Address::Unix(self.socket.clone()).connect(DEADLINE).unwrap());
+        client.write(&bytes).unwrap();
+        client.response().unwrap()
+    }
+}
