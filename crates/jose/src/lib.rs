@@ -9,6 +9,9 @@
 //! [`Claims::parse`] -> [`Policy::judge`] -> [`Requirements::judge`]. With several issuers, [`Trust::verify`] goes before: it
 //! chooses whose keys may be tried.
 //!
+//! Encrypted tokens (RFC 7516) are opened by [`decrypt`] with [`DecryptionKeys`]: claims that were encrypted under a
+//! shared secret go to [`Policy::judge`] as they are, a signed token inside goes the way above.
+//!
 //! ```
 //! use jose::{AlgorithmSet, KeyOrigin, KeyRules, KeySet, Policy, Profile, Requirements, UnixTime, Verdict, verify};
 //! use std::time::Duration;
@@ -48,6 +51,7 @@ mod claims;
 mod explain;
 mod header;
 mod json;
+mod jwe;
 mod jws;
 mod keys;
 mod limits;
@@ -63,12 +67,16 @@ mod verify;
 pub use algorithm::{Algorithm, AlgorithmSet, UnknownAlgorithm};
 pub use claims::{Claim, Claims};
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
+pub use jwe::{
+    AesSize, ContentEncryption, Decrypted, DecryptionKey, DecryptionKeys, DecryptionKeysError,
+    DecryptionSkipReason, Jwe, KeyManagement, OaepHash, UnknownJweAlgorithm, decrypt,
+};
 pub use jws::Jws;
 pub use keys::{
     Curve, Doubt, Excerpt, Key, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError, KeyWarning, SkipReason,
     SkippedKey,
 };
-pub use limits::{MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS, MAX_TRIED_KEYS};
+pub use limits::{MAX_INFLATED_BYTES, MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS, MAX_TRIED_KEYS};
 pub use policy::Policy;
 pub use profile::{Profile, UnknownProfile};
 pub use reject::{Reason, Reject};

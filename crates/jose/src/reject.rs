@@ -93,7 +93,7 @@ rejects! {
     Malformed = "malformed" => Invalid,
     /// A form that nobody here can judge, such as an encrypted token where none is expected.
     Unsupported = "unsupported" => Invalid,
-    /// `alg` is `none`, unknown, or not in the allow-list.
+    /// `alg` is `none`, unknown, or not in the allow-list; or `enc` or `zip` is unknown.
     Algorithm = "algorithm" => Invalid,
     /// A `crit` or `b64` header parameter (RFC 7515 section 4.1.11, RFC 7797).
     CriticalHeader = "crit" => Invalid,
@@ -101,6 +101,10 @@ rejects! {
     UnknownKey = "unknown_key" => Invalid,
     /// The signature does not verify.
     Signature = "signature" => Invalid,
+    /// The token does not decrypt. One word for every cause, since a finer one would help to find the plaintext.
+    Decryption = "decryption" => Invalid,
+    /// Encrypted with a public key and not signed: anybody could have made it.
+    Unsigned = "unsigned" => Invalid,
     /// `exp` is now or earlier.
     Expired = "expired" => Invalid,
     /// `nbf` is later than now.

@@ -7,7 +7,8 @@ use crate::limits::MAX_JSON_DEPTH;
 
 /// The text without white space between its tokens, otherwise byte for byte; borrowed when there is none.
 ///
-/// Nesting is bounded here, before anything recurses. Text that is not JSON comes out as something that is not JSON.
+/// Nesting is bounded here, before anything recurses. Text that is not JSON comes out as something that is not JSON,
+/// or is refused: without its white space `1 2` would be another number.
 pub(crate) fn compact(text: &str) -> Result<Cow<'_, str>, Malformed> {
     let mut scanner = Scanner::default();
     let mut spaces = 0;
@@ -37,6 +38,9 @@ struct Scanner {
     in_string: bool,
     escaped: bool,
     depth: usize,
+    /// Whether the last byte that was no white space belongs to a number or a literal.
+    in_scalar: bool,
+    spaced: bool,
 }
 
 impl Scanner {
@@ -51,6 +55,7 @@ impl Scanner {
             }
             return Ok(false);
         }
+        let mut is_scalar = false;
         match byte {
             b'"' => self.in_string = true,
             b'{' | b'[' => {
@@ -60,9 +65,18 @@ impl Scanner {
                 }
             }
             b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-            b' ' | b'\t' | b'\n' | b'\r' => return Ok(true),
-            _ => {}
+            b':' | b',' => {}
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                self.spaced = true;
+                return Ok(true);
+            }
+            _ => is_scalar = true,
         }
+        if is_scalar && self.in_scalar && self.spaced {
+            return Err(Malformed);
+        }
+        self.in_scalar = is_scalar;
+        self.spaced = false;
         Ok(false)
     }
 }
@@ -82,6 +96,20 @@ mod tests {
             assert_eq!(compact(text).unwrap(), expected);
         }
         assert!(matches!(compact(r#"{"a":" "}"#), Ok(Cow::Borrowed(_))));
+    }
+
+    #[test]
+    fn never_joins_two_tokens_to_another_one() {
+        for text in
+            ["1 2", "[1 2]", r#"{"a":- 1}"#, "{\"a\":1\n.5}", r#"{"a":tr ue}"#, "{\"a\":1\r\n0}", "n\tull"]
+        {
+            assert_eq!(compact(text).map_err(|_| Malformed), Err(Malformed), "{text}");
+        }
+        for (text, expected) in
+            [("[ 1 , 2 ]", "[1,2]"), ("[1 ,true ,\"1 2\" ]", r#"[1,true,"1 2"]"#), (" 1 ", "1")]
+        {
+            assert_eq!(compact(text).unwrap(), expected);
+        }
     }
 
     #[test]

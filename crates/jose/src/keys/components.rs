@@ -25,14 +25,14 @@ const MAX_RSA_BITS: usize = 8192;
 
 /// What a source may bring though it is weak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tolerance {
-    pub(super) short_secrets: bool,
-    pub(super) small_rsa: bool,
-    pub(super) mixed_kinds: bool,
+pub(crate) struct Tolerance {
+    pub(crate) short_secrets: bool,
+    pub(crate) small_rsa: bool,
+    pub(crate) mixed_kinds: bool,
 }
 
 /// The public parts of a key, or a secret.
-pub(super) enum Components {
+pub(crate) enum Components {
     /// Modulus and public exponent, big-endian.
     Rsa { n: Vec<u8>, e: Vec<u8> },
     /// An uncompressed point: 4, then both coordinates.
@@ -44,7 +44,7 @@ pub(super) enum Components {
 }
 
 /// A key that passed.
-pub(super) struct Admitted {
+pub(crate) struct Admitted {
     pub(super) kind: KeyKind,
     pub(super) algorithms: AlgorithmSet,
     pub(super) material: Material,
@@ -53,7 +53,7 @@ pub(super) struct Admitted {
 
 impl Components {
     /// Judges the parts; `declared` is the `alg` that the key was given.
-    pub(super) fn admit(
+    pub(crate) fn admit(
         self,
         declared: Option<Algorithm>,
         tolerance: Tolerance,
@@ -178,7 +178,7 @@ fn is_sane_exponent(e: &[u8]) -> bool {
 }
 
 /// Without leading zero bytes, which some issuers write though RFC 7518 section 2 forbids them.
-fn trimmed(mut number: &[u8]) -> &[u8] {
+pub(crate) fn trimmed(mut number: &[u8]) -> &[u8] {
     while let [0, rest @ ..] = number {
         number = rest;
     }

@@ -69,11 +69,11 @@ fn declared_algorithm(jwk: &Object<'_>) -> Result<Option<Algorithm>, SkipReason>
     }
 }
 
-fn rsa(jwk: &Object<'_>) -> Result<Components, SkipReason> {
+pub(crate) fn rsa(jwk: &Object<'_>) -> Result<Components, SkipReason> {
     Ok(Components::Rsa { n: octets(jwk, "n")?, e: octets(jwk, "e")? })
 }
 
-fn ec(jwk: &Object<'_>) -> Result<Components, SkipReason> {
+pub(crate) fn ec(jwk: &Object<'_>) -> Result<Components, SkipReason> {
     let crv = text(jwk, "crv")?.ok_or(SkipReason::Parameter("crv"))?;
     let curve = Curve::ALL
         .into_iter()
@@ -103,7 +103,7 @@ fn oct(jwk: &Object<'_>) -> Result<Components, SkipReason> {
 }
 
 /// A parameter that must be a string where it is present.
-fn text(jwk: &Object<'_>, name: &'static str) -> Result<Option<String>, SkipReason> {
+pub(crate) fn text(jwk: &Object<'_>, name: &'static str) -> Result<Option<String>, SkipReason> {
     match jwk.get(name) {
         None => Ok(None),
         Some(raw) => string(raw).map(|text| Some(text.into_owned())).ok_or(SkipReason::Parameter(name)),
@@ -111,7 +111,7 @@ fn text(jwk: &Object<'_>, name: &'static str) -> Result<Option<String>, SkipReas
 }
 
 /// A parameter that must be there as base64url.
-fn octets(jwk: &Object<'_>, name: &'static str) -> Result<Vec<u8>, SkipReason> {
+pub(crate) fn octets(jwk: &Object<'_>, name: &'static str) -> Result<Vec<u8>, SkipReason> {
     let text = text(jwk, name)?.ok_or(SkipReason::Parameter(name))?;
     base64url::decode(&text).map_err(|_| SkipReason::Parameter(name))
 }

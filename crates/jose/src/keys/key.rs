@@ -32,7 +32,7 @@ impl Curve {
     }
 
     /// Bytes of one coordinate, leading zeros included.
-    pub(super) const fn coordinate_len(self) -> usize {
+    pub(crate) const fn coordinate_len(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,

@@ -3,15 +3,15 @@
 //! Every key is judged on its own, and one that is bad or unknown never spoils the set: it is left out with a reason.
 //! An algorithm is bound to a key when the key is read, never when a token asks for it.
 
-mod components;
-mod jwk;
+pub(crate) mod components;
+pub(crate) mod jwk;
 mod key;
 mod legacy;
 mod material;
 mod pem;
 mod roca;
 mod skip;
-mod source;
+pub(crate) mod source;
 
 use std::fmt;
 use std::sync::Arc;
@@ -202,12 +202,12 @@ impl KeySet {
 }
 
 /// Reasons in one line.
-struct Joined<'a>(&'a [SkippedKey]);
+pub(crate) struct Joined<'a, R>(pub(crate) &'a [SkippedKey<R>]);
 
 /// A message names so many keys; their number tells the rest.
 const JOINED_KEYS: usize = 8;
 
-impl fmt::Display for Joined<'_> {
+impl<R: fmt::Display> fmt::Display for Joined<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, key) in self.0.iter().take(JOINED_KEYS).enumerate() {
             let separator = if index == 0 { "" } else { "; " };

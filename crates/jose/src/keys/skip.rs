@@ -7,14 +7,14 @@ use crate::Algorithm;
 
 /// A key that was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SkippedKey {
+pub struct SkippedKey<R = SkipReason> {
     /// Its identifier, if it has a readable one.
     pub kid: Option<String>,
     /// Why.
-    pub reason: SkipReason,
+    pub reason: R,
 }
 
-impl fmt::Display for SkippedKey {
+impl<R: fmt::Display> fmt::Display for SkippedKey<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "key {}: {}", Named(self.kid.as_deref()), self.reason)
     }
@@ -151,7 +151,7 @@ pub struct Excerpt(String);
 const EXCERPT_CHARS: usize = 32;
 
 impl Excerpt {
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         Self(text.chars().take(EXCERPT_CHARS).collect())
     }
 }

@@ -12,10 +12,7 @@ use crate::limits::{MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS};
 
 /// Judges every key of the source, first on its own and then by its company.
 pub(super) fn candidates(bytes: &[u8], rules: &KeyRules) -> Result<Vec<Candidate>, KeySetError> {
-    if bytes.len() > MAX_KEY_SET_BYTES {
-        return Err(KeySetError::TooLarge { len: bytes.len(), max: MAX_KEY_SET_BYTES });
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| KeySetError::NotText)?.trim_ascii();
+    let text = text(bytes)?;
     let strict = Tolerance {
         short_secrets: rules.allow_short_secrets,
         small_rsa: false,
@@ -39,6 +36,14 @@ pub(super) fn candidates(bytes: &[u8], rules: &KeyRules) -> Result<Vec<Candidate
         judge_mixture(&mut candidates, tolerance);
     }
     Ok(candidates)
+}
+
+/// The text of a source, if it is one and not too long.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, KeySetError> {
+    if bytes.len() > MAX_KEY_SET_BYTES {
+        return Err(KeySetError::TooLarge { len: bytes.len(), max: MAX_KEY_SET_BYTES });
+    }
+    std::str::from_utf8(bytes).map(str::trim_ascii).map_err(|_| KeySetError::NotText)
 }
 
 fn legacy_list(text: &str, tolerance: Tolerance) -> Result<Vec<Candidate>, KeySetError> {
@@ -76,7 +81,7 @@ fn judge_mixture(candidates: &mut [Candidate], tolerance: Tolerance) {
 }
 
 /// Checks grammar and nesting, so that an error can say where it is without saying what stands there.
-fn well_formed(text: &str) -> Result<&str, KeySetError> {
+pub(crate) fn well_formed(text: &str) -> Result<&str, KeySetError> {
     compact(text).map_err(|_| KeySetError::Nesting { max: MAX_JSON_DEPTH })?;
     match serde_json::from_str::<IgnoredAny>(text) {
         Ok(IgnoredAny) => Ok(text),

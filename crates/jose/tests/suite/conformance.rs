@@ -1,7 +1,7 @@
 //! Published test vectors: C2SP Wycheproof and the JWS examples of RFC 7520.
 //!
-//! Prints a table. Where we decide otherwise than a vector expects, the vector is listed with the reason, and a list
-//! entry that no vector needs is a failure too.
+//! They make the table in `docs/CONFORMANCE.md`. Where we decide otherwise than a vector expects, the vector is listed
+//! with the reason, and a list entry that no vector needs is a failure too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -53,34 +53,91 @@ const NOT_COMPACT: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn wycheproof_vectors_are_judged_as_expected_or_listed() {
+fn the_committed_table_is_what_the_vectors_say_today() {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/CONFORMANCE.md");
+    let table = format!("{}\n{}\n{}", heading(), wycheproof(), rfc_7520());
+    println!("{table}");
+    if std::env::var_os("WRITE_CONFORMANCE").is_some() {
+        fs::write(&committed, &table).unwrap_or_else(|error| panic!("{}: {error}", committed.display()));
+    }
+    assert!(
+        fs::read_to_string(&committed).is_ok_and(|text| text == table),
+        "docs/CONFORMANCE.md is not what this test has found; `make conformance` writes it anew"
+    );
+}
+
+fn heading() -> String {
+    "\
+# Conformance
+
+What `crates/jose` makes of published test vectors. Written by `make conformance`; a test fails when it is not current.
+"
+    .to_owned()
+}
+
+/// Judges every vector, and renders a table of the groups and a list of what we decide otherwise.
+fn wycheproof() -> String {
     let mut differing = BTreeMap::new();
-    println!("{:40} {:>6} {:>9} {:>9}", "Wycheproof", "tests", "as wanted", "differing");
+    let mut table = "\
+## C2SP Wycheproof
+
+| vectors | tests | as expected | otherwise |
+|---|--:|--:|--:|
+"
+    .to_owned();
+    let mut all = Tally::default();
     for file in [SIGNATURES, KEYS] {
         let vectors = read(&vectors().join(file));
+        let mut tallies = BTreeMap::<_, Tally>::new();
         for (group, cases) in groups(&vectors) {
-            let before = differing.len();
             for case in &cases {
-                let verified = verifies(&case.token, &group.keys);
-                if verified != case.is_valid {
-                    differing.insert(
-                        (file, case.id),
-                        format!("{}: wanted {}, got {verified}", case.comment, case.is_valid),
-                    );
+                let is_as_expected = verifies(&case.token, &group.keys) == case.is_valid;
+                if !is_as_expected {
+                    differing.insert((file, case.id), (case.comment.clone(), case.is_valid));
                 }
+                tallies.entry(group.name.clone()).or_default().count(is_as_expected);
+                all.count(is_as_expected);
             }
-            let others = differing.len() - before;
-            println!("{:40} {:>6} {:>9} {:>9}", group.name, cases.len(), cases.len() - others, others);
+        }
+        for (group, tally) in tallies {
+            table += &tally.row(&format!("{}: {group}", short(file)));
         }
     }
+    table += &all.row("all");
 
-    println!("\nExpectations that we do not share:");
+    table += "\nWhere we decide otherwise, on purpose:\n\n| vector | it expects | why not here |\n|---|---|---|\n";
     for (file, id, reason) in DIFFERING {
-        let found = differing.remove(&(file, id));
-        println!("{file} {id}: {reason}");
-        assert!(found.is_some(), "{file} {id} is listed, but judged as the vector expects");
+        let Some((comment, is_valid)) = differing.remove(&(file, id)) else {
+            panic!("{file} {id} is listed, but judged as the vector expects")
+        };
+        let expected = if is_valid { "accepted" } else { "refused" };
+        table += &format!("| {} {id}: {comment} | {expected} | {reason} |\n", short(file));
     }
     assert!(differing.is_empty(), "judged otherwise than expected, and not listed: {differing:#?}");
+    table
+}
+
+/// What became of a group of vectors.
+#[derive(Default)]
+struct Tally {
+    as_expected: usize,
+    otherwise: usize,
+}
+
+impl Tally {
+    fn count(&mut self, is_as_expected: bool) {
+        *(if is_as_expected { &mut self.as_expected } else { &mut self.otherwise }) += 1;
+    }
+
+    fn row(&self, name: &str) -> String {
+        let Self { as_expected, otherwise } = self;
+        format!("| {name} | {} | {as_expected} | {otherwise} |\n", as_expected + otherwise)
+    }
+}
+
+/// What a file of vectors is about.
+fn short(file: &str) -> &str {
+    file.trim_start_matches("wycheproof_json_").trim_end_matches(".json")
 }
 
 #[test]
@@ -94,16 +151,18 @@ fn the_roca_key_is_refused_for_its_modulus() {
     assert_eq!(skipped[0].reason, SkipReason::WeakModulus);
 }
 
-#[test]
-fn rfc_7520_signatures_verify() {
-    let mut seen = 0;
-    for path in files(&vectors().join("rfc7520/jws")) {
+/// Verifies every signature of RFC 7520 section 4 that has a compact form, and renders what became of each.
+fn rfc_7520() -> String {
+    let mut table = "## RFC 7520, section 4 (signatures)\n\n| example | |\n|---|---|\n".to_owned();
+    let examples = files(&vectors().join("rfc7520/jws"));
+    assert_eq!(examples.len(), 8);
+    for path in examples {
         let example = read(&path);
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let title = example["title"].as_str().unwrap();
-        seen += 1;
-        if let Some((_, reason)) = NOT_COMPACT.iter().find(|(section, _)| name.starts_with(section)) {
-            println!("{title}: not for a verifier of compact tokens ({reason})");
+        let section = name.split_once(".").unwrap().0;
+        let title = format!("{}: {}", section.replace('_', "."), example["title"].as_str().unwrap());
+        if let Some((_, reason)) = NOT_COMPACT.iter().find(|(named, _)| *named == section) {
+            table += &format!("| {title} | not for compact tokens: {reason} |\n");
             continue;
         }
         let token = example["output"]["compact"].as_str().unwrap();
@@ -116,9 +175,9 @@ fn rfc_7520_signatures_verify() {
             example["input"]["payload"].as_str().unwrap(),
             "{title}"
         );
-        println!("{title}: verified");
+        table += &format!("| {title} | verified |\n");
     }
-    assert_eq!(seen, 8);
+    table
 }
 
 #[test]
@@ -172,7 +231,7 @@ fn verifies(token: &str, keys: &Value) -> bool {
         .is_ok_and(|keys| Jws::verify(token, &keys, AlgorithmSet::ALL).is_ok())
 }
 
-fn vectors() -> PathBuf {
+pub fn vectors() -> PathBuf {
     let folder = std::env::var_os("JOSE_VECTORS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"), PathBuf::from);
     assert!(
@@ -183,13 +242,13 @@ fn vectors() -> PathBuf {
     folder
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
 
-fn read(path: &Path) -> Value {
+pub fn read(path: &Path) -> Value {
     let text = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_slice(&text).unwrap()
 }

@@ -6,6 +6,8 @@ mod attacks;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod jwe;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod properties;
