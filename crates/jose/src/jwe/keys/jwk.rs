@@ -35,8 +35,10 @@ pub(super) fn candidate(json: &str) -> Candidate {
     let outcome = match (&kid, mark) {
         (Err(reason), _) => Err(reason.clone().into()),
         (_, Err(reason)) => Err(reason.into()),
-        (Ok(None), Ok(false)) => Err(DecryptionSkipReason::Unreachable),
-        (Ok(kid), Ok(_)) => admit(&jwk, kid.clone(), is_default),
+        (Ok(kid), Ok(_)) => admit(&jwk, kid.clone(), is_default).and_then(|key| {
+            let reachable = kid.is_some() || is_default || !key.is_symmetric();
+            if reachable { Ok(key) } else { Err(DecryptionSkipReason::Unreachable) }
+        }),
     };
     Candidate { kid: kid.unwrap_or_default(), is_default, outcome }
 }

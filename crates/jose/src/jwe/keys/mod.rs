@@ -107,14 +107,18 @@ impl DecryptionKeys {
         &self.skipped
     }
 
-    /// The keys to try for a token, at most [`MAX_TRIED_KEYS`]: those that bear its `kid`, or the default key if none
-    /// does; of these, those that fit its algorithms.
+    /// The keys to try for a token, at most [`MAX_TRIED_KEYS`], of those that fit its algorithms: the ones that bear its
+    /// `kid`; for a `kid` that none bears, the default secret; without a `kid`, the default secret and every private
+    /// key. An unnamed secret must be marked, since what it opens is believed; what a private key opens is not.
     pub(super) fn candidates<'a>(&'a self, header: &'a Header) -> impl Iterator<Item = &'a DecryptionKey> {
         let is_named = |key: &&DecryptionKey| header.kid.is_some() && key.kid() == header.kid.as_deref();
         let is_known = self.keys.iter().any(|key| is_named(&key));
         self.keys
             .iter()
-            .filter(move |key| if is_known { is_named(key) } else { key.is_default() })
+            .filter(move |key| {
+                let unnamed = header.kid.is_none() && !key.is_symmetric();
+                if is_known { is_named(key) } else { key.is_default() || unnamed }
+            })
             .filter(|key| key.fits(header.key_management, header.content_encryption))
             .take(MAX_TRIED_KEYS)
     }

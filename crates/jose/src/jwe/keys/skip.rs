@@ -32,7 +32,7 @@ pub enum DecryptionSkipReason {
     /// The private parameters do not belong to the public ones.
     #[error("its private and public parameters do not belong together")]
     Mismatch,
-    /// No token can name a key without `kid`, and it is not the default.
-    #[error("it has neither a kid nor the default mark, so that no token can reach it")]
+    /// A secret without `kid` that is not the default: no token may use it.
+    #[error("a secret with neither a kid nor the default mark, so that no token can reach it")]
     Unreachable,
 }
