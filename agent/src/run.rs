@@ -200,7 +200,7 @@ impl Agent {
         let connections = TaskTracker::new();
         let accepting = TaskTracker::new();
         for listener in self.listeners {
-            tracing::info!(listening = listener.address(), "spop");
+            tracing::info!(listener = "spop", address = listener.address(), "listening");
             let responder = Arc::clone(&self.responder);
             accepting.spawn(accept(listener, responder, connections.clone(), closing.clone()));
         }
@@ -237,10 +237,12 @@ fn listen_error(name: &'static str, address: &str, error: SocketError) -> StartE
     StartError::Listen { name, address: address.to_owned(), error }
 }
 
-fn log_address(what: &str, address: std::io::Result<SocketAddr>) {
+fn log_address(listener: &str, address: std::io::Result<SocketAddr>) {
     match address {
-        Ok(address) => tracing::info!(listening = %address, "{what}"),
-        Err(error) => tracing::warn!(%error, "{what}: no address"),
+        Ok(address) => tracing::info!(listener, %address, "listening"),
+        Err(error) => {
+            tracing::warn!(listener, %error, "listening on an address that the system does not tell");
+        }
     }
 }
 

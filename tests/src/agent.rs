@@ -94,9 +94,7 @@ pub fn listening(lines: &[String], listener: &str) -> Option<Address> {
     lines.iter().find_map(|line| {
         let event: Value = serde_json::from_str(line).ok()?;
         let text = |field: &str| event.get(field).and_then(Value::as_str);
-        // The agent logs `<listener>` with the field `listening`, the token-server `listening` with two fields.
-        let address = text("listening").or_else(|| text("address"))?;
-        let name = text("listener").or_else(|| text("message"))?;
-        (name == listener).then(|| address.parse().ok().map(Address::Tcp)).flatten()
+        let is_wanted = text("message") == Some("listening") && text("listener") == Some(listener);
+        is_wanted.then(|| text("address")?.parse().ok().map(Address::Tcp)).flatten()
     })
 }

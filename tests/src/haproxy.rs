@@ -16,6 +16,8 @@ pub enum Shipped {
     Denying,
     /// Everything passes, with headers that tell what the token is worth.
     Annotating,
+    /// Only good tokens pass, by a policy for each route.
+    Routes,
 }
 
 impl Shipped {
@@ -23,6 +25,7 @@ impl Shipped {
         repository().join("haproxy").join(match self {
             Self::Denying => "haproxy.cfg",
             Self::Annotating => "haproxy-ms-users.cfg",
+            Self::Routes => "haproxy-routes.cfg",
         })
     }
 }

@@ -56,7 +56,7 @@ impl Setup {
             spoe_edit: None,
         };
         let setup = match shipped {
-            Shipped::Denying => setup,
+            Shipped::Denying | Shipped::Routes => setup,
             Shipped::Annotating => setup.agent_env("JWT_PROFILE", "ms-users"),
         };
         setup.agent_env("JWT_TIMEOUT_MS", PATIENT_AGENT)

@@ -1,0 +1,92 @@
+//! Several issuers and policies, written as tables, chosen by the rules of `haproxy-routes.cfg`.
+
+use integration_tests::edge::Edge;
+use integration_tests::haproxy::Shipped;
+use integration_tests::http::Request;
+use integration_tests::keys::{jwks, key};
+use integration_tests::setup::Setup;
+use integration_tests::token::{now, token};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Ann signs with ES256 and RS256, Bob with EdDSA; each has a key file of her or his own.
+fn edge(policies: &str) -> (Edge, TempDir) {
+    let folder = TempDir::with_prefix("policies-").unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("ann.json"), jwks([key("ES256"), key("RS256")])).unwrap();
+    std::fs::write(path("bob.json"), jwks([key("EdDSA")])).unwrap();
+    let tables = format!(
+        "[[issuers]]\nissuer = \"ann\"\nkeys_file = \"{}\"\n\
+         [[issuers]]\nissuer = \"bob\"\nkeys_file = \"{}\"\naudiences = [\"partners\"]\n{policies}",
+        path("ann.json").display(),
+        path("bob.json").display(),
+    );
+    std::fs::write(path("agent.toml"), tables).unwrap();
+    let setup = Setup::new(Shipped::Routes).no_key_file();
+    let edge = setup.agent_env("JWT_CONFIG", &path("agent.toml").display().to_string()).start();
+    edge.agents.iter().for_each(integration_tests::agent::Agent::wait_ready);
+    (edge, folder)
+}
+
+const ADMIN: &str = "[[policies]]\nname = \"admin\"\nissuers = [\"ann\"]\nall_scopes = [\"write\"]\n\
+                     algorithms = [\"ES256\"]\nclaims = { \"realm.roles\" = [\"root\"] }\n";
+
+fn get(path: &str, algorithm: &str, claims: Value) -> Request {
+    Request::get(path).bearer(&token(key(algorithm), claims))
+}
+
+#[test]
+fn each_route_has_its_policy_and_each_issuer_its_keys() {
+    let (edge, _folder) = edge(ADMIN);
+    let root = || json!({"iss": "ann", "scope": "read write", "realm": {"roles": ["root"]}});
+    for (what, path, algorithm, claims, status) in [
+        ("ann", "/", "ES256", json!({"iss": "ann"}), 200),
+        ("ann with another key of hers", "/", "RS256", json!({"iss": "ann"}), 200),
+        ("bob", "/", "EdDSA", json!({"iss": "bob", "aud": "partners"}), 200),
+        ("bob for somebody else", "/", "EdDSA", json!({"iss": "bob"}), 403),
+        ("bob's key in ann's name", "/", "EdDSA", json!({"iss": "ann"}), 401),
+        ("ann's key in bob's name", "/", "ES256", json!({"iss": "bob", "aud": "partners"}), 401),
+        ("an unknown issuer", "/", "ES256", json!({"iss": "eve"}), 401),
+        ("no issuer", "/", "ES256", json!({}), 401),
+        ("root", "/admin", "ES256", root(), 200),
+        ("root, deeper", "/admin/users/7", "ES256", root(), 200),
+        ("root by the wrong algorithm", "/admin", "RS256", root(), 401),
+        ("no scope", "/admin", "ES256", json!({"iss": "ann", "realm": {"roles": ["root"]}}), 403),
+        ("no role", "/admin/", "ES256", json!({"iss": "ann", "scope": "write"}), 403),
+        ("bob as admin", "/admin", "EdDSA", json!({"iss": "bob", "aud": "partners"}), 401),
+        ("not an admin path", "/administration", "ES256", json!({"iss": "ann"}), 200),
+    ] {
+        let request = get(path, algorithm, claims);
+        match status {
+            200 => {
+                edge.admits(what, &request);
+            }
+            status => {
+                edge.refuses(what, status, &request);
+            }
+        }
+    }
+    let response = edge.refuses("no scope", 403, &get("/admin", "ES256", json!({"iss": "ann"})));
+    let challenge = response.header("www-authenticate").unwrap();
+    assert!(
+        challenge.contains(r#"error="insufficient_scope""#) && challenge.contains("scope"),
+        "{challenge}"
+    );
+}
+
+#[test]
+fn a_path_that_could_be_read_in_two_ways_gets_no_other_policy() {
+    let (edge, _folder) = edge(ADMIN);
+    for path in ["//admin", "/./admin", "/x/../admin", "/%61dmin", "/admin%2f", "/x;/admin", "/admin/..;/"] {
+        edge.refuses(path, 400, &get(path, "ES256", json!({"iss": "ann", "exp": now() + 60})));
+    }
+}
+
+#[test]
+fn a_route_without_its_policy_is_closed() {
+    let (edge, _folder) = edge("");
+    edge.admits("the default policy", &get("/", "ES256", json!({"iss": "ann"})));
+    let response =
+        edge.refuses("a policy that is missing", 401, &get("/admin", "ES256", json!({"iss": "ann"})));
+    assert!(response.header("www-authenticate").unwrap().contains("unknown_policy"), "{response:?}");
+}
