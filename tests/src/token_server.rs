@@ -27,6 +27,15 @@ impl TokenServer {
     ///
     /// It does not come up; with its log.
     pub fn start(folder: &Path, profile: &str) -> Self {
+        Self::start_with(folder, profile, &[])
+    }
+
+    /// The same, with further settings.
+    ///
+    /// # Panics
+    ///
+    /// It does not come up; with its log.
+    pub fn start_with(folder: &Path, profile: &str, environment: &[(&str, &str)]) -> Self {
         let socket = folder.join("token-server.sock");
         let mut command = Command::new(program("token-server"));
         command
@@ -36,7 +45,8 @@ impl TokenServer {
             .env("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0")
             .env("TOKEN_SERVER__ADMIN__SOCKET", &socket)
             .env("TOKEN_SERVER__STORE__PATH", folder.join("rules.redb"))
-            .env("TOKEN_SERVER__PROFILE", profile);
+            .env("TOKEN_SERVER__PROFILE", profile)
+            .envs(environment.iter().copied());
         let mut process = Process::start("token-server", command).unwrap();
         let address = poll(DEADLINE, || match process.exited() {
             Some(_) => Some(None),
