@@ -3,13 +3,13 @@
 PORT ?= 8080
 CARGO ?= cargo
 
-.PHONY: help run test check unit integration test-haproxy-versions setup
+.PHONY: help run test check unit integration test-haproxy-versions conformance fuzz bench setup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
 
 run: setup ## the whole thing on 127.0.0.1:$(PORT): HAProxy, two agents, a token-server, a backend; Ctrl-C ends it
-	$(CARGO) build --quiet --workspace --bins
+	$(CARGO) build --workspace --bins
 	@target/debug/demo --port $(PORT) $(ARGS)
 
 test: setup check unit integration ## everything that must pass before a change lands
@@ -22,12 +22,21 @@ unit: ## tests beside the code
 	$(CARGO) test --workspace --exclude integration-tests --quiet
 
 integration: setup ## tests against a real HAProxy
-	$(CARGO) build --workspace --bins --quiet
+	$(CARGO) build --workspace --bins
 	$(CARGO) test --package integration-tests --quiet
 
 test-haproxy-versions: setup ## the same tests against HAProxy 3.0 and 3.2
-	$(CARGO) build --workspace --bins --quiet
+	$(CARGO) build --workspace --bins
 	tests/versions.sh
 
+conformance: ## renew docs/CONFORMANCE.md from the test vectors
+	WRITE_CONFORMANCE=1 $(CARGO) test --package jose --test suite --quiet conformance
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (60)
+	tests/fuzz.sh
+
+bench: ## what a verdict costs, beside the cryptography in it
+	$(CARGO) bench --package integration-tests --bench jose
+
 setup:
-	@tests/setup.sh haproxy:haproxy curl:curl cc:gcc make:make
+	@tests/setup.sh haproxy:haproxy curl:curl cc:gcc make:make node:nodejs npm:npm pip3:python3-pip

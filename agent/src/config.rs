@@ -15,6 +15,7 @@ use service::settings::{ConfigError, Settings};
 use service::trust::{Flat, IssuerKeys, MAX_LEEWAY};
 
 use crate::answer::Variables;
+use crate::cache::Limits;
 use crate::haproxy_cfg::HaproxyCfg;
 use crate::listen::Address;
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub variables: Variables,
     /// Claims that become variables; absent: all at the top level.
     pub claims: Option<Vec<String>>,
+    /// How many verdicts are kept.
+    pub cache: Limits,
     /// The budget of one verification.
     pub timeout: Duration,
     /// Who is asked about revocation and encrypted tokens.
@@ -101,7 +104,7 @@ impl Config {
         let flat_keys = flat_keys(&mut settings);
         let flat_policy = flat_policy(&mut settings, profile, &flat_keys);
         let trusted = trusted(&mut settings, flat_policy, flat_keys, keys, token_server.is_some());
-        cache(&mut settings, &mut warnings);
+        let cache = cache(&mut settings, &mut warnings);
         let listen = settings.parse_list("JWT_AGENT_LISTEN", "host:port or unix@/path");
         let admin_listen = settings.parse("JWT_ADMIN_LISTEN", "address:port");
         let schemes = settings.list("JWT_SCHEMES").unwrap_or_else(|| match profile {
@@ -133,6 +136,7 @@ impl Config {
             max_token_bytes: max_token_bytes.unwrap_or(8192),
             variables,
             claims,
+            cache,
             timeout: Duration::from_millis(timeout.unwrap_or(80)),
             token_server,
             warnings,
@@ -295,13 +299,17 @@ fn variables(settings: &mut Settings, haproxy_cfg: Option<&HaproxyCfg>) -> Varia
     }
 }
 
-/// The cache's settings are read and judged though this version keeps no verdicts: an answer that is never reused
-/// honours every limit that they can set.
-fn cache(settings: &mut Settings, warnings: &mut Vec<String>) {
-    for name in ["JWT_CACHE_TTL", "JWT_CACHE_TTL_MAX", "JWT_CACHE_SIZE", "JWT_CACHE_BYTES"] {
-        if settings.parse::<u64>(name, "a whole number").is_some() {
-            warnings.push(format!("{name} has no effect: this version keeps no verdicts"));
+/// How much is kept. How long a token-server's answer may be used again is read and judged as well, though this version
+/// asks it each time: an answer that is never reused honours every limit.
+fn cache(settings: &mut Settings, warnings: &mut Vec<String>) -> Limits {
+    for name in ["JWT_CACHE_TTL", "JWT_CACHE_TTL_MAX"] {
+        if settings.parse::<u64>(name, "seconds").is_some() {
+            warnings.push(format!("{name} has no effect: this version asks the token-server each time"));
         }
+    }
+    Limits {
+        entries: settings.parse("JWT_CACHE_SIZE", "a number of verdicts").unwrap_or(100_000),
+        bytes: settings.parse("JWT_CACHE_BYTES", "bytes").unwrap_or(256 * 1024 * 1024),
     }
 }
 

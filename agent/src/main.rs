@@ -1,6 +1,7 @@
 //! `jwt-agent`: a SPOE agent that verifies the token of each HAProxy request.
 
 mod answer;
+mod cache;
 mod cli;
 mod config;
 mod explain;

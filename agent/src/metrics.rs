@@ -11,8 +11,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::answer::Outcome;
-
 /// Upper bounds of the time that one decision takes, seconds: a cached HMAC to a token-server that is late.
 const SECONDS: [f64; 11] =
     [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.02, 0.08, 0.5];
@@ -80,6 +78,14 @@ pub struct Metrics {
     pub key_failures: Family<BySource, Counter>,
     /// Loads.
     pub key_loads: Family<BySource, Counter>,
+    /// Verdicts on signature and policy that were kept.
+    pub cache_hits: Counter,
+    /// Verdicts on signature and policy that had to be found.
+    pub cache_misses: Counter,
+    /// Verdicts that are kept.
+    pub cache_entries: Gauge,
+    /// Their bytes.
+    pub cache_bytes: Gauge,
     /// Calls to token-servers.
     pub token_server: Family<ByOutcome, Counter>,
 }
@@ -113,6 +119,10 @@ impl Metrics {
             keys_loaded: Family::default(),
             key_failures: Family::default(),
             key_loads: Family::default(),
+            cache_hits: Counter::default(),
+            cache_misses: Counter::default(),
+            cache_entries: Gauge::default(),
+            cache_bytes: Gauge::default(),
             token_server: Family::default(),
         };
         registry.register_with_unit(
@@ -161,6 +171,18 @@ impl Metrics {
             metrics.key_failures.clone(),
         );
         registry.register(
+            "cache_hits",
+            "Verdicts on signature and policy that were kept",
+            metrics.cache_hits.clone(),
+        );
+        registry.register(
+            "cache_misses",
+            "Verdicts on signature and policy that had to be found",
+            metrics.cache_misses.clone(),
+        );
+        registry.register("cache_entries", "Verdicts that are kept", metrics.cache_entries.clone());
+        registry.register("cache_bytes", "Weight of the kept verdicts, bytes", metrics.cache_bytes.clone());
+        registry.register(
             "token_server_calls",
             "Calls to token-servers, by outcome",
             metrics.token_server.clone(),
@@ -168,10 +190,16 @@ impl Metrics {
         Arc::new(metrics)
     }
 
-    /// Counts one decision.
-    pub fn decided(&self, outcome: &Outcome) {
-        if let Some(counter) = self.decisions.get(outcome.detail()) {
+    /// Counts one decision: accepted, or why not.
+    pub fn decided(&self, reject: Option<Reject>) {
+        if let Some(counter) = self.decisions.get(reject.map_or("ok", Reject::detail)) {
             counter.inc();
         }
+    }
+
+    /// Shows how many verdicts are kept, and their bytes.
+    pub fn show_cache(&self, (entries, bytes): (u64, u64)) {
+        self.cache_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
+        self.cache_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 }

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use jose::{Reject, UnixTime};
+use jose::{Reject, TokenForm, UnixTime, Window};
 use prometheus_client::metrics::gauge::Gauge;
 use service::readiness::Readiness;
+use tokio::time::timeout_at;
 
 use crate::answer::{Decision, Outcome, Variables, answer};
+use crate::cache::{Kept, Turn, VerdictCache};
 use crate::metrics::{ByStatus, Metrics};
-use crate::spoa::frame::{Fault, Notify, encode_ack};
-use crate::verifier::Verifier;
+use crate::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
+use crate::verifier::{Question, Verifier};
 
 /// Shared by all connections.
 #[derive(Debug)]
 pub struct Responder {
     verifier: Verifier,
+    cache: VerdictCache,
     variables: Variables,
     claims: Option<Vec<String>>,
     budget: Duration,
@@ -45,6 +48,7 @@ impl Responder {
     /// What connections share; `budget` is the time that one request may take.
     pub fn new(
         verifier: Verifier,
+        cache: VerdictCache,
         variables: Variables,
         claims: Option<Vec<String>>,
         budget: Duration,
@@ -53,6 +57,7 @@ impl Responder {
     ) -> Self {
         Self {
             verifier,
+            cache,
             variables,
             claims,
             budget,
@@ -71,30 +76,168 @@ impl Responder {
         Received { at: Instant::now(), now: UnixTime::from_system(SystemTime::now()), in_flight }
     }
 
-    /// Judges one request within its budget and gives the ACK, a frame of at most `max_frame_size`.
-    pub async fn decide(&self, notify: Notify, received: Received, max_frame_size: u32) -> Vec<u8> {
-        let deadline = received.at + self.budget;
-        let decision = self.verifier.decide(&notify.request, received.now, deadline).await;
-        self.metrics.decision_seconds.observe(received.at.elapsed().as_secs_f64());
-        self.acknowledge(&notify, decision, max_frame_size)
-    }
-
-    fn acknowledge(&self, notify: &Notify, mut decision: Decision, max: u32) -> Vec<u8> {
-        let mut ack = Vec::new();
-        let whole = answer(&decision, &self.variables, self.claims.as_deref());
-        self.metrics.long_names.inc_by(whole.long_names);
-        if !encode_ack(notify.stream_id, notify.frame_id, whole.actions, max, &mut ack) {
-            decision.outcome = Outcome::refused(Reject::AnswerSize);
-            // The second holds `reason` and `valid` alone, which fit the smallest frame of the protocol.
-            for variables in [&self.variables, &Variables::Only(BTreeSet::new())] {
-                let refusal = answer(&decision, variables, None).actions;
-                if encode_ack(notify.stream_id, notify.frame_id, refusal, max, &mut ack) {
-                    break;
+    /// Answers at once where nobody need be asked and no signature verified: appends the ACK to `out`, or says no.
+    pub fn answer_at_once(&self, notify: &Notify, received: &Received, max: u32, out: &mut Vec<u8>) -> bool {
+        match self.verifier.question(&notify.request) {
+            Err(decision) => {
+                let kept = self.kept(&decision, Window::ALWAYS);
+                self.send(notify, &decision, &kept, max, out);
+                true
+            }
+            Ok(question) => {
+                let kept = self.cache.get(&question.key, received.at);
+                let holds =
+                    kept.filter(|kept| kept.signed.is_none() && kept.window.judge(received.now).is_ok());
+                if let Some(kept) = holds {
+                    self.metrics.cache_hits.inc();
+                    self.repeat(notify, &question, &kept, max, out);
+                    return true;
                 }
+                false
             }
         }
-        self.metrics.decided(&decision.outcome);
+    }
+
+    /// Judges one request within its budget and gives the ACK, a frame of at most `max`.
+    pub async fn decide(&self, notify: Notify, received: Received, max: u32) -> Vec<u8> {
+        let mut ack = Vec::new();
+        match self.verifier.question(&notify.request) {
+            Err(decision) => {
+                let kept = self.kept(&decision, Window::ALWAYS);
+                self.send(&notify, &decision, &kept, max, &mut ack);
+            }
+            Ok(question) => self.judge(&notify, &question, &received, max, &mut ack).await,
+        }
+        self.metrics.decision_seconds.observe(received.at.elapsed().as_secs_f64());
         ack
+    }
+
+    /// The checks, in the order in which they are made.
+    async fn judge(
+        &self,
+        notify: &Notify,
+        question: &Question<'_>,
+        received: &Received,
+        max: u32,
+        ack: &mut Vec<u8>,
+    ) {
+        let deadline = received.at + self.budget;
+        let refuse = |reject| self.verifier.decision(&question.key, Outcome::refused(reject));
+        let encrypted = TokenForm::of(question.token) == TokenForm::Jwe;
+        let decision = if Instant::now() >= deadline {
+            // HAProxy has given up on a request that waited so long; deciding it would only delay others.
+            refuse(Reject::Overloaded)
+        } else if encrypted {
+            let outcome = self.verifier.judge_encrypted(question.token, deadline).await;
+            self.verifier.decision(&question.key, outcome)
+        } else {
+            match timeout_at(deadline.into(), self.verified(question, received)).await {
+                Err(_) => refuse(Reject::Overloaded),
+                Ok(kept) => match &kept.signed {
+                    None => return self.repeat(notify, question, &kept, max, ack),
+                    Some(signed) => match self.verifier.judge_revocation(signed, deadline).await {
+                        Ok(()) => return self.repeat(notify, question, &kept, max, ack),
+                        Err(reject) => {
+                            let signed = Some(signed.clone());
+                            self.verifier.decision(&question.key, Outcome::Refused { reject, signed })
+                        }
+                    },
+                },
+            }
+        };
+        let kept = self.kept(&decision, Window::ALWAYS);
+        self.send(notify, &decision, &kept, max, ack);
+    }
+
+    /// The verdict on signature and policy: the kept one while it holds, else one that is found and kept.
+    async fn verified(&self, question: &Question<'_>, received: &Received) -> Arc<Kept> {
+        if let Some(kept) = self.cache.get(&question.key, received.at) {
+            if kept.window.judge(received.now).is_ok() {
+                self.metrics.cache_hits.inc();
+                return kept;
+            }
+            self.cache.forget(&question.key);
+        }
+        let place = match self.cache.turn(question.key).await {
+            Turn::Found(kept) if kept.window.judge(received.now).is_ok() => {
+                self.metrics.cache_hits.inc();
+                return kept;
+            }
+            Turn::Found(_) => None,
+            // Whoever had the turn before may have found a refusal, which is kept elsewhere.
+            Turn::Mine(place) => match self.cache.get(&question.key, received.at) {
+                Some(refusal) => return refusal,
+                None => Some(place),
+            },
+        };
+        self.metrics.cache_misses.inc();
+        let outcome = self.verifier.judge_token(question, received.now);
+        let window = match &outcome {
+            Outcome::Accepted(signed) => self.verifier.window(signed).ok(),
+            // What is shown of a refused token with a good signature may be shown while the token lasts.
+            Outcome::Refused { reject, signed } => reject.is_lasting().then(|| {
+                let own = signed.as_ref().and_then(|signed| self.verifier.window(signed).ok());
+                own.filter(|own| own.judge(received.now).is_ok()).unwrap_or(Window::ALWAYS)
+            }),
+        };
+        let decision = self.verifier.decision(&question.key, outcome);
+        let kept = Arc::new(self.kept(&decision, window.unwrap_or(Window::ALWAYS)));
+        if let (Some(place), Some(_)) = (place, window) {
+            place.keep(&kept, received.at);
+            self.metrics.show_cache(self.cache.size());
+        }
+        kept
+    }
+
+    /// A decision as it is kept and sent.
+    fn kept(&self, decision: &Decision, window: Window) -> Kept {
+        let whole = answer(decision, &self.variables, self.claims.as_deref());
+        let (reject, signed) = match &decision.outcome {
+            Outcome::Accepted(signed) if self.verifier.asks_token_server() => (None, Some(signed.clone())),
+            Outcome::Accepted(_) => (None, None),
+            Outcome::Refused { reject, .. } => (Some(*reject), None),
+        };
+        let actions = encode_actions(whole.actions);
+        Kept { actions, reject, long_names: whole.long_names, window, signed }
+    }
+
+    fn repeat(&self, notify: &Notify, question: &Question<'_>, kept: &Kept, max: u32, out: &mut Vec<u8>) {
+        self.metrics.long_names.inc_by(kept.long_names);
+        if let Some(reject) = kept.reject {
+            self.verifier.missed(reject);
+        }
+        if encode_ack(notify.stream_id, notify.frame_id, &kept.actions, max, out) {
+            self.metrics.decided(kept.reject);
+        } else {
+            self.too_large(
+                notify,
+                self.verifier.decision(&question.key, Outcome::refused(Reject::AnswerSize)),
+                max,
+                out,
+            );
+        }
+    }
+
+    fn send(&self, notify: &Notify, decision: &Decision, kept: &Kept, max: u32, out: &mut Vec<u8>) {
+        self.metrics.long_names.inc_by(kept.long_names);
+        if encode_ack(notify.stream_id, notify.frame_id, &kept.actions, max, out) {
+            self.metrics.decided(kept.reject);
+        } else {
+            self.too_large(notify, decision.clone(), max, out);
+        }
+    }
+
+    /// The answer in place of one that HAProxy cannot take.
+    fn too_large(&self, notify: &Notify, mut decision: Decision, max: u32, out: &mut Vec<u8>) {
+        decision.outcome = Outcome::refused(Reject::AnswerSize);
+        // The second holds `reason` and `valid` alone, which fit the smallest frame of the protocol.
+        for variables in [&self.variables, &Variables::Only(BTreeSet::new())] {
+            let actions = encode_actions(answer(&decision, variables, None).actions);
+            if encode_ack(notify.stream_id, notify.frame_id, &actions, max, out) {
+                break;
+            }
+        }
+        self.metrics.decided(Some(Reject::AnswerSize));
     }
 
     /// Whether a health check may pass; a failed one is counted.

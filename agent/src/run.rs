@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::cache::VerdictCache;
 use crate::config::{Config, KeySources};
 use crate::keys::{Client, KeyRing, Source, Timing, UrlSource, keep_fresh};
 use crate::listen::Listener;
@@ -142,6 +143,7 @@ impl Agent {
         );
         let responder = Arc::new(Responder::new(
             verifier,
+            VerdictCache::new(config.cache),
             config.variables.clone(),
             config.claims.clone(),
             config.timeout,

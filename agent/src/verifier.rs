@@ -1,13 +1,15 @@
-//! One request, from its arguments to a decision. The checks stand in the order in which they are made.
+//! What a request is judged by, in the parts that [`crate::responder`] puts in order.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use jose::{Profile, Refusal, Reject, Route, Signed, TokenForm, Trust, UnixTime, Verdict, fingerprint};
+use jose::{Profile, Refusal, Reject, Signed, TokenHash, Trust, UnixTime, Verdict, Window};
+use serde_json::value::RawValue;
 use service::check::Check;
 
 use crate::answer::{Decision, Outcome};
-use crate::keys::KeyRing;
+use crate::cache::Key;
+use crate::keys::{KeyRing, Keys};
 use crate::request::{Request, Text};
 use crate::token_server::TokenServer;
 
@@ -33,8 +35,12 @@ impl Verifier {
         Self { keys, trust, schemes, max_token_bytes, token_server }
     }
 
-    /// Judges one request that is worth an answer until `deadline`.
-    pub async fn decide(&self, request: &Request, now: UnixTime, deadline: Instant) -> Decision {
+    /// What is asked, as far as it can be told without looking at the token.
+    ///
+    /// # Errors
+    ///
+    /// The decision, where that tells it already.
+    pub fn question<'a>(&self, request: &'a Request) -> Result<Question<'a>, Box<Decision>> {
         let mut decision = Decision {
             outcome: Outcome::refused(Reject::UnknownPolicy),
             id: None,
@@ -42,44 +48,73 @@ impl Verifier {
             policy: None,
         };
         let route = match &request.policy {
-            Text::Absent => self.trust.route(None),
-            Text::Given(name) => self.trust.route(Some(name)),
+            Text::Absent => Some(0),
+            Text::Given(name) => self.trust.routes().iter().position(|route| route.name == *name),
             Text::Binary => None,
         };
-        let Some(route) = route else {
-            return decision;
+        let Some((route, named)) = route.and_then(|route| Some((route, self.trust.routes().get(route)?)))
+        else {
+            return Err(Box::new(decision));
         };
-        decision.policy = Some(route.name.clone());
-        decision.outcome = match request.token(&self.schemes, self.max_token_bytes) {
-            Err(reject) => Outcome::refused(reject),
+        match request.token(&self.schemes, self.max_token_bytes) {
             Ok(token) => {
-                decision.id = Some(fingerprint(token));
-                self.judge(token, route, now, deadline).await
+                let keys = self.keys.current();
+                let key = Key { token: TokenHash::of(token), route, keys: keys.version };
+                Ok(Question { token, key, keys })
             }
+            Err(reject) => {
+                decision.policy = Some(named.name.clone());
+                decision.outcome = Outcome::refused(reject);
+                Err(Box::new(decision))
+            }
+        }
+    }
+
+    /// The decision on a question, with this outcome.
+    pub fn decision(&self, key: &Key, outcome: Outcome) -> Decision {
+        let route = self.trust.routes().get(key.route);
+        Decision {
+            outcome,
+            id: Some(key.token.fingerprint()),
+            profile: self.trust.profile(),
+            policy: route.map(|route| route.name.clone()),
+        }
+    }
+
+    /// Judges the token alone: signature and policy, without revocation.
+    pub fn judge_token(&self, question: &Question<'_>, now: UnixTime) -> Outcome {
+        let Some(route) = self.trust.routes().get(question.key.route) else {
+            return Outcome::refused(Reject::UnknownPolicy);
         };
-        decision
-    }
-
-    async fn judge(&self, token: &str, route: &Route, now: UnixTime, deadline: Instant) -> Outcome {
-        // HAProxy has given up on a request that waited longer than its budget; deciding it would only delay others.
-        if Instant::now() >= deadline {
-            return Outcome::refused(Reject::Overloaded);
-        }
-        if TokenForm::of(token) == TokenForm::Jwe {
-            return self.judge_encrypted(token, deadline).await;
-        }
-        match self.trust.verify(token, &self.keys.current(), route, now) {
-            Verdict::Accept(signed) => self.judge_revocation(signed, deadline).await,
-            Verdict::Refuse(Refusal { reject, signed }) => {
-                if reject.suggests_newer_keys() {
-                    self.keys.refresh_soon();
-                }
-                Outcome::Refused { reject, signed }
-            }
+        match self.trust.verify(question.token, &question.keys.sets, route, now) {
+            Verdict::Accept(signed) => Outcome::Accepted(signed),
+            Verdict::Refuse(Refusal { reject, signed }) => Outcome::Refused { reject, signed },
         }
     }
 
-    async fn judge_encrypted(&self, token: &str, deadline: Instant) -> Outcome {
+    /// When a token that was accepted may be used.
+    ///
+    /// # Errors
+    ///
+    /// It does not say so after all.
+    pub fn window(&self, signed: &Signed) -> Result<Window, Reject> {
+        self.trust.window(signed)
+    }
+
+    /// Whether a token-server has the last word on each request.
+    pub fn asks_token_server(&self) -> bool {
+        self.token_server.is_some()
+    }
+
+    /// A token was refused that newer keys might verify.
+    pub fn missed(&self, reject: Reject) {
+        if reject.suggests_newer_keys() {
+            self.keys.refresh_soon();
+        }
+    }
+
+    /// Judges an encrypted token, which only a token-server can.
+    pub async fn judge_encrypted(&self, token: &str, deadline: Instant) -> Outcome {
         let Some(server) = &self.token_server else {
             return Outcome::refused(match self.trust.profile() {
                 Profile::Standard => Reject::Unsupported,
@@ -94,16 +129,27 @@ impl Verifier {
         }
     }
 
-    async fn judge_revocation(&self, signed: Signed, deadline: Instant) -> Outcome {
+    /// Asks about revocation, if somebody is there to ask.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, or why nobody could decide.
+    pub async fn judge_revocation(&self, signed: &Signed, deadline: Instant) -> Result<(), Reject> {
         let Some(server) = &self.token_server else {
-            return Outcome::Accepted(signed);
+            return Ok(());
         };
-        let Ok(payload) = serde_json::value::RawValue::from_string(signed.claims.as_json().to_owned()) else {
-            return Outcome::Refused { reject: Reject::Malformed, signed: None };
-        };
-        match server.check(Check::Payload(payload), deadline).await {
-            Ok(()) => Outcome::Accepted(signed),
-            Err(reject) => Outcome::Refused { reject, signed: Some(signed) },
-        }
+        let payload = RawValue::from_string(signed.claims.as_json().to_owned());
+        server.check(Check::Payload(payload.map_err(|_| Reject::Malformed)?), deadline).await
     }
+}
+
+/// A token and what it is to be judged by.
+#[derive(Clone)]
+pub struct Question<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// What its verdict is kept under.
+    pub key: Key,
+    /// The keys of that version.
+    keys: Arc<Keys>,
 }

@@ -44,7 +44,7 @@ pub fn judge(payload: &[u8], policy: &Policy, book: &Rulebook, now: UnixTime) ->
         .judge_time(&claims, now)
         .and_then(|()| subject_is_readable(&claims, policy.profile, subject.as_deref()))
         .and_then(|()| judge_rules(&claims, subject.as_deref(), book, now));
-    Judgement { verdict, subject, expires: expiry(&claims, policy.profile) }
+    Judgement { verdict, subject, expires: policy.expiry(&claims).ok().flatten() }
 }
 
 fn subject_is_readable(claims: &Claims, profile: Profile, subject: Option<&str>) -> Result<(), Reject> {
@@ -63,19 +63,6 @@ fn judge_rules(claims: &Claims, subject: Option<&str>, book: &Rulebook, now: Uni
 /// Unix seconds, rounded down.
 pub fn seconds(time: UnixTime) -> i64 {
     time.as_millis().div_euclid(1000)
-}
-
-/// A NumericDate from here on is milliseconds in the `ms-users` profile (as [`Policy::judge_time`] reads it).
-const MILLISECONDS_FROM: UnixTime = UnixTime::from_secs(100_000_000_000);
-
-fn expiry(claims: &Claims, profile: Profile) -> Option<UnixTime> {
-    let written = claims.numeric_date("exp").ok()??;
-    match profile {
-        Profile::MsUsers if written >= MILLISECONDS_FROM => {
-            Some(UnixTime::from_millis(written.as_millis() / 1000))
-        }
-        Profile::MsUsers | Profile::Standard => Some(written),
-    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!((config.max_token_bytes, config.timeout.as_millis()), (8192, 80));
     assert_eq!(config.keys.interval.as_secs(), 300);
     assert_eq!(config.variables, Variables::All);
+    assert_eq!(config.cache, Limits { entries: 100_000, bytes: 268_435_456 });
     assert!(config.token_server.is_none() && config.claims.is_none());
     assert!(config.warnings[0].contains("JWT_ISSUERS"), "{:?}", config.warnings);
 }
@@ -75,7 +76,7 @@ fn what_it_cannot_use_is_never_ignored() {
         (&[("JWT_OIDC_ISSUERS", "https://a,https://b")], "JWT_OIDC_ISSUERS: more than one issuer"),
         (&[keys, ("JWT_VARIABLES", "auto")], "JWT_VARIABLES: auto needs --haproxy-cfg"),
         (&[keys, ("JWT_VARIABLES", "reason,bdy")], "JWT_VARIABLES: bdy is not a variable"),
-        (&[keys, ("JWT_CACHE_TTL", "x")], "JWT_CACHE_TTL: expected a whole number"),
+        (&[keys, ("JWT_CACHE_TTL", "x")], "JWT_CACHE_TTL: expected seconds"),
         (&[keys, ("JWT_MAX_TOKEN_BYTES", "1")], "JWT_MAX_TOKEN_BYTES: expected bytes, 256 to"),
         (&[keys, ("JWT_ALLOW_SHORT_SECRETS", "yes")], "JWT_ALLOW_SHORT_SECRETS: expected true or false"),
     ] {
@@ -91,7 +92,7 @@ fn a_discovered_issuer_is_the_accepted_one() {
 }
 
 #[test]
-fn cache_settings_are_judged_and_reported_as_without_effect() {
+fn times_of_the_cache_are_judged_and_reported_as_without_effect() {
     let config = load(&[("JWT_JWKS_FILE", "/k"), ("JWT_CACHE_TTL", "2")]).unwrap();
     assert!(config.warnings.iter().any(|warning| warning.starts_with("JWT_CACHE_TTL has no effect")));
 }

@@ -50,10 +50,19 @@ pub enum LoadError {
 /// All keys in use; swapped whole when a source changes.
 pub struct KeyRing {
     parts: Mutex<Vec<Part>>,
-    merged: ArcSwap<Vec<KeySet>>,
+    merged: ArcSwap<Keys>,
     wanted: Notify,
     readiness: Readiness,
     metrics: Arc<Metrics>,
+}
+
+/// The keys at one moment.
+#[derive(Debug)]
+pub struct Keys {
+    /// Another number for each change.
+    pub version: u64,
+    /// The keys of each issuer.
+    pub sets: Vec<KeySet>,
 }
 
 /// What one source gave last.
@@ -65,7 +74,7 @@ struct Part {
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("KeyRing").field("issuers", &self.current().len()).finish_non_exhaustive()
+        out.debug_struct("KeyRing").field("issuers", &self.current().sets.len()).finish_non_exhaustive()
     }
 }
 
@@ -79,15 +88,15 @@ impl KeyRing {
         let parts = sources.iter().map(|issuer| Part { issuer: *issuer, set: None }).collect();
         Self {
             parts: Mutex::new(parts),
-            merged: ArcSwap::from_pointee(vec![KeySet::empty(); issuers]),
+            merged: ArcSwap::from_pointee(Keys { version: 0, sets: vec![KeySet::empty(); issuers] }),
             wanted: Notify::new(),
             readiness,
             metrics,
         }
     }
 
-    /// The keys of each issuer at this moment.
-    pub fn current(&self) -> Arc<Vec<KeySet>> {
+    /// The keys at this moment.
+    pub fn current(&self) -> Arc<Keys> {
         self.merged.load_full()
     }
 
@@ -116,9 +125,10 @@ impl KeyRing {
         let of = |issuer| {
             parts.iter().filter(move |part| part.issuer == issuer).filter_map(|part| part.set.as_ref())
         };
-        let merged: Vec<_> = (0..self.current().len()).map(|issuer| KeySet::merge(of(issuer))).collect();
+        let before = self.current();
+        let sets: Vec<_> = (0..before.sets.len()).map(|issuer| KeySet::merge(of(issuer))).collect();
         for algorithm in Algorithm::ALL {
-            let able = merged
+            let able = sets
                 .iter()
                 .flat_map(KeySet::keys)
                 .filter(|key| key.algorithms().contains(*algorithm))
@@ -126,7 +136,7 @@ impl KeyRing {
             let label = ByAlgorithm { algorithm: algorithm.as_str() };
             self.metrics.keys.get_or_create(&label).set(count(able));
         }
-        self.merged.store(Arc::new(merged));
+        self.merged.store(Arc::new(Keys { version: before.version.wrapping_add(1), sets }));
         self.readiness.clear(CAUSE);
     }
 

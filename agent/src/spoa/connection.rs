@@ -190,6 +190,11 @@ impl<S: Stream> Connection<S> {
         let responder = Arc::clone(&self.responder);
         let received = responder.receive();
         let max_frame_size = self.max_frame_size;
+        self.scratch.clear();
+        if responder.answer_at_once(&notify, &received, max_frame_size, &mut self.scratch) {
+            self.output.extend_from_slice(&self.scratch);
+            return;
+        }
         self.tasks.spawn(async move { responder.decide(notify, received, max_frame_size).await });
     }
 

@@ -10,7 +10,10 @@
 use spop::frames::{Ack, AgentDisconnect, AgentHello, FrameCapabilities, HaproxyHello};
 use spop::parser::parse_frame_with_limit;
 use spop::types::typed_data;
-use spop::{Action, FramePayload, FrameType, SpopFrame, StatusCode, TypedData, decode_varint};
+use spop::{
+    Action, FramePayload, FrameType, SpopFrame, StatusCode, TypedData, decode_varint, encode_varint_into,
+    varint_len,
+};
 
 use crate::request::Request;
 
@@ -217,17 +220,35 @@ pub fn encode_disconnect(status: StatusCode, message: &str, out: &mut Vec<u8>) {
     append(&AgentDisconnect { status_code: status.to_u32(), message: message.to_owned() }, out);
 }
 
-/// Appends an ACK unless it is larger than `max`; says whether it was appended.
+/// Bytes before the actions of an ACK whose ids are 0: length, type, flags, and a varint for each id.
+const ACK_HEADER: usize = LENGTH_PREFIX + 1 + 4 + 1 + 1;
+
+/// The actions as an ACK carries them, to be sent any number of times.
+pub fn encode_actions(actions: Vec<Action>) -> Box<[u8]> {
+    let mut frame = Vec::new();
+    append(&Ack { stream_id: 0, frame_id: 0, actions }, &mut frame);
+    frame.get(ACK_HEADER..).unwrap_or_default().into()
+}
+
+/// Appends an ACK with these encoded actions unless it is larger than `max`; says whether it was appended.
+///
+/// ```text
+/// <FRAME-LENGTH:4 bytes> <103> <FLAGS:4 bytes, FIN alone> <STREAM-ID:varint> <FRAME-ID:varint> <LIST-OF-ACTIONS>
+/// ```
 #[must_use]
-pub fn encode_ack(stream_id: u64, frame_id: u64, actions: Vec<Action>, max: u32, out: &mut Vec<u8>) -> bool {
-    let before = out.len();
-    append(&Ack { stream_id, frame_id, actions }, out);
-    let len = out.len().saturating_sub(before).saturating_sub(LENGTH_PREFIX);
-    let fits = u32::try_from(len).is_ok_and(|len| len <= max);
-    if !fits {
-        out.truncate(before);
-    }
-    fits
+pub fn encode_ack(stream_id: u64, frame_id: u64, actions: &[u8], max: u32, out: &mut Vec<u8>) -> bool {
+    let ids = varint_len(stream_id).saturating_add(varint_len(frame_id));
+    let len = ids.saturating_add(actions.len()).saturating_add(5);
+    let Some(len) = u32::try_from(len).ok().filter(|len| *len <= max) else {
+        return false;
+    };
+    out.extend_from_slice(&len.to_be_bytes());
+    out.push(FrameType::Ack.to_u8());
+    out.extend_from_slice(&FIN.to_be_bytes());
+    encode_varint_into(stream_id, out);
+    encode_varint_into(frame_id, out);
+    out.extend_from_slice(actions);
+    true
 }
 
 fn append(frame: &dyn SpopFrame, out: &mut Vec<u8>) {

@@ -1,7 +1,6 @@
 //! Compact JWS (RFC 7515 section 7.1): whose signature it is, and what it is over.
 
 use crate::header::Header;
-use crate::token::Signature;
 use crate::{AlgorithmSet, Key, KeySet, Reject, base64url};
 
 /// A header and a payload that a key of ours has signed.
@@ -18,7 +17,7 @@ pub(crate) struct Unverified<'a> {
     header: Header,
     payload: Vec<u8>,
     message: &'a str,
-    signature: Signature<'a>,
+    signature: Vec<u8>,
 }
 
 impl<'a> Unverified<'a> {
@@ -28,7 +27,7 @@ impl<'a> Unverified<'a> {
         let (header, payload) = message.split_once('.').ok_or(Reject::Malformed)?;
         // Dots in the payload, like everything else outside the alphabet, fail to decode.
         let header = Header::parse(&part(header)?)?;
-        let signature = Signature { encoded: signature, bytes: part(signature)? };
+        let signature = part(signature)?;
         Ok(Self { header, payload: part(payload)?, message, signature })
     }
 

@@ -77,11 +77,11 @@ pub use keys::{
     SkippedKey,
 };
 pub use limits::{MAX_INFLATED_BYTES, MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS, MAX_TRIED_KEYS};
-pub use policy::Policy;
+pub use policy::{Policy, Window};
 pub use profile::{Profile, UnknownProfile};
 pub use reject::{Reason, Reject};
 pub use requirements::{ClaimCondition, ClaimRule, ClaimValue, Requirements};
 pub use time::UnixTime;
-pub use token::{TokenForm, fingerprint};
+pub use token::{TokenForm, TokenHash, fingerprint};
 pub use trust::{Route, Trust, TrustError, TrustedIssuer};
 pub use verify::{Refusal, Signed, TokenVersion, Verdict, verify, verify_signature};

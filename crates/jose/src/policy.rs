@@ -60,23 +60,35 @@ impl Policy {
     /// [`Reject::ClaimType`] if one of them is no NumericDate, [`Reject::MissingExpiry`] (`standard` only),
     /// [`Reject::Expired`] from the very second of `exp` on, [`Reject::NotYetValid`] before `nbf`.
     pub fn judge_time(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
-        let leeway = i64::try_from(self.leeway.as_millis()).unwrap_or(i64::MAX);
-        let now = now.as_millis();
+        self.window(claims)?.judge(now)
+    }
 
+    /// From when until when a token may be used, the clock skew granted.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::ClaimType`] and [`Reject::MissingExpiry`], as [`judge_time`](Self::judge_time) gives them.
+    pub fn window(&self, claims: &Claims) -> Result<Window, Reject> {
+        let leeway = i64::try_from(self.leeway.as_millis()).unwrap_or(i64::MAX);
         let expiry = self.date(claims, "exp")?;
         let not_before = self.date(claims, "nbf")?;
         self.date(claims, "iat")?;
-        match (expiry, self.profile) {
-            (None, Profile::Standard) => return Err(Reject::MissingExpiry),
-            (Some(expiry), _) if expiry.saturating_add(leeway) <= now => {
-                return Err(Reject::Expired);
-            }
-            (None | Some(_), _) => {}
+        if expiry.is_none() && self.profile == Profile::Standard {
+            return Err(Reject::MissingExpiry);
         }
-        match not_before {
-            Some(not_before) if not_before > now.saturating_add(leeway) => Err(Reject::NotYetValid),
-            None | Some(_) => Ok(()),
-        }
+        Ok(Window {
+            from: not_before.map(|from| UnixTime::from_millis(from.saturating_sub(leeway))),
+            until: expiry.map(|until| UnixTime::from_millis(until.saturating_add(leeway))),
+        })
+    }
+
+    /// When the token expires by its own word, whatever unit the profile lets it be written in.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::ClaimType`] if `exp` is no NumericDate.
+    pub fn expiry(&self, claims: &Claims) -> Result<Option<UnixTime>, Reject> {
+        Ok(self.date(claims, "exp")?.map(UnixTime::from_millis))
     }
 
     /// Milliseconds of a date claim, as the profile reads it.
@@ -88,6 +100,35 @@ impl Policy {
                 millis.map(|millis| if millis >= MILLISECONDS_FROM { millis / 1000 } else { millis })
             }
         })
+    }
+}
+
+/// When a token may be used: what has to be judged again each time that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Not earlier.
+    pub from: Option<UnixTime>,
+    /// Not at this moment, nor later.
+    pub until: Option<UnixTime>,
+}
+
+impl Window {
+    /// What does not depend on time.
+    pub const ALWAYS: Self = Self { from: None, until: None };
+
+    /// Whether the token may be used at this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::Expired`] or [`Reject::NotYetValid`].
+    pub fn judge(&self, now: UnixTime) -> Result<(), Reject> {
+        if self.until.is_some_and(|until| until <= now) {
+            return Err(Reject::Expired);
+        }
+        if self.from.is_some_and(|from| from > now) {
+            return Err(Reject::NotYetValid);
+        }
+        Ok(())
     }
 }
 

@@ -150,6 +150,14 @@ rejects! {
 }
 
 impl Reject {
+    /// Whether the same token would be refused for the same reason a moment later, by the same keys and policy.
+    ///
+    /// Not so while nobody could decide, before `nbf`, or by a rule, which can be taken back.
+    pub fn is_lasting(self) -> bool {
+        let passing = matches!(self, Self::NotYetValid | Self::Revoked);
+        !passing && self.reason() != Reason::BackendUnavailable
+    }
+
     /// The variant that [`detail`](Self::detail) names, as one program tells another.
     pub fn from_detail(detail: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reject| reject.detail() == detail)

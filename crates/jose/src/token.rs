@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
 /// What a text may be, judged by its number of dot-separated parts (RFC 7516 section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,29 +27,38 @@ impl TokenForm {
     }
 }
 
-/// The third part of a signed token, in both forms that verifiers want.
-pub(crate) struct Signature<'a> {
-    /// As it stands in the token.
-    pub(crate) encoded: &'a str,
-    /// Decoded.
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// Bytes of the SHA-256 that [`fingerprint`] keeps: no accidental collisions, half the length in logs.
+/// Bytes of the SHA-256 that a fingerprint keeps: no accidental collisions, half the length in logs.
 const FINGERPRINT_BYTES: usize = 16;
 
-/// A stable name of the token for logs and tables, from which the token cannot be had: the first 16 bytes of its
-/// SHA-256, in hexadecimal.
+/// The SHA-256 of a token: what stands for it where the token itself must not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; SHA256_OUTPUT_LEN]);
+
+impl TokenHash {
+    /// Hashes a token.
+    pub fn of(token: &str) -> Self {
+        let mut bytes = [0; SHA256_OUTPUT_LEN];
+        bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        Self(bytes)
+    }
+
+    /// A stable name of the token for logs and tables, from which the token cannot be had: the first 16 bytes, in
+    /// hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        self.0.iter().take(FINGERPRINT_BYTES).fold(
+            String::with_capacity(2 * FINGERPRINT_BYTES),
+            |mut hex, byte| {
+                // Writing to a String cannot fail.
+                write!(hex, "{byte:02x}").ok();
+                hex
+            },
+        )
+    }
+}
+
+/// The [`TokenHash::fingerprint`] of a token.
 pub fn fingerprint(token: &str) -> String {
-    let hash = digest(&SHA256, token.as_bytes());
-    hash.as_ref().iter().take(FINGERPRINT_BYTES).fold(
-        String::with_capacity(2 * FINGERPRINT_BYTES),
-        |mut hex, byte| {
-            // Writing to a String cannot fail.
-            write!(hex, "{byte:02x}").ok();
-            hex
-        },
-    )
+    TokenHash::of(token).fingerprint()
 }
 
 #[cfg(test)]

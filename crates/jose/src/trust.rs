@@ -10,7 +10,7 @@ use crate::policy::judge_audience;
 use crate::verify::open;
 use crate::{
     AlgorithmSet, Claim, Claims, KeySet, Policy, Profile, Refusal, Reject, Requirements, Signed, UnixTime,
-    Verdict,
+    Verdict, Window,
 };
 
 /// An issuer and what its tokens must be.
@@ -154,6 +154,20 @@ impl Trust {
                 route.requirements.judge(signed)
             }),
         }
+    }
+
+    /// From when until when a token that [`verify`](Self::verify) accepted may be used.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Policy::window`], and [`Reject::Issuer`] for a token of nobody whom we trust.
+    pub fn window(&self, signed: &Signed) -> Result<Window, Reject> {
+        let everybody: Vec<usize> = (0..self.issuers.len()).collect();
+        let issuer = match self.issuers.as_slice() {
+            [only] => Some(only),
+            _ => self.issuer_of(&signed.claims, &everybody),
+        };
+        issuer.ok_or(Reject::Issuer)?.policy.window(&signed.claims)
     }
 
     fn signed(

@@ -206,7 +206,7 @@ impl Ring {
     }
 
     fn has(&self, kid: &str) -> bool {
-        self.ring.current()[0].keys().iter().any(|key| key.kid() == Some(kid))
+        self.ring.current().sets[0].keys().iter().any(|key| key.kid() == Some(kid))
     }
 }
 

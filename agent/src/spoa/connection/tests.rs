@@ -11,6 +11,7 @@ use tokio::io::DuplexStream;
 
 use super::*;
 use crate::answer::Variables;
+use crate::cache::{Limits, VerdictCache};
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::verifier::Verifier;
@@ -74,8 +75,9 @@ impl Peer {
             requirements: jose::Requirements::default(),
         };
         let verifier = Verifier::new(ring, Trust::single(policy), vec!["Bearer".into()], 8192, None);
+        let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 });
         let budget = Duration::from_secs(1);
-        let responder = Responder::new(verifier, Variables::All, None, budget, readiness, metrics);
+        let responder = Responder::new(verifier, cache, Variables::All, None, budget, readiness, metrics);
         let (stream, served) = tokio::io::duplex(1 << 20);
         let closing = Shutdown::new();
         let serving = tokio::spawn(serve(served, Arc::new(responder), closing.clone()));

@@ -107,18 +107,32 @@ fn only_pipelining_is_ever_announced() {
     assert!(!text.contains("async") && !text.contains("fragmentation"), "{text:?}");
 }
 
+fn body(len: usize) -> Vec<Action> {
+    let value = TypedData::String("x".repeat(len));
+    vec![Action::SetVar { scope: spop::VarScope::Transaction, name: "body".into(), value }]
+}
+
 #[test]
 fn an_ack_that_does_not_fit_leaves_nothing_behind() {
-    let action = |len| Action::SetVar {
-        scope: spop::VarScope::Transaction,
-        name: "body".into(),
-        value: TypedData::String("x".repeat(len)),
-    };
     let mut out = b"before".to_vec();
-    assert!(!encode_ack(1, 1, vec![action(300)], 256, &mut out));
+    assert!(!encode_ack(1, 1, &encode_actions(body(300)), 256, &mut out));
     assert_eq!(out, b"before");
-    assert!(encode_ack(1, 1, vec![action(200)], 256, &mut out));
+    assert!(encode_ack(1, 1, &encode_actions(body(200)), 256, &mut out));
     assert!(out.len() > 200);
+}
+
+#[test]
+fn an_ack_is_what_the_crate_would_have_written() {
+    for (stream_id, frame_id, len) in [(0, 0, 0), (1, 2, 10), (239, 240, 300), (u64::MAX, 1 << 33, 5000)] {
+        let mut expected = Vec::new();
+        append(&Ack { stream_id, frame_id, actions: body(len) }, &mut expected);
+        let mut found = Vec::new();
+        assert!(encode_ack(stream_id, frame_id, &encode_actions(body(len)), MAX_FRAME_SIZE, &mut found));
+        assert_eq!(found, expected, "{stream_id} {frame_id} {len}");
+        let exact = u32::try_from(expected.len() - LENGTH_PREFIX).unwrap();
+        assert!(encode_ack(stream_id, frame_id, &encode_actions(body(len)), exact, &mut Vec::new()));
+        assert!(!encode_ack(stream_id, frame_id, &encode_actions(body(len)), exact - 1, &mut Vec::new()));
+    }
 }
 
 #[test]

@@ -10,75 +10,72 @@ use crate::limits::MAX_JSON_DEPTH;
 /// Nesting is bounded here, before anything recurses. Text that is not JSON comes out as something that is not JSON,
 /// or is refused: without its white space `1 2` would be another number.
 pub(crate) fn compact(text: &str) -> Result<Cow<'_, str>, Malformed> {
-    let mut scanner = Scanner::default();
-    let mut spaces = 0;
-    for byte in text.bytes() {
-        if scanner.is_space(byte)? {
-            spaces += 1;
-        }
-    }
-    if spaces == 0 {
-        return Ok(Cow::Borrowed(text));
-    }
+    let bytes = text.as_bytes();
+    let mut compact = String::new();
+    // Where the piece begins that was not copied yet.
+    let mut piece = 0;
+    let mut depth = 0_usize;
+    let mut before = Before::Other;
 
-    let mut scanner = Scanner::default();
-    let mut compact = Vec::with_capacity(text.len() - spaces);
-    for byte in text.bytes() {
-        if !scanner.is_space(byte)? {
-            compact.push(byte);
-        }
-    }
-    // Only whole ASCII characters were left out, so this is UTF-8 as before.
-    String::from_utf8(compact).map(Cow::Owned).map_err(|_| Malformed)
-}
-
-/// Where in a JSON text the reader stands.
-#[derive(Default)]
-struct Scanner {
-    in_string: bool,
-    escaped: bool,
-    depth: usize,
-    /// Whether the last byte that was no white space belongs to a number or a literal.
-    in_scalar: bool,
-    spaced: bool,
-}
-
-impl Scanner {
-    /// Takes the next byte and tells whether it is white space between tokens (RFC 8259 section 2).
-    fn is_space(&mut self, byte: u8) -> Result<bool, Malformed> {
-        if self.in_string {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = false,
-                _ => {}
+    let mut position = 0;
+    while let Some(byte) = bytes.get(position) {
+        let mut end = position + 1;
+        before = match (byte, before) {
+            (b' ' | b'\t' | b'\n' | b'\r', before) => {
+                compact.push_str(text.get(piece..position).ok_or(Malformed)?);
+                piece = end;
+                if before == Before::Scalar { Before::SpacedScalar } else { before }
             }
-            return Ok(false);
-        }
-        let mut is_scalar = false;
-        match byte {
-            b'"' => self.in_string = true,
-            b'{' | b'[' => {
-                self.depth += 1;
-                if self.depth > MAX_JSON_DEPTH {
+            (b'"', _) => {
+                end = end_of_string(bytes, end);
+                Before::Other
+            }
+            (b'{' | b'[', _) => {
+                depth += 1;
+                if depth > MAX_JSON_DEPTH {
                     return Err(Malformed);
                 }
+                Before::Other
             }
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-            b':' | b',' => {}
-            b' ' | b'\t' | b'\n' | b'\r' => {
-                self.spaced = true;
-                return Ok(true);
+            (b'}' | b']', _) => {
+                depth = depth.saturating_sub(1);
+                Before::Other
             }
-            _ => is_scalar = true,
-        }
-        if is_scalar && self.in_scalar && self.spaced {
-            return Err(Malformed);
-        }
-        self.in_scalar = is_scalar;
-        self.spaced = false;
-        Ok(false)
+            (b':' | b',', _) => Before::Other,
+            (_, Before::SpacedScalar) => return Err(Malformed),
+            (_, Before::Scalar | Before::Other) => Before::Scalar,
+        };
+        position = end;
     }
+    if piece == 0 {
+        return Ok(Cow::Borrowed(text));
+    }
+    compact.push_str(text.get(piece..).ok_or(Malformed)?);
+    Ok(Cow::Owned(compact))
+}
+
+/// What stands before the next byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// A byte of a number or a literal.
+    Scalar,
+    /// The same, then white space (RFC 8259 section 2).
+    SpacedScalar,
+    /// Neither.
+    Other,
+}
+
+/// Behind the quotation mark that ends the string, or behind the text.
+fn end_of_string(bytes: &[u8], begin: usize) -> usize {
+    let mut position = begin;
+    while let Some(byte) = bytes.get(position) {
+        match byte {
+            b'"' => return position + 1,
+            b'\\' => position += 2,
+            _ => position += 1,
+        }
+    }
+    bytes.len()
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
-    EcdsaVerificationAlgorithm, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    EcdsaVerificationAlgorithm, ParsedPublicKey, RsaPublicKeyComponents,
 };
-use jsonwebtoken::DecodingKey;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
@@ -32,6 +31,7 @@ pub(crate) struct Tolerance {
 }
 
 /// The public parts of a key, or a secret.
+#[derive(PartialEq, Eq)]
 pub(crate) enum Components {
     /// Modulus and public exponent, big-endian.
     Rsa { n: Vec<u8>, e: Vec<u8> },
@@ -52,6 +52,16 @@ pub(crate) struct Admitted {
 }
 
 impl Components {
+    /// The JWK key type of such a key.
+    pub(super) const fn kty(&self) -> &'static str {
+        match self {
+            Self::Rsa { .. } => "RSA",
+            Self::Ec { .. } => "EC",
+            Self::Ed25519 { .. } => "OKP",
+            Self::Oct { .. } => "oct",
+        }
+    }
+
     /// Judges the parts; `declared` is the `alg` that the key was given.
     pub(crate) fn admit(
         self,
@@ -81,19 +91,21 @@ fn admit_rsa(
     if !is_sane_exponent(e) {
         return Err(SkipReason::Exponent);
     }
-    let parts = RsaPublicKeyComponents { n: n.to_vec(), e: e.to_vec() };
     let is_odd = n.last().is_some_and(|byte| byte & 1 == 1);
-    if !is_odd || roca::is_marked(n) || parts.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).is_err() {
+    if !is_odd || roca::is_marked(n) {
         return Err(SkipReason::WeakModulus);
     }
 
-    let (capable, material, doubts) = if bits < MIN_RSA_BITS {
-        let capable = AlgorithmSet::of(&[Algorithm::RS256, Algorithm::RS512]);
-        (capable, Material::SmallRsa(parts), vec![Doubt::SmallModulus { bits }])
+    let parts = RsaPublicKeyComponents { n: n.to_vec(), e: e.to_vec() };
+    let (algorithms, material, doubts) = if bits < MIN_RSA_BITS {
+        let algorithms = bound(AlgorithmSet::of(&[Algorithm::RS256, Algorithm::RS512]), declared)?;
+        (algorithms, Material::small_rsa(&parts, algorithms), vec![Doubt::SmallModulus { bits }])
     } else {
-        (AlgorithmSet::RSA, Material::Common(DecodingKey::from_rsa_raw_components(n, e)), Vec::new())
+        let algorithms = bound(AlgorithmSet::RSA, declared)?;
+        (algorithms, Material::rsa(&parts, algorithms), Vec::new())
     };
-    Ok(Admitted { kind: KeyKind::Rsa { bits }, algorithms: bound(capable, declared)?, material, doubts })
+    let material = material.ok_or(SkipReason::WeakModulus)?;
+    Ok(Admitted { kind: KeyKind::Rsa { bits }, algorithms, material, doubts })
 }
 
 fn admit_ec(curve: Curve, point: &[u8], declared: Option<Algorithm>) -> Result<Admitted, SkipReason> {
@@ -107,19 +119,15 @@ fn admit_ec(curve: Curve, point: &[u8], declared: Option<Algorithm>) -> Result<A
     };
     let parsed = ParsedPublicKey::new(verifier, point).ok().filter(|_| is_uncompressed);
     let parsed = parsed.ok_or(SkipReason::Point(curve))?;
-    let material = match curve {
-        Curve::P256 | Curve::P384 => Material::Common(DecodingKey::from_ec_der(point)),
-        Curve::P521 => Material::P521(parsed),
-    };
+    let material = Material::single(curve.algorithm(), parsed);
     Ok(Admitted { kind: KeyKind::Ec(curve), algorithms, material, doubts: Vec::new() })
 }
 
 fn admit_ed25519(x: &[u8], declared: Option<Algorithm>) -> Result<Admitted, SkipReason> {
     let algorithms = bound(AlgorithmSet::of(&[Algorithm::EdDSA]), declared)?;
-    if x.len() != 32 || ParsedPublicKey::new(&ED25519, x).is_err() {
-        return Err(SkipReason::Parameter("x"));
-    }
-    let material = Material::Common(DecodingKey::from_ed_der(x));
+    // aws-lc-rs also takes whole SubjectPublicKeyInfos.
+    let parsed = ParsedPublicKey::new(&ED25519, x).ok().filter(|_| x.len() == 32);
+    let material = Material::single(Algorithm::EdDSA, parsed.ok_or(SkipReason::Parameter("x"))?);
     Ok(Admitted { kind: KeyKind::Ed25519, algorithms, material, doubts: Vec::new() })
 }
 
@@ -136,10 +144,10 @@ fn admit_secret(k: &[u8], declared: Option<Algorithm>, tolerance: Tolerance) -> 
     if bits < min && !tolerance.short_secrets {
         return Err(SkipReason::ShortSecret { bits, min });
     }
-    let algorithms =
+    let algorithms: AlgorithmSet =
         wanted.iter().filter(|algorithm| tolerance.short_secrets || bits >= hash_bits(*algorithm)).collect();
     let doubts = if bits < min { vec![Doubt::ShortSecret { bits }] } else { Vec::new() };
-    let material = Material::Common(DecodingKey::from_secret(k));
+    let material = Material::secret(k, algorithms).ok_or(SkipReason::Parameter("k"))?;
     Ok(Admitted { kind: KeyKind::Oct, algorithms, material, doubts })
 }
 

@@ -1,10 +1,14 @@
 //! One JSON Web Key (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2).
 //!
-//! `use`, `key_ops`, `alg` and `crv` bind; `x5c`, `x5t` and `x5u` are not read.
+//! `use`, `key_ops`, `alg` and `crv` bind. `x5c` must hold the same key as the other members, or stands in for them where
+//! they are absent; `x5t` and `x5u` are not read.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::components::{Admitted, Components, Tolerance};
 use super::skip::{Doubt, Excerpt, SkipReason};
-use super::{Candidate, Curve};
+use super::{Candidate, Curve, pem};
 use crate::json::{Object, string};
 use crate::{Algorithm, base64url};
 
@@ -35,15 +39,35 @@ fn admit(jwk: &Object<'_>, tolerance: Tolerance) -> Result<Admitted, SkipReason>
     let declared = declared_algorithm(jwk)?;
     let has_private = PRIVATE.iter().any(|name| jwk.get(name).is_some());
 
-    let components = read(jwk).map_err(|reason| match reason {
-        SkipReason::Parameter(name) if has_private && jwk.get(name).is_none() => SkipReason::PrivateOnly,
-        reason => reason,
-    })?;
+    let components = match (read(jwk), certified(jwk)) {
+        (Ok(own), Ok(Some(certified))) if own != certified => Err(SkipReason::Certificate),
+        // A certificate that cannot be read is not needed where the key itself is given.
+        (Ok(own), _) => Ok(own),
+        (Err(SkipReason::Parameter(name)), Ok(None)) if has_private && jwk.get(name).is_none() => {
+            Err(SkipReason::PrivateOnly)
+        }
+        (Err(SkipReason::Parameter(name)), Ok(Some(certified))) if jwk.get(name).is_none() => {
+            if certified.kty() == kty { Ok(certified) } else { Err(SkipReason::Certificate) }
+        }
+        (Err(SkipReason::Parameter(name)), Err(reason)) if jwk.get(name).is_none() => Err(reason),
+        (Err(reason), _) => Err(reason),
+    }?;
     let mut admitted = components.admit(declared, tolerance)?;
     if has_private {
         admitted.doubts.push(Doubt::PrivateParameters);
     }
     Ok(admitted)
+}
+
+/// The key in the first certificate of `x5c`, which is standard base64 (RFC 7517 section 4.7).
+fn certified(jwk: &Object<'_>) -> Result<Option<Components>, SkipReason> {
+    let Some(chain) = jwk.get("x5c") else {
+        return Ok(None);
+    };
+    let unreadable = SkipReason::Parameter("x5c");
+    let first = serde_json::from_str::<Vec<String>>(chain).ok().and_then(|chain| chain.into_iter().next());
+    let der = first.and_then(|first| STANDARD.decode(first).ok()).ok_or_else(|| unreadable.clone())?;
+    pem::certificate(&der).map(Some).map_err(|_| unreadable)
 }
 
 fn may_verify(jwk: &Object<'_>) -> Result<(), SkipReason> {

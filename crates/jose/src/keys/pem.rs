@@ -50,11 +50,16 @@ fn components(block: &str) -> Result<Components, SkipReason> {
     let der = block.contents();
     match block.tag() {
         "PUBLIC KEY" => subject_public_key(&whole::<SubjectPublicKeyInfo<'_>, _>(der)?),
-        "CERTIFICATE" => subject_public_key(whole::<X509Certificate<'_>, _>(der)?.public_key()),
+        "CERTIFICATE" => certificate(der),
         "RSA PUBLIC KEY" => Ok(rsa(&whole::<RSAPublicKey<'_>, _>(der)?)),
         label if label.ends_with("PRIVATE KEY") => Err(SkipReason::PrivateOnly),
         _ => Err(SkipReason::Pem),
     }
+}
+
+/// The key of a certificate in DER.
+pub(super) fn certificate(der: &[u8]) -> Result<Components, SkipReason> {
+    subject_public_key(whole::<X509Certificate<'_>, _>(der)?.public_key())
 }
 
 /// Reads a structure that fills the bytes.

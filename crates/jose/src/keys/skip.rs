@@ -84,6 +84,9 @@ pub enum SkipReason {
     /// The RSA modulus is even, or carries the mark of CVE-2017-15361 (ROCA).
     #[error("RSA modulus is even or can be factored (CVE-2017-15361)")]
     WeakModulus,
+    /// The first certificate of `x5c` holds another key than the other members (RFC 7517 section 4.7).
+    #[error("its x5c certificate holds another key")]
+    Certificate,
     /// An empty secret authenticates nobody.
     #[error("empty secret")]
     EmptySecret,

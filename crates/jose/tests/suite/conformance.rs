@@ -105,7 +105,8 @@ fn wycheproof() -> String {
     }
     table += &all.row("all");
 
-    table += "\nWhere we decide otherwise, on purpose:\n\n| vector | it expects | why not here |\n|---|---|---|\n";
+    table +=
+        "\nWhere we decide otherwise, on purpose:\n\n| vector | it expects | why not here |\n|---|---|---|\n";
     for (file, id, reason) in DIFFERING {
         let Some((comment, is_valid)) = differing.remove(&(file, id)) else {
             panic!("{file} {id} is listed, but judged as the vector expects")

@@ -5,7 +5,7 @@ mod encrypter;
 mod keys;
 mod properties;
 mod round_trips;
-mod vectors;
+pub(crate) mod vectors;
 
 use std::sync::LazyLock;
 
