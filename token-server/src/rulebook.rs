@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jose::Reject;
-use rules::{Claims, ExpireAt, Rule, RuleEntry, RuleSet};
+use rules::{Claims, ExpireAt, InsertError, Rule, RuleEntry, RuleSet};
 
 use crate::store::{EVERYBODY, StoredRule};
 
@@ -18,7 +18,7 @@ pub struct Rulebook {
 #[derive(Debug, Default)]
 struct Book {
     revision: u64,
-    groups: BTreeMap<Box<str>, Arc<Group>>,
+    groups: BTreeMap<Box<str>, Group>,
     totals: Totals,
 }
 
@@ -34,10 +34,10 @@ pub struct Totals {
 }
 
 /// The rules of one subject, or of everybody.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Group {
     rules: RuleSet,
-    /// Texts in the store that are no rules, as an edit by hand leaves them.
+    /// Texts in the store that are no rules, as an edit by hand leaves them, and rules beyond what a group may cost.
     unreadable: Vec<(Box<str>, ExpireAt)>,
 }
 
@@ -59,7 +59,7 @@ impl Rulebook {
         for StoredRule { group, json, expire_at, .. } in stored {
             let group = groups.entry(group.into()).or_default();
             match Rule::parse(&json) {
-                Ok(rule) => group.rules.insert(RuleEntry { rule, expire_at }),
+                Ok(rule) => group.put(RuleEntry { rule, expire_at }),
                 Err(error) => {
                     tracing::debug!(%error, "a rule in the store is not understood");
                     group.unreadable.push((json.into(), expire_at));
@@ -69,7 +69,7 @@ impl Rulebook {
         let mut book = Book { revision, groups: BTreeMap::new(), totals: Totals::default() };
         for (name, group) in groups {
             book.totals.add(&group);
-            book.groups.insert(name, Arc::new(group));
+            book.groups.insert(name, group);
         }
         if book.totals.unreadable > 0 {
             let rules = book.totals.unreadable;
@@ -92,6 +92,14 @@ impl Rulebook {
     pub fn has_room(&self, group: &str, rule: &Rule, max: usize) -> bool {
         let book = self.read();
         book.groups.get(group).is_none_or(|group| group.len() < max || group.rules.contains(rule.canonical()))
+    }
+
+    /// Whether a group may take this rule without costing its checks more than is allowed.
+    ///
+    /// # Errors
+    /// As [`RuleSet::insert`].
+    pub fn admits(&self, group: &str, rule: &Rule) -> Result<(), InsertError> {
+        self.read().groups.get(group).map_or(Ok(()), |group| group.rules.admits(rule))
     }
 
     /// Up to `limit` groups in the order of their names, after the name `after`, and whether more follow.
@@ -119,13 +127,12 @@ impl Rulebook {
     /// # Errors
     /// [`Reject::Revoked`] or [`Reject::Rules`].
     pub fn judge(&self, claims: &Claims, subject: Option<&str>, now: i64) -> Result<(), Reject> {
-        let (everybody, own) = {
-            let book = self.read();
-            let find = |name: &str| book.groups.get(name).map(Arc::clone);
-            (find(EVERYBODY), subject.filter(|subject| *subject != EVERYBODY).and_then(find))
-        };
-        let revokes = |group: &Arc<Group>| group.rules.first_match(claims, now).is_some();
-        if everybody.as_ref().is_some_and(revokes) || own.as_ref().is_some_and(revokes) {
+        let book = self.read();
+        let everybody = book.groups.get(EVERYBODY);
+        let own =
+            subject.filter(|subject| *subject != EVERYBODY).and_then(|subject| book.groups.get(subject));
+        let revokes = |group: &Group| group.rules.first_match(claims, now).is_some();
+        if everybody.is_some_and(revokes) || own.is_some_and(revokes) {
             return Err(Reject::Revoked);
         }
         if own.is_some_and(|group| group.unreadable.iter().any(|(_, end)| !end.has_passed(now))) {
@@ -138,7 +145,7 @@ impl Rulebook {
     pub(crate) fn put(&self, revision: u64, group: &str, entry: RuleEntry) {
         self.change(group, Some(revision), |group| {
             group.unreadable.retain(|(json, _)| **json != *entry.rule.canonical());
-            group.rules.insert(entry);
+            group.put(entry);
         });
     }
 
@@ -152,7 +159,8 @@ impl Rulebook {
 
     /// Follows a group that the store has removed.
     pub(crate) fn remove_group(&self, revision: u64, group: &str) {
-        self.change(group, Some(revision), |group| *group = Group::default());
+        // Many rules take a while to drop, which is done after the checks have got their turn.
+        drop(self.change(group, Some(revision), std::mem::take));
     }
 
     /// Follows a purge of rules that had ended at `now`.
@@ -164,18 +172,19 @@ impl Rulebook {
     }
 
     /// The one place that writes: group, totals and revision change together.
-    fn change(&self, name: &str, revision: Option<u64>, change: impl FnOnce(&mut Group)) {
+    fn change<T>(&self, name: &str, revision: Option<u64>, change: impl FnOnce(&mut Group) -> T) -> T {
         let mut book = self.write();
-        let mut group = book.groups.remove(name).map(Arc::unwrap_or_clone).unwrap_or_default();
+        let mut group = book.groups.remove(name).unwrap_or_default();
         book.totals.remove(&group);
-        change(&mut group);
+        let changed = change(&mut group);
         book.totals.add(&group);
         if group.len() > 0 {
-            book.groups.insert(name.into(), Arc::new(group));
+            book.groups.insert(name.into(), group);
         }
         if let Some(revision) = revision {
             book.revision = revision;
         }
+        changed
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Book> {
@@ -188,6 +197,15 @@ impl Rulebook {
 }
 
 impl Group {
+    /// A rule that would make checks too dear is not looked at, and so is treated as one that is not understood.
+    fn put(&mut self, entry: RuleEntry) {
+        let (text, end) = (entry.rule.canonical().into(), entry.expire_at);
+        if let Err(error) = self.rules.insert(entry) {
+            tracing::debug!(%error, "a rule in the store is beyond the limits");
+            self.unreadable.push((text, end));
+        }
+    }
+
     fn len(&self) -> usize {
         self.rules.len() + self.unreadable.len()
     }
@@ -263,6 +281,24 @@ mod tests {
         assert_eq!(book.judge(&claims("{}"), Some("ben"), 0), Err(Reject::Rules));
         assert_eq!(book.judge(&claims("{}"), Some("carl"), 0), Ok(()));
         assert_eq!(book.totals(), Totals { groups: 3, rules: 4, unreadable: 3 });
+    }
+
+    #[test]
+    fn a_rule_beyond_what_checks_may_cost_blocks_its_subject_and_is_not_admitted() {
+        let lookahead = |number: usize| format!(r#"{{"sub":{{"regex":"(?={number})"}}}}"#);
+        let count = rules::MAX_BACKTRACKING_PATTERNS;
+        let rules = |count: usize| (0..count).map(|number| stored("anna", &lookahead(number), 0)).collect();
+        let full = Rulebook::new(1, rules(count));
+        assert_eq!(full.judge(&claims(r#"{"sub":"x"}"#), Some("anna"), 0), Ok(()));
+        let more = Rule::parse(&lookahead(count)).unwrap();
+        assert_eq!(full.admits("anna", &more), Err(InsertError::TooManyBacktrackingPatterns));
+        assert_eq!(full.admits("ben", &more), Ok(()));
+
+        let over = Rulebook::new(1, rules(count + 1));
+        assert_eq!(over.judge(&claims(r#"{"sub":"x"}"#), Some("anna"), 0), Err(Reject::Rules));
+        assert_eq!(over.totals(), Totals { groups: 1, rules: count + 1, unreadable: 1 });
+        over.remove(2, "anna", &lookahead(count));
+        assert_eq!(over.judge(&claims(r#"{"sub":"x"}"#), Some("anna"), 0), Ok(()));
     }
 
     #[test]

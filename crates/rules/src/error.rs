@@ -1,5 +1,11 @@
 //! Why a text is not a rule. Each text names the place, none repeats a value: values are claims of somebody's tokens.
 
+use crate::PatternError;
+use crate::limits::{
+    MAX_BACKTRACKING_PATTERNS, MAX_PATTERNS, MAX_RULES, MAX_SCANNED_CONDITIONS, MAX_SCANNED_RULES,
+};
+use crate::operator::OPERATORS;
+
 /// What keeps a text from being a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
@@ -37,10 +43,19 @@ pub enum RuleError {
         max: usize,
     },
     /// An operator that this version does not know.
-    #[error("{path}: the operator is not supported; supported are eq, ne, gt, gte, lt, lte")]
+    #[error("{path}: the operator is not supported; supported are {OPERATORS}")]
     UnsupportedOperator {
         /// Where: the field and the operator, such as `iat.like`.
         path: String,
+    },
+    /// What `regex` is given is no regular expression that can be held against claims.
+    #[error("{path}: {error}")]
+    Pattern {
+        /// Where: the field and the operator, such as `sub.regex`.
+        path: String,
+        /// Why.
+        #[source]
+        error: PatternError,
     },
     /// A list where a value or an object of operators belongs.
     #[error(
@@ -56,4 +71,35 @@ pub enum RuleError {
         /// Where.
         path: String,
     },
+}
+
+/// What keeps a rule out of a set: every match would cost more than is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InsertError {
+    /// The set has [`MAX_RULES`] rules.
+    #[error("there are {max} rules, no more are allowed", max = MAX_RULES)]
+    TooManyRules,
+    /// [`MAX_SCANNED_RULES`] rules are looked at by every check.
+    #[error(
+        "{max} rules already have no equality that tells tokens apart; add one to this rule, or delete some of them",
+        max = MAX_SCANNED_RULES
+    )]
+    TooManyScannedRules,
+    /// [`MAX_SCANNED_CONDITIONS`] comparisons are made by every check.
+    #[error(
+        "the rules without an equality that tells tokens apart would have more than {max} conditions; add one to this \
+         rule, or delete some of them",
+        max = MAX_SCANNED_CONDITIONS
+    )]
+    TooManyScannedConditions,
+    /// [`MAX_PATTERNS`] regular expressions are there.
+    #[error("there would be more than {max} regular expressions; use sw or eq, or delete some", max = MAX_PATTERNS)]
+    TooManyPatterns,
+    /// [`MAX_BACKTRACKING_PATTERNS`] regular expressions that need backtracking are there.
+    #[error(
+        "there would be more than {max} regular expressions with lookarounds, back references or \\B; write this one \
+         without, or delete some",
+        max = MAX_BACKTRACKING_PATTERNS
+    )]
+    TooManyBacktrackingPatterns,
 }

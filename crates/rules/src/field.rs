@@ -1,12 +1,21 @@
 //! Which claim a comparison looks at.
 
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::Claims;
 
 /// A field: first a claim of exactly this name, else a path into the claims.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Field {
+///
+/// Shared: a million rules name the same few fields.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Field(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     name: Box<str>,
     /// The steps of the path; empty when the name is no path.
     path: Box<[Box<str>]>,
@@ -14,16 +23,51 @@ pub(crate) struct Field {
 
 impl Field {
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.into(), path: steps(name).unwrap_or_default().into() }
+        Self(Arc::new(Parts { name: name.into(), path: steps(name).unwrap_or_default().into() }))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn is_path(&self) -> bool {
+        !self.0.path.is_empty()
+    }
+
+    /// Whether nobody else has this very allocation.
+    pub(crate) fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 
     /// The value, or `None` for `undefined`.
     pub(crate) fn of<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
-        if let Some(value) = claims.get(&*self.name) {
+        if let Some(value) = claims.get(&*self.0.name) {
             return Some(value);
         }
-        let (first, rest) = self.path.split_first()?;
+        let (first, rest) = self.0.path.split_first()?;
         rest.iter().try_fold(claims.get(&**first)?, |value, step| child(value, step))
+    }
+}
+
+/// By name alone, since the path follows from it.
+impl PartialEq for Parts {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Parts {}
+
+impl Hash for Parts {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+/// So that a claim's name finds the field.
+impl Borrow<str> for Field {
+    fn borrow(&self) -> &str {
+        self.name()
     }
 }
 

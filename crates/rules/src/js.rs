@@ -2,10 +2,11 @@
 //!
 //! Only JSON values and `undefined` exist here; an object's own `toString` or `valueOf` does not.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
+
+use crate::payload::Payload;
 
 /// The right side of a comparison: what a rule may be written with.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,11 +21,8 @@ pub(crate) enum Operand {
     Text(Box<str>),
 }
 
-/// A value once it is neither object nor list.
-enum Primitive<'a> {
-    Number(f64),
-    Text(Cow<'a, str>),
-}
+/// `String(object)`, for every object that JSON can write.
+pub(crate) const OBJECT: &str = "[object Object]";
 
 /// `left === right`, where `None` is `undefined`. Objects and lists are equal to nothing but themselves.
 pub(crate) fn strict_equals(left: Option<&Value>, right: &Operand) -> bool {
@@ -38,10 +36,12 @@ pub(crate) fn strict_equals(left: Option<&Value>, right: &Operand) -> bool {
 }
 
 /// How `left` and `right` compare under `<` and `>`; `None` when every such comparison is false.
-pub(crate) fn order(left: Option<&Value>, right: &Operand) -> Option<Ordering> {
-    match (to_primitive(left), operand_to_primitive(right)) {
-        (Primitive::Text(left), Primitive::Text(right)) => Some(compare_code_units(&left, &right)),
-        (left, right) => primitive_to_number(&left).partial_cmp(&primitive_to_number(&right)),
+pub(crate) fn order<'a>(payload: &Payload<'a>, left: Option<&'a Value>, right: &Operand) -> Option<Ordering> {
+    match (left, right) {
+        (Some(Value::String(_) | Value::Array(_) | Value::Object(_)), Operand::Text(right)) => {
+            Some(compare_code_units(&payload.text(left), right))
+        }
+        (left, right) => payload.number(left).partial_cmp(&operand_to_number(right)),
     }
 }
 
@@ -66,51 +66,51 @@ pub(crate) fn number_to_string(number: f64) -> String {
     }
 }
 
-fn to_primitive(value: Option<&Value>) -> Primitive<'_> {
-    match value {
-        None => Primitive::Number(f64::NAN),
-        Some(Value::Null) => Primitive::Number(0.0),
-        Some(Value::Bool(flag)) => Primitive::Number(f64::from(u8::from(*flag))),
-        Some(Value::Number(number)) => Primitive::Number(to_f64(number)),
-        Some(Value::String(text)) => Primitive::Text(Cow::Borrowed(text)),
-        Some(compound @ (Value::Array(_) | Value::Object(_))) => {
-            Primitive::Text(Cow::Owned(element_to_string(compound)))
+/// `String(operand)`.
+pub(crate) fn operand_to_string(operand: &Operand) -> String {
+    match operand {
+        Operand::Null => "null".to_owned(),
+        Operand::Bool(flag) => flag.to_string(),
+        Operand::Number(number) => number_to_string(*number),
+        Operand::Text(text) => text.to_string(),
+    }
+}
+
+fn operand_to_number(operand: &Operand) -> f64 {
+    match operand {
+        Operand::Null => 0.0,
+        Operand::Bool(flag) => f64::from(u8::from(*flag)),
+        Operand::Number(number) => *number,
+        Operand::Text(text) => string_to_number(text),
+    }
+}
+
+/// `String(list)`: the elements joined by commas, `null` as nothing.
+pub(crate) fn list_to_string(items: &[Value]) -> String {
+    let mut text = String::new();
+    write_list(items, &mut text);
+    text
+}
+
+/// Recursion is bounded by the JSON parser's own nesting limit.
+fn write_list(items: &[Value], out: &mut String) {
+    for (position, item) in items.iter().enumerate() {
+        if position > 0 {
+            out.push(',');
+        }
+        match item {
+            Value::Null => {}
+            Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Value::Number(number) => out.push_str(&number_to_string(to_f64(number))),
+            Value::String(text) => out.push_str(text),
+            Value::Array(items) => write_list(items, out),
+            Value::Object(_) => out.push_str(OBJECT),
         }
     }
 }
 
-fn operand_to_primitive(operand: &Operand) -> Primitive<'_> {
-    match operand {
-        Operand::Null => Primitive::Number(0.0),
-        Operand::Bool(flag) => Primitive::Number(f64::from(u8::from(*flag))),
-        Operand::Number(number) => Primitive::Number(*number),
-        Operand::Text(text) => Primitive::Text(Cow::Borrowed(text)),
-    }
-}
-
-fn primitive_to_number(primitive: &Primitive<'_>) -> f64 {
-    match primitive {
-        Primitive::Number(number) => *number,
-        Primitive::Text(text) => string_to_number(text),
-    }
-}
-
-/// How an element of a list reads in `String(list)`: the elements joined by commas, `null` as nothing.
-///
-/// Recursion is bounded by the JSON parser's own nesting limit.
-fn element_to_string(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => number_to_string(to_f64(number)),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(element_to_string).collect::<Vec<_>>().join(","),
-        Value::Object(_) => "[object Object]".to_owned(),
-    }
-}
-
 /// `Number(text)` (ECMA-262 section 7.1.4.1.1).
-fn string_to_number(text: &str) -> f64 {
+pub(crate) fn string_to_number(text: &str) -> f64 {
     let text = text.trim_matches(is_white_space);
     if text.is_empty() {
         return 0.0;

@@ -4,24 +4,38 @@
 //! comparisons, since the rules that exist were written for it:
 //!
 //! - `{"rt":"x","iat":{"lt":5}}`: every member must hold; `"_or":true` on a level: any of that level.
-//! - A bare value is strict equality; an object holds operators: `eq` `ne` `gt` `gte` `lt` `lte`.
+//! - A bare value is strict equality; an object holds operators: `eq` `ne` `gt` `gte` `lt` `lte`, and on the
+//!   claim as a string `sw` (starts with) and `regex`.
 //! - A field is a claim's name, else a path (`a.b[0].c`). A claim that is not there is `undefined`.
 //! - An object inside an operator object is a group of its own, on the field of its own key.
 //! - `{}` holds for every token.
 //!
+//! A [`RuleSet`] finds the rules that may match by the equalities in them, and looks only at those. What it cannot find
+//! that way it scans, within limits, so that neither many rules nor a hostile token make a match dear.
+//!
 //! No I/O, no clock, no log.
 
 mod error;
+mod few;
 mod field;
+mod index;
 mod js;
 mod limits;
 mod operator;
 mod parse;
+mod pattern;
+mod payload;
 mod rule;
 mod set;
+mod weight;
 
-pub use error::RuleError;
-pub use limits::{MAX_CONDITIONS, MAX_DEPTH, MAX_RULE_BYTES};
+pub use error::{InsertError, RuleError};
+pub use limits::{
+    MAX_BACKTRACKED_BYTES, MAX_BACKTRACKING_PATTERNS, MAX_CONDITIONS, MAX_DEPTH, MAX_MATCH_STEPS,
+    MAX_PATTERN_ATOMS, MAX_PATTERN_BYTES, MAX_PATTERN_DEPTH, MAX_PATTERNS, MAX_RULE_BYTES, MAX_RULES,
+    MAX_SCANNED_CONDITIONS, MAX_SCANNED_RULES,
+};
+pub use pattern::PatternError;
 pub use rule::Rule;
 pub use set::{ExpireAt, RuleEntry, RuleSet};
 

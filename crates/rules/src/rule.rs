@@ -3,15 +3,15 @@
 use std::str::FromStr;
 
 use crate::field::Field;
-use crate::js::Operand;
-use crate::operator::Operator;
+use crate::operator::Test;
 use crate::parse::{self, Parsed};
+use crate::payload::Payload;
 use crate::{Claims, RuleError};
 
 /// A revocation rule: a condition on a token's claims.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    root: Group,
+    pub(crate) root: Group,
     canonical: Box<str>,
 }
 
@@ -19,7 +19,7 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Group {
     pub(crate) mode: Mode,
-    pub(crate) conditions: Vec<Condition>,
+    pub(crate) conditions: Box<[Condition]>,
 }
 
 /// How the conditions of a level combine.
@@ -34,7 +34,7 @@ pub(crate) enum Mode {
 /// A comparison, or a level of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Condition {
-    Compare { field: Field, operator: Operator, operand: Operand },
+    Test { field: Field, test: Test },
     Group(Group),
 }
 
@@ -51,10 +51,15 @@ impl Rule {
 
     /// Whether the rule revokes a token of these claims.
     pub fn matches(&self, claims: &Claims) -> bool {
-        self.root.holds(claims)
+        self.holds(&Payload::new(claims))
     }
 
-    /// Whether the rule's form alone makes it match every token, as `{}` does.
+    /// The same, for one of many rules.
+    pub(crate) fn holds(&self, payload: &Payload<'_>) -> bool {
+        self.root.holds(payload)
+    }
+
+    /// Whether the rule's form alone makes it match every token, as `{}` and a search for an empty text do.
     pub fn matches_everything(&self) -> bool {
         self.root.holds_always()
     }
@@ -75,10 +80,10 @@ impl FromStr for Rule {
 }
 
 impl Group {
-    fn holds(&self, claims: &Claims) -> bool {
+    fn holds(&self, payload: &Payload<'_>) -> bool {
         match self.mode {
-            Mode::All => self.conditions.iter().all(|condition| condition.holds(claims)),
-            Mode::Any => self.conditions.iter().any(|condition| condition.holds(claims)),
+            Mode::All => self.conditions.iter().all(|condition| condition.holds(payload)),
+            Mode::Any => self.conditions.iter().any(|condition| condition.holds(payload)),
         }
     }
 
@@ -88,19 +93,39 @@ impl Group {
             Mode::Any => self.conditions.iter().any(Condition::holds_always),
         }
     }
+
+    /// Calls for every test of this level and below, in order.
+    pub(crate) fn for_each_test<'r>(&'r self, visit: &mut impl FnMut(&'r Field, &'r Test)) {
+        for condition in &self.conditions {
+            match condition {
+                Condition::Test { field, test } => visit(field, test),
+                Condition::Group(group) => group.for_each_test(visit),
+            }
+        }
+    }
+
+    /// Calls for every field of this level and below.
+    pub(crate) fn for_each_field(&mut self, visit: &mut impl FnMut(&mut Field)) {
+        for condition in &mut self.conditions {
+            match condition {
+                Condition::Test { field, .. } => visit(field),
+                Condition::Group(group) => group.for_each_field(visit),
+            }
+        }
+    }
 }
 
 impl Condition {
-    fn holds(&self, claims: &Claims) -> bool {
+    fn holds(&self, payload: &Payload<'_>) -> bool {
         match self {
-            Self::Compare { field, operator, operand } => operator.holds(field.of(claims), operand),
-            Self::Group(group) => group.holds(claims),
+            Self::Test { field, test } => test.holds(field.of(payload.claims), payload),
+            Self::Group(group) => group.holds(payload),
         }
     }
 
     fn holds_always(&self) -> bool {
         match self {
-            Self::Compare { .. } => false,
+            Self::Test { test, .. } => test.holds_always(),
             Self::Group(group) => group.holds_always(),
         }
     }
@@ -117,6 +142,10 @@ mod tests {
             (r#"{"a":{}}"#, true),
             (r#"{"_or":true,"a":{},"b":1}"#, true),
             (r#"{"a":{"_or":false}}"#, true),
+            (r#"{"a":{"sw":""}}"#, true),
+            (r#"{"a":{"regex":""}}"#, true),
+            (r#"{"a":{"sw":"","eq":1}}"#, false),
+            (r#"{"a":{"regex":"b"}}"#, false),
             (r#"{"_or":true}"#, false),
             (r#"{"a":{},"b":1}"#, false),
             (r#"{"a":1}"#, false),

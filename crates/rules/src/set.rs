@@ -1,5 +1,8 @@
 //! The rules of one group: of one subject, or of everybody.
 
+use crate::error::InsertError;
+use crate::few::Few;
+use crate::index::Index;
 use crate::{Claims, Rule};
 
 /// When a rule ends, in unix seconds. The store's number 0 stands for never.
@@ -21,9 +24,13 @@ pub struct RuleEntry {
 }
 
 /// Rules of which one match is enough.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RuleSet {
-    entries: Vec<RuleEntry>,
+#[derive(Debug, Default)]
+pub struct RuleSet(Rules);
+
+#[derive(Debug)]
+enum Rules {
+    Few(Few),
+    Many(Box<Index>),
 }
 
 impl ExpireAt {
@@ -50,50 +57,111 @@ impl ExpireAt {
 }
 
 impl RuleSet {
-    /// The rule that revokes a token of these claims at `now` (unix seconds), if one does. Rules that have ended do not.
+    /// A rule that revokes a token of these claims at `now` (unix seconds), if there is one; of several any. Rules that
+    /// have ended do not.
     pub fn first_match(&self, claims: &Claims, now: i64) -> Option<&RuleEntry> {
-        self.entries.iter().find(|entry| !entry.expire_at.has_passed(now) && entry.rule.matches(claims))
+        match &self.0 {
+            Rules::Few(few) => few.first_match(claims, now),
+            Rules::Many(index) => index.first_match(claims, now),
+        }
+    }
+
+    /// Whether [`insert`](Self::insert) would take this rule.
+    ///
+    /// # Errors
+    /// As `insert`.
+    pub fn admits(&self, rule: &Rule) -> Result<(), InsertError> {
+        if self.contains(rule.canonical()) {
+            return Ok(());
+        }
+        match &self.0 {
+            Rules::Few(few) => few.admits(rule),
+            Rules::Many(index) => index.admits(rule),
+        }
     }
 
     /// Adds a rule; the same rule written before gets the new end.
-    pub fn insert(&mut self, entry: RuleEntry) {
-        match self.entries.iter_mut().find(|known| known.rule.canonical() == entry.rule.canonical()) {
-            Some(known) => *known = entry,
-            None => self.entries.push(entry),
+    ///
+    /// # Errors
+    /// What [`InsertError`] lists: with this rule a match could cost more than is allowed. Then nothing changed.
+    pub fn insert(&mut self, entry: RuleEntry) -> Result<(), InsertError> {
+        if self.set_end(entry.rule.canonical(), entry.expire_at) {
+            return Ok(());
         }
+        let few = match &mut self.0 {
+            Rules::Many(index) => return index.add(entry),
+            Rules::Few(few) => few,
+        };
+        few.admits(&entry.rule)?;
+        if !few.is_full() {
+            few.add(entry);
+            return Ok(());
+        }
+        let mut index = Index::default();
+        // So few are within every limit but that of regular expressions, which was looked at above.
+        for entry in few.take().into_iter().chain([entry]) {
+            index.add(entry)?;
+        }
+        self.0 = Rules::Many(Box::new(index));
+        Ok(())
     }
 
     /// Whether the rule of this canonical text is in the set.
     pub fn contains(&self, canonical: &str) -> bool {
-        self.entries.iter().any(|entry| entry.rule.canonical() == canonical)
+        match &self.0 {
+            Rules::Few(few) => few.contains(canonical),
+            Rules::Many(index) => index.contains(canonical),
+        }
     }
 
     /// Removes the rule of this canonical text; tells whether it was there.
     pub fn remove(&mut self, canonical: &str) -> bool {
-        let before = self.entries.len();
-        self.entries.retain(|entry| entry.rule.canonical() != canonical);
-        self.entries.len() < before
+        match &mut self.0 {
+            Rules::Few(few) => few.remove(canonical),
+            Rules::Many(index) => index.remove(canonical),
+        }
     }
 
     /// Removes the rules whose end has come at `now` (unix seconds).
     pub fn remove_ended(&mut self, now: i64) {
-        self.entries.retain(|entry| !entry.expire_at.has_passed(now));
+        match &mut self.0 {
+            Rules::Few(few) => few.remove_ended(now),
+            Rules::Many(index) => index.remove_ended(now),
+        }
     }
 
     /// Rules in the set, ended ones included.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        match &self.0 {
+            Rules::Few(few) => few.len(),
+            Rules::Many(index) => index.len(),
+        }
     }
 
     /// Whether the set has no rule.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
+    }
+
+    /// Rules that every match looks at: those that no equality leads to, and in a set of up to eight all.
+    pub fn scanned_len(&self) -> usize {
+        match &self.0 {
+            Rules::Few(few) => few.len(),
+            Rules::Many(index) => index.scanned_len(),
+        }
+    }
+
+    fn set_end(&mut self, canonical: &str, expire_at: ExpireAt) -> bool {
+        match &mut self.0 {
+            Rules::Few(few) => few.set_end(canonical, expire_at),
+            Rules::Many(index) => index.set_end(canonical, expire_at),
+        }
     }
 }
 
-impl FromIterator<RuleEntry> for RuleSet {
-    fn from_iter<I: IntoIterator<Item = RuleEntry>>(entries: I) -> Self {
-        Self { entries: entries.into_iter().collect() }
+impl Default for Rules {
+    fn default() -> Self {
+        Self::Few(Few::default())
     }
 }
 
@@ -105,19 +173,25 @@ mod tests {
         RuleEntry { rule: Rule::parse(json).expect("a rule"), expire_at: ExpireAt::from_seconds(expire_at) }
     }
 
+    fn set(entries: impl IntoIterator<Item = RuleEntry>) -> RuleSet {
+        let mut set = RuleSet::default();
+        for entry in entries {
+            set.insert(entry).expect("room");
+        }
+        set
+    }
+
     fn claims(json: &str) -> Claims {
         serde_json::from_str(json).expect("claims")
     }
 
     #[test]
     fn the_matching_rule_is_told_and_ended_rules_do_not_match() {
-        let set: RuleSet = [
+        let set = set([
             entry(r#"{"rt":"a"}"#, 100),
             entry(r#"{"rt":"b"}"#, 0),
             entry(r#"{"_or":true,"rt":"a","cs":"a"}"#, 200),
-        ]
-        .into_iter()
-        .collect();
+        ]);
         let hit =
             |json, now| set.first_match(&claims(json), now).map(|entry| entry.rule.canonical().to_owned());
 
@@ -131,8 +205,8 @@ mod tests {
     #[test]
     fn a_rule_written_again_only_changes_its_end() {
         let mut set = RuleSet::default();
-        set.insert(entry(r#"{"a":1,"b":2}"#, 100));
-        set.insert(entry(r#"{"b":2,"a":1.0}"#, 0));
+        set.insert(entry(r#"{"a":1,"b":2}"#, 100)).expect("room");
+        set.insert(entry(r#"{"b":2,"a":1.0}"#, 0)).expect("room");
         assert_eq!(set.len(), 1);
         assert!(set.first_match(&claims(r#"{"a":1,"b":2}"#), 100).is_some());
         assert!(set.contains(r#"{"a":1,"b":2}"#) && !set.contains(r#"{"a":1}"#));
@@ -143,9 +217,7 @@ mod tests {
 
     #[test]
     fn ended_rules_can_be_removed() {
-        let mut set: RuleSet = [entry(r#"{"a":1}"#, 100), entry(r#"{"a":2}"#, 101), entry(r#"{"a":3}"#, 0)]
-            .into_iter()
-            .collect();
+        let mut set = set([entry(r#"{"a":1}"#, 100), entry(r#"{"a":2}"#, 101), entry(r#"{"a":3}"#, 0)]);
         set.remove_ended(100);
         assert_eq!(set.len(), 2);
         assert!(!set.remove(r#"{"a":1}"#));

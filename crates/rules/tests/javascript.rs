@@ -2,7 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's helpers fail by panicking")]
 
-use rules::{Claims, Rule};
+use rules::{Claims, PatternError, Rule, RuleError};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -17,6 +17,26 @@ struct Grouping {
     rule: String,
     payload: String,
     hit: bool,
+}
+
+#[derive(Deserialize)]
+struct Texts {
+    claims: Vec<Option<String>>,
+    rows: Vec<TextRow>,
+}
+
+#[derive(Deserialize)]
+struct TextRow {
+    operator: String,
+    operand: String,
+    /// Places in the claims; `None` where JavaScript throws.
+    hits: Option<Vec<usize>>,
+}
+
+#[derive(Deserialize)]
+struct Patterns {
+    texts: Vec<String>,
+    patterns: Vec<(String, Option<Vec<usize>>)>,
 }
 
 fn claims(json: &str) -> Claims {
@@ -60,4 +80,104 @@ fn groups_and_paths_answer_as_javascript_does() {
         .map(|case| format!("{} on {}: node says {}", case.rule, case.payload, case.hit))
         .collect();
     assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// What JavaScript takes and this crate refuses, since it cannot be sure of the same answer.
+const REFUSED: [&str; 27] = [
+    r"\c",
+    r"[\c]",
+    r"\c1",
+    r"\00",
+    r"\08",
+    r"\1",
+    r"\8",
+    r"\k",
+    r"\k<a>",
+    "(?=a)*",
+    "(?=a)+b",
+    "(?!a)*b",
+    "a{99999999999}",
+    "(?<=a+)b",
+    r"(?!(a)b)\1",
+    r"(?<=(a))\1",
+    r"(a)?\1",
+    r"(a)?\1b",
+    r"(?:(a)|b)\1",
+    r"\1(a)",
+    r"(a\1)",
+    r"(a)|\1b",
+    r"(a)\2",
+    r"(?:(a)|(b))+\1",
+    r"(a){0}\1",
+    r"(a)\10",
+    r"(a)(?<=\1)",
+];
+
+#[test]
+fn texts_and_patterns_answer_as_javascript_does() {
+    let Texts { claims: all, rows } =
+        serde_json::from_str(include_str!("data/texts.json")).expect("the table");
+    let all: Vec<Claims> = all
+        .into_iter()
+        .map(|claim| claim.map_or_else(Claims::new, |claim| claims(&format!(r#"{{"f":{claim}}}"#))))
+        .collect();
+    let mut refused = Vec::new();
+    let mut differences = Vec::new();
+    for TextRow { operator, operand, hits } in &rows {
+        match (Rule::parse(&format!(r#"{{"f":{{"{operator}":{operand}}}}}"#)), hits) {
+            (Ok(rule), Some(hits)) => {
+                let ours: Vec<usize> = (0..all.len()).filter(|place| rule.matches(&all[*place])).collect();
+                if ours != *hits {
+                    differences.push(format!("{operator} {operand}: {ours:?} instead of {hits:?}"));
+                }
+            }
+            (Err(RuleError::Pattern { .. }), None) => {}
+            (Err(RuleError::Pattern { .. }), Some(_)) => {
+                refused.push(serde_json::from_str::<String>(operand).expect("a pattern"));
+            }
+            (ours, hits) => differences.push(format!("{operator} {operand}: {ours:?} instead of {hits:?}")),
+        }
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
+    assert_eq!(refused, REFUSED);
+    assert!(rows.len() >= 80);
+}
+
+#[test]
+fn patterns_that_nobody_would_write_answer_as_javascript_does_or_are_refused() {
+    let Patterns { texts, patterns } =
+        serde_json::from_str(include_str!("data/patterns.json")).expect("the table");
+    let mut answered = 0;
+    let mut differences = Vec::new();
+    for (pattern, hits) in &patterns {
+        let json = serde_json::json!({"f": {"regex": pattern}}).to_string();
+        match (Rule::parse(&json), hits) {
+            (Ok(rule), Some(hits)) => {
+                answered += 1;
+                let holds =
+                    |text: &String| rule.matches(&claims(&serde_json::json!({"f": text}).to_string()));
+                let ours: Vec<usize> = (0..texts.len()).filter(|place| holds(&texts[*place])).collect();
+                if ours != *hits {
+                    differences.push(format!("{pattern}: {ours:?} instead of {hits:?}"));
+                }
+            }
+            (Ok(_), None) => differences.push(format!("{pattern} is no regular expression")),
+            (Err(RuleError::Pattern { error, .. }), Some(_)) if is_choice(&error) => {}
+            (Err(RuleError::Pattern { .. }), None) => {}
+            (Err(error), _) => differences.push(format!("{pattern}: {error}")),
+        }
+    }
+    assert!(differences.is_empty(), "{} of {answered}: {differences:#?}", differences.len());
+    assert!(answered * 5 > patterns.len() * 2, "{answered} of {} were answered", patterns.len());
+}
+
+/// Whether this crate refuses what JavaScript would take.
+fn is_choice(error: &PatternError) -> bool {
+    matches!(
+        error,
+        PatternError::UnsupportedEscape { .. }
+            | PatternError::UnsupportedBackReference { .. }
+            | PatternError::RepeatedLookahead { .. }
+            | PatternError::Unsupported
+    )
 }

@@ -1,5 +1,7 @@
 //! What holds for every text.
 
+use std::time::{Duration, Instant};
+
 use proptest::prelude::*;
 use rules::{Claims, Rule};
 use serde_json::Value;
@@ -20,6 +22,8 @@ fn rule_like() -> impl Strategy<Value = Value> {
         Just("gte"),
         Just("lt"),
         Just("lte"),
+        Just("sw"),
+        Just("regex"),
         Just("_or"),
         Just("a"),
         Just("b"),
@@ -57,4 +61,33 @@ proptest! {
             prop_assert!(!parsed.matches_everything() || parsed.matches(&claims));
         }
     }
+
+    #[test]
+    fn no_pattern_panics(pattern in any_pattern(), texts in prop::collection::vec(any_text(), 1..4)) {
+        let rule = serde_json::json!({"f": {"regex": pattern}}).to_string();
+        if let Ok(rule) = Rule::parse(&rule) {
+            for text in texts {
+                let begin = Instant::now();
+                rule.matches(&Claims::from_iter([("f".to_owned(), Value::from(text))]));
+                prop_assert!(begin.elapsed() < Duration::from_secs(30));
+            }
+        }
+    }
+}
+
+/// Text that is mostly a regular expression.
+fn any_pattern() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => prop::sample::select(vec![
+            "a", "b", ".", "*", "+", "?", "*?", "{2}", "{0,3}", "{1,}", "{40}", "|", "^", "$", "(", ")", "(?:", "(?=",
+            "(?!", "(?<=", "(?<!", "(?<n>", "\\k<n>", "\\1", "\\2", "[", "]", "[^", "-", "\\b", "\\B", "\\d", "\\W", "\\s",
+            "\\", "\\u00", "\\ud83d", "\\x", "\\c", "😀", "{", "}", "<", ">",
+        ]).prop_map(str::to_owned),
+        1 => ".{0,3}",
+    ];
+    prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof!["[ab😀\\n -]{0,20}", ".{0,40}", (1_usize..400).prop_map(|count| "ab😀".repeat(count))]
 }

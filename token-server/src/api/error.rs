@@ -74,7 +74,7 @@ impl ApiError {
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) => match error {
-                StoreError::GroupFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
+                StoreError::GroupFull { .. } | StoreError::RuleRefused(_) => StatusCode::INSUFFICIENT_STORAGE,
                 StoreError::Open { .. }
                 | StoreError::Locked { .. }
                 | StoreError::Damaged { .. }

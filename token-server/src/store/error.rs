@@ -49,6 +49,9 @@ pub enum StoreError {
         /// The limit.
         max: usize,
     },
+    /// With this rule every check of the group could cost more than is allowed.
+    #[error("the group can not take this rule: {0}")]
+    RuleRefused(#[from] rules::InsertError),
     /// The process is stopping, so the outcome is not known.
     #[error("store: stopping")]
     Stopping,

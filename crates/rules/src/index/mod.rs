@@ -1,0 +1,233 @@
+//! A set of many rules. A match costs what the rules cost that share a value with the token, however many others exist.
+//!
+//! A rule stands under the hash of the field and value of its rarest equality; one whose branches are alternatives
+//! stands under one equality of each. A match looks up the token's own fields and values and holds the claims against
+//! the rules that it finds there, so a hash that two values share costs time but changes no answer. Rules that no
+//! equality leads to are scanned by every match, and limited. Writing a rule costs about as much as a match.
+
+mod anchors;
+mod fields;
+mod keys;
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+
+use crate::error::InsertError;
+use crate::limits::{MAX_RULES, MAX_RULES_PER_ANCHOR, MAX_SCANNED_CONDITIONS, MAX_SCANNED_RULES};
+use crate::payload::Payload;
+use crate::weight::Weight;
+use crate::{Claims, ExpireAt, Rule, RuleEntry};
+pub(crate) use anchors::choose;
+use anchors::{Scalar, equalities};
+use fields::Fields;
+use keys::{Keys, Slot};
+
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// Random, so that whoever picks the values of claims cannot make them meet.
+    hasher: RandomState,
+    slots: Vec<Option<Kept>>,
+    free: Vec<Slot>,
+    by_text: Keys,
+    by_value: Keys,
+    fields: Fields,
+    scanned: Vec<Slot>,
+    scanned_weight: Weight,
+    weight: Weight,
+    ends: BTreeSet<(i64, Slot)>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    entry: RuleEntry,
+    /// The equalities under which it stands, a bit for each place; a rule has at most 64.
+    anchored: u64,
+}
+
+/// Where a rule belongs.
+enum Placement {
+    Anchored(Vec<usize>),
+    Scanned,
+}
+
+impl Index {
+    pub(crate) fn first_match(&self, claims: &Claims, now: i64) -> Option<&RuleEntry> {
+        let payload = Payload::new(claims);
+        let hits = |slot: Slot| {
+            self.entry(slot).filter(|entry| !entry.expire_at.has_passed(now) && entry.rule.holds(&payload))
+        };
+        let found = self.fields.find_in(claims, |name, value| {
+            let hash = self.value_hash(name, &Scalar::of_claim(value)?);
+            self.by_value.find(hash).find_map(hits)
+        });
+        found.or_else(|| self.scanned.iter().copied().find_map(hits))
+    }
+
+    pub(crate) fn admits(&self, rule: &Rule) -> Result<(), InsertError> {
+        self.place(rule).map(|_| ())
+    }
+
+    /// Adds a rule that is not there.
+    pub(crate) fn add(&mut self, mut entry: RuleEntry) -> Result<(), InsertError> {
+        let placement = self.place(&entry.rule)?;
+        let weight = Weight::of(&entry.rule);
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = Slot::try_from(self.slots.len()).map_err(|_| InsertError::TooManyRules)?;
+                self.slots.push(None);
+                slot
+            }
+        };
+        self.fields.share(&mut entry.rule);
+        let mut anchored = 0;
+        match placement {
+            Placement::Anchored(places) => {
+                let equalities = equalities(&entry.rule);
+                for place in places {
+                    let Some(equality) = equalities.get(place) else { continue };
+                    anchored |= bit(place);
+                    let value = Scalar::of_operand(equality.operand);
+                    self.by_value.insert(self.value_hash(equality.field.name(), &value), slot);
+                    self.fields.count(equality.field);
+                }
+            }
+            Placement::Scanned => {
+                self.scanned.push(slot);
+                self.scanned_weight = self.scanned_weight.plus(weight);
+            }
+        }
+        self.weight = self.weight.plus(weight);
+        self.by_text.insert(self.text_hash(entry.rule.canonical()), slot);
+        if let ExpireAt::At(end) = entry.expire_at {
+            self.ends.insert((end, slot));
+        }
+        if let Some(empty) = self.slot_mut(slot) {
+            *empty = Some(Kept { entry, anchored });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_end(&mut self, canonical: &str, expire_at: ExpireAt) -> bool {
+        let Some(slot) = self.find(canonical) else { return false };
+        let Some(Some(kept)) = self.slot_mut(slot) else { return false };
+        if let ExpireAt::At(end) = std::mem::replace(&mut kept.entry.expire_at, expire_at) {
+            self.ends.remove(&(end, slot));
+        }
+        if let ExpireAt::At(end) = expire_at {
+            self.ends.insert((end, slot));
+        }
+        true
+    }
+
+    pub(crate) fn contains(&self, canonical: &str) -> bool {
+        self.find(canonical).is_some()
+    }
+
+    pub(crate) fn remove(&mut self, canonical: &str) -> bool {
+        self.find(canonical).map(|slot| self.clear(slot)).is_some()
+    }
+
+    pub(crate) fn remove_ended(&mut self, now: i64) {
+        while let Some(&(end, slot)) = self.ends.first() {
+            if !ExpireAt::At(end).has_passed(now) {
+                break;
+            }
+            self.ends.pop_first();
+            self.clear(slot);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(crate) fn scanned_len(&self) -> usize {
+        self.scanned.len()
+    }
+
+    fn place(&self, rule: &Rule) -> Result<Placement, InsertError> {
+        if self.len() >= MAX_RULES {
+            return Err(InsertError::TooManyRules);
+        }
+        let weight = Weight::of(rule);
+        self.weight.check_patterns(weight)?;
+        let equalities = equalities(rule);
+        let sharers = |place: usize| {
+            let Some(equality) = equalities.get(place).filter(|it| self.fields.has_room_for(it.field)) else {
+                return usize::MAX;
+            };
+            let hash = self.value_hash(equality.field.name(), &Scalar::of_operand(equality.operand));
+            self.by_value.find(hash).count()
+        };
+        if let Some(choice) = choose(rule, &sharers).filter(|choice| choice.sharers < MAX_RULES_PER_ANCHOR) {
+            return Ok(Placement::Anchored(choice.places));
+        }
+        if self.scanned.len() >= MAX_SCANNED_RULES {
+            return Err(InsertError::TooManyScannedRules);
+        }
+        if self.scanned_weight.plus(weight).conditions > MAX_SCANNED_CONDITIONS {
+            return Err(InsertError::TooManyScannedConditions);
+        }
+        Ok(Placement::Scanned)
+    }
+
+    /// Takes a rule out of every table.
+    fn clear(&mut self, slot: Slot) {
+        let Some(Kept { entry, anchored }) = self.slot_mut(slot).and_then(Option::take) else { return };
+        let weight = Weight::of(&entry.rule);
+        self.weight = self.weight.minus(weight);
+        for (place, equality) in equalities(&entry.rule).into_iter().enumerate() {
+            if anchored & bit(place) != 0 {
+                let value = Scalar::of_operand(equality.operand);
+                self.by_value.remove(self.value_hash(equality.field.name(), &value), slot);
+                self.fields.discount(equality.field);
+            }
+        }
+        if anchored == 0
+            && let Some(position) = self.scanned.iter().position(|scanned| *scanned == slot)
+        {
+            self.scanned.swap_remove(position);
+            self.scanned_weight = self.scanned_weight.minus(weight);
+        }
+        self.by_text.remove(self.text_hash(entry.rule.canonical()), slot);
+        if let ExpireAt::At(end) = entry.expire_at {
+            self.ends.remove(&(end, slot));
+        }
+        self.free.push(slot);
+        self.fields.unshare(entry.rule);
+    }
+
+    fn find(&self, canonical: &str) -> Option<Slot> {
+        let is_it = |slot: &Slot| self.entry(*slot).is_some_and(|entry| entry.rule.canonical() == canonical);
+        self.by_text.find(self.text_hash(canonical)).find(is_it)
+    }
+
+    fn entry(&self, slot: Slot) -> Option<&RuleEntry> {
+        let kept = self.slots.get(usize::try_from(slot).ok()?)?;
+        kept.as_ref().map(|kept| &kept.entry)
+    }
+
+    fn slot_mut(&mut self, slot: Slot) -> Option<&mut Option<Kept>> {
+        self.slots.get_mut(usize::try_from(slot).ok()?)
+    }
+
+    fn text_hash(&self, canonical: &str) -> u32 {
+        shorten(self.hasher.hash_one(canonical))
+    }
+
+    fn value_hash(&self, name: &str, value: &Scalar<'_>) -> u32 {
+        shorten(self.hasher.hash_one((name, value)))
+    }
+}
+
+fn shorten(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(u32::MAX)
+}
+
+fn bit(place: usize) -> u64 {
+    u32::try_from(place).ok().and_then(|place| 1_u64.checked_shl(place)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;
