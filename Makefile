@@ -3,7 +3,7 @@
 PORT ?= 8080
 CARGO ?= cargo
 
-.PHONY: help run test check unit integration test-haproxy-versions conformance fuzz bench setup
+.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz bench setup setup-test
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -12,7 +12,7 @@ run: setup ## the whole thing on 127.0.0.1:$(PORT): HAProxy, two agents, a token
 	$(CARGO) build --workspace --bins
 	@target/debug/demo --port $(PORT) $(ARGS)
 
-test: setup check unit integration ## everything that must pass before a change lands
+test: setup-test check unit integration ## everything that must pass before a change lands
 
 check: ## format and lints
 	$(CARGO) fmt --all --check
@@ -21,16 +21,19 @@ check: ## format and lints
 unit: ## tests beside the code
 	$(CARGO) test --workspace --exclude integration-tests --quiet
 
-integration: setup ## tests against a real HAProxy
+integration: setup-test ## tests against a real HAProxy
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --package integration-tests --quiet
 
-test-haproxy-versions: setup ## the same tests against HAProxy 3.0 and 3.2
+test-haproxy-versions: setup-test ## the same tests against HAProxy 3.0 and 3.2
 	$(CARGO) build --workspace --bins
 	tests/versions.sh
 
 conformance: ## renew docs/CONFORMANCE.md from the test vectors
 	WRITE_CONFORMANCE=1 $(CARGO) test --package jose --test suite --quiet conformance
+
+rules-table: setup-test ## renew the rule language's tables by running the same expressions in node
+	cd crates/rules/tests/data && node generate.mjs
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 	tests/fuzz.sh
@@ -39,4 +42,7 @@ bench: ## what a verdict costs, beside the cryptography in it
 	$(CARGO) bench --package integration-tests --bench jose
 
 setup:
-	@tests/setup.sh haproxy:haproxy curl:curl cc:gcc make:make node:nodejs npm:npm pip3:python3-pip
+	@tests/setup.sh haproxy:haproxy curl:curl cc:gcc
+
+setup-test: setup
+	@tests/setup.sh node:nodejs npm:npm pip3:python3-pip

@@ -314,4 +314,4 @@ fn cache(settings: &mut Settings, warnings: &mut Vec<String>) -> Limits {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

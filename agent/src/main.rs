@@ -13,6 +13,8 @@ mod request;
 mod responder;
 mod run;
 mod spoa;
+#[cfg(test)]
+mod tls_tests;
 mod token_server;
 mod verifier;
 

@@ -20,14 +20,14 @@ pub(super) struct Material {
 }
 
 enum Verifier {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     PublicKey(ParsedPublicKey),
 }
 
 impl Material {
     /// A secret; `None` if one of the algorithms is no HMAC.
     pub(super) fn secret(secret: &[u8], algorithms: AlgorithmSet) -> Option<Self> {
-        let verifier = |algorithm| Some(Verifier::Hmac(hmac::Key::new(hash(algorithm)?, secret)));
+        let verifier = |algorithm| Some(Verifier::Hmac(Box::new(hmac::Key::new(hash(algorithm)?, secret))));
         Self::of(algorithms, verifier)
     }
 

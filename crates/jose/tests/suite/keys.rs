@@ -419,7 +419,7 @@ fn an_x5c_certificate_must_hold_the_same_key_or_stands_in_for_it() {
     ] {
         let mut jwk = own.clone();
         jwk.as_object_mut().unwrap().insert("x5c".to_owned(), x5c.clone());
-        let good = json!({"kty": "oct", "k": b64(&[7; 64])});
+        let good = json!({"kty": "oct", "k": b64([7; 64])});
         let set = parse(&json!({"keys": [jwk, good]}), &STRICT);
         assert_eq!(set.skipped().first().map(|skipped| skipped.reason.clone()), expected, "{x5c}");
     }
@@ -429,7 +429,7 @@ fn an_x5c_certificate_must_hold_the_same_key_or_stands_in_for_it() {
         (json!({"kty": "RSA", "n": 7, "x5c": [certificate]}), SkipReason::Parameter("n")),
         (json!({"kty": "oct", "x5c": [certificate]}), SkipReason::Certificate),
     ] {
-        let good = json!({"kty": "oct", "k": b64(&[7; 64])});
+        let good = json!({"kty": "oct", "k": b64([7; 64])});
         let set = parse(&json!({"keys": [jwk, good]}), &STRICT);
         assert_eq!(set.skipped()[0].reason, expected, "{jwk}");
     }

@@ -1,0 +1,149 @@
+//! Key servers and token-servers over TLS, with certificates made for each test: whom we trust, and whom not.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jose::{KeyOrigin, KeyRules, Profile, Reject};
+use prometheus_client::registry::Registry;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use reqwest::Url;
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use service::check::Check;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::TokenServerConfig;
+use crate::keys::{Client, Source, UrlSource};
+use crate::metrics::Metrics;
+use crate::token_server::TokenServer;
+
+const KEYS: &str = r#"{"keys":[{"kty":"oct","kid":"a","k":"QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUI"}]}"#;
+const VERDICT: &str = r#"{"store_id":"s","revision":1,"results":[{"detail":"ok"}]}"#;
+
+/// An authority of a test's own, with its certificate in a file.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    file: PathBuf,
+}
+
+impl Authority {
+    fn new(folder: &TempDir, name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let file = folder.path().join(name);
+        fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
+        Self { issuer: Issuer::new(params, key), file }
+    }
+
+    /// A server on loopback that calls itself `name` and answers every request with `body`; its port.
+    async fn serve(&self, name: &str, head: &'static str, body: &'static str) -> u16 {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // Ends with the test's runtime.
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut request = Vec::new();
+                while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                    if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
+                        break;
+                    }
+                }
+                let length = body.len();
+                let answer = format!("{head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+                stream.write_all(answer.as_bytes()).await.ok();
+                stream.shutdown().await.ok();
+            }
+        });
+        port
+    }
+}
+
+async fn keys_from(url: &str, ca_file: Option<&PathBuf>) -> Result<usize, String> {
+    let client = Client::new(ca_file.map(PathBuf::as_path)).unwrap();
+    let rules = KeyRules {
+        origin: KeyOrigin::Url,
+        profile: Profile::Standard,
+        allow_short_secrets: false,
+        allow_mixed_keys: false,
+    };
+    let source = Source::Url(UrlSource::Keys(Url::parse(url).unwrap()), client);
+    source.load(&rules).await.map(|set| set.len()).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_key_server_is_trusted_by_its_certificate_and_name() {
+    let folder = TempDir::new().unwrap();
+    let (ours, theirs) = (Authority::new(&folder, "ours.pem"), Authority::new(&folder, "theirs.pem"));
+    let good = ours.serve("localhost", "HTTP/1.1 200 OK", KEYS).await;
+    let misnamed = ours.serve("elsewhere.example", "HTTP/1.1 200 OK", KEYS).await;
+    let foreign = theirs.serve("localhost", "HTTP/1.1 200 OK", KEYS).await;
+    let url = |port| format!("https://localhost:{port}/jwks");
+    assert_eq!(keys_from(&url(good), Some(&ours.file)).await, Ok(1));
+    for (what, port, ca_file) in [
+        ("an authority that the system does not know", good, None),
+        ("another name", misnamed, Some(&ours.file)),
+        ("another authority", foreign, Some(&ours.file)),
+    ] {
+        let refused = keys_from(&url(port), ca_file).await.unwrap_err();
+        assert!(refused.contains("certificate"), "{what}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_server_cannot_send_us_off_tls() {
+    let folder = TempDir::new().unwrap();
+    let ours = Authority::new(&folder, "ours.pem");
+    let port = ours.serve("localhost", "HTTP/1.1 302 Found\r\nLocation: http://localhost:9/jwks", "").await;
+    let refused = keys_from(&format!("https://localhost:{port}/"), Some(&ours.file)).await.unwrap_err();
+    assert!(refused.contains("off TLS"), "{refused}");
+}
+
+#[test]
+fn a_ca_file_without_a_certificate_is_a_fault() {
+    let folder = TempDir::new().unwrap();
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "nothing here").unwrap();
+    for file in [empty, folder.path().join("missing.pem")] {
+        assert!(Client::new(Some(&file)).is_err(), "{}", file.display());
+        assert!(token_server("https://localhost:1", Some(file.clone())).is_err(), "{}", file.display());
+    }
+}
+
+fn token_server(url: &str, ca_file: Option<PathBuf>) -> Result<TokenServer, String> {
+    let config = TokenServerConfig { servers: vec![Url::parse(url).unwrap()], token_file: None, ca_file };
+    let metrics = Metrics::register(&mut Registry::default());
+    TokenServer::new(&config, &crate::config::tests::trust(), metrics).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_token_server_is_trusted_by_its_certificate_alone() {
+    let folder = TempDir::new().unwrap();
+    let (ours, theirs) = (Authority::new(&folder, "ours.pem"), Authority::new(&folder, "theirs.pem"));
+    let good = ours.serve("localhost", "HTTP/1.1 200 OK", VERDICT).await;
+    let foreign = theirs.serve("localhost", "HTTP/1.1 200 OK", VERDICT).await;
+    let deadline = || std::time::Instant::now() + Duration::from_secs(20);
+    for (port, expected) in [(good, Ok(())), (foreign, Err(Reject::NoTokenServer))] {
+        let server = token_server(&format!("https://localhost:{port}"), Some(ours.file.clone())).unwrap();
+        let verdict = server.check(Check::Token("a.b.c.d.e".to_owned()), deadline()).await;
+        assert_eq!(verdict, expected);
+    }
+}

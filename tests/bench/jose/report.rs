@@ -1,0 +1,88 @@
+//! One table and one file.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::measure::{Spread, rounded};
+
+/// What a whole verdict may take above the primitive as aws-lc-rs gives it to everybody, in microseconds.
+pub(crate) const LIMIT: f64 = 3.0;
+
+/// What two measurements of the same may differ by, as a part of it: the slowest algorithms take a hundred times the
+/// limit, and no shared machine is as steady as that.
+const UNSTEADINESS: f64 = 0.02;
+
+pub(crate) struct Row {
+    pub(crate) name: String,
+    /// The primitive that gets the key's bytes each time.
+    pub(crate) fresh: Spread,
+    /// The primitive with a key that was parsed before.
+    pub(crate) ready: Spread,
+    /// The verdict.
+    pub(crate) whole: Spread,
+}
+
+impl Row {
+    fn above_fresh(&self) -> f64 {
+        self.whole.median - self.fresh.median
+    }
+
+    fn above_ready(&self) -> f64 {
+        self.whole.median - self.ready.median
+    }
+
+    fn is_within_limit(&self) -> bool {
+        self.above_fresh() < LIMIT.max(self.fresh.median * UNSTEADINESS)
+    }
+}
+
+/// Prints the table; whether every row is within the limit.
+pub(crate) fn print(title: &str, rows: &[Row]) -> bool {
+    println!("{title}: us, median (tenth to tenth from the end)\n");
+    let [fresh, ready] = ["primitive, key's bytes", "primitive, parsed key"];
+    println!(
+        "{:20} {fresh:>26} {ready:>26} {:>26} {:>12} {:>13}",
+        "", "whole", "above bytes", "above parsed"
+    );
+    for row in rows {
+        let [fresh, ready, whole] = [row.fresh, row.ready, row.whole].map(cell);
+        let (above_fresh, above_ready) = (row.above_fresh(), row.above_ready());
+        println!(
+            "{:20} {fresh:>26} {ready:>26} {whole:>26} {above_fresh:>12.2} {above_ready:>13.2}",
+            row.name
+        );
+    }
+    println!();
+    rows.iter().all(Row::is_within_limit)
+}
+
+fn cell(Spread { median, low, high }: Spread) -> String {
+    format!("{median:.2} ({low:.2}..{high:.2})")
+}
+
+/// Writes all rows as JSON.
+pub(crate) fn write(path: &Path, sections: &[(&str, &[Row])]) -> std::io::Result<()> {
+    let rows = |rows: &[Row]| -> Value {
+        rows.iter()
+            .map(|row| {
+                json!({
+                    "name": row.name,
+                    "primitive_key_bytes": row.fresh.json(),
+                    "primitive_parsed_key": row.ready.json(),
+                    "whole": row.whole.json(),
+                    "above_key_bytes": rounded(row.above_fresh()),
+                    "above_parsed_key": rounded(row.above_ready()),
+                })
+            })
+            .collect()
+    };
+    let sections: serde_json::Map<_, _> =
+        sections.iter().map(|(name, section)| ((*name).to_owned(), rows(section))).collect();
+    let results = json!({"unit": "us per token", "limit_above_key_bytes": LIMIT, "sections": sections});
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, format!("{results:#}\n"))
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Installs both implementations, by name, into the folder that is the only argument, unless they are there already.
+# Node looks for packages from where a program stands, so its program is put beside them.
+set -eu
+cd "$(dirname "$0")"
+folder=$1
+
+for pair in node:nodejs npm:npm python3:python3; do
+    if ! command -v "${pair%%:*}" >/dev/null 2>&1; then
+        echo "${pair%%:*} is missing: apt-get install -y ${pair#*:}" >&2
+        exit 1
+    fi
+done
+if ! python3 -m pip --version >/dev/null 2>&1; then
+    echo "pip is missing: apt-get install -y python3-pip" >&2
+    exit 1
+fi
+
+# What is installed there belongs to these versions, and Python's part to its interpreter.
+wanted=$(cat package.json requirements.txt && node --version && python3 --version)
+if [ "$wanted" = "$(cat "$folder/installed" 2>/dev/null)" ]; then
+    cp make_tokens.mjs "$folder"
+    exit 0
+fi
+
+rm -rf "$folder"
+mkdir -p "$folder"
+cp package.json make_tokens.mjs "$folder"
+npm install --prefix "$folder" --no-package-lock --no-audit --no-fund --loglevel=error >&2
+python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    --target "$folder/python" --requirement requirements.txt >&2
+printf '%s\n' "$wanted" >"$folder/installed"
