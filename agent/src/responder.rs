@@ -80,8 +80,7 @@ impl Responder {
     pub fn answer_at_once(&self, notify: &Notify, received: &Received, max: u32, out: &mut Vec<u8>) -> bool {
         match self.verifier.question(&notify.request) {
             Err(decision) => {
-                let kept = self.kept(&decision, Window::ALWAYS);
-                self.send(notify, &decision, &kept, max, out);
+                self.conclude(notify, *decision, max, out);
                 true
             }
             Ok(question) => {
@@ -102,10 +101,7 @@ impl Responder {
     pub async fn decide(&self, notify: Notify, received: Received, max: u32) -> Vec<u8> {
         let mut ack = Vec::new();
         match self.verifier.question(&notify.request) {
-            Err(decision) => {
-                let kept = self.kept(&decision, Window::ALWAYS);
-                self.send(&notify, &decision, &kept, max, &mut ack);
-            }
+            Err(decision) => self.conclude(&notify, *decision, max, &mut ack),
             Ok(question) => self.judge(&notify, &question, &received, max, &mut ack).await,
         }
         self.metrics.decision_seconds.observe(received.at.elapsed().as_secs_f64());
@@ -145,8 +141,7 @@ impl Responder {
                 },
             }
         };
-        let kept = self.kept(&decision, Window::ALWAYS);
-        self.send(notify, &decision, &kept, max, ack);
+        self.conclude(notify, decision, max, ack);
     }
 
     /// The verdict on signature and policy: the kept one while it holds, else one that is found and kept.
@@ -201,38 +196,38 @@ impl Responder {
         Kept { actions, reject, long_names: whole.long_names, window, signed }
     }
 
+    /// Sends a decision that is not kept.
+    fn conclude(&self, notify: &Notify, decision: Decision, max: u32, out: &mut Vec<u8>) {
+        let kept = self.kept(&decision, Window::ALWAYS);
+        self.send(notify, &kept, max, out, || decision);
+    }
+
+    /// Sends a verdict on this question again.
     fn repeat(&self, notify: &Notify, question: &Question<'_>, kept: &Kept, max: u32, out: &mut Vec<u8>) {
-        self.metrics.long_names.inc_by(kept.long_names);
         if let Some(reject) = kept.reject {
             self.verifier.missed(reject);
         }
-        if encode_ack(notify.stream_id, notify.frame_id, &kept.actions, max, out) {
-            self.metrics.decided(kept.reject);
-        } else {
-            self.too_large(
-                notify,
-                self.verifier.decision(&question.key, Outcome::refused(Reject::AnswerSize)),
-                max,
-                out,
-            );
-        }
+        let outcome = Outcome::refused(Reject::AnswerSize);
+        self.send(notify, kept, max, out, || self.verifier.decision(&question.key, outcome));
     }
 
-    fn send(&self, notify: &Notify, decision: &Decision, kept: &Kept, max: u32, out: &mut Vec<u8>) {
+    /// Appends an ACK; `decision` is what to refuse with where HAProxy cannot take it whole.
+    fn send(
+        &self,
+        notify: &Notify,
+        kept: &Kept,
+        max: u32,
+        out: &mut Vec<u8>,
+        decision: impl FnOnce() -> Decision,
+    ) {
         self.metrics.long_names.inc_by(kept.long_names);
         if encode_ack(notify.stream_id, notify.frame_id, &kept.actions, max, out) {
-            self.metrics.decided(kept.reject);
-        } else {
-            self.too_large(notify, decision.clone(), max, out);
+            return self.metrics.decided(kept.reject);
         }
-    }
-
-    /// The answer in place of one that HAProxy cannot take.
-    fn too_large(&self, notify: &Notify, mut decision: Decision, max: u32, out: &mut Vec<u8>) {
-        decision.outcome = Outcome::refused(Reject::AnswerSize);
+        let too_large = Decision { outcome: Outcome::refused(Reject::AnswerSize), ..decision() };
         // The second holds `reason` and `valid` alone, which fit the smallest frame of the protocol.
         for variables in [&self.variables, &Variables::Only(BTreeSet::new())] {
-            let actions = encode_actions(answer(&decision, variables, None).actions);
+            let actions = encode_actions(answer(&too_large, variables, None).actions);
             if encode_ack(notify.stream_id, notify.frame_id, &actions, max, out) {
                 break;
             }

@@ -398,39 +398,3 @@ fn debug_output_holds_no_key_material() {
     assert!(text.contains("kid: Some(\"a\")") && text.contains("HS256"), "{text}");
     assert!(!text.contains("horse"), "{text}");
 }
-
-#[test]
-fn an_x5c_certificate_must_hold_the_same_key_or_stands_in_for_it() {
-    let certificate: String = CERTIFICATE.lines().filter(|line| !line.starts_with('-')).collect();
-    let certified = parse(&json!({"keys": [{"kty": "RSA", "kid": "c", "x5c": [&certificate]}]}), &STRICT);
-    let [key] = certified.keys() else { panic!("{certified:?}") };
-    assert_eq!(key.kind(), KeyKind::Rsa { bits: 2048 });
-    let token = include_str!("data/rsa2048.jwt").trim();
-    assert!(jose::Jws::verify(token, &certified, jose::AlgorithmSet::ALL).is_ok());
-
-    let mut own = Signer::generate(Algorithm::RS256).jwk();
-    own.as_object_mut().unwrap().insert("kid".to_owned(), json!("own"));
-    for (x5c, expected) in [
-        (json!([certificate]), Some(SkipReason::Certificate)),
-        // Not needed, so not judged.
-        (json!(["AAAA"]), None),
-        (json!("AAAA"), None),
-        (json!([]), None),
-    ] {
-        let mut jwk = own.clone();
-        jwk.as_object_mut().unwrap().insert("x5c".to_owned(), x5c.clone());
-        let good = json!({"kty": "oct", "k": b64([7; 64])});
-        let set = parse(&json!({"keys": [jwk, good]}), &STRICT);
-        assert_eq!(set.skipped().first().map(|skipped| skipped.reason.clone()), expected, "{x5c}");
-    }
-    for (jwk, expected) in [
-        (json!({"kty": "EC", "crv": "P-256", "x5c": [certificate]}), SkipReason::Certificate),
-        (json!({"kty": "RSA", "x5c": ["AAAA"]}), SkipReason::Parameter("x5c")),
-        (json!({"kty": "RSA", "n": 7, "x5c": [certificate]}), SkipReason::Parameter("n")),
-        (json!({"kty": "oct", "x5c": [certificate]}), SkipReason::Certificate),
-    ] {
-        let good = json!({"kty": "oct", "k": b64([7; 64])});
-        let set = parse(&json!({"keys": [jwk, good]}), &STRICT);
-        assert_eq!(set.skipped()[0].reason, expected, "{jwk}");
-    }
-}

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod jwe;

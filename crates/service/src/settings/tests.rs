@@ -1,0 +1,99 @@
+use super::*;
+use std::io::Write as _;
+
+fn load(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+    let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    Settings::load("APP__", "APP_CONFIG", variables)
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let file = file(
+        "APP__PORT = 1\n[app.store]\npath = \"/a\"\nlist = [\"x,y\", \"z\"]\n[APP.Store.Deep]\nON = true",
+    );
+    let path = file.path().to_str().unwrap();
+    let mut settings = load(&[("APP_CONFIG", path), ("APP__STORE__PATH", "/b"), ("OTHER", "1")]).unwrap();
+    assert_eq!(settings.parse::<u16>("APP__PORT", "a port"), Some(1));
+    assert_eq!(settings.text("APP__STORE__PATH").as_deref(), Some("/b"));
+    assert_eq!(settings.list("APP__STORE__LIST").unwrap(), ["x,y", "z"]);
+    assert_eq!(settings.flag("APP__STORE__DEEP__ON"), Some(true));
+    assert_eq!(settings.finish(), Ok(()));
+}
+
+#[test]
+fn all_faults_come_together_with_the_nearest_known_name() {
+    let mut settings =
+        load(&[("APP__PORT", "s3cret"), ("APP__STORE__PTH", "/b"), ("APP__ZZZZ", "1"), ("APP__ON", "maybe")])
+            .unwrap();
+    assert_eq!(settings.parse::<u16>("APP__PORT", "a port"), None);
+    assert_eq!(settings.flag("APP__ON"), None);
+    assert_eq!(settings.text("APP__STORE__PATH"), None);
+    let error = settings.finish().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "APP__PORT: expected a port\n\
+         APP__ON: expected true or false\n\
+         APP__STORE__PTH: no such setting; did you mean APP__STORE__PATH?\n\
+         APP__ZZZZ: no such setting; did you mean APP__ON?"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_trusted_ends_the_reading() {
+    let broken = file("APP__PORT = ");
+    let stranger = file("port = 1");
+    for (path, expected) in [
+        ("/nonexistent/app.toml", "APP_CONFIG: cannot read the file"),
+        (broken.path().to_str().unwrap(), "APP_CONFIG: the file is not TOML"),
+        (stranger.path().to_str().unwrap(), "PORT: no such setting in the file"),
+    ] {
+        let error = load(&[("APP_CONFIG", path)]).err().unwrap().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn numbers_in_the_file_keep_their_digits() {
+    let file = file("APP__A = \"007\"\nAPP__B = \"1e5\"");
+    let mut settings = load(&[("APP_CONFIG", file.path().to_str().unwrap())]).unwrap();
+    assert_eq!(settings.text("APP__A").as_deref(), Some("007"));
+    assert_eq!(settings.text("APP__B").as_deref(), Some("1e5"));
+}
+
+#[test]
+fn tables_are_read_one_by_one_and_their_faults_say_where() {
+    let file = file(
+        "[[issuers]]\nissuer = \"a\"\nleeway = 5\nclaims = { \"r.x\" = [\"p\", 7], t = true }\n\
+         [[issuers]]\nissuer = [\"b\"]\nleway = 1\nclaims = { x = 1.5 }\n[[isuers]]\nissuer = \"c\"\n",
+    );
+    let mut settings = load(&[("APP_CONFIG", file.path().to_str().unwrap())]).unwrap();
+    let mut tables = settings.tables("issuers").into_iter();
+    let mut first = tables.next().unwrap();
+    assert_eq!(first.text("issuer").as_deref(), Some("a"));
+    assert_eq!(first.parse::<u64>("leeway", "seconds"), Some(5));
+    assert_eq!(
+        first.values("claims"),
+        [
+            ("r.x".to_owned(), vec![Scalar::Text("p".into()), Scalar::Int(7)]),
+            ("t".to_owned(), vec![Scalar::Bool(true)])
+        ]
+    );
+    settings.adopt(first);
+    let mut second = tables.next().unwrap();
+    assert_eq!(second.text("issuer"), None);
+    assert!(second.parse::<u64>("leeway", "seconds").is_none() && second.values("claims").is_empty());
+    settings.adopt(second);
+    assert_eq!(
+        settings.finish().unwrap_err().to_string(),
+        "issuers[1].issuer: expected one value, found a list or a table\n\
+         issuers[1].claims: expected a table of strings, integers, truth values, or arrays of them\n\
+         issuers[1].leway: no such setting; did you mean leeway?\n\
+         [[isuers]]: no such table; did you mean [[issuers]]?"
+    );
+}
