@@ -4,11 +4,15 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use jose::Profile;
+use reqwest::Url;
 use service::settings::{ConfigError, Settings};
 
 use crate::bearer::BearerTokens;
+use crate::rulebook::Lifetimes;
+use crate::store::redis::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
 
 const PREFIX: &str = "TOKEN_SERVER_";
 const CONFIG: &str = "TOKEN_SERVER_CONFIG";
@@ -20,17 +24,18 @@ const AGENT_TOKENS_FILE: &str = "TOKEN_SERVER__AGENT__TOKENS_FILE";
 const STORE_PATH: &str = "TOKEN_SERVER__STORE__PATH";
 const PROFILE: &str = "TOKEN_SERVER__PROFILE";
 const COMPAT_ENABLED: &str = "TOKEN_SERVER__COMPAT__ENABLED";
+const REDIS_MODE: &str = "TOKEN_SERVER__REDIS__MODE";
+const REDIS_URLS: &str = "TOKEN_SERVER__REDIS__URLS";
+const REDIS_MASTER: &str = "TOKEN_SERVER__REDIS__MASTER";
+const REDIS_PREFIX: &str = "TOKEN_SERVER__REDIS__PREFIX";
+const REDIS_MIN_REPLICAS: &str = "TOKEN_SERVER__REDIS__MIN_REPLICAS";
+const REDIS_CA_FILE: &str = "TOKEN_SERVER__REDIS__CA_FILE";
+const CONSUL_URL: &str = "TOKEN_SERVER__CONSUL__URL";
+const CACHE_TTL: &str = "TOKEN_SERVER__CACHE__TTL";
+const MAX_STALE: &str = "TOKEN_SERVER__STORE__MAX_STALE";
 
 /// Settings that belong to parts which this version does not have: whoever sets one relies on something.
 const NOT_YET: &[(&str, &str)] = &[
-    ("TOKEN_SERVER__REDIS__MODE", "rules are kept in the embedded store only"),
-    ("TOKEN_SERVER__REDIS__URLS", "rules are kept in the embedded store only"),
-    ("TOKEN_SERVER__REDIS__MASTER", "rules are kept in the embedded store only"),
-    ("TOKEN_SERVER__REDIS__PREFIX", "rules are kept in the embedded store only"),
-    ("TOKEN_SERVER__REDIS__MIN_REPLICAS", "rules are kept in the embedded store only"),
-    ("TOKEN_SERVER__CONSUL__URL", "rules are kept in the embedded store only"),
-    ("TOKEN_SERVER__CACHE__TTL", "the embedded store needs no cache"),
-    ("TOKEN_SERVER__STORE__MAX_STALE", "the embedded store is never stale"),
     ("TOKEN_SERVER__JWE__KEYS_FILE", "encrypted tokens are refused"),
     ("TOKEN_SERVER__JWKS__FILE", "signatures are verified by the agent"),
     ("TOKEN_SERVER__JWKS__URL", "signatures are verified by the agent"),
@@ -53,8 +58,10 @@ pub struct Config {
     pub admin_tokens: Option<BearerTokens>,
     /// `TOKEN_SERVER__AGENT__TOKENS_FILE`: who may ask `/v1/check`; everybody when unset.
     pub agent_tokens: Option<BearerTokens>,
-    /// `TOKEN_SERVER__STORE__PATH`: the embedded store's file.
-    pub store_path: PathBuf,
+    /// Where rules live.
+    pub store: StoreSettings,
+    /// How long rules may be used that were read from Redis.
+    pub lifetimes: Lifetimes,
     /// `TOKEN_SERVER__PROFILE`: the preset of the agents that ask.
     pub profile: Profile,
     /// `TOKEN_SERVER__COMPAT__ENABLED`: whether `POST /` answers.
@@ -77,7 +84,11 @@ impl Config {
             admin_socket: settings.text(ADMIN_SOCKET).map(PathBuf::from),
             admin_tokens: tokens(&mut settings, ADMIN_TOKENS_FILE),
             agent_tokens: tokens(&mut settings, AGENT_TOKENS_FILE),
-            store_path: settings.text(STORE_PATH).unwrap_or_else(|| "token-server.redb".to_owned()).into(),
+            store: store(&mut settings),
+            lifetimes: Lifetimes {
+                ttl: seconds(&mut settings, CACHE_TTL, 7),
+                max_stale: seconds(&mut settings, MAX_STALE, 30),
+            },
             profile: settings.parse(PROFILE, "standard or ms-users").unwrap_or_default(),
             compat: settings.flag(COMPAT_ENABLED).unwrap_or(true),
         };
@@ -87,6 +98,20 @@ impl Config {
         settings.finish()?;
         Ok(config)
     }
+}
+
+/// Where rules live.
+#[derive(Debug, Clone)]
+pub enum StoreSettings {
+    /// `TOKEN_SERVER__STORE__PATH`: in a file of ours.
+    Embedded(PathBuf),
+    /// `TOKEN_SERVER__REDIS__*`: in Redis, whose writers tell of their changes in Consul at `TOKEN_SERVER__CONSUL__URL`.
+    Redis {
+        /// How Redis is reached.
+        redis: RedisSettings,
+        /// Where ms-users tells of its changes.
+        consul: Option<Url>,
+    },
 }
 
 /// `host:port`, resolved when it is bound.
@@ -121,6 +146,77 @@ impl fmt::Display for ListenAddress {
 
 fn address(settings: &mut Settings, name: &'static str, default: &str) -> ListenAddress {
     settings.parse(name, "host:port").unwrap_or_else(|| ListenAddress(default.to_owned()))
+}
+
+fn seconds(settings: &mut Settings, name: &'static str, default: u32) -> Duration {
+    let seconds = settings.parse(name, "a whole number of seconds").unwrap_or(default);
+    Duration::from_secs(seconds.into())
+}
+
+/// Redis where it is configured, else the embedded store. A setting of the one that is not used is a fault: whoever sets
+/// it believes that rules are kept elsewhere.
+fn store(settings: &mut Settings) -> StoreSettings {
+    let path = settings.text(STORE_PATH);
+    let urls = settings.list(REDIS_URLS);
+    let mode: RedisModeName =
+        settings.parse(REDIS_MODE, "standalone, sentinel or cluster").unwrap_or_default();
+    let master = settings.text(REDIS_MASTER);
+    let prefix = settings.text(REDIS_PREFIX).unwrap_or_else(|| "{ms-users}".to_owned());
+    let min_replicas: u16 = settings.parse(REDIS_MIN_REPLICAS, "a number of replicas").unwrap_or(0);
+    let authority = settings.text(REDIS_CA_FILE).and_then(|path| match std::fs::read(path) {
+        Ok(certificates) => Some(certificates),
+        Err(error) => {
+            settings.fault(REDIS_CA_FILE, format!("cannot read the file: {error}"));
+            None
+        }
+    });
+    let consul = consul(settings);
+    let Some(urls) = urls else {
+        for name in [REDIS_MODE, REDIS_MASTER, REDIS_PREFIX, REDIS_MIN_REPLICAS, REDIS_CA_FILE, CONSUL_URL] {
+            if settings.is_set(name) {
+                settings.fault(name, format!("has no effect without {REDIS_URLS}"));
+            }
+        }
+        return StoreSettings::Embedded(path.unwrap_or_else(|| "token-server.redb".to_owned()).into());
+    };
+    if path.is_some() {
+        settings.fault(STORE_PATH, format!("has no effect beside {REDIS_URLS}: rules are kept in Redis"));
+    }
+    let mode = match (mode, master) {
+        (RedisModeName::Standalone, None) => RedisMode::Standalone,
+        (RedisModeName::Cluster, None) => RedisMode::Cluster,
+        (RedisModeName::Sentinel, Some(master)) => RedisMode::Sentinel { master },
+        (RedisModeName::Sentinel, None) => {
+            settings.fault(REDIS_MASTER, "is missing: the name under which the sentinels watch the master");
+            RedisMode::Standalone
+        }
+        (RedisModeName::Standalone | RedisModeName::Cluster, Some(_)) => {
+            settings.fault(REDIS_MASTER, format!("has no effect unless {REDIS_MODE} is sentinel"));
+            RedisMode::Standalone
+        }
+    };
+    match RedisSettings::new(mode, &urls, &prefix, min_replicas.into(), authority.as_deref()) {
+        Ok(redis) => StoreSettings::Redis { redis, consul },
+        Err(error) => {
+            let name = match error {
+                RedisSettingsError::Url => REDIS_URLS,
+                RedisSettingsError::NoHashTag => REDIS_PREFIX,
+                RedisSettingsError::Certificates => REDIS_CA_FILE,
+            };
+            settings.fault(name, error.to_string());
+            // Never used: a fault ends the start.
+            StoreSettings::Embedded(PathBuf::new())
+        }
+    }
+}
+
+fn consul(settings: &mut Settings) -> Option<Url> {
+    let url: Url = settings.parse(CONSUL_URL, "http://host:port or https://host:port")?;
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        return Some(url);
+    }
+    settings.fault(CONSUL_URL, "expected http://host:port or https://host:port");
+    None
 }
 
 fn tokens(settings: &mut Settings, name: &'static str) -> Option<BearerTokens> {
@@ -160,7 +256,9 @@ mod tests {
         let config = config(&[("PATH", "/bin")]).unwrap();
         assert_eq!(config.listen.as_str(), "0.0.0.0:4000");
         assert_eq!(config.admin_listen.as_str(), "127.0.0.1:4001");
-        assert_eq!(config.store_path, Path::new("token-server.redb"));
+        let StoreSettings::Embedded(path) = config.store else { panic!("no Redis is configured") };
+        assert_eq!(path, Path::new("token-server.redb"));
+        assert_eq!((config.lifetimes.ttl.as_secs(), config.lifetimes.max_stale.as_secs()), (7, 30));
         assert_eq!(config.profile, Profile::Standard);
         assert!(config.compat);
         assert!(
@@ -178,7 +276,8 @@ mod tests {
         .unwrap();
         let path = file.path().to_str().unwrap();
         let config = config(&[(CONFIG, path), (STORE_PATH, "/from/environment")]).unwrap();
-        assert_eq!(config.store_path, Path::new("/from/environment"));
+        let StoreSettings::Embedded(path) = config.store else { panic!("no Redis is configured") };
+        assert_eq!(path, Path::new("/from/environment"));
         assert_eq!(config.admin_listen.as_str(), "localhost:1");
     }
 
@@ -191,8 +290,8 @@ mod tests {
             (COMPAT_ENABLED, "maybe"),
             (ADMIN_TOKENS_FILE, "/nonexistent"),
             ("TOKEN_SERVER__STORE__PTAH", "x"),
-            ("TOKEN_SERVER__REDIS__URLS", "redis://secret"),
-            ("TOKEN_SERVER__CACHE__TTL", "7"),
+            (REDIS_URLS, "http://secret"),
+            (CACHE_TTL, "soon"),
         ])
         .unwrap_err();
         let text = error.to_string();
@@ -205,12 +304,41 @@ mod tests {
             "TOKEN_SERVER__COMPAT__ENABLED: expected true or false",
             "TOKEN_SERVER__ADMIN__TOKENS_FILE: cannot read the file: No such file or directory (os error 2)",
             "TOKEN_SERVER__STORE__PTAH: no such setting; did you mean TOKEN_SERVER__STORE__PATH?",
-            "TOKEN_SERVER__REDIS__URLS: is not available in this version: rules are kept in the embedded store only",
-            "TOKEN_SERVER__CACHE__TTL: is not available in this version: the embedded store needs no cache",
+            "TOKEN_SERVER__REDIS__URLS: expected a comma-separated list of redis://[user:password@]host:port or rediss://...",
+            "TOKEN_SERVER__CACHE__TTL: expected a whole number of seconds",
         ] {
             assert!(lines.contains(&expected), "{expected} in\n{text}");
         }
         assert!(!text.contains("secret"));
+    }
+
+    #[test]
+    fn settings_of_a_store_that_is_not_used_are_faults() {
+        let redis = (REDIS_URLS, "redis://127.0.0.1:1,redis://127.0.0.1:2");
+        for (variables, faults) in [
+            (&[redis][..], &[][..]),
+            (
+                &[
+                    redis,
+                    (REDIS_MODE, "sentinel"),
+                    (REDIS_MASTER, "m"),
+                    (CONSUL_URL, "http://127.0.0.1:8500"),
+                ],
+                &[],
+            ),
+            (&[redis, (REDIS_MODE, "cluster"), (REDIS_MIN_REPLICAS, "1")], &[]),
+            (&[redis, (REDIS_MODE, "sentinel")], &[REDIS_MASTER]),
+            (&[redis, (REDIS_MASTER, "m")], &[REDIS_MASTER]),
+            (&[redis, (REDIS_MODE, "cluster"), (REDIS_PREFIX, "plain")], &[REDIS_PREFIX]),
+            (&[redis, (STORE_PATH, "rules.redb")], &[STORE_PATH]),
+            (&[redis, (CONSUL_URL, "127.0.0.1:8500")], &[CONSUL_URL]),
+            (&[redis, (REDIS_CA_FILE, "/nonexistent")], &[REDIS_CA_FILE]),
+            (&[(CONSUL_URL, "http://127.0.0.1:8500"), (REDIS_MODE, "cluster")], &[REDIS_MODE, CONSUL_URL]),
+        ] {
+            let found = config(variables).err().map(|error| error.to_string()).unwrap_or_default();
+            let names: Vec<_> = found.lines().filter_map(|line| line.split(':').next()).collect();
+            assert_eq!(names, faults, "{variables:?}: {found}");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The verdict on a payload whose signature was verified elsewhere: time, then rules.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jose::{AlgorithmSet, Claims, Policy, Profile, Reject, Requirements, UnixTime};
 
-use crate::rulebook::Rulebook;
+use crate::revocations::{Revocations, RulesVerdict};
 
 /// What is known of a payload after it was judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Judgement {
     pub subject: Option<String>,
     /// When it expires; absent when it does not say, or not readably.
     pub expires: Option<UnixTime>,
+    /// Whether the feed tells whatever would change the verdict, time apart.
+    pub vouched: bool,
 }
 
 /// What this program asks of claims besides rules: the times. Issuers, audiences and versions are the caller's to judge.
@@ -34,17 +37,34 @@ pub fn time_policy(profile: Profile, leeway: Duration) -> Policy {
 ///
 /// A payload without a subject is judged by the rules of everybody, as no others can exist for it. A subject that is
 /// there but is neither a string nor a number is refused ([`Reject::ClaimType`]): no rule could ever revoke it.
-pub fn judge(payload: &[u8], policy: &Policy, book: &Rulebook, now: UnixTime) -> Judgement {
+pub async fn judge(
+    payload: &[u8],
+    policy: &Policy,
+    revocations: &Arc<Revocations>,
+    now: UnixTime,
+) -> Judgement {
     let claims = match Claims::parse(payload) {
         Ok(claims) => claims,
-        Err(reject) => return Judgement { verdict: Err(reject), subject: None, expires: None },
+        Err(reject) => return Judgement::refused(reject),
     };
     let subject = claims.subject(policy.profile);
-    let verdict = policy
+    let expires = policy.expiry(&claims).ok().flatten();
+    let without_rules = policy
         .judge_time(&claims, now)
         .and_then(|()| subject_is_readable(&claims, policy.profile, subject.as_deref()))
-        .and_then(|()| judge_rules(&claims, subject.as_deref(), book, now));
-    Judgement { verdict, subject, expires: policy.expiry(&claims).ok().flatten() }
+        .and_then(|()| as_rules_read_them(&claims));
+    let RulesVerdict { verdict, vouched } = match without_rules {
+        Ok(claims) => revocations.judge(&claims, subject.as_deref(), seconds(now)).await,
+        Err(reject) => RulesVerdict { verdict: Err(reject), vouched: false },
+    };
+    Judgement { verdict, subject, expires, vouched }
+}
+
+impl Judgement {
+    /// A refusal of what has no readable claims.
+    pub fn refused(reject: Reject) -> Self {
+        Self { verdict: Err(reject), subject: None, expires: None, vouched: false }
+    }
 }
 
 fn subject_is_readable(claims: &Claims, profile: Profile, subject: Option<&str>) -> Result<(), Reject> {
@@ -54,10 +74,9 @@ fn subject_is_readable(claims: &Claims, profile: Profile, subject: Option<&str>)
     }
 }
 
-fn judge_rules(claims: &Claims, subject: Option<&str>, book: &Rulebook, now: UnixTime) -> Result<(), Reject> {
-    // What the rules' JSON reader cannot hold, such as 1e400 or half a surrogate pair, no rule can be held against.
-    let claims = serde_json::from_str(claims.as_json()).map_err(|_| Reject::Malformed)?;
-    book.judge(&claims, subject, seconds(now))
+/// What the rules' JSON reader cannot hold, such as 1e400 or half a surrogate pair, no rule can be held against.
+fn as_rules_read_them(claims: &Claims) -> Result<rules::Claims, Reject> {
+    serde_json::from_str(claims.as_json()).map_err(|_| Reject::Malformed)
 }
 
 /// Unix seconds, rounded down.
@@ -68,25 +87,31 @@ pub fn seconds(time: UnixTime) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoredRule;
-    use rules::ExpireAt;
+    use crate::changes::Sessions;
+    use crate::rulebook::{Lifetimes, Totals};
+    use crate::store::EmbeddedStore;
+    use rules::{ExpireAt, Rule};
 
     const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-    fn book() -> Rulebook {
-        let rule = |group: &str, json: &str| StoredRule {
-            group: group.into(),
-            json: json.into(),
-            expire_at: ExpireAt::Never,
-            revision: 1,
-        };
-        Rulebook::new(1, vec![rule("anna", r#"{"rt":"x"}"#), rule("5", "{}"), rule("g", r#"{"iss":"old"}"#)])
+    async fn revocations(folder: &tempfile::TempDir) -> Arc<Revocations> {
+        let store = Arc::new(EmbeddedStore::open(&folder.path().join("store")).unwrap());
+        let lifetimes = Lifetimes { ttl: Duration::ZERO, max_stale: Duration::ZERO };
+        let revocations =
+            Revocations::new(Arc::new(store), Sessions::exclusive(), lifetimes, Totals::default(), 0);
+        let revocations = Arc::new(revocations.unwrap());
+        for (group, json) in [("anna", r#"{"rt":"x"}"#), ("5", "{}"), ("g", r#"{"iss":"old"}"#)] {
+            let rule = Rule::parse(json).unwrap();
+            revocations.add(group.into(), rule, ExpireAt::Never).await.unwrap();
+        }
+        revocations
     }
 
-    #[test]
-    fn a_payload_is_judged_by_time_then_by_rules() {
+    #[tokio::test]
+    async fn a_payload_is_judged_by_time_then_by_rules() {
         use Profile::{MsUsers, Standard};
-        let book = book();
+        let folder = tempfile::tempdir().unwrap();
+        let rules = revocations(&folder).await;
         for (profile, payload, verdict) in [
             (Standard, r#"{"sub":"anna","exp":1700000001}"#, Ok(())),
             (Standard, r#"{"sub":"anna","exp":1700000000}"#, Err(Reject::Expired)),
@@ -110,16 +135,15 @@ mod tests {
             (MsUsers, "[]", Err(Reject::Malformed)),
             (MsUsers, "", Err(Reject::Malformed)),
         ] {
-            assert_eq!(
-                judge(payload.as_bytes(), &time_policy(profile, Duration::ZERO), &book, NOW).verdict,
-                verdict,
-                "{payload}"
-            );
+            let policy = time_policy(profile, Duration::ZERO);
+            assert_eq!(judge(payload.as_bytes(), &policy, &rules, NOW).await.verdict, verdict, "{payload}");
         }
     }
 
-    #[test]
-    fn the_expiry_is_told_in_real_time_whatever_unit_it_was_written_in() {
+    #[tokio::test]
+    async fn the_expiry_is_told_in_real_time_whatever_unit_it_was_written_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = revocations(&folder).await;
         for (profile, exp, expires) in [
             (Profile::MsUsers, "1700000001500", Some(1_700_000_001_500)),
             (Profile::MsUsers, "1700000001.5", Some(1_700_000_001_500)),
@@ -127,7 +151,8 @@ mod tests {
             (Profile::Standard, "null", None),
         ] {
             let payload = format!(r#"{{"exp":{exp}}}"#);
-            let judgement = judge(payload.as_bytes(), &time_policy(profile, Duration::ZERO), &book(), NOW);
+            let judgement =
+                judge(payload.as_bytes(), &time_policy(profile, Duration::ZERO), &rules, NOW).await;
             assert_eq!(judgement.expires.map(UnixTime::as_millis), expires, "{exp} in {profile}");
         }
     }

@@ -2,11 +2,13 @@
 //! signature they have verified may still be used.
 //!
 //! The way of a request: [`listen`] binds, `serve` accepts, `api` routes, `judge` decides with the [`rulebook`], which
-//! [`revocations`] keeps equal to the [`store`].
+//! [`revocations`] fills from the [`store`] and [`changes`] empty again.
 
 mod api;
 pub mod bearer;
+pub mod changes;
 pub mod config;
+mod feed;
 pub mod judge;
 pub mod listen;
 mod metrics;

@@ -6,11 +6,10 @@ use jose::{Reason, Reject};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::rulebook::Rulebook;
+use crate::rulebook::Totals;
 
 /// The first bucket of request durations ends here; 14 buckets, each twice as long as the one before, reach 0.8 s.
 const FIRST_BUCKET_SECONDS: f64 = 0.0001;
@@ -21,10 +20,7 @@ pub(crate) struct Metrics {
     checks: Family<CheckLabels, Counter>,
     writes: Family<WriteLabels, Counter>,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
-    rules: Gauge,
-    groups: Gauge,
-    unreadable: Gauge,
-    revision: Gauge,
+    totals: Totals,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,10 +47,7 @@ impl Metrics {
             checks: Family::default(),
             writes: Family::default(),
             requests: Family::new_with_constructor(request_histogram),
-            rules: Gauge::default(),
-            groups: Gauge::default(),
-            unreadable: Gauge::default(),
-            revision: Gauge::default(),
+            totals: Totals::default(),
         };
         let registry = registry.sub_registry_with_prefix("token_server");
         registry.register(
@@ -73,15 +66,20 @@ impl Metrics {
             Unit::Seconds,
             metrics.requests.clone(),
         );
-        registry.register("rules", "Rules in the store, unreadable ones included", metrics.rules.clone());
-        registry.register("rule_groups", "Groups with at least one rule", metrics.groups.clone());
+        let totals = metrics.totals();
+        registry.register("rules", "Rules in memory, unreadable ones included", totals.rules);
+        registry.register("rule_groups", "Groups in memory with at least one rule", totals.groups);
         registry.register(
             "unreadable_rules",
-            "Rules in the store that are not understood: in a subject's group his tokens get E_BACKEND_UNAVAIL, in g they \
+            "Rules in memory that are not understood: in a subject's group his tokens get E_BACKEND_UNAVAIL, in g they \
              are left out. Anything but 0 needs an operator: GET /v1/rules shows the groups",
-            metrics.unreadable.clone(),
+            totals.unreadable,
         );
-        registry.register("store_revision", "Grows with every write of a rule", metrics.revision.clone());
+        registry.register(
+            "store_revision",
+            "Grows with every change of a rule that is heard of",
+            totals.revision,
+        );
         metrics
     }
 
@@ -94,20 +92,15 @@ impl Metrics {
         self.checks.get_or_create(&CheckLabels { reason, detail }).inc();
     }
 
-    /// Counts one write and shows what it left.
-    pub(crate) fn count_write<T, E>(&self, outcome: &Result<T, E>, book: &Rulebook) {
+    /// Counts one write.
+    pub(crate) fn count_write<T, E>(&self, outcome: &Result<T, E>) {
         let outcome = if outcome.is_ok() { "ok" } else { "error" };
         self.writes.get_or_create(&WriteLabels { outcome }).inc();
-        self.show(book);
     }
 
-    /// Shows how much a rulebook holds.
-    pub(crate) fn show(&self, book: &Rulebook) {
-        let totals = book.totals();
-        self.rules.set(i64::try_from(totals.rules).unwrap_or(i64::MAX));
-        self.groups.set(i64::try_from(totals.groups).unwrap_or(i64::MAX));
-        self.unreadable.set(i64::try_from(totals.unreadable).unwrap_or(i64::MAX));
-        self.revision.set(i64::try_from(book.revision()).unwrap_or(i64::MAX));
+    /// The gauges of what is in memory.
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals.clone()
     }
 
     /// Records one answered request.

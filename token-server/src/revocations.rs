@@ -1,80 +1,193 @@
-//! Writes of rules: first the store, then the memory, in one order for all.
+//! The rules as checks, writers and readers meet them: the store behind, what is known of it in memory, and the feed of
+//! its changes, in one order.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use rules::{ExpireAt, Rule, RuleEntry};
+use jose::Reject;
+use rules::{Claims, ExpireAt, Rule};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
 
-use crate::rulebook::Rulebook;
-use crate::store::{EmbeddedStore, StoreError, StoredRule};
+use crate::changes::{Session, Sessions, Source};
+use crate::feed::Feed;
+use crate::rulebook::{Boarding, Flight, Group, Lifetimes, Read, Rulebook, Totals, judge};
+use crate::store::{EVERYBODY, Store, StoreError, StoredRule, random_name};
 
-/// Rules of one group. A check looks at those that share a value with the token, and at those without an equality.
+/// Rules of one group. A check looks at few of them, but after each change the group is read and parsed anew, which must
+/// be done within [`LOAD_WAIT`].
 pub const MAX_RULES_PER_GROUP: usize = 10_000;
+
+/// How long a check waits for rules that have to be read. Agents wait 80 ms for all of it.
+pub const LOAD_WAIT: Duration = Duration::from_millis(60);
+
+/// How long a read may take for whoever comes later; until then nobody tries again.
+const LOAD_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a reader of lists waits for the store; below the deadline of a request.
+const STORE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The rules: durable in the store, and parsed in memory for the checks.
 pub struct Revocations {
-    /// Held for a whole write, so that the memory follows in the store's order.
-    store: Mutex<EmbeddedStore>,
+    store: Arc<dyn Store>,
     book: Rulebook,
-    store_id: String,
+    /// The rules of a token without a subject.
+    nobodys: Arc<Group>,
+    sessions: Sessions,
+    feed: Feed,
+    /// Held by whoever adds a rule, from the look at the group to the end of the write: there must still be room.
+    adding: Mutex<()>,
+    /// Reads and writes that go on even when nobody waits for them any more.
+    tasks: TaskTracker,
+}
+
+/// The verdict of the rules on a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RulesVerdict {
+    /// Whether the token may be used: [`Reject::Revoked`], or [`Reject::Rules`] if the rules are not known or not
+    /// understood.
+    pub verdict: Result<(), Reject>,
+    /// Whether the feed tells whatever would change the verdict, from the revision on that was the last when it was
+    /// asked for.
+    pub vouched: bool,
+}
+
+/// How many rules a group has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSize {
+    /// The group's name.
+    pub group: String,
+    /// Rules, the unreadable ones included.
+    pub rules: usize,
+    /// Rules that are not understood.
+    pub unreadable: usize,
 }
 
 impl Revocations {
-    /// Reads all rules of the store.
+    /// Rules of a store of which nothing has been read yet; its changes are numbered from `revision` on.
     ///
     /// # Errors
-    /// The store cannot be read.
-    pub fn load(store: EmbeddedStore) -> Result<Self, StoreError> {
-        let (revision, rules) = store.load()?;
-        let store_id = store.store_id().to_owned();
-        Ok(Self { book: Rulebook::new(revision, rules), store_id, store: Mutex::new(store) })
+    /// The system gives no random bytes.
+    pub fn new(
+        store: Arc<dyn Store>,
+        sessions: Sessions,
+        lifetimes: Lifetimes,
+        totals: Totals,
+        revision: u64,
+    ) -> Result<Self, StoreError> {
+        let epoch = random_name()?;
+        let book = Rulebook::new(lifetimes, totals.clone());
+        book.show_revision(revision);
+        Ok(Self {
+            store,
+            nobodys: Arc::new(Group::parse(Vec::new(), &totals)),
+            book,
+            sessions,
+            feed: Feed::new(epoch, revision),
+            adding: Mutex::default(),
+            tasks: TaskTracker::new(),
+        })
     }
 
-    /// The rules as the checks see them.
+    /// What is known of the rules.
     pub fn book(&self) -> &Rulebook {
         &self.book
     }
 
-    /// The name of the store, for those who ask several servers.
-    pub fn store_id(&self) -> &str {
-        &self.store_id
+    /// The changes, numbered.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
     }
 
-    /// Writes a rule. When this returns, the rule is on disk and every check that starts sees it.
+    /// The number of the last change that is known here.
+    pub fn revision(&self) -> u64 {
+        self.feed.revision()
+    }
+
+    /// The name of the store, for those who ask several servers; absent until it has been reached once.
+    pub fn store_id(&self) -> Option<Arc<str>> {
+        self.store.store_id()
+    }
+
+    /// How old the moment is up to which every change is known here; absent when changes may pass unheard.
+    pub fn complete_for(&self, now: Instant) -> Option<Duration> {
+        let session = self.sessions.current().filter(|session| session.vouches(now))?;
+        Some(now.saturating_duration_since(session.as_of(now)))
+    }
+
+    /// Judges claims at `now` (unix seconds) by the rules of their subject and of everybody, which are read if need be.
+    /// Waits no longer than [`LOAD_WAIT`].
+    pub async fn judge(self: &Arc<Self>, claims: &Claims, subject: Option<&str>, now: i64) -> RulesVerdict {
+        let session = self.sessions.current();
+        let own = async {
+            match subject.filter(|subject| *subject != EVERYBODY) {
+                Some(subject) => self.read(subject, session.as_ref(), LOAD_WAIT).await,
+                None => Some(Read { group: Arc::clone(&self.nobodys), session: session.clone() }),
+            }
+        };
+        let (everybody, own) = tokio::join!(self.read(EVERYBODY, session.as_ref(), LOAD_WAIT), own);
+        let verdict = judge(group(everybody.as_ref()), group(own.as_ref()), claims, now);
+        // Asked last: a session that lives now has missed nothing since the caller looked at the revision.
+        let vouched = session.is_some_and(|session| {
+            is_of(everybody.as_ref(), &session)
+                && is_of(own.as_ref(), &session)
+                && session.vouches(Instant::now())
+        });
+        RulesVerdict { verdict, vouched }
+    }
+
+    /// Reads everybody's rules if they are not known, so that no check has to; tells whether they are known now.
+    pub async fn warm(self: &Arc<Self>) -> bool {
+        self.read(EVERYBODY, self.sessions.current().as_ref(), LOAD_LIMIT).await.is_some()
+    }
+
+    /// Writes a rule. When this returns, the rule is durable and every check that starts here sees it.
     ///
     /// # Errors
-    /// The group is full or the store cannot be written; then nothing changed.
+    /// The group is full or can not take this rule, then nothing changed; or the store did not acknowledge, then the rule
+    /// may be there or not.
     pub async fn add(
         self: &Arc<Self>,
         group: String,
         rule: Rule,
         expire_at: ExpireAt,
     ) -> Result<StoredRule, StoreError> {
-        self.blocking(move |this| {
-            let store = this.lock();
-            if !this.book.has_room(&group, &rule, MAX_RULES_PER_GROUP) {
-                return Err(StoreError::GroupFull { max: MAX_RULES_PER_GROUP });
-            }
-            this.book.admits(&group, &rule)?;
+        self.whole(async move |this| {
+            // Whoever has been answered "not in time" must not find the rule written minutes later.
+            let Ok(_turn) = timeout(LOAD_LIMIT, this.adding.lock()).await else {
+                return Err(StoreError::Timeout { milliseconds: LOAD_LIMIT.as_millis() });
+            };
+            this.admits(&group, &rule).await?;
             let json = rule.canonical().to_owned();
-            let revision = store.put(&group, &json, expire_at)?;
-            this.book.put(revision, &group, RuleEntry { rule, expire_at });
-            Ok(StoredRule { group, json, expire_at, revision })
+            let written = this.store.put(&group, &json, expire_at).await;
+            let revision = Some(this.changed(&group));
+            written.map(|()| StoredRule { group, json, expire_at, revision })
         })
         .await
+    }
+
+    /// Whether the group, as the store has it now, may take this rule.
+    async fn admits(self: &Arc<Self>, group: &str, rule: &Rule) -> Result<(), StoreError> {
+        let known = self.read(group, self.sessions.current().as_ref(), LOAD_LIMIT).await;
+        let known = known.ok_or(StoreError::Timeout { milliseconds: LOAD_LIMIT.as_millis() })?.group;
+        if !known.has_room(rule, MAX_RULES_PER_GROUP) {
+            return Err(StoreError::GroupFull { max: MAX_RULES_PER_GROUP });
+        }
+        Ok(known.admits(rule)?)
     }
 
     /// Removes one rule by its text in the store; tells whether it was there.
     ///
     /// # Errors
-    /// The store cannot be written; then nothing changed.
+    /// The store did not acknowledge; the rule may be there or not.
     pub async fn remove(self: &Arc<Self>, group: String, json: String) -> Result<bool, StoreError> {
-        self.blocking(move |this| {
-            let store = this.lock();
-            let Some(revision) = store.remove(&group, &json)? else {
-                return Ok(false);
-            };
-            this.book.remove(revision, &group, &json);
-            Ok(true)
+        self.whole(async move |this| {
+            let removed = this.store.remove(&group, &json).await;
+            if !matches!(removed, Ok(false)) {
+                this.changed(&group);
+            }
+            removed
         })
         .await
     }
@@ -82,25 +195,50 @@ impl Revocations {
     /// Removes every rule of a group; tells how many there were.
     ///
     /// # Errors
-    /// The store cannot be written; then nothing changed.
+    /// The store did not acknowledge; the rules may be there or not.
     pub async fn remove_group(self: &Arc<Self>, group: String) -> Result<usize, StoreError> {
-        self.blocking(move |this| {
-            let store = this.lock();
-            let Some((removed, revision)) = store.remove_group(&group)? else {
-                return Ok(0);
-            };
-            this.book.remove_group(revision, &group);
-            Ok(removed)
+        self.whole(async move |this| {
+            let removed = this.store.remove_group(&group).await;
+            if !matches!(removed, Ok(0)) {
+                this.changed(&group);
+            }
+            removed
         })
         .await
     }
 
-    /// The rules of a group as the store has them, and the revision at which they were read.
+    /// The rules of a group as the store has them, and the revision before which they were read.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn list(self: &Arc<Self>, group: String) -> Result<(u64, Vec<StoredRule>), StoreError> {
-        self.blocking(move |this| this.lock().group(&group)).await
+        let revision = self.revision();
+        Ok((revision, within(STORE_LIMIT, self.store.group(&group)).await?))
+    }
+
+    /// Up to `limit` groups in the order of their names, after the name `after`, and whether more follow.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn groups(
+        self: &Arc<Self>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<GroupSize>, bool), StoreError> {
+        let reading = async {
+            let (names, more) = self.store.groups(after, limit).await?;
+            let mut sizes = Vec::with_capacity(names.len());
+            for name in names {
+                let stored = self.store.group(&name).await?;
+                let group = Group::parse(stored, &Totals::default());
+                // One that vanished between the two reads is no group any more.
+                if !group.is_empty() {
+                    sizes.push(GroupSize { group: name, rules: group.len(), unreadable: group.unreadable() });
+                }
+            }
+            Ok((sizes, more))
+        };
+        within(STORE_LIMIT, reading).await
     }
 
     /// Removes all rules that have ended at `now` (unix seconds), some at a time, so that writers get their turn.
@@ -108,79 +246,108 @@ impl Revocations {
     /// # Errors
     /// The store cannot be written.
     pub async fn purge(self: &Arc<Self>, now: i64) -> Result<usize, StoreError> {
-        let mut purged = 0;
+        let mut purged: usize = 0;
         loop {
-            let count = self
-                .blocking(move |this| {
-                    let store = this.lock();
-                    let mut groups = store.purge(now)?;
-                    let count = groups.len();
-                    groups.sort_unstable();
-                    groups.dedup();
-                    for group in &groups {
-                        this.book.remove_ended(group, now);
-                    }
-                    Ok(count)
-                })
-                .await?;
-            if count == 0 {
-                return Ok(purged);
+            match self.store.purge(now).await? {
+                0 => return Ok(purged),
+                some => purged = purged.saturating_add(some),
             }
-            purged += count;
         }
     }
 
-    async fn blocking<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let this = Arc::clone(self);
-        tokio::task::spawn_blocking(move || work(&this)).await.unwrap_or(Err(StoreError::Stopping))
+    /// A group was changed, here or elsewhere: what was read before is forgotten, and the feed tells it.
+    pub fn changed(&self, group: &str) -> u64 {
+        self.book.forget(group);
+        let revision = self.feed.changed(group);
+        self.book.show_revision(revision);
+        revision
     }
 
-    fn lock(&self) -> MutexGuard<'_, EmbeddedStore> {
-        // The store's transactions are whole or not at all, whatever happened to an earlier holder.
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A source of changes tells all of them from `at` on; what was known before may be out of date.
+    pub fn joined(&self, source: Source, at: Instant) {
+        self.sessions.joined(source, at, || self.everything_changed());
     }
+
+    /// A source has told every change up to `at`.
+    pub fn heard(&self, source: Source, at: Instant) {
+        self.sessions.heard(source, at);
+    }
+
+    /// A source may have missed changes.
+    pub fn lost(&self, source: Source) {
+        self.sessions.lost(source, || self.everything_changed());
+    }
+
+    fn everything_changed(&self) {
+        self.book.show_revision(self.feed.everything_changed());
+    }
+
+    /// Waits for the reads and writes that are under way.
+    pub async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// A write to its end, whatever becomes of the request: a rule that is in the store must not be missed here.
+    async fn whole<T: Send + 'static, F>(
+        self: &Arc<Self>,
+        write: impl FnOnce(Arc<Self>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.tasks.spawn(write(Arc::clone(self))).await.unwrap_or(Err(StoreError::Stopping))
+    }
+
+    /// A group as it is known or can be read within `patience`; absent if neither.
+    async fn read(
+        self: &Arc<Self>,
+        name: &str,
+        session: Option<&Arc<Session>>,
+        patience: Duration,
+    ) -> Option<Read> {
+        let now = Instant::now();
+        if let Some(read) = self.book.fresh(name, now, session) {
+            return Some(read);
+        }
+        let flight = match self.book.board(name, session.cloned(), now) {
+            Boarding::Join(flight) => flight,
+            Boarding::Fly(flight) => {
+                self.tasks.spawn(fly(Arc::clone(self), name.to_owned(), flight.clone()));
+                flight
+            }
+        };
+        // Whoever joins a read that is late already does not wait for it once more.
+        let landing = timeout_at(flight.started + patience, flight.landing()).await;
+        landing.ok().flatten().or_else(|| self.book.stale(name, Instant::now()))
+    }
+}
+
+async fn fly(this: Arc<Revocations>, name: String, flight: Flight) {
+    let read = within(LOAD_LIMIT, this.store.group(&name)).await;
+    if let Err(error) = &read {
+        tracing::warn!(%error, "rules could not be read");
+    }
+    let group = read.ok().map(|stored| Arc::new(Group::parse(stored, this.book.totals())));
+    this.book.land(&name, &flight, group);
+}
+
+fn group(read: Option<&Read>) -> Option<&Group> {
+    read.map(|read| &*read.group)
+}
+
+fn is_of(read: Option<&Read>, session: &Arc<Session>) -> bool {
+    let own = read.and_then(|read| read.session.as_ref());
+    own.is_some_and(|own| Arc::ptr_eq(own, session))
+}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let late = StoreError::Timeout { milliseconds: limit.as_millis() };
+    timeout(limit, work).await.unwrap_or(Err(late))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_full_group_refuses_a_rule_and_keeps_the_store_unchanged() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = EmbeddedStore::open(&folder.path().join("store")).unwrap();
-        let full = (0..MAX_RULES_PER_GROUP).map(|number| StoredRule {
-            group: "anna".into(),
-            json: format!("unreadable {number}"),
-            expire_at: ExpireAt::Never,
-            revision: 1,
-        });
-        let revocations = Arc::new(Revocations {
-            store_id: store.store_id().to_owned(),
-            store: Mutex::new(store),
-            book: Rulebook::new(1, full.collect()),
-        });
-        let rule = || Rule::parse(r#"{"rt":"x"}"#).unwrap();
-        let refused = revocations.add("anna".into(), rule(), ExpireAt::Never).await;
-        assert!(matches!(refused, Err(StoreError::GroupFull { max: MAX_RULES_PER_GROUP })));
-        assert_eq!(revocations.list("anna".into()).await.unwrap().1, []);
-        assert!(revocations.add("ben".into(), rule(), ExpireAt::Never).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_rule_that_makes_checks_too_dear_is_refused_before_it_is_stored() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = EmbeddedStore::open(&folder.path().join("store")).unwrap();
-        let revocations = Arc::new(Revocations::load(store).unwrap());
-        let rule = |number: usize| Rule::parse(&format!(r#"{{"sub":{{"regex":"(?={number})"}}}}"#)).unwrap();
-        for number in 0..rules::MAX_BACKTRACKING_PATTERNS {
-            revocations.add("anna".into(), rule(number), ExpireAt::Never).await.unwrap();
-        }
-        let refused = revocations.add("anna".into(), rule(99), ExpireAt::Never).await;
-        assert!(matches!(refused, Err(StoreError::RuleRefused(_))));
-        assert_eq!(revocations.list("anna".into()).await.unwrap().1.len(), rules::MAX_BACKTRACKING_PATTERNS);
-    }
-}
+mod tests;

@@ -11,19 +11,24 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::api::{self, AdminAccess, App};
-use crate::config::Config;
+use crate::changes::{self, Sessions};
+use crate::config::{Config, StoreSettings};
 use crate::judge::{seconds, time_policy};
 use crate::listen::{AdminSocket, Listeners};
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
 use crate::serve::serve;
-use crate::store::{EmbeddedStore, StoreError};
+use crate::store::redis::RedisStore;
+use crate::store::{EmbeddedStore, Store, StoreError};
 
 /// How long requests that have begun may take after the signal to stop; below the 30 s that orchestrators wait.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How often rules that have ended are removed. They decide nothing in the meantime.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often everybody's rules are looked after.
+const WARM_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Why a server that was configured could not run.
 #[derive(Debug, thiserror::Error)]
@@ -41,16 +46,16 @@ pub enum RunError {
 /// # Errors
 /// See [`RunError`].
 pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Result<(), RunError> {
-    let path = config.store_path.clone();
-    let revocations =
-        tokio::task::spawn_blocking(move || EmbeddedStore::open(&path).and_then(Revocations::load))
-            .await
-            .unwrap_or(Err(StoreError::Stopping))?;
-    let app = Arc::new(app(config, revocations));
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let mut parts = JoinSet::new();
+    let revocations = revocations(&config, &metrics, &mut parts, &shutdown).await?;
+    let app = Arc::new(app(config, Arc::clone(&revocations), metrics, registry));
     warn_of_open_doors(&app);
+    warm(&app).await;
+    parts.spawn(keep_warm(Arc::clone(&app), shutdown.clone()));
 
     let Listeners { main, admin, admin_socket } = listeners;
-    let mut parts = JoinSet::new();
     announce("main", &main);
     parts.spawn(serve(main, api::main_router(&app), shutdown.clone()));
     announce("admin", &admin);
@@ -72,7 +77,13 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Re
     };
     shutdown.cancel();
     app.readiness.block("draining", "asked to stop");
-    if tokio::time::timeout(GRACE, async { while parts.join_next().await.is_some() {} }).await.is_err() {
+    if tokio::time::timeout(GRACE, async {
+        while parts.join_next().await.is_some() {}
+        revocations.finish().await;
+    })
+    .await
+    .is_err()
+    {
         tracing::warn!(
             seconds = GRACE.as_secs(),
             "requests were not finished within the grace and are cut off"
@@ -82,13 +93,43 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Re
     if ended_early { Err(RunError::PartEnded) } else { Ok(()) }
 }
 
-fn app(config: Config, revocations: Revocations) -> App {
-    let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
-    metrics.show(revocations.book());
+/// The rules of the configured store, and the parts that listen to its changes.
+async fn revocations(
+    config: &Config,
+    metrics: &Metrics,
+    parts: &mut JoinSet<()>,
+    shutdown: &Shutdown,
+) -> Result<Arc<Revocations>, StoreError> {
+    let (lifetimes, totals) = (config.lifetimes, metrics.totals());
+    match config.store.clone() {
+        StoreSettings::Embedded(path) => {
+            let opening = tokio::task::spawn_blocking(move || {
+                let store = EmbeddedStore::open(&path)?;
+                let revision = store.revision()?;
+                Ok((Arc::new(store), revision))
+            });
+            let (store, revision) = opening.await.unwrap_or(Err(StoreError::Stopping))?;
+            let sessions = Sessions::exclusive();
+            Ok(Arc::new(Revocations::new(Arc::new(store), sessions, lifetimes, totals, revision)?))
+        }
+        StoreSettings::Redis { redis, consul } => {
+            let store = Arc::new(RedisStore::new(redis));
+            let sessions = Sessions::shared();
+            let shared: Arc<dyn Store> = store.clone();
+            let revocations = Arc::new(Revocations::new(shared, sessions, lifetimes, totals, 0)?);
+            parts.spawn(changes::redis::follow(store, Arc::clone(&revocations), shutdown.clone()));
+            if let Some(url) = consul {
+                parts.spawn(changes::consul::follow(url, Arc::clone(&revocations), shutdown.clone()));
+            }
+            Ok(revocations)
+        }
+    }
+}
+
+fn app(config: Config, revocations: Arc<Revocations>, metrics: Metrics, registry: Registry) -> App {
     App {
         policy: time_policy(config.profile, Duration::ZERO),
-        revocations: Arc::new(revocations),
+        revocations,
         metrics,
         registry: Arc::new(registry),
         readiness: Readiness::new(),
@@ -121,6 +162,27 @@ fn announce(listener: &'static str, socket: &tokio::net::TcpListener) {
     }
 }
 
+/// Keeps everybody's rules at hand, and the server not ready while they are not known.
+async fn keep_warm(app: Arc<App>, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(WARM_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        warm(&app).await;
+    }
+}
+
+async fn warm(app: &App) {
+    if app.revocations.store_id().is_some() && app.revocations.warm().await {
+        app.readiness.clear("rules");
+    } else {
+        app.readiness.block("rules", "the store cannot be read");
+    }
+}
+
 async fn purge(app: Arc<App>, shutdown: Shutdown) {
     let mut ticks = tokio::time::interval(PURGE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -135,6 +197,6 @@ async fn purge(app: Arc<App>, shutdown: Shutdown) {
             Ok(rules) => tracing::info!(rules, "rules that have ended were removed"),
             Err(error) => tracing::error!(%error, "rules that have ended could not be removed"),
         }
-        app.metrics.count_write(&purged, app.revocations.book());
+        app.metrics.count_write(&purged);
     }
 }

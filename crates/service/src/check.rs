@@ -34,7 +34,10 @@ pub enum Check {
 pub struct CheckResponse {
     /// Names the store that was read; two servers of one agent must agree on it.
     pub store_id: String,
-    /// The store's revision when the batch was judged.
+    /// Names the process whose revisions these are.
+    #[serde(default)]
+    pub epoch: String,
+    /// The revision of the rules when the batch was judged.
     pub revision: u64,
     /// One for each check, in order.
     pub results: Vec<CheckResult>,
@@ -51,6 +54,10 @@ pub struct CheckResult {
     /// When the token expires, seconds since the epoch; absent when it does not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exp: Option<i64>,
+    /// Whether `GET /v1/events` tells whatever would change the verdict, from the answer's revision on. A verdict without
+    /// this was made from rules that could not be read anew, or whose changes nobody tells.
+    #[serde(default)]
+    pub vouched: bool,
 }
 
 #[cfg(test)]

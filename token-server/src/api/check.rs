@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use futures_util::future::join_all;
 use jose::{Policy, Reject, UnixTime};
 use service::check::{Check, CheckRequest, CheckResponse, CheckResult};
 
 use super::request::{AgentAccess, Body};
 use super::{ApiError, App};
 use crate::judge::{self, Judgement, time_policy};
+use crate::store::StoreError;
 
 /// Bytes of a batch: [`MAX_CHECKS`] tokens of the agent's default limit, and some more for the JSON around them.
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
@@ -37,22 +39,25 @@ pub(super) async fn judge(
     }
     let leeway = Duration::from_secs(leeway.min(MAX_LEEWAY).into());
     let policy = time_policy(profile, leeway);
+    let store_id = app.revocations.store_id().ok_or(StoreError::Unreached)?.to_string();
+    let epoch = app.revocations.feed().epoch().to_owned();
     // Read before the rules are, so that it never promises a rule that was not looked at.
-    let revision = app.revocations.book().revision();
+    let revision = app.revocations.revision();
     let now = app.now();
-    let results = checks.iter().map(|check| answer(&app, check, &policy, now)).collect();
-    Ok(Json(CheckResponse { store_id: app.revocations.store_id().to_owned(), revision, results }))
+    let results = join_all(checks.iter().map(|check| answer(&app, check, &policy, now))).await;
+    Ok(Json(CheckResponse { store_id, epoch, revision, results }))
 }
 
-fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> CheckResult {
+async fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> CheckResult {
     let judgement = match check {
-        Check::Payload(payload) => app.judge(payload.get().as_bytes(), policy, now),
-        Check::Token(_) => Judgement { verdict: Err(Reject::Unsupported), subject: None, expires: None },
+        Check::Payload(payload) => app.judge(payload.get().as_bytes(), policy, now).await,
+        Check::Token(_) => Judgement::refused(Reject::Unsupported),
     };
     app.metrics.count_check(judgement.verdict);
     CheckResult {
         detail: judgement.verdict.map_or_else(Reject::detail, |()| "ok").to_owned(),
         subject: judgement.subject,
         exp: judgement.expires.map(judge::seconds),
+        vouched: judgement.vouched,
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn judge(
     }
     let body = body.trim_ascii();
     if body.starts_with(b"{") {
-        let verdict = app.judge(body, &app.policy, app.now()).verdict;
+        let verdict = app.judge(body, &app.policy, app.now()).await.verdict;
         app.metrics.count_check(verdict);
         return Ok(verdict.map_or_else(Reject::reason, |()| Reason::Ok).as_str().into_response());
     }

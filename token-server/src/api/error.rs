@@ -80,6 +80,11 @@ impl ApiError {
                 | StoreError::Damaged { .. }
                 | StoreError::Format { .. }
                 | StoreError::Failed(_)
+                | StoreError::Unreached
+                | StoreError::Redis(_)
+                | StoreError::NoMaster { .. }
+                | StoreError::TooFewReplicas { .. }
+                | StoreError::Timeout { .. }
                 | StoreError::NoRandomness
                 | StoreError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             },

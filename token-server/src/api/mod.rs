@@ -4,7 +4,7 @@ mod check;
 mod compat;
 mod error;
 mod layers;
-mod request;
+pub(crate) mod request;
 mod rules;
 
 #[cfg(test)]
@@ -22,6 +22,7 @@ use service::readiness::Readiness;
 pub(crate) use error::ApiError;
 
 use crate::bearer::BearerTokens;
+use crate::feed;
 use crate::judge::{self, Judgement};
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
@@ -44,8 +45,8 @@ impl App {
         (self.clock)()
     }
 
-    fn judge(&self, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
-        judge::judge(payload, policy, self.revocations.book(), now)
+    async fn judge(&self, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
+        judge::judge(payload, policy, &self.revocations, now).await
     }
 }
 
@@ -60,7 +61,8 @@ pub(crate) enum AdminAccess {
 
 /// The routes of `TOKEN_SERVER__LISTEN`.
 pub(crate) fn main_router(app: &Arc<App>) -> Router {
-    let mut routes = Router::new().route("/v1/check", post(check::judge));
+    let mut routes =
+        Router::new().route("/v1/check", post(check::judge)).route("/v1/events", get(feed::events));
     if app.compat {
         routes = routes.route("/", post(compat::judge));
     }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::request::{Body, Document, GroupName, Parameters};
 use super::{ApiError, App};
 use crate::judge::seconds;
-use crate::rulebook::GroupSize;
+use crate::revocations::GroupSize;
 use crate::store::StoredRule;
 
 /// Bytes of a request: a rule of the largest size, with white space to spare.
@@ -41,7 +41,9 @@ struct RuleView {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     expire_at: i64,
-    revision: u64,
+    /// The revision that its last write made, in a store that keeps count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -121,7 +123,7 @@ async fn write(app: &Arc<App>, group: GroupName, mut document: Document) -> Resu
         ));
     }
     let written = app.revocations.add(group.0, rule, expire_at).await;
-    app.metrics.count_write(&written, app.revocations.book());
+    app.metrics.count_write(&written);
     let StoredRule { group, json, expire_at, revision } = written?;
     tracing::info!(revision, "a rule was written");
     let rule = RuleView::new(json, expire_at, revision);
@@ -149,9 +151,8 @@ pub(super) async fn list_groups(
     if let Some((unknown, _)) = parameters.pop_first() {
         return Err(ApiError::invalid(unknown, "is not known here"));
     }
-    let book = app.revocations.book();
-    let revision = book.revision();
-    let (page, more) = book.sizes(after.as_deref(), limit);
+    let revision = app.revocations.revision();
+    let (page, more) = app.revocations.groups(after.as_deref(), limit).await?;
     let next = page.last().filter(|_| more).map(|last| last.group.clone());
     let groups = page
         .into_iter()
@@ -170,14 +171,14 @@ pub(super) async fn delete(
         b"" => delete_all(&app, group).await?,
         body => delete_one(&app, group, body).await?,
     };
-    let revision = app.revocations.book().revision();
+    let revision = app.revocations.revision();
     tracing::info!(revision, deleted, "rules were deleted");
     Ok(Json(DeletedView { deleted, revision }))
 }
 
 async fn delete_all(app: &App, group: String) -> Result<usize, ApiError> {
     let outcome = app.revocations.remove_group(group).await;
-    app.metrics.count_write(&outcome, app.revocations.book());
+    app.metrics.count_write(&outcome);
     Ok(outcome?)
 }
 
@@ -189,7 +190,7 @@ async fn delete_one(app: &App, group: String, body: &[u8]) -> Result<usize, ApiE
     // A text that is no rule can still stand in the store, and must be removable exactly as it stands there.
     let json = parsed.as_ref().map_or(rule.get(), Rule::canonical).to_owned();
     let outcome = app.revocations.remove(group, json).await;
-    app.metrics.count_write(&outcome, app.revocations.book());
+    app.metrics.count_write(&outcome);
     match (outcome?, parsed) {
         (false, Err(error)) => Err(ApiError::invalid("rule", error.to_string())),
         (removed, Ok(_) | Err(_)) => Ok(usize::from(removed)),
@@ -197,7 +198,7 @@ async fn delete_one(app: &App, group: String, body: &[u8]) -> Result<usize, ApiE
 }
 
 impl RuleView {
-    fn new(json: String, expire_at: ExpireAt, revision: u64) -> Self {
+    fn new(json: String, expire_at: ExpireAt, revision: Option<u64>) -> Self {
         let error = Rule::parse(&json).err().map(|error| error.to_string());
         let rule = RawValue::from_string(json.clone()).ok();
         let text = rule.is_none().then_some(json);

@@ -7,14 +7,16 @@
 //! texts     "store_id"                          -> random hexadecimal, made with the file
 //! ```
 //!
-//! All calls block.
+//! All calls of [`EmbeddedStore`] block; the [`Store`](super::Store) of an `Arc` of it runs them beside the runtime.
 
+mod shared;
 #[cfg(test)]
 mod tests;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::backends::FileBackend;
 use redb::{
@@ -23,7 +25,7 @@ use redb::{
 };
 use rules::ExpireAt;
 
-use super::{StoreError, StoredRule};
+use super::{StoreError, StoredRule, random_name};
 
 const RULES: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("rules");
 const ENDS: TableDefinition<'_, (i64, &str, &str), ()> = TableDefinition::new("ends");
@@ -35,9 +37,6 @@ const FORMAT: u64 = 1;
 /// Rules names subjects, which is nobody else's business on this machine.
 const FILE_MODE: u32 = 0o600;
 
-/// Random bytes in a store's name: two stores never meet by chance.
-const STORE_ID_BYTES: usize = 16;
-
 /// Rules that one purge removes, so that writers do not wait long behind it.
 const PURGE_BATCH: usize = 1_000;
 
@@ -45,7 +44,7 @@ const PURGE_BATCH: usize = 1_000;
 pub struct EmbeddedStore {
     database: Database,
     path: PathBuf,
-    store_id: String,
+    store_id: Arc<str>,
 }
 
 impl EmbeddedStore {
@@ -63,36 +62,51 @@ impl EmbeddedStore {
             .open(path)
             .map_err(|cause| StoreError::Open { path: path.into(), cause })?;
         let database = open_database(file, path)?;
-        let store_id = prepare(&database, path)?;
-        Ok(Self { database, path: path.into(), store_id })
+        let store_id = Arc::from(prepare(&database, path)?);
+        let store = Self { database, path: path.into(), store_id };
+        store.read_through()?;
+        Ok(store)
     }
 
     /// The random name that the file got when it was made.
-    pub fn store_id(&self) -> &str {
-        &self.store_id
+    pub fn store_id(&self) -> Arc<str> {
+        Arc::clone(&self.store_id)
     }
 
-    /// Every rule and the revision at which they were read.
+    /// Grows with every write, and survives the process.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn load(&self) -> Result<(u64, Vec<StoredRule>), StoreError> {
+    pub fn revision(&self) -> Result<u64, StoreError> {
+        self.read(revision)
+    }
+
+    /// Up to `limit` names of groups in their order, after the name `after`, and whether more follow.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn groups(&self, after: Option<&str>, limit: usize) -> Result<(Vec<String>, bool), StoreError> {
         self.read(|transaction| {
-            let mut all = Vec::new();
-            for row in transaction.open_table(RULES)?.iter()? {
-                let (key, value) = row?;
-                all.push(stored(key.value(), value.value()));
+            let rules = transaction.open_table(RULES)?;
+            let mut names: Vec<String> = Vec::new();
+            let mut next = after.map_or_else(String::new, beyond);
+            while let Some(row) = rules.range((next.as_str(), "")..)?.next() {
+                if names.len() == limit {
+                    return Ok((names, true));
+                }
+                let name = row?.0.value().0.to_owned();
+                next = beyond(&name);
+                names.push(name);
             }
-            Ok((revision(transaction)?, all))
+            Ok((names, false))
         })
-        .map_err(|error| self.damaged(error))
     }
 
-    /// The rules of one group and the revision at which they were read.
+    /// The rules of one group.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn group(&self, group: &str) -> Result<(u64, Vec<StoredRule>), StoreError> {
+    pub fn group(&self, group: &str) -> Result<Vec<StoredRule>, StoreError> {
         self.read(|transaction| {
             let mut rules = Vec::new();
             for row in transaction.open_table(RULES)?.range((group, "")..)? {
@@ -102,7 +116,7 @@ impl EmbeddedStore {
                 }
                 rules.push(stored(key.value(), value.value()));
             }
-            Ok((revision(transaction)?, rules))
+            Ok(rules)
         })
     }
 
@@ -141,7 +155,7 @@ impl EmbeddedStore {
     /// # Errors
     /// The file cannot be written; then nothing changed.
     pub fn remove_group(&self, group: &str) -> Result<Option<(usize, u64)>, StoreError> {
-        let (_, rules) = self.group(group)?;
+        let rules = self.group(group)?;
         self.write(|transaction| {
             let mut removed = 0;
             for rule in &rules {
@@ -154,12 +168,12 @@ impl EmbeddedStore {
         })
     }
 
-    /// Removes some of the rules that have ended at `now` (unix seconds) and returns their groups; none are left when
-    /// it returns nothing. The revision stays: rules that have ended decide nothing.
+    /// Removes some of the rules that have ended at `now` (unix seconds) and returns how many; none are left when it
+    /// returns 0. The revision stays: rules that have ended decide nothing.
     ///
     /// # Errors
     /// The file cannot be written; then nothing changed.
-    pub fn purge(&self, now: i64) -> Result<Vec<String>, StoreError> {
+    pub fn purge(&self, now: i64) -> Result<usize, StoreError> {
         let ended = self.read(|transaction| {
             let mut ended = Vec::new();
             let until = (now.saturating_add(1), "", "");
@@ -171,7 +185,7 @@ impl EmbeddedStore {
             Ok(ended)
         })?;
         if ended.is_empty() {
-            return Ok(Vec::new());
+            return Ok(0);
         }
         self.write(|transaction| {
             for (group, json) in &ended {
@@ -179,7 +193,7 @@ impl EmbeddedStore {
             }
             Ok(())
         })?;
-        Ok(ended.into_iter().map(|(group, _)| group).collect())
+        Ok(ended.len())
     }
 
     fn read<T>(
@@ -197,9 +211,16 @@ impl EmbeddedStore {
         write(&self.database, work).map_err(failed)
     }
 
-    /// What fails on the first full read is the file, not the moment.
-    fn damaged(&self, error: StoreError) -> StoreError {
-        StoreError::Damaged { path: self.path.clone(), cause: error.to_string() }
+    /// Reads every rule once: a file that opens may still be damaged where nobody has looked yet.
+    fn read_through(&self) -> Result<(), StoreError> {
+        let read = self.read(|transaction| {
+            for row in transaction.open_table(RULES)?.iter()? {
+                let (key, value) = row?;
+                stored(key.value(), value.value());
+            }
+            Ok(())
+        });
+        read.map_err(|error| StoreError::Damaged { path: self.path.clone(), cause: error.to_string() })
     }
 }
 
@@ -232,9 +253,7 @@ fn prepare(database: &Database, path: &Path) -> Result<String, StoreError> {
             });
         }
     }
-    let mut random = [0; STORE_ID_BYTES];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| StoreError::NoRandomness)?;
-    let fresh: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let fresh = random_name()?;
     write(database, |transaction| {
         transaction.open_table(RULES)?;
         transaction.open_table(ENDS)?;
@@ -247,6 +266,11 @@ fn prepare(database: &Database, path: &Path) -> Result<String, StoreError> {
         Ok(known.unwrap_or(fresh))
     })
     .map_err(damaged)
+}
+
+/// The first name after this one.
+fn beyond(name: &str) -> String {
+    format!("{name}\0")
 }
 
 enum Found {
@@ -304,6 +328,6 @@ fn stored((group, json): (&str, &str), (seconds, revision): (i64, u64)) -> Store
         group: group.to_owned(),
         json: json.to_owned(),
         expire_at: ExpireAt::from_seconds(seconds),
-        revision,
+        revision: Some(revision),
     }
 }

@@ -40,7 +40,35 @@ pub enum StoreError {
     /// Reading or writing failed while running.
     #[error("store: {0}")]
     Failed(#[source] Box<redb::Error>),
-    /// No random bytes for the store's name.
+    /// The store has not been reached since the start.
+    #[error("store: not reached yet")]
+    Unreached,
+    /// Redis cannot be reached, or refuses; what was asked for may still have happened.
+    #[error("redis: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// No server of `TOKEN_SERVER__REDIS__URLS` leads to a master.
+    #[error("redis: no server of TOKEN_SERVER__REDIS__URLS leads to a master: {last}")]
+    NoMaster {
+        /// What the last one said.
+        last: String,
+    },
+    /// A write is on the master but not on as many replicas as asked for.
+    #[error(
+        "redis: the write reached {reached} replicas, not the {wanted} of TOKEN_SERVER__REDIS__MIN_REPLICAS; it may be lost in a fail-over"
+    )]
+    TooFewReplicas {
+        /// Replicas that acknowledged in time.
+        reached: usize,
+        /// Replicas that had to.
+        wanted: usize,
+    },
+    /// The store did not answer in time; a write may still have happened.
+    #[error("store: no answer within {milliseconds} ms")]
+    Timeout {
+        /// The limit.
+        milliseconds: u128,
+    },
+    /// No random bytes for a name.
     #[error("store: the system gives no random bytes")]
     NoRandomness,
     /// The group has as many rules as it may have.

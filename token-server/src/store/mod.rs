@@ -2,23 +2,67 @@
 
 mod embedded;
 mod error;
+pub mod redis;
 
 pub use embedded::EmbeddedStore;
 pub use error::StoreError;
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use rules::ExpireAt;
+
+/// What a store answers in its own time. Callers set the deadlines.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// What the rest of the program needs of a place where rules are kept.
+///
+/// A write that returns `Ok` is durable as that store understands it. One that returns an error may still have
+/// happened, unless the error says otherwise: whoever keeps copies must read again.
+pub trait Store: Send + Sync {
+    /// The random name of the store; absent until it has been reached once.
+    fn store_id(&self) -> Option<Arc<str>>;
+
+    /// The rules of one group as the last writer left them.
+    fn group<'a>(&'a self, group: &'a str) -> Answer<'a, Vec<StoredRule>>;
+
+    /// Up to `limit` names of groups in their order, after the name `after`, and whether more follow.
+    fn groups<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, (Vec<String>, bool)>;
+
+    /// Writes a rule; one that is there already gets the new end.
+    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, ()>;
+
+    /// Removes one rule; tells whether it was there.
+    fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool>;
+
+    /// Removes every rule of a group; tells how many there were.
+    fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize>;
+
+    /// Removes some of the rules that have ended at `now` (unix seconds); tells how many, 0 when none are left.
+    fn purge(&self, now: i64) -> Answer<'_, usize>;
+}
 
 /// A rule as the store has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRule {
     /// Whose tokens it concerns: a subject, or [`EVERYBODY`].
     pub group: String,
-    /// The rule's JSON; canonical unless the store was edited by hand.
+    /// The rule's JSON; canonical unless somebody else wrote it.
     pub json: String,
     /// When it ends.
     pub expire_at: ExpireAt,
-    /// The revision of the store that its last write made.
-    pub revision: u64,
+    /// The revision that its last write made, in a store that keeps count.
+    pub revision: Option<u64>,
+}
+
+/// Random bytes in a name: two names never meet by chance.
+const NAME_BYTES: usize = 16;
+
+/// A name that nothing else has, in hexadecimal.
+pub(crate) fn random_name() -> Result<String, StoreError> {
+    let mut random = [0; NAME_BYTES];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| StoreError::NoRandomness)?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The group whose rules concern every token.

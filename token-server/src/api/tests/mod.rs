@@ -3,13 +3,17 @@
 mod checks;
 mod rules_api;
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::changes::Sessions;
 use crate::judge::time_policy;
+use crate::rulebook::Lifetimes;
 use crate::store::EmbeddedStore;
 use ::rules::ExpireAt;
 use jose::Profile;
@@ -39,16 +43,18 @@ fn server(change: impl FnOnce(&mut App)) -> Server {
 /// A server whose store holds these rules as if somebody had edited the file.
 fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> Server {
     let folder = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(&folder.path().join("store")).unwrap();
+    let store = Arc::new(EmbeddedStore::open(&folder.path().join("store")).unwrap());
     for (group, json) in stored {
         store.put(group, json, ExpireAt::Never).unwrap();
     }
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let revocations = Revocations::load(store).unwrap();
-    metrics.show(revocations.book());
+    let lifetimes = Lifetimes { ttl: Duration::ZERO, max_stale: Duration::ZERO };
+    let revision = store.revision().unwrap();
+    let (sessions, totals) = (Sessions::exclusive(), metrics.totals());
+    let revocations = Revocations::new(Arc::new(store), sessions, lifetimes, totals, revision).unwrap();
     let mut app = App {
-        policy: time_policy(Profile::Standard, std::time::Duration::ZERO),
+        policy: time_policy(Profile::Standard, Duration::ZERO),
         revocations: Arc::new(revocations),
         metrics,
         registry: Arc::new(registry),

@@ -8,8 +8,15 @@ fn rule(group: &str, json: &str, expire_at: i64, revision: u64) -> StoredRule {
         group: group.into(),
         json: json.into(),
         expire_at: ExpireAt::from_seconds(expire_at),
-        revision,
+        revision: Some(revision),
     }
+}
+
+/// Every rule of every group, group by group.
+fn all(store: &EmbeddedStore) -> Vec<StoredRule> {
+    let (groups, more) = store.groups(None, usize::MAX).unwrap();
+    assert!(!more);
+    groups.iter().flat_map(|group| store.group(group).unwrap()).collect()
 }
 
 fn store() -> (tempfile::TempDir, PathBuf, EmbeddedStore) {
@@ -26,16 +33,16 @@ fn what_was_written_is_there_after_opening_again() {
     assert_eq!(store.put("anna", "{\"a\":2}", ExpireAt::At(50)).unwrap(), 2);
     assert_eq!(store.put("annabel", "{}", ExpireAt::Never).unwrap(), 3);
     assert_eq!(store.put("anna", "{\"a\":1}", ExpireAt::At(60)).unwrap(), 4, "written again");
-    let id = store.store_id().to_owned();
-    assert_eq!(id.len(), 2 * STORE_ID_BYTES);
+    let id = store.store_id();
+    assert_eq!(id.len(), 32);
     drop(store);
 
     let store = EmbeddedStore::open(&path).unwrap();
     assert_eq!(store.store_id(), id);
     let anna = vec![rule("anna", "{\"a\":1}", 60, 4), rule("anna", "{\"a\":2}", 50, 2)];
-    assert_eq!(store.group("anna").unwrap(), (4, anna.clone()));
-    let all = [anna, vec![rule("annabel", "{}", 0, 3)]].concat();
-    assert_eq!(store.load().unwrap(), (4, all));
+    assert_eq!(store.group("anna").unwrap(), anna);
+    assert_eq!(all(&store), [anna, vec![rule("annabel", "{}", 0, 3)]].concat());
+    assert_eq!(store.revision().unwrap(), 4);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, FILE_MODE);
 }
 
@@ -49,8 +56,22 @@ fn deleting_tells_what_was_there() {
     assert_eq!(store.remove("a", "1").unwrap(), Some(4));
     assert_eq!(store.remove_group("a").unwrap(), Some((1, 5)));
     assert_eq!(store.remove_group("a").unwrap(), None);
-    assert_eq!(store.load().unwrap(), (5, vec![rule("b", "1", 0, 3)]));
-    assert!(store.purge(i64::MAX).unwrap().is_empty(), "a deleted rule leaves no end behind");
+    assert_eq!((store.revision().unwrap(), all(&store)), (5, vec![rule("b", "1", 0, 3)]));
+    assert_eq!(store.purge(i64::MAX).unwrap(), 0, "a deleted rule leaves no end behind");
+}
+
+#[test]
+fn groups_are_named_in_their_order_and_in_pages() {
+    let (_folder, _, store) = store();
+    for (group, json) in [("b", "1"), ("a", "1"), ("a", "2"), ("a\0", "1"), ("ab", "1")] {
+        store.put(group, json, ExpireAt::Never).unwrap();
+    }
+    let page = |after, limit| store.groups(after, limit).unwrap();
+    assert_eq!(page(None, 9), (vec!["a".into(), "a\0".into(), "ab".into(), "b".into()], false));
+    assert_eq!(page(None, 1), (vec!["a".into()], true));
+    assert_eq!(page(Some("a"), 2), (vec!["a\0".into(), "ab".into()], true));
+    assert_eq!(page(Some("ab"), 1), (vec!["b".into()], false));
+    assert_eq!(page(Some("b"), 1), (vec![], false));
 }
 
 #[test]
@@ -62,9 +83,9 @@ fn a_purge_removes_exactly_what_has_ended() {
     store.put("a", "4", ExpireAt::Never).unwrap();
     store.put("a", "5", ExpireAt::At(10)).unwrap();
     store.put("a", "5", ExpireAt::At(99)).unwrap();
-    assert_eq!(store.purge(10).unwrap(), ["a", "a"]);
-    assert!(store.purge(10).unwrap().is_empty());
-    let left: Vec<_> = store.group("a").unwrap().1.into_iter().map(|rule| rule.json).collect();
+    assert_eq!(store.purge(10).unwrap(), 2);
+    assert_eq!(store.purge(10).unwrap(), 0);
+    let left: Vec<_> = store.group("a").unwrap().into_iter().map(|rule| rule.json).collect();
     assert_eq!(left, ["3", "4", "5"]);
 }
 
@@ -100,8 +121,8 @@ fn a_damaged_store_never_opens_with_fewer_rules() {
     let cuts = (1..16).map(|part| whole[..whole.len() * part / 16].to_vec());
     for content in holes.chain(cuts) {
         std::fs::write(&damaged, &content).unwrap();
-        match EmbeddedStore::open(&damaged).and_then(|store| store.load()) {
-            Ok((_, rules)) => assert_eq!(rules.len(), 300, "a hole where nothing was stored"),
+        match EmbeddedStore::open(&damaged).and_then(|store| store.group("anna")) {
+            Ok(rules) => assert_eq!(rules.len(), 300, "a hole where nothing was stored"),
             Err(error) => {
                 refused += 1;
                 assert!(matches!(error, StoreError::Damaged { .. }), "{error}");

@@ -1,0 +1,7 @@
+//! How this server hears of rules that others wrote.
+
+pub(crate) mod consul;
+pub(crate) mod redis;
+mod session;
+
+pub use session::{MAX_SILENCE, Session, Sessions, Source};

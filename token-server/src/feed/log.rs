@@ -1,0 +1,168 @@
+//! The log itself.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use service::events::Changes;
+use tokio::sync::watch;
+
+/// Changes that are remembered: several seconds of the busiest writer, where readers come back within one.
+const MAX_CHANGES: usize = 10_000;
+
+/// Groups that one answer names; whoever is further behind gets everything.
+const MAX_ANSWER: usize = 1_000;
+
+/// The log of changes.
+#[derive(Debug)]
+pub struct Feed {
+    epoch: Box<str>,
+    log: Mutex<Log>,
+    latest: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Log {
+    revision: u64,
+    /// Changes up to this revision are forgotten.
+    forgotten: u64,
+    changes: VecDeque<(u64, Arc<str>)>,
+}
+
+/// How far a reader is: an epoch and the last revision that he has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// Whose numbers he has.
+    pub epoch: String,
+    /// The last one.
+    pub revision: u64,
+}
+
+impl Feed {
+    /// An empty log that goes on counting from `revision`, under a name that no other process has.
+    pub fn new(epoch: impl Into<Box<str>>, revision: u64) -> Self {
+        let log = Log { revision, forgotten: revision, changes: VecDeque::new() };
+        Self { epoch: epoch.into(), log: Mutex::new(log), latest: watch::Sender::new(revision) }
+    }
+
+    /// The name of this process's numbers.
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// The number of the last change.
+    pub fn revision(&self) -> u64 {
+        *self.latest.borrow()
+    }
+
+    /// Notes that a group changed.
+    pub fn changed(&self, group: &str) -> u64 {
+        self.note(|log| {
+            log.changes.push_back((log.revision, group.into()));
+            if log.changes.len() > MAX_CHANGES
+                && let Some((revision, _)) = log.changes.pop_front()
+            {
+                log.forgotten = revision;
+            }
+        })
+    }
+
+    /// Notes that anything may have changed.
+    pub fn everything_changed(&self) -> u64 {
+        self.note(|log| {
+            log.changes.clear();
+            log.forgotten = log.revision;
+        })
+    }
+
+    /// What changed after `since`, and the revision up to which this tells it.
+    pub fn after(&self, since: Option<&Since>) -> (u64, Changes) {
+        let log = self.lock();
+        let Some(since) = since.filter(|since| *since.epoch == *self.epoch) else {
+            return (log.revision, Changes::Everything);
+        };
+        // A reader from the future has another process's numbers, whatever name they carry.
+        if since.revision < log.forgotten || since.revision > log.revision {
+            return (log.revision, Changes::Everything);
+        }
+        let groups: BTreeSet<&str> = log
+            .changes
+            .iter()
+            .rev()
+            .take_while(|(revision, _)| *revision > since.revision)
+            .map(|(_, group)| &**group)
+            .collect();
+        if groups.len() > MAX_ANSWER {
+            return (log.revision, Changes::Everything);
+        }
+        (log.revision, Changes::Groups(groups.into_iter().map(str::to_owned).collect()))
+    }
+
+    /// Tells each new revision.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.latest.subscribe()
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Log)) -> u64 {
+        let mut log = self.lock();
+        log.revision = log.revision.saturating_add(1);
+        change(&mut log);
+        self.latest.send_replace(log.revision);
+        log.revision
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn since(epoch: &str, revision: u64) -> Option<Since> {
+        Some(Since { epoch: epoch.to_owned(), revision })
+    }
+
+    fn groups(names: &[&str]) -> Changes {
+        Changes::Groups(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_reader_gets_what_he_has_not_seen_once_each() {
+        let feed = Feed::new("e", 5);
+        assert_eq!(feed.after(since("e", 5).as_ref()), (5, groups(&[])));
+        assert_eq!(feed.changed("b"), 6);
+        feed.changed("a");
+        feed.changed("b");
+        assert_eq!(feed.after(since("e", 5).as_ref()), (8, groups(&["a", "b"])));
+        assert_eq!(feed.after(since("e", 7).as_ref()), (8, groups(&["b"])));
+        assert_eq!(feed.after(since("e", 8).as_ref()), (8, groups(&[])));
+    }
+
+    #[test]
+    fn whoever_may_have_missed_something_is_told_so() {
+        let feed = Feed::new("e", 5);
+        feed.changed("a");
+        for stranger in [None, since("other", 6), since("e", 4), since("e", 7)] {
+            assert_eq!(feed.after(stranger.as_ref()).1, Changes::Everything, "{stranger:?}");
+        }
+        feed.everything_changed();
+        assert_eq!(feed.after(since("e", 6).as_ref()), (7, Changes::Everything));
+        assert_eq!(feed.after(since("e", 7).as_ref()), (7, groups(&[])));
+    }
+
+    #[test]
+    fn the_log_is_bounded_and_says_what_it_forgot() {
+        let feed = Feed::new("e", 0);
+        for number in 0..=MAX_CHANGES {
+            feed.changed(if number % 2 == 0 { "a" } else { "b" });
+        }
+        assert_eq!(feed.after(since("e", 0).as_ref()).1, Changes::Everything);
+        assert_eq!(feed.after(since("e", 1).as_ref()).1, groups(&["a", "b"]));
+        for number in 0..=MAX_ANSWER {
+            feed.changed(&number.to_string());
+        }
+        let seen = u64::try_from(MAX_CHANGES).unwrap() + 1;
+        assert_eq!(feed.after(since("e", seen).as_ref()).1, Changes::Everything, "too many to name");
+    }
+}

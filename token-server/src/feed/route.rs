@@ -1,0 +1,53 @@
+//! `GET /v1/events?since=<epoch>:<revision>`: the feed of changes, as a long poll.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use service::events::Events;
+use tokio::time::{Instant, sleep};
+
+use super::Since;
+use crate::api::request::{AgentAccess, Parameters};
+use crate::api::{ApiError, App};
+use crate::store::StoreError;
+
+/// How long an answer waits for something to tell. The answer is a sign of life as well, so it is short.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
+
+/// Answers at once when there is something to tell, else as soon as there is, else after [`LONGEST_POLL`].
+pub(crate) async fn events(
+    State(app): State<Arc<App>>,
+    _: AgentAccess,
+    Parameters(mut parameters): Parameters,
+) -> Result<Json<Events>, ApiError> {
+    let since = parameters.remove("since").map(|since| parse(&since)).transpose()?;
+    if let Some((unknown, _)) = parameters.pop_first() {
+        return Err(ApiError::invalid(unknown, "is not known here"));
+    }
+    let feed = app.revocations.feed();
+    if let Some(since) = since.as_ref().filter(|since| since.epoch == feed.epoch()) {
+        let mut revisions = feed.watch();
+        tokio::select! {
+            _ = revisions.wait_for(|revision| *revision != since.revision) => {}
+            () = sleep(LONGEST_POLL) => {}
+        }
+    }
+    let store_id = app.revocations.store_id().ok_or(StoreError::Unreached)?;
+    // Read before the log: a change that comes in between is told, and not yet vouched for.
+    let complete_as_of = app.revocations.complete_for(Instant::now());
+    let (revision, changes) = feed.after(since.as_ref());
+    let complete_as_of =
+        complete_as_of.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX).saturating_add(1));
+    let epoch = feed.epoch().to_owned();
+    Ok(Json(Events { store_id: store_id.to_string(), epoch, revision, complete_as_of, changes }))
+}
+
+fn parse(text: &str) -> Result<Since, ApiError> {
+    text.rsplit_once(':')
+        .and_then(|(epoch, revision)| {
+            Some(Since { epoch: epoch.to_owned(), revision: revision.parse().ok()? })
+        })
+        .ok_or_else(|| ApiError::invalid("since", "is not of the form <epoch>:<revision>"))
+}

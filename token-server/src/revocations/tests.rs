@@ -1,0 +1,301 @@
+//! The rules over stores that obey the test.
+
+use std::sync::Mutex as Lock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{Notify, Semaphore};
+
+use super::*;
+use crate::changes::MAX_SILENCE;
+use crate::store::Answer;
+
+const LIFETIMES: Lifetimes = Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
+
+/// Rules in memory, answered when the test lets them.
+struct Scripted {
+    rules: Lock<Vec<StoredRule>>,
+    reads: AtomicUsize,
+    asked: Notify,
+    answers: Semaphore,
+}
+
+impl Scripted {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            rules: Lock::default(),
+            reads: AtomicUsize::new(0),
+            asked: Notify::new(),
+            answers: Semaphore::new(Semaphore::MAX_PERMITS),
+        })
+    }
+
+    /// From now on nothing is answered.
+    fn hang(&self) {
+        self.answers.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    fn recover(&self) {
+        self.answers.add_permits(1_000);
+    }
+
+    /// As a writer elsewhere does it.
+    fn write(&self, group: &str, json: &str) {
+        self.rules.lock().unwrap().push(StoredRule {
+            group: group.into(),
+            json: json.into(),
+            expire_at: ExpireAt::Never,
+            revision: None,
+        });
+    }
+
+    fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+impl Store for Scripted {
+    fn store_id(&self) -> Option<Arc<str>> {
+        Some("scripted".into())
+    }
+
+    fn group<'a>(&'a self, group: &'a str) -> Answer<'a, Vec<StoredRule>> {
+        Box::pin(async move {
+            self.reads.fetch_add(1, Ordering::SeqCst);
+            // The state when the question arrived, however late the answer is.
+            let found: Vec<_> =
+                self.rules.lock().unwrap().iter().filter(|rule| rule.group == group).cloned().collect();
+            self.asked.notify_one();
+            drop(self.answers.acquire().await);
+            Ok(found)
+        })
+    }
+
+    fn groups<'a>(&'a self, _: Option<&'a str>, _: usize) -> Answer<'a, (Vec<String>, bool)> {
+        Box::pin(async { Ok((Vec::new(), false)) })
+    }
+
+    fn put<'a>(&'a self, group: &'a str, json: &'a str, _: ExpireAt) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.asked.notify_one();
+            drop(self.answers.acquire().await);
+            self.write(group, json);
+            Ok(())
+        })
+    }
+
+    fn remove<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, bool> {
+        Box::pin(async { Err(StoreError::Unreached) })
+    }
+
+    fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize> {
+        Box::pin(async move {
+            let mut rules = self.rules.lock().unwrap();
+            let before = rules.len();
+            rules.retain(|rule| rule.group != group);
+            Ok(before - rules.len())
+        })
+    }
+
+    fn purge(&self, _: i64) -> Answer<'_, usize> {
+        Box::pin(async { Ok(0) })
+    }
+}
+
+fn revocations(store: &Arc<Scripted>, sessions: Sessions, lifetimes: Lifetimes) -> Arc<Revocations> {
+    let store: Arc<dyn Store> = store.clone();
+    Arc::new(Revocations::new(store, sessions, lifetimes, Totals::default(), 0).unwrap())
+}
+
+/// A store that others write to, whose changes are all heard.
+fn heard(store: &Arc<Scripted>) -> Arc<Revocations> {
+    let revocations = revocations(store, Sessions::shared(), LIFETIMES);
+    revocations.joined(Source::OwnChannel, Instant::now());
+    revocations.joined(Source::Keyspace, Instant::now());
+    revocations
+}
+
+async fn check(revocations: &Arc<Revocations>, subject: &str) -> RulesVerdict {
+    let claims = serde_json::from_str(r#"{"rt":"x"}"#).unwrap();
+    revocations.judge(&claims, Some(subject), 0).await
+}
+
+const PASSED: RulesVerdict = RulesVerdict { verdict: Ok(()), vouched: true };
+const PASSED_UNVOUCHED: RulesVerdict = RulesVerdict { verdict: Ok(()), vouched: false };
+const UNKNOWN: RulesVerdict = RulesVerdict { verdict: Err(Reject::Rules), vouched: false };
+
+#[tokio::test(start_paused = true)]
+async fn a_subject_without_rules_is_read_once() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    for _ in 0..3 {
+        assert_eq!(check(&revocations, "anna").await, PASSED);
+    }
+    assert_eq!(store.reads(), 2, "anna, and everybody");
+    assert_eq!(check(&revocations, "g").await, PASSED);
+    assert_eq!(store.reads(), 2, "the group of everybody is nobody's own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_ask_at_once_cause_one_read() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    let asking = (0..100).map(|_| check(&revocations, "anna"));
+    assert!(futures_util::future::join_all(asking).await.into_iter().all(|verdict| verdict == PASSED));
+    assert_eq!(store.reads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_read_before_anybody_who_asks_later_is_answered() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    assert_eq!(check(&revocations, "anna").await, PASSED);
+    store.write("anna", r#"{"rt":"x"}"#);
+    assert_eq!(check(&revocations, "anna").await, PASSED, "nobody has told of it yet");
+    revocations.changed("anna");
+    let revoked = RulesVerdict { verdict: Err(Reject::Revoked), vouched: true };
+    assert_eq!(check(&revocations, "anna").await, revoked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_a_change_overtook_answers_nobody_who_asks_later() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    assert!(revocations.warm().await);
+    store.asked.notified().await;
+    store.hang();
+    let before = tokio::spawn({
+        let revocations = Arc::clone(&revocations);
+        async move { check(&revocations, "anna").await }
+    });
+    store.asked.notified().await;
+    store.write("anna", r#"{"rt":"x"}"#);
+    revocations.changed("anna");
+    store.recover();
+    assert_eq!(check(&revocations, "anna").await.verdict, Err(Reject::Revoked));
+    assert_eq!(before.await.unwrap().verdict, Ok(()));
+    assert_eq!(check(&revocations, "anna").await.verdict, Err(Reject::Revoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_holds_nobody_longer_than_the_limit_and_lets_nobody_in() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    store.hang();
+    for _ in 0..3 {
+        let start = Instant::now();
+        assert_eq!(check(&revocations, "anna").await, UNKNOWN);
+        assert!(start.elapsed() <= LOAD_WAIT);
+    }
+    let start = Instant::now();
+    assert_eq!(check(&revocations, "anna").await, UNKNOWN);
+    assert_eq!(start.elapsed(), Duration::ZERO, "the read is late already");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_serves_while_the_store_hangs_and_then_nothing_does() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    assert_eq!(check(&revocations, "anna").await, PASSED);
+    store.hang();
+    let until = Instant::now() + LIFETIMES.max_stale;
+    assert_eq!(check(&revocations, "anna").await, PASSED, "its session has not been silent for long");
+    tokio::time::sleep(MAX_SILENCE + Duration::from_millis(1)).await;
+    while Instant::now() + LOAD_WAIT < until {
+        assert_eq!(check(&revocations, "anna").await, PASSED_UNVOUCHED);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep_until(until).await;
+    assert_eq!(check(&revocations, "anna").await, UNKNOWN);
+    assert_eq!(check(&revocations, "ben").await, UNKNOWN);
+    store.recover();
+    tokio::time::sleep(LOAD_LIMIT).await;
+    assert_eq!(check(&revocations, "anna").await, PASSED_UNVOUCHED, "a silent session vouches for nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_cannot_be_read_is_not_made_up_for_by_what_was_known() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    assert_eq!(check(&revocations, "anna").await, PASSED);
+    store.hang();
+    revocations.changed("anna");
+    assert_eq!(check(&revocations, "anna").await, UNKNOWN);
+    revocations.changed("g");
+    assert_eq!(check(&revocations, "ben").await, UNKNOWN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_stale_answer_where_none_is_wanted() {
+    let store = Scripted::new();
+    let strict = Lifetimes { ttl: Duration::ZERO, max_stale: Duration::ZERO };
+    let revocations = revocations(&store, Sessions::shared(), strict);
+    assert_eq!(check(&revocations, "anna").await, PASSED_UNVOUCHED);
+    assert_eq!(check(&revocations, "anna").await, PASSED_UNVOUCHED);
+    assert_eq!(store.reads(), 4, "read at each check");
+    store.hang();
+    assert_eq!(check(&revocations, "anna").await, UNKNOWN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_goes_on_to_its_end_without_its_writer() {
+    let store = Scripted::new();
+    let revocations = revocations(&store, Sessions::exclusive(), LIFETIMES);
+    assert_eq!(check(&revocations, "anna").await, PASSED);
+    store.asked.notified().await;
+    store.hang();
+    let adding = {
+        let revocations = Arc::clone(&revocations);
+        let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
+        tokio::spawn(async move { revocations.add("anna".into(), rule, ExpireAt::Never).await })
+    };
+    store.asked.notified().await;
+    adding.abort();
+    assert!(adding.await.is_err());
+    store.recover();
+    revocations.finish().await;
+    assert_eq!(revocations.revision(), 1);
+    assert_eq!(check(&revocations, "anna").await.verdict, Err(Reject::Revoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_failed_may_have_happened_and_is_read_again() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    store.write("anna", r#"{"rt":"x"}"#);
+    assert_eq!(check(&revocations, "anna").await.verdict, Err(Reject::Revoked));
+    let revision = revocations.revision();
+    assert!(revocations.remove("anna".into(), r#"{"rt":"x"}"#.into()).await.is_err());
+    assert_eq!(revocations.revision(), revision + 1);
+    assert_eq!(revocations.remove_group("anna".into()).await.unwrap(), 1);
+    assert_eq!(check(&revocations, "anna").await, PASSED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_group_refuses_a_rule_and_keeps_the_store_unchanged() {
+    let store = Scripted::new();
+    for number in 0..MAX_RULES_PER_GROUP {
+        store.write("anna", &format!("unreadable {number}"));
+    }
+    let revocations = heard(&store);
+    let rule = || Rule::parse(r#"{"rt":"x"}"#).unwrap();
+    let refused = revocations.add("anna".into(), rule(), ExpireAt::Never).await;
+    assert!(matches!(refused, Err(StoreError::GroupFull { max: MAX_RULES_PER_GROUP })));
+    assert_eq!(revocations.list("anna".into()).await.unwrap().1.len(), MAX_RULES_PER_GROUP);
+    assert!(revocations.add("ben".into(), rule(), ExpireAt::Never).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_that_make_checks_too_dear_are_refused_before_they_are_stored_even_when_all_come_at_once() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    let adding = (0..rules::MAX_BACKTRACKING_PATTERNS + 3).map(|number| {
+        let rule = Rule::parse(&format!(r#"{{"sub":{{"regex":"(?={number})"}}}}"#)).unwrap();
+        revocations.add("anna".into(), rule, ExpireAt::Never)
+    });
+    let added = futures_util::future::join_all(adding).await;
+    let refused = |result: &&Result<_, _>| matches!(result, Err(StoreError::RuleRefused(_)));
+    assert_eq!(added.iter().filter(refused).count(), 3);
+    assert_eq!(added.iter().filter(|result| result.is_ok()).count(), rules::MAX_BACKTRACKING_PATTERNS);
+    let stored = revocations.list("anna".into()).await.unwrap().1;
+    assert_eq!(stored.len(), rules::MAX_BACKTRACKING_PATTERNS);
+}

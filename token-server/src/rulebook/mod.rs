@@ -1,0 +1,218 @@
+//! The rules in memory: groups that have been read, for as long as what was read is known to be right.
+//!
+//! One read at a time for each group, whoever asks. A change that is heard drops what was read before it, reads that
+//! are under way included; nobody who asks later gets their answer.
+
+mod group;
+
+pub use group::{Group, Totals, judge};
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::changes::Session;
+use crate::store::EVERYBODY;
+
+/// Memory for groups other than everybody's; least used ones go first.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Groups that the cache expects; it sizes its tables by this.
+const EXPECTED_GROUPS: usize = 100_000;
+
+/// What was read is read again after this, even while a session vouches for it: Redis tells nobody of a FLUSHALL.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// How long rules may be used, by what is known of their changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetimes {
+    /// Without a session: after that they are read again.
+    pub ttl: Duration,
+    /// While they cannot be read again: after that they are not known.
+    pub max_stale: Duration,
+}
+
+/// Groups that have been read.
+#[derive(Debug)]
+pub struct Rulebook {
+    everybody: ArcSwapOption<Known>,
+    groups: Cache<Box<str>, Arc<Known>, Bytes>,
+    flights: Mutex<HashMap<Box<str>, Flight>>,
+    lifetimes: Lifetimes,
+    totals: Totals,
+}
+
+/// A group and since when it is known.
+#[derive(Debug)]
+struct Known {
+    group: Arc<Group>,
+    /// When the read was sent off: later changes may be missing.
+    read_at: Instant,
+    session: Option<Arc<Session>>,
+}
+
+/// A read that is under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Flight {
+    /// When it was sent off.
+    pub(crate) started: Instant,
+    session: Option<Arc<Session>>,
+    landed: watch::Sender<Option<Landing>>,
+}
+
+/// How a read ended; absent: the store did not answer.
+pub(crate) type Landing = Option<Arc<Group>>;
+
+/// A group as it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) group: Arc<Group>,
+    /// The session in which it was read.
+    pub(crate) session: Option<Arc<Session>>,
+}
+
+/// Whether the caller has to read, or somebody else does.
+pub(crate) enum Boarding {
+    Fly(Flight),
+    Join(Flight),
+}
+
+#[derive(Debug, Clone)]
+struct Bytes;
+
+impl Weighter<Box<str>, Arc<Known>> for Bytes {
+    fn weight(&self, name: &Box<str>, known: &Arc<Known>) -> u64 {
+        u64::try_from(name.len().saturating_add(known.group.bytes())).unwrap_or(u64::MAX)
+    }
+}
+
+impl Rulebook {
+    /// Nothing is known yet.
+    pub fn new(lifetimes: Lifetimes, totals: Totals) -> Self {
+        Self {
+            everybody: ArcSwapOption::empty(),
+            groups: Cache::with_weighter(EXPECTED_GROUPS, MAX_BYTES, Bytes),
+            flights: Mutex::default(),
+            lifetimes,
+            totals,
+        }
+    }
+
+    /// How much is in it.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Shows the number of the last change.
+    pub(crate) fn show_revision(&self, revision: u64) {
+        self.totals.revision.set(group::as_gauge(revision));
+    }
+
+    /// The group, if it is known to be right: because the current session vouches for it, or, while there is none, for
+    /// the time to live.
+    pub(crate) fn fresh(&self, name: &str, now: Instant, current: Option<&Arc<Session>>) -> Option<Read> {
+        let known = self.find(name)?;
+        let fresh = match current.filter(|session| session.vouches(now)) {
+            Some(session) => known.is_of(session) && now < known.read_at + MAX_AGE,
+            None => now < known.right_until(now) + self.lifetimes.ttl,
+        };
+        fresh.then(|| known.read())
+    }
+
+    /// The group as it was known last, for as long as that may do while it cannot be read.
+    pub(crate) fn stale(&self, name: &str, now: Instant) -> Option<Read> {
+        let known = self.find(name)?;
+        let longest = self.lifetimes.max_stale.max(self.lifetimes.ttl);
+        (now < known.right_until(now) + longest).then(|| known.read())
+    }
+
+    /// Joins the read of a group that is under way, or begins one under this session.
+    pub(crate) fn board(&self, name: &str, session: Option<Arc<Session>>, now: Instant) -> Boarding {
+        let mut flights = self.lock();
+        if let Some(flight) = flights.get(name) {
+            return Boarding::Join(flight.clone());
+        }
+        let flight = Flight { started: now, session, landed: watch::Sender::new(None) };
+        flights.insert(name.into(), flight.clone());
+        Boarding::Fly(flight)
+    }
+
+    /// Ends a read. What it brought is kept, unless the group has changed since it began.
+    pub(crate) fn land(&self, name: &str, flight: &Flight, landing: Landing) {
+        let mut flights = self.lock();
+        if flights.get(name).is_some_and(|current| current.landed.same_channel(&flight.landed)) {
+            flights.remove(name);
+            if let Some(group) = &landing {
+                let known = Arc::new(Known {
+                    group: Arc::clone(group),
+                    read_at: flight.started,
+                    session: flight.session.clone(),
+                });
+                self.keep(name, known);
+            }
+        }
+        drop(flights);
+        flight.landed.send_replace(Some(landing));
+    }
+
+    /// Drops what is known of a group, and whatever is being read of it.
+    pub(crate) fn forget(&self, name: &str) {
+        let mut flights = self.lock();
+        flights.remove(name);
+        if name == EVERYBODY {
+            self.everybody.store(None);
+        } else {
+            self.groups.remove(name);
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<Known>> {
+        if name == EVERYBODY { self.everybody.load_full() } else { self.groups.get(name) }
+    }
+
+    fn keep(&self, name: &str, known: Arc<Known>) {
+        if name == EVERYBODY {
+            self.everybody.store(Some(known));
+        } else {
+            self.groups.insert(name.into(), known);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Flight>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Every change before this moment is in it.
+    fn right_until(&self, now: Instant) -> Instant {
+        self.session.as_ref().map_or(self.read_at, |session| session.as_of(now).max(self.read_at))
+    }
+
+    fn is_of(&self, session: &Arc<Session>) -> bool {
+        self.session.as_ref().is_some_and(|own| Arc::ptr_eq(own, session))
+    }
+
+    fn read(&self) -> Read {
+        Read { group: Arc::clone(&self.group), session: self.session.clone() }
+    }
+}
+
+impl Flight {
+    /// What the read brings.
+    pub(crate) async fn landing(&self) -> Option<Read> {
+        let mut landed = self.landed.subscribe();
+        // This flight holds the sender, so that the channel cannot close.
+        let group = landed.wait_for(Option::is_some).await.ok()?.clone().flatten()?;
+        Some(Read { group, session: self.session.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! The embedded store for tasks: each call on a thread that may block.
+
+use std::sync::Arc;
+
+use rules::ExpireAt;
+
+use super::EmbeddedStore;
+use crate::store::{Answer, Store, StoreError, StoredRule};
+
+impl Store for Arc<EmbeddedStore> {
+    fn store_id(&self) -> Option<Arc<str>> {
+        Some(EmbeddedStore::store_id(self))
+    }
+
+    fn group<'a>(&'a self, group: &'a str) -> Answer<'a, Vec<StoredRule>> {
+        let group = group.to_owned();
+        blocking(self, move |store| store.group(&group))
+    }
+
+    fn groups<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, (Vec<String>, bool)> {
+        let after = after.map(str::to_owned);
+        blocking(self, move |store| store.groups(after.as_deref(), limit))
+    }
+
+    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, ()> {
+        let (group, json) = (group.to_owned(), json.to_owned());
+        blocking(self, move |store| store.put(&group, &json, expire_at).map(|_| ()))
+    }
+
+    fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool> {
+        let (group, json) = (group.to_owned(), json.to_owned());
+        blocking(self, move |store| Ok(store.remove(&group, &json)?.is_some()))
+    }
+
+    fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize> {
+        let group = group.to_owned();
+        blocking(self, move |store| Ok(store.remove_group(&group)?.map_or(0, |(removed, _)| removed)))
+    }
+
+    fn purge(&self, now: i64) -> Answer<'_, usize> {
+        blocking(self, move |store| EmbeddedStore::purge(store, now))
+    }
+}
+
+fn blocking<'a, T: Send + 'static>(
+    store: &Arc<EmbeddedStore>,
+    work: impl FnOnce(&EmbeddedStore) -> Result<T, StoreError> + Send + 'static,
+) -> Answer<'a, T> {
+    let store = Arc::clone(store);
+    Box::pin(async move {
+        tokio::task::spawn_blocking(move || work(&store)).await.unwrap_or(Err(StoreError::Stopping))
+    })
+}

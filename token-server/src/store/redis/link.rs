@@ -1,0 +1,76 @@
+//! A connection to the master that is made when it is needed, and made anew when it has failed.
+
+use std::time::Duration;
+
+use redis::{RedisError, ServerErrorKind};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::locate::Node;
+use super::settings::RedisSettings;
+use crate::store::StoreError;
+
+/// One connection, shared by all who ask through it.
+pub(crate) struct Link {
+    settings: RedisSettings,
+    answer_limit: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    node: Option<Node>,
+    /// When the last attempt failed, and why.
+    failure: Option<(Instant, String)>,
+}
+
+impl Link {
+    pub(super) fn new(settings: RedisSettings, answer_limit: Duration) -> Self {
+        Self { settings, answer_limit, state: Mutex::default() }
+    }
+
+    /// The master. Whoever waits for somebody else's attempt shares its failure, so that a dead Redis is tried once and
+    /// not by everybody in turn.
+    pub(crate) async fn node(&self) -> Result<Node, StoreError> {
+        let asked = Instant::now();
+        let mut state = self.state.lock().await;
+        if let Some(node) = &state.node {
+            return Ok(node.clone());
+        }
+        if let Some((at, why)) = &state.failure
+            && *at > asked
+        {
+            return Err(StoreError::NoMaster { last: why.clone() });
+        }
+        match Node::find(&self.settings, self.answer_limit).await {
+            Ok(node) => {
+                state.failure = None;
+                Ok(state.node.insert(node).clone())
+            }
+            Err(error) => {
+                state.failure = Some((Instant::now(), error.to_string()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up this connection, unless it has been replaced already.
+    pub(crate) async fn give_up(&self, failed: &Node) {
+        let mut state = self.state.lock().await;
+        if state.node.as_ref().is_some_and(|node| node.is_connected_as(failed)) {
+            state.node = None;
+        }
+    }
+
+    /// Whether this is the server that is asked.
+    pub(crate) async fn is_at(&self, node: &Node) -> bool {
+        self.state.lock().await.node.as_ref().is_none_or(|own| own.is_at(node))
+    }
+}
+
+/// Whether the master refused because it is not the one, or not ready: then nothing was done.
+pub(super) fn is_misdirected(error: &RedisError) -> bool {
+    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, ExecAbort, MasterDown, Moved, ReadOnly, TryAgain};
+    let redis::ErrorKind::Server(kind) = error.kind() else { return false };
+    matches!(kind, Ask | BusyLoading | ClusterDown | ExecAbort | MasterDown | Moved | ReadOnly | TryAgain)
+}

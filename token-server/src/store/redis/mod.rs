@@ -1,0 +1,311 @@
+//! Rules in Redis, as ms-users leaves them there: one sorted set for each group, on one master.
+//!
+//! Every read and every write is the master's; replicas lag. A write and the message that tells of it are one
+//! transaction, so that neither is there without the other, whoever dies in between.
+
+mod keys;
+mod link;
+mod locate;
+mod settings;
+
+pub use settings::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
+
+pub(crate) use keys::Keys;
+pub(crate) use locate::Node;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use redis::{Pipeline, RedisResult, cmd, pipe};
+use rules::ExpireAt;
+use tokio::sync::Mutex;
+
+use self::link::{Link, is_misdirected};
+use super::{Answer, Store, StoreError, StoredRule};
+
+/// How long Redis may take for an answer to a read.
+const READ_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long the replicas have to acknowledge a write.
+const REPLICA_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long Redis may take for an answer to a write, its wait for replicas included.
+const WRITE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Keys that Redis looks at for one step of a walk over all of them.
+const SCAN_STEP: usize = 1_000;
+
+/// Rules go this long after they have ended: a server whose clock is ahead must not remove what still holds for others.
+const PURGE_MARGIN: i64 = 60;
+
+/// Rules on a Redis master.
+pub struct RedisStore {
+    settings: RedisSettings,
+    reader: Link,
+    /// Held for a whole write, since WAIT asks about the last write of its connection.
+    writer: Mutex<Link>,
+    store_id: ArcSwapOption<String>,
+    /// Where the walk that removes ended rules goes on.
+    purge_cursor: AtomicU64,
+}
+
+impl RedisStore {
+    /// A store that connects when it is first asked.
+    pub fn new(settings: RedisSettings) -> Self {
+        Self {
+            reader: Link::new(settings.clone(), READ_LIMIT),
+            writer: Mutex::new(Link::new(settings.clone(), WRITE_LIMIT)),
+            settings,
+            store_id: ArcSwapOption::empty(),
+            purge_cursor: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.settings.keys
+    }
+
+    /// The master that reads are sent to.
+    pub(crate) async fn master(&self) -> Result<Node, StoreError> {
+        self.reader.node().await
+    }
+
+    /// Whether reads go elsewhere by now, or should.
+    pub(crate) async fn has_left(&self, node: &Node) -> bool {
+        if !self.reader.is_at(node).await {
+            return true;
+        }
+        let deposed = node.is_deposed(&self.settings).await;
+        if deposed {
+            self.reader.give_up(node).await;
+        }
+        deposed
+    }
+
+    /// Sends a sign of life through the master: first the notifications of a key that comes and goes, if they are on,
+    /// then a message. Learns the store's name on the way; a store that was emptied keeps the name that is known here.
+    pub(crate) async fn beat(&self, node: &Node, server: &str, number: u64) -> Result<(), StoreError> {
+        let known = self.store_id.load_full();
+        let name = match &known {
+            Some(name) => name.to_string(),
+            None => crate::store::random_name()?,
+        };
+        let (id, beat) = (self.settings.keys.store_id(), self.settings.keys.beat(server));
+        let (found,): (String,) = pipe()
+            .atomic()
+            .cmd("SET")
+            .arg(&id)
+            .arg(&name)
+            .arg("NX")
+            .ignore()
+            .cmd("GET")
+            .arg(&id)
+            .cmd("ZADD")
+            .arg(&beat)
+            .arg(0)
+            .arg(number)
+            .ignore()
+            .cmd("DEL")
+            .arg(&beat)
+            .ignore()
+            .cmd("PUBLISH")
+            .arg(&beat)
+            .arg(number)
+            .ignore()
+            .query_async(&mut node.connection.clone())
+            .await?;
+        if known.is_none_or(|known| *known != found) {
+            self.store_id.store(Some(Arc::new(found)));
+        }
+        Ok(())
+    }
+
+    /// Asks the master; once more, if the answer shows that it was not the master, or nobody.
+    async fn read<T>(&self, ask: impl AsyncFn(Node) -> RedisResult<T>) -> Result<T, StoreError> {
+        let node = self.reader.node().await?;
+        match ask(node.clone()).await {
+            Err(error) if is_misdirected(&error) || error.is_unrecoverable_error() || error.is_timeout() => {
+                self.reader.give_up(&node).await;
+                Ok(ask(self.reader.node().await?).await?)
+            }
+            answered => Ok(answered?),
+        }
+    }
+
+    /// A change of one group and the message that tells of it, then the replicas' word.
+    async fn write<T: redis::FromRedisValue>(&self, group: &str, change: Pipeline) -> Result<T, StoreError> {
+        let mut change = change;
+        change.atomic().cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
+        let writer = self.writer.lock().await;
+        let mut node = writer.node().await?;
+        let mut written: RedisResult<(T,)> = change.query_async(&mut node.connection).await;
+        if let Err(error) = &written {
+            writer.give_up(&node).await;
+            // Nothing was done, so it may be done again. After any other error it may have been.
+            if is_misdirected(error) {
+                node = writer.node().await?;
+                written = change.query_async(&mut node.connection).await;
+            }
+        }
+        let (written,) = written?;
+        self.replicated(&mut node).await?;
+        Ok(written)
+    }
+
+    async fn replicated(&self, node: &mut Node) -> Result<(), StoreError> {
+        let wanted = self.settings.min_replicas;
+        if wanted == 0 {
+            return Ok(());
+        }
+        let limit = u64::try_from(REPLICA_LIMIT.as_millis()).unwrap_or(u64::MAX);
+        let reached: usize = cmd("WAIT").arg(wanted).arg(limit).query_async(&mut node.connection).await?;
+        if reached < wanted { Err(StoreError::TooFewReplicas { reached, wanted }) } else { Ok(()) }
+    }
+
+    async fn scan(&self, cursor: u64) -> Result<(u64, Vec<String>), StoreError> {
+        let pattern = self.settings.keys.all_rules();
+        self.read(async move |mut node| {
+            cmd("SCAN")
+                .arg(cursor)
+                .arg("MATCH")
+                .arg(&pattern)
+                .arg("COUNT")
+                .arg(SCAN_STEP)
+                .query_async(&mut node.connection)
+                .await
+        })
+        .await
+    }
+}
+
+impl Store for RedisStore {
+    fn store_id(&self) -> Option<Arc<str>> {
+        self.store_id.load().as_ref().map(|name| Arc::from(name.as_str()))
+    }
+
+    fn group<'a>(&'a self, group: &'a str) -> Answer<'a, Vec<StoredRule>> {
+        Box::pin(async move {
+            let key = self.settings.keys.rules(group);
+            let members: Vec<(Vec<u8>, String)> = self
+                .read(async move |mut node| {
+                    cmd("ZRANGE")
+                        .arg(&key)
+                        .arg(0)
+                        .arg(-1)
+                        .arg("WITHSCORES")
+                        .query_async(&mut node.connection)
+                        .await
+                })
+                .await?;
+            let stored = |(member, score): (Vec<u8>, String)| StoredRule {
+                group: group.to_owned(),
+                json: String::from_utf8_lossy(&member).into_owned(),
+                expire_at: expire_at(&score),
+                revision: None,
+            };
+            Ok(members.into_iter().map(stored).collect())
+        })
+    }
+
+    fn groups<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, (Vec<String>, bool)> {
+        Box::pin(async move {
+            let mut first = BTreeSet::new();
+            let mut cursor = 0;
+            loop {
+                let (next, keys) = self.scan(cursor).await?;
+                let groups = keys.iter().filter_map(|key| self.settings.keys.group(key));
+                for group in groups.filter(|group| after.is_none_or(|after| *group > after)) {
+                    first.insert(group.to_owned());
+                    if first.len() > limit.saturating_add(1) {
+                        first.pop_last();
+                    }
+                }
+                cursor = next;
+                if cursor == 0 {
+                    break;
+                }
+            }
+            let more = first.len() > limit;
+            Ok((first.into_iter().take(limit).collect(), more))
+        })
+    }
+
+    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut change = pipe();
+            change.cmd("ZADD").arg(self.settings.keys.rules(group)).arg(expire_at.as_seconds()).arg(json);
+            self.write::<usize>(group, change).await.map(|_| ())
+        })
+    }
+
+    fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let mut change = pipe();
+            change.cmd("ZREM").arg(self.settings.keys.rules(group)).arg(json);
+            self.write::<usize>(group, change).await.map(|removed| removed > 0)
+        })
+    }
+
+    fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize> {
+        Box::pin(async move {
+            let key = self.settings.keys.rules(group);
+            let mut change = pipe();
+            change.cmd("ZCARD").arg(&key).cmd("DEL").arg(&key).ignore();
+            self.write::<usize>(group, change).await
+        })
+    }
+
+    /// One step of a walk over all groups, so that many groups do not make a burst of work.
+    fn purge(&self, now: i64) -> Answer<'_, usize> {
+        Box::pin(async move {
+            let (next, keys) = self.scan(self.purge_cursor.load(Ordering::Relaxed)).await?;
+            self.purge_cursor.store(next, Ordering::Relaxed);
+            if keys.is_empty() {
+                return Ok(0);
+            }
+            let until = now.saturating_sub(PURGE_MARGIN);
+            let removed: Vec<usize> = self
+                .read(async move |mut node| {
+                    let mut change = pipe();
+                    for key in &keys {
+                        change.cmd("ZREMRANGEBYSCORE").arg(key).arg(1).arg(until);
+                    }
+                    change.query_async(&mut node.connection).await
+                })
+                .await?;
+            Ok(removed.into_iter().sum())
+        })
+    }
+}
+
+/// A score is a double: fractions end with the second that they are in, infinity never comes.
+fn expire_at(score: &str) -> ExpireAt {
+    let seconds = score.parse::<i64>().ok().or_else(|| {
+        let score = score.parse::<f64>().ok()?;
+        format!("{:.0}", score.ceil()).parse().ok()
+    });
+    seconds.map_or(ExpireAt::Never, ExpireAt::from_seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_ends_and_what_has_no_end_never_ends() {
+        for (score, end) in [
+            ("0", ExpireAt::Never),
+            ("1700000000", ExpireAt::At(1_700_000_000)),
+            ("1700000000.25", ExpireAt::At(1_700_000_001)),
+            ("1.7e9", ExpireAt::At(1_700_000_000)),
+            ("-5", ExpireAt::At(-5)),
+            ("inf", ExpireAt::Never),
+            ("1e300", ExpireAt::Never),
+        ] {
+            assert_eq!(expire_at(score), end, "{score}");
+        }
+    }
+}
