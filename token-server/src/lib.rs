@@ -8,6 +8,7 @@ pub mod annotations;
 mod api;
 pub mod bearer;
 pub mod changes;
+pub mod cli;
 pub mod config;
 mod feed;
 pub mod files;
