@@ -1,13 +1,9 @@
 //! Bearer tokens (RFC 6750 section 2.1) that callers of this program show.
 
 use std::fmt;
-use std::path::Path;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
-
-/// Bytes of a tokens file that are read.
-const MAX_FILE_BYTES: usize = 64 * 1024;
 
 /// The tokens of a file, as hashes: neither memory nor a comparison's duration tells them or their lengths.
 #[derive(Clone)]
@@ -18,12 +14,9 @@ pub struct BearerTokens {
 /// Why a file gives no tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum BearerTokensError {
-    /// The file cannot be read.
-    #[error("cannot read the file: {0}")]
-    Read(#[from] std::io::Error),
-    /// The file is no list of tokens.
-    #[error("the file is larger than {MAX_FILE_BYTES} bytes; expected one token a line")]
-    TooLarge,
+    /// Bytes that are no text.
+    #[error("the file is not UTF-8; expected one token a line")]
+    NotText,
     /// Only blank lines and comments.
     #[error("the file holds no token; write one a line")]
     Empty,
@@ -36,18 +29,12 @@ pub enum BearerTokensError {
 }
 
 impl BearerTokens {
-    /// Reads a file: one token a line; blank lines and lines that start with `#` are skipped.
+    /// Reads the content of a file: one token a line; blank lines and lines that start with `#` are skipped.
     ///
     /// # Errors
     /// See [`BearerTokensError`]; none of them quotes the file.
-    pub fn read(path: &Path) -> Result<Self, BearerTokensError> {
-        Self::parse(&std::fs::read_to_string(path)?)
-    }
-
-    fn parse(text: &str) -> Result<Self, BearerTokensError> {
-        if text.len() > MAX_FILE_BYTES {
-            return Err(BearerTokensError::TooLarge);
-        }
+    pub fn parse(content: &[u8]) -> Result<Self, BearerTokensError> {
+        let text = std::str::from_utf8(content).map_err(|_| BearerTokensError::NotText)?;
         let mut hashes = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let token = line.trim();
@@ -95,7 +82,7 @@ mod tests {
 
     #[test]
     fn accepts_each_token_of_the_file_and_nothing_else() {
-        let tokens = BearerTokens::parse("# people\nfirst-token\n\n  second  \r\n").unwrap();
+        let tokens = BearerTokens::parse(b"# people\nfirst-token\n\n  second  \r\n").unwrap();
         for (header, accepted) in [
             ("Bearer first-token", true),
             ("bearer second", true),
@@ -121,15 +108,8 @@ mod tests {
             ("good\nse cret", "line 2: a token is visible ASCII without white space"),
             ("sécret", "line 1: a token is visible ASCII without white space"),
         ] {
-            assert_eq!(BearerTokens::parse(text).unwrap_err().to_string(), error);
+            assert_eq!(BearerTokens::parse(text.as_bytes()).unwrap_err().to_string(), error);
         }
-        assert!(matches!(
-            BearerTokens::parse(&"x".repeat(MAX_FILE_BYTES + 1)),
-            Err(BearerTokensError::TooLarge)
-        ));
-        assert!(matches!(
-            BearerTokens::read(Path::new("/nonexistent/tokens")),
-            Err(BearerTokensError::Read(_))
-        ));
+        assert!(matches!(BearerTokens::parse(b"\xff"), Err(BearerTokensError::NotText)));
     }
 }

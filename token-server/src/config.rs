@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jose::Profile;
@@ -11,8 +12,10 @@ use reqwest::Url;
 use service::settings::{ConfigError, Settings};
 
 use crate::bearer::BearerTokens;
+use crate::files::FromFiles;
 use crate::rulebook::Lifetimes;
 use crate::store::redis::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
+use crate::tls::{Tls, TlsFiles};
 
 const PREFIX: &str = "TOKEN_SERVER_";
 const CONFIG: &str = "TOKEN_SERVER_CONFIG";
@@ -23,6 +26,10 @@ const ADMIN_TOKENS_FILE: &str = "TOKEN_SERVER__ADMIN__TOKENS_FILE";
 const AGENT_TOKENS_FILE: &str = "TOKEN_SERVER__AGENT__TOKENS_FILE";
 const STORE_PATH: &str = "TOKEN_SERVER__STORE__PATH";
 const PROFILE: &str = "TOKEN_SERVER__PROFILE";
+const PREVIEW_SUBJECTS: &str = "TOKEN_SERVER__PREVIEW__SUBJECTS";
+const TLS_CERT: &str = "TOKEN_SERVER__TLS__CERT";
+const TLS_KEY: &str = "TOKEN_SERVER__TLS__KEY";
+const TLS_CLIENT_CA: &str = "TOKEN_SERVER__TLS__CLIENT_CA";
 const COMPAT_ENABLED: &str = "TOKEN_SERVER__COMPAT__ENABLED";
 const REDIS_MODE: &str = "TOKEN_SERVER__REDIS__MODE";
 const REDIS_URLS: &str = "TOKEN_SERVER__REDIS__URLS";
@@ -34,16 +41,22 @@ const CONSUL_URL: &str = "TOKEN_SERVER__CONSUL__URL";
 const CACHE_TTL: &str = "TOKEN_SERVER__CACHE__TTL";
 const MAX_STALE: &str = "TOKEN_SERVER__STORE__MAX_STALE";
 
+/// Subjects whose last claims are remembered, unless the operator wants more, fewer or none: 4 MiB at most.
+const DEFAULT_PREVIEW_SUBJECTS: usize = 1_000;
+
+/// The most subjects whose last claims may be remembered: 400 MiB at most.
+const MAX_PREVIEW_SUBJECTS: usize = 100_000;
+
 /// Settings that belong to parts which this version does not have: whoever sets one relies on something.
 const NOT_YET: &[(&str, &str)] = &[
     ("TOKEN_SERVER__JWE__KEYS_FILE", "encrypted tokens are refused"),
     ("TOKEN_SERVER__JWKS__FILE", "signatures are verified by the agent"),
     ("TOKEN_SERVER__JWKS__URL", "signatures are verified by the agent"),
     ("TOKEN_SERVER__VERIFY__PROXY", "there is no forward-auth route"),
-    ("TOKEN_SERVER__TLS__CERT", "listeners speak plain HTTP; keep them on a private network"),
-    ("TOKEN_SERVER__TLS__KEY", "listeners speak plain HTTP; keep them on a private network"),
-    ("TOKEN_SERVER__TLS__CLIENT_CA", "listeners speak plain HTTP; keep them on a private network"),
 ];
+
+/// The bearer tokens of a file.
+pub type TokensFile = FromFiles<BearerTokens>;
 
 /// Everything that an operator can choose.
 #[derive(Debug, Clone)]
@@ -55,9 +68,11 @@ pub struct Config {
     /// `TOKEN_SERVER__ADMIN__SOCKET`: the same on a unix socket, for whoever may open it.
     pub admin_socket: Option<PathBuf>,
     /// `TOKEN_SERVER__ADMIN__TOKENS_FILE`: who may use the rules API over TCP; nobody when unset.
-    pub admin_tokens: Option<BearerTokens>,
+    pub admin_tokens: Option<Arc<TokensFile>>,
     /// `TOKEN_SERVER__AGENT__TOKENS_FILE`: who may ask `/v1/check`; everybody when unset.
-    pub agent_tokens: Option<BearerTokens>,
+    pub agent_tokens: Option<Arc<TokensFile>>,
+    /// `TOKEN_SERVER__TLS__CERT`, `__KEY`, `__CLIENT_CA`: what the TCP listeners show and ask; plain HTTP when unset.
+    pub tls: Option<Arc<Tls>>,
     /// Where rules live.
     pub store: StoreSettings,
     /// How long rules may be used that were read from Redis.
@@ -66,6 +81,8 @@ pub struct Config {
     pub profile: Profile,
     /// `TOKEN_SERVER__COMPAT__ENABLED`: whether `POST /` answers.
     pub compat: bool,
+    /// `TOKEN_SERVER__PREVIEW__SUBJECTS`: how many subjects' last claims are remembered to preview rules; 0 = none.
+    pub preview_subjects: usize,
 }
 
 impl Config {
@@ -84,6 +101,7 @@ impl Config {
             admin_socket: settings.text(ADMIN_SOCKET).map(PathBuf::from),
             admin_tokens: tokens(&mut settings, ADMIN_TOKENS_FILE),
             agent_tokens: tokens(&mut settings, AGENT_TOKENS_FILE),
+            tls: tls(&mut settings),
             store: store(&mut settings),
             lifetimes: Lifetimes {
                 ttl: seconds(&mut settings, CACHE_TTL, 7),
@@ -91,6 +109,7 @@ impl Config {
             },
             profile: settings.parse(PROFILE, "standard or ms-users").unwrap_or_default(),
             compat: settings.flag(COMPAT_ENABLED).unwrap_or(true),
+            preview_subjects: preview_subjects(&mut settings),
         };
         for (name, why) in NOT_YET {
             settings.unavailable(name, why);
@@ -219,15 +238,40 @@ fn consul(settings: &mut Settings) -> Option<Url> {
     None
 }
 
-fn tokens(settings: &mut Settings, name: &'static str) -> Option<BearerTokens> {
+fn preview_subjects(settings: &mut Settings) -> usize {
+    let subjects = settings.parse(PREVIEW_SUBJECTS, "a whole number").unwrap_or(DEFAULT_PREVIEW_SUBJECTS);
+    if subjects > MAX_PREVIEW_SUBJECTS {
+        settings.fault(PREVIEW_SUBJECTS, format!("expected at most {MAX_PREVIEW_SUBJECTS}"));
+    }
+    subjects
+}
+
+fn tokens(settings: &mut Settings, name: &'static str) -> Option<Arc<TokensFile>> {
     let path = settings.text(name)?;
-    match BearerTokens::read(Path::new(&path)) {
-        Ok(tokens) => Some(tokens),
-        Err(error) => {
-            settings.fault(name, error.to_string());
+    let parse = |files: &[Vec<u8>]| BearerTokens::parse(&files.concat()).map_err(|error| error.to_string());
+    match FromFiles::load(name, vec![path.into()], parse) {
+        Ok(tokens) => Some(Arc::new(tokens)),
+        Err(why) => {
+            settings.fault(name, why);
             None
         }
     }
+}
+
+fn tls(settings: &mut Settings) -> Option<Arc<Tls>> {
+    let [cert, key, client_ca] = [TLS_CERT, TLS_KEY, TLS_CLIENT_CA].map(|name| settings.text(name));
+    let (cert, key) = match (cert, key) {
+        (Some(cert), Some(key)) => (cert, key),
+        (None, None) if client_ca.is_none() => return None,
+        (cert, _) => {
+            let missing = if cert.is_none() { TLS_CERT } else { TLS_KEY };
+            settings
+                .fault(missing, "is missing; a certificate, its key and client certificates belong together");
+            return None;
+        }
+    };
+    let files = TlsFiles { cert: cert.into(), key: key.into(), client_ca: client_ca.map(PathBuf::from) };
+    files.load().map(Arc::new).map_err(|why| settings.fault(TLS_CERT, why)).ok()
 }
 
 /// Kubernetes gives every pod `TOKEN_SERVER_SERVICE_HOST`, `TOKEN_SERVER_PORT_4000_TCP` and so on as soon as a Service is
@@ -246,6 +290,7 @@ fn is_kubernetes_link(name: &OsString) -> bool {
 mod tests {
     use super::*;
     use std::io::Write as _;
+    use std::path::Path;
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::from_environment(variables.iter().map(|(name, value)| (name.into(), value.into())))
@@ -292,17 +337,21 @@ mod tests {
             ("TOKEN_SERVER__STORE__PTAH", "x"),
             (REDIS_URLS, "http://secret"),
             (CACHE_TTL, "soon"),
+            (TLS_KEY, "/nonexistent"),
+            (PREVIEW_SUBJECTS, "100001"),
         ])
         .unwrap_err();
         let text = error.to_string();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), 8, "{text}");
+        assert_eq!(lines.len(), 10, "{text}");
         for expected in [
             "TOKEN_SERVER__LISTEN: expected host:port",
             "TOKEN_SERVER__ADMIN__LISTEN: expected host:port",
             "TOKEN_SERVER__PROFILE: expected standard or ms-users",
             "TOKEN_SERVER__COMPAT__ENABLED: expected true or false",
             "TOKEN_SERVER__ADMIN__TOKENS_FILE: cannot read the file: No such file or directory (os error 2)",
+            "TOKEN_SERVER__TLS__CERT: is missing; a certificate, its key and client certificates belong together",
+            "TOKEN_SERVER__PREVIEW__SUBJECTS: expected at most 100000",
             "TOKEN_SERVER__STORE__PTAH: no such setting; did you mean TOKEN_SERVER__STORE__PATH?",
             "TOKEN_SERVER__REDIS__URLS: expected a comma-separated list of redis://[user:password@]host:port or rediss://...",
             "TOKEN_SERVER__CACHE__TTL: expected a whole number of seconds",

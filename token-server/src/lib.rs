@@ -4,18 +4,25 @@
 //! The way of a request: [`listen`] binds, `serve` accepts, `api` routes, `judge` decides with the [`rulebook`], which
 //! [`revocations`] fills from the [`store`] and [`changes`] empty again.
 
+pub mod annotations;
 mod api;
 pub mod bearer;
 pub mod changes;
+pub mod cli;
 pub mod config;
 mod feed;
+pub mod files;
 pub mod judge;
 pub mod listen;
 mod metrics;
+pub mod recent;
+mod reload;
 pub mod revocations;
 pub mod rulebook;
 mod run;
 mod serve;
+pub mod shadow;
 pub mod store;
+pub mod tls;
 
 pub use run::{RunError, run};

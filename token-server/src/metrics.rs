@@ -6,10 +6,12 @@ use jose::{Reason, Reject};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::rulebook::Totals;
+use crate::shadow::Shadows;
 
 /// The first bucket of request durations ends here; 14 buckets, each twice as long as the one before, reach 0.8 s.
 const FIRST_BUCKET_SECONDS: f64 = 0.0001;
@@ -21,6 +23,8 @@ pub(crate) struct Metrics {
     writes: Family<WriteLabels, Counter>,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     totals: Totals,
+    shadow_rules: Gauge,
+    shadow_hits: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -48,6 +52,8 @@ impl Metrics {
             writes: Family::default(),
             requests: Family::new_with_constructor(request_histogram),
             totals: Totals::default(),
+            shadow_rules: Gauge::default(),
+            shadow_hits: Counter::default(),
         };
         let registry = registry.sub_registry_with_prefix("token_server");
         registry.register(
@@ -80,6 +86,16 @@ impl Metrics {
             "Grows with every change of a rule that is heard of",
             totals.revision,
         );
+        registry.register(
+            "shadow_rules",
+            "Rules in shadow mode, which are counted and refuse nobody",
+            metrics.shadow_rules.clone(),
+        );
+        registry.register(
+            "shadow_hits",
+            "Tokens that were accepted and that rules in shadow mode would have refused, once for each such rule",
+            metrics.shadow_hits.clone(),
+        );
         metrics
     }
 
@@ -101,6 +117,18 @@ impl Metrics {
     /// The gauges of what is in memory.
     pub(crate) fn totals(&self) -> Totals {
         self.totals.clone()
+    }
+
+    /// Counts what shadow rules would have refused.
+    pub(crate) fn count_shadow_hits(&self, hits: u64) {
+        if hits > 0 {
+            self.shadow_hits.inc_by(hits);
+        }
+    }
+
+    /// Shows how many rules are only tried.
+    pub(crate) fn show_shadows(&self, shadows: &Shadows) {
+        self.shadow_rules.set(i64::try_from(shadows.len()).unwrap_or(i64::MAX));
     }
 
     /// Records one answered request.

@@ -1,5 +1,6 @@
 //! From configuration and sockets to a running server, and to its orderly end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,16 +11,20 @@ use service::shutdown::Shutdown;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use crate::annotations::Annotations;
 use crate::api::{self, AdminAccess, App};
 use crate::changes::{self, Sessions};
 use crate::config::{Config, StoreSettings};
+use crate::files::Reload;
 use crate::judge::{seconds, time_policy};
 use crate::listen::{AdminSocket, Listeners};
 use crate::metrics::Metrics;
+use crate::recent::Recent;
+use crate::reload;
 use crate::revocations::Revocations;
 use crate::serve::serve;
 use crate::store::redis::RedisStore;
-use crate::store::{EmbeddedStore, Store, StoreError};
+use crate::store::{EmbeddedAnnotations, EmbeddedStore, Store, StoreError};
 
 /// How long requests that have begun may take after the signal to stop; below the 30 s that orchestrators wait.
 const GRACE: Duration = Duration::from_secs(10);
@@ -49,20 +54,28 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Re
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let mut parts = JoinSet::new();
-    let revocations = revocations(&config, &metrics, &mut parts, &shutdown).await?;
-    let app = Arc::new(app(config, Arc::clone(&revocations), metrics, registry));
+    let Rules { revocations, annotations } = rules(&config, &metrics, &mut parts, &shutdown).await?;
+    metrics.show_shadows(annotations.shadows());
+    let tls = config.tls.clone();
+    parts.spawn(reload::run(reloads(&config), shutdown.clone()));
+    let app = Arc::new(app(
+        config,
+        Rules { revocations: Arc::clone(&revocations), annotations },
+        metrics,
+        registry,
+    ));
     warn_of_open_doors(&app);
     warm(&app).await;
     parts.spawn(keep_warm(Arc::clone(&app), shutdown.clone()));
 
     let Listeners { main, admin, admin_socket } = listeners;
     announce("main", &main);
-    parts.spawn(serve(main, api::main_router(&app), shutdown.clone()));
+    parts.spawn(serve(main, tls.clone(), api::main_router(&app), shutdown.clone()));
     announce("admin", &admin);
-    parts.spawn(serve(admin, api::admin_router(&app, AdminAccess::Bearer), shutdown.clone()));
+    parts.spawn(serve(admin, tls, api::admin_router(&app, AdminAccess::Bearer), shutdown.clone()));
     if let Some(AdminSocket { listener, file }) = admin_socket {
         tracing::info!(listener = "admin socket", "listening");
-        let serving = serve(listener, api::admin_router(&app, AdminAccess::Everyone), shutdown.clone());
+        let serving = serve(listener, None, api::admin_router(&app, AdminAccess::Everyone), shutdown.clone());
         parts.spawn(async move {
             serving.await;
             drop(file);
@@ -93,43 +106,76 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Re
     if ended_early { Err(RunError::PartEnded) } else { Ok(()) }
 }
 
+/// The rules, and what is known of them.
+struct Rules {
+    revocations: Arc<Revocations>,
+    annotations: Annotations,
+}
+
 /// The rules of the configured store, and the parts that listen to its changes.
-async fn revocations(
+async fn rules(
     config: &Config,
     metrics: &Metrics,
     parts: &mut JoinSet<()>,
     shutdown: &Shutdown,
-) -> Result<Arc<Revocations>, StoreError> {
-    let (lifetimes, totals) = (config.lifetimes, metrics.totals());
+) -> Result<Rules, StoreError> {
     match config.store.clone() {
-        StoreSettings::Embedded(path) => {
-            let opening = tokio::task::spawn_blocking(move || {
-                let store = EmbeddedStore::open(&path)?;
-                let revision = store.revision()?;
-                Ok((Arc::new(store), revision))
-            });
-            let (store, revision) = opening.await.unwrap_or(Err(StoreError::Stopping))?;
-            let sessions = Sessions::exclusive();
-            Ok(Arc::new(Revocations::new(Arc::new(store), sessions, lifetimes, totals, revision)?))
-        }
+        StoreSettings::Embedded(path) => embedded(config, path, metrics).await,
         StoreSettings::Redis { redis, consul } => {
             let store = Arc::new(RedisStore::new(redis));
             let sessions = Sessions::shared();
             let shared: Arc<dyn Store> = store.clone();
-            let revocations = Arc::new(Revocations::new(shared, sessions, lifetimes, totals, 0)?);
+            let revocations =
+                Arc::new(Revocations::new(shared, sessions, config.lifetimes, metrics.totals(), 0)?);
             parts.spawn(changes::redis::follow(store, Arc::clone(&revocations), shutdown.clone()));
             if let Some(url) = consul {
                 parts.spawn(changes::consul::follow(url, Arc::clone(&revocations), shutdown.clone()));
             }
-            Ok(revocations)
+            Ok(Rules { revocations, annotations: Annotations::none() })
         }
     }
 }
 
-fn app(config: Config, revocations: Arc<Revocations>, metrics: Metrics, registry: Registry) -> App {
+async fn embedded(config: &Config, path: PathBuf, metrics: &Metrics) -> Result<Rules, StoreError> {
+    let opening = tokio::task::spawn_blocking(move || {
+        let store = EmbeddedStore::open(&path)?;
+        let revision = store.revision()?;
+        Ok((Arc::new(store), revision))
+    });
+    let (store, revision) = opening.await.unwrap_or(Err(StoreError::Stopping))?;
+    let annotations = Annotations::load(EmbeddedAnnotations(Arc::clone(&store))).await?;
+    let (sessions, totals) = (Sessions::exclusive(), metrics.totals());
+    let revocations = Revocations::new(Arc::new(store), sessions, config.lifetimes, totals, revision)?;
+    Ok(Rules { revocations: Arc::new(revocations), annotations })
+}
+
+/// Opens a store's file for the routes alone, without a listener: nobody else changes it meanwhile.
+pub(crate) async fn open(config: Config, path: PathBuf) -> Result<Arc<App>, RunError> {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let rules = embedded(&config, path, &metrics).await?;
+    Ok(Arc::new(app(config, rules, metrics, registry)))
+}
+
+/// Everything that is read from files and may be replaced while the server runs.
+fn reloads(config: &Config) -> Vec<Arc<dyn Reload>> {
+    let mut reloads: Vec<Arc<dyn Reload>> = Vec::new();
+    for tokens in [&config.admin_tokens, &config.agent_tokens].into_iter().flatten() {
+        reloads.push(Arc::clone(tokens) as Arc<dyn Reload>);
+    }
+    if let Some(tls) = &config.tls {
+        reloads.push(Arc::clone(tls) as Arc<dyn Reload>);
+    }
+    reloads
+}
+
+fn app(config: Config, rules: Rules, metrics: Metrics, registry: Registry) -> App {
+    let Rules { revocations, annotations } = rules;
     App {
         policy: time_policy(config.profile, Duration::ZERO),
         revocations,
+        annotations,
+        recent: Arc::new(Recent::new(config.preview_subjects)),
         metrics,
         registry: Arc::new(registry),
         readiness: Readiness::new(),
@@ -190,6 +236,10 @@ async fn purge(app: Arc<App>, shutdown: Shutdown) {
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = ticks.tick() => {}
+        }
+        app.recent.forget_old(app.now());
+        if let Err(error) = app.annotations.purge(seconds(app.now())).await {
+            tracing::error!(%error, "notes on rules that have ended could not be removed");
         }
         let purged = app.revocations.purge(seconds(app.now())).await;
         match &purged {

@@ -1,6 +1,7 @@
 //! HTTP/1.1 on one listener: a bounded number of connections, each an owned task.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,6 +12,9 @@ use hyper_util::service::TowerToHyperService;
 use service::shutdown::Shutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::tls::Tls;
 
 /// Connections of one listener; more wait in the system's queue. Agents keep a few each.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -18,25 +22,54 @@ const MAX_CONNECTIONS: usize = 4_096;
 /// How long a connection may take to send a request's head; also how long it may idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Bytes of a request's head, and of what is buffered for a connection.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 
 /// Accepts and serves until `shutdown`, then finishes the requests that have begun.
 ///
 /// Dropping the future drops every connection.
-pub(crate) async fn serve<L: Listener>(mut listener: L, router: Router, shutdown: Shutdown) {
+pub(crate) async fn serve<L: Listener>(
+    mut listener: L,
+    tls: Option<Arc<Tls>>,
+    router: Router,
+    shutdown: Shutdown,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
             Some(_) = connections.join_next() => {}
             (stream, _) = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                connections.spawn(connection(stream, router.clone(), shutdown.clone()));
+                connections.spawn(accept(stream, tls.clone(), router.clone(), shutdown.clone()));
             }
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// The handshake is the connection's own business: one that dawdles holds up nobody.
+async fn accept<S>(stream: S, tls: Option<Arc<Tls>>, router: Router, shutdown: Shutdown)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(tls) = tls else {
+        return connection(stream, router, shutdown).await;
+    };
+    let acceptor = TlsAcceptor::from(tls.current());
+    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        () = shutdown.cancelled() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => connection(stream, router, shutdown).await,
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
+    }
 }
 
 async fn connection<S>(stream: S, router: Router, shutdown: Shutdown)

@@ -142,7 +142,12 @@ mod tests {
     fn response(details: &[&str]) -> CheckResponse {
         let results = details
             .iter()
-            .map(|detail| CheckResult { detail: (*detail).to_owned(), subject: None, exp: None, vouched: false })
+            .map(|detail| CheckResult {
+                detail: (*detail).to_owned(),
+                subject: None,
+                exp: None,
+                vouched: false,
+            })
             .collect();
         CheckResponse { store_id: "s".into(), epoch: "e".into(), revision: 1, results }
     }

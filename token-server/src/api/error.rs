@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use jose::Profile;
 use serde::Serialize;
 
+use crate::annotations::AnnotationError;
 use crate::store::StoreError;
 
 /// A request that is not answered with what was asked for. Texts are for the caller; they quote nothing he did not name.
@@ -44,6 +45,8 @@ pub(crate) enum ApiError {
     Deadline,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Annotation(#[from] AnnotationError),
 }
 
 #[derive(Serialize)]
@@ -73,7 +76,11 @@ impl ApiError {
             Self::BodyTooLarge { .. } | Self::TooManyChecks { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(error) => match error {
+            Self::Annotation(AnnotationError::ShadowsFull | AnnotationError::ShadowRefused(_)) => {
+                StatusCode::INSUFFICIENT_STORAGE
+            }
+            Self::Annotation(AnnotationError::NotKept) => StatusCode::NOT_IMPLEMENTED,
+            Self::Store(error) | Self::Annotation(AnnotationError::Store(error)) => match error {
                 StoreError::GroupFull { .. } | StoreError::RuleRefused(_) => StatusCode::INSUFFICIENT_STORAGE,
                 StoreError::Open { .. }
                 | StoreError::Locked { .. }
@@ -106,7 +113,8 @@ impl ApiError {
             | Self::NoRoute
             | Self::Method
             | Self::Deadline
-            | Self::Store(_) => None,
+            | Self::Store(_)
+            | Self::Annotation(_) => None,
         }
     }
 }

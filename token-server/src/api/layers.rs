@@ -20,7 +20,7 @@ pub(super) async fn require_admin(
     next: Next,
 ) -> Result<Response, ApiError> {
     let tokens = app.admin_tokens.as_ref().ok_or(ApiError::RulesApiOff)?;
-    shows_one_of(tokens, request.headers())?;
+    shows_one_of(&tokens.current(), request.headers())?;
     Ok(next.run(request).await)
 }
 

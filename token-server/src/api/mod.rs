@@ -3,6 +3,7 @@
 mod check;
 mod compat;
 mod error;
+mod explain;
 mod layers;
 pub(crate) mod request;
 mod rules;
@@ -21,21 +22,25 @@ use service::readiness::Readiness;
 
 pub(crate) use error::ApiError;
 
-use crate::bearer::BearerTokens;
+use crate::annotations::Annotations;
+use crate::config::TokensFile;
 use crate::feed;
 use crate::judge::{self, Judgement};
 use crate::metrics::Metrics;
+use crate::recent::Recent;
 use crate::revocations::Revocations;
 
 /// What the handlers share.
 pub(crate) struct App {
     pub(crate) policy: Policy,
     pub(crate) revocations: Arc<Revocations>,
+    pub(crate) annotations: Annotations,
+    pub(crate) recent: Arc<Recent>,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Arc<Registry>,
     pub(crate) readiness: Readiness,
-    pub(crate) admin_tokens: Option<BearerTokens>,
-    pub(crate) agent_tokens: Option<BearerTokens>,
+    pub(crate) admin_tokens: Option<Arc<TokensFile>>,
+    pub(crate) agent_tokens: Option<Arc<TokensFile>>,
     pub(crate) compat: bool,
     pub(crate) clock: fn() -> UnixTime,
 }
@@ -45,8 +50,18 @@ impl App {
         (self.clock)()
     }
 
+    /// Judges a payload, and takes note of a good one for the rules that are tried.
     async fn judge(&self, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
-        judge::judge(payload, policy, &self.revocations, now).await
+        let judgement = judge::judge(payload, policy, &self.revocations, now).await;
+        if judgement.verdict.is_ok() {
+            let subject = judgement.subject.as_deref();
+            let hits = self.annotations.shadows().count(payload, subject, judge::seconds(now));
+            self.metrics.count_shadow_hits(hits);
+            if let Some(subject) = subject {
+                self.recent.remember(subject, payload, now);
+            }
+        }
+        judgement
     }
 }
 
@@ -74,7 +89,8 @@ pub(crate) fn main_router(app: &Arc<App>) -> Router {
 pub(crate) fn admin_router(app: &Arc<App>, access: AdminAccess) -> Router {
     let mut rules = Router::new()
         .route("/v1/rules", get(rules::list_groups).post(rules::write_to_named_group))
-        .route("/v1/rules/{group}", get(rules::list_group).post(rules::write_to_group).delete(rules::delete));
+        .route("/v1/rules/{group}", get(rules::list_group).post(rules::write_to_group).delete(rules::delete))
+        .route("/v1/explain", post(explain::explain));
     if access == AdminAccess::Bearer {
         rules = rules.route_layer(from_fn_with_state(Arc::clone(app), layers::require_admin));
     }

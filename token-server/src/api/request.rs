@@ -63,7 +63,21 @@ impl<S: Send + Sync> FromRequestParts<S> for GroupName {
 }
 
 /// The parameters of a query, each at most once.
-pub(crate) struct Parameters(pub(crate) BTreeMap<String, String>);
+pub(crate) struct Parameters(BTreeMap<String, String>);
+
+impl Parameters {
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
+    /// A parameter that is misspelt would otherwise be left out in silence.
+    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
+        match self.0.pop_first() {
+            None => Ok(()),
+            Some((unknown, _)) => Err(ApiError::invalid(unknown, "is not known here")),
+        }
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     type Rejection = ApiError;
@@ -85,7 +99,7 @@ impl FromRequestParts<Arc<App>> for AgentAccess {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         match &app.agent_tokens {
             None => Ok(Self),
-            Some(tokens) => shows_one_of(tokens, &parts.headers).map(|()| Self),
+            Some(tokens) => shows_one_of(&tokens.current(), &parts.headers).map(|()| Self),
         }
     }
 }

@@ -20,12 +20,10 @@ const LONGEST_POLL: Duration = Duration::from_secs(1);
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
     _: AgentAccess,
-    Parameters(mut parameters): Parameters,
+    mut parameters: Parameters,
 ) -> Result<Json<Events>, ApiError> {
-    let since = parameters.remove("since").map(|since| parse(&since)).transpose()?;
-    if let Some((unknown, _)) = parameters.pop_first() {
-        return Err(ApiError::invalid(unknown, "is not known here"));
-    }
+    let since = parameters.take("since").map(|since| parse(&since)).transpose()?;
+    parameters.finish()?;
     let feed = app.revocations.feed();
     if let Some(since) = since.as_ref().filter(|since| since.epoch == feed.epoch()) {
         let mut revisions = feed.watch();

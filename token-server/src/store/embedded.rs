@@ -5,10 +5,12 @@
 //! ends      (expireAt, group, canonical JSON)   -> ()        rules that end, in the order of their ends
 //! counters  "format" | "revision"               -> number
 //! texts     "store_id"                          -> random hexadecimal, made with the file
+//! annotations                                   as `annotations.rs` says
 //! ```
 //!
 //! All calls of [`EmbeddedStore`] block; the [`Store`](super::Store) of an `Arc` of it runs them beside the runtime.
 
+mod annotations;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,8 @@ use redb::{
     TableDefinition, TableHandle as _, WriteTransaction,
 };
 use rules::ExpireAt;
+
+pub use annotations::EmbeddedAnnotations;
 
 use super::{StoreError, StoredRule, random_name};
 
@@ -257,6 +261,7 @@ fn prepare(database: &Database, path: &Path) -> Result<String, StoreError> {
     write(database, |transaction| {
         transaction.open_table(RULES)?;
         transaction.open_table(ENDS)?;
+        transaction.open_table(annotations::ANNOTATIONS)?;
         transaction.open_table(COUNTERS)?.insert("format", FORMAT)?;
         let mut texts = transaction.open_table(TEXTS)?;
         let known = texts.get("store_id")?.map(|id| id.value().to_owned());

@@ -1,10 +1,12 @@
 //! Where rules live durably. Only this folder knows how.
 
+mod annotations;
 mod embedded;
 mod error;
 pub mod redis;
 
-pub use embedded::EmbeddedStore;
+pub use annotations::{AnnotatedRule, Annotation, AnnotationStore, Mode};
+pub use embedded::{EmbeddedAnnotations, EmbeddedStore};
 pub use error::StoreError;
 
 use std::pin::Pin;

@@ -45,6 +45,20 @@ pub fn output(settings: &[(&str, &OsStr)], arguments: &[&str]) -> Output {
     command(settings).args(arguments).output().expect("the program starts")
 }
 
+/// Runs the program until it ends by itself, with this on its standard input.
+pub fn output_of(settings: &[(&str, &OsStr)], arguments: &[&str], input: &str) -> Output {
+    let mut child = command(settings)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // A program that does not read its input may be gone already.
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).ok();
+    child.wait_with_output().expect("the program ends")
+}
+
 impl Server {
     /// Starts the program in a folder, with its store there, and waits until it listens.
     pub fn start(folder: &Path, settings: &[(&str, &OsStr)]) -> Self {

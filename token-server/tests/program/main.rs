@@ -7,6 +7,8 @@
     reason = "the harness of a test fails by panicking"
 )]
 
+mod commands;
 mod durability;
 mod harness;
 mod operation;
+mod secrets;

@@ -13,7 +13,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_rule_of_everybody_refuses_everybody() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     let written = server.admin(Method::POST, "/v1/rules", r#"{"group":"g","rule":{"iat":{"lt":5}}}"#).await;
     assert_eq!(written.status, StatusCode::CREATED);
     assert_eq!(server.check(&format!(r#"{{"exp":{},"iat":4}}"#, NOW + 1)).await["detail"], "revoked");
@@ -22,7 +22,7 @@ async fn a_rule_of_everybody_refuses_everybody() {
 
 #[tokio::test]
 async fn a_batch_is_judged_check_by_check() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     let deep = "[".repeat(5_000) + &"]".repeat(5_000);
     let soon = NOW + 1;
     let body = format!(
@@ -43,7 +43,7 @@ async fn a_batch_is_judged_check_by_check() {
 
 #[tokio::test]
 async fn hostile_batches_are_refused_with_their_reason() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     let many = format!(r#"{{"profile":"standard","checks":[{}]}}"#, vec![r#"{"token":"a"}"#; 129].join(","));
     for (body, status, field) in [
         (String::new(), StatusCode::BAD_REQUEST, Value::Null),
@@ -70,7 +70,7 @@ async fn hostile_batches_are_refused_with_their_reason() {
 
 #[tokio::test]
 async fn old_callers_get_their_forms_whatever_the_content_type() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     let good = format!(r#" {{"sub":"anna","exp":{}}}"#, NOW + 1);
     let legacy = json!({"valid": "0", "reason": "E_TKN_LEGACY"});
     let invalid = json!({"valid": "0", "reason": "E_TKN_INVALID", "stateless": "1"});
@@ -101,7 +101,7 @@ async fn old_callers_get_their_forms_whatever_the_content_type() {
 
 #[tokio::test]
 async fn old_forms_refuse_a_proxys_auth_request_and_can_be_switched_off() {
-    let server_on = server(|_| {});
+    let server_on = server(|_| {}).await;
     for name in ["X-Forwarded-For", "x-forwarded-uri", "X-Original-URL", "x-envoy-internal"] {
         let answer = call(main_router(&server_on.app), Method::POST, "/", &[(name, "x")], "a.b.c").await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}");
@@ -112,13 +112,13 @@ async fn old_forms_refuse_a_proxys_auth_request_and_can_be_switched_off() {
     let large = server_on.main(Method::POST, "/", "x".repeat(64 * 1024 + 1)).await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
 
-    let off = server(|app| app.compat = false);
+    let off = server(|app| app.compat = false).await;
     assert_eq!(off.main(Method::POST, "/", "a.b.c").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn each_listener_serves_its_own_routes() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     for path in ["/health", "/ready", "/generic/health"] {
         assert_eq!(server.main(Method::GET, path, "").await.status, StatusCode::OK, "{path}");
         assert_eq!(server.admin(Method::GET, path, "").await.status, StatusCode::OK, "{path}");
@@ -136,7 +136,8 @@ async fn bearer_tokens_open_what_they_guard() {
     let server = server(|app| {
         app.admin_tokens = tokens("admin-token\n");
         app.agent_tokens = tokens("agent-token\n");
-    });
+    })
+    .await;
     let probe = r#"{"profile":"standard","checks":[]}"#;
     for (headers, status) in [
         (&[][..], StatusCode::UNAUTHORIZED),
@@ -172,7 +173,7 @@ async fn bearer_tokens_open_what_they_guard() {
 
 #[tokio::test]
 async fn metrics_tell_what_happened_without_names() {
-    let server = server_with(&[("g", "broken")], |_| {});
+    let server = server_with(&[("g", "broken")], |_| {}).await;
     server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
     server.check(&format!(r#"{{"sub":"anna","rt":"x","exp":{}}}"#, NOW + 1)).await;
     server.check(&format!(r#"{{"sub":"anna","exp":{}}}"#, NOW + 1)).await;
@@ -210,14 +211,14 @@ impl HttpBody for Silence {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_ends_is_given_up() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     let answer = server.main(Method::POST, "/v1/check", Body::new(Silence)).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
 async fn the_agents_clock_skew_is_granted_up_to_a_limit() {
-    let server = server_with(&[], |_| {});
+    let server = server_with(&[], |_| {}).await;
     for (leeway, exp, detail) in [
         (0, NOW, "expired"),
         (10, NOW - 9, "ok"),

@@ -1,6 +1,8 @@
 //! The routes, called in process with a fixed clock.
 
+mod annotated_rules;
 mod checks;
+mod explain_api;
 mod rules_api;
 
 use std::time::Duration;
@@ -11,10 +13,12 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::bearer::BearerTokens;
 use crate::changes::Sessions;
+use crate::files::FromFiles;
 use crate::judge::time_policy;
 use crate::rulebook::Lifetimes;
-use crate::store::EmbeddedStore;
+use crate::store::{EmbeddedAnnotations, EmbeddedStore};
 use ::rules::ExpireAt;
 use jose::Profile;
 
@@ -22,6 +26,7 @@ const NOW: i64 = 1_700_000_000;
 
 struct Server {
     app: Arc<App>,
+    store: Arc<EmbeddedStore>,
     _folder: tempfile::TempDir,
 }
 
@@ -36,12 +41,12 @@ impl Answer {
     }
 }
 
-fn server(change: impl FnOnce(&mut App)) -> Server {
-    server_with(&[], change)
+async fn server(change: impl FnOnce(&mut App)) -> Server {
+    server_with(&[], change).await
 }
 
 /// A server whose store holds these rules as if somebody had edited the file.
-fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> Server {
+async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(EmbeddedStore::open(&folder.path().join("store")).unwrap());
     for (group, json) in stored {
@@ -52,10 +57,14 @@ fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> Server
     let lifetimes = Lifetimes { ttl: Duration::ZERO, max_stale: Duration::ZERO };
     let revision = store.revision().unwrap();
     let (sessions, totals) = (Sessions::exclusive(), metrics.totals());
-    let revocations = Revocations::new(Arc::new(store), sessions, lifetimes, totals, revision).unwrap();
+    let shared = Arc::new(Arc::clone(&store));
+    let revocations = Revocations::new(shared, sessions, lifetimes, totals, revision).unwrap();
+    let annotations = Annotations::load(EmbeddedAnnotations(Arc::clone(&store))).await.unwrap();
     let mut app = App {
         policy: time_policy(Profile::Standard, Duration::ZERO),
         revocations: Arc::new(revocations),
+        annotations,
+        recent: Arc::new(Recent::new(1_000)),
         metrics,
         registry: Arc::new(registry),
         readiness: Readiness::new(),
@@ -65,13 +74,14 @@ fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> Server
         clock: || UnixTime::from_secs(NOW),
     };
     change(&mut app);
-    Server { app: Arc::new(app), _folder: folder }
+    Server { app: Arc::new(app), store, _folder: folder }
 }
 
-fn tokens(text: &str) -> Option<BearerTokens> {
+fn tokens(text: &str) -> Option<Arc<TokensFile>> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    Some(BearerTokens::read(file.path()).unwrap())
+    let parse = |files: &[Vec<u8>]| BearerTokens::parse(&files.concat()).map_err(|error| error.to_string());
+    Some(Arc::new(FromFiles::load("TOKENS_FILE", vec![file.path().into()], parse).unwrap()))
 }
 
 async fn call(
@@ -92,6 +102,10 @@ async fn call(
 }
 
 impl Server {
+    fn annotation_store(&self) -> EmbeddedAnnotations {
+        EmbeddedAnnotations(Arc::clone(&self.store))
+    }
+
     async fn main(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
         call(main_router(&self.app), method, path, &[], body).await
     }

@@ -7,7 +7,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_written_rule_refuses_at_once_and_a_deleted_one_no_longer_does() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     let payload = format!(r#"{{"sub":"anna","rt":"x","exp":{}}}"#, NOW + 60);
     assert_eq!(
         server.check(&payload).await,
@@ -19,7 +19,10 @@ async fn a_written_rule_refuses_at_once_and_a_deleted_one_no_longer_does() {
     assert_eq!(written.status, StatusCode::CREATED);
     assert_eq!(
         written.json(),
-        json!({"group": "anna", "rule": {"rt": "x"}, "expireAt": NOW + 60, "revision": 1})
+        json!({
+            "group": "anna", "id": jose::fingerprint(r#"{"rt":"x"}"#), "rule": {"rt": "x"}, "mode": "enforce",
+            "expireAt": NOW + 60, "revision": 1, "writtenAt": NOW,
+        })
     );
     assert_eq!(server.check(&payload).await["detail"], "revoked");
     assert_eq!(server.main(Method::POST, "/", payload.clone()).await.text, "E_TKN_INVALID");
@@ -31,7 +34,7 @@ async fn a_written_rule_refuses_at_once_and_a_deleted_one_no_longer_does() {
 
 #[tokio::test]
 async fn without_a_tokens_file_the_rules_api_is_off_over_tcp() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     let router = admin_router(&server.app, AdminAccess::Bearer);
     let answer =
         call(router, Method::POST, "/v1/rules/g", &[("authorization", "Bearer x")], r#"{"rule":{"a":1}}"#)
@@ -42,8 +45,9 @@ async fn without_a_tokens_file_the_rules_api_is_off_over_tcp() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_rule_is_told_by_field() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     let past = format!(r#"{{"rule":{{"a":1}},"expireAt":{NOW}}}"#);
+    let long_note = format!(r#"{{"rule":{{"a":1}},"note":"{}"}}"#, "x".repeat(1_001));
     let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
     for (body, status, field) in [
         ("", StatusCode::BAD_REQUEST, Value::Null),
@@ -61,6 +65,11 @@ async fn what_is_wrong_with_a_rule_is_told_by_field() {
         (r#"{"rule":{}}"#, unprocessable, json!("confirm")),
         (r#"{"rule":{"a":{}},"confirm":false}"#, unprocessable, json!("confirm")),
         (r#"{"rule":{},"confirm":"yes"}"#, unprocessable, json!("confirm")),
+        (r#"{"rule":{"a":1},"mode":"try"}"#, unprocessable, json!("mode")),
+        (r#"{"rule":{"a":1},"note":5}"#, unprocessable, json!("note")),
+        (r#"{"rule":{"a":1},"note":"a\u001bb"}"#, unprocessable, json!("note")),
+        (long_note.as_str(), unprocessable, json!("note")),
+        (r#"{"rule":{"a":1},"by":["me"]}"#, unprocessable, json!("by")),
         (r#"{"rule":{"a":1},"group":"other"}"#, unprocessable, json!("group")),
         (r#"{"rule":{"a":1},"group":7}"#, unprocessable, json!("group")),
     ] {
@@ -80,25 +89,28 @@ async fn what_is_wrong_with_a_rule_is_told_by_field() {
 
 #[tokio::test]
 async fn confirmed_and_unending_rules_are_written_as_said() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     let everything =
         server.admin(Method::POST, "/v1/rules/a%2Fb", r#"{"rule":{},"confirm":true,"expireAt":0}"#).await;
-    assert_eq!(everything.json(), json!({"group": "a/b", "rule": {}, "expireAt": 0, "revision": 1}));
+    let written = everything.json();
+    assert_eq!((&written["group"], &written["rule"]), (&json!("a/b"), &json!({})));
+    assert_eq!((&written["expireAt"], &written["revision"]), (&json!(0), &json!(1)));
     let again = format!(r#"{{"rule":{{}},"confirm":true,"expireAt":{}}}"#, NOW + 9);
     server.admin(Method::POST, "/v1/rules/a%2Fb", again).await;
     let listed = server.admin(Method::GET, "/v1/rules/a%2Fb", "").await.json();
-    let rules = json!([{"rule": {}, "expireAt": NOW + 9, "revision": 2}]);
-    assert_eq!(listed, json!({"group": "a/b", "revision": 2, "rules": rules}));
+    assert_eq!((&listed["group"], &listed["revision"]), (&json!("a/b"), &json!(2)));
+    assert_eq!(listed["rules"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["rules"][0]["expireAt"], NOW + 9);
 }
 
 #[tokio::test]
 async fn groups_are_listed_in_pages() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     for group in ["c", "a", "b"] {
         server.admin(Method::POST, &format!("/v1/rules/{group}"), r#"{"rule":{"x":1}}"#).await;
     }
     let page = server.admin(Method::GET, "/v1/rules?limit=2", "").await.json();
-    let size = |group: &str| json!({"group": group, "rules": 1, "unreadable": 0});
+    let size = |group: &str| json!({"group": group, "rules": 1, "unreadable": 0, "shadow": 0});
     assert_eq!(page, json!({"revision": 3, "groups": [size("a"), size("b")], "next": "b"}));
     let page = server.admin(Method::GET, "/v1/rules?limit=2&after=b", "").await.json();
     assert_eq!(page, json!({"revision": 3, "groups": [size("c")]}));
@@ -113,7 +125,7 @@ async fn groups_are_listed_in_pages() {
 
 #[tokio::test]
 async fn deleting_counts_what_was_deleted() {
-    let server = server(|_| {});
+    let server = server(|_| {}).await;
     for rule in [r#"{"rule":{"x":1}}"#, r#"{"rule":{"x":2}}"#, r#"{"rule":{"x":{"gt":1,"lt":9}}}"#] {
         server.admin(Method::POST, "/v1/rules/a", rule).await;
     }
@@ -138,18 +150,20 @@ async fn deleting_counts_what_was_deleted() {
 #[tokio::test]
 async fn unreadable_rules_are_shown_and_can_be_deleted() {
     let bad = r#"{"iat":{"like":1}}"#;
-    let server = server_with(&[("anna", bad), ("anna", "not json"), ("g", bad)], |_| {});
+    let server = server_with(&[("anna", bad), ("anna", "not json"), ("g", bad)], |_| {}).await;
     let payload = |sub: &str| format!(r#"{{"sub":"{sub}","exp":{}}}"#, NOW + 1);
     assert_eq!(server.check(&payload("anna")).await["detail"], "rules");
     assert_eq!(server.main(Method::POST, "/", payload("anna")).await.text, "E_BACKEND_UNAVAIL");
     assert_eq!(server.check(&payload("ben")).await["detail"], "ok");
 
     let sizes = server.admin(Method::GET, "/v1/rules", "").await.json();
-    assert_eq!(sizes["groups"][0], json!({"group": "anna", "rules": 2, "unreadable": 2}));
+    assert_eq!(sizes["groups"][0], json!({"group": "anna", "rules": 2, "unreadable": 2, "shadow": 0}));
     let listed = server.admin(Method::GET, "/v1/rules/anna", "").await.json();
-    assert_eq!(listed["rules"][0]["text"], "not json");
-    assert_eq!(listed["rules"][1]["rule"], json!({"iat": {"like": 1}}));
-    assert!(listed["rules"][1]["error"].as_str().unwrap().starts_with("iat.like: "));
+    let mut rules = listed["rules"].as_array().unwrap().clone();
+    rules.sort_by_key(|rule| rule["text"].is_string());
+    assert_eq!(rules[0]["rule"], json!({"iat": {"like": 1}}));
+    assert!(rules[0]["error"].as_str().unwrap().starts_with("iat.like: "));
+    assert_eq!(rules[1]["text"], "not json");
 
     let one = server.admin(Method::DELETE, "/v1/rules/anna", format!(r#"{{"rule":{bad}}}"#)).await;
     assert_eq!(one.json()["deleted"], 1);

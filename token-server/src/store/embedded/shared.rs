@@ -42,7 +42,7 @@ impl Store for Arc<EmbeddedStore> {
     }
 }
 
-fn blocking<'a, T: Send + 'static>(
+pub(super) fn blocking<'a, T: Send + 'static>(
     store: &Arc<EmbeddedStore>,
     work: impl FnOnce(&EmbeddedStore) -> Result<T, StoreError> + Send + 'static,
 ) -> Answer<'a, T> {

@@ -1,0 +1,190 @@
+//! `POST /v1/explain`: the verdict on a token or a payload, and which rules match it, condition by condition.
+//!
+//! Signatures are not verified here: whoever may ask this may also write rules.
+
+mod conditions;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jose::{Reason, Reject, TokenForm};
+use rules::{Claims, Rule};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use self::conditions::{ConditionView, conditions};
+use super::request::{Body, Document};
+use super::rules::RuleView;
+use super::{ApiError, App};
+use crate::judge::{self, Judgement, seconds};
+use crate::store::{EVERYBODY, Mode};
+
+/// Bytes of a token or a payload, with room for the JSON around it.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Matching rules that are told.
+const MAX_MATCHES: usize = 100;
+
+#[derive(Serialize)]
+struct ExplanationView {
+    valid: bool,
+    reason: Reason,
+    detail: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    /// What is said of the signature: it is the agent's to verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<&'static str>,
+    /// The payload that was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Box<RawValue>>,
+    /// Rules that match, at most [`MAX_MATCHES`]; those in shadow mode revoke nothing.
+    matches: Vec<MatchView>,
+}
+
+#[derive(Serialize)]
+struct MatchView {
+    group: String,
+    #[serde(flatten)]
+    rule: RuleView,
+    #[serde(flatten)]
+    why: ConditionsView,
+}
+
+#[derive(Serialize)]
+struct ConditionsView {
+    /// Whether all conditions must hold, or any.
+    needs: &'static str,
+    conditions: Vec<ConditionView>,
+}
+
+/// What is to be explained.
+enum Subject {
+    Payload(Vec<u8>),
+    Signed(Vec<u8>),
+    Undecodable(Reject),
+}
+
+/// `POST /v1/explain` with `{"token":".."}` or `{"payload":{..}}`.
+pub(super) async fn explain(
+    State(app): State<Arc<App>>,
+    Body(body): Body<MAX_BODY_BYTES>,
+) -> Result<Json<impl Serialize>, ApiError> {
+    let (payload, signature) = match Subject::read(Document::parse(&body)?)? {
+        Subject::Payload(payload) => (payload, None),
+        Subject::Signed(payload) => (payload, Some("not verified")),
+        Subject::Undecodable(reject) => return Ok(Json(ExplanationView::refusal(reject))),
+    };
+    let now = app.now();
+    let Judgement { verdict, subject, expires, vouched: _ } =
+        judge::judge(&payload, &app.policy, &app.revocations, now).await;
+    let claims: Option<Claims> = serde_json::from_slice(&payload).ok();
+    let matches = match &claims {
+        Some(claims) => matches(&app, claims, subject.as_deref(), seconds(now)).await?,
+        None => Vec::new(),
+    };
+    Ok(Json(ExplanationView {
+        valid: verdict.is_ok(),
+        reason: verdict.map_or_else(Reject::reason, |()| Reason::Ok),
+        detail: verdict.map_or_else(Reject::detail, |()| "ok"),
+        subject,
+        exp: expires.map(seconds),
+        signature,
+        payload: String::from_utf8(payload).ok().and_then(|text| RawValue::from_string(text).ok()),
+        matches,
+    }))
+}
+
+impl Subject {
+    fn read(mut document: Document) -> Result<Self, ApiError> {
+        let token = document.take("token");
+        let payload = document.take("payload");
+        document.finish()?;
+        match (token, payload) {
+            (None, Some(payload)) => Ok(Self::Payload(payload.get().as_bytes().to_vec())),
+            (Some(token), None) => {
+                let token: String = serde_json::from_str(token.get())
+                    .map_err(|_| ApiError::invalid("token", "is not a string"))?;
+                Ok(Self::of_token(token.trim()))
+            }
+            (None, None) => Err(ApiError::invalid("token", "is missing, as is payload")),
+            (Some(_), Some(_)) => Err(ApiError::invalid("payload", "comes beside a token; send one of them")),
+        }
+    }
+
+    fn of_token(token: &str) -> Self {
+        match TokenForm::of(token) {
+            TokenForm::Jws => token
+                .split('.')
+                .nth(1)
+                .and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok())
+                .map_or(Self::Undecodable(Reject::Malformed), Self::Signed),
+            TokenForm::Jwe => Self::Undecodable(Reject::Unsupported),
+            TokenForm::Other => Self::Undecodable(Reject::Malformed),
+        }
+    }
+}
+
+impl ExplanationView {
+    fn refusal(reject: Reject) -> Self {
+        Self {
+            valid: false,
+            reason: reject.reason(),
+            detail: reject.detail(),
+            subject: None,
+            exp: None,
+            signature: None,
+            payload: None,
+            matches: Vec::new(),
+        }
+    }
+}
+
+/// Every rule of everybody and of the subject that matches: a verdict needs but one, an operator wants to see all.
+async fn matches(
+    app: &Arc<App>,
+    claims: &Claims,
+    subject: Option<&str>,
+    now: i64,
+) -> Result<Vec<MatchView>, ApiError> {
+    let own = subject.filter(|subject| *subject != EVERYBODY);
+    let mut found = Vec::new();
+    for group in [Some(EVERYBODY), own].into_iter().flatten() {
+        let (_, stored) = app.revocations.list(group.to_owned()).await?;
+        let mut annotations = app.annotations.of_group(group).await?;
+        for stored in stored {
+            if !stored.expire_at.has_passed(now)
+                && let Some(why) = why(&stored.json, claims)
+            {
+                let annotation = annotations.remove(&stored.json);
+                let rule = RuleView::enforced(stored, annotation);
+                found.push(MatchView { group: group.to_owned(), rule, why });
+            }
+        }
+        for (json, annotation) in annotations {
+            if annotation.mode == Mode::Shadow
+                && !annotation.end().has_passed(now)
+                && let Some(why) = why(&json, claims)
+            {
+                let rule = RuleView::tried(group, json, annotation, app.annotations.shadows());
+                found.push(MatchView { group: group.to_owned(), rule, why });
+            }
+        }
+    }
+    found.truncate(MAX_MATCHES);
+    Ok(found)
+}
+
+/// How a rule's conditions stand, if it matches.
+fn why(json: &str, claims: &Claims) -> Option<ConditionsView> {
+    let rule = Rule::parse(json).ok()?;
+    rule.matches(claims).then(|| {
+        let (needs, conditions) = conditions(json, claims);
+        ConditionsView { needs, conditions }
+    })
+}

@@ -1,0 +1,58 @@
+//! `DELETE /v1/rules/{group}`, without a body all rules, with `{"rule":{..}}` one, enforced or tried.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use rules::Rule;
+use serde::Serialize;
+
+use super::MAX_BODY_BYTES;
+use crate::api::request::{Body, Document, GroupName};
+use crate::api::{ApiError, App};
+
+#[derive(Serialize)]
+struct DeletedView {
+    deleted: usize,
+    revision: u64,
+}
+
+/// `DELETE /v1/rules/{group}`
+pub(in crate::api) async fn delete(
+    State(app): State<Arc<App>>,
+    GroupName(group): GroupName,
+    Body(body): Body<MAX_BODY_BYTES>,
+) -> Result<Json<impl Serialize>, ApiError> {
+    let deleted = match body.trim_ascii() {
+        b"" => delete_all(&app, group).await?,
+        body => delete_one(&app, group, body).await?,
+    };
+    app.metrics.show_shadows(app.annotations.shadows());
+    let revision = app.revocations.revision();
+    tracing::info!(revision, deleted, "rules were deleted");
+    Ok(Json(DeletedView { deleted, revision }))
+}
+
+async fn delete_all(app: &Arc<App>, group: String) -> Result<usize, ApiError> {
+    let outcome = app.revocations.remove_group(group.clone()).await;
+    app.metrics.count_write(&outcome);
+    let enforced = outcome?;
+    Ok(enforced + app.annotations.remove_group(&group).await?)
+}
+
+async fn delete_one(app: &Arc<App>, group: String, body: &[u8]) -> Result<usize, ApiError> {
+    let mut document = Document::parse(body)?;
+    let rule = document.take_required("rule")?;
+    document.finish()?;
+    let parsed = Rule::parse(rule.get());
+    // A text that is no rule can still stand in the store, and must be removable exactly as it stands there.
+    let json = parsed.as_ref().map_or(rule.get(), Rule::canonical).to_owned();
+    let outcome = app.revocations.remove(group.clone(), json.clone()).await;
+    app.metrics.count_write(&outcome);
+    let enforced = outcome?;
+    let tried = app.annotations.remove(&group, &json).await?;
+    match (enforced || tried, parsed) {
+        (false, Err(error)) => Err(ApiError::invalid("rule", error.to_string())),
+        (removed, Ok(_) | Err(_)) => Ok(usize::from(removed)),
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a command could not be done, with a cure, and the exit code that says so.
+
+use std::io;
+use std::path::PathBuf;
+
+use axum::http::StatusCode;
+use service::exit;
+use service::settings::ConfigError;
+
+use crate::listen::ListenError;
+use crate::run::RunError;
+
+/// Why a command could not be done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("signals cannot be handled: {0}")]
+    Signals(io::Error),
+    #[error(
+        "whom to ask? say --server http(s)://host:port or unix:/path, or --store FILE while no server runs, or set \
+         TOKEN_SERVER__ADMIN__SOCKET"
+    )]
+    NoTarget,
+    #[error("--server: expected http://host:port, https://host:port or unix:/path")]
+    ServerForm,
+    #[error("--store: there is no file {}", .0.display())]
+    NoStore(PathBuf),
+    #[error("{name}: {why}")]
+    Argument { name: &'static str, why: String },
+    #[error("{}: {cause}", path.display())]
+    File { path: PathBuf, cause: io::Error },
+    #[error("{server} cannot be asked: {cause}")]
+    Unreachable { server: String, cause: String },
+    #[error("{server} answered nothing in {seconds} s")]
+    Silent { server: String, seconds: u64 },
+    #[error("answered {status}: {}{error}", .field.as_ref().map(|field| format!("{field}: ")).unwrap_or_default())]
+    Refused { status: StatusCode, error: String, field: Option<String> },
+    #[error("answered {status} with something that is no answer of this API; is it the admin listener?")]
+    Strange { status: StatusCode },
+    #[error("standard input: {0}")]
+    Input(io::Error),
+    #[error("standard output: {0}")]
+    Output(io::Error),
+    #[error("nothing was imported: {}", .0.join("; "))]
+    Lines(Vec<String>),
+    #[error("line {line}: {cause}; the {written} rules before it were written")]
+    ImportEnded { line: usize, written: usize, cause: Box<CliError> },
+    #[error("{0} rules are not understood and were left out; `rules list` shows them")]
+    LeftOut(usize),
+}
+
+impl CliError {
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::NoTarget | Self::ServerForm | Self::Argument { .. } => exit::USAGE,
+            Self::Listen(_)
+            | Self::Run(_)
+            | Self::Signals(_)
+            | Self::NoStore(_)
+            | Self::File { .. }
+            | Self::Unreachable { .. }
+            | Self::Silent { .. }
+            | Self::Refused { .. }
+            | Self::Strange { .. }
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::Lines(_)
+            | Self::ImportEnded { .. }
+            | Self::LeftOut(_) => exit::FAILURE,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Answers on standard output: for people, or as JSON.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::CliError;
+
+/// How answers look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    People,
+    Json,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        if json { Self::Json } else { Self::People }
+    }
+
+    /// Prints an answer: as it is, or as `for_people` puts it.
+    pub(super) fn answer(
+        self,
+        value: &Value,
+        for_people: impl FnOnce(&Value) -> String,
+    ) -> Result<(), CliError> {
+        match self {
+            Self::People => line(for_people(value)),
+            Self::Json => line(value),
+        }
+    }
+}
+
+/// One line, or as many as the text has.
+pub(super) fn line(text: impl fmt::Display) -> Result<(), CliError> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        // Whoever reads has seen enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(CliError::Output),
+    }
+}
+
+/// A rule of a list on one line: mode, end, text, and who wrote it and why.
+pub(super) fn rule(rule: &Value) -> String {
+    let text = |name: &str| rule.get(name).and_then(Value::as_str);
+    let end = match rule.get("expireAt").and_then(Value::as_i64) {
+        None | Some(0) => "never ends".to_owned(),
+        Some(seconds) => format!("ends {seconds}"),
+    };
+    let condition = match rule.get("rule") {
+        Some(condition) => condition.to_string(),
+        None => text("text").unwrap_or_default().to_owned(),
+    };
+    let mut line = format!("{}  {end}  {condition}", text("mode").unwrap_or_default());
+    if let Some(hits) = rule.get("hits") {
+        line += &format!("  would have hit {hits}");
+    }
+    for (label, name) in [("not understood: ", "error"), ("by ", "by"), ("", "note")] {
+        if let Some(found) = text(name) {
+            line += &format!("  ({label}{found})");
+        }
+    }
+    line
+}

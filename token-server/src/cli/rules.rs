@@ -1,0 +1,257 @@
+//! `token-server rules ..`
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Subcommand};
+use rules::{Claims, Rule};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::admin::{Admin, Missing};
+use super::duration::Seconds;
+use super::output::{self, Output};
+use super::{CliError, Outcome, Target, transfer};
+use crate::config::Config;
+
+/// What can be done with rules.
+#[derive(Debug, Subcommand)]
+pub(super) enum Rules {
+    /// Groups with the numbers of their rules, or the rules of one group
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// A subject, or g for everybody
+        group: Option<String>,
+    },
+    /// Write a rule; when this returns it is durable and refuses
+    Add {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        draft: Draft,
+    },
+    /// Remove one rule of a group, or all of them
+    Remove {
+        #[command(flatten)]
+        target: Target,
+        /// A subject, or g for everybody
+        group: String,
+        /// The rule's JSON
+        #[arg(required_unless_present = "all")]
+        rule: Option<String>,
+        /// Every rule of the group
+        #[arg(long, conflicts_with = "rule")]
+        all: bool,
+    },
+    /// Try a rule: whom of the subjects checked lately it would hit, or whether it matches one payload
+    Test {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        draft: Draft,
+        /// A file with the claims of one token, as a JSON object; nobody is asked then
+        #[arg(long, value_name = "FILE")]
+        payload: Option<PathBuf>,
+    },
+    /// Read rules from standard input, one JSON object a line, as export writes them
+    Import {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Write all rules to standard output, one JSON object a line
+    Export {
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// A rule to write or to try.
+#[derive(Debug, Args)]
+pub(super) struct Draft {
+    /// A subject, or g for everybody
+    group: String,
+    /// The rule's JSON, such as {"iat":{"lt":1795300000}}
+    rule: String,
+    /// When the rule ends, unix seconds
+    #[arg(long, value_name = "SECONDS", conflicts_with = "expire_in")]
+    expire_at: Option<i64>,
+    /// In how long the rule ends: 90s, 15m, 12h, 30d
+    #[arg(long, value_name = "TIME")]
+    expire_in: Option<Seconds>,
+    /// Count what the rule would refuse, and refuse nothing
+    #[arg(long)]
+    shadow: bool,
+    /// Why it is written
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Who writes it
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Yes, the rule {} shall refuse every token of the group
+    #[arg(long)]
+    confirm: bool,
+}
+
+pub(super) async fn run(command: Rules, config: Config) -> Result<Outcome, CliError> {
+    match command {
+        Rules::List { target, group } => {
+            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+            list(&admin, group.as_deref(), Output::new(target.json)).await
+        }
+        Rules::Add { target, draft } => {
+            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+            let written = admin.post("/v1/rules", draft.document()?).await?;
+            Output::new(target.json)
+                .answer(&written, |written| format!("written: {}", output::rule(written)))?;
+            Ok(Outcome::Done)
+        }
+        Rules::Remove { target, group, rule, all: _ } => {
+            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+            let body = rule.as_deref().map(removal).transpose()?.unwrap_or_default();
+            let deleted = admin.delete(&group_path(&group), body).await?;
+            Output::new(target.json).answer(&deleted, |deleted| {
+                format!("removed: {}", deleted.get("deleted").unwrap_or(&Value::Null))
+            })?;
+            Ok(Outcome::Done)
+        }
+        Rules::Test { target, draft, payload: Some(payload) } => {
+            hold_against(&draft.rule, &payload, Output::new(target.json))
+        }
+        Rules::Test { target, draft, payload: None } => {
+            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+            let preview = admin.post("/v1/rules?dry_run=true", draft.document()?).await?;
+            Output::new(target.json).answer(&preview, told)?;
+            Ok(Outcome::Done)
+        }
+        Rules::Import { target } => {
+            let admin = Admin::open(&target, config, Missing::Create).await?;
+            transfer::import(&admin, now(), Output::new(target.json)).await
+        }
+        Rules::Export { target } => {
+            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+            transfer::export(&admin).await
+        }
+    }
+}
+
+impl Draft {
+    fn document(&self) -> Result<String, CliError> {
+        let end = self.expire_in.map(|Seconds(seconds)| now().saturating_add(seconds)).or(self.expire_at);
+        let mut members = Map::from_iter([
+            ("group".to_owned(), json!(self.group)),
+            ("rule".to_owned(), canonical(&self.rule)?),
+            ("mode".to_owned(), json!(if self.shadow { "shadow" } else { "enforce" })),
+            ("confirm".to_owned(), json!(self.confirm)),
+        ]);
+        members.extend(end.map(|end| ("expireAt".to_owned(), json!(end))));
+        members.extend(self.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
+        members.extend(self.by.as_ref().map(|by| ("by".to_owned(), json!(by))));
+        Ok(Value::Object(members).to_string())
+    }
+}
+
+async fn list(admin: &Admin, group: Option<&str>, output: Output) -> Result<Outcome, CliError> {
+    let mut after = None;
+    loop {
+        let (page, rows) = match group {
+            Some(group) => (page(admin, &group_path(group), after.as_deref()).await?, "rules"),
+            None => (page(admin, "/v1/rules", after.as_deref()).await?, "groups"),
+        };
+        for row in rows_of(&page, rows) {
+            output.answer(row, |row| if group.is_some() { output::rule(row) } else { sizes(row) })?;
+        }
+        after = next(&page);
+        if after.is_none() {
+            return Ok(Outcome::Done);
+        }
+    }
+}
+
+/// One page, after the one whose `next` this is.
+pub(super) async fn page(admin: &Admin, path: &str, after: Option<&str>) -> Result<Value, CliError> {
+    let after = after.map(|after| format!("&after={}", percent_encoded(after))).unwrap_or_default();
+    admin.get(&format!("{path}?limit=1000{after}")).await
+}
+
+/// The `after` of the next page.
+pub(super) fn next(page: &Value) -> Option<String> {
+    page.get("next").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The rows of a page.
+pub(super) fn rows_of<'a>(page: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    page.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The path of a group's rules.
+pub(super) fn group_path(group: &str) -> String {
+    format!("/v1/rules/{}", percent_encoded(group))
+}
+
+fn sizes(row: &Value) -> String {
+    let number = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let group = row.get("group").and_then(Value::as_str).unwrap_or_default();
+    let mut line = format!("{group}  rules {}", number("rules"));
+    for (name, label) in [("shadow", "in shadow mode"), ("unreadable", "not understood")] {
+        if number(name) > 0 {
+            line += &format!("  {label} {}", number(name));
+        }
+    }
+    line
+}
+
+fn told(preview: &Value) -> String {
+    let number = |name| preview.pointer(name).and_then(Value::as_u64).unwrap_or(0);
+    format!(
+        "would hit {} of {} subjects checked in the last {} s",
+        number("/preview/hits"),
+        number("/preview/subjects"),
+        number("/preview/seconds")
+    )
+}
+
+fn hold_against(rule: &str, payload: &PathBuf, output: Output) -> Result<Outcome, CliError> {
+    let fault = |name, why: String| CliError::Argument { name, why };
+    let rule = Rule::parse(rule).map_err(|error| fault("RULE", error.to_string()))?;
+    let text = std::fs::read(payload).map_err(|cause| CliError::File { path: payload.clone(), cause })?;
+    let claims: Claims = serde_json::from_slice(&text)
+        .map_err(|_| fault("--payload", "expected a file that holds one JSON object".to_owned()))?;
+    let matches = rule.matches(&claims);
+    output.answer(&json!({ "matches": matches }), |_| {
+        (if matches { "the rule matches" } else { "the rule does not match" }).to_owned()
+    })?;
+    Ok(if matches { Outcome::Done } else { Outcome::No })
+}
+
+fn canonical(rule: &str) -> Result<Value, CliError> {
+    let refuse = |why: String| CliError::Argument { name: "RULE", why };
+    let rule = Rule::parse(rule).map_err(|error| refuse(error.to_string()))?;
+    serde_json::from_str(rule.canonical()).map_err(|error| refuse(error.to_string()))
+}
+
+/// A rule to remove, letter for letter: the store may hold JSON that is not understood as a rule.
+fn removal(rule: &str) -> Result<String, CliError> {
+    match serde_json::from_str::<&RawValue>(rule) {
+        Ok(rule) => Ok(format!(r#"{{"rule":{rule}}}"#)),
+        Err(_) => Err(CliError::Argument { name: "RULE", why: "expected JSON".to_owned() }),
+    }
+}
+
+/// Everything but what RFC 3986 section 2.3 leaves unreserved.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded += &format!("%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+fn now() -> i64 {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    i64::try_from(seconds).unwrap_or(i64::MAX)
+}

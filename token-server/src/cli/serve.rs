@@ -1,0 +1,26 @@
+//! The server itself: from the configuration to a signal.
+
+use service::shutdown::{self, Shutdown};
+use service::telemetry::{self, LogFormat};
+
+use super::CliError;
+use crate::config::Config;
+use crate::listen::Listeners;
+
+pub(super) async fn run(config: Config, log_format: LogFormat) -> Result<(), CliError> {
+    telemetry::init(log_format);
+    let listeners = Listeners::bind(&config).await?;
+    let shutdown = Shutdown::new();
+    let run = crate::run(config, listeners, shutdown.clone());
+    let mut run = std::pin::pin!(run);
+    tokio::select! {
+        ended = run.as_mut() => ended?,
+        signal = shutdown::on_signals() => {
+            tracing::info!(signal = signal.map_err(CliError::Signals)?, "stopping");
+            shutdown.cancel();
+            run.await?;
+        }
+    }
+    tracing::info!("stopped");
+    Ok(())
+}

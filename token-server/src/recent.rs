@@ -1,0 +1,154 @@
+//! The claims of subjects checked lately, so that a rule can be tried on them before it is written.
+//!
+//! They are personal data. They are kept in memory alone, one payload for each of a limited number of subjects, for
+//! [`WINDOW`] at most; nothing but numbers is ever told from them; and with a capacity of 0 none is kept.
+
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jose::UnixTime;
+use rules::{Claims, Rule};
+
+use crate::store::EVERYBODY;
+
+/// How long a payload is kept: about the life of an access token.
+pub const WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// Bytes of the longest payload that is kept; with the capacity it bounds the memory.
+const MAX_PAYLOAD_BYTES: usize = 4 * 1024;
+
+/// A sample of subjects and their last payloads. A subject has one place, which another may take over.
+pub struct Recent {
+    places: Box<[Mutex<Option<Seen>>]>,
+    hasher: RandomState,
+}
+
+struct Seen {
+    at: UnixTime,
+    subject: Box<str>,
+    payload: Box<str>,
+}
+
+/// What a rule would do to the subjects that are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preview {
+    /// Subjects that the rule was held against.
+    pub subjects: usize,
+    /// Those of them whose last token it would revoke.
+    pub hits: usize,
+}
+
+impl Recent {
+    /// Room for at most this many subjects.
+    pub fn new(capacity: usize) -> Self {
+        Self { places: (0..capacity).map(|_| Mutex::new(None)).collect(), hasher: RandomState::new() }
+    }
+
+    /// Remembers the payload of a token that was found good.
+    pub fn remember(&self, subject: &str, payload: &[u8], at: UnixTime) {
+        let Some(place) = self.place(subject) else { return };
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            return;
+        }
+        let Ok(payload) = std::str::from_utf8(payload) else { return };
+        *lock(place) = Some(Seen { at, subject: subject.into(), payload: payload.into() });
+    }
+
+    /// Holds a rule of a group against the payloads that are remembered.
+    pub fn preview(&self, rule: &Rule, group: &str, now: UnixTime) -> Preview {
+        let mut preview = Preview { subjects: 0, hits: 0 };
+        for place in &self.places {
+            let claims = match &*lock(place) {
+                Some(seen) if seen.is_fresh(now) && (group == EVERYBODY || group == &*seen.subject) => {
+                    serde_json::from_str::<Claims>(&seen.payload)
+                }
+                Some(_) | None => continue,
+            };
+            if let Ok(claims) = claims {
+                preview.subjects += 1;
+                preview.hits += usize::from(rule.matches(&claims));
+            }
+        }
+        preview
+    }
+
+    /// Forgets what is older than [`WINDOW`].
+    pub fn forget_old(&self, now: UnixTime) {
+        for place in &self.places {
+            let mut place = lock(place);
+            if place.as_ref().is_some_and(|seen| !seen.is_fresh(now)) {
+                *place = None;
+            }
+        }
+    }
+
+    fn place(&self, subject: &str) -> Option<&Mutex<Option<Seen>>> {
+        let places = u64::try_from(self.places.len()).ok()?;
+        let index = self.hasher.hash_one(subject).checked_rem(places)?;
+        self.places.get(usize::try_from(index).ok()?)
+    }
+}
+
+impl Seen {
+    fn is_fresh(&self, now: UnixTime) -> bool {
+        let age = now.as_millis().saturating_sub(self.at.as_millis());
+        u64::try_from(age).is_ok_and(|age| Duration::from_millis(age) < WINDOW)
+    }
+}
+
+impl fmt::Debug for Recent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Recent({})", self.places.len())
+    }
+}
+
+fn lock(place: &Mutex<Option<Seen>>) -> MutexGuard<'_, Option<Seen>> {
+    // A place is replaced whole.
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> UnixTime {
+        UnixTime::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_rule_is_held_against_the_last_payload_of_each_subject_for_a_while() {
+        let recent = Recent::new(4096);
+        recent.remember("anna", br#"{"rt":"old"}"#, at(0));
+        recent.remember("anna", br#"{"rt":"x"}"#, at(10));
+        recent.remember("ben", br#"{"rt":"y"}"#, at(20));
+        recent.remember("long", format!(r#"{{"rt":"{}"}}"#, "x".repeat(5_000)).as_bytes(), at(20));
+        let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
+        let window = i64::try_from(WINDOW.as_secs()).unwrap();
+        for (group, now, subjects, hits) in [
+            ("g", 20, 2, 1),
+            ("anna", 20, 1, 1),
+            ("ben", 20, 1, 0),
+            ("carl", 20, 0, 0),
+            ("g", 10 + window, 1, 0),
+            ("g", 20 + window, 0, 0),
+        ] {
+            assert_eq!(recent.preview(&rule, group, at(now)), Preview { subjects, hits }, "{group} at {now}");
+        }
+        recent.forget_old(at(10 + window));
+        assert_eq!(recent.preview(&rule, "g", at(20)), Preview { subjects: 1, hits: 0 }, "it is gone");
+    }
+
+    #[test]
+    fn no_more_subjects_are_kept_than_there_is_room_for() {
+        let everything = Rule::parse("{}").unwrap();
+        for (capacity, kept) in [(0, 0), (1, 1)] {
+            let recent = Recent::new(capacity);
+            for subject in ["anna", "ben", "carl"] {
+                recent.remember(subject, b"{}", at(0));
+            }
+            assert_eq!(recent.preview(&everything, "g", at(0)), Preview { subjects: kept, hits: kept });
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! When files are read again: on SIGHUP, when something happens in their folders, and every minute besides.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use service::shutdown::Shutdown;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+
+use crate::files::Reload;
+
+/// For file systems that tell of no changes, such as network mounts.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// A certificate and its key are replaced one after the other; between the two they do not fit.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Reads the files again, each time there is a reason to, until `shutdown`.
+pub(crate) async fn run(files: Vec<Arc<dyn Reload>>, shutdown: Shutdown) {
+    // Without a handler the signal would end the process.
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP cannot be handled; files are read again when they change");
+            shutdown.cancelled().await;
+            return;
+        }
+    };
+    let changed = Arc::new(Notify::new());
+    let _watches: Vec<_> =
+        folders(&files).into_iter().filter_map(|folder| watch(&folder, &changed)).collect();
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = hangups.recv() => tracing::info!("SIGHUP: reading files again"),
+            () = changed.notified() => tokio::time::sleep(SETTLE).await,
+            _ = ticks.tick() => {}
+        }
+        let files = files.clone();
+        let reading = tokio::task::spawn_blocking(move || files.iter().for_each(|files| files.reload()));
+        if let Err(error) = reading.await {
+            tracing::error!(%error, "files could not be read again");
+        }
+    }
+}
+
+/// The folders are watched, not the files: those are usually replaced by renaming others over them, and in Kubernetes
+/// by switching a link beside them.
+fn folders(files: &[Arc<dyn Reload>]) -> BTreeSet<PathBuf> {
+    let paths = files.iter().flat_map(|files| files.paths());
+    paths
+        .map(|path| match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            Some(_) | None => PathBuf::from("."),
+        })
+        .collect()
+}
+
+fn watch(folder: &Path, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
+    let tell = Arc::clone(changed);
+    let watching = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Reading a file is an event as well; answering it with a read would never end.
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            tell.notify_one();
+        }
+    })
+    .and_then(|mut watcher| {
+        watcher.watch(folder, RecursiveMode::NonRecursive)?;
+        Ok(watcher)
+    });
+    watching
+        .inspect_err(
+            |error| tracing::warn!(%error, "a folder is not watched; its files are read every minute"),
+        )
+        .ok()
+}

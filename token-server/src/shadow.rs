@@ -1,0 +1,203 @@
+//! Rules that are only tried: they are held against what is checked, counted when they would revoke, and revoke nothing.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use rules::{Claims, ExpireAt, InsertError, Rule, RuleEntry, RuleSet};
+
+use crate::store::EVERYBODY;
+
+/// Shadow rules of one group: each check of its subject looks at all of them.
+pub const MAX_SHADOW_RULES_PER_GROUP: usize = 64;
+
+/// Shadow rules of all groups.
+pub const MAX_SHADOW_RULES: usize = 10_000;
+
+/// All shadow rules, with what they would have revoked since they were loaded.
+#[derive(Debug, Default)]
+pub struct Shadows {
+    groups: RwLock<BTreeMap<Box<str>, Vec<Shadow>>>,
+    /// So that a check takes no lock while nothing is tried.
+    len: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Shadow {
+    rule: Rule,
+    expire_at: ExpireAt,
+    hits: AtomicU64,
+}
+
+impl Shadows {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a group may get this rule; one that it has already needs no room.
+    pub fn has_room(&self, group: &str, canonical: &str) -> bool {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let of_group = groups.get(group);
+        of_group.is_some_and(|rules| rules.iter().any(|shadow| shadow.rule.canonical() == canonical))
+            || (self.len() < MAX_SHADOW_RULES
+                && of_group.is_none_or(|rules| rules.len() < MAX_SHADOW_RULES_PER_GROUP))
+    }
+
+    /// Whether a group may try this rule without costing its checks more than rules that revoke may cost.
+    ///
+    /// # Errors
+    /// As [`RuleSet::insert`].
+    pub fn admits(&self, group: &str, rule: &Rule) -> Result<(), InsertError> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let mut tried = RuleSet::default();
+        for Shadow { rule, expire_at, .. } in groups.get(group).into_iter().flatten() {
+            tried.insert(RuleEntry { rule: rule.clone(), expire_at: *expire_at })?;
+        }
+        tried.admits(rule)
+    }
+
+    /// Adds a rule; the same one written before keeps its count.
+    pub fn put(&self, group: &str, rule: Rule, expire_at: ExpireAt) {
+        self.change(group, |rules| {
+            match rules.iter_mut().find(|shadow| shadow.rule.canonical() == rule.canonical()) {
+                Some(known) => known.expire_at = expire_at,
+                None => rules.push(Shadow { rule, expire_at, hits: AtomicU64::new(0) }),
+            }
+        });
+    }
+
+    /// Removes one rule, if it is there.
+    pub fn remove(&self, group: &str, canonical: &str) {
+        self.change(group, |rules| rules.retain(|shadow| shadow.rule.canonical() != canonical));
+    }
+
+    /// How often a rule would have revoked a token, since this program runs.
+    pub fn hits(&self, group: &str, canonical: &str) -> u64 {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        groups
+            .get(group)
+            .and_then(|rules| rules.iter().find(|shadow| shadow.rule.canonical() == canonical))
+            .map_or(0, |shadow| shadow.hits.load(Ordering::Relaxed))
+    }
+
+    /// Up to `limit` groups and the number of their rules, in the order of their names, after the name `after`.
+    pub fn sizes(&self, after: Option<&str>, limit: usize) -> Vec<(String, usize)> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = groups.range::<str, _>((from, Bound::Unbounded)).take(limit);
+        range.map(|(group, rules)| (group.to_string(), rules.len())).collect()
+    }
+
+    /// The number of rules of one group.
+    pub fn size(&self, group: &str) -> usize {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        groups.get(group).map_or(0, Vec::len)
+    }
+
+    /// Holds every rule of a token's groups against its payload at `now` (unix seconds); tells how many would revoke it.
+    pub fn count(&self, payload: &[u8], subject: Option<&str>, now: i64) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let own = subject.filter(|subject| *subject != EVERYBODY);
+        let mut tried =
+            [Some(EVERYBODY), own].into_iter().flatten().filter_map(|name| groups.get(name)).peekable();
+        if tried.peek().is_none() {
+            return 0;
+        }
+        let Ok(claims) = serde_json::from_slice::<Claims>(payload) else {
+            return 0;
+        };
+        let mut hits = 0;
+        for shadow in tried.flatten() {
+            if !shadow.expire_at.has_passed(now) && shadow.rule.matches(&claims) {
+                shadow.hits.fetch_add(1, Ordering::Relaxed);
+                hits += 1;
+            }
+        }
+        hits
+    }
+
+    fn change(&self, group: &str, change: impl FnOnce(&mut Vec<Shadow>)) {
+        let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
+        let mut rules = groups.remove(group).unwrap_or_default();
+        let before = rules.len();
+        change(&mut rules);
+        self.len.store(self.len().saturating_add(rules.len()).saturating_sub(before), Ordering::Relaxed);
+        if !rules.is_empty() {
+            groups.insert(group.into(), rules);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(json: &str) -> Rule {
+        Rule::parse(json).unwrap()
+    }
+
+    #[test]
+    fn every_rule_that_would_revoke_is_counted_until_it_ends() {
+        let shadows = Shadows::default();
+        shadows.put("g", rule(r#"{"iss":"old"}"#), ExpireAt::Never);
+        shadows.put("anna", rule(r#"{"rt":"x"}"#), ExpireAt::At(100));
+        shadows.put("anna", rule(r#"{"iss":"old"}"#), ExpireAt::Never);
+        for (payload, subject, now, hits) in [
+            (r#"{"iss":"old","rt":"x"}"#, Some("anna"), 99, 3),
+            (r#"{"iss":"old","rt":"x"}"#, Some("anna"), 100, 2),
+            (r#"{"iss":"old","rt":"x"}"#, Some("ben"), 0, 1),
+            (r#"{"iss":"old"}"#, Some("g"), 0, 1),
+            (r#"{"iss":"old"}"#, None, 0, 1),
+            (r#"{"iss":"new"}"#, Some("anna"), 0, 0),
+            ("not json", Some("anna"), 0, 0),
+        ] {
+            assert_eq!(shadows.count(payload.as_bytes(), subject, now), hits, "{payload} of {subject:?}");
+        }
+        assert_eq!(shadows.hits("g", r#"{"iss":"old"}"#), 5);
+        assert_eq!(shadows.hits("anna", r#"{"rt":"x"}"#), 1);
+        shadows.put("anna", rule(r#"{"rt":"x"}"#), ExpireAt::Never);
+        assert_eq!(shadows.hits("anna", r#"{"rt":"x"}"#), 1, "written again, it keeps its count");
+        assert_eq!(shadows.sizes(None, 9), [("anna".to_owned(), 2), ("g".to_owned(), 1)]);
+        assert_eq!(shadows.sizes(Some("anna"), 9), [("g".to_owned(), 1)]);
+        shadows.remove("g", r#"{"iss":"old"}"#);
+        assert_eq!((shadows.len(), shadows.size("g"), shadows.size("anna")), (2, 0, 2));
+    }
+
+    #[test]
+    fn the_number_of_rules_is_limited() {
+        let shadows = Shadows::default();
+        for number in 0..MAX_SHADOW_RULES_PER_GROUP {
+            let rule = rule(&format!(r#"{{"rt":{number}}}"#));
+            assert!(shadows.has_room("anna", rule.canonical()));
+            shadows.put("anna", rule, ExpireAt::Never);
+        }
+        assert!(!shadows.has_room("anna", r#"{"rt":"x"}"#));
+        assert!(shadows.has_room("anna", r#"{"rt":5}"#), "it is there");
+        assert!(shadows.has_room("ben", r#"{"rt":"x"}"#));
+    }
+
+    #[test]
+    fn a_rule_that_makes_checks_too_dear_is_not_even_tried() {
+        let shadows = Shadows::default();
+        let lookahead = |number: usize| rule(&format!(r#"{{"sub":{{"regex":"(?={number})"}}}}"#));
+        for number in 0..rules::MAX_BACKTRACKING_PATTERNS {
+            assert_eq!(shadows.admits("anna", &lookahead(number)), Ok(()));
+            shadows.put("anna", lookahead(number), ExpireAt::Never);
+        }
+        let refused = Err(InsertError::TooManyBacktrackingPatterns);
+        assert_eq!(shadows.admits("anna", &lookahead(99)), refused);
+        assert_eq!(shadows.admits("anna", &lookahead(0)), Ok(()), "it is there");
+        assert_eq!(shadows.admits("anna", &rule(r#"{"rt":"x"}"#)), Ok(()));
+        assert_eq!(shadows.admits("ben", &lookahead(99)), Ok(()));
+    }
+}

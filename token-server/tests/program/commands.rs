@@ -1,0 +1,220 @@
+//! What operators type, against a running server and straight on the store.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, output_of};
+
+const LATER: u64 = 4_000_000_000;
+
+/// The program as an operator runs it: always with the same target.
+struct Operator {
+    target: Vec<String>,
+}
+
+struct Done {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Operator {
+    fn asking(target: &[&str]) -> Self {
+        Self { target: target.iter().map(|argument| (*argument).to_owned()).collect() }
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Done {
+        let target = self.target.iter().map(String::as_str);
+        let all: Vec<&str> = arguments.iter().copied().chain(target).collect();
+        let output = output_of(&[], &all, input);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Runs a command that must succeed, and reads its JSON lines.
+    fn json(&self, arguments: &[&str], input: &str) -> Vec<Value> {
+        let done = self.run(&[arguments, &["--json"]].concat(), input);
+        assert_eq!(done.code, Some(0), "{arguments:?}: {}", done.err);
+        done.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+/// Every way to reach the same admin API.
+fn everywhere(test: impl Fn(&Operator)) {
+    let folder = tempfile::tempdir().expect("a test's own folder");
+    let socket = folder.path().join("admin.sock");
+    let tokens = folder.path().join("tokens");
+    fs::write(&tokens, "# operators\nadmin-token\n").expect("a test's own folder");
+    let server = Server::start(
+        folder.path(),
+        &[
+            ("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str()),
+            ("TOKEN_SERVER__ADMIN__TOKENS_FILE", tokens.as_os_str()),
+        ],
+    );
+    test(&Operator::asking(&["--server", &format!("unix:{}", socket.display())]));
+    let url = format!("http://{}", server.admin);
+    test(&Operator::asking(&[
+        "--server",
+        &url,
+        "--token-file",
+        tokens.to_str().expect("a test's own folder"),
+    ]));
+    server.kill();
+    test(&Operator::asking(&["--store", store(folder.path()).to_str().expect("a test's own folder")]));
+}
+
+fn store(folder: &Path) -> std::path::PathBuf {
+    folder.join("rules.redb")
+}
+
+#[test]
+fn rules_are_added_listed_and_removed_the_same_way_everywhere() {
+    everywhere(|operator| {
+        let rule = r#"{"iat":{"lt":5}}"#;
+        let add = ["rules", "add", "a/b c", rule, "--expire-in", "1h", "--note", "T-42", "--by", "olga"];
+        let written = operator.json(&add, "");
+        assert_eq!((&written[0]["group"], &written[0]["by"]), (&json!("a/b c"), &json!("olga")));
+        operator.json(&["rules", "add", "a/b c", r#"{"rt":"x"}"#, "--shadow"], "");
+        let groups = operator.json(&["rules", "list"], "");
+        assert_eq!(groups, [json!({"group": "a/b c", "rules": 1, "unreadable": 0, "shadow": 1})]);
+        let rules = operator.run(&["rules", "list", "a/b c"], "");
+        assert_eq!(rules.out.lines().count(), 2, "{}", rules.out);
+        assert!(rules.out.contains(rule) && rules.out.contains("(T-42)"), "{}", rules.out);
+
+        assert_eq!(operator.json(&["rules", "remove", "a/b c", rule], "")[0]["deleted"], 1);
+        assert_eq!(operator.json(&["rules", "remove", "a/b c", "--all"], "")[0]["deleted"], 1);
+        assert_eq!(operator.json(&["rules", "list"], ""), Vec::<Value>::new());
+    });
+}
+
+#[test]
+fn faults_are_told_on_one_line_with_an_exit_code() {
+    everywhere(|operator| {
+        for (arguments, code, why) in [
+            (&["rules", "add", "anna", "{"][..], 64, "RULE: "),
+            (&["rules", "add", "anna", "{}"], 1, "confirm: "),
+            (&["rules", "add", "anna", r#"{"a":1}"#, "--expire-at", "5"], 1, "expireAt: "),
+            (&["rules", "remove", "anna"], 64, "required"),
+            (&["rules", "frobnicate"], 64, "unrecognized subcommand"),
+            (&["token", "explain"], 64, "standard input: is empty"),
+        ] {
+            let done = operator.run(arguments, "");
+            assert_eq!((done.code, done.out.as_str()), (Some(code), ""), "{arguments:?}: {}", done.err);
+            assert!(done.err.contains(why), "{arguments:?}: {}", done.err);
+        }
+        assert_eq!(operator.run(&["rules", "add", "anna", "{}", "--confirm"], "").code, Some(0));
+        assert_eq!(operator.run(&["rules", "remove", "anna", "{}"], "").code, Some(0));
+    });
+}
+
+#[test]
+fn a_token_or_its_claims_are_explained() {
+    everywhere(|operator| {
+        operator.json(&["rules", "add", "g", r#"{"rt":"x"}"#, "--note", "leaked"], "");
+        let good = format!(r#"{{"sub":"anna","exp":{LATER}}}"#);
+        let done = operator.run(&["token", "explain"], &good);
+        assert_eq!((done.code, done.out.lines().next()), (Some(0), Some("accepted: ok (ok)")));
+        let bad = format!(r#"{{"sub":"anna","rt":"x","exp":{LATER}}}"#);
+        let done = operator.run(&["token", "explain"], &bad);
+        assert_eq!(done.code, Some(2), "{}", done.err);
+        for part in
+            ["refused: E_TKN_INVALID (revoked)", "matching rule of g", "(leaked)", r#"{"rt":"x"} holds"#]
+        {
+            assert!(done.out.contains(part), "{part} in\n{}", done.out);
+        }
+        let told = operator.run(&["token", "explain", "--json"], "Bearer not-a-token\n");
+        assert_eq!(told.code, Some(2));
+        let told: Value = serde_json::from_str(&told.out).unwrap();
+        assert_eq!(told["detail"], "malformed");
+        operator.json(&["rules", "remove", "g", "--all"], "");
+    });
+}
+
+#[test]
+fn rules_move_from_store_to_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old.redb");
+    let lines = format!(
+        "{}\n\n{}\n{}\n{}\n",
+        r#"{"group":"anna","rule":{"rt":"x"},"expireAt":0,"mode":"enforce","note":"why","by":"olga"}"#,
+        format_args!(r#"{{"group":"anna","rule":{{"rt":"y"}},"expireAt":{LATER}}}"#),
+        r#"{"group":"ben","rule":{},"mode":"shadow"}"#,
+        r#"{"group":"g","rule":{"a":1},"expireAt":1000000000}"#,
+    );
+    let from = Operator::asking(&["--store", old.to_str().unwrap()]);
+    assert_eq!(from.json(&["rules", "import"], &lines), [json!({"imported": 3, "ended": 1})]);
+    let exported = from.run(&["rules", "export"], "");
+    assert_eq!((exported.code, exported.out.lines().count()), (Some(0), 3), "{}", exported.err);
+
+    let new = folder.path().join("new.redb");
+    let to = Operator::asking(&["--store", new.to_str().unwrap()]);
+    assert_eq!(to.json(&["rules", "import"], &exported.out), [json!({"imported": 3, "ended": 0})]);
+    assert_eq!(to.run(&["rules", "export"], "").out, exported.out);
+
+    let faulty = to.run(&["rules", "import"], "{\"group\":\"carl\",\"rule\":{\"a\":1}}\n{\"group\":7}\nx\n");
+    assert_eq!(faulty.code, Some(1));
+    for part in ["nothing was imported", "line 2: group: expected a string", "line 3: expected a JSON object"]
+    {
+        assert!(faulty.err.contains(part), "{part} in {}", faulty.err);
+    }
+    assert_eq!(to.run(&["rules", "export"], "").out, exported.out);
+}
+
+#[test]
+fn a_rule_is_tried_on_a_payload_or_on_the_subjects_checked_lately() {
+    let folder = tempfile::tempdir().unwrap();
+    let payload = folder.path().join("claims.json");
+    fs::write(&payload, r#"{"rt":"x"}"#).unwrap();
+    let alone = Operator::asking(&["--payload", payload.to_str().unwrap()]);
+    for (rule, code, told) in
+        [(r#"{"rt":"x"}"#, 0, "the rule matches\n"), (r#"{"rt":"y"}"#, 2, "the rule does not match\n")]
+    {
+        let done = alone.run(&["rules", "test", "anna", rule], "");
+        assert_eq!((done.code, done.out.as_str()), (Some(code), told), "{}", done.err);
+    }
+
+    let socket = folder.path().join("admin.sock");
+    let server = Server::start(folder.path(), &[("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str())]);
+    for (sub, rt) in [("anna", "x"), ("ben", "y")] {
+        assert_eq!(server.check(&format!(r#"{{"sub":"{sub}","rt":"{rt}","exp":{LATER}}}"#)), "ok");
+    }
+    let settings = [("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str())];
+    let done = output_of(&settings, &["rules", "test", "g", r#"{"rt":"x"}"#], "");
+    let told = "would hit 1 of 2 subjects checked in the last 900 s\n";
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), told);
+    assert_eq!(
+        server.check(&format!(r#"{{"sub":"anna","rt":"x","exp":{LATER}}}"#)),
+        "ok",
+        "nothing was written"
+    );
+}
+
+#[test]
+fn who_cannot_be_asked_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let missing = folder.path().join("missing.redb");
+    let server = Server::start(folder.path(), &[]);
+    let used = store(folder.path());
+    for (target, code, why) in [
+        (vec![], 64, "whom to ask?".to_owned()),
+        (vec!["--server", "localhost"], 64, "--server: expected http://host:port".to_owned()),
+        (vec!["--server", &format!("http://{gone}")], 1, "cannot be asked".to_owned()),
+        (vec!["--server", &format!("http://{}", server.admin)], 1, "403 Forbidden".to_owned()),
+        (vec!["--server", &format!("http://{}", server.main)], 1, "404 Not Found".to_owned()),
+        (vec!["--store", missing.to_str().unwrap()], 1, format!("no file {}", missing.display())),
+        (vec!["--store", used.to_str().unwrap()], 1, "in use by another process".to_owned()),
+        (vec!["--store", "a", "--server", "b"], 64, "cannot be used with".to_owned()),
+    ] {
+        let done = Operator::asking(&target).run(&["rules", "list"], "");
+        assert_eq!(done.code, Some(code), "{target:?}: {}", done.err);
+        assert!(done.err.contains(&why), "{target:?}: {}", done.err);
+    }
+    assert!(!missing.exists());
+    let settings: [(&str, &OsStr); 1] = [("TOKEN_SERVER__STORE__PTAH", "x".as_ref())];
+    assert_eq!(output_of(&settings, &["rules", "list"], "").status.code(), Some(64));
+}
