@@ -3,7 +3,7 @@
 PORT ?= 8080
 CARGO ?= cargo
 
-.PHONY: help run test check unit integration test-haproxy-versions setup
+.PHONY: help run test check unit integration test-haproxy-versions setup stores
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -18,7 +18,7 @@ check: ## format and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 
-unit: ## tests beside the code
+unit: stores ## tests beside the code, and the token-server on real Redis and Consul
 	$(CARGO) test --workspace --exclude integration-tests --quiet
 
 integration: setup ## tests against a real HAProxy
@@ -28,6 +28,10 @@ integration: setup ## tests against a real HAProxy
 test-haproxy-versions: setup ## the same tests against HAProxy 3.0 and 3.2
 	$(CARGO) build --workspace --bins --quiet
 	tests/versions.sh
+
+stores:
+	@tests/setup.sh redis-server:redis-server redis-cli:redis-tools openssl:openssl
+	@tests/consul.sh >/dev/null
 
 setup:
 	@tests/setup.sh haproxy:haproxy curl:curl cc:gcc make:make
