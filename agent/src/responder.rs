@@ -124,7 +124,7 @@ impl Responder {
             // HAProxy has given up on a request that waited so long; deciding it would only delay others.
             refuse(Reject::Overloaded)
         } else if encrypted {
-            let outcome = self.verifier.judge_encrypted(question.token, deadline).await;
+            let outcome = self.verifier.judge_encrypted(question, received.now, deadline).await;
             self.verifier.decision(&question.key, outcome)
         } else {
             match timeout_at(deadline.into(), self.verified(question, received)).await {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use jose::{Profile, Refusal, Reject, Signed, TokenHash, Trust, UnixTime, Verdict, Window};
+use jose::{
+    Claims, Profile, Refusal, Reject, Signed, TokenHash, TokenVersion, Trust, UnixTime, Verdict, Window,
+};
 use serde_json::value::RawValue;
-use service::check::Check;
+use service::check::{Check, CheckResult};
 
 use crate::answer::{Decision, Outcome};
 use crate::cache::Key;
@@ -113,8 +115,14 @@ impl Verifier {
         }
     }
 
-    /// Judges an encrypted token, which only a token-server can.
-    pub async fn judge_encrypted(&self, token: &str, deadline: Instant) -> Outcome {
+    /// Judges an encrypted token, which only a token-server can open: its verdict on time and rules, then ours on the
+    /// policy, and on the signature where one is inside.
+    pub async fn judge_encrypted(
+        &self,
+        question: &Question<'_>,
+        now: UnixTime,
+        deadline: Instant,
+    ) -> Outcome {
         let Some(server) = &self.token_server else {
             return Outcome::refused(match self.trust.profile() {
                 Profile::Standard => Reject::Unsupported,
@@ -122,10 +130,41 @@ impl Verifier {
                 Profile::MsUsers => Reject::NoTokenServer,
             });
         };
-        match server.check(Check::Token(token.to_owned()), deadline).await {
-            Err(reject) => Outcome::refused(reject),
-            // An answer without the claims cannot make a decrypted token valid.
-            Ok(()) => Outcome::refused(Reject::Unsupported),
+        let result = match server.check(Check::Token(question.token.to_owned()), deadline).await {
+            Ok(result) => result,
+            Err(reject) => return Outcome::refused(reject),
+        };
+        let verdict = result.verdict();
+        let judged = self.judge_opened(result, question, now);
+        match (verdict, judged) {
+            // What was opened tells the token's version, whatever the verdict.
+            (
+                Err(reject),
+                Verdict::Accept(signed) | Verdict::Refuse(Refusal { signed: Some(signed), .. }),
+            ) => Outcome::Refused { reject, signed: Some(signed) },
+            (Err(reject), Verdict::Refuse(_)) => Outcome::refused(reject),
+            (Ok(()), Verdict::Accept(signed)) => Outcome::Accepted(signed),
+            (Ok(()), Verdict::Refuse(Refusal { reject, signed })) => Outcome::Refused { reject, signed },
+        }
+    }
+
+    fn judge_opened(&self, result: CheckResult, question: &Question<'_>, now: UnixTime) -> Verdict {
+        let Some(route) = self.trust.routes().get(question.key.route) else {
+            return Verdict::Refuse(Refusal { reject: Reject::UnknownPolicy, signed: None });
+        };
+        let header = result.header.as_deref().map(RawValue::get);
+        match (result.token, header, result.claims) {
+            (Some(nested), _, _) => self.trust.verify(&nested, &question.keys.sets, route, now),
+            (None, Some(header), Some(claims)) => match Claims::parse(claims.get().as_bytes()) {
+                Ok(claims) => {
+                    let version = TokenVersion::Stateless;
+                    let decrypted = Signed { header: header.to_owned(), claims, version };
+                    self.trust.judge_decrypted(decrypted, route, now)
+                }
+                Err(reject) => Verdict::Refuse(Refusal { reject, signed: None }),
+            },
+            // An answer without the claims cannot make a token valid.
+            (None, _, _) => Verdict::Refuse(Refusal { reject: Reject::Unsupported, signed: None }),
         }
     }
 
@@ -139,7 +178,7 @@ impl Verifier {
             return Ok(());
         };
         let payload = RawValue::from_string(signed.claims.as_json().to_owned());
-        server.check(Check::Payload(payload.map_err(|_| Reject::Malformed)?), deadline).await
+        server.check(Check::Payload(payload.map_err(|_| Reject::Malformed)?), deadline).await?.verdict()
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Setup {
     keys: Option<String>,
     agent_environment: Vec<(String, String)>,
     token_server: bool,
+    token_server_environment: Vec<(&'static str, String)>,
     haproxy_environment: Vec<(&'static str, String)>,
     extra: Option<String>,
     spoe_edit: Option<(&'static str, &'static str)>,
@@ -51,6 +52,7 @@ impl Setup {
             keys: Some(jwks(ALGORITHMS.map(key))),
             agent_environment: Vec::new(),
             token_server: false,
+            token_server_environment: Vec::new(),
             haproxy_environment: vec![("AGENT_TIMEOUT", PATIENT_HAPROXY.to_owned())],
             extra: None,
             spoe_edit: None,
@@ -138,6 +140,13 @@ impl Setup {
         self
     }
 
+    /// With a token-server that has this setting.
+    #[must_use]
+    pub fn token_server_env(mut self, name: &'static str, value: &str) -> Self {
+        self.token_server_environment.push((name, value.to_owned()));
+        self.token_server()
+    }
+
     /// With a second configuration file, in which `EXTRA_BIND` is free for a frontend.
     #[must_use]
     pub fn extra(mut self, text: &str) -> Self {
@@ -168,7 +177,12 @@ impl Setup {
         }
         let token_server = self.token_server.then(|| {
             let profile = if self.shipped == Shipped::Annotating { "ms-users" } else { "standard" };
-            TokenServer::start(folder.path(), profile)
+            {
+                let environment = &self.token_server_environment;
+                let environment: Vec<_> =
+                    environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                TokenServer::start_with(folder.path(), profile, &environment)
+            }
         });
         if let Some(server) = &token_server {
             self = self.agent_env("JWT_TOKEN_SERVER_BACKEND", &server.url());

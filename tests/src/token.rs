@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::cipher::{AES_256, PaddedBlockEncryptingKey, UnboundCipherKey};
 use aws_lc_rs::hmac;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use serde_json::{Value, json};
@@ -84,4 +85,25 @@ pub fn hs256_under(secret: &[u8], kid: &str, claims: &Value) -> String {
     let message = signing_input(&json!({"alg": "HS256", "kid": kid}).to_string(), &claims.to_string());
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
     format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// A JWE (RFC 7516 section 7.1) of these claims: `dir` with `A256CBC-HS512` (RFC 7518 section 5.2.5), as ms-users makes it.
+///
+/// # Panics
+///
+/// The cryptography fails.
+pub fn encrypted(key: &[u8; 64], kid: &str, claims: &str) -> String {
+    let header = json!({"alg": "dir", "enc": "A256CBC-HS512", "kid": kid}).to_string();
+    let aad = BASE64_URL_SAFE_NO_PAD.encode(header);
+    let (mac_key, enc_key) = key.split_at(32);
+    let cipher =
+        PaddedBlockEncryptingKey::cbc_pkcs7(UnboundCipherKey::new(&AES_256, enc_key).unwrap()).unwrap();
+    let mut text = claims.as_bytes().to_vec();
+    let context = cipher.encrypt(&mut text).unwrap();
+    let iv: &[u8] = (&context).try_into().unwrap();
+    let length = u64::try_from(aad.len() * 8).unwrap().to_be_bytes();
+    let message = [aad.as_bytes(), iv, &text, &length].concat();
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA512, mac_key), &message);
+    let part = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    format!("{aad}..{}.{}.{}", part(iv), part(&text), part(&tag.as_ref()[..32]))
 }

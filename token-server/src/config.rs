@@ -12,6 +12,7 @@ use reqwest::Url;
 use service::settings::{ConfigError, Settings};
 
 use crate::bearer::BearerTokens;
+use crate::encrypted::{DecryptionKeysFile, VerificationKeysFile, decryption_keys, verification_keys};
 use crate::files::FromFiles;
 use crate::rulebook::Lifetimes;
 use crate::store::redis::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
@@ -49,9 +50,7 @@ const MAX_PREVIEW_SUBJECTS: usize = 100_000;
 
 /// Settings that belong to parts which this version does not have: whoever sets one relies on something.
 const NOT_YET: &[(&str, &str)] = &[
-    ("TOKEN_SERVER__JWE__KEYS_FILE", "encrypted tokens are refused"),
-    ("TOKEN_SERVER__JWKS__FILE", "signatures are verified by the agent"),
-    ("TOKEN_SERVER__JWKS__URL", "signatures are verified by the agent"),
+    ("TOKEN_SERVER__JWKS__URL", "verification keys are read from TOKEN_SERVER__JWKS__FILE"),
     ("TOKEN_SERVER__VERIFY__PROXY", "there is no forward-auth route"),
 ];
 
@@ -73,6 +72,10 @@ pub struct Config {
     pub agent_tokens: Option<Arc<TokensFile>>,
     /// `TOKEN_SERVER__TLS__CERT`, `__KEY`, `__CLIENT_CA`: what the TCP listeners show and ask; plain HTTP when unset.
     pub tls: Option<Arc<Tls>>,
+    /// `TOKEN_SERVER__JWE__KEYS_FILE`: private and secret keys; without it encrypted tokens are refused.
+    pub jwe_keys: Option<Arc<DecryptionKeysFile>>,
+    /// `TOKEN_SERVER__JWKS__FILE`: verifies signed tokens inside of encrypted ones, for `POST /`.
+    pub jwks: Option<Arc<VerificationKeysFile>>,
     /// Where rules live.
     pub store: StoreSettings,
     /// How long rules may be used that were read from Redis.
@@ -102,6 +105,8 @@ impl Config {
             admin_tokens: tokens(&mut settings, ADMIN_TOKENS_FILE),
             agent_tokens: tokens(&mut settings, AGENT_TOKENS_FILE),
             tls: tls(&mut settings),
+            jwe_keys: from_file(&mut settings, "TOKEN_SERVER__JWE__KEYS_FILE", decryption_keys),
+            jwks: from_file(&mut settings, "TOKEN_SERVER__JWKS__FILE", verification_keys),
             store: store(&mut settings),
             lifetimes: Lifetimes {
                 ttl: seconds(&mut settings, CACHE_TTL, 7),
@@ -247,10 +252,17 @@ fn preview_subjects(settings: &mut Settings) -> usize {
 }
 
 fn tokens(settings: &mut Settings, name: &'static str) -> Option<Arc<TokensFile>> {
+    from_file(settings, name, |files| BearerTokens::parse(&files.concat()).map_err(|error| error.to_string()))
+}
+
+fn from_file<T: Send + Sync>(
+    settings: &mut Settings,
+    name: &'static str,
+    parse: fn(&[Vec<u8>]) -> Result<T, String>,
+) -> Option<Arc<FromFiles<T>>> {
     let path = settings.text(name)?;
-    let parse = |files: &[Vec<u8>]| BearerTokens::parse(&files.concat()).map_err(|error| error.to_string());
     match FromFiles::load(name, vec![path.into()], parse) {
-        Ok(tokens) => Some(Arc::new(tokens)),
+        Ok(files) => Some(Arc::new(files)),
         Err(why) => {
             settings.fault(name, why);
             None

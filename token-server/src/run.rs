@@ -163,6 +163,12 @@ fn reloads(config: &Config) -> Vec<Arc<dyn Reload>> {
     for tokens in [&config.admin_tokens, &config.agent_tokens].into_iter().flatten() {
         reloads.push(Arc::clone(tokens) as Arc<dyn Reload>);
     }
+    if let Some(keys) = &config.jwe_keys {
+        reloads.push(Arc::clone(keys) as Arc<dyn Reload>);
+    }
+    if let Some(keys) = &config.jwks {
+        reloads.push(Arc::clone(keys) as Arc<dyn Reload>);
+    }
     if let Some(tls) = &config.tls {
         reloads.push(Arc::clone(tls) as Arc<dyn Reload>);
     }
@@ -181,6 +187,8 @@ fn app(config: Config, rules: Rules, metrics: Metrics, registry: Registry) -> Ap
         readiness: Readiness::new(),
         admin_tokens: config.admin_tokens,
         agent_tokens: config.agent_tokens,
+        jwe_keys: config.jwe_keys,
+        jwks: config.jwks,
         compat: config.compat,
         clock: || UnixTime::from_system(SystemTime::now()),
     }

@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use jose::{Profile, Reject, Trust};
 use reqwest::Url;
-use service::check::{Check, CheckRequest, CheckResponse};
+use service::check::{Check, CheckRequest, CheckResponse, CheckResult};
 
 pub use client::ClientError;
 use client::{CallError, HttpClient};
@@ -55,12 +55,12 @@ impl TokenServer {
         })
     }
 
-    /// `Ok` when a server says so before `deadline`.
+    /// What a server says before `deadline`.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or why none could be heard.
-    pub async fn check(&self, check: Check, deadline: Instant) -> Result<(), Reject> {
+    /// Why none could be heard.
+    pub async fn check(&self, check: Check, deadline: Instant) -> Result<CheckResult, Reject> {
         let body = self.request(vec![check]);
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut failure = Reject::NoTokenServer;
@@ -74,7 +74,7 @@ impl TokenServer {
                 break;
             };
             match self.ask(server, body.clone(), share).await {
-                Ok(response) => return verdict(&response),
+                Ok(response) => return only(response.results),
                 Err(error) => {
                     tracing::debug!(server = %server, %error, "token-server did not answer");
                     failure = match error {
@@ -109,16 +109,12 @@ impl TokenServer {
     }
 }
 
-/// What one result says; anything but exactly one `ok` refuses.
-fn verdict(response: &CheckResponse) -> Result<(), Reject> {
-    let [result] = response.results.as_slice() else {
-        return Err(Reject::NoTokenServer);
-    };
-    if result.detail == "ok" {
-        return Ok(());
+/// The one result of a batch of one; any other number says nothing.
+fn only(results: Vec<CheckResult>) -> Result<CheckResult, Reject> {
+    match <[CheckResult; 1]>::try_from(results) {
+        Ok([result]) => Ok(result),
+        Err(_) => Err(Reject::NoTokenServer),
     }
-    // A word that we do not know is a refusal of a newer server.
-    Err(Reject::from_detail(&result.detail).unwrap_or(Reject::Revoked))
 }
 
 /// Why a server holds the agent back, if a probe's failure is more than an outage.
@@ -137,20 +133,6 @@ fn misconfiguration(error: &CallError) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use service::check::CheckResult;
-
-    fn response(details: &[&str]) -> CheckResponse {
-        let results = details
-            .iter()
-            .map(|detail| CheckResult {
-                detail: (*detail).to_owned(),
-                subject: None,
-                exp: None,
-                vouched: false,
-            })
-            .collect();
-        CheckResponse { store_id: "s".into(), epoch: "e".into(), revision: 1, results }
-    }
 
     #[test]
     fn only_exactly_one_ok_passes() {
@@ -164,7 +146,10 @@ mod tests {
             (&[], Err(Reject::NoTokenServer)),
             (&["ok", "ok"], Err(Reject::NoTokenServer)),
         ] {
-            assert_eq!(verdict(&response(details)), expected, "{details:?}");
+            let result =
+                |detail: &&str| CheckResult { detail: (*detail).to_owned(), ..CheckResult::default() };
+            let verdict = only(details.iter().map(result).collect()).and_then(|result| result.verdict());
+            assert_eq!(verdict, expected, "{details:?}");
         }
     }
 }

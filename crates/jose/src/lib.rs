@@ -84,4 +84,4 @@ pub use requirements::{ClaimCondition, ClaimRule, ClaimValue, Requirements};
 pub use time::UnixTime;
 pub use token::{TokenForm, TokenHash, fingerprint};
 pub use trust::{Route, Trust, TrustError, TrustedIssuer};
-pub use verify::{Refusal, Signed, TokenVersion, Verdict, verify, verify_signature};
+pub use verify::{Refusal, Signed, TokenVersion, Verdict, unverified_claims, verify, verify_signature};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{AlgorithmSet, Claim, Claims, Profile, Reject, Requirements, Signed, UnixTime};
+use crate::{AlgorithmSet, Claim, Claims, Profile, Reject, Requirements, Signed, TokenVersion, UnixTime};
 
 /// What a token must look like to be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Policy {
     ///
     /// Those of [`judge`](Self::judge), then those of [`Requirements::judge`].
     pub fn judge_signed(&self, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
-        self.judge(&signed.claims, now)?;
+        self.judge_claims(&signed.claims, signed.version, now)?;
         self.requirements.judge(signed)
     }
 
@@ -43,13 +43,17 @@ impl Policy {
     /// string and an `aud` that is neither a string nor an array of strings; in `ms-users` [`Reject::Legacy`] and
     /// [`Reject::RefreshToken`].
     pub fn judge(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
+        self.judge_claims(claims, TokenVersion::of(claims), now)
+    }
+
+    fn judge_claims(&self, claims: &Claims, version: TokenVersion, now: UnixTime) -> Result<(), Reject> {
         self.judge_time(claims, now)?;
         match self.profile {
             Profile::Standard => {
                 judge_issuer(claims, &self.issuers)?;
                 judge_audience(claims, &self.audiences)
             }
-            Profile::MsUsers => judge_version(claims),
+            Profile::MsUsers => judge_version(version, claims),
         }
     }
 
@@ -168,13 +172,13 @@ pub(crate) fn judge_audience(claims: &Claims, accepted: &[String]) -> Result<(),
     if meant { Ok(()) } else { Err(Reject::Audience) }
 }
 
-/// `st` marks a stateless token; together with `irt` it is a refresh token, which opens no door but its own.
-fn judge_version(claims: &Claims) -> Result<(), Reject> {
-    let is_set = |name| claims.get(name).is_some_and(|claim| claim.is_truthy());
-    match (is_set("st"), is_set("irt")) {
-        (false, _) => Err(Reject::Legacy),
-        (true, true) => Err(Reject::RefreshToken),
-        (true, false) => Ok(()),
+/// A stateless token with `irt` is a refresh token, which opens no door but its own.
+fn judge_version(version: TokenVersion, claims: &Claims) -> Result<(), Reject> {
+    let is_refresh = claims.get("irt").is_some_and(|claim| claim.is_truthy());
+    match (version, is_refresh) {
+        (TokenVersion::Legacy, _) => Err(Reject::Legacy),
+        (TokenVersion::Stateless, true) => Err(Reject::RefreshToken),
+        (TokenVersion::Stateless, false) => Ok(()),
     }
 }
 

@@ -148,12 +148,24 @@ impl Trust {
     pub fn verify(&self, token: &str, keys: &[KeySet], route: &Route, now: UnixTime) -> Verdict {
         match self.signed(token, keys, route) {
             Err(reject) => Verdict::Refuse(Refusal { reject, signed: None }),
-            Ok((issuer, signed)) => signed.judged(|signed| {
-                issuer.policy.judge_signed(signed, now)?;
-                judge_audience(&signed.claims, &route.audiences)?;
-                route.requirements.judge(signed)
-            }),
+            Ok((issuer, signed)) => signed.judged(|signed| Self::judge(issuer, route, signed, now)),
         }
+    }
+
+    /// Judges what was decrypted under a shared secret, which vouches for it as a signature would.
+    pub fn judge_decrypted(&self, decrypted: Signed, route: &Route, now: UnixTime) -> Verdict {
+        let issuer = match (self.issuers.as_slice(), route.issuers.as_slice()) {
+            ([only], [0]) => Some(only),
+            (_, accepted) => self.issuer_of(&decrypted.claims, accepted),
+        };
+        decrypted.judged(|signed| Self::judge(issuer.ok_or(Reject::Issuer)?, route, signed, now))
+    }
+
+    /// The issuer's policy, and the route's on top of it.
+    fn judge(issuer: &TrustedIssuer, route: &Route, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
+        issuer.policy.judge_signed(signed, now)?;
+        judge_audience(&signed.claims, &route.audiences)?;
+        route.requirements.judge(signed)
     }
 
     /// From when until when a token that [`verify`](Self::verify) accepted may be used.

@@ -3,7 +3,7 @@
 //! A batch holds tokens that the server must decrypt and payloads whose signature the agent has verified; the answer
 //! holds one result for each, in the same order.
 
-use jose::Profile;
+use jose::{Profile, Reject};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -30,7 +30,7 @@ pub enum Check {
 }
 
 /// The answer to a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckResponse {
     /// Names the store that was read; two servers of one agent must agree on it.
     pub store_id: String,
@@ -44,7 +44,7 @@ pub struct CheckResponse {
 }
 
 /// The verdict on one check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CheckResult {
     /// `ok`, or the detail of a [`jose::Reject`].
     pub detail: String,
@@ -58,6 +58,30 @@ pub struct CheckResult {
     /// this was made from rules that could not be read anew, or whose changes nobody tells.
     #[serde(default)]
     pub vouched: bool,
+    /// The protected header of a token that was decrypted, byte for byte.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub header: Option<Box<RawValue>>,
+    /// The claims of a token that was decrypted under a shared secret, byte for byte.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub claims: Option<Box<RawValue>>,
+    /// The signed token inside of one that was decrypted. The verdict is on its claims; its signature is the caller's
+    /// to verify.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token: Option<String>,
+}
+
+impl CheckResult {
+    /// What the result says.
+    ///
+    /// # Errors
+    ///
+    /// The refusal. A word that we do not know is one of a newer server.
+    pub fn verdict(&self) -> Result<(), Reject> {
+        match self.detail.as_str() {
+            "ok" => Ok(()),
+            detail => Err(Reject::from_detail(detail).unwrap_or(Reject::Revoked)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use futures_util::future::join_all;
 use jose::{Policy, Reject, UnixTime};
+use serde_json::value::RawValue;
 use service::check::{Check, CheckRequest, CheckResponse, CheckResult};
 
 use super::request::{AgentAccess, Body};
 use super::{ApiError, App};
+use crate::encrypted::{self, Opened};
 use crate::judge::{self, Judgement, time_policy};
 use crate::store::StoreError;
 
@@ -49,15 +51,35 @@ pub(super) async fn judge(
 }
 
 async fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> CheckResult {
-    let judgement = match check {
-        Check::Payload(payload) => app.judge(payload.get().as_bytes(), policy, now).await,
-        Check::Token(_) => Judgement::refused(Reject::Unsupported),
+    let (judgement, opened) = match check {
+        Check::Payload(payload) => (app.judge(payload.get().as_bytes(), policy, now).await, None),
+        Check::Token(token) => match encrypted::open(token, app.jwe_keys.as_deref()) {
+            Err(reject) => (Judgement::refused(reject), None),
+            Ok(opened) => {
+                let claims = opened.claims.as_json().as_bytes();
+                let judgement = match opened.nested {
+                    None => app.judge(claims, policy, now).await,
+                    // Anybody may have written these until the agent has verified them, so no note is taken.
+                    Some(_) => judge::judge(claims, policy, &app.revocations, now).await,
+                };
+                (judgement, Some(opened))
+            }
+        },
     };
     app.metrics.count_check(judgement.verdict);
-    CheckResult {
+    let mut result = CheckResult {
         detail: judgement.verdict.map_or_else(Reject::detail, |()| "ok").to_owned(),
         subject: judgement.subject,
         exp: judgement.expires.map(judge::seconds),
         vouched: judgement.vouched,
+        ..CheckResult::default()
+    };
+    if let Some(Opened { header, claims, nested }) = opened {
+        result.header = RawValue::from_string(header).ok();
+        match nested {
+            None => result.claims = RawValue::from_string(claims.as_json().to_owned()).ok(),
+            Some(token) => result.token = Some(token),
+        }
     }
+    result
 }

@@ -9,11 +9,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
-use jose::{Reason, Reject, TokenForm};
+use jose::{AlgorithmSet, Claims, Profile, Reason, Reject, TokenForm};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::request::Body;
 use super::{ApiError, App};
+use crate::encrypted::{self, Opened};
 
 /// Bytes of a token or a payload.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -26,6 +28,10 @@ const PROXY_HEADERS: [&str; 3] = ["x-forwarded-", "x-original-", "x-envoy-"];
 struct TokenVerdict {
     valid: &'static str,
     reason: Reason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stateless: Option<&'static str>,
 }
@@ -45,20 +51,48 @@ pub(super) async fn judge(
         app.metrics.count_check(verdict);
         return Ok(verdict.map_or_else(Reject::reason, |()| Reason::Ok).as_str().into_response());
     }
-    let (reject, stateless) = match form(body) {
-        TokenForm::Jwe => (Reject::Unsupported, Some("1")),
-        TokenForm::Jws | TokenForm::Other => (Reject::Legacy, None),
+    let (verdict, stateless) = match token(body) {
+        Some(token) => (encrypted(&app, token).await, Some("1")),
+        None => (Err(Reject::Legacy), None),
     };
-    app.metrics.count_check(Err(reject));
-    Ok(Json(TokenVerdict { valid: "0", reason: reject.reason(), stateless }).into_response())
+    app.metrics.count_check(verdict.as_ref().map(|_| ()).map_err(|reject| *reject));
+    let answer = match verdict {
+        Ok((header, claims)) => TokenVerdict {
+            valid: "1",
+            reason: Reason::Ok,
+            body: RawValue::from_string(claims.as_json().to_owned()).ok(),
+            header: RawValue::from_string(header).ok(),
+            stateless,
+        },
+        Err(reject) => {
+            TokenVerdict { valid: "0", reason: reject.reason(), body: None, header: None, stateless }
+        }
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// Opens an encrypted token and judges all of it: these callers judge nothing themselves.
+async fn encrypted(app: &App, token: &str) -> Result<(String, Claims), Reject> {
+    let Opened { header, mut claims, nested } = encrypted::open(token, app.jwe_keys.as_deref())?;
+    if let Some(nested) = nested {
+        let keys = app.jwks.as_ref().ok_or(Reject::NoKeys)?.current();
+        claims = jose::verify_signature(&nested, &keys, AlgorithmSet::ALL)?.claims;
+    }
+    app.judge(claims.as_json().as_bytes(), &app.policy, app.now()).await.verdict?;
+    let is_refresh = claims.get("irt").is_some_and(|claim| claim.is_truthy());
+    if is_refresh && app.policy.profile == Profile::MsUsers {
+        return Err(Reject::RefreshToken);
+    }
+    Ok((header, claims))
 }
 
 fn tells_of_a_proxy(name: &HeaderName) -> bool {
     PROXY_HEADERS.iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
-/// Callers that send JSON send the token as a JSON string.
-fn form(body: &[u8]) -> TokenForm {
+/// An encrypted token. Callers that send JSON send it as a JSON string.
+fn token(body: &[u8]) -> Option<&str> {
     let quoted = body.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    std::str::from_utf8(quoted.unwrap_or(body)).map_or(TokenForm::Other, TokenForm::of)
+    let token = std::str::from_utf8(quoted.unwrap_or(body)).ok()?;
+    (TokenForm::of(token) == TokenForm::Jwe).then_some(token)
 }

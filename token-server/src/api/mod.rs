@@ -25,6 +25,7 @@ pub(crate) use error::ApiError;
 
 use crate::annotations::Annotations;
 use crate::config::TokensFile;
+use crate::encrypted::{DecryptionKeysFile, VerificationKeysFile};
 use crate::feed;
 use crate::judge::{self, Judgement};
 use crate::metrics::Metrics;
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) readiness: Readiness,
     pub(crate) admin_tokens: Option<Arc<TokensFile>>,
     pub(crate) agent_tokens: Option<Arc<TokensFile>>,
+    pub(crate) jwe_keys: Option<Arc<DecryptionKeysFile>>,
+    pub(crate) jwks: Option<Arc<VerificationKeysFile>>,
     pub(crate) compat: bool,
     pub(crate) clock: fn() -> UnixTime,
 }

@@ -71,6 +71,8 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         readiness: Readiness::new(),
         admin_tokens: None,
         agent_tokens: None,
+        jwe_keys: None,
+        jwks: None,
         compat: true,
         clock: || UnixTime::from_secs(NOW),
     };

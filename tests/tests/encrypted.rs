@@ -1,0 +1,108 @@
+//! Encrypted tokens, as ms-users makes them, through HAProxy, agent and token-server.
+
+use integration_tests::edge::Edge;
+use integration_tests::http::Request;
+use integration_tests::setup::Setup;
+use integration_tests::token::{encrypted, now};
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+const KEY: [u8; 64] = [7; 64];
+const OTHER: [u8; 64] = [8; 64];
+
+fn keys(kid: &str) -> NamedTempFile {
+    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+    let file = NamedTempFile::new().unwrap();
+    let key = json!([{"kty": "oct", "kid": kid, "k": BASE64_URL_SAFE_NO_PAD.encode(KEY), "default": true}]);
+    std::fs::write(file.path(), key.to_string()).unwrap();
+    file
+}
+
+fn edge(setup: Setup) -> (Edge, NamedTempFile) {
+    let keys = keys("main");
+    let path = keys.path().display().to_string();
+    (setup.token_server_env("TOKEN_SERVER__JWE__KEYS_FILE", &path).start(), keys)
+}
+
+fn request(token: &str) -> Request {
+    Request::get("/").header("Authorization", format!("JWT {token}"))
+}
+
+fn jwe(claims: &Value) -> String {
+    encrypted(&KEY, "main", &claims.to_string())
+}
+
+#[test]
+fn an_ms_users_session_is_annotated_as_the_old_system_did() {
+    let (edge, _keys) = edge(Setup::annotating());
+    let claims = r#"{"username":"alice","rt":"r1","iat":1700000000000,"n":12345678901234567,"e":[]}"#;
+    let token = encrypted(&KEY, "main", claims);
+    let seen = edge.admits("a good token", &request(&token));
+    for (name, value) in [
+        ("x-tkn-valid", Some("1")),
+        ("x-tkn-reason", Some("ok")),
+        ("x-tkn-body", Some(claims)),
+        ("x-tkn-header", Some(r#"{"alg":"dir","enc":"A256CBC-HS512","kid":"main"}"#)),
+        ("x-tkn-stateless", Some("1")),
+        ("x-tkn-legacy", None),
+    ] {
+        assert_eq!(seen.header(name), value, "{name}");
+    }
+    let unknown_kid = encrypted(&KEY, "rotated-away", claims);
+    assert_eq!(edge.admits("the default key", &request(&unknown_kid)).header("x-tkn-valid"), Some("1"));
+
+    let server = edge.token_server.as_ref().unwrap();
+    server.revoke("alice", &json!({"rt": "r1"}));
+    let refused = [
+        ("revoked", token, "E_TKN_INVALID"),
+        ("another key", encrypted(&OTHER, "main", claims), "E_TKN_INVALID"),
+        ("expired", jwe(&json!({"username": "bob", "exp": now() - 1})), "E_TKN_INVALID"),
+        ("a refresh token", jwe(&json!({"username": "bob", "irt": 1})), "E_TKN_ACCESS_TOKEN_REQUIRED"),
+        ("five parts of garbage", "a.b.c.d.e".to_owned(), "E_TKN_INVALID"),
+    ];
+    for (what, token, reason) in refused {
+        let seen = edge.admits(what, &request(&token));
+        assert_eq!(seen.header("x-tkn-valid"), Some("0"), "{what}");
+        assert_eq!(seen.header("x-tkn-reason"), Some(reason), "{what}");
+        assert_eq!(seen.header("x-tkn-body"), None, "{what}");
+    }
+}
+
+#[test]
+fn an_encrypted_token_passes_the_denying_edge_only_while_it_is_good() {
+    let (edge, _keys) = edge(Setup::denying());
+    let good = jwe(&json!({"sub": "alice", "exp": now() + 600}));
+    edge.admits("good", &request(&good));
+    for (what, token) in [
+        ("without exp", jwe(&json!({"sub": "alice"}))),
+        ("expired", jwe(&json!({"sub": "alice", "exp": now() - 1}))),
+        ("another key", encrypted(&OTHER, "main", &json!({"exp": now() + 600}).to_string())),
+        ("cut", good[..good.len() - 4].to_owned()),
+    ] {
+        edge.refuses(what, 401, &request(&token));
+    }
+    edge.token_server.as_ref().unwrap().revoke("alice", &json!({"sub": "alice"}));
+    edge.refuses("revoked", 401, &request(&good));
+}
+
+#[test]
+fn an_encrypted_token_that_nobody_can_open_is_refused() {
+    let good = jwe(&json!({"sub": "alice", "username": "alice", "exp": now() + 600}));
+    let edge = Setup::denying().token_server().start();
+    edge.refuses("no decryption keys", 401, &request(&good));
+    let edge = Setup::denying().start();
+    edge.refuses("no token-server", 401, &request(&good));
+    let edge = Setup::annotating().start();
+    let seen = edge.admits("no token-server, ms-users", &request(&good));
+    assert_eq!(seen.header("x-tkn-reason"), Some("E_BACKEND_UNAVAIL"));
+    assert_eq!(seen.header("x-tkn-valid"), Some("0"));
+}
+
+#[test]
+fn a_token_server_that_dies_opens_nothing() {
+    let (mut edge, _keys) = edge(Setup::denying());
+    let good = jwe(&json!({"sub": "alice", "exp": now() + 600}));
+    edge.admits("good", &request(&good));
+    edge.token_server.as_mut().unwrap().process.kill();
+    edge.refuses("nobody to open it", 503, &request(&good));
+}

@@ -1,0 +1,56 @@
+//! Encrypted tokens, opened with the operator's keys.
+
+use jose::{Claims, Decrypted, DecryptionKeys, KeyOrigin, KeyRules, KeySet, Profile, Reject};
+
+use crate::files::FromFiles;
+
+/// `TOKEN_SERVER__JWE__KEYS_FILE`.
+pub type DecryptionKeysFile = FromFiles<DecryptionKeys>;
+
+/// `TOKEN_SERVER__JWKS__FILE`.
+pub type VerificationKeysFile = FromFiles<KeySet>;
+
+/// What an encrypted token held.
+pub(crate) struct Opened {
+    /// The protected header as compact JSON.
+    pub(crate) header: String,
+    /// The claims; believed only if nothing is nested.
+    pub(crate) claims: Claims,
+    /// The signed token that held them, if one did.
+    pub(crate) nested: Option<String>,
+}
+
+/// Opens a token. Without keys nobody here can judge it.
+pub(crate) fn open(token: &str, keys: Option<&DecryptionKeysFile>) -> Result<Opened, Reject> {
+    let keys = keys.ok_or(Reject::Unsupported)?.current();
+    match jose::decrypt(token, &keys)? {
+        Decrypted::Claims { header, claims } => Ok(Opened { header, claims, nested: None }),
+        Decrypted::Nested { header, token } => {
+            Ok(Opened { header, claims: jose::unverified_claims(&token)?, nested: Some(token) })
+        }
+    }
+}
+
+/// Reads decryption keys; what was left out is told in the log.
+pub(crate) fn decryption_keys(files: &[Vec<u8>]) -> Result<DecryptionKeys, String> {
+    let keys = DecryptionKeys::parse(&files.concat()).map_err(|error| error.to_string())?;
+    for skipped in keys.skipped() {
+        tracing::warn!(%skipped, "decryption key skipped");
+    }
+    Ok(keys)
+}
+
+/// Reads verification keys by the strict rules; what was left out is told in the log.
+pub(crate) fn verification_keys(files: &[Vec<u8>]) -> Result<KeySet, String> {
+    let rules = KeyRules {
+        origin: KeyOrigin::File,
+        profile: Profile::Standard,
+        allow_short_secrets: false,
+        allow_mixed_keys: false,
+    };
+    let keys = KeySet::parse(&files.concat(), &rules).map_err(|error| error.to_string())?;
+    for skipped in keys.skipped() {
+        tracing::warn!(%skipped, "verification key skipped");
+    }
+    Ok(keys)
+}
