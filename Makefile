@@ -3,7 +3,7 @@
 PORT ?= 8080
 CARGO ?= cargo
 
-.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz bench setup setup-test
+.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz bench setup setup-test stores
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -18,7 +18,7 @@ check: ## format and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 
-unit: ## tests beside the code
+unit: stores ## tests beside the code, and the token-server on real Redis and Consul
 	$(CARGO) test --workspace --exclude integration-tests --quiet
 
 integration: setup-test ## tests against a real HAProxy
@@ -40,6 +40,10 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 
 bench: ## what a verdict costs, beside the cryptography in it
 	$(CARGO) bench --package integration-tests --bench jose
+
+stores:
+	@tests/setup.sh redis-server:redis-server redis-cli:redis-tools openssl:openssl
+	@tests/consul.sh >/dev/null
 
 setup:
 	@tests/setup.sh haproxy:haproxy curl:curl cc:gcc

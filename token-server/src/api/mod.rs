@@ -5,6 +5,7 @@ mod compat;
 mod error;
 mod explain;
 mod layers;
+mod openapi;
 pub(crate) mod request;
 mod rules;
 
@@ -102,6 +103,7 @@ pub(crate) fn admin_router(app: &Arc<App>, access: AdminAccess) -> Router {
 fn finish(app: &Arc<App>, routes: Router) -> Router {
     routes
         .route("/generic/health", get(async || "ok\n"))
+        .route("/openapi.json", get(openapi::document))
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::Method)
         .layer(from_fn(layers::deadline))

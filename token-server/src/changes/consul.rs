@@ -1,7 +1,8 @@
 //! Changes as ms-users tells them: after a rule it writes a key in Consul's store.
 //!
-//! The keys are watched with a blocking query that ends each second, so that its answers are signs of life too. Their
-//! values are times by the clocks of the writers; what counts is that a key was written, by Consul's own index.
+//! The keys are watched with a blocking query that ends twice a second, so that its answers are signs of life too. Their
+//! values are times by the clocks of the writers; what counts is that a key was written, by Consul's own index. Consul
+//! takes the same value again for no write: two rules of one group in one millisecond are one event.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::revocations::Revocations;
 const FOLDER: &str = "microfleet/ms-users/revocation-rules/";
 
 /// How long a query waits for a change.
-const WAIT: &str = "1s";
+const WAIT: &str = "500ms";
 
 /// How long an answer may take; Consul adds up to a sixteenth to the wait.
 const ANSWER_LIMIT: Duration = Duration::from_millis(2_500);

@@ -4,4 +4,7 @@ pub(crate) mod consul;
 pub(crate) mod redis;
 mod session;
 
+#[cfg(test)]
+mod interleavings;
+
 pub use session::{MAX_SILENCE, Session, Sessions, Source};

@@ -13,8 +13,9 @@ use crate::api::request::{AgentAccess, Parameters};
 use crate::api::{ApiError, App};
 use crate::store::StoreError;
 
-/// How long an answer waits for something to tell. The answer is a sign of life as well, so it is short.
-const LONGEST_POLL: Duration = Duration::from_secs(1);
+/// How long an answer waits for something to tell. The answer is a sign of life as well: two of them, and the time since
+/// the server's own source last spoke, must fit into an agent's `JWT_CACHE_TTL` of two seconds.
+const LONGEST_POLL: Duration = Duration::from_millis(500);
 
 /// Answers at once when there is something to tell, else as soon as there is, else after [`LONGEST_POLL`].
 pub(crate) async fn events(

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A running server; killed when dropped.
 pub struct Server {
     child: Child,
-    log: Receiver<String>,
+    /// Lines that nobody has looked at yet; behind a lock so that several threads can ask one server.
+    log: Mutex<Receiver<String>>,
     pub main: SocketAddr,
     pub admin: SocketAddr,
 }
@@ -63,13 +65,16 @@ impl Server {
     /// Starts the program in a folder, with its store there, and waits until it listens.
     pub fn start(folder: &Path, settings: &[(&str, &OsStr)]) -> Self {
         let store = folder.join("rules.redb");
-        let mut all: Vec<(&str, &OsStr)> = vec![
-            ("TOKEN_SERVER__LISTEN", "127.0.0.1:0".as_ref()),
-            ("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0".as_ref()),
-            ("TOKEN_SERVER__STORE__PATH", store.as_os_str()),
-        ];
+        let mut all = vec![("TOKEN_SERVER__STORE__PATH", store.as_os_str())];
         all.extend(settings);
-        let mut child = command(&all)
+        Self::start_as(command(&all))
+    }
+
+    /// Starts the program on free ports as the command has it, and waits until it listens.
+    pub fn start_as(mut command: Command) -> Self {
+        let mut child = command
+            .env("TOKEN_SERVER__LISTEN", "127.0.0.1:0")
+            .env("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0")
             .args(["--log-format", "json"])
             .stderr(Stdio::piped())
             .spawn()
@@ -84,7 +89,7 @@ impl Server {
             }
         });
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { child, log, main: unknown, admin: unknown };
+        let mut server = Self { child, log: Mutex::new(log), main: unknown, admin: unknown };
         server.main = server.listening("main");
         server.admin = server.listening("admin");
         server
@@ -99,7 +104,7 @@ impl Server {
     pub fn wait_for_log(&self, is_it: impl Fn(&Value) -> bool) -> Value {
         let mut seen = Vec::new();
         loop {
-            let Ok(line) = self.log.recv_timeout(PATIENCE) else {
+            let Ok(line) = self.log.lock().expect("one reader").recv_timeout(PATIENCE) else {
                 panic!("the log ended or fell silent after\n{}", seen.join("\n"))
             };
             match serde_json::from_str(&line) {
@@ -110,9 +115,7 @@ impl Server {
     }
 
     pub fn signal(&self, signal: &str) {
-        let sent =
-            Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
-        assert!(sent.success());
+        send_signal(&self.child, signal);
     }
 
     /// Waits for the end of the program.
@@ -127,10 +130,15 @@ impl Server {
     }
 
     pub fn check(&self, payload: &str) -> String {
-        let body = format!(r#"{{"profile":"standard","checks":[{{"payload":{payload}}}]}}"#);
-        let answer = post(connect(self.main), "/v1/check", &[], &body);
+        let answer = self.ask(payload);
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()["results"][0]["detail"].as_str().expect("a detail").to_owned()
+    }
+
+    /// Asks about one payload.
+    pub fn ask(&self, payload: &str) -> Answer {
+        let body = format!(r#"{{"profile":"standard","checks":[{{"payload":{payload}}}]}}"#);
+        post(connect(self.main), "/v1/check", &[], &body)
     }
 }
 
@@ -139,7 +147,17 @@ impl Drop for Server {
         // It may have ended already, as the test wanted.
         self.child.kill().ok();
         self.child.wait().ok();
+        if std::thread::panicking()
+            && let Ok(log) = self.log.lock()
+        {
+            log.try_iter().for_each(|line| eprintln!("{line}"));
+        }
     }
+}
+
+pub fn send_signal(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
 }
 
 pub fn connect(address: SocketAddr) -> TcpStream {
@@ -156,6 +174,14 @@ pub fn connect_socket(path: &Path) -> UnixStream {
 
 pub fn get(stream: impl Read + Write, path: &str, headers: &[(&str, &str)]) -> Answer {
     request(stream, "GET", path, headers, "")
+}
+
+pub fn put(stream: impl Read + Write, path: &str, body: &str) -> Answer {
+    request(stream, "PUT", path, &[], body)
+}
+
+pub fn delete(stream: impl Read + Write, path: &str, body: &str) -> Answer {
+    request(stream, "DELETE", path, &[], body)
 }
 
 pub fn post(stream: impl Read + Write, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {

@@ -3,7 +3,9 @@
 #![expect(
     clippy::panic,
     clippy::expect_used,
+    clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     reason = "the harness of a test fails by panicking"
 )]
 
@@ -12,3 +14,4 @@ mod durability;
 mod harness;
 mod operation;
 mod secrets;
+mod stores;

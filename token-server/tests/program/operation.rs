@@ -113,6 +113,63 @@ fn old_callers_are_answered_and_proxies_are_not() {
 }
 
 #[test]
+fn old_forms_are_told_apart_by_the_body_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("admin.sock");
+    let server = Server::start(
+        folder.path(),
+        &[
+            ("TOKEN_SERVER__PROFILE", "ms-users".as_ref()),
+            ("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str()),
+        ],
+    );
+    let rule = r#"{"rule":{"rt":"x"}}"#;
+    assert_eq!(post(connect_socket(&socket), "/v1/rules/anna", &[], rule).status, 201);
+    let refused = r#"{"valid":"0","reason":"E_TKN_INVALID","stateless":"1"}"#;
+    let legacy = r#"{"valid":"0","reason":"E_TKN_LEGACY"}"#;
+    for content_type in [
+        None,
+        Some("text/plain"),
+        Some("text/plain; charset=utf-8"),
+        Some("application/json"),
+        Some("application/x-www-form-urlencoded"),
+        Some("application/octet-stream"),
+        Some("nonsense"),
+    ] {
+        let headers: Vec<_> = content_type.map(|value| ("content-type", value)).into_iter().collect();
+        for (body, answered) in [
+            (r#"{"username":"anna"}"#, "ok"),
+            (r#" {"username":"anna","rt":"x"}"#, "E_TKN_INVALID"),
+            (r#"{"username":"ben","rt":"x"}"#, "ok"),
+            ("{", "E_TKN_INVALID"),
+            ("a.b.c.d.e", refused),
+            ("\"a.b.c.d.e\"", refused),
+            ("a.b.c.d.e\r\n", refused),
+            ("a.b.c", legacy),
+            ("token=a.b.c.d", legacy),
+            ("", legacy),
+        ] {
+            let whole = post(connect(server.main), "/", &headers, body);
+            assert_eq!((whole.status, whole.body.as_str()), (200, answered), "{body:?} as {content_type:?}");
+        }
+    }
+}
+
+#[test]
+fn a_body_without_a_length_is_read_in_chunks() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let mut stream = connect(server.main);
+    let head = "POST / HTTP/1.1\r\nhost: test\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    for chunk in ["2\r\na.\r\n", "3\r\nb.c\r\n", "0\r\n\r\n"] {
+        stream.write_all(chunk.as_bytes()).unwrap();
+    }
+    let answer = answer(stream);
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (200, Some("E_TKN_LEGACY")));
+}
+
+#[test]
 fn a_request_that_has_begun_is_finished_and_idle_connections_are_closed() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);

@@ -2,6 +2,7 @@
 
 mod annotated_rules;
 mod checks;
+mod described_api;
 mod explain_api;
 mod rules_api;
 

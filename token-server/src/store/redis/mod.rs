@@ -22,6 +22,7 @@ use arc_swap::ArcSwapOption;
 use redis::{Pipeline, RedisResult, cmd, pipe};
 use rules::ExpireAt;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use self::link::{Link, is_misdirected};
 use super::{Answer, Store, StoreError, StoredRule};
@@ -31,6 +32,9 @@ const READ_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long the replicas have to acknowledge a write.
 const REPLICA_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long Redis may take to show, before a write, that it is there.
+const PING_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long Redis may take for an answer to a write, its wait for replicas included.
 const WRITE_LIMIT: Duration = Duration::from_secs(3);
@@ -140,7 +144,7 @@ impl RedisStore {
         let mut change = change;
         change.atomic().cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
         let writer = self.writer.lock().await;
-        let mut node = writer.node().await?;
+        let mut node = live(&writer).await?;
         let mut written: RedisResult<(T,)> = change.query_async(&mut node.connection).await;
         if let Err(error) = &written {
             writer.give_up(&node).await;
@@ -279,6 +283,18 @@ impl Store for RedisStore {
             Ok(removed.into_iter().sum())
         })
     }
+}
+
+/// The master over a connection that still answers. One that died between two writes would leave the next in doubt.
+async fn live(writer: &Link) -> Result<Node, StoreError> {
+    let mut node = writer.node().await?;
+    let ping = cmd("PING");
+    let answer = ping.exec_async(&mut node.connection);
+    if !matches!(timeout(PING_LIMIT, answer).await, Ok(Ok(()))) {
+        writer.give_up(&node).await;
+        node = writer.node().await?;
+    }
+    Ok(node)
 }
 
 /// A score is a double: fractions end with the second that they are in, infinity never comes.

@@ -1,0 +1,433 @@
+//! Two servers over one store, an agent that keeps verdicts, and everything that can come in between.
+//!
+//! The parts are the real ones ([`Rulebook`], [`Sessions`], [`Feed`], [`Lease`]); what is modelled is the world around
+//! them: writes, messages under way or lost, connections that break unnoticed, reads that are overtaken, polls whose
+//! answers never arrive. Whatever happens, no verdict is used longer after a rule than `docs/REVOCATION.md` says.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rules::{Claims, ExpireAt};
+use service::events::{Changes, Events};
+use service::lease::{Lease, Stamp, Terms};
+use tokio::time::Instant;
+
+use super::{MAX_SILENCE, Session, Sessions, Source};
+use crate::feed::{Feed, Since};
+use crate::rulebook::{Boarding, Flight, Group, Lifetimes, Read, Rulebook, Totals, judge};
+use crate::store::{EVERYBODY, StoredRule};
+
+const TERMS: Terms = Terms { ttl: Duration::from_secs(2), ttl_max: Duration::from_secs(300) };
+const LIFETIMES: Lifetimes = Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
+const GROUPS: [&str; 3] = [EVERYBODY, "anna", "ben"];
+const SERVERS: usize = 2;
+
+/// What can happen next.
+#[derive(Debug, Clone)]
+enum Step {
+    Pass {
+        milliseconds: u64,
+    },
+    /// Somebody writes the group's rule, and the store acknowledges it.
+    Write {
+        group: usize,
+    },
+    /// The source sends a sign of life through the store.
+    Beat {
+        server: usize,
+    },
+    /// So many of the messages under way arrive.
+    Deliver {
+        server: usize,
+        messages: usize,
+    },
+    /// The connection breaks; what was under way is lost, and nobody is told.
+    Break {
+        server: usize,
+    },
+    /// The break is noticed, or a connection is given up for no reason.
+    Notice {
+        server: usize,
+    },
+    Reconnect {
+        server: usize,
+    },
+    /// A server starts again: new epoch, nothing known.
+    Restart {
+        server: usize,
+    },
+    /// A read is sent off and stays under way.
+    BeginRead {
+        server: usize,
+        group: usize,
+    },
+    /// A read arrives, or is lost.
+    EndRead {
+        server: usize,
+        arrives: bool,
+    },
+    /// The agent asks about a token of the subject; the store answers the server's own reads, or does not.
+    Check {
+        server: usize,
+        subject: usize,
+        reachable: bool,
+    },
+    /// The server answers the agent's poll, `delay` after it was sent; the answer arrives at once, later, or never.
+    Poll {
+        server: usize,
+        delay: u64,
+        fate: Fate,
+    },
+    /// The answers that come later arrive.
+    Arrive {
+        server: usize,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    AtOnce,
+    Later,
+    Never,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (server, group, subject) = (0..SERVERS, 0..GROUPS.len(), 1..GROUPS.len());
+    let fate = prop_oneof![4 => Just(Fate::AtOnce), 1 => Just(Fate::Later), 1 => Just(Fate::Never)];
+    prop_oneof![
+        6 => prop_oneof![4 => 1..600_u64, 1 => 600..9_000_u64].prop_map(|milliseconds| Step::Pass { milliseconds }),
+        1 => group.clone().prop_map(|group| Step::Write { group }),
+        5 => server.clone().prop_map(|server| Step::Beat { server }),
+        5 => (server.clone(), 1..4_usize).prop_map(|(server, messages)| Step::Deliver { server, messages }),
+        1 => server.clone().prop_map(|server| Step::Break { server }),
+        1 => server.clone().prop_map(|server| Step::Notice { server }),
+        2 => server.clone().prop_map(|server| Step::Reconnect { server }),
+        1 => server.clone().prop_map(|server| Step::Restart { server }),
+        2 => (server.clone(), group).prop_map(|(server, group)| Step::BeginRead { server, group }),
+        2 => (server.clone(), any::<bool>()).prop_map(|(server, arrives)| Step::EndRead { server, arrives }),
+        6 => (server.clone(), subject, prop::bool::weighted(0.8))
+            .prop_map(|(server, subject, reachable)| Step::Check { server, subject, reachable }),
+        6 => (server.clone(), 0..500_u64, fate)
+            .prop_map(|(server, delay, fate)| Step::Poll { server, delay, fate }),
+        1 => server.prop_map(|server| Step::Arrive { server }),
+    ]
+}
+
+enum Message {
+    Changed(&'static str),
+    Beat(Instant),
+}
+
+struct Server {
+    book: Rulebook,
+    sessions: Sessions,
+    feed: Feed,
+    connected: bool,
+    under_way: VecDeque<Message>,
+    reads: VecDeque<(&'static str, Flight, Arc<Group>)>,
+    /// Answers to polls that are still on their way to the agent: when the poll was sent, and the answer.
+    answers: VecDeque<(Instant, Events)>,
+    starts: u32,
+}
+
+impl Server {
+    fn start(number: usize, starts: u32) -> Self {
+        Self {
+            book: Rulebook::new(LIFETIMES, Totals::default()),
+            sessions: Sessions::shared(),
+            feed: Feed::new(format!("server {number}, start {starts}"), 0),
+            connected: false,
+            under_way: VecDeque::new(),
+            reads: VecDeque::new(),
+            answers: VecDeque::new(),
+            starts,
+        }
+    }
+
+    fn gap(&self) {
+        self.feed.everything_changed();
+    }
+
+    fn notice(&mut self) {
+        self.connected = false;
+        self.under_way.clear();
+        self.sessions.lost(Source::OwnChannel, || self.gap());
+        self.sessions.lost(Source::Keyspace, || self.gap());
+    }
+
+    fn take(&self, message: Message) {
+        match message {
+            Message::Changed(group) => {
+                self.book.forget(group);
+                self.feed.changed(group);
+            }
+            Message::Beat(sent) => {
+                self.sessions.heard(Source::OwnChannel, sent);
+                self.sessions.heard(Source::Keyspace, sent);
+            }
+        }
+    }
+
+    fn complete_for(&self, now: Instant) -> Option<Duration> {
+        let session = self.sessions.current().filter(|session| session.vouches(now))?;
+        Some(now.saturating_duration_since(session.as_of(now)))
+    }
+}
+
+/// A verdict that let a token in, as the agent keeps it.
+struct Kept {
+    subject: &'static str,
+    stamp: Stamp,
+    judged: Instant,
+}
+
+struct World {
+    now: Instant,
+    /// When each group's rule was acknowledged.
+    written: BTreeMap<&'static str, Instant>,
+    /// When the agent was first told of each group's change.
+    learned: BTreeMap<&'static str, Instant>,
+    servers: Vec<Server>,
+    lease: Lease,
+    kept: Vec<Kept>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            now: Instant::now(),
+            written: BTreeMap::new(),
+            learned: BTreeMap::new(),
+            servers: (0..SERVERS).map(|number| Server::start(number, 0)).collect(),
+            lease: Lease::new(TERMS, SERVERS),
+            kept: Vec::new(),
+        }
+    }
+
+    /// What a read that is sent off now brings.
+    fn stored(&self, name: &str, book: &Rulebook) -> Arc<Group> {
+        let rule = self.written.contains_key(name).then(|| StoredRule {
+            group: name.into(),
+            json: r#"{"rt":"x"}"#.into(),
+            expire_at: ExpireAt::Never,
+            revision: None,
+        });
+        Arc::new(Group::parse(rule.into_iter().collect(), book.totals()))
+    }
+
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Pass { milliseconds } => self.now += Duration::from_millis(milliseconds),
+            Step::Write { group } => {
+                let group = GROUPS[group];
+                self.written.entry(group).or_insert(self.now);
+                for server in self.servers.iter_mut().filter(|server| server.connected) {
+                    server.under_way.push_back(Message::Changed(group));
+                }
+            }
+            Step::Beat { server } => {
+                let server = &mut self.servers[server];
+                if server.connected {
+                    server.under_way.push_back(Message::Beat(self.now));
+                }
+            }
+            Step::Deliver { server, messages } => {
+                let server = &mut self.servers[server];
+                for _ in 0..messages {
+                    if let Some(message) = server.under_way.pop_front() {
+                        server.take(message);
+                    }
+                }
+            }
+            Step::Break { server } => {
+                self.servers[server].connected = false;
+                self.servers[server].under_way.clear();
+            }
+            Step::Notice { server } => self.servers[server].notice(),
+            Step::Reconnect { server } => {
+                let server = &mut self.servers[server];
+                if !server.connected {
+                    server.notice();
+                    server.connected = true;
+                    server.sessions.joined(Source::OwnChannel, self.now, || server.gap());
+                    server.sessions.joined(Source::Keyspace, self.now, || server.gap());
+                }
+            }
+            Step::Restart { server: number } => {
+                let starts = self.servers[number].starts + 1;
+                self.servers[number] = Server::start(number, starts);
+            }
+            Step::BeginRead { server, group } => {
+                let (server, name) = (&self.servers[server], GROUPS[group]);
+                if let Boarding::Fly(flight) = server.book.board(name, server.sessions.current(), self.now) {
+                    let brings = self.stored(name, &server.book);
+                    let number = self.servers.iter().position(|other| std::ptr::eq(other, server)).unwrap();
+                    self.servers[number].reads.push_back((name, flight, brings));
+                }
+            }
+            Step::EndRead { server, arrives } => {
+                let server = &mut self.servers[server];
+                if let Some((name, flight, brings)) = server.reads.pop_front() {
+                    server.book.land(name, &flight, arrives.then_some(brings));
+                }
+            }
+            Step::Check { server, subject, reachable } => self.check(server, GROUPS[subject], reachable),
+            Step::Poll { server, delay, fate } => self.poll(server, delay, fate),
+            Step::Arrive { server } => {
+                for (sent, events) in std::mem::take(&mut self.servers[server].answers) {
+                    self.hear(server, sent, &events);
+                }
+            }
+        }
+        self.judge();
+    }
+
+    /// As [`crate::revocations::Revocations::judge`] does it, with a store that answers at once or not at all.
+    fn check(&mut self, number: usize, subject: &'static str, reachable: bool) {
+        let server = &self.servers[number];
+        let (revision, session) = (server.feed.revision(), server.sessions.current());
+        let everybody = self.read(server, EVERYBODY, session.as_ref(), reachable);
+        let own = self.read(server, subject, session.as_ref(), reachable);
+        let claims: Claims = serde_json::from_str(r#"{"rt":"x"}"#).unwrap();
+        let group = |read: &Option<Read>| read.as_ref().map(|read| Arc::clone(&read.group));
+        let verdict = judge(group(&everybody).as_deref(), group(&own).as_deref(), &claims, 0);
+        let is_of = |read: &Option<Read>, session: &Arc<Session>| {
+            let own = read.as_ref().and_then(|read| read.session.as_ref());
+            own.is_some_and(|own| Arc::ptr_eq(own, session))
+        };
+        let vouched = session.is_some_and(|session| {
+            is_of(&everybody, &session) && is_of(&own, &session) && session.vouches(self.now)
+        });
+        if verdict.is_ok() {
+            let stamp = Stamp {
+                server: number,
+                epoch: server.feed.epoch().into(),
+                revision,
+                vouched,
+                asked: self.now.into_std(),
+            };
+            self.kept.push(Kept { subject, stamp, judged: self.now });
+        }
+    }
+
+    fn read(
+        &self,
+        server: &Server,
+        name: &str,
+        session: Option<&Arc<Session>>,
+        reachable: bool,
+    ) -> Option<Read> {
+        if let Some(read) = server.book.fresh(name, self.now, session) {
+            return Some(read);
+        }
+        match server.book.board(name, session.cloned(), self.now) {
+            Boarding::Fly(flight) => {
+                let landing = reachable.then(|| self.stored(name, &server.book));
+                server.book.land(name, &flight, landing.clone());
+                landing.map(|group| Read { group, session: session.cloned() })
+            }
+            // It does not land while this check waits.
+            Boarding::Join(_) => None,
+        }
+        .or_else(|| server.book.stale(name, self.now))
+    }
+
+    fn poll(&mut self, number: usize, delay: u64, fate: Fate) {
+        let sent = self.now;
+        let since = self.lease.since(number).and_then(|since| {
+            let (epoch, revision) = since.rsplit_once(':')?;
+            Some(Since { epoch: epoch.to_owned(), revision: revision.parse().ok()? })
+        });
+        self.now += Duration::from_millis(delay);
+        let server = &mut self.servers[number];
+        let complete_as_of =
+            server.complete_for(self.now).map(|age| u64::try_from(age.as_millis()).unwrap() + 1);
+        let (revision, changes) = server.feed.after(since.as_ref());
+        let epoch = server.feed.epoch().to_owned();
+        let events = Events { store_id: "store".into(), epoch, revision, complete_as_of, changes };
+        match fate {
+            Fate::AtOnce => self.hear(number, sent, &events),
+            // An agent has one poll under way at a time; until then it does not hear this server.
+            Fate::Later if server.answers.is_empty() => server.answers.push_back((sent, events)),
+            Fate::Later | Fate::Never => {}
+        }
+    }
+
+    fn hear(&mut self, server: usize, sent: Instant, events: &Events) {
+        // Of answers that cross, only the first counts: the agent has given up the other poll.
+        self.servers[server].answers.clear();
+        self.lease.hear(server, sent.into_std(), self.now.into_std(), events);
+        if let Changes::Groups(groups) = &events.changes {
+            for group in GROUPS.into_iter().filter(|group| groups.iter().any(|told| told == group)) {
+                self.learned.entry(group).or_insert(self.now);
+            }
+        }
+    }
+
+    /// The laws, at every moment.
+    fn judge(&self) {
+        for kept in &self.kept {
+            if !self.lease.allows(&kept.stamp, Some(kept.subject), self.now.into_std()) {
+                continue;
+            }
+            for group in [EVERYBODY, kept.subject] {
+                let Some(written) = self.written.get(group) else { continue };
+                let late = self.now.saturating_duration_since(*written);
+                let staleness = LIFETIMES.ttl.max(LIFETIMES.max_stale).max(MAX_SILENCE);
+                assert!(late <= TERMS.ttl + staleness, "used {late:?} after the rule of {group}");
+                if self.now.saturating_duration_since(kept.judged) > TERMS.ttl {
+                    assert!(late <= TERMS.ttl, "vouched for, and used {late:?} after the rule of {group}");
+                }
+                if kept.stamp.vouched {
+                    assert!(
+                        late <= TERMS.ttl + MAX_SILENCE,
+                        "from a session, and used {late:?} after the rule"
+                    );
+                }
+                assert!(!self.learned.contains_key(group), "used after the agent was told of {group}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_verdict_outlives_a_rule_by_more_than_the_bound(steps in prop::collection::vec(step(), 1..120)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.take(step);
+        }
+    }
+}
+
+/// The laws would hold of an agent that keeps nothing. This one keeps verdicts while all goes well.
+#[test]
+fn while_all_goes_well_verdicts_are_kept_until_the_rule_and_no_longer() {
+    let mut world = World::new();
+    for server in 0..SERVERS {
+        world.take(&Step::Reconnect { server });
+        world.take(&Step::Poll { server, delay: 0, fate: Fate::AtOnce });
+    }
+    world.take(&Step::Check { server: 0, subject: 1, reachable: true });
+    let beat = |world: &mut World| {
+        for server in 0..SERVERS {
+            world.take(&Step::Beat { server });
+            world.take(&Step::Deliver { server, messages: 3 });
+            world.take(&Step::Poll { server, delay: 1, fate: Fate::AtOnce });
+        }
+        world.take(&Step::Pass { milliseconds: 500 });
+    };
+    let allowed =
+        |world: &World| world.lease.allows(&world.kept[0].stamp, Some("anna"), world.now.into_std());
+    for _ in 0..100 {
+        beat(&mut world);
+        assert!(allowed(&world));
+    }
+    world.take(&Step::Write { group: 1 });
+    beat(&mut world);
+    assert!(!allowed(&world));
+}
