@@ -1,13 +1,15 @@
 //! Keys that change, vanish or turn into garbage while HAProxy asks.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use integration_tests::edge::Edge;
 use integration_tests::http::Request;
 use integration_tests::key_server::{Answer, KeyServer};
 use integration_tests::keys::{SigningKey, jwks, key};
 use integration_tests::setup::Setup;
-use integration_tests::token::token;
+use integration_tests::token::{sign_raw, token};
 use integration_tests::wait::eventually;
 use serde_json::json;
 
@@ -145,4 +147,58 @@ fn without_keys_nobody_can_decide_until_they_come() {
         becomes(&edge, "the keys are there", key("ES256"), 200);
         assert!(edge.agents[0].is_ready());
     }
+}
+
+#[test]
+fn a_flood_of_unknown_keys_hides_no_rotation_and_costs_one_fetch_a_cool_down() {
+    /// The agent's cool-down, which no setting changes.
+    const COOL_DOWN: u64 = 10;
+    let [old, new] = generations();
+    let server = KeyServer::start(Answer::Body(jwks([&old])));
+    let edge = Setup::denying()
+        .no_key_file()
+        .agent_env("JWT_JWKS_URL", &server.url())
+        .agent_env("JWT_SYNC_INTERVAL", "3600");
+    let edge = edge.start();
+    becomes(&edge, "the URL is read", &old, 200);
+    let (begun, fetches) = (Instant::now(), server.fetches());
+    let (over, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let (edge, stranger, over, sent) = (&edge, &new, &over, &sent);
+            scope.spawn(move || {
+                for number in 0.. {
+                    if over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let header = json!({"alg": stranger.algorithm, "kid": format!("{thread}-{number}")});
+                    let token = sign_raw(stranger, &header.to_string(), r#"{"exp":4000000000}"#);
+                    assert_eq!(edge.send(&Request::get("/").bearer(&token)).status, 401);
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let stop = scopeguard(&over);
+        edge.admits("a known key, in the flood", &asks(&old));
+        eventually("the flood has asked for a load", || (server.fetches() > fetches).then_some(()));
+        server.set(Answer::Body(jwks([&old, &new])));
+        eventually("the rotation is seen", || (edge.send(&asks(&new)).status == 200).then_some(()));
+        edge.admits("a known key, after it", &asks(&old));
+        drop(stop);
+    });
+    let cool_downs = usize::try_from(begun.elapsed().as_secs() / COOL_DOWN).unwrap();
+    let asked = server.fetches() - fetches;
+    assert!(asked <= cool_downs + 1, "{asked} fetches in {:?}", begun.elapsed());
+    assert!(sent.load(Ordering::Relaxed) > 100, "{sent:?}");
+}
+
+/// Ends the flood also when an assertion fails, so that the test ends.
+fn scopeguard(over: &AtomicBool) -> impl Drop + '_ {
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    Over(over)
 }

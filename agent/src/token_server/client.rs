@@ -19,6 +19,8 @@ use rustls::{ClientConfig, RootCertStore};
 use service::check::CheckResponse;
 use tokio::time::timeout;
 
+use crate::config::TokenServerConfig;
+
 /// The largest answer that is read: a verdict is some 100 bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 /// How long an unused connection is kept; below the server's own limit, so that we close first.
@@ -71,12 +73,16 @@ impl HttpClient {
     /// # Errors
     ///
     /// One of the files cannot be used.
-    pub fn new(token_file: Option<&Path>, ca_file: Option<&Path>) -> Result<Self, ClientError> {
-        let authorization = token_file.map(bearer).transpose()?;
+    pub fn new(config: &TokenServerConfig) -> Result<Self, ClientError> {
+        let authorization = config.token_file.as_deref().map(bearer).transpose()?;
         let tls = HttpsConnectorBuilder::new();
-        let tls = match ca_file {
-            Some(path) => tls.with_tls_config(trusting(path)?),
-            None => tls.with_native_roots().map_err(ClientError::SystemRoots)?,
+        let tls = match &config.ca_file {
+            Some(path) => tls.with_tls_config(trusting(certificates(path)?)?),
+            None if config.servers.iter().any(|server| server.scheme() == "https") => {
+                tls.with_native_roots().map_err(ClientError::SystemRoots)?
+            }
+            // A machine without certificates can still speak plain HTTP.
+            None => tls.with_tls_config(trusting(RootCertStore::empty())?),
         };
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
@@ -138,16 +144,16 @@ fn bearer(path: &Path) -> Result<HeaderValue, ClientError> {
     Ok(value)
 }
 
-fn trusting(path: &Path) -> Result<ClientConfig, ClientError> {
+fn certificates(path: &Path) -> Result<RootCertStore, ClientError> {
     let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|_| ClientError::CaFile)?;
-    for certificate in certificates {
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|_| ClientError::CaFile)? {
         let certificate = certificate.map_err(|_| ClientError::CaFile)?;
         roots.add(certificate).map_err(|_| ClientError::CaFile)?;
     }
-    if roots.is_empty() {
-        return Err(ClientError::CaFile);
-    }
+    if roots.is_empty() { Err(ClientError::CaFile) } else { Ok(roots) }
+}
+
+fn trusting(roots: RootCertStore) -> Result<ClientConfig, ClientError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -48,7 +48,7 @@ impl TokenServer {
         Ok(Self {
             servers: config.servers.clone().into(),
             turn: Arc::default(),
-            client: HttpClient::new(config.token_file.as_deref(), config.ca_file.as_deref())?,
+            client: HttpClient::new(config)?,
             profile: trust.profile(),
             leeway: u32::try_from(trust.max_leeway().as_secs()).unwrap_or(u32::MAX),
             metrics,

@@ -39,7 +39,12 @@ pub struct Totals {
 impl Group {
     /// Parses what a store holds. What is not understood is kept as such: it can refuse, but not vanish. A rule that
     /// would make checks too dear is not looked at, and so is treated as one that is not understood.
-    pub fn parse(stored: Vec<StoredRule>, totals: &Totals) -> Self {
+    pub fn parse(mut stored: Vec<StoredRule>, totals: &Totals) -> Self {
+        // Others write one rule in several texts with ends of their own; what is read last sets the end.
+        stored.sort_by_key(|stored| match stored.expire_at {
+            ExpireAt::At(seconds) => seconds,
+            ExpireAt::Never => i64::MAX,
+        });
         let mut rules = RuleSet::default();
         let mut unreadable = Vec::new();
         let mut bytes = GROUP_BYTES;
@@ -199,6 +204,18 @@ mod tests {
         assert_eq!(judge(Some(&none), Some(&bad), &claims("{}"), 100), Ok(()), "the bad rule has ended");
         assert_eq!(judge(Some(&bad), Some(&none), &claims("{}"), 0), Ok(()));
         assert_eq!(judge(Some(&none), Some(&group(&[("{", 0)])), &claims("{}"), 0), Err(Reject::Rules));
+    }
+
+    #[test]
+    fn a_rule_in_several_texts_holds_until_the_last_of_them_ends() {
+        let claims = claims(r#"{"a":1,"rt":"x"}"#);
+        let (one, other) = (r#"{"a":1,"rt":"x"}"#, r#"{"rt":"x","a":1.0}"#);
+        for (ends, last) in [([0, 100], i64::MAX), ([100, 0], i64::MAX), ([200, 100], 199), ([100, 200], 199)]
+        {
+            let group = group(&[(one, ends[0]), (other, ends[1])]);
+            assert!(group.revokes(&claims, last), "{ends:?}");
+            assert!(last == i64::MAX || !group.revokes(&claims, last + 1), "{ends:?}");
+        }
     }
 
     #[test]
