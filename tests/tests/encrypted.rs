@@ -106,3 +106,33 @@ fn a_token_server_that_dies_opens_nothing() {
     edge.token_server.as_mut().unwrap().process.kill();
     edge.refuses("nobody to open it", 503, &request(&good));
 }
+
+#[test]
+fn an_old_caller_hears_what_it_always_heard() {
+    let (edge, _keys) = edge(Setup::annotating());
+    let server = edge.token_server.as_ref().unwrap();
+    let heard = |body: &str| {
+        let response = server.ask_as_before(body);
+        assert_eq!(response.status, 200);
+        String::from_utf8(response.body).unwrap()
+    };
+    let claims = r#"{"username":"alice","rt":"r1","n":12345678901234567,"e":[]}"#;
+    let token = encrypted(&KEY, "main", claims);
+    let header = r#"{"alg":"dir","enc":"A256CBC-HS512","kid":"main"}"#;
+    let good = format!(r#"{{"valid":"1","reason":"ok","body":{claims},"header":{header},"stateless":"1"}}"#);
+    assert_eq!(heard(&token), good);
+    assert_eq!(heard(&format!("\"{token}\"")), good, "as a JSON string");
+    assert_eq!(heard(claims), "ok");
+    server.revoke("alice", &json!({"rt": "r1"}));
+    assert_eq!(heard(claims), "E_TKN_INVALID");
+    for (token, reason) in [
+        (token, "E_TKN_INVALID"),
+        (encrypted(&OTHER, "main", claims), "E_TKN_INVALID"),
+        (jwe(&json!({"username": "bob", "irt": 1})), "E_TKN_ACCESS_TOKEN_REQUIRED"),
+    ] {
+        assert_eq!(heard(&token), format!(r#"{{"valid":"0","reason":"{reason}","stateless":"1"}}"#));
+    }
+    for garbage in ["", "a.b.c", "not a token"] {
+        assert_eq!(heard(garbage), r#"{"valid":"0","reason":"E_TKN_LEGACY"}"#, "{garbage}");
+    }
+}
