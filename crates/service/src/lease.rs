@@ -66,8 +66,18 @@ struct Server {
 #[derive(Debug)]
 struct Changed {
     learned: Instant,
-    /// For each server the revision from which on its verdicts know of the change; absent while that is not certain.
-    known_from: Vec<Option<u64>>,
+    /// For each server, from which revision on its verdicts know of the change; absent while that is not certain.
+    known_from: Vec<Option<Known>>,
+}
+
+/// Why a server knows of a change from a revision on.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    /// It told of the change, and had dropped what it knew before.
+    Told(u64),
+    /// It has heard every change up to a later moment. A verdict from what it could not read anew is none the wiser: only
+    /// those that it vouches for count.
+    Complete(u64),
 }
 
 impl Lease {
@@ -103,14 +113,14 @@ impl Lease {
         if let Changes::Groups(groups) = &events.changes {
             for group in groups {
                 let mut known_from = vec![None; self.servers.len()];
-                set(&mut known_from, server, Some(events.revision));
+                set(&mut known_from, server, Some(Known::Told(events.revision)));
                 self.changed.insert(group.as_str().into(), Changed { learned: received, known_from });
             }
         }
         for change in self.changed.values_mut() {
             let unknown = change.known_from.get(server).is_some_and(Option::is_none);
             if unknown && complete_as_of.is_some_and(|moment| moment >= change.learned) {
-                set(&mut change.known_from, server, Some(events.revision));
+                set(&mut change.known_from, server, Some(Known::Complete(events.revision)));
             }
         }
         self.forget(received);
@@ -130,8 +140,12 @@ impl Lease {
 
     fn is_outdated(&self, stamp: &Stamp, group: &str) -> bool {
         let Some(change) = self.changed.get(group) else { return false };
-        let known_from = change.known_from.get(stamp.server).copied().flatten();
-        !(self.is_of_this_epoch(stamp) && known_from.is_some_and(|revision| stamp.revision >= revision))
+        let knows = match change.known_from.get(stamp.server).copied().flatten() {
+            Some(Known::Told(revision)) => stamp.revision >= revision,
+            Some(Known::Complete(revision)) => stamp.vouched && stamp.revision >= revision,
+            None => false,
+        };
+        !(knows && self.is_of_this_epoch(stamp))
     }
 
     fn is_covered(&self, stamp: &Stamp, now: Instant) -> bool {
@@ -158,9 +172,9 @@ impl Lease {
     }
 }
 
-fn set(known_from: &mut [Option<u64>], server: usize, revision: Option<u64>) {
+fn set(known_from: &mut [Option<Known>], server: usize, knows: Option<Known>) {
     if let Some(known) = known_from.get_mut(server) {
-        *known = revision;
+        *known = knows;
     }
 }
 
@@ -250,6 +264,9 @@ mod tests {
             agent.hear(1, 13, 71, Some(500), groups(&[]));
             assert!(agent.allows(&agent.stamp(1, 13, 71), 13));
             assert!(!agent.allows(&other, 11));
+            let unvouched = |server, revision| Stamp { vouched: false, ..agent.stamp(server, 13, revision) };
+            assert!(agent.allows(&unvouched(0, 6), 13), "it told of the change, and read anew");
+            assert!(!agent.allows(&unvouched(1, 71), 13), "it may not have been able to read anew");
         }
     }
 

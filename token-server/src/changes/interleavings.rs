@@ -404,6 +404,28 @@ proptest! {
     }
 }
 
+/// Found by the histories above: a server that has heard everything may still answer from what it could not read anew.
+#[test]
+fn a_server_that_is_complete_but_cannot_read_is_not_believed_about_a_change_that_is_known() {
+    let steps = [
+        Step::Reconnect { server: 0 },
+        Step::Poll { server: 0, delay: 0, fate: Fate::AtOnce },
+        Step::Check { server: 1, subject: 1, reachable: true },
+        Step::Write { group: 0 },
+        Step::Deliver { server: 0, messages: 1 },
+        Step::Reconnect { server: 1 },
+        Step::Poll { server: 0, delay: 0, fate: Fate::AtOnce },
+        Step::Pass { milliseconds: 36 },
+        Step::Beat { server: 1 },
+        Step::Deliver { server: 1, messages: 1 },
+        Step::Poll { server: 1, delay: 0, fate: Fate::AtOnce },
+        Step::Check { server: 1, subject: 1, reachable: false },
+    ];
+    let mut world = World::new();
+    steps.iter().for_each(|step| world.take(step));
+    assert_eq!(world.kept.len(), 2, "the last check was answered from what was known");
+}
+
 /// The laws would hold of an agent that keeps nothing. This one keeps verdicts while all goes well.
 #[test]
 fn while_all_goes_well_verdicts_are_kept_until_the_rule_and_no_longer() {
