@@ -68,6 +68,17 @@ impl Link {
     }
 }
 
+/// Where else to ask, this once: the slot is moving between two nodes of a cluster (Redis Cluster specification, "ASK
+/// redirection"). Signs of life are refused there too meanwhile, so that no session vouches for such a slot.
+pub(super) fn asked_away(error: &RedisError) -> Option<(&str, u16)> {
+    if error.kind() != redis::ErrorKind::Server(ServerErrorKind::Ask) {
+        return None;
+    }
+    let (address, _slot) = error.redirect_node()?;
+    let (host, port) = address.rsplit_once(':')?;
+    Some((host, port.parse().ok()?))
+}
+
 /// Whether the master refused because it is not the one, or not ready: then nothing was done.
 pub(super) fn is_misdirected(error: &RedisError) -> bool {
     use ServerErrorKind::{Ask, BusyLoading, ClusterDown, ExecAbort, MasterDown, Moved, ReadOnly, TryAgain};

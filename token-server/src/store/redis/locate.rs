@@ -47,6 +47,14 @@ impl Node {
         self.info.redis_settings().db()
     }
 
+    /// Another node, which has been told that its next command comes by redirection.
+    pub(super) async fn ask_at(&self, host: &str, port: u16, answer_limit: Duration) -> RedisResult<Self> {
+        let info = at(&self.info, host.to_owned(), port);
+        let mut connection = open(info.clone(), answer_limit).await?;
+        cmd("ASKING").exec_async(&mut connection).await?;
+        Ok(Self { connection, info, identity: Arc::new(()) })
+    }
+
     pub(super) fn is_connected_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.identity, &other.identity)
     }

@@ -24,7 +24,7 @@ use rules::ExpireAt;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use self::link::{Link, is_misdirected};
+use self::link::{Link, asked_away, is_misdirected};
 use super::{Answer, Store, StoreError, StoredRule};
 
 /// How long Redis may take for an answer to a read.
@@ -130,7 +130,12 @@ impl RedisStore {
     /// Asks the master; once more, if the answer shows that it was not the master, or nobody.
     async fn read<T>(&self, ask: impl AsyncFn(Node) -> RedisResult<T>) -> Result<T, StoreError> {
         let node = self.reader.node().await?;
-        match ask(node.clone()).await {
+        let answered = ask(node.clone()).await;
+        // The key is on its way to another node, and may have arrived.
+        if let Some((host, port)) = answered.as_ref().err().and_then(asked_away) {
+            return Ok(ask(node.ask_at(host, port, READ_LIMIT).await?).await?);
+        }
+        match answered {
             Err(error) if is_misdirected(&error) || error.is_unrecoverable_error() || error.is_timeout() => {
                 self.reader.give_up(&node).await;
                 Ok(ask(self.reader.node().await?).await?)
