@@ -54,7 +54,7 @@ pub struct ByOutcome {
 #[derive(Debug)]
 pub struct Metrics {
     decisions: HashMap<&'static str, Counter>,
-    /// Time from the frame to the decision.
+    /// Time from the frame to the decision, of requests that no kept verdict answered.
     pub decision_seconds: Histogram,
     /// Requests that are being decided.
     pub in_flight: Gauge,
@@ -127,7 +127,7 @@ impl Metrics {
         };
         registry.register_with_unit(
             "decision",
-            "Time from a request's frame to its decision",
+            "Time from a request's frame to its decision, of those that no kept verdict answered",
             Unit::Seconds,
             metrics.decision_seconds.clone(),
         );
