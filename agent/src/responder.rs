@@ -76,34 +76,42 @@ impl Responder {
         Received { at: Instant::now(), now: UnixTime::from_system(SystemTime::now()), in_flight }
     }
 
-    /// Answers at once where nobody need be asked and no signature verified: appends the ACK to `out`, or says no.
-    pub fn answer_at_once(&self, notify: &Notify, received: &Received, max: u32, out: &mut Vec<u8>) -> bool {
-        match self.verifier.question(&notify.request) {
+    /// Answers at once where nobody need be asked and no signature verified: appends the ACK to `out`. What remains is
+    /// the question to [`decide`](Self::decide).
+    pub fn answer_at_once(
+        &self,
+        notify: &Notify,
+        received: &Received,
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<Question<'static>> {
+        let question = match self.verifier.question(&notify.request) {
+            Ok(question) => question,
             Err(decision) => {
                 self.conclude(notify, *decision, max, out);
-                true
+                return None;
             }
-            Ok(question) => {
-                let kept = self.cache.get(&question.key, received.at);
-                let holds =
-                    kept.filter(|kept| kept.signed.is_none() && kept.window.judge(received.now).is_ok());
-                if let Some(kept) = holds {
-                    self.metrics.cache_hits.inc();
-                    self.repeat(notify, &question, &kept, max, out);
-                    return true;
-                }
-                false
-            }
-        }
+        };
+        let kept = self.cache.get(&question.key, received.at);
+        let holds = kept.filter(|kept| kept.signed.is_none() && kept.window.judge(received.now).is_ok());
+        let Some(kept) = holds else {
+            return Some(question.into_owned());
+        };
+        self.metrics.cache_hits.inc();
+        self.repeat(notify, &question, &kept, max, out);
+        None
     }
 
-    /// Judges one request within its budget and gives the ACK, a frame of at most `max`.
-    pub async fn decide(&self, notify: Notify, received: Received, max: u32) -> Vec<u8> {
+    /// Judges one question within its budget and gives the ACK, a frame of at most `max`.
+    pub async fn decide(
+        &self,
+        notify: Notify,
+        question: Question<'static>,
+        received: Received,
+        max: u32,
+    ) -> Vec<u8> {
         let mut ack = Vec::new();
-        match self.verifier.question(&notify.request) {
-            Err(decision) => self.conclude(&notify, *decision, max, &mut ack),
-            Ok(question) => self.judge(&notify, &question, &received, max, &mut ack).await,
-        }
+        self.judge(&notify, &question, &received, max, &mut ack).await;
         self.metrics.decision_seconds.observe(received.at.elapsed().as_secs_f64());
         ack
     }
@@ -119,7 +127,7 @@ impl Responder {
     ) {
         let deadline = received.at + self.budget;
         let refuse = |reject| self.verifier.decision(&question.key, Outcome::refused(reject));
-        let encrypted = TokenForm::of(question.token) == TokenForm::Jwe;
+        let encrypted = TokenForm::of(&question.token) == TokenForm::Jwe;
         let decision = if Instant::now() >= deadline {
             // HAProxy has given up on a request that waited so long; deciding it would only delay others.
             refuse(Reject::Overloaded)

@@ -1,5 +1,6 @@
 //! What a request is judged by, in the parts that [`crate::responder`] puts in order.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -62,7 +63,7 @@ impl Verifier {
             Ok(token) => {
                 let keys = self.keys.current();
                 let key = Key { token: TokenHash::of(token), route, keys: keys.version };
-                Ok(Question { token, key, keys })
+                Ok(Question { token: token.into(), key, keys })
             }
             Err(reject) => {
                 decision.policy = Some(named.name.clone());
@@ -88,7 +89,7 @@ impl Verifier {
         let Some(route) = self.trust.routes().get(question.key.route) else {
             return Outcome::refused(Reject::UnknownPolicy);
         };
-        match self.trust.verify(question.token, &question.keys.sets, route, now) {
+        match self.trust.verify(&question.token, &question.keys.sets, route, now) {
             Verdict::Accept(signed) => Outcome::Accepted(signed),
             Verdict::Refuse(Refusal { reject, signed }) => Outcome::Refused { reject, signed },
         }
@@ -130,7 +131,7 @@ impl Verifier {
                 Profile::MsUsers => Reject::NoTokenServer,
             });
         };
-        let result = match server.check(Check::Token(question.token.to_owned()), deadline).await {
+        let result = match server.check(Check::Token(question.token.clone().into_owned()), deadline).await {
             Ok(result) => result,
             Err(reject) => return Outcome::refused(reject),
         };
@@ -186,9 +187,16 @@ impl Verifier {
 #[derive(Clone)]
 pub struct Question<'a> {
     /// The token.
-    pub token: &'a str,
+    pub token: Cow<'a, str>,
     /// What its verdict is kept under.
     pub key: Key,
     /// The keys of that version.
     keys: Arc<Keys>,
+}
+
+impl Question<'_> {
+    /// The same question, for longer than the request is at hand.
+    pub fn into_owned(self) -> Question<'static> {
+        Question { token: self.token.into_owned().into(), key: self.key, keys: self.keys }
+    }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use service::shutdown::Shutdown;
+use service::watch::{Watch, folder_of, watch};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
@@ -32,7 +32,7 @@ pub(crate) async fn run(files: Vec<Arc<dyn Reload>>, shutdown: Shutdown) {
     };
     let changed = Arc::new(Notify::new());
     let _watches: Vec<_> =
-        folders(&files).into_iter().filter_map(|folder| watch(&folder, &changed)).collect();
+        folders(&files).into_iter().filter_map(|folder| watched(&folder, &changed)).collect();
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -50,31 +50,12 @@ pub(crate) async fn run(files: Vec<Arc<dyn Reload>>, shutdown: Shutdown) {
     }
 }
 
-/// The folders are watched, not the files: those are usually replaced by renaming others over them, and in Kubernetes
-/// by switching a link beside them.
 fn folders(files: &[Arc<dyn Reload>]) -> BTreeSet<PathBuf> {
-    let paths = files.iter().flat_map(|files| files.paths());
-    paths
-        .map(|path| match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            Some(_) | None => PathBuf::from("."),
-        })
-        .collect()
+    files.iter().flat_map(|files| files.paths()).map(|path| folder_of(path).to_owned()).collect()
 }
 
-fn watch(folder: &Path, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
-    let tell = Arc::clone(changed);
-    let watching = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Reading a file is an event as well; answering it with a read would never end.
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            tell.notify_one();
-        }
-    })
-    .and_then(|mut watcher| {
-        watcher.watch(folder, RecursiveMode::NonRecursive)?;
-        Ok(watcher)
-    });
-    watching
+fn watched(folder: &Path, changed: &Arc<Notify>) -> Option<Watch> {
+    watch(folder, Arc::clone(changed))
         .inspect_err(
             |error| tracing::warn!(%error, "a folder is not watched; its files are read every minute"),
         )

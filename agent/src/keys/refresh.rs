@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::{KeyOrigin, KeyRules, KeySet};
-use notify::RecommendedWatcher;
 use service::shutdown::Shutdown;
+use service::watch::{Watch, folder_of, watch};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -76,9 +76,9 @@ impl Source {
         }
     }
 
-    fn watch(&self, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
+    fn watch(&self, changed: &Arc<Notify>) -> Option<Watch> {
         let Self::File(path) = self else { return None };
-        file::watch(path, Arc::clone(changed))
+        watch(folder_of(path), Arc::clone(changed))
             .inspect_err(|error| {
                 tracing::warn!(path = %path.display(), %error, "the key file is not watched, only reloaded by the clock");
             })

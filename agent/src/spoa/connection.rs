@@ -191,11 +191,13 @@ impl<S: Stream> Connection<S> {
         let received = responder.receive();
         let max_frame_size = self.max_frame_size;
         self.scratch.clear();
-        if responder.answer_at_once(&notify, &received, max_frame_size, &mut self.scratch) {
-            self.output.extend_from_slice(&self.scratch);
-            return;
+        match responder.answer_at_once(&notify, &received, max_frame_size, &mut self.scratch) {
+            None => self.output.extend_from_slice(&self.scratch),
+            Some(question) => {
+                self.tasks
+                    .spawn(async move { responder.decide(notify, question, received, max_frame_size).await });
+            }
         }
-        self.tasks.spawn(async move { responder.decide(notify, received, max_frame_size).await });
     }
 
     fn acknowledge(&mut self, ack: Result<Vec<u8>, JoinError>) {

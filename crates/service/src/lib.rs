@@ -15,3 +15,4 @@ pub mod shutdown;
 pub mod socket;
 pub mod telemetry;
 pub mod trust;
+pub mod watch;
