@@ -7,6 +7,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::port::free_port;
+
 /// Where something listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -43,9 +45,9 @@ impl Address {
         })
     }
 
-    /// A TCP address that nobody uses now. Nobody on a test machine takes one that was just given back.
+    /// A TCP address that nobody else uses, see [`crate::port`].
     pub fn free_port() -> io::Result<Self> {
-        Self::Tcp(([127, 0, 0, 1], 0).into()).listen()?.address()
+        Ok(Self::Tcp(([127, 0, 0, 1], free_port()?).into()))
     }
 
     /// Starts to listen.

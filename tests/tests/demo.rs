@@ -26,10 +26,7 @@ fn command(port: u16) -> Command {
 }
 
 fn free_port() -> u16 {
-    match Address::free_port().unwrap() {
-        Address::Tcp(address) => address.port(),
-        Address::Unix(path) => panic!("not a port: {path:?}"),
-    }
+    integration_tests::port::free_port().unwrap()
 }
 
 impl Demo {
@@ -38,11 +35,15 @@ impl Demo {
         let port = free_port();
         let mut command = command(port);
         command.args(arguments);
-        let demo = Self {
+        let mut demo = Self {
             process: Process::start("demo", command).unwrap(),
             address: Address::Tcp(([127, 0, 0, 1], port).into()),
         };
-        eventually(last, || demo.steps().iter().any(|step| step.what.contains(last)).then_some(()));
+        let ended = eventually(last, || match demo.process.exited() {
+            Some(status) => Some(Some(status)),
+            None => demo.steps().iter().any(|step| step.what.contains(last)).then_some(None),
+        });
+        assert_eq!(ended, None, "the demo ended: {}", demo.process.log());
         demo
     }
 

@@ -1,10 +1,11 @@
 //! Real servers on free ports of the loopback, in folders of their own; killed when dropped, also by a panic.
 
 use std::fs::File;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use integration_tests::port::free_port_with_bus;
 use redis::{Client, Commands as _, Connection, ConnectionLike as _};
 
 use super::eventually;
@@ -61,16 +62,9 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody listens on. Another process may take it before ours does; then ours does not start.
+/// A port of our own; a redis-server may become a node of a cluster.
 pub fn free_port() -> u16 {
-    // The bus of a cluster node takes the port 10,000 above.
-    loop {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
-        if port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
-            return port;
-        }
-    }
+    free_port_with_bus().expect("a port")
 }
 
 /// `redis-server`.
