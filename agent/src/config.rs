@@ -314,4 +314,4 @@ fn cache(settings: &mut Settings, warnings: &mut Vec<String>) -> Limits {
 }
 
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;
