@@ -18,6 +18,7 @@ pub mod scripted_agent;
 pub mod setup;
 pub mod socket;
 pub mod spop;
+pub mod stores;
 pub mod token;
 pub mod token_server;
 pub mod wait;

@@ -176,10 +176,6 @@ pub fn get(stream: impl Read + Write, path: &str, headers: &[(&str, &str)]) -> A
     request(stream, "GET", path, headers, "")
 }
 
-pub fn put(stream: impl Read + Write, path: &str, body: &str) -> Answer {
-    request(stream, "PUT", path, &[], body)
-}
-
 pub fn delete(stream: impl Read + Write, path: &str, body: &str) -> Answer {
     request(stream, "DELETE", path, &[], body)
 }

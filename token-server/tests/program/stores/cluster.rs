@@ -1,61 +1,16 @@
 //! Redis Cluster: three masters made with redis-cli, and a replica that takes over the slot of the rules.
 
-use std::process::Command;
+use integration_tests::stores::Cluster;
 
-use super::processes::Redis;
 use super::{FOREVER, RedisBacked, eventually};
 
-/// Three masters that share the slots.
-fn cluster() -> [Redis; 3] {
-    let nodes = [node(), node(), node()];
-    let addresses = nodes.each_ref().map(|node| format!("127.0.0.1:{}", node.port));
-    let made = Command::new("redis-cli")
-        .args(["--cluster", "create"])
-        .args(&addresses)
-        .args(["--cluster-replicas", "0", "--cluster-yes"])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
-    eventually("the cluster is whole", || nodes.iter().all(is_whole));
-    nodes
-}
-
-fn node() -> Redis {
-    Redis::start(&[
-        "--cluster-enabled",
-        "yes",
-        "--cluster-node-timeout",
-        "2000",
-        "--cluster-replica-validity-factor",
-        "0",
-        "--notify-keyspace-events",
-        "Kzg",
-        "--repl-diskless-sync-delay",
-        "0",
-    ])
-}
-
-fn is_whole(node: &Redis) -> bool {
-    let info: String = redis::cmd("CLUSTER").arg("INFO").query(&mut node.connect()).unwrap();
-    info.contains("cluster_state:ok")
-}
-
-fn id(node: &Redis) -> String {
-    redis::cmd("CLUSTER").arg("MYID").query(&mut node.connect()).unwrap()
-}
-
-/// The node on which a key of ours can be written.
-fn owner(nodes: &[Redis]) -> usize {
-    let is_owner = |node: &Redis| {
-        redis::cmd("EXISTS").arg("{ms-users}jwt-rules:g").query::<i64>(&mut node.connect()).is_ok()
-    };
-    nodes.iter().position(is_owner).expect("some node has the slot")
-}
+/// Every node tells of every change of a key.
+const TELLING: [&str; 2] = ["--notify-keyspace-events", "Kzg"];
 
 #[test]
 fn rules_lie_on_the_master_of_their_slot_and_follow_it() {
-    let mut nodes = cluster();
-    let urls = nodes.each_ref().map(|node| node.url().to_owned()).join(",");
+    let mut cluster = Cluster::start(&TELLING);
+    let urls = cluster.urls();
     let settings = [
         ("TOKEN_SERVER__REDIS__MODE", "cluster"),
         ("TOKEN_SERVER__REDIS__URLS", urls.as_str()),
@@ -64,8 +19,8 @@ fn rules_lie_on_the_master_of_their_slot_and_follow_it() {
     let (one, other) = (RedisBacked::start(&settings), RedisBacked::start(&settings));
     one.wait_until_complete();
     other.wait_until_complete();
-    let owner = owner(&nodes);
-    let master = &nodes[owner];
+    let owner = cluster.owner();
+    let master = &cluster.nodes[owner];
     master.write("anna", r#"{"rt":"x"}"#, 0);
     assert_eq!(one.write("anna", r#"{"rt":"y"}"#).status, 201);
     for server in [&one, &other] {
@@ -75,30 +30,9 @@ fn rules_lie_on_the_master_of_their_slot_and_follow_it() {
     }
     assert_eq!(one.admin("/v1/rules").json()["groups"][0]["rules"], 2);
 
-    let replica = node();
-    for node in &nodes {
-        replica.command(&["CLUSTER", "MEET", "127.0.0.1", &node.port.to_string()]);
-    }
-    let master_id = id(master);
-    eventually("the replica knows its master", || {
-        redis::cmd("CLUSTER").arg("REPLICATE").arg(&master_id).exec(&mut replica.connect()).is_ok()
-    });
-    eventually("the replica has what the master has", || {
-        let info: String = redis::cmd("INFO").arg("replication").query(&mut replica.connect()).unwrap();
-        info.contains("master_link_status:up")
-    });
-    let replica_id = id(&replica);
-    eventually("all know all, so that the others agree on a death and on its heir", || {
-        nodes.iter().chain([&replica]).all(|node| {
-            let known: String = redis::cmd("CLUSTER").arg("NODES").query(&mut node.connect()).unwrap();
-            let is_settled = |line: &str| line.contains(" connected") && !line.contains("handshake");
-            known.lines().count() == 4
-                && known.lines().all(is_settled)
-                && known.lines().any(|line| line.starts_with(&replica_id) && line.contains("slave"))
-        })
-    });
-    nodes[owner].kill();
-    eventually("the replica is master", || replica.is_master() && is_whole(&replica));
+    let replica = cluster.replicate(owner, &TELLING);
+    cluster.nodes[owner].kill();
+    eventually("the replica is master", || replica.is_master() && replica.is_in_whole_cluster());
     replica.write("ben", r#"{"rt":"x"}"#, 0);
     for server in [&one, &other] {
         eventually("the new master is read", || {
@@ -113,8 +47,8 @@ fn rules_lie_on_the_master_of_their_slot_and_follow_it() {
 
 #[test]
 fn a_slot_on_the_move_is_followed_key_by_key_and_vouched_for_by_nobody() {
-    let nodes = cluster();
-    let urls = nodes.each_ref().map(|node| node.url().to_owned()).join(",");
+    let cluster = Cluster::start(&TELLING);
+    let urls = cluster.urls();
     let server = RedisBacked::start(&[
         ("TOKEN_SERVER__REDIS__MODE", "cluster"),
         ("TOKEN_SERVER__REDIS__URLS", urls.as_str()),
@@ -122,14 +56,14 @@ fn a_slot_on_the_move_is_followed_key_by_key_and_vouched_for_by_nobody() {
     ]);
     server.wait_until_complete();
     assert_eq!(server.check("anna", "x"), "ok");
-    let from = &nodes[owner(&nodes)];
+    let from = &cluster.nodes[cluster.owner()];
     from.write("ben", r#"{"rt":"x"}"#, 0);
-    let to = nodes.iter().find(|node| node.port != from.port).unwrap();
+    let to = cluster.nodes.iter().find(|node| node.port != from.port).unwrap();
     let slot: i64 =
         redis::cmd("CLUSTER").arg("KEYSLOT").arg("{ms-users}").query(&mut from.connect()).unwrap();
     let slot = slot.to_string();
-    to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(from)]);
-    from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
+    to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from.cluster_id()]);
+    from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to.cluster_id()]);
     let mut connection = to.connect();
     redis::cmd("ASKING").exec(&mut connection).unwrap();
     redis::cmd("ZADD")
@@ -144,7 +78,7 @@ fn a_slot_on_the_move_is_followed_key_by_key_and_vouched_for_by_nobody() {
 
     from.command(&["MIGRATE", "127.0.0.1", &to.port.to_string(), "{ms-users}jwt-rules:ben", "0", "5000"]);
     for node in [to, from] {
-        node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id(to)]);
+        node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to.cluster_id()]);
     }
     server.wait_until_complete();
     assert_eq!((server.check("anna", "x"), server.check("ben", "x")), ("revoked".into(), "revoked".into()));

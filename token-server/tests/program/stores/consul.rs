@@ -1,6 +1,7 @@
 //! Consul: ms-users writes a rule to Redis and then a key to Consul.
 
-use super::processes::{Consul, Redis};
+use integration_tests::stores::{Consul, Redis};
+
 use super::{FOREVER, RedisBacked, eventually};
 
 fn start(redis: &Redis, consul: &Consul, ttl: &str) -> RedisBacked {
@@ -40,10 +41,10 @@ fn what_was_written_while_consul_was_away_is_read_when_it_is_back() {
     let (redis, consul) = (Redis::start(&[]), Consul::start());
     let server = start(&redis, &consul, FOREVER);
     assert_eq!(server.check("anna", "x"), "ok");
-    consul.hang();
+    consul.freeze();
     redis.write("anna", r#"{"rt":"x"}"#, 0);
     eventually("a silent Consul vouches for nothing", || !server.is_complete());
-    consul.go_on();
+    consul.thaw();
     eventually("everything is read again", || server.check("anna", "x") == "revoked");
     server.wait_until_complete();
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::processes::Redis;
+use integration_tests::stores::Redis;
+
 use super::{FOREVER, RedisBacked, eventually, throughout};
 
 /// A check may wait for a read, and this machine is slow at times; it must never wait for Redis.
@@ -47,7 +48,7 @@ fn while_redis_is_down_what_is_known_holds_for_a_while_and_then_nothing_does() {
 fn a_redis_that_hangs_holds_up_nobody_and_lets_nobody_in() {
     let redis = Redis::start(&[]);
     let server = start(&redis, "0");
-    redis.hang();
+    redis.freeze();
     throughout(Duration::from_secs(5), "answers are prompt and never wrong", || {
         let asked = Instant::now();
         assert_ne!(server.detail("anna", "x"), "ok");
@@ -55,7 +56,7 @@ fn a_redis_that_hangs_holds_up_nobody_and_lets_nobody_in() {
         asked.elapsed() < PROMPT
     });
     eventually("nothing is known any more", || server.detail("anna", "y") == "rules");
-    redis.go_on();
+    redis.thaw();
     eventually("it goes on", || server.detail("anna", "y") == "ok");
     assert_eq!(server.check("anna", "x"), "revoked");
 }

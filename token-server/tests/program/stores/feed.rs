@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::RedisBacked;
-use super::processes::Redis;
 use crate::harness::{Server, connect, connect_socket, get};
+use integration_tests::stores::Redis;
 
 fn since(events: &Value) -> String {
     format!("{}:{}", events["epoch"].as_str().unwrap(), events["revision"])

@@ -5,7 +5,6 @@ mod consul;
 mod disk;
 mod faults;
 mod feed;
-mod processes;
 mod sentinel;
 mod standalone;
 

@@ -2,36 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::processes::{Redis, Sentinel};
+use integration_tests::stores::SentinelGroup;
+
 use super::{FOREVER, RedisBacked, eventually};
 
-struct Group {
-    master: Redis,
-    replica: Redis,
-    sentinels: [Sentinel; 3],
-}
-
-impl Group {
-    fn start() -> Self {
-        let arguments = ["--notify-keyspace-events", "Kzg", "--repl-diskless-sync-delay", "0"];
-        let master = Redis::start(&arguments);
-        let replica = Redis::start(&arguments);
-        replica.command(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]);
-        let sentinels =
-            [Sentinel::watch(&master, 2), Sentinel::watch(&master, 2), Sentinel::watch(&master, 2)];
-        let group = Self { master, replica, sentinels };
-        eventually("the sentinels know the replica", || {
-            group.sentinels.iter().all(|sentinel| sentinel.replicas() == 1)
-        });
-        group
-    }
-
-    fn urls(&self) -> String {
-        self.sentinels.each_ref().map(|sentinel| format!("redis://127.0.0.1:{}", sentinel.port)).join(",")
-    }
-}
-
-fn start(group: &Group) -> RedisBacked {
+fn start(group: &SentinelGroup) -> RedisBacked {
     let urls = group.urls();
     let server = RedisBacked::start(&[
         ("TOKEN_SERVER__REDIS__MODE", "sentinel"),
@@ -46,7 +21,7 @@ fn start(group: &Group) -> RedisBacked {
 
 #[test]
 fn a_failover_loses_no_acknowledged_rule_and_is_followed() {
-    let mut group = Group::start();
+    let mut group = SentinelGroup::start(&["--notify-keyspace-events", "Kzg"]);
     let (one, other) = (start(&group), start(&group));
     eventually("the replica takes part", || one.write("anna", r#"{"rt":"x"}"#).status == 201);
     assert_eq!(one.check("anna", "x"), "revoked");
@@ -71,10 +46,10 @@ fn a_failover_loses_no_acknowledged_rule_and_is_followed() {
 
 #[test]
 fn a_master_that_hangs_is_left_for_the_one_that_takes_its_place() {
-    let group = Group::start();
+    let group = SentinelGroup::start(&["--notify-keyspace-events", "Kzg"]);
     let server = start(&group);
     eventually("the replica takes part", || server.write("anna", r#"{"rt":"x"}"#).status == 201);
-    group.master.hang();
+    group.master.freeze();
     let hung = Instant::now();
     eventually("the replica is master", || {
         assert_ne!(server.detail("anna", "x"), "ok");
@@ -83,6 +58,6 @@ fn a_master_that_hangs_is_left_for_the_one_that_takes_its_place() {
     group.replica.write("anna", r#"{"rt":"y"}"#, 0);
     eventually("the new master is read", || server.detail("anna", "y") == "revoked");
     assert!(hung.elapsed() < Duration::from_secs(20));
-    group.master.go_on();
+    group.master.thaw();
     assert_eq!(server.check("anna", "x"), "revoked");
 }

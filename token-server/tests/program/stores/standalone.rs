@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::Commands as _;
 
-use super::processes::{Redis, free_port};
+use integration_tests::port::free_port;
+use integration_tests::stores::Redis;
+
 use super::{FOREVER, RedisBacked, eventually, throughout};
 use crate::harness::{connect_socket, delete};
 
@@ -180,7 +182,7 @@ fn redis_is_reached_over_tls() {
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let (port, tls_port) = (free_port(), free_port());
+    let (port, tls_port) = (free_port().unwrap(), free_port().unwrap());
     let arguments = [
         "--port",
         &port.to_string(),
