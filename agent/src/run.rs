@@ -20,7 +20,7 @@ use crate::listen::Listener;
 use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::spoa::connection;
-use crate::token_server::{self, TokenServer};
+use crate::token_server::{self, Discovery, TokenServer};
 use crate::verifier::Verifier;
 
 /// Connections that are served at once. HAProxy 3.1 and newer opens about one for each request in flight.
@@ -76,7 +76,7 @@ pub struct Agent {
     sources: Vec<(usize, Source)>,
     ring: Arc<KeyRing>,
     config: Config,
-    token_server: Option<TokenServer>,
+    token_server: Option<(TokenServer, Discovery)>,
     responder: Arc<Responder>,
     readiness: Readiness,
     registry: Arc<Registry>,
@@ -139,7 +139,7 @@ impl Agent {
             config.trust.clone(),
             config.schemes.clone(),
             config.max_token_bytes,
-            token_server.clone(),
+            token_server.as_ref().map(|(server, _)| server.clone()),
         );
         let responder = Arc::new(Responder::new(
             verifier,
@@ -184,7 +184,8 @@ impl Agent {
                 keep_fresh(source, index, ring, keys.rules, Timing::every(keys.interval), background.clone());
             tasks.spawn(fresh);
         }
-        if let Some(server) = self.token_server {
+        if let Some((server, discovery)) = self.token_server {
+            tasks.spawn(discovery.run(background.clone()));
             tasks.spawn(token_server::watch(server, self.readiness.clone(), background.clone()));
         }
         log_address("admin", self.admin.local_addr());
@@ -226,7 +227,10 @@ impl Agent {
     }
 }
 
-fn open_token_server(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<TokenServer>, StartError> {
+fn open_token_server(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<(TokenServer, Discovery)>, StartError> {
     config
         .token_server
         .as_ref()

@@ -12,6 +12,7 @@ use reqwest::Url;
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use service::check::Check;
+use service::shutdown::Shutdown;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -20,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::TokenServerConfig;
 use crate::keys::{Client, Source, UrlSource};
 use crate::metrics::Metrics;
-use crate::token_server::TokenServer;
+use crate::token_server::{Discovery, TokenServer};
 
 const KEYS: &str = r#"{"keys":[{"kty":"oct","kid":"a","k":"QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUI"}]}"#;
 const VERDICT: &str = r#"{"store_id":"s","revision":1,"results":[{"detail":"ok"}]}"#;
@@ -128,7 +129,7 @@ fn a_ca_file_without_a_certificate_is_a_fault() {
     }
 }
 
-fn token_server(url: &str, ca_file: Option<PathBuf>) -> Result<TokenServer, String> {
+fn token_server(url: &str, ca_file: Option<PathBuf>) -> Result<(TokenServer, Discovery), String> {
     let config = TokenServerConfig { servers: vec![Url::parse(url).unwrap()], token_file: None, ca_file };
     let metrics = Metrics::register(&mut Registry::default());
     TokenServer::new(&config, &crate::config::tests::trust(), metrics).map_err(|error| error.to_string())
@@ -142,8 +143,14 @@ async fn a_token_server_is_trusted_by_its_certificate_alone() {
     let foreign = theirs.serve("localhost", "HTTP/1.1 200 OK", VERDICT).await;
     let deadline = || std::time::Instant::now() + Duration::from_secs(20);
     for (port, expected) in [(good, Ok(())), (foreign, Err(Reject::NoTokenServer))] {
-        let server = token_server(&format!("https://localhost:{port}"), Some(ours.file.clone())).unwrap();
+        let url = format!("https://localhost:{port}");
+        let (server, discovery) = token_server(&url, Some(ours.file.clone())).unwrap();
+        let shutdown = Shutdown::new();
+        let discovering = tokio::spawn(discovery.run(shutdown.clone()));
+        server.servers().wait_for(|servers| !servers.is_empty()).await.unwrap();
         let verdict = server.check(Check::Token("a.b.c.d.e".to_owned()), deadline()).await;
-        assert_eq!(verdict.and_then(|result| result.verdict()), expected);
+        assert_eq!(verdict.and_then(|answer| answer.result.verdict()), expected);
+        shutdown.cancel();
+        discovering.await.unwrap();
     }
 }

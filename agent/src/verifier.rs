@@ -132,7 +132,7 @@ impl Verifier {
             });
         };
         let result = match server.check(Check::Token(question.token.clone().into_owned()), deadline).await {
-            Ok(result) => result,
+            Ok(answer) => answer.result,
             Err(reject) => return Outcome::refused(reject),
         };
         let verdict = result.verdict();
@@ -179,7 +179,8 @@ impl Verifier {
             return Ok(());
         };
         let payload = RawValue::from_string(signed.claims.as_json().to_owned());
-        server.check(Check::Payload(payload.map_err(|_| Reject::Malformed)?), deadline).await?.verdict()
+        let check = Check::Payload(payload.map_err(|_| Reject::Malformed)?);
+        server.check(check, deadline).await?.result.verdict()
     }
 }
 

@@ -1,33 +1,44 @@
-//! `POST /v1/check` over kept HTTP/1.1 connections.
+//! `POST /v1/check` and `GET /v1/events` over kept HTTP/1.1 connections.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::io;
+use std::iter::{Once, once};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, StatusCode};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use reqwest::Url;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
+use serde::de::DeserializeOwned;
 use service::check::CheckResponse;
+use service::events::Events;
 use tokio::time::timeout;
 
+use super::server::Endpoint;
 use crate::config::TokenServerConfig;
 
-/// The largest answer that is read: a verdict is some 100 bytes.
-const MAX_ANSWER: usize = 64 * 1024;
+/// The largest answer of the feed that is read: it names up to a thousand groups of up to 512 bytes, escaped.
+const MAX_EVENTS: usize = 4 * 1024 * 1024;
 /// How long an unused connection is kept; below the server's own limit, so that we close first.
 const IDLE: Duration = Duration::from_secs(50);
+/// Unused connections that are kept of each kind. Batches need few.
+const MAX_IDLE: usize = 16;
 
 /// Why a call brought no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
     /// Nothing within the budget.
     #[error("no answer in time")]
@@ -38,8 +49,8 @@ pub enum CallError {
     /// The server refuses to judge.
     #[error("answered {0}")]
     Status(StatusCode),
-    /// The answer is not a check's answer.
-    #[error("answered something that is no check's answer")]
+    /// The answer is not what was asked for.
+    #[error("answered something that is no answer")]
     Unreadable,
 }
 
@@ -58,16 +69,19 @@ pub enum ClientError {
     /// The system's certificates cannot be read.
     #[error("JWT_TOKEN_SERVER_BACKEND: the system's certificates cannot be read: {0}")]
     SystemRoots(io::Error),
+    /// The TLS library refuses its own defaults.
+    #[error("JWT_TOKEN_SERVER_BACKEND: TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
 }
 
-/// Kept connections to all token-servers.
+/// What connections to any token-server have in common.
 #[derive(Debug, Clone)]
-pub struct HttpClient {
-    inner: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+pub struct Dialer {
+    tls: ClientConfig,
     authorization: Option<HeaderValue>,
 }
 
-impl HttpClient {
+impl Dialer {
     /// Reads the bearer token and the CA; makes no connection.
     ///
     /// # Errors
@@ -75,62 +89,143 @@ impl HttpClient {
     /// One of the files cannot be used.
     pub fn new(config: &TokenServerConfig) -> Result<Self, ClientError> {
         let authorization = config.token_file.as_deref().map(bearer).transpose()?;
-        let tls = HttpsConnectorBuilder::new();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let tls = match &config.ca_file {
-            Some(path) => tls.with_tls_config(trusting(certificates(path)?)?),
+            Some(path) => tls.with_root_certificates(certificates(path)?),
             None if config.servers.iter().any(|server| server.scheme() == "https") => {
                 tls.with_native_roots().map_err(ClientError::SystemRoots)?
             }
             // A machine without certificates can still speak plain HTTP.
-            None => tls.with_tls_config(trusting(RootCertStore::empty())?),
+            None => tls.with_root_certificates(RootCertStore::empty()),
         };
-        let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
-        let inner = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self { inner, authorization })
+        Ok(Self { tls: tls.with_no_client_auth(), authorization })
     }
 
-    /// One call.
+    /// A client of one server.
+    pub fn dial(&self, endpoint: &Endpoint) -> HttpClient {
+        HttpClient {
+            root: endpoint.url(),
+            checks: self.pool(endpoint.address),
+            feed: self.pool(endpoint.address),
+            authorization: self.authorization.clone(),
+        }
+    }
+
+    fn pool(&self, address: SocketAddr) -> Pool {
+        let mut tcp = HttpConnector::new_with_resolver(Pinned(address));
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let tls = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone());
+        Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MAX_IDLE)
+            .pool_timer(TokioTimer::new())
+            .build(tls.https_or_http().enable_http1().wrap_connector(tcp))
+    }
+}
+
+/// Resolves any name to one address: who serves a name is found out elsewhere, and a connection to an address that the
+/// name has lost must not be made again.
+#[derive(Debug, Clone, Copy)]
+struct Pinned(SocketAddr);
+
+impl tower::Service<Name> for Pinned {
+    type Response = Once<SocketAddr>;
+    type Error = Infallible;
+    type Future = Ready<Result<Once<SocketAddr>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Name) -> Self::Future {
+        ready(Ok(once(self.0)))
+    }
+}
+
+type Pool = Client<HttpsConnector<HttpConnector<Pinned>>, Full<Bytes>>;
+
+/// Kept connections to one server: those of checks, and those of the feed, whose polls are long.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    root: String,
+    checks: Pool,
+    feed: Pool,
+    authorization: Option<HeaderValue>,
+}
+
+impl HttpClient {
+    /// Asks about a batch that is JSON already.
     ///
     /// # Errors
     ///
-    /// No answer that says something about the checks, within `budget`.
+    /// No answer of at most `max_answer` bytes that says something about the checks, within `budget`.
     pub async fn check(
         &self,
-        server: &Url,
         body: Bytes,
+        max_answer: usize,
         budget: Duration,
     ) -> Result<CheckResponse, CallError> {
-        match timeout(budget, self.call(server, body)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(CallError::Timeout),
-        }
-    }
-
-    async fn call(&self, server: &Url, body: Bytes) -> Result<CheckResponse, CallError> {
-        let unreachable = |error: &dyn std::error::Error| CallError::Unreachable(error.to_string());
+        let uri = format!("{}v1/check", self.root);
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = format!("{server}v1/check").parse().map_err(|error| unreachable(&error))?;
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(authorization) = &self.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        within(budget, self.call(&self.checks, uri, request, max_answer)).await
+    }
+
+    /// Asks what changed since `<epoch>:<revision>`.
+    ///
+    /// # Errors
+    ///
+    /// No such answer within `budget`.
+    pub async fn events(&self, since: Option<&str>, budget: Duration) -> Result<Events, CallError> {
+        let mut url = Url::parse(&format!("{}v1/events", self.root)).map_err(|error| unreachable(&error))?;
+        if let Some(since) = since {
+            url.query_pairs_mut().append_pair("since", since);
         }
-        let response = self.inner.request(request).await.map_err(|error| unreachable(&error))?;
+        let request = Request::new(Full::new(Bytes::new()));
+        within(budget, self.call(&self.feed, url.into(), request, MAX_EVENTS)).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        pool: &Pool,
+        uri: String,
+        mut request: Request<Full<Bytes>>,
+        max_answer: usize,
+    ) -> Result<T, CallError> {
+        *request.uri_mut() = Uri::try_from(uri).map_err(|error| unreachable(&error))?;
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
+        let response = pool.request(request).await.map_err(|error| unreachable(&error))?;
         if response.status() != StatusCode::OK {
             return Err(CallError::Status(response.status()));
         }
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|error| {
+        let body = Limited::new(response.into_body(), max_answer).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() { CallError::Unreadable } else { unreachable(error.as_ref()) }
         })?;
         serde_json::from_slice(&body.to_bytes()).map_err(|_| CallError::Unreadable)
     }
+}
+
+async fn within<T>(
+    budget: Duration,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    timeout(budget, call).await.unwrap_or(Err(CallError::Timeout))
+}
+
+/// With what lies below: hyper's own words only say that something failed.
+fn unreachable(error: &dyn std::error::Error) -> CallError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(below) = cause {
+        text = format!("{text}: {below}");
+        cause = below.source();
+    }
+    CallError::Unreachable(text)
 }
 
 fn bearer(path: &Path) -> Result<HeaderValue, ClientError> {
@@ -151,14 +246,4 @@ fn certificates(path: &Path) -> Result<RootCertStore, ClientError> {
         roots.add(certificate).map_err(|_| ClientError::CaFile)?;
     }
     if roots.is_empty() { Err(ClientError::CaFile) } else { Ok(roots) }
-}
-
-fn trusting(roots: RootCertStore) -> Result<ClientConfig, ClientError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|_| ClientError::CaFile)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
 }

@@ -4,7 +4,10 @@
 //! followed by the next, and when the time is over nobody's silence counts as consent.
 
 mod client;
+mod discovery;
+mod names;
 mod probe;
+mod server;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,29 +16,52 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use jose::{Profile, Reject, Trust};
-use reqwest::Url;
 use service::check::{Check, CheckRequest, CheckResponse, CheckResult};
+use tokio::sync::watch;
 
-pub use client::ClientError;
-use client::{CallError, HttpClient};
+use client::Dialer;
+pub use client::{CallError, ClientError};
+pub use discovery::Discovery;
+use names::Origin;
 pub use probe::watch;
+use server::Servers;
+pub use server::{Server, ServerId, Snapshot};
 
 use crate::config::TokenServerConfig;
 use crate::metrics::{ByOutcome, Metrics};
 
+/// Bytes of an answer beside its results: the server's names of its store and of itself.
+const ANSWER_HEAD: usize = 4 * 1024;
+/// Bytes of one result: claims of [`jose::limits::MAX_INFLATED_BYTES`], their subject once more, and a header.
+const RESULT: usize = 256 * 1024;
+
 /// The token-servers of this agent.
 #[derive(Debug, Clone)]
 pub struct TokenServer {
-    servers: Arc<[Url]>,
+    servers: watch::Receiver<Snapshot>,
     turn: Arc<AtomicUsize>,
-    client: HttpClient,
     profile: Profile,
     leeway: u32,
     metrics: Arc<Metrics>,
 }
 
+/// What a server said about one check, with what must be known to use it again.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Who said so.
+    pub server: ServerId,
+    /// The moment at which the question was sent, or an earlier one.
+    pub asked: Instant,
+    /// The server's process ([`CheckResponse::epoch`]).
+    pub epoch: Arc<str>,
+    /// The revision of its rules ([`CheckResponse::revision`]).
+    pub revision: u64,
+    /// What it said.
+    pub result: CheckResult,
+}
+
 impl TokenServer {
-    /// Prepares the connections; none is made yet.
+    /// Prepares the connections; none is made yet. [`Discovery::run`] keeps the servers known.
     ///
     /// # Errors
     ///
@@ -44,15 +70,24 @@ impl TokenServer {
         config: &TokenServerConfig,
         trust: &Trust,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, ClientError> {
-        Ok(Self {
-            servers: config.servers.clone().into(),
+    ) -> Result<(Self, Discovery), ClientError> {
+        let servers = Servers::new(Dialer::new(config)?);
+        let watched = servers.watch();
+        let origins = config.servers.iter().filter_map(Origin::new).collect();
+        let discovery = Discovery::new(origins, servers);
+        let token_server = Self {
+            servers: watched,
             turn: Arc::default(),
-            client: HttpClient::new(config)?,
             profile: trust.profile(),
             leeway: u32::try_from(trust.max_leeway().as_secs()).unwrap_or(u32::MAX),
             metrics,
-        })
+        };
+        Ok((token_server, discovery))
+    }
+
+    /// The servers, now and whenever they change.
+    pub fn servers(&self) -> watch::Receiver<Snapshot> {
+        self.servers.clone()
     }
 
     /// What a server says before `deadline`.
@@ -60,23 +95,29 @@ impl TokenServer {
     /// # Errors
     ///
     /// Why none could be heard.
-    pub async fn check(&self, check: Check, deadline: Instant) -> Result<CheckResult, Reject> {
+    pub async fn check(&self, check: Check, deadline: Instant) -> Result<Answer, Reject> {
         let body = self.request(vec![check]);
+        let servers = Arc::clone(&self.servers.borrow());
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut failure = Reject::NoTokenServer;
-        for attempt in 0..self.servers.len() {
-            let left = deadline.saturating_duration_since(Instant::now());
+        for attempt in 0..servers.len() {
+            let asked = Instant::now();
+            let left = deadline.saturating_duration_since(asked);
             // A server that hangs must leave time for those behind it.
-            let untried = self.servers.len().saturating_sub(attempt);
+            let untried = servers.len().saturating_sub(attempt);
             let share = left / u32::try_from(untried).unwrap_or(u32::MAX);
-            let index = first.wrapping_add(attempt).checked_rem(self.servers.len());
-            let Some(server) = index.and_then(|index| self.servers.get(index)) else {
+            let index = first.wrapping_add(attempt).checked_rem(servers.len());
+            let Some(server) = index.and_then(|index| servers.get(index)) else {
                 break;
             };
             match self.ask(server, body.clone(), share).await {
-                Ok(response) => return only(response.results),
+                Ok(response) => {
+                    let (epoch, revision) = (response.epoch.into(), response.revision);
+                    let result = only(response.results)?;
+                    return Ok(Answer { server: server.id(), asked, epoch, revision, result });
+                }
                 Err(error) => {
-                    tracing::debug!(server = %server, %error, "token-server did not answer");
+                    tracing::debug!(server = %server.endpoint(), %error, "token-server did not answer");
                     failure = match error {
                         CallError::Timeout => Reject::Timeout,
                         CallError::Unreachable(_) | CallError::Status(_) | CallError::Unreadable => {
@@ -89,14 +130,23 @@ impl TokenServer {
         Err(failure)
     }
 
+    /// Asks one server about nothing: whether it answers, and shares our profile.
+    ///
+    /// # Errors
+    ///
+    /// It does not, within `budget`.
+    pub async fn probe(&self, server: &Server, budget: Duration) -> Result<CheckResponse, CallError> {
+        self.ask(server, self.request(Vec::new()), budget).await
+    }
+
     fn request(&self, checks: Vec<Check>) -> Bytes {
         let request = CheckRequest { profile: self.profile, leeway: self.leeway, checks };
         // Strings and JSON that was JSON before always serialise; an empty body would be refused by the server.
         serde_json::to_vec(&request).unwrap_or_default().into()
     }
 
-    async fn ask(&self, server: &Url, body: Bytes, budget: Duration) -> Result<CheckResponse, CallError> {
-        let called = self.client.check(server, body, budget).await;
+    async fn ask(&self, server: &Server, body: Bytes, budget: Duration) -> Result<CheckResponse, CallError> {
+        let called = server.check(body, ANSWER_HEAD + RESULT, budget).await;
         let outcome = match &called {
             Ok(_) => "answered",
             Err(CallError::Timeout) => "timeout",

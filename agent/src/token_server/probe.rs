@@ -6,6 +6,7 @@
 //! server since its start is not ready yet.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use service::readiness::Readiness;
@@ -22,7 +23,6 @@ const CAUSE: &str = "token-server";
 /// Probes every server until `shutdown`.
 pub async fn watch(servers: TokenServer, readiness: Readiness, shutdown: Shutdown) {
     readiness.block(CAUSE, "no token-server has answered yet");
-    let body = servers.request(Vec::new());
     let mut timer = interval(INTERVAL);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = false;
@@ -33,14 +33,16 @@ pub async fn watch(servers: TokenServer, readiness: Readiness, shutdown: Shutdow
         }
         let mut stores = BTreeSet::new();
         let mut wrong = None;
-        for server in servers.servers.iter() {
-            match servers.ask(server, body.clone(), INTERVAL).await {
+        let known = Arc::clone(&servers.servers().borrow());
+        for server in known.iter() {
+            match servers.probe(server, INTERVAL).await {
                 Ok(response) => {
                     stores.insert(response.store_id);
                 }
                 Err(error) => {
-                    tracing::debug!(%server, %error, "token-server does not answer its probe");
-                    wrong = wrong.or(misconfiguration(&error).map(|why| format!("{server}: {why}")));
+                    let endpoint = server.endpoint();
+                    tracing::debug!(server = %endpoint, %error, "token-server does not answer its probe");
+                    wrong = wrong.or(misconfiguration(&error).map(|why| format!("{endpoint}: {why}")));
                 }
             }
         }

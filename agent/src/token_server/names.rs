@@ -1,0 +1,123 @@
+//! Token-servers that are given as URLs: their names are resolved again and again, each address is a server.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::Url;
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+
+use super::server::{Endpoint, Scheme};
+
+/// How long one name may take to be resolved.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One URL, with the servers that it led to when it was last resolved.
+#[derive(Debug)]
+pub struct Origin {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    endpoints: BTreeSet<Endpoint>,
+}
+
+impl Origin {
+    /// Not resolved yet, unless it needs no resolving; absent where the URL names no host.
+    pub fn new(url: &Url) -> Option<Self> {
+        let scheme = if url.scheme() == "https" { Scheme::Https } else { Scheme::Http };
+        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let mut origin =
+            Self { scheme, host, port: url.port_or_known_default()?, endpoints: BTreeSet::new() };
+        if let Ok(ip) = origin.host.parse::<IpAddr>() {
+            origin.endpoints = [origin.endpoint(ip)].into();
+        }
+        Some(origin)
+    }
+
+    /// Whether its addresses can change.
+    pub fn is_name(&self) -> bool {
+        self.host.parse::<IpAddr>().is_err()
+    }
+
+    /// What it led to when it was last resolved.
+    pub fn endpoints(&self) -> &BTreeSet<Endpoint> {
+        &self.endpoints
+    }
+
+    /// Resolves the name. What cannot be resolved now leads where it led before: a name server that is down says nothing
+    /// about the token-server.
+    pub async fn resolve(&mut self) {
+        if !self.is_name() {
+            return;
+        }
+        match timeout(PATIENCE, lookup_host((self.host.as_str(), self.port))).await {
+            Ok(Ok(found)) => {
+                let of_one_family = of_one_family(found.collect());
+                if !of_one_family.is_empty() {
+                    self.endpoints = of_one_family.into_iter().map(|ip| self.endpoint(ip)).collect();
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(host = self.host, %error, "a token-server's name is not resolved")
+            }
+            Err(_) => tracing::warn!(host = self.host, "a token-server's name is not resolved in time"),
+        }
+    }
+
+    fn endpoint(&self, ip: IpAddr) -> Endpoint {
+        Endpoint { scheme: self.scheme, host: self.host.clone(), address: SocketAddr::new(ip, self.port) }
+    }
+}
+
+/// A process that has addresses of both families must not count as two servers, one of which may not even listen: IPv4
+/// where there is any, as a token-server listens by default.
+fn of_one_family(found: Vec<SocketAddr>) -> BTreeSet<IpAddr> {
+    let has_v4 = found.iter().any(SocketAddr::is_ipv4);
+    found.into_iter().filter(|address| address.is_ipv4() == has_v4).map(|address| address.ip()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(url: &str) -> Origin {
+        Origin::new(&Url::parse(url).unwrap()).unwrap()
+    }
+
+    fn shown(origin: &Origin) -> Vec<String> {
+        origin.endpoints().iter().map(ToString::to_string).collect()
+    }
+
+    #[tokio::test]
+    async fn an_address_needs_no_resolving_and_a_name_is_one_server_for_each_address() {
+        assert_eq!(shown(&origin("http://10.0.0.1:4000")), ["http://10.0.0.1:4000"]);
+        assert_eq!(shown(&origin("https://[::1]")), ["https://[::1]:443"]);
+        let mut local = origin("http://localhost:4000");
+        assert!(local.is_name() && local.endpoints().is_empty());
+        local.resolve().await;
+        assert_eq!(shown(&local), ["http://localhost:4000 (127.0.0.1)"]);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_not_resolved_leads_where_it_led() {
+        let mut gone = origin("http://token-server.invalid:4000");
+        let before: BTreeSet<_> = [gone.endpoint([10, 0, 0, 1].into())].into();
+        gone.endpoints.clone_from(&before);
+        gone.resolve().await;
+        assert_eq!(gone.endpoints(), &before);
+    }
+
+    #[test]
+    fn addresses_of_one_family_count() {
+        let address = |text: &str| SocketAddr::new(text.parse().unwrap(), 1);
+        for (found, expected) in [
+            (&["::1", "127.0.0.1"][..], &["127.0.0.1"][..]),
+            (&["10.0.0.2", "10.0.0.1", "fd00::1"], &["10.0.0.1", "10.0.0.2"]),
+            (&["fd00::2", "fd00::1"], &["fd00::1", "fd00::2"]),
+        ] {
+            let kept = of_one_family(found.iter().copied().map(address).collect());
+            assert_eq!(kept.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        }
+    }
+}
