@@ -12,6 +12,7 @@ pub mod http;
 pub mod http2;
 pub mod key_server;
 pub mod keys;
+pub mod load;
 pub mod port;
 pub mod process;
 pub mod scripted_agent;

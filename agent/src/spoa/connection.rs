@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::frame::{Fault, Frame, MAX_HELLO_SIZE, Notify, decode, encode_disconnect, encode_hello};
 use super::hello::negotiate;
+use super::respond::Respond;
 use crate::listen::Stream;
-use crate::responder::Responder;
 use service::shutdown::Shutdown;
 
 /// How long a peer may take for its HELLO, and after a health check's answer for its farewell.
@@ -52,7 +52,7 @@ enum Broken {
 }
 
 /// Serves one connection until either side ends it; `closing` asks us to.
-pub async fn serve<S: Stream>(stream: S, responder: Arc<Responder>, closing: Shutdown) {
+pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, closing: Shutdown) {
     let (reader, writer) = split(stream);
     let mut connection = Connection {
         reader,
@@ -72,7 +72,7 @@ pub async fn serve<S: Stream>(stream: S, responder: Arc<Responder>, closing: Shu
     connection.farewell(end).await;
 }
 
-struct Connection<S> {
+struct Connection<S, R> {
     reader: ReadHalf<S>,
     writer: WriteHalf<S>,
     input: BytesMut,
@@ -80,10 +80,10 @@ struct Connection<S> {
     scratch: Vec<u8>,
     max_frame_size: u32,
     tasks: JoinSet<Vec<u8>>,
-    responder: Arc<Responder>,
+    responder: Arc<R>,
 }
 
-impl<S: Stream> Connection<S> {
+impl<S: Stream, R: Respond> Connection<S, R> {
     /// The handshake; `Some` when the connection is over with it.
     async fn hello(&mut self, closing: &Shutdown) -> Result<Option<End>, Broken> {
         let deadline = Instant::now() + HELLO_TIMEOUT;
@@ -194,8 +194,7 @@ impl<S: Stream> Connection<S> {
         match responder.answer_at_once(&notify, &received, max_frame_size, &mut self.scratch) {
             None => self.output.extend_from_slice(&self.scratch),
             Some(question) => {
-                self.tasks
-                    .spawn(async move { responder.decide(notify, question, received, max_frame_size).await });
+                self.tasks.spawn(responder.decide(notify, question, received, max_frame_size));
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::answer::Variables;
 use crate::cache::{Limits, VerdictCache};
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
+use crate::responder::Responder;
 use crate::verifier::Verifier;
 
 const HAPROXY_HELLO: u8 = 1;

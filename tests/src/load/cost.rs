@@ -1,0 +1,36 @@
+//! What a process has cost so far, as Linux tells it.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+/// Processor time of all threads of a process, from the scheduler's nanoseconds.
+///
+/// A thread that has ended is not counted any more: use it where threads live as long as the process.
+///
+/// # Errors
+///
+/// The process is gone.
+pub fn processor_time(pid: u32) -> io::Result<Duration> {
+    let mut nanos = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // One that ends at this moment has no file any more.
+        let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        let first = text.split_whitespace().next().and_then(|nanos| nanos.parse::<u64>().ok());
+        nanos += first.ok_or_else(|| io::Error::other(format!("not a schedstat: {text}")))?;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// Resident memory of a process, bytes.
+///
+/// # Errors
+///
+/// The process is gone.
+pub fn resident(pid: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.map(|kib| kib * 1024).ok_or_else(|| io::Error::other("no VmRSS"))
+}
