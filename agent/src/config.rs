@@ -99,6 +99,13 @@ impl Config {
         };
         let mut settings = Settings::load("JWT_", "JWT_CONFIG", environment)?;
         let mut warnings = Vec::new();
+        if let [first, others @ ..] = settings.service_links() {
+            warnings.push(format!(
+                "{first} and {} more are what Kubernetes writes about a Service, and are no settings; \
+                 enableServiceLinks: false keeps them out",
+                others.len()
+            ));
+        }
         let profile = settings.parse("JWT_PROFILE", "standard or ms-users").unwrap_or(Profile::Standard);
         let token_server = token_server(&mut settings);
         let flat_keys = flat_keys(&mut settings);

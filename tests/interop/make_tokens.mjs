@@ -53,6 +53,8 @@ for (const alg of ['HS256', 'HS384', 'HS512']) {
   const secret = crypto.createSecretKey(utf8.encode(pem));
   add(`${alg} under the RSA key as PEM`, await sign(alg, claims(), { kid: 'RS256' }, secret), 'unknown_key');
 }
+add('EdDSA by its fully-specified name', await sign('EdDSA', claims(), { alg: 'Ed25519' }), 'ok');
+add('Ed25519 under a key of another type', await sign('EdDSA', claims(), { alg: 'Ed25519', kid: 'ES256' }), 'unknown_key');
 add('PS256 under a key for RS256', await sign('PS256', claims(), { kid: 'RS256' }), 'unknown_key');
 add('a kid of nobody', await sign('ES256', claims(), { kid: 'nobody' }), 'unknown_key');
 add('a key that the token brings', await (async () => {

@@ -99,8 +99,7 @@ impl Config {
     pub fn from_environment(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let own = environment.into_iter().filter(|(name, _)| !is_kubernetes_link(name));
-        let mut settings = Settings::load(PREFIX, CONFIG, own)?;
+        let mut settings = Settings::load(PREFIX, CONFIG, environment)?;
         let config = Self {
             listen: address(&mut settings, LISTEN, "0.0.0.0:4000"),
             admin_listen: address(&mut settings, ADMIN_LISTEN, "127.0.0.1:4001"),
@@ -287,16 +286,4 @@ fn tls(settings: &mut Settings) -> Option<Arc<Tls>> {
     };
     let files = TlsFiles { cert: cert.into(), key: key.into(), client_ca: client_ca.map(PathBuf::from) };
     files.load().map(Arc::new).map_err(|why| settings.fault(TLS_CERT, why)).ok()
-}
-
-/// Kubernetes gives every pod `TOKEN_SERVER_SERVICE_HOST`, `TOKEN_SERVER_PORT_4000_TCP` and so on as soon as a Service is
-/// named `token-server`. They are nobody's settings, and must not pass for misspelt ones.
-fn is_kubernetes_link(name: &OsString) -> bool {
-    let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
-        return false;
-    };
-    ["SERVICE_HOST", "SERVICE_PORT", "PORT"]
-        .iter()
-        .filter_map(|link| rest.strip_prefix(link))
-        .any(|tail| tail.is_empty() || tail.starts_with('_'))
 }

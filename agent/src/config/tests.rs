@@ -91,6 +91,16 @@ fn what_it_cannot_use_is_never_ignored() {
 }
 
 #[test]
+fn what_kubernetes_adds_is_noted_and_ignored_and_what_only_looks_alike_is_refused() {
+    let keys = ("JWT_JWKS_FILE", "/k");
+    let host = ("JWT_AGENT_SERVICE_HOST", "10.0.0.1");
+    let config = load(&[keys, host, ("JWT_AGENT_PORT_12345_TCP", "tcp://10.0.0.1:12345")]).unwrap();
+    assert!(config.warnings.iter().any(|warning| warning.contains("and 1 more are what Kubernetes writes")));
+    assert!(faults(&[keys, ("JWT_AGENT_PORT", "12345")]).starts_with("JWT_AGENT_PORT: no such setting"));
+    assert!(faults(&[keys, host, ("JWT_AGENT_LISTN", "x")]).starts_with("JWT_AGENT_LISTN: no such setting"));
+}
+
+#[test]
 fn a_discovered_issuer_is_the_accepted_one() {
     let config = load(&[("JWT_OIDC_ISSUERS", "https://id.example")]).unwrap();
     assert_eq!(config.trust.issuers()[0].policy.issuers, ["https://id.example"]);

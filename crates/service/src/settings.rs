@@ -14,6 +14,8 @@ use std::str::FromStr;
 
 use config::{Config, File, FileFormat, Value, ValueKind};
 
+use crate::kubernetes::is_service_link;
+
 /// One thing that is wrong with one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -83,10 +85,13 @@ pub struct Settings {
     known_tables: BTreeSet<&'static str>,
     known: BTreeSet<&'static str>,
     faults: Vec<Fault>,
+    /// Variables that were left out, since Kubernetes wrote them.
+    service_links: Vec<String>,
 }
 
 impl Settings {
-    /// Collects every variable that starts with `prefix`, over the TOML file that `config_variable` names.
+    /// Collects every variable that starts with `prefix`, over the TOML file that `config_variable` names. What
+    /// Kubernetes wrote about a Service whose name happens to begin alike is left out.
     ///
     /// # Errors
     ///
@@ -104,6 +109,7 @@ impl Settings {
                 continue;
             }
             match value.into_string() {
+                Ok(value) if is_service_link(name, &value) => settings.service_links.push(name.to_owned()),
                 Ok(value) => {
                     variables.insert(name.to_owned(), Found::Text(value));
                 }
@@ -117,6 +123,11 @@ impl Settings {
         }
         settings.found.extend(variables);
         Ok(settings)
+    }
+
+    /// The variables that were left out, since Kubernetes wrote them about a Service.
+    pub fn service_links(&self) -> &[String] {
+        &self.service_links
     }
 
     /// The value as text; absent when unset or blank.
@@ -250,6 +261,7 @@ impl Settings {
             known_tables: BTreeSet::new(),
             known: BTreeSet::new(),
             faults: Vec::new(),
+            service_links: Vec::new(),
         }
     }
 

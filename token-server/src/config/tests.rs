@@ -102,5 +102,6 @@ fn what_kubernetes_adds_is_no_setting() {
     ];
     assert!(config(&links).is_ok());
     assert!(config(&[("TOKEN_SERVER_PORTS", "1")]).is_err());
+    assert!(config(&[("TOKEN_SERVER_PORT", "4000")]).is_err());
     assert!(config(&[("TOKEN_SERVER_LISTEN", "127.0.0.1:1")]).is_err());
 }

@@ -2,7 +2,7 @@
 
 use jose::{
     Algorithm, AlgorithmSet, Curve, Doubt, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError,
-    MAX_KEY_SET_BYTES, MAX_KEYS, Profile, SkipReason,
+    MAX_KEY_SET_BYTES, MAX_KEYS, Profile, Reject, SkipReason,
 };
 use serde_json::{Value, json};
 
@@ -378,6 +378,23 @@ fn a_single_jwk_is_a_set_of_one() {
     let signer = Signer::generate(Algorithm::EdDSA);
     let set = KeySet::parse(signer.jwk().to_string().as_bytes(), &STRICT).unwrap();
     assert_eq!(refusal(&signer.plain_token(Algorithm::EdDSA, GOOD), &set), None);
+}
+
+#[test]
+fn ed25519_is_eddsa_in_a_key_and_in_a_token_and_stays_bound_to_its_type() {
+    let ed = Signer::generate(Algorithm::EdDSA);
+    let named = |alg: &str| ed.token(Algorithm::EdDSA, &format!(r#"{{"alg":"{alg}"}}"#), GOOD);
+    for alg in ["EdDSA", "Ed25519"] {
+        let set = KeySet::parse(ed.jwk_with(json!({"alg": alg})).to_string().as_bytes(), &STRICT).unwrap();
+        assert_eq!(refusal(&named("Ed25519"), &set), None, "{alg}");
+        assert_eq!(refusal(&named("EdDSA"), &set), None, "{alg}");
+        assert_eq!(refusal(&named("Ed448"), &set), Some(Reject::Algorithm), "{alg}");
+    }
+    let ec = Signer::generate(Algorithm::ES256);
+    let set = KeySet::parse(ec.jwk().to_string().as_bytes(), &STRICT).unwrap();
+    assert_eq!(refusal(&named("Ed25519"), &set), Some(Reject::UnknownKey));
+    let skipped = KeySet::parse(ec.jwk_with(json!({"alg": "Ed25519"})).to_string().as_bytes(), &STRICT);
+    assert!(skipped.unwrap_err().to_string().contains("algorithm EdDSA does not fit"));
 }
 
 #[test]
