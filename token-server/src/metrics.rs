@@ -11,7 +11,6 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::rulebook::Totals;
-use crate::shadow::Shadows;
 
 /// The first bucket of request durations ends here; 14 buckets, each twice as long as the one before, reach 0.8 s.
 const FIRST_BUCKET_SECONDS: f64 = 0.0001;
@@ -126,9 +125,9 @@ impl Metrics {
         }
     }
 
-    /// Shows how many rules are only tried.
-    pub(crate) fn show_shadows(&self, shadows: &Shadows) {
-        self.shadow_rules.set(i64::try_from(shadows.len()).unwrap_or(i64::MAX));
+    /// The gauge of rules that are only tried.
+    pub(crate) fn shadow_rules(&self) -> Gauge {
+        self.shadow_rules.clone()
     }
 
     /// Records one answered request.

@@ -23,7 +23,7 @@ use crate::recent::Recent;
 use crate::reload;
 use crate::revocations::Revocations;
 use crate::serve::serve;
-use crate::store::redis::RedisStore;
+use crate::store::redis::{RedisAnnotations, RedisStore};
 use crate::store::{EmbeddedAnnotations, EmbeddedStore, Store, StoreError};
 
 /// How long requests that have begun may take after the signal to stop; below the 30 s that orchestrators wait.
@@ -55,7 +55,6 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Re
     let metrics = Metrics::register(&mut registry);
     let mut parts = JoinSet::new();
     let Rules { revocations, annotations } = rules(&config, &metrics, &mut parts, &shutdown).await?;
-    metrics.show_shadows(annotations.shadows());
     let tls = config.tls.clone();
     parts.spawn(reload::run(reloads(&config), shutdown.clone()));
     let app = Arc::new(app(
@@ -109,7 +108,7 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Re
 /// The rules, and what is known of them.
 struct Rules {
     revocations: Arc<Revocations>,
-    annotations: Annotations,
+    annotations: Arc<Annotations>,
 }
 
 /// The rules of the configured store, and the parts that listen to its changes.
@@ -127,11 +126,16 @@ async fn rules(
             let shared: Arc<dyn Store> = store.clone();
             let revocations =
                 Arc::new(Revocations::new(shared, sessions, config.lifetimes, metrics.totals(), 0)?);
-            parts.spawn(changes::redis::follow(store, Arc::clone(&revocations), shutdown.clone()));
+            let annotations = RedisAnnotations::new(Arc::clone(&store));
+            let annotations = Arc::new(Annotations::new(annotations, metrics.shadow_rules()));
+            let told = (Arc::clone(&revocations), Arc::clone(&annotations));
+            parts.spawn(changes::redis::follow(store, told.0, told.1, shutdown.clone()));
+            let (following, until) = (Arc::clone(&annotations), shutdown.clone());
+            parts.spawn(async move { following.follow(until).await });
             if let Some(url) = consul {
                 parts.spawn(changes::consul::follow(url, Arc::clone(&revocations), shutdown.clone()));
             }
-            Ok(Rules { revocations, annotations: Annotations::none() })
+            Ok(Rules { revocations, annotations })
         }
     }
 }
@@ -143,10 +147,11 @@ async fn embedded(config: &Config, path: PathBuf, metrics: &Metrics) -> Result<R
         Ok((Arc::new(store), revision))
     });
     let (store, revision) = opening.await.unwrap_or(Err(StoreError::Stopping))?;
-    let annotations = Annotations::load(EmbeddedAnnotations(Arc::clone(&store))).await?;
+    let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
+    annotations.refresh().await?;
     let (sessions, totals) = (Sessions::exclusive(), metrics.totals());
     let revocations = Revocations::new(Arc::new(store), sessions, config.lifetimes, totals, revision)?;
-    Ok(Rules { revocations: Arc::new(revocations), annotations })
+    Ok(Rules { revocations: Arc::new(revocations), annotations: Arc::new(annotations) })
 }
 
 /// Opens a store's file for the routes alone, without a listener: nobody else changes it meanwhile.
@@ -246,10 +251,11 @@ async fn purge(app: Arc<App>, shutdown: Shutdown) {
             _ = ticks.tick() => {}
         }
         app.recent.forget_old(app.now());
+        let purged = app.revocations.purge(seconds(app.now())).await;
+        // After the rules: a note goes when its rule has gone.
         if let Err(error) = app.annotations.purge(seconds(app.now())).await {
             tracing::error!(%error, "notes on rules that have ended could not be removed");
         }
-        let purged = app.revocations.purge(seconds(app.now())).await;
         match &purged {
             Ok(0) => continue,
             Ok(rules) => tracing::info!(rules, "rules that have ended were removed"),

@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
+use prometheus_client::metrics::gauge::Gauge;
 use rules::{Claims, ExpireAt, InsertError, Rule, RuleEntry, RuleSet};
 
 use crate::store::EVERYBODY;
@@ -18,10 +19,13 @@ pub const MAX_SHADOW_RULES: usize = 10_000;
 /// All shadow rules, with what they would have revoked since they were loaded.
 #[derive(Debug, Default)]
 pub struct Shadows {
-    groups: RwLock<BTreeMap<Box<str>, Vec<Shadow>>>,
+    groups: RwLock<Groups>,
     /// So that a check takes no lock while nothing is tried.
     len: AtomicUsize,
+    shown: Gauge,
 }
+
+type Groups = BTreeMap<Box<str>, Vec<Shadow>>;
 
 #[derive(Debug)]
 struct Shadow {
@@ -31,6 +35,11 @@ struct Shadow {
 }
 
 impl Shadows {
+    /// None yet; `shown` follows their number.
+    pub fn new(shown: Gauge) -> Self {
+        Self { shown, ..Self::default() }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
@@ -63,6 +72,23 @@ impl Shadows {
         tried.admits(rule)
     }
 
+    /// These rules and no others; those that were there keep their counts.
+    pub fn replace(&self, with: Self) {
+        let mut fresh = with.groups.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
+        for (group, rules) in &mut fresh {
+            let known = groups.get(group).map_or(&[][..], Vec::as_slice);
+            for shadow in rules {
+                let same = known.iter().find(|known| known.rule.canonical() == shadow.rule.canonical());
+                if let Some(same) = same {
+                    shadow.hits.store(same.hits.load(Ordering::Relaxed), Ordering::Relaxed);
+                }
+            }
+        }
+        self.show(fresh.values().map(Vec::len).sum());
+        *groups = fresh;
+    }
+
     /// Adds a rule; the same one written before keeps its count.
     pub fn put(&self, group: &str, rule: Rule, expire_at: ExpireAt) {
         self.change(group, |rules| {
@@ -76,6 +102,11 @@ impl Shadows {
     /// Removes one rule, if it is there.
     pub fn remove(&self, group: &str, canonical: &str) {
         self.change(group, |rules| rules.retain(|shadow| shadow.rule.canonical() != canonical));
+    }
+
+    /// Removes all rules of a group.
+    pub fn remove_group(&self, group: &str) {
+        self.change(group, Vec::clear);
     }
 
     /// How often a rule would have revoked a token, since this program runs.
@@ -131,10 +162,15 @@ impl Shadows {
         let mut rules = groups.remove(group).unwrap_or_default();
         let before = rules.len();
         change(&mut rules);
-        self.len.store(self.len().saturating_add(rules.len()).saturating_sub(before), Ordering::Relaxed);
+        self.show(self.len().saturating_add(rules.len()).saturating_sub(before));
         if !rules.is_empty() {
             groups.insert(group.into(), rules);
         }
+    }
+
+    fn show(&self, len: usize) {
+        self.len.store(len, Ordering::Relaxed);
+        self.shown.set(i64::try_from(len).unwrap_or(i64::MAX));
     }
 }
 
@@ -171,6 +207,23 @@ mod tests {
         assert_eq!(shadows.sizes(Some("anna"), 9), [("g".to_owned(), 1)]);
         shadows.remove("g", r#"{"iss":"old"}"#);
         assert_eq!((shadows.len(), shadows.size("g"), shadows.size("anna")), (2, 0, 2));
+    }
+
+    #[test]
+    fn rules_that_are_read_again_keep_their_counts_and_those_that_are_gone_are_gone() {
+        let shadows = Shadows::default();
+        shadows.put("g", rule(r#"{"a":1}"#), ExpireAt::Never);
+        shadows.put("g", rule(r#"{"b":1}"#), ExpireAt::Never);
+        assert_eq!(shadows.count(br#"{"a":1,"b":1}"#, None, 0), 2);
+        let read = Shadows::default();
+        read.put("g", rule(r#"{"a":1}"#), ExpireAt::Never);
+        read.put("anna", rule(r#"{"b":1}"#), ExpireAt::Never);
+        shadows.replace(read);
+        assert_eq!((shadows.len(), shadows.size("g"), shadows.size("anna")), (2, 1, 1));
+        assert_eq!(shadows.hits("g", r#"{"a":1}"#), 1);
+        assert_eq!(shadows.hits("g", r#"{"b":1}"#), 0);
+        shadows.replace(Shadows::default());
+        assert!(shadows.is_empty() && shadows.shown.get() == 0);
     }
 
     #[test]

@@ -79,7 +79,6 @@ impl ApiError {
             Self::Annotation(AnnotationError::ShadowsFull | AnnotationError::ShadowRefused(_)) => {
                 StatusCode::INSUFFICIENT_STORAGE
             }
-            Self::Annotation(AnnotationError::NotKept) => StatusCode::NOT_IMPLEMENTED,
             Self::Store(error) | Self::Annotation(AnnotationError::Store(error)) => match error {
                 StoreError::GroupFull { .. } | StoreError::RuleRefused(_) => StatusCode::INSUFFICIENT_STORAGE,
                 StoreError::Open { .. }

@@ -36,7 +36,7 @@ use crate::revocations::Revocations;
 pub(crate) struct App {
     pub(crate) policy: Policy,
     pub(crate) revocations: Arc<Revocations>,
-    pub(crate) annotations: Annotations,
+    pub(crate) annotations: Arc<Annotations>,
     pub(crate) recent: Arc<Recent>,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Arc<Registry>,

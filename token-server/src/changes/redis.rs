@@ -13,6 +13,7 @@ use service::shutdown::Shutdown;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::{MAX_SILENCE, Source};
+use crate::annotations::Annotations;
 use crate::revocations::Revocations;
 use crate::store::redis::{Node, RedisStore};
 use crate::store::{StoreError, random_name};
@@ -24,10 +25,15 @@ const BEAT: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_millis(250);
 
 /// Follows the changes until `shutdown`, through every loss of the connection.
-pub async fn follow(store: Arc<RedisStore>, revocations: Arc<Revocations>, shutdown: Shutdown) {
+pub async fn follow(
+    store: Arc<RedisStore>,
+    revocations: Arc<Revocations>,
+    annotations: Arc<Annotations>,
+    shutdown: Shutdown,
+) {
     let follow = async {
         loop {
-            let Err(error) = listen(&store, &revocations).await;
+            let Err(error) = listen(&store, &revocations, &annotations).await;
             tracing::warn!(%error, "changes in Redis are not heard; rules are read again");
             revocations.lost(Source::OwnChannel);
             revocations.lost(Source::Keyspace);
@@ -67,22 +73,28 @@ struct Beat {
 /// The channels by which messages are told apart.
 struct Channels {
     changed: String,
+    shadows_changed: String,
     beat: String,
     beat_notified: String,
 }
 
 enum Never {}
 
-async fn listen(store: &Arc<RedisStore>, revocations: &Arc<Revocations>) -> Result<Never, Deaf> {
+async fn listen(
+    store: &RedisStore,
+    revocations: &Revocations,
+    annotations: &Annotations,
+) -> Result<Never, Deaf> {
     let server = random_name()?;
     let node = store.master().await?;
     let channels = Channels {
         changed: store.keys().changed(),
+        shadows_changed: store.keys().shadows_changed(),
         beat: store.keys().beat(&server),
         beat_notified: store.keys().beat_notified(node.database(), &server),
     };
     let (mut sink, mut messages) = node.pubsub().await?.split();
-    sink.subscribe(&[&channels.changed, &channels.beat]).await?;
+    sink.subscribe(&[&channels.changed, &channels.shadows_changed, &channels.beat]).await?;
     let notified = [store.keys().rules_notified(node.database())];
     // A user who may not listen to notifications does without them.
     if let Err(error) = async {
@@ -94,6 +106,7 @@ async fn listen(store: &Arc<RedisStore>, revocations: &Arc<Revocations>) -> Resu
         tracing::info!(%error, "keyspace notifications may not be listened to");
     }
     revocations.joined(Source::OwnChannel, Instant::now());
+    annotations.outdated();
 
     let mut keyspace = false;
     let mut last_heard = Instant::now();
@@ -105,7 +118,9 @@ async fn listen(store: &Arc<RedisStore>, revocations: &Arc<Revocations>) -> Resu
         tokio::select! {
             message = messages.next() => {
                 let message = message.ok_or(Deaf::Ended)?;
-                if let Some(heard) = take(&message, &channels, store, revocations, &mut beat) {
+                if message.get_channel_name() == channels.shadows_changed {
+                    annotations.outdated();
+                } else if let Some(heard) = take(&message, &channels, store, revocations, &mut beat) {
                     last_heard = Instant::now();
                     revocations.heard(Source::OwnChannel, heard);
                     match (keyspace, beat.came && beat.went) {

@@ -1,7 +1,6 @@
 //! What is known of rules beside their conditions, kept apart from them: other readers of the rules see nothing of it.
 //!
-//! A store keeps one text for each pair of group and rule: the JSON of an [`Annotation`]. That is a hash for each group
-//! where rules live in Redis, and a table in the embedded store.
+//! A store keeps one text for each pair of group and rule: the JSON of an [`Annotation`].
 
 use rules::ExpireAt;
 use serde::{Deserialize, Serialize};
@@ -50,25 +49,45 @@ pub struct AnnotatedRule {
 
 /// Where annotations live durably.
 pub trait AnnotationStore: Send + Sync {
-    /// Every annotation.
-    fn all(&self) -> Answer<'_, Vec<AnnotatedRule>>;
+    /// Every rule that is only tried.
+    fn shadows(&self) -> Answer<'_, Vec<AnnotatedRule>>;
 
     /// The annotations of one group.
     fn group(&self, group: String) -> Answer<'_, Vec<AnnotatedRule>>;
 
-    /// Some of the annotations that have ended at `now` (unix seconds); none when none is left.
-    fn ended(&self, now: i64) -> Answer<'_, Vec<AnnotatedRule>>;
-
     /// Writes an annotation over the one that its rule had.
     fn put(&self, annotated: AnnotatedRule) -> Answer<'_, ()>;
 
-    /// Removes the annotations of these rules (groups and canonical JSON) in one write.
-    fn remove(&self, rules: Vec<(String, String)>) -> Answer<'_, ()>;
+    /// Removes what is known of one rule, by its canonical JSON; tells whether it was only tried.
+    fn remove(&self, group: String, json: String) -> Answer<'_, bool>;
+
+    /// Removes what is known of all rules of a group; tells how many were only tried.
+    fn remove_group(&self, group: String) -> Answer<'_, usize>;
+
+    /// Removes some of what has outlived its rule at `now` (unix seconds); tells how much, 0 when there was none.
+    fn purge(&self, now: i64) -> Answer<'_, usize>;
 }
 
 impl Annotation {
     /// When the rule ends.
     pub const fn end(&self) -> ExpireAt {
         ExpireAt::from_seconds(self.expire_at)
+    }
+
+    /// The text that a store keeps of it.
+    pub(super) fn to_json(&self) -> String {
+        // A struct of texts and numbers has no way to fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// An annotation as a store has it. One that is not understood is as good as none: the rule itself stands elsewhere.
+pub(super) fn parse(group: String, json: String, text: &[u8]) -> Option<AnnotatedRule> {
+    match serde_json::from_slice(text) {
+        Ok(annotation) => Some(AnnotatedRule { group, json, annotation }),
+        Err(error) => {
+            tracing::warn!(%error, "what the store says about a rule is not understood and left out");
+            None
+        }
     }
 }

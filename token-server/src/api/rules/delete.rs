@@ -27,7 +27,6 @@ pub(in crate::api) async fn delete(
         b"" => delete_all(&app, group).await?,
         body => delete_one(&app, group, body).await?,
     };
-    app.metrics.show_shadows(app.annotations.shadows());
     let revision = app.revocations.revision();
     tracing::info!(revision, deleted, "rules were deleted");
     Ok(Json(DeletedView { deleted, revision }))

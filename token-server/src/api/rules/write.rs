@@ -87,7 +87,6 @@ async fn write(
     if draft.annotation.mode == Mode::Shadow {
         refuse_to_try_what_is_enforced(app, &group, &draft.rule).await?;
     }
-    app.annotations.accept(&draft.annotation)?;
     if dry_run {
         return preview(app, group, draft).await;
     }
@@ -146,7 +145,6 @@ async fn enforce(app: &Arc<App>, group: &str, draft: Draft) -> Result<RuleView, 
     tracing::info!(revision = stored.revision, "a rule was written");
     // The rule goes first: it is what refuses tokens, the note only tells of it.
     app.annotations.put(group, rule, annotation.clone()).await?;
-    app.metrics.show_shadows(app.annotations.shadows());
     Ok(RuleView::enforced(stored, Some(annotation)))
 }
 
@@ -154,7 +152,6 @@ async fn try_out(app: &App, group: &str, draft: Draft) -> Result<RuleView, ApiEr
     let Draft { rule, annotation } = draft;
     let json = rule.canonical().to_owned();
     app.annotations.put(group, rule, annotation.clone()).await?;
-    app.metrics.show_shadows(app.annotations.shadows());
     tracing::info!("a rule in shadow mode was written");
     Ok(RuleView::tried(group, json, annotation, app.annotations.shadows()))
 }

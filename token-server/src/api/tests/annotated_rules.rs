@@ -85,7 +85,9 @@ async fn shadow_rules_are_deleted_like_others_and_survive_a_start() {
     {
         server.write("/v1/rules/g", rule).await;
     }
-    let again = Annotations::load(server.annotation_store()).await.unwrap();
+    let again =
+        Annotations::new(server.annotation_store(), prometheus_client::metrics::gauge::Gauge::default());
+    again.refresh().await.unwrap();
     assert_eq!(again.shadows().len(), 2);
     let one = server.admin(Method::DELETE, "/v1/rules/g", r#"{"rule":{"a":1.0}}"#).await;
     assert_eq!(one.json()["deleted"], 1);
@@ -188,22 +190,4 @@ async fn groups_whose_rules_are_only_tried_stand_in_the_pages_of_groups() {
         path = format!("/v1/rules?limit=2&after={next}");
     }
     assert_eq!(names, ["a", "b", "c", "d", "e"]);
-}
-
-#[tokio::test]
-async fn a_store_that_keeps_no_notes_refuses_them_before_the_rule_is_written() {
-    let server = server(|app| app.annotations = Annotations::none()).await;
-    for body in [
-        r#"{"rule":{"rt":"x"},"note":"why"}"#,
-        r#"{"rule":{"rt":"x"},"by":"olga"}"#,
-        r#"{"rule":{"rt":"x"},"mode":"shadow"}"#,
-    ] {
-        let answer = server.admin(Method::POST, "/v1/rules/anna", body).await;
-        assert_eq!(answer.status, StatusCode::NOT_IMPLEMENTED, "{body}");
-        assert_eq!(server.check(&good("anna", r#","rt":"x""#)).await["detail"], "ok");
-    }
-    server.write("/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
-    assert_eq!(server.check(&good("anna", r#","rt":"x""#)).await["detail"], "revoked");
-    assert_eq!(server.list("/v1/rules/anna").await["rules"][0].get("note"), None);
-    assert_eq!(server.admin(Method::DELETE, "/v1/rules/anna", "").await.json()["deleted"], 1);
 }

@@ -60,11 +60,11 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
     let (sessions, totals) = (Sessions::exclusive(), metrics.totals());
     let shared = Arc::new(Arc::clone(&store));
     let revocations = Revocations::new(shared, sessions, lifetimes, totals, revision).unwrap();
-    let annotations = Annotations::load(EmbeddedAnnotations(Arc::clone(&store))).await.unwrap();
+    let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
     let mut app = App {
         policy: time_policy(Profile::Standard, Duration::ZERO),
         revocations: Arc::new(revocations),
-        annotations,
+        annotations: Arc::new(annotations),
         recent: Arc::new(Recent::new(1_000)),
         metrics,
         registry: Arc::new(registry),

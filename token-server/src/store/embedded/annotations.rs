@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use redb::{ReadableTable as _, TableDefinition};
+use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 use rules::ExpireAt;
 
 use super::shared::blocking;
 use super::{EmbeddedStore, PURGE_BATCH};
 use crate::store::Answer;
-use crate::store::annotations::{AnnotatedRule, Annotation, AnnotationStore};
+use crate::store::annotations::{AnnotatedRule, AnnotationStore, Mode, parse};
 
 pub(super) const ANNOTATIONS: TableDefinition<'_, (&str, &str), (i64, &str)> =
     TableDefinition::new("annotations");
@@ -17,87 +17,114 @@ pub(super) const ANNOTATIONS: TableDefinition<'_, (&str, &str), (i64, &str)> =
 pub struct EmbeddedAnnotations(pub Arc<EmbeddedStore>);
 
 impl AnnotationStore for EmbeddedAnnotations {
-    fn all(&self) -> Answer<'_, Vec<AnnotatedRule>> {
+    fn shadows(&self) -> Answer<'_, Vec<AnnotatedRule>> {
         blocking(&self.0, |store| {
             store.read(|transaction| {
-                let mut all = Vec::new();
+                let mut found = Vec::new();
                 for row in transaction.open_table(ANNOTATIONS)?.iter()? {
                     let (key, value) = row?;
-                    all.extend(annotated(key.value(), value.value().1));
-                }
-                Ok(all)
-            })
-        })
-    }
-
-    fn group(&self, group: String) -> Answer<'_, Vec<AnnotatedRule>> {
-        blocking(&self.0, move |store| {
-            store.read(|transaction| {
-                let mut found = Vec::new();
-                for row in transaction.open_table(ANNOTATIONS)?.range((group.as_str(), "")..)? {
-                    let (key, value) = row?;
-                    if key.value().0 != group {
-                        break;
-                    }
-                    found.extend(annotated(key.value(), value.value().1));
+                    let annotated = annotated(key.value(), value.value().1);
+                    found.extend(annotated.filter(|found| found.annotation.mode == Mode::Shadow));
                 }
                 Ok(found)
             })
         })
     }
 
-    fn ended(&self, now: i64) -> Answer<'_, Vec<AnnotatedRule>> {
-        blocking(&self.0, move |store| {
-            store.read(|transaction| {
-                let mut ended = Vec::new();
-                for row in transaction.open_table(ANNOTATIONS)?.iter()? {
-                    let (key, value) = row?;
-                    let (seconds, text) = value.value();
-                    if ExpireAt::from_seconds(seconds).has_passed(now) {
-                        ended.extend(annotated(key.value(), text));
-                    }
-                    if ended.len() == PURGE_BATCH {
-                        break;
-                    }
-                }
-                Ok(ended)
-            })
-        })
+    fn group(&self, group: String) -> Answer<'_, Vec<AnnotatedRule>> {
+        blocking(&self.0, move |store| store.read(|transaction| of_group(transaction, &group)))
     }
 
     fn put(&self, annotated: AnnotatedRule) -> Answer<'_, ()> {
         blocking(&self.0, move |store| {
             let AnnotatedRule { group, json, annotation } = annotated;
-            // A struct of texts and numbers has no way to fail.
-            let text = serde_json::to_string(&annotation).unwrap_or_default();
             store.write(|transaction| {
                 let mut table = transaction.open_table(ANNOTATIONS)?;
+                let text = annotation.to_json();
                 table.insert((group.as_str(), json.as_str()), (annotation.expire_at, text.as_str()))?;
                 Ok(())
             })
         })
     }
 
-    fn remove(&self, rules: Vec<(String, String)>) -> Answer<'_, ()> {
+    fn remove(&self, group: String, json: String) -> Answer<'_, bool> {
         blocking(&self.0, move |store| {
+            if store.read(|transaction| {
+                Ok(transaction.open_table(ANNOTATIONS)?.get((group.as_str(), json.as_str()))?.is_none())
+            })? {
+                return Ok(false);
+            }
+            store.write(|transaction| remove(transaction, &group, &json))
+        })
+    }
+
+    fn remove_group(&self, group: String) -> Answer<'_, usize> {
+        blocking(&self.0, move |store| {
+            let found = store.read(|transaction| of_group(transaction, &group))?;
+            if found.is_empty() {
+                return Ok(0);
+            }
             store.write(|transaction| {
-                let mut table = transaction.open_table(ANNOTATIONS)?;
-                for (group, json) in &rules {
-                    table.remove((group.as_str(), json.as_str()))?;
+                let mut tried = 0;
+                for AnnotatedRule { json, .. } in &found {
+                    tried += usize::from(remove(transaction, &group, json)?);
                 }
-                Ok(())
+                Ok(tried)
+            })
+        })
+    }
+
+    fn purge(&self, now: i64) -> Answer<'_, usize> {
+        blocking(&self.0, move |store| {
+            let ended = store.read(|transaction| ended(transaction, now))?;
+            if ended.is_empty() {
+                return Ok(0);
+            }
+            store.write(|transaction| {
+                for (group, json) in &ended {
+                    remove(transaction, group, json)?;
+                }
+                Ok(ended.len())
             })
         })
     }
 }
 
-/// An annotation that is not understood is as good as none: the rule itself stands elsewhere.
-fn annotated((group, json): (&str, &str), text: &str) -> Option<AnnotatedRule> {
-    match serde_json::from_str::<Annotation>(text) {
-        Ok(annotation) => Some(AnnotatedRule { group: group.to_owned(), json: json.to_owned(), annotation }),
-        Err(error) => {
-            tracing::warn!(%error, "what the store says about a rule is not understood and left out");
-            None
+fn of_group(transaction: &ReadTransaction, group: &str) -> Result<Vec<AnnotatedRule>, redb::Error> {
+    let mut found = Vec::new();
+    for row in transaction.open_table(ANNOTATIONS)?.range((group, "")..)? {
+        let (key, value) = row?;
+        if key.value().0 != group {
+            break;
+        }
+        found.extend(annotated(key.value(), value.value().1));
+    }
+    Ok(found)
+}
+
+fn ended(transaction: &ReadTransaction, now: i64) -> Result<Vec<(String, String)>, redb::Error> {
+    let mut ended = Vec::new();
+    for row in transaction.open_table(ANNOTATIONS)?.iter()? {
+        let (key, value) = row?;
+        if ExpireAt::from_seconds(value.value().0).has_passed(now) {
+            let (group, json) = key.value();
+            ended.push((group.to_owned(), json.to_owned()));
+        }
+        if ended.len() == PURGE_BATCH {
+            break;
         }
     }
+    Ok(ended)
+}
+
+/// Removes one annotation; tells whether its rule was only tried.
+fn remove(transaction: &WriteTransaction, group: &str, json: &str) -> Result<bool, redb::Error> {
+    let mut table = transaction.open_table(ANNOTATIONS)?;
+    let old = table.remove((group, json))?;
+    let annotated = old.and_then(|old| annotated((group, json), old.value().1));
+    Ok(annotated.is_some_and(|annotated| annotated.annotation.mode == Mode::Shadow))
+}
+
+fn annotated((group, json): (&str, &str), text: &str) -> Option<AnnotatedRule> {
+    parse(group.to_owned(), json.to_owned(), text.as_bytes())
 }

@@ -4,6 +4,9 @@
 //! jwt-rules:<group>            sorted set: member = rule JSON, score = expireAt in seconds, 0 = never (ms-users' own)
 //! jwt-rules-changed            channel: groups that a token-server wrote to
 //! token-server:store-id        string: the random name of this store
+//! token-server:notes:<group>   hash: rule JSON -> what is known of the rule; lives as long as the rule
+//! token-server:shadows         hash: ["group","rule JSON"] -> the same of every rule that is only tried
+//! token-server:shadows-changed channel: the hash of rules on trial was written
 //! token-server:beat:<server>   channel, and a sorted set that lives within one transaction: signs of life
 //! ```
 
@@ -38,6 +41,28 @@ impl Keys {
 
     pub(super) fn store_id(&self) -> String {
         format!("{}token-server:store-id", self.prefix)
+    }
+
+    pub(super) fn notes(&self, group: &str) -> String {
+        format!("{}token-server:notes:{group}", self.prefix)
+    }
+
+    /// The group whose notes a key holds.
+    pub(super) fn noted_group<'a>(&self, key: &'a str) -> Option<&'a str> {
+        key.strip_prefix(self.prefix.as_str())?.strip_prefix("token-server:notes:")
+    }
+
+    /// A glob that all keys of notes match.
+    pub(super) fn all_notes(&self) -> String {
+        self.escaped() + "token-server:notes:*"
+    }
+
+    pub(super) fn shadows(&self) -> String {
+        format!("{}token-server:shadows", self.prefix)
+    }
+
+    pub(crate) fn shadows_changed(&self) -> String {
+        format!("{}token-server:shadows-changed", self.prefix)
     }
 
     pub(crate) fn beat(&self, server: &str) -> String {
@@ -88,6 +113,8 @@ mod tests {
         assert_eq!(keys.group("{ms-users}jwt-rules:anna:x"), Some("anna:x"));
         assert_eq!(keys.group("{ms-users}jwt-rules-changed"), None);
         assert_eq!(keys.group("jwt-rules:g"), None);
+        assert_eq!(keys.noted_group(&keys.notes("anna:x")), Some("anna:x"));
+        assert_eq!(keys.noted_group(&keys.shadows()), None);
         assert_eq!(keys.notified_group("__keyspace@3__:{ms-users}jwt-rules:a__:b"), Some("a__:b"));
         assert_eq!(keys.notified_group("{ms-users}jwt-rules:a"), None);
         assert_eq!(Keys::new("a*[b]?").all_rules(), r"a\*\[b\]\?jwt-rules:*");

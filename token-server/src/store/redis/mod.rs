@@ -3,11 +3,13 @@
 //! Every read and every write is the master's; replicas lag. A write and the message that tells of it are one
 //! transaction, so that neither is there without the other, whoever dies in between.
 
+mod annotations;
 mod keys;
 mod link;
 mod locate;
 mod settings;
 
+pub use annotations::RedisAnnotations;
 pub use settings::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
 
 pub(crate) use keys::Keys;
@@ -19,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use redis::{Pipeline, RedisResult, cmd, pipe};
+use redis::{FromRedisValue, Pipeline, RedisResult, cmd, pipe};
 use rules::ExpireAt;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -145,12 +147,18 @@ impl RedisStore {
     }
 
     /// A change of one group and the message that tells of it, then the replicas' word.
-    async fn write<T: redis::FromRedisValue>(&self, group: &str, change: Pipeline) -> Result<T, StoreError> {
-        let mut change = change;
-        change.atomic().cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
+    async fn write<T: FromRedisValue>(&self, group: &str, mut change: Pipeline) -> Result<T, StoreError> {
+        change.cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
+        let (written,) = self.transact(change).await?;
+        Ok(written)
+    }
+
+    /// Several commands in one go on the master, then the replicas' word.
+    async fn transact<T: FromRedisValue>(&self, mut change: Pipeline) -> Result<T, StoreError> {
+        change.atomic();
         let writer = self.writer.lock().await;
         let mut node = live(&writer).await?;
-        let mut written: RedisResult<(T,)> = change.query_async(&mut node.connection).await;
+        let mut written: RedisResult<T> = change.query_async(&mut node.connection).await;
         if let Err(error) = &written {
             writer.give_up(&node).await;
             // Nothing was done, so it may be done again. After any other error it may have been.
@@ -159,7 +167,7 @@ impl RedisStore {
                 written = change.query_async(&mut node.connection).await;
             }
         }
-        let (written,) = written?;
+        let written = written?;
         self.replicated(&mut node).await?;
         Ok(written)
     }
@@ -174,8 +182,8 @@ impl RedisStore {
         if reached < wanted { Err(StoreError::TooFewReplicas { reached, wanted }) } else { Ok(()) }
     }
 
-    async fn scan(&self, cursor: u64) -> Result<(u64, Vec<String>), StoreError> {
-        let pattern = self.settings.keys.all_rules();
+    /// One step of a walk over the keys that a glob matches, and where to go on; 0 at the end.
+    async fn scan(&self, cursor: u64, pattern: String) -> Result<(u64, Vec<String>), StoreError> {
         self.read(async move |mut node| {
             cmd("SCAN")
                 .arg(cursor)
@@ -221,10 +229,11 @@ impl Store for RedisStore {
 
     fn groups<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, (Vec<String>, bool)> {
         Box::pin(async move {
+            let pattern = self.settings.keys.all_rules();
             let mut first = BTreeSet::new();
             let mut cursor = 0;
             loop {
-                let (next, keys) = self.scan(cursor).await?;
+                let (next, keys) = self.scan(cursor, pattern.clone()).await?;
                 let groups = keys.iter().filter_map(|key| self.settings.keys.group(key));
                 for group in groups.filter(|group| after.is_none_or(|after| *group > after)) {
                     first.insert(group.to_owned());
@@ -270,7 +279,8 @@ impl Store for RedisStore {
     /// One step of a walk over all groups, so that many groups do not make a burst of work.
     fn purge(&self, now: i64) -> Answer<'_, usize> {
         Box::pin(async move {
-            let (next, keys) = self.scan(self.purge_cursor.load(Ordering::Relaxed)).await?;
+            let from = self.purge_cursor.load(Ordering::Relaxed);
+            let (next, keys) = self.scan(from, self.settings.keys.all_rules()).await?;
             self.purge_cursor.store(next, Ordering::Relaxed);
             if keys.is_empty() {
                 return Ok(0);

@@ -1,0 +1,250 @@
+//! Annotations in Redis, in keys of our own beside the sorted sets, which stay as ms-users knows them.
+//!
+//! A note lives as long as its rule. Whoever removes a rule through a token-server removes its note; those that other
+//! programs leave behind, and those of rules that have ended, go in a walk over all notes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redis::aio::MultiplexedConnection;
+use redis::{Pipeline, RedisResult, cmd, pipe};
+
+use super::{Keys, Node, PURGE_MARGIN, RedisStore, SCAN_STEP, WRITE_LIMIT};
+use crate::store::annotations::{AnnotatedRule, AnnotationStore, Mode, parse};
+use crate::store::{Answer, StoreError};
+
+/// Annotations beside the rules of a Redis master.
+pub struct RedisAnnotations {
+    store: Arc<RedisStore>,
+    /// Where the walk over all notes goes on.
+    purge_cursor: AtomicU64,
+}
+
+/// A field of a hash, or its value.
+type Text = Vec<u8>;
+
+impl RedisAnnotations {
+    /// Annotations of the rules in this store.
+    pub fn new(store: Arc<RedisStore>) -> Self {
+        Self { store, purge_cursor: AtomicU64::new(0) }
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.store.settings.keys
+    }
+
+    /// A whole hash.
+    async fn hash(&self, key: String) -> Result<Vec<(Text, Text)>, StoreError> {
+        let read =
+            async move |mut node: Node| cmd("HGETALL").arg(&key).query_async(&mut node.connection).await;
+        self.store.read(read).await
+    }
+
+    /// A change that may remove rules on trial and answers how many; the others are told if it did. A message that is lost
+    /// with this server leaves them counting what no longer is, until they look for themselves.
+    async fn tell_of_fewer(&self, change: Pipeline) -> Result<usize, StoreError> {
+        let (removed,): (usize,) = self.store.transact(change).await?;
+        if removed > 0 {
+            let mut told = pipe();
+            told.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
+            self.store.transact::<()>(told).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes the rules on trial that have ended at `until`.
+    async fn purge_shadows(&self, until: i64) -> Result<usize, StoreError> {
+        let key = self.keys().shadows();
+        if ended(self.hash(key.clone()).await?, until).is_empty() {
+            return Ok(0);
+        }
+        let mut connection = self.watch(&key).await?;
+        let ended = ended(cmd("HGETALL").arg(&key).query_async(&mut connection).await?, until);
+        drop_fields(&mut connection, &key, &ended, Some(&self.keys().shadows_changed())).await
+    }
+
+    /// Removes the notes of one group whose rules are not there any more.
+    async fn purge_group(&self, group: &str) -> Result<usize, StoreError> {
+        let (notes, rules) = (self.keys().notes(group), self.keys().rules(group));
+        let mut connection = self.store.reader.node().await?.connection;
+        let mut removed: usize = 0;
+        let mut cursor = 0;
+        loop {
+            let (next, fields) = scan_fields(&mut connection, &notes, cursor).await?;
+            // The rule is written before its note: what has a note and is not there was removed.
+            let orphans = missing(&mut connection, &rules, &fields).await?;
+            if !orphans.is_empty() {
+                let mut own = self.watch(&notes).await?;
+                let orphans = missing(&mut own, &rules, &orphans).await?;
+                removed = removed.saturating_add(drop_fields(&mut own, &notes, &orphans, None).await?);
+            }
+            if next == 0 {
+                return Ok(removed);
+            }
+            cursor = next;
+        }
+    }
+
+    /// A connection whose next transaction does nothing if the key has changed by then: somebody else may write a note
+    /// meanwhile. It is a new one, since what is watched is watched for all who share a connection.
+    async fn watch(&self, key: &str) -> Result<MultiplexedConnection, StoreError> {
+        let mut node = Node::find(&self.store.settings, WRITE_LIMIT).await?;
+        cmd("WATCH").arg(key).exec_async(&mut node.connection).await?;
+        Ok(node.connection)
+    }
+}
+
+impl AnnotationStore for RedisAnnotations {
+    fn shadows(&self) -> Answer<'_, Vec<AnnotatedRule>> {
+        Box::pin(async move {
+            let all = self.hash(self.keys().shadows()).await?;
+            Ok(all.iter().filter_map(|(field, text)| shadow(field, text)).collect())
+        })
+    }
+
+    fn group(&self, group: String) -> Answer<'_, Vec<AnnotatedRule>> {
+        Box::pin(async move {
+            let notes = self.hash(self.keys().notes(&group)).await?;
+            let noted = |(json, text): (Text, Text)| {
+                parse(group.clone(), String::from_utf8_lossy(&json).into_owned(), &text)
+            };
+            let mut found: Vec<AnnotatedRule> = notes.into_iter().filter_map(noted).collect();
+            found.extend(self.shadows().await?.into_iter().filter(|tried| tried.group == group));
+            Ok(found)
+        })
+    }
+
+    fn put(&self, annotated: AnnotatedRule) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let AnnotatedRule { group, json, annotation } = annotated;
+            let (notes, shadows) = (self.keys().notes(&group), self.keys().shadows());
+            let (field, text) = (field(&group, &json), annotation.to_json());
+            let mut change = pipe();
+            match annotation.mode {
+                Mode::Enforce => {
+                    change.cmd("HDEL").arg(shadows).arg(field);
+                    change.cmd("HSET").arg(notes).arg(json).arg(text).ignore();
+                    self.tell_of_fewer(change).await.map(|_| ())
+                }
+                Mode::Shadow => {
+                    change.cmd("HSET").arg(shadows).arg(field).arg(text).ignore();
+                    change.cmd("HDEL").arg(notes).arg(json).ignore();
+                    change.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
+                    self.store.transact(change).await
+                }
+            }
+        })
+    }
+
+    fn remove(&self, group: String, json: String) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let mut change = pipe();
+            change.cmd("HDEL").arg(self.keys().shadows()).arg(field(&group, &json));
+            change.cmd("HDEL").arg(self.keys().notes(&group)).arg(&json).ignore();
+            Ok(self.tell_of_fewer(change).await? > 0)
+        })
+    }
+
+    fn remove_group(&self, group: String) -> Answer<'_, usize> {
+        Box::pin(async move {
+            let tried = self.shadows().await?.into_iter().filter(|tried| tried.group == group);
+            let fields: Vec<String> = tried.map(|tried| field(&tried.group, &tried.json)).collect();
+            let mut change = pipe();
+            change.cmd("DEL").arg(self.keys().notes(&group)).ignore();
+            if fields.is_empty() {
+                return self.store.transact(change).await.map(|()| 0);
+            }
+            change.cmd("HDEL").arg(self.keys().shadows()).arg(&fields);
+            self.tell_of_fewer(change).await
+        })
+    }
+
+    /// One step of a walk over all notes, so that many do not make a burst of work.
+    fn purge(&self, now: i64) -> Answer<'_, usize> {
+        Box::pin(async move {
+            let mut removed = self.purge_shadows(now.saturating_sub(PURGE_MARGIN)).await?;
+            let from = self.purge_cursor.load(Ordering::Relaxed);
+            let (next, keys) = self.store.scan(from, self.keys().all_notes()).await?;
+            self.purge_cursor.store(next, Ordering::Relaxed);
+            for group in keys.iter().filter_map(|key| self.keys().noted_group(key)) {
+                removed = removed.saturating_add(self.purge_group(group).await?);
+            }
+            Ok(removed)
+        })
+    }
+}
+
+/// What a rule on trial is called in the hash of all of them.
+fn field(group: &str, json: &str) -> String {
+    // Two texts have no way to fail.
+    serde_json::to_string(&(group, json)).unwrap_or_default()
+}
+
+fn shadow(field: &[u8], text: &[u8]) -> Option<AnnotatedRule> {
+    let Ok((group, json)) = serde_json::from_slice(field) else {
+        tracing::warn!("the name of a rule on trial in the store is not understood and left out");
+        return None;
+    };
+    parse(group, json, text)
+}
+
+/// The rules on trial that have ended at `until`.
+fn ended(all: Vec<(Text, Text)>, until: i64) -> Vec<Text> {
+    let has_ended = |(field, text): &(Text, Text)| {
+        shadow(field, text).is_some_and(|found| found.annotation.end().has_passed(until))
+    };
+    all.into_iter().filter(has_ended).map(|(field, _)| field).collect()
+}
+
+/// Some fields of a hash, and where to go on; 0 at the end.
+async fn scan_fields(
+    connection: &mut MultiplexedConnection,
+    key: &str,
+    cursor: u64,
+) -> RedisResult<(u64, Vec<Text>)> {
+    let mut step = cmd("HSCAN");
+    step.arg(key).arg(cursor).arg("COUNT").arg(SCAN_STEP);
+    let (next, pairs): (u64, Vec<(Text, Text)>) = step.query_async(connection).await?;
+    Ok((next, pairs.into_iter().map(|(field, _)| field).collect()))
+}
+
+/// Those of these members that a sorted set does not have.
+async fn missing(
+    connection: &mut MultiplexedConnection,
+    key: &str,
+    members: &[Text],
+) -> RedisResult<Vec<Text>> {
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut look = pipe();
+    for member in members {
+        look.cmd("ZSCORE").arg(key).arg(member);
+    }
+    let scores: Vec<Option<Text>> = look.query_async(connection).await?;
+    Ok(members
+        .iter()
+        .zip(scores)
+        .filter(|(_, score)| score.is_none())
+        .map(|(member, _)| member.clone())
+        .collect())
+}
+
+/// Removes fields of the key that is watched, and tells it on a channel; 0 if the key has changed.
+async fn drop_fields(
+    connection: &mut MultiplexedConnection,
+    key: &str,
+    fields: &[Text],
+    channel: Option<&str>,
+) -> Result<usize, StoreError> {
+    if fields.is_empty() {
+        return Ok(0);
+    }
+    let mut change = pipe();
+    change.atomic().cmd("HDEL").arg(key).arg(fields);
+    if let Some(channel) = channel {
+        change.cmd("PUBLISH").arg(channel).arg("").ignore();
+    }
+    let made: Option<(usize,)> = change.query_async(connection).await?;
+    Ok(made.map_or(0, |(removed,)| removed))
+}
