@@ -16,7 +16,7 @@ use crate::store::{AnnotatedRule, Annotation, AnnotationStore, Mode, StoreError}
 const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// The time between two attempts to read them.
-const RETRY: Duration = Duration::from_millis(250);
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What is known of the rules beside their conditions.
 pub struct Annotations {

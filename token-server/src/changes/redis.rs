@@ -33,10 +33,20 @@ pub async fn follow(
 ) {
     let follow = async {
         loop {
-            let Err(error) = listen(&store, &revocations, &annotations).await;
+            let (node, error) = match store.master().await {
+                Err(error) => (None, Deaf::from(error)),
+                Ok(node) => {
+                    let Err(error) = listen(&node, &store, &revocations, &annotations).await;
+                    (Some(node), error)
+                }
+            };
             tracing::warn!(%error, "changes in Redis are not heard; rules are read again");
             revocations.lost(Source::OwnChannel);
             revocations.lost(Source::Keyspace);
+            // Reads may have no reason to find out for a long time that this master is gone.
+            if let Some(node) = node {
+                store.leave(&node).await;
+            }
             sleep(RETRY).await;
         }
     };
@@ -81,12 +91,12 @@ struct Channels {
 enum Never {}
 
 async fn listen(
+    node: &Node,
     store: &RedisStore,
     revocations: &Revocations,
     annotations: &Annotations,
 ) -> Result<Never, Deaf> {
     let server = random_name()?;
-    let node = store.master().await?;
     let channels = Channels {
         changed: store.keys().changed(),
         shadows_changed: store.keys().shadows_changed(),
@@ -137,7 +147,7 @@ async fn listen(
                     return Err(Deaf::Silence);
                 }
                 beat = Beat { number: beat.number.wrapping_add(1), sent: Instant::now(), came: false, went: false };
-                sending.push(send(store, &node, &server, beat.number));
+                sending.push(send(store, node, &server, beat.number));
             }
             Some(sent) = sending.next() => sent?,
         }

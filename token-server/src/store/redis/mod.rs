@@ -79,6 +79,11 @@ impl RedisStore {
         self.reader.node().await
     }
 
+    /// Reads look for the master anew, unless they have.
+    pub(crate) async fn leave(&self, node: &Node) {
+        self.reader.give_up(node).await;
+    }
+
     /// Whether reads go elsewhere by now, or should.
     pub(crate) async fn has_left(&self, node: &Node) -> bool {
         if !self.reader.is_at(node).await {

@@ -5,6 +5,7 @@ mod consul;
 mod disk;
 mod faults;
 mod feed;
+mod notes;
 mod sentinel;
 mod standalone;
 
