@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jose::{Algorithm, AlgorithmSet, KeyOrigin, KeyRules, Policy, Profile, Requirements, Trust};
+use keys::KeySources;
 use reqwest::Url;
 use service::settings::{ConfigError, Settings};
 use service::trust::{Flat, IssuerKeys, MAX_LEEWAY};
@@ -53,19 +54,6 @@ pub struct Config {
     pub token_server: Option<TokenServerConfig>,
     /// What an operator should know though it is no fault.
     pub warnings: Vec<String>,
-}
-
-/// Where verification keys come from.
-#[derive(Debug, Clone)]
-pub struct KeySources {
-    /// The sources of each issuer, in the order of [`Trust::issuers`].
-    pub issuers: Vec<IssuerKeys>,
-    /// Certificates that vouch for the URLs, beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// The time between two reloads.
-    pub interval: Duration,
-    /// Which keys are good enough.
-    pub rules: KeyRules,
 }
 
 /// Who judges what needs state.

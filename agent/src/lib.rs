@@ -10,7 +10,6 @@ pub mod cli;
 pub mod config;
 pub mod explain;
 pub mod haproxy_cfg;
-pub mod keys;
 pub mod listen;
 pub mod metrics;
 pub mod request;

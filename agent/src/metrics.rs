@@ -31,20 +31,6 @@ pub struct ByStatus {
 
 /// One label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct BySource {
-    /// `file`, `url-0`, `oidc-0`.
-    pub source: String,
-}
-
-/// One label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ByAlgorithm {
-    /// As in a token's header.
-    pub algorithm: &'static str,
-}
-
-/// One label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ByOutcome {
     /// `answered`, `refused`, `timeout`, `unreachable`, `unreadable`.
     pub outcome: &'static str,
@@ -68,16 +54,6 @@ pub struct Metrics {
     pub health_checks_failed: Counter,
     /// Claims without a variable since their name is too long.
     pub long_names: Counter,
-    /// Keys in use.
-    pub keys: Family<ByAlgorithm, Gauge>,
-    /// Keys of the last good set that were skipped.
-    pub keys_skipped: Family<BySource, Gauge>,
-    /// When a source last gave a good set.
-    pub keys_loaded: Family<BySource, Gauge>,
-    /// Loads that gave no good set.
-    pub key_failures: Family<BySource, Counter>,
-    /// Loads.
-    pub key_loads: Family<BySource, Counter>,
     /// Verdicts on signature and policy that were kept.
     pub cache_hits: Counter,
     /// Verdicts on signature and policy that had to be found.
@@ -114,11 +90,6 @@ impl Metrics {
             disconnects: Family::default(),
             health_checks_failed: Counter::default(),
             long_names: Counter::default(),
-            keys: Family::default(),
-            keys_skipped: Family::default(),
-            keys_loaded: Family::default(),
-            key_failures: Family::default(),
-            key_loads: Family::default(),
             cache_hits: Counter::default(),
             cache_misses: Counter::default(),
             cache_entries: Gauge::default(),
@@ -152,23 +123,6 @@ impl Metrics {
             "claims_with_long_names",
             "Claims without a variable since HAProxy could not take its name",
             metrics.long_names.clone(),
-        );
-        registry.register("keys", "Keys in use, by algorithm that they may verify", metrics.keys.clone());
-        registry.register(
-            "keys_skipped",
-            "Keys of a source's last good set that were not used",
-            metrics.keys_skipped.clone(),
-        );
-        registry.register(
-            "keys_loaded_timestamp_seconds",
-            "When a source last gave a good set, seconds since the epoch",
-            metrics.keys_loaded.clone(),
-        );
-        registry.register("key_loads", "Loads of a key source", metrics.key_loads.clone());
-        registry.register(
-            "key_load_failures",
-            "Loads of a key source that gave no good set; the last one is kept",
-            metrics.key_failures.clone(),
         );
         registry.register(
             "cache_hits",

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keys::{KeyMetrics, KeyRing, KeySources, OpenError, Source, Timing, keep_fresh};
 use prometheus_client::registry::Registry;
-use reqwest::Url;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use service::socket::SocketError;
@@ -14,8 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::cache::VerdictCache;
-use crate::config::{Config, KeySources};
-use crate::keys::{Client, KeyRing, Source, Timing, UrlSource, keep_fresh};
+use crate::config::Config;
 use crate::listen::Listener;
 use crate::metrics::Metrics;
 use crate::responder::Responder;
@@ -88,26 +87,16 @@ pub struct Agent {
 ///
 /// The CA file cannot be used, or a URL is none.
 pub fn key_sources(config: &KeySources) -> Result<Vec<(usize, Source)>, StartError> {
-    let mut sources = Vec::new();
-    let client = Client::new(config.ca_file.as_deref())
-        .map_err(|error| StartError::Config { name: "JWT_CA_FILE", why: error.to_string() })?;
-    for (issuer, keys) in config.issuers.iter().enumerate() {
-        let mut add = |source| sources.push((issuer, source));
-        if let Some(path) = &keys.file {
-            add(Source::File(path.clone()));
-        }
-        for url in &keys.urls {
-            let url = Url::parse(url).map_err(|error| StartError::Config {
-                name: "keys_url",
-                why: format!("is no URL: {error}"),
-            })?;
-            add(Source::Url(UrlSource::Keys(url), client.clone()));
-        }
-        for issuer in &keys.discovery {
-            add(Source::Url(UrlSource::Issuer(issuer.clone()), client.clone()));
-        }
-    }
-    Ok(sources)
+    config.open(concat!("jwt-agent/", env!("CARGO_PKG_VERSION"))).map_err(key_fault)
+}
+
+fn key_fault(error: OpenError) -> StartError {
+    let name = match error {
+        OpenError::Authorities(_) => "JWT_CA_FILE",
+        OpenError::Url(_) => "keys_url",
+        OpenError::File { .. } => "JWT_JWKS_FILE",
+    };
+    StartError::Config { name, why: error.to_string() }
 }
 
 impl Agent {
@@ -120,20 +109,14 @@ impl Agent {
     pub async fn open(config: Config) -> Result<Self, StartError> {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
+        let key_metrics = KeyMetrics::register(registry.sub_registry_with_prefix("jwt_agent"));
         let readiness = Readiness::new();
         let sources = key_sources(&config.keys)?;
-        for (_, source) in &sources {
-            if let Source::File(path) = source {
-                source.load(&config.keys.rules).await.map_err(|error| StartError::Config {
-                    name: "JWT_JWKS_FILE",
-                    why: format!("{}: {error}", path.display()),
-                })?;
-            }
-        }
+        config.keys.check_files().map_err(key_fault)?;
         let token_server = open_token_server(&config, &metrics)?;
         let owners: Vec<usize> = sources.iter().map(|(issuer, _)| *issuer).collect();
         let issuers = config.keys.issuers.len();
-        let ring = Arc::new(KeyRing::new(issuers, &owners, readiness.clone(), Arc::clone(&metrics)));
+        let ring = Arc::new(KeyRing::new(issuers, &owners, readiness.clone(), key_metrics));
         let verifier = Verifier::new(
             Arc::clone(&ring),
             config.trust.clone(),

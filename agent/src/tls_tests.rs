@@ -19,9 +19,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::TokenServerConfig;
-use crate::keys::{Client, Source, UrlSource};
 use crate::metrics::Metrics;
 use crate::token_server::{Discovery, TokenServer};
+use keys::{Client, Source, UrlSource};
 
 const KEYS: &str = r#"{"keys":[{"kty":"oct","kid":"a","k":"QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUI"}]}"#;
 const VERDICT: &str = r#"{"store_id":"s","revision":1,"results":[{"detail":"ok"}]}"#;
@@ -79,7 +79,7 @@ impl Authority {
 }
 
 async fn keys_from(url: &str, ca_file: Option<&PathBuf>) -> Result<usize, String> {
-    let client = Client::new(ca_file.map(PathBuf::as_path)).unwrap();
+    let client = Client::new("test", ca_file.map(PathBuf::as_path)).unwrap();
     let rules = KeyRules {
         origin: KeyOrigin::Url,
         profile: Profile::Standard,
@@ -124,7 +124,7 @@ fn a_ca_file_without_a_certificate_is_a_fault() {
     let empty = folder.path().join("empty.pem");
     fs::write(&empty, "nothing here").unwrap();
     for file in [empty, folder.path().join("missing.pem")] {
-        assert!(Client::new(Some(&file)).is_err(), "{}", file.display());
+        assert!(Client::new("test", Some(&file)).is_err(), "{}", file.display());
         assert!(token_server("https://localhost:1", Some(file.clone())).is_err(), "{}", file.display());
     }
 }

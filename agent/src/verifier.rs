@@ -7,12 +7,12 @@ use std::time::Instant;
 use jose::{
     Claims, Profile, Refusal, Reject, Signed, TokenHash, TokenVersion, Trust, UnixTime, Verdict, Window,
 };
+use keys::{KeyRing, Keys};
 use serde_json::value::RawValue;
 use service::check::{Check, CheckResult};
 
 use crate::answer::{Decision, Outcome};
 use crate::cache::Key;
-use crate::keys::{KeyRing, Keys};
 use crate::request::{Request, Text};
 use crate::token_server::TokenServer;
 

@@ -1,5 +1,6 @@
 //! Settings, parsed once at start. `TOKEN_SERVER__SECTION__KEY`, over the TOML file that `TOKEN_SERVER_CONFIG` names.
 
+mod keys;
 #[cfg(test)]
 mod tests;
 
@@ -15,11 +16,13 @@ use reqwest::Url;
 use service::settings::{ConfigError, Settings};
 
 use crate::bearer::BearerTokens;
-use crate::encrypted::{DecryptionKeysFile, VerificationKeysFile, decryption_keys, verification_keys};
+use crate::encrypted::{DecryptionKeysFile, decryption_keys};
 use crate::files::FromFiles;
 use crate::rulebook::Lifetimes;
 use crate::store::redis::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
 use crate::tls::{Tls, TlsFiles};
+
+pub use keys::Keys;
 
 const PREFIX: &str = "TOKEN_SERVER_";
 const CONFIG: &str = "TOKEN_SERVER_CONFIG";
@@ -52,10 +55,7 @@ const DEFAULT_PREVIEW_SUBJECTS: usize = 1_000;
 const MAX_PREVIEW_SUBJECTS: usize = 100_000;
 
 /// Settings that belong to parts which this version does not have: whoever sets one relies on something.
-const NOT_YET: &[(&str, &str)] = &[
-    ("TOKEN_SERVER__JWKS__URL", "verification keys are read from TOKEN_SERVER__JWKS__FILE"),
-    ("TOKEN_SERVER__VERIFY__PROXY", "there is no forward-auth route"),
-];
+const NOT_YET: &[(&str, &str)] = &[("TOKEN_SERVER__VERIFY__PROXY", "there is no forward-auth route")];
 
 /// The bearer tokens of a file.
 pub type TokensFile = FromFiles<BearerTokens>;
@@ -77,8 +77,8 @@ pub struct Config {
     pub tls: Option<Arc<Tls>>,
     /// `TOKEN_SERVER__JWE__KEYS_FILE`: private and secret keys; without it encrypted tokens are refused.
     pub jwe_keys: Option<Arc<DecryptionKeysFile>>,
-    /// `TOKEN_SERVER__JWKS__FILE`: verifies signed tokens inside of encrypted ones, for `POST /`.
-    pub jwks: Option<Arc<VerificationKeysFile>>,
+    /// `TOKEN_SERVER__JWKS__*`: verifies signed tokens inside of encrypted ones, for `POST /`.
+    pub keys: Keys,
     /// Where rules live.
     pub store: StoreSettings,
     /// How long rules may be used that were read from Redis.
@@ -100,6 +100,9 @@ impl Config {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
         let mut settings = Settings::load(PREFIX, CONFIG, environment)?;
+        let profile = settings.parse(PROFILE, "standard or ms-users").unwrap_or_default();
+        let flat = keys::flat(&mut settings);
+        let issuers = Some(flat).filter(|keys| !keys.is_empty()).into_iter().collect();
         let config = Self {
             listen: address(&mut settings, LISTEN, "0.0.0.0:4000"),
             admin_listen: address(&mut settings, ADMIN_LISTEN, "127.0.0.1:4001"),
@@ -108,13 +111,13 @@ impl Config {
             agent_tokens: tokens(&mut settings, AGENT_TOKENS_FILE),
             tls: tls(&mut settings),
             jwe_keys: from_file(&mut settings, "TOKEN_SERVER__JWE__KEYS_FILE", decryption_keys),
-            jwks: from_file(&mut settings, "TOKEN_SERVER__JWKS__FILE", verification_keys),
+            keys: keys::read(&mut settings, issuers, profile),
             store: store(&mut settings),
             lifetimes: Lifetimes {
                 ttl: seconds(&mut settings, CACHE_TTL, 7),
                 max_stale: seconds(&mut settings, MAX_STALE, 30),
             },
-            profile: settings.parse(PROFILE, "standard or ms-users").unwrap_or_default(),
+            profile,
             compat: settings.flag(COMPAT_ENABLED).unwrap_or(true),
             preview_subjects: preview_subjects(&mut settings),
         };

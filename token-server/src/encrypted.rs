@@ -1,14 +1,11 @@
 //! Encrypted tokens, opened with the operator's keys.
 
-use jose::{Claims, Decrypted, DecryptionKeys, KeyOrigin, KeyRules, KeySet, Profile, Reject};
+use jose::{Claims, Decrypted, DecryptionKeys, Reject};
 
 use crate::files::FromFiles;
 
 /// `TOKEN_SERVER__JWE__KEYS_FILE`.
 pub type DecryptionKeysFile = FromFiles<DecryptionKeys>;
-
-/// `TOKEN_SERVER__JWKS__FILE`.
-pub type VerificationKeysFile = FromFiles<KeySet>;
 
 /// What an encrypted token held.
 pub(crate) struct Opened {
@@ -36,21 +33,6 @@ pub(crate) fn decryption_keys(files: &[Vec<u8>]) -> Result<DecryptionKeys, Strin
     let keys = DecryptionKeys::parse(&files.concat()).map_err(|error| error.to_string())?;
     for skipped in keys.skipped() {
         tracing::warn!(%skipped, "decryption key skipped");
-    }
-    Ok(keys)
-}
-
-/// Reads verification keys by the strict rules; what was left out is told in the log.
-pub(crate) fn verification_keys(files: &[Vec<u8>]) -> Result<KeySet, String> {
-    let rules = KeyRules {
-        origin: KeyOrigin::File,
-        profile: Profile::Standard,
-        allow_short_secrets: false,
-        allow_mixed_keys: false,
-    };
-    let keys = KeySet::parse(&files.concat(), &rules).map_err(|error| error.to_string())?;
-    for skipped in keys.skipped() {
-        tracing::warn!(%skipped, "verification key skipped");
     }
     Ok(keys)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jose::UnixTime;
+use keys::{KeyMetrics, KeyRing, KeySources, Timing, keep_fresh};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
@@ -57,12 +58,11 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Re
     let Rules { revocations, annotations } = rules(&config, &metrics, &mut parts, &shutdown).await?;
     let tls = config.tls.clone();
     parts.spawn(reload::run(reloads(&config), shutdown.clone()));
-    let app = Arc::new(app(
-        config,
-        Rules { revocations: Arc::clone(&revocations), annotations },
-        metrics,
-        registry,
-    ));
+    let readiness = Readiness::new();
+    let keys = ring(&config, &readiness, &mut registry);
+    keep_keys_fresh(&config, &keys, &mut parts, &shutdown);
+    let rules = Rules { revocations: Arc::clone(&revocations), annotations };
+    let app = Arc::new(app(config, rules, keys, readiness, metrics, registry));
     warn_of_open_doors(&app);
     warm(&app).await;
     parts.spawn(keep_warm(Arc::clone(&app), shutdown.clone()));
@@ -159,7 +159,9 @@ pub(crate) async fn open(config: Config, path: PathBuf) -> Result<Arc<App>, RunE
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let rules = embedded(&config, path, &metrics).await?;
-    Ok(Arc::new(app(config, rules, metrics, registry)))
+    let readiness = Readiness::new();
+    let keys = ring(&config, &readiness, &mut registry);
+    Ok(Arc::new(app(config, rules, keys, readiness, metrics, registry)))
 }
 
 /// Everything that is read from files and may be replaced while the server runs.
@@ -171,16 +173,37 @@ fn reloads(config: &Config) -> Vec<Arc<dyn Reload>> {
     if let Some(keys) = &config.jwe_keys {
         reloads.push(Arc::clone(keys) as Arc<dyn Reload>);
     }
-    if let Some(keys) = &config.jwks {
-        reloads.push(Arc::clone(keys) as Arc<dyn Reload>);
-    }
     if let Some(tls) = &config.tls {
         reloads.push(Arc::clone(tls) as Arc<dyn Reload>);
     }
     reloads
 }
 
-fn app(config: Config, rules: Rules, metrics: Metrics, registry: Registry) -> App {
+/// The ring of verification keys, still empty: until one is loaded, the process is not ready.
+fn ring(config: &Config, readiness: &Readiness, registry: &mut Registry) -> Arc<KeyRing> {
+    let metrics = KeyMetrics::register(registry.sub_registry_with_prefix("token_server"));
+    let owners: Vec<usize> = config.keys.sources.iter().map(|(issuer, _)| *issuer).collect();
+    let issuers = config.keys.configured.issuers.len();
+    Arc::new(KeyRing::new(issuers, &owners, readiness.clone(), metrics))
+}
+
+/// Starts a task for each source of keys.
+fn keep_keys_fresh(config: &Config, ring: &Arc<KeyRing>, parts: &mut JoinSet<()>, shutdown: &Shutdown) {
+    let KeySources { rules, interval, .. } = config.keys.configured;
+    for (index, (_, source)) in config.keys.sources.iter().enumerate() {
+        let (source, ring, timing) = (source.clone(), Arc::clone(ring), Timing::every(interval));
+        parts.spawn(keep_fresh(source, index, ring, rules, timing, shutdown.clone()));
+    }
+}
+
+fn app(
+    config: Config,
+    rules: Rules,
+    keys: Arc<KeyRing>,
+    readiness: Readiness,
+    metrics: Metrics,
+    registry: Registry,
+) -> App {
     let Rules { revocations, annotations } = rules;
     App {
         policy: time_policy(config.profile, Duration::ZERO),
@@ -189,11 +212,11 @@ fn app(config: Config, rules: Rules, metrics: Metrics, registry: Registry) -> Ap
         recent: Arc::new(Recent::new(config.preview_subjects)),
         metrics,
         registry: Arc::new(registry),
-        readiness: Readiness::new(),
+        readiness,
         admin_tokens: config.admin_tokens,
         agent_tokens: config.agent_tokens,
         jwe_keys: config.jwe_keys,
-        jwks: config.jwks,
+        keys,
         compat: config.compat,
         clock: || UnixTime::from_system(SystemTime::now()),
     }

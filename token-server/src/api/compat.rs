@@ -75,8 +75,7 @@ pub(super) async fn judge(
 async fn encrypted(app: &App, token: &str) -> Result<(String, Claims), Reject> {
     let Opened { header, mut claims, nested } = encrypted::open(token, app.jwe_keys.as_deref())?;
     if let Some(nested) = nested {
-        let keys = app.jwks.as_ref().ok_or(Reject::NoKeys)?.current();
-        claims = jose::verify_signature(&nested, &keys, AlgorithmSet::ALL)?.claims;
+        claims = signed(app, &nested)?;
     }
     app.judge(claims.as_json().as_bytes(), &app.policy, app.now()).await.verdict?;
     let is_refresh = claims.get("irt").is_some_and(|claim| claim.is_truthy());
@@ -84,6 +83,18 @@ async fn encrypted(app: &App, token: &str) -> Result<(String, Claims), Reject> {
         return Err(Reject::RefreshToken);
     }
     Ok((header, claims))
+}
+
+/// The claims of a signed token that was inside of an encrypted one.
+fn signed(app: &App, token: &str) -> Result<Claims, Reject> {
+    let keys = app.keys.current();
+    let keys = keys.sets.first().ok_or(Reject::NoKeys)?;
+    let verified = jose::verify_signature(token, keys, AlgorithmSet::ALL);
+    verified.map(|signed| signed.claims).inspect_err(|reject| {
+        if reject.suggests_newer_keys() {
+            app.keys.refresh_soon();
+        }
+    })
 }
 
 fn tells_of_a_proxy(name: &HeaderName) -> bool {

@@ -18,6 +18,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use jose::{Policy, UnixTime};
+use keys::KeyRing;
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
 
@@ -25,7 +26,7 @@ pub(crate) use error::ApiError;
 
 use crate::annotations::Annotations;
 use crate::config::TokensFile;
-use crate::encrypted::{DecryptionKeysFile, VerificationKeysFile};
+use crate::encrypted::DecryptionKeysFile;
 use crate::feed;
 use crate::judge::{self, Judgement};
 use crate::metrics::Metrics;
@@ -44,7 +45,7 @@ pub(crate) struct App {
     pub(crate) admin_tokens: Option<Arc<TokensFile>>,
     pub(crate) agent_tokens: Option<Arc<TokensFile>>,
     pub(crate) jwe_keys: Option<Arc<DecryptionKeysFile>>,
-    pub(crate) jwks: Option<Arc<VerificationKeysFile>>,
+    pub(crate) keys: Arc<KeyRing>,
     pub(crate) compat: bool,
     pub(crate) clock: fn() -> UnixTime,
 }

@@ -12,6 +12,7 @@
 mod commands;
 mod durability;
 mod harness;
+mod keys;
 mod operation;
 mod secrets;
 mod stores;

@@ -22,6 +22,7 @@ use crate::rulebook::Lifetimes;
 use crate::store::{EmbeddedAnnotations, EmbeddedStore};
 use ::rules::ExpireAt;
 use jose::Profile;
+use keys::KeyMetrics;
 
 const NOW: i64 = 1_700_000_000;
 
@@ -72,7 +73,7 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         admin_tokens: None,
         agent_tokens: None,
         jwe_keys: None,
-        jwks: None,
+        keys: Arc::new(KeyRing::new(0, &[], Readiness::new(), KeyMetrics::default())),
         compat: true,
         clock: || UnixTime::from_secs(NOW),
     };

@@ -16,8 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::*;
 use jose::{KeyOrigin, KeyRules};
 
-use crate::keys::{KeyRing, Source, Timing, keep_fresh};
-use crate::metrics::Metrics;
+use crate::{KeyMetrics, KeyRing, Source, Timing, keep_fresh};
 
 /// Longer than any machine needs; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -101,7 +100,7 @@ fn rules() -> KeyRules {
 }
 
 fn client() -> Client {
-    Client::new(None).unwrap()
+    Client::new("test", None).unwrap()
 }
 
 #[tokio::test]
@@ -197,7 +196,7 @@ struct Ring {
 
 impl Ring {
     fn fed_by(server: &Server, timing: Timing) -> Self {
-        let metrics = Metrics::register(&mut Registry::default());
+        let metrics = KeyMetrics::register(&mut Registry::default());
         let ring = Arc::new(KeyRing::new(1, &[0], Readiness::new(), metrics));
         let stop = Shutdown::new();
         let source = Source::Url(server.url("/k"), client());

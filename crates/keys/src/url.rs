@@ -8,7 +8,7 @@ use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
 use reqwest::{Certificate, StatusCode, Url, redirect};
 use serde::Deserialize;
 
-use super::LoadError;
+use crate::LoadError;
 
 /// How long a connection to a key server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -64,17 +64,17 @@ struct Metadata {
 }
 
 impl Client {
-    /// A client that trusts the system's certificates and those of `ca_file`.
+    /// A client that calls itself `user_agent` and trusts the system's certificates and those of `ca_file`.
     ///
     /// # Errors
     ///
     /// The CA file cannot be used.
-    pub fn new(ca_file: Option<&Path>) -> Result<Self, ClientError> {
+    pub fn new(user_agent: &str, ca_file: Option<&Path>) -> Result<Self, ClientError> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(FETCH_TIMEOUT)
             .redirect(redirect::Policy::custom(same_host))
-            .user_agent(concat!("jwt-agent/", env!("CARGO_PKG_VERSION")));
+            .user_agent(user_agent);
         if let Some(path) = ca_file {
             let pem = std::fs::read(path).map_err(ClientError::CaFile)?;
             let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| ClientError::NoCertificate)?;

@@ -1,11 +1,7 @@
-//! The verification keys in use, and the sources that renew them.
+//! The verification keys in use.
 //!
 //! Each source is loaded by a task of its own, so that a hanging URL cannot keep a changed file from being read. What
 //! a source gave last stays in use until it gives something better: an empty or broken answer replaces nothing.
-
-mod file;
-mod refresh;
-mod url;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +12,9 @@ use jose::{Algorithm, KeySet, KeySetError};
 use service::readiness::Readiness;
 use tokio::sync::Notify;
 
-use crate::metrics::{ByAlgorithm, BySource, Metrics};
+use crate::metrics::{ByAlgorithm, BySource, KeyMetrics};
 
-pub use refresh::{Source, Timing, keep_fresh};
-pub use url::{Client, UrlSource};
-
-/// What holds the agent back while there is no key.
+/// What holds the process back while there is no key.
 const CAUSE: &str = "keys";
 
 /// Why a source gave no key set. No text of the source is in it: it could be a secret.
@@ -51,9 +44,9 @@ pub enum LoadError {
 pub struct KeyRing {
     parts: Mutex<Vec<Part>>,
     merged: ArcSwap<Keys>,
-    wanted: Notify,
+    pub(crate) wanted: Notify,
     readiness: Readiness,
-    metrics: Arc<Metrics>,
+    pub(crate) metrics: KeyMetrics,
 }
 
 /// The keys at one moment.
@@ -81,7 +74,7 @@ impl fmt::Debug for KeyRing {
 impl KeyRing {
     /// A ring without keys: `sources` says whose keys each source has, of `issuers` issuers. With any source the process
     /// is not ready until one has given a key.
-    pub fn new(issuers: usize, sources: &[usize], readiness: Readiness, metrics: Arc<Metrics>) -> Self {
+    pub fn new(issuers: usize, sources: &[usize], readiness: Readiness, metrics: KeyMetrics) -> Self {
         if !sources.is_empty() {
             readiness.block(CAUSE, "no key is loaded");
         }
@@ -107,7 +100,7 @@ impl KeyRing {
     }
 
     /// Puts the new keys of one source in use.
-    fn publish(&self, index: usize, name: &str, set: KeySet) {
+    pub(crate) fn publish(&self, index: usize, name: &str, set: KeySet) {
         for skipped in set.skipped() {
             let kid = skipped.kid.as_deref().unwrap_or("-");
             tracing::warn!(source = name, kid, reason = %skipped.reason, "key skipped");
@@ -117,7 +110,7 @@ impl KeyRing {
         }
         tracing::info!(source = name, keys = set.len(), skipped = set.skipped().len(), "keys loaded");
         let source = BySource { source: name.to_owned() };
-        self.metrics.keys_skipped.get_or_create(&source).set(count(set.skipped().len()));
+        self.metrics.skipped.get_or_create(&source).set(count(set.skipped().len()));
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = parts.get_mut(index) {
             part.set = Some(set);
@@ -141,11 +134,11 @@ impl KeyRing {
     }
 
     /// The source has just given a good set, new or not.
-    fn confirm(&self, name: &str) {
+    pub(crate) fn confirm(&self, name: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let source = BySource { source: name.to_owned() };
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        self.metrics.keys_loaded.get_or_create(&source).set(seconds);
+        self.metrics.loaded.get_or_create(&source).set(seconds);
     }
 }
 

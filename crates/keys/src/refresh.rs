@@ -1,7 +1,7 @@
 //! When a source is loaded again: by the clock, when its file changes, after a failure with growing delays, and once
 //! early when a token asks for a key that is not there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use service::watch::{Watch, folder_of, watch};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::url::Fetched;
-use super::{Client, KeyRing, LoadError, UrlSource, file};
 use crate::metrics::BySource;
+use crate::url::Fetched;
+use crate::{Client, KeyRing, LoadError, UrlSource, file};
 
 /// The least time between two early loads of one source. A flood of unknown `kid`s costs one fetch in this time, and
 /// a real rotation waits no longer for its own.
@@ -40,6 +40,11 @@ impl Source {
     /// It gives no usable key set.
     pub async fn load(&self, rules: &KeyRules) -> Result<KeySet, LoadError> {
         self.parse(&self.read(None).await?.bytes.unwrap_or_default(), rules)
+    }
+
+    /// Reads a key file once.
+    pub(crate) fn read_file(path: &Path, rules: &KeyRules) -> Result<KeySet, LoadError> {
+        Ok(KeySet::parse(&file::read(path)?, &KeyRules { origin: KeyOrigin::File, ..*rules })?)
     }
 
     async fn read(&self, etag: Option<&str>) -> Result<Fetched, LoadError> {
@@ -130,7 +135,7 @@ pub async fn keep_fresh(
     let mut etag = None;
     loop {
         let loaded_at = Instant::now();
-        ring.metrics.key_loads.get_or_create(&label).inc();
+        ring.metrics.loads.get_or_create(&label).inc();
         let read = tokio::select! {
             read = source.read(etag.as_deref()) => read,
             () = shutdown.cancelled() => return,
@@ -154,7 +159,7 @@ pub async fn keep_fresh(
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
-                ring.metrics.key_failures.get_or_create(&label).inc();
+                ring.metrics.failures.get_or_create(&label).inc();
                 tracing::warn!(source = name, %error, failures, "keys not loaded; the last good set stays in use");
                 None
             }

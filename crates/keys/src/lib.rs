@@ -1,0 +1,19 @@
+//! Where verification keys come from, for both programs: files, URLs and issuers (OpenID Connect Discovery), each kept
+//! fresh by a task of its own.
+//!
+//! [`KeySources`] says what an operator configured, [`KeySources::open`] makes [`Source`]s of it, [`keep_fresh`] loads one
+//! of them again and again, and the [`KeyRing`] holds what all of them gave last. What a key is, and whether a token
+//! fits it, is the crate `jose`'s.
+
+mod file;
+mod metrics;
+mod refresh;
+mod ring;
+mod sources;
+mod url;
+
+pub use metrics::KeyMetrics;
+pub use refresh::{Source, Timing, keep_fresh};
+pub use ring::{KeyRing, Keys, LoadError};
+pub use sources::{KeySources, OpenError};
+pub use url::{Client, ClientError, UrlSource};
