@@ -21,11 +21,11 @@ check: ## format and lints
 unit: stores ## tests beside the code, and the token-server on real Redis and Consul
 	$(CARGO) test --workspace --exclude integration-tests --quiet
 
-integration: setup-test ## tests against a real HAProxy
+integration: setup-test stores ## tests against a real HAProxy
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --package integration-tests --quiet
 
-test-haproxy-versions: setup-test ## the same tests against HAProxy 3.0 and 3.2
+test-haproxy-versions: setup-test stores ## the same tests against HAProxy 3.0 and 3.2
 	$(CARGO) build --workspace --bins
 	tests/versions.sh
 

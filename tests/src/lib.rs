@@ -13,6 +13,7 @@ pub mod http2;
 pub mod key_server;
 pub mod keys;
 pub mod load;
+pub mod ms_users;
 pub mod port;
 pub mod process;
 pub mod scripted_agent;

@@ -1,4 +1,4 @@
-//! `token-server` as a process, with an embedded store in the fixture's folder.
+//! `token-server` as a process, with an embedded store in the fixture's folder unless it is told of a Redis.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,9 +44,12 @@ impl TokenServer {
             .env("TOKEN_SERVER__LISTEN", "127.0.0.1:0")
             .env("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0")
             .env("TOKEN_SERVER__ADMIN__SOCKET", &socket)
-            .env("TOKEN_SERVER__STORE__PATH", folder.join("rules.redb"))
             .env("TOKEN_SERVER__PROFILE", profile)
             .envs(environment.iter().copied());
+        // Rules are kept in one place: the settings of both are a fault.
+        if !environment.iter().any(|(name, _)| name.starts_with("TOKEN_SERVER__REDIS__")) {
+            command.env("TOKEN_SERVER__STORE__PATH", folder.join("rules.redb"));
+        }
         let mut process = Process::start("token-server", command).unwrap();
         let address = poll(DEADLINE, || match process.exited() {
             Some(_) => Some(None),

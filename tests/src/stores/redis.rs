@@ -88,6 +88,24 @@ impl Redis {
         command.exec(&mut self.connect()).unwrap_or_else(|error| panic!("{words:?}: {error}"));
     }
 
+    /// The number of rules that it has for a group; a replica may be asked as well.
+    ///
+    /// # Panics
+    ///
+    /// It does not answer.
+    pub fn rules(&self, group: &str) -> i64 {
+        let mut connection = self.connect();
+        // A replica in a cluster would point to its master; elsewhere the command is refused, and needless.
+        let _refused = redis::cmd("READONLY").exec(&mut connection);
+        connection.zcard(format!("{{ms-users}}jwt-rules:{group}")).unwrap()
+    }
+
+    /// Whether it takes what ms-users writes: a new master of a cluster may wait for the others.
+    pub fn is_writable(&self) -> bool {
+        let key = "{ms-users}jwt-rules:nobody";
+        self.try_connect().is_some_and(|mut connection| connection.zrem::<_, _, i64>(key, "").is_ok())
+    }
+
     pub fn process(&mut self) -> &mut Process {
         &mut self.daemon.process
     }
