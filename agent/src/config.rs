@@ -65,6 +65,8 @@ pub struct TokenServerConfig {
     pub token_file: Option<PathBuf>,
     /// Certificates that vouch for `https://` servers, instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// How long one call may take: the budget of a verification.
+    pub budget: Duration,
 }
 
 impl Config {
@@ -95,7 +97,9 @@ impl Config {
             ));
         }
         let profile = settings.parse("JWT_PROFILE", "standard or ms-users").unwrap_or(Profile::Standard);
-        let token_server = token_server(&mut settings);
+        let timeout = within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds");
+        let timeout = Duration::from_millis(timeout.unwrap_or(80));
+        let token_server = token_server(&mut settings, timeout);
         let flat_keys = flat_keys(&mut settings);
         let flat_policy = flat_policy(&mut settings, profile, &flat_keys);
         let trusted = trusted(&mut settings, flat_policy, flat_keys, keys, token_server.is_some());
@@ -109,7 +113,6 @@ impl Config {
         let max_token_bytes = within(&mut settings, "JWT_MAX_TOKEN_BYTES", TOKEN_BYTES, "bytes");
         let variables = variables(&mut settings, haproxy_cfg);
         let claims = settings.list("JWT_CLAIMS");
-        let timeout = within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds");
         let keys = key_sources(&mut settings, profile);
         settings.finish()?;
         // A fault is recorded wherever this is absent, so that `finish` has returned it.
@@ -132,7 +135,7 @@ impl Config {
             variables,
             claims,
             cache,
-            timeout: Duration::from_millis(timeout.unwrap_or(80)),
+            timeout,
             token_server,
             warnings,
         })
@@ -247,7 +250,7 @@ fn key_sources(settings: &mut Settings, profile: Profile) -> KeySources {
     }
 }
 
-fn token_server(settings: &mut Settings) -> Option<TokenServerConfig> {
+fn token_server(settings: &mut Settings, budget: Duration) -> Option<TokenServerConfig> {
     const NAME: &str = "JWT_TOKEN_SERVER_BACKEND";
     let token_file = settings.text("JWT_TOKEN_SERVER_TOKEN_FILE").map(PathBuf::from);
     let ca_file = settings.text("JWT_TOKEN_SERVER_CA_FILE").map(PathBuf::from);
@@ -264,7 +267,7 @@ fn token_server(settings: &mut Settings) -> Option<TokenServerConfig> {
     if servers.iter().any(|url| url.path() != "/" || url.query().is_some()) {
         settings.fault(NAME, "expected URLs without a path, such as http://host:4000");
     }
-    Some(TokenServerConfig { servers, token_file, ca_file })
+    Some(TokenServerConfig { servers, token_file, ca_file, budget })
 }
 
 fn variables(settings: &mut Settings, haproxy_cfg: Option<&HaproxyCfg>) -> Variables {

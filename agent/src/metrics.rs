@@ -15,6 +15,9 @@ use prometheus_client::registry::{Registry, Unit};
 const SECONDS: [f64; 11] =
     [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.02, 0.08, 0.5];
 
+/// Upper bounds of the checks in a batch.
+const CHECKS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+
 /// Labels of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Judged {
@@ -64,6 +67,20 @@ pub struct Metrics {
     pub cache_bytes: Gauge,
     /// Calls to token-servers.
     pub token_server: Family<ByOutcome, Counter>,
+    /// Checks of each call.
+    pub token_server_batch: Histogram,
+    /// Checks that are not answered yet, once for each server that is asked.
+    pub token_server_waiting: Gauge,
+    /// Checks that were asked a second time since the first server was slow.
+    pub token_server_hedges: Counter,
+    /// Checks that were asked again since a server failed.
+    pub token_server_retries: Counter,
+    /// How often a server was left out.
+    pub token_server_ejections: Counter,
+    /// Servers that are known.
+    pub token_servers: Gauge,
+    /// Those of them that are not left out.
+    pub token_servers_up: Gauge,
 }
 
 impl Metrics {
@@ -95,6 +112,13 @@ impl Metrics {
             cache_entries: Gauge::default(),
             cache_bytes: Gauge::default(),
             token_server: Family::default(),
+            token_server_batch: Histogram::new(CHECKS),
+            token_server_waiting: Gauge::default(),
+            token_server_hedges: Counter::default(),
+            token_server_retries: Counter::default(),
+            token_server_ejections: Counter::default(),
+            token_servers: Gauge::default(),
+            token_servers_up: Gauge::default(),
         };
         registry.register_with_unit(
             "decision",
@@ -141,7 +165,42 @@ impl Metrics {
             "Calls to token-servers, by outcome",
             metrics.token_server.clone(),
         );
+        metrics.register_token_servers(registry);
         Arc::new(metrics)
+    }
+
+    fn register_token_servers(&self, registry: &mut Registry) {
+        registry.register(
+            "token_server_batch_checks",
+            "Checks of each batch that a token-server was asked about",
+            self.token_server_batch.clone(),
+        );
+        registry.register(
+            "token_server_waiting",
+            "Checks that are not answered yet, once for each token-server that is asked",
+            self.token_server_waiting.clone(),
+        );
+        registry.register(
+            "token_server_hedges",
+            "Checks asked at a second token-server since the first was slow",
+            self.token_server_hedges.clone(),
+        );
+        registry.register(
+            "token_server_retries",
+            "Checks asked again since a token-server failed",
+            self.token_server_retries.clone(),
+        );
+        registry.register(
+            "token_server_ejections",
+            "How often a token-server was left out since it failed several times in a row",
+            self.token_server_ejections.clone(),
+        );
+        registry.register("token_servers", "Token-servers that are known", self.token_servers.clone());
+        registry.register(
+            "token_servers_up",
+            "Token-servers that are known and not left out",
+            self.token_servers_up.clone(),
+        );
     }
 
     /// Counts one decision: accepted, or why not.

@@ -26,6 +26,9 @@ use keys::{Client, Source, UrlSource};
 const KEYS: &str = r#"{"keys":[{"kty":"oct","kid":"a","k":"QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUI"}]}"#;
 const VERDICT: &str = r#"{"store_id":"s","revision":1,"results":[{"detail":"ok"}]}"#;
 
+/// Above any delay of a busy machine.
+const DEADLINE: Duration = Duration::from_secs(20);
+
 /// An authority of a test's own, with its certificate in a file.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -130,7 +133,12 @@ fn a_ca_file_without_a_certificate_is_a_fault() {
 }
 
 fn token_server(url: &str, ca_file: Option<PathBuf>) -> Result<(TokenServer, Discovery), String> {
-    let config = TokenServerConfig { servers: vec![Url::parse(url).unwrap()], token_file: None, ca_file };
+    let config = TokenServerConfig {
+        servers: vec![Url::parse(url).unwrap()],
+        token_file: None,
+        ca_file,
+        budget: DEADLINE,
+    };
     let metrics = Metrics::register(&mut Registry::default());
     TokenServer::new(&config, &crate::config::tests::trust(), metrics).map_err(|error| error.to_string())
 }
@@ -141,7 +149,7 @@ async fn a_token_server_is_trusted_by_its_certificate_alone() {
     let (ours, theirs) = (Authority::new(&folder, "ours.pem"), Authority::new(&folder, "theirs.pem"));
     let good = ours.serve("localhost", "HTTP/1.1 200 OK", VERDICT).await;
     let foreign = theirs.serve("localhost", "HTTP/1.1 200 OK", VERDICT).await;
-    let deadline = || std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = || std::time::Instant::now() + DEADLINE;
     for (port, expected) in [(good, Ok(())), (foreign, Err(Reject::NoTokenServer))] {
         let url = format!("https://localhost:{port}");
         let (server, discovery) = token_server(&url, Some(ours.file.clone())).unwrap();

@@ -1,11 +1,14 @@
-//! Finds out, again and again, which token-servers there are.
+//! Finds out, again and again, which token-servers there are, and runs what asks them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use service::shutdown::Shutdown;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::client::HttpClient;
+use super::driver::Driver;
 use super::names::Origin;
 use super::server::Servers;
 
@@ -17,18 +20,21 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub struct Discovery {
     origins: Vec<Origin>,
     servers: Servers,
+    new: Vec<Driver<HttpClient>>,
+    drivers: JoinSet<()>,
 }
 
 impl Discovery {
     /// Servers that are given as addresses are there at once.
     pub fn new(origins: Vec<Origin>, servers: Servers) -> Self {
-        let mut discovery = Self { origins, servers };
+        let mut discovery = Self { origins, servers, new: Vec::new(), drivers: JoinSet::new() };
         discovery.publish();
         discovery
     }
 
-    /// Looks until `shutdown`.
+    /// Looks, and asks the servers for whoever waits for them, until `shutdown`.
     pub async fn run(mut self, shutdown: Shutdown) {
+        self.start_drivers();
         if !self.origins.iter().any(Origin::is_name) {
             return shutdown.cancelled().await;
         }
@@ -51,11 +57,20 @@ impl Discovery {
             origin.resolve().await;
         }
         self.publish();
+        self.start_drivers();
     }
 
     fn publish(&mut self) {
         let endpoints: BTreeSet<_> =
             self.origins.iter().flat_map(|origin| origin.endpoints().iter().cloned()).collect();
-        self.servers.replace(&endpoints);
+        self.new.extend(self.servers.replace(&endpoints));
+    }
+
+    fn start_drivers(&mut self) {
+        // Those whose servers have left have ended by themselves.
+        while self.drivers.try_join_next().is_some() {}
+        for driver in self.new.drain(..) {
+            self.drivers.spawn(driver.run());
+        }
     }
 }

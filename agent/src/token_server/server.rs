@@ -4,18 +4,35 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hyper::body::Bytes;
+use prometheus_client::metrics::gauge::Gauge;
 use service::check::CheckResponse;
 use service::events::Events;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Answer;
+use super::batch::{Line, Question, Waiting};
 use super::client::{CallError, Dialer, HttpClient};
+use super::driver::{Driver, Manner};
+
+/// Checks that may wait for one server. More would not be answered in time.
+const MAX_WAITING: usize = 4096;
 
 /// Names one token-server. A server that leaves the set and comes back is another one: an id is never used twice in
 /// the life of the agent, so that nothing that was learned of one server is believed of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(u64);
+
+#[cfg(test)]
+impl ServerId {
+    /// An id that no discovery gave.
+    pub fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// Plain or over TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +84,10 @@ pub struct Server {
     id: ServerId,
     endpoint: Endpoint,
     http: HttpClient,
+    line: mpsc::Sender<Waiting>,
+    outstanding: Arc<AtomicUsize>,
+    is_out: Arc<AtomicBool>,
+    waiting: Gauge,
 }
 
 impl Server {
@@ -80,14 +101,30 @@ impl Server {
         &self.endpoint
     }
 
-    /// Asks about a batch that is JSON already.
+    /// Whether it failed lately, so that it should not be asked.
+    pub fn is_out(&self) -> bool {
+        self.is_out.load(Ordering::Relaxed)
+    }
+
+    /// Checks that it has not answered yet.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding.load(Ordering::Relaxed)
+    }
+
+    /// Puts a check in line; `None` where the line is too long already. To drop the receiver is to ask no more.
+    pub fn ask(&self, question: Question) -> Option<oneshot::Receiver<Result<Answer, CallError>>> {
+        let (waiting, answer) = Waiting::new(question, Arc::clone(&self.outstanding), self.waiting.clone());
+        self.line.try_send(waiting).ok().map(|()| answer)
+    }
+
+    /// Asks at once about a batch that is JSON already, past the line.
     ///
     /// # Errors
     ///
-    /// No answer that says something about the checks, within `budget`.
-    pub async fn check(
+    /// No answer of at most `max_answer` bytes within `budget`.
+    pub async fn call(
         &self,
-        body: hyper::body::Bytes,
+        body: Bytes,
         max_answer: usize,
         budget: Duration,
     ) -> Result<CheckResponse, CallError> {
@@ -112,14 +149,15 @@ pub type Snapshot = Arc<[Arc<Server>]>;
 #[derive(Debug)]
 pub struct Servers {
     dialer: Dialer,
+    manner: Manner,
     next: u64,
     current: watch::Sender<Snapshot>,
 }
 
 impl Servers {
     /// None yet.
-    pub fn new(dialer: Dialer) -> Self {
-        Self { dialer, next: 0, current: watch::Sender::new(Arc::new([])) }
+    pub fn new(dialer: Dialer, manner: Manner) -> Self {
+        Self { dialer, manner, next: 0, current: watch::Sender::new(Arc::new([])) }
     }
 
     /// The set, now and whenever it changes.
@@ -127,29 +165,48 @@ impl Servers {
         self.current.subscribe()
     }
 
-    /// These are the servers from now on: those that were there before stay what they were.
-    pub fn replace(&mut self, endpoints: &BTreeSet<Endpoint>) {
+    /// These are the servers from now on: those that were there before stay what they were. Returns what must be run for
+    /// each new one to be asked.
+    pub fn replace(&mut self, endpoints: &BTreeSet<Endpoint>) -> Vec<Driver<HttpClient>> {
         let known = Arc::clone(&self.current.borrow());
         let mut servers: Vec<_> =
             known.iter().filter(|server| endpoints.contains(&server.endpoint)).cloned().collect();
         let left = known.len().saturating_sub(servers.len());
-        let fresh: Vec<_> = endpoints
+        let (fresh, drivers): (Vec<_>, Vec<_>) = endpoints
             .iter()
             .filter(|endpoint| !known.iter().any(|server| server.endpoint == **endpoint))
             .map(|endpoint| self.server(endpoint))
-            .collect();
-        if left == 0 && fresh.is_empty() {
-            return;
+            .unzip();
+        if left > 0 || !fresh.is_empty() {
+            servers.extend(fresh);
+            let names: Vec<_> = servers.iter().map(|server| server.endpoint.to_string()).collect();
+            tracing::info!(servers = %names.join(", "), "token-servers");
+            self.current.send_replace(servers.into());
         }
-        servers.extend(fresh);
-        let names: Vec<_> = servers.iter().map(|server| server.endpoint.to_string()).collect();
-        tracing::info!(servers = %names.join(", "), "token-servers");
-        self.current.send_replace(servers.into());
+        drivers
     }
 
-    fn server(&mut self, endpoint: &Endpoint) -> Arc<Server> {
+    fn server(&mut self, endpoint: &Endpoint) -> (Arc<Server>, Driver<HttpClient>) {
         let id = ServerId(self.next);
         self.next = self.next.wrapping_add(1);
-        Arc::new(Server { id, endpoint: endpoint.clone(), http: self.dialer.dial(endpoint) })
+        let (line, queue) = mpsc::channel(MAX_WAITING);
+        let server = Server {
+            id,
+            endpoint: endpoint.clone(),
+            http: self.dialer.dial(endpoint),
+            line,
+            outstanding: Arc::default(),
+            is_out: Arc::default(),
+            waiting: self.manner.metrics.token_server_waiting.clone(),
+        };
+        let driver = Driver {
+            id,
+            name: endpoint.to_string(),
+            carrier: server.http.clone(),
+            line: Line::new(queue),
+            is_out: Arc::clone(&server.is_out),
+            manner: self.manner.clone(),
+        };
+        (Arc::new(server), driver)
     }
 }

@@ -7,16 +7,22 @@ use jose::{Profile, Reject};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+/// Checks of one batch. An agent sends what gathered while its last batch was under way, seldom more than 16.
+pub const MAX_CHECKS: usize = 128;
+
+/// Bytes of a batch: [`MAX_CHECKS`] tokens of the agent's default limit, and some more for the JSON around them.
+pub const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
+
 /// Asks about a batch. An empty batch is a probe: it tells whether the server answers and shares our profile.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct CheckRequest {
+pub struct CheckRequest<C = Check> {
     /// The profile of the agent; a server of another profile refuses the batch (409).
     pub profile: Profile,
     /// The clock skew that the agent grants, seconds: the server judges time as well, and must not be stricter.
     #[serde(default)]
     pub leeway: u32,
-    /// What to judge.
-    pub checks: Vec<Check>,
+    /// What to judge: each a [`Check`], or the JSON of one.
+    pub checks: Vec<C>,
 }
 
 /// One thing to judge.

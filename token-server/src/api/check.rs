@@ -8,19 +8,13 @@ use axum::extract::State;
 use futures_util::future::join_all;
 use jose::{Policy, Reject, UnixTime};
 use serde_json::value::RawValue;
-use service::check::{Check, CheckRequest, CheckResponse, CheckResult};
+use service::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 
 use super::request::{AgentAccess, Body};
 use super::{ApiError, App};
 use crate::encrypted::{self, Opened};
 use crate::judge::{self, Judgement, time_policy};
 use crate::store::StoreError;
-
-/// Bytes of a batch: [`MAX_CHECKS`] tokens of the agent's default limit, and some more for the JSON around them.
-const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
-
-/// Checks of one batch. Agents send about 16.
-const MAX_CHECKS: usize = 128;
 
 /// The most clock skew that an agent may grant, seconds; as much as it may be given itself.
 const MAX_LEEWAY: u32 = 300;
@@ -31,7 +25,7 @@ pub(super) async fn judge(
     _: AgentAccess,
     Body(body): Body<MAX_BATCH_BYTES>,
 ) -> Result<Json<CheckResponse>, ApiError> {
-    let CheckRequest { profile, leeway, checks } =
+    let CheckRequest::<Check> { profile, leeway, checks } =
         serde_json::from_slice(&body).map_err(|error| ApiError::json(&error))?;
     if profile != app.policy.profile {
         return Err(ApiError::ProfileMismatch { server: app.policy.profile, asked: profile });

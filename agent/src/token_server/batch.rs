@@ -1,0 +1,184 @@
+//! Checks that wait for a server, gathered into one request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use hyper::body::Bytes;
+use jose::Profile;
+use prometheus_client::metrics::gauge::Gauge;
+use serde_json::value::{RawValue, to_raw_value};
+use service::check::{Check, CheckRequest, CheckResponse, MAX_BATCH_BYTES, MAX_CHECKS};
+use tokio::sync::{mpsc, oneshot};
+
+use super::client::CallError;
+use super::{Answer, ServerId};
+
+/// Bytes of a batch that are not checks: the profile, the leeway, the names of members.
+const HEAD: usize = 256;
+
+/// The JSON of one check, written once however often it is asked.
+#[derive(Debug, Clone)]
+pub struct Question(Arc<RawValue>);
+
+impl Question {
+    /// Absent only where the check's strings cannot be JSON, which strings always can.
+    pub fn new(check: &Check) -> Option<Self> {
+        to_raw_value(check).ok().map(|json| Self(json.into()))
+    }
+
+    fn len(&self) -> usize {
+        // The comma behind it.
+        self.0.get().len().saturating_add(1)
+    }
+}
+
+/// One check that waits to be asked, or whose answer is waited for.
+#[derive(Debug)]
+pub struct Waiting {
+    question: Question,
+    reply: oneshot::Sender<Result<Answer, CallError>>,
+    place: Place,
+}
+
+/// Counts as work of a server while it lives.
+#[derive(Debug)]
+struct Place {
+    outstanding: Arc<AtomicUsize>,
+    waiting: Gauge,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.outstanding.fetch_sub(1, Ordering::Relaxed);
+        self.waiting.dec();
+    }
+}
+
+impl Waiting {
+    /// A check in line, and where its answer will come.
+    pub fn new(
+        question: Question,
+        outstanding: Arc<AtomicUsize>,
+        waiting: Gauge,
+    ) -> (Self, oneshot::Receiver<Result<Answer, CallError>>) {
+        let (reply, answer) = oneshot::channel();
+        outstanding.fetch_add(1, Ordering::Relaxed);
+        waiting.inc();
+        (Self { question, reply, place: Place { outstanding, waiting } }, answer)
+    }
+
+    fn answer(self, answer: Result<Answer, CallError>) {
+        let Self { reply, place, .. } = self;
+        // Whoever asked may know of this server's next answer; by then this one must no longer count as its work.
+        drop(place);
+        // Nobody waits for it any more: its time is over, or another server was faster.
+        reply.send(answer).ok();
+    }
+}
+
+/// The line in front of one server.
+#[derive(Debug)]
+pub struct Line {
+    queue: mpsc::Receiver<Waiting>,
+    /// Taken from the queue, and too large for the batch that was gathered then.
+    left_over: Option<Waiting>,
+}
+
+impl Line {
+    /// Those who come through `queue`.
+    pub fn new(queue: mpsc::Receiver<Waiting>) -> Self {
+        Self { queue, left_over: None }
+    }
+
+    /// Everybody who waits now and is still waited for, up to the limits of a batch, as soon as there is somebody.
+    /// `None` when nobody will come any more.
+    pub async fn next(&mut self) -> Option<Batch> {
+        let mut batch = Batch::default();
+        loop {
+            let next = match self.left_over.take() {
+                Some(waiting) => waiting,
+                None if batch.waiting.is_empty() => self.queue.recv().await?,
+                None => match self.queue.try_recv() {
+                    Ok(waiting) => waiting,
+                    Err(_) => return Some(batch),
+                },
+            };
+            if next.reply.is_closed() {
+                continue;
+            }
+            if !batch.takes(&next.question) {
+                self.left_over = Some(next);
+                return Some(batch);
+            }
+            batch.push(next);
+        }
+    }
+}
+
+/// Checks that are asked together. None: a probe.
+#[derive(Debug, Default)]
+pub struct Batch {
+    waiting: Vec<Waiting>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Each on its own.
+    pub fn split(self) -> impl Iterator<Item = Self> {
+        self.waiting.into_iter().map(|waiting| {
+            let mut alone = Self::default();
+            alone.push(waiting);
+            alone
+        })
+    }
+
+    /// One that fits into no batch still goes, alone: the server's refusal is its answer.
+    fn takes(&self, question: &Question) -> bool {
+        let bytes = self.bytes.saturating_add(question.len()).saturating_add(HEAD);
+        self.waiting.is_empty() || (self.len() < MAX_CHECKS && bytes <= MAX_BATCH_BYTES)
+    }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.bytes = self.bytes.saturating_add(waiting.question.len());
+        self.waiting.push(waiting);
+    }
+
+    /// The body of `POST /v1/check`.
+    pub fn body(&self, profile: Profile, leeway: u32) -> Bytes {
+        let checks = self.waiting.iter().map(|waiting| &*waiting.question.0).collect();
+        let request: CheckRequest<&RawValue> = CheckRequest { profile, leeway, checks };
+        // JSON that was JSON before always serialises; an empty body would be refused by the server.
+        serde_json::to_vec(&request).unwrap_or_default().into()
+    }
+
+    /// Hands each its own result. Another number of results than of checks is no answer to any of them.
+    pub fn answer(
+        self,
+        server: ServerId,
+        asked: Instant,
+        response: CheckResponse,
+    ) -> Result<(), (Self, CallError)> {
+        if response.results.len() != self.len() {
+            return Err((self, CallError::Unreadable));
+        }
+        let epoch: Arc<str> = response.epoch.into();
+        for (waiting, result) in self.waiting.into_iter().zip(response.results) {
+            let (epoch, revision) = (Arc::clone(&epoch), response.revision);
+            waiting.answer(Ok(Answer { server, asked, epoch, revision, result }));
+        }
+        Ok(())
+    }
+
+    /// Tells everybody why there is no answer.
+    pub fn fail(self, error: &CallError) {
+        for waiting in self.waiting {
+            waiting.answer(Err(error.clone()));
+        }
+    }
+}

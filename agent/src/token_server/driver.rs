@@ -1,0 +1,242 @@
+//! Asks one server: at once while it is idle, in batches while it is busy, and not at all while it is left out.
+//!
+//! While a call is under way, checks gather for the next. That needs no timer and delays nobody who comes alone. A call
+//! that takes longer than [`YOUNG`] stops holding up others, so that one slow check does not become everybody's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use jose::Profile;
+use service::check::CheckResponse;
+use tokio::time::{Instant, sleep_until};
+
+use super::ServerId;
+use super::batch::{Batch, Line};
+use super::client::{CallError, HttpClient};
+use super::health::Health;
+use crate::metrics::{ByOutcome, Metrics};
+
+/// Calls to one server at a time.
+const MAX_CALLS: usize = 16;
+/// For how long a call holds up the checks that come after it.
+const YOUNG: Duration = Duration::from_millis(5);
+/// Bytes of an answer beside its results: the server's names of its store and of itself.
+pub const ANSWER_HEAD: usize = 4 * 1024;
+/// Bytes of one result: claims of [`jose::limits::MAX_INFLATED_BYTES`], their subject once more, and a header.
+const RESULT: usize = 256 * 1024;
+
+/// Carries a batch to a server.
+pub trait Carrier: Send + Sync + 'static {
+    /// Asks about a batch that is JSON already.
+    fn check(
+        &self,
+        body: Bytes,
+        max_answer: usize,
+        budget: Duration,
+    ) -> impl Future<Output = Result<CheckResponse, CallError>> + Send;
+}
+
+impl Carrier for HttpClient {
+    async fn check(
+        &self,
+        body: Bytes,
+        max_answer: usize,
+        budget: Duration,
+    ) -> Result<CheckResponse, CallError> {
+        Self::check(self, body, max_answer, budget).await
+    }
+}
+
+/// What the calls to all servers have in common.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// By whose rules tokens are judged.
+    pub profile: Profile,
+    /// The clock skew that we grant, seconds.
+    pub leeway: u32,
+    /// How long a server may take.
+    pub budget: Duration,
+    /// Where calls are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Asks one server until nobody can ask it any more.
+#[derive(Debug)]
+pub struct Driver<C> {
+    /// Whom.
+    pub id: ServerId,
+    /// Its name, for people.
+    pub name: String,
+    /// How to reach it.
+    pub carrier: C,
+    /// Who waits to be asked about.
+    pub line: Line,
+    /// Whether it is left out; read by those who choose a server.
+    pub is_out: Arc<AtomicBool>,
+    /// How it is asked.
+    pub manner: Manner,
+}
+
+/// What became of a call.
+enum Ended {
+    Check(Result<(), CallError>),
+    Probe(Result<(), CallError>),
+}
+
+impl<C: Carrier> Driver<C> {
+    /// Serves the line until it ends.
+    pub async fn run(mut self) {
+        let (known, up) = (&self.manner.metrics.token_servers, &self.manner.metrics.token_servers_up);
+        known.inc();
+        up.inc();
+        let mut health = Health::default();
+        let asking = Asking { id: self.id, carrier: &self.carrier, manner: &self.manner };
+        let mut checks = FuturesUnordered::new();
+        let mut probe = FuturesUnordered::new();
+        let mut young_until = Instant::now();
+        loop {
+            let now = Instant::now();
+            let has_room = checks.len() < MAX_CALLS;
+            let holds_up = !checks.is_empty() && now < young_until;
+            let probe_at = health.probe_at().filter(|_| probe.is_empty());
+            let ended = tokio::select! {
+                Some(ended) = checks.next() => {
+                    young_until = now;
+                    ended
+                }
+                Some(ended) = probe.next() => ended,
+                batch = self.line.next(), if has_room && !holds_up => {
+                    let Some(batch) = batch else { break };
+                    young_until = now + YOUNG;
+                    checks.push(asking.ask(batch));
+                    continue;
+                }
+                () = sleep_until(young_until), if has_room && holds_up => continue,
+                () = sleep_until(probe_at.unwrap_or(now)), if probe_at.is_some() => {
+                    probe.push(asking.probe());
+                    continue;
+                }
+            };
+            note(&mut health, ended, &self.name, &self.manner.metrics);
+            self.is_out.store(health.is_out(), Ordering::Relaxed);
+        }
+        // The set of servers has lost this one; those who still wait are answered.
+        while checks.next().await.is_some() {}
+        known.dec();
+        if !health.is_out() {
+            up.dec();
+        }
+    }
+}
+
+fn note(health: &mut Health, ended: Ended, server: &str, metrics: &Metrics) {
+    let was_out = health.is_out();
+    let now = Instant::now();
+    match ended {
+        Ended::Check(Ok(())) => {
+            health.succeeded();
+        }
+        // About what was asked, not about the server.
+        Ended::Check(Err(error)) if is_about_the_batch(&error) => {}
+        Ended::Check(Err(error)) => {
+            if health.failed(now) {
+                tracing::warn!(server, %error, "a token-server is left out: it failed several times in a row");
+                metrics.token_server_ejections.inc();
+            }
+        }
+        Ended::Probe(Ok(())) => health.probe_succeeded(),
+        Ended::Probe(Err(error)) => {
+            tracing::debug!(server, %error, "a token-server that is left out does not answer");
+            health.probe_failed(now);
+        }
+    }
+    match (was_out, health.is_out()) {
+        (true, false) => {
+            tracing::info!(server, "a token-server is asked again");
+            metrics.token_servers_up.inc();
+        }
+        (false, true) => {
+            metrics.token_servers_up.dec();
+        }
+        (true, true) | (false, false) => {}
+    }
+}
+
+/// What the calls to one server share.
+struct Asking<'a, C> {
+    id: ServerId,
+    carrier: &'a C,
+    manner: &'a Manner,
+}
+
+impl<C: Carrier> Asking<'_, C> {
+    /// Asks, and tells those who wait. Where a batch is refused for what is in it, each of its checks is asked alone, so
+    /// that one of them is not the others' answer.
+    async fn ask(&self, batch: Batch) -> Ended {
+        let checks = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        self.manner.metrics.token_server_batch.observe(f64::from(checks));
+        let (batch, error) = match self.call(batch).await {
+            Ok(()) => return Ended::Check(Ok(())),
+            Err(failed) => failed,
+        };
+        if batch.len() == 1 || !is_about_the_batch(&error) {
+            batch.fail(&error);
+            return Ended::Check(Err(error));
+        }
+        let mut outcome = Err(error);
+        for alone in batch.split() {
+            match self.call(alone).await {
+                Ok(()) => outcome = Ok(()),
+                Err((alone, error)) => alone.fail(&error),
+            }
+        }
+        Ended::Check(outcome)
+    }
+
+    async fn probe(&self) -> Ended {
+        Ended::Probe(self.call(Batch::default()).await.map_err(|(_, error)| error))
+    }
+
+    async fn call(&self, batch: Batch) -> Result<(), (Batch, CallError)> {
+        let Manner { profile, leeway, budget, metrics } = self.manner;
+        let max_answer = batch.len().saturating_mul(RESULT).saturating_add(ANSWER_HEAD);
+        let body = batch.body(*profile, *leeway);
+        let asked = Instant::now().into_std();
+        let response = self.carrier.check(body, max_answer, *budget).await;
+        metrics.token_server.get_or_create(&ByOutcome { outcome: outcome(response.as_ref().err()) }).inc();
+        match response {
+            Ok(response) => batch.answer(self.id, asked, response),
+            Err(error) => Err((batch, error)),
+        }
+    }
+}
+
+/// Whether the server refuses what a batch holds, and not us.
+fn is_about_the_batch(error: &CallError) -> bool {
+    match error {
+        CallError::Status(status) => matches!(
+            *status,
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
+        ),
+        CallError::Timeout | CallError::Unreachable(_) | CallError::Unreadable => false,
+    }
+}
+
+/// The label of a call's outcome.
+pub fn outcome(error: Option<&CallError>) -> &'static str {
+    match error {
+        None => "answered",
+        Some(CallError::Timeout) => "timeout",
+        Some(CallError::Unreachable(_)) => "unreachable",
+        Some(CallError::Status(_)) => "refused",
+        Some(CallError::Unreadable) => "unreadable",
+    }
+}
+
+#[cfg(test)]
+mod tests;
