@@ -107,7 +107,7 @@ mod tests {
         revocations
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_payload_is_judged_by_time_then_by_rules() {
         use Profile::{MsUsers, Standard};
         let folder = tempfile::tempdir().unwrap();
@@ -140,7 +140,7 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn the_expiry_is_told_in_real_time_whatever_unit_it_was_written_in() {
         let folder = tempfile::tempdir().unwrap();
         let rules = revocations(&folder).await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::Reject;
-use rules::{Claims, ExpireAt, Rule};
-use tokio::sync::Mutex;
+use rules::{Claims, ExpireAt, Rule, RuleEntry};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -15,15 +15,25 @@ use crate::feed::Feed;
 use crate::rulebook::{Boarding, Flight, Group, Lifetimes, Read, Rulebook, Totals, judge};
 use crate::store::{EVERYBODY, Store, StoreError, StoredRule, random_name};
 
-/// Rules of one group. A check looks at few of them, but after each change the group is read and parsed anew, which should
-/// be done within [`LOAD_WAIT`]: parsing so many takes about 20 ms, ten times as many 250 ms.
+/// Rules of one group. A check looks at few of them, but where others write too the group is read and parsed anew after
+/// each change, which should be done within [`LOAD_WAIT`]: parsing so many takes about 20 ms, ten times as many 250 ms.
 pub const MAX_RULES_PER_GROUP: usize = 10_000;
+
+/// Rules of everybody in a store that is ours alone: they are read once, and then changed in memory as in the store.
+/// So many take about 350 MiB.
+pub const MAX_RULES_OF_EVERYBODY: usize = 1_000_000;
 
 /// How long a check waits for rules that have to be read. Agents wait 80 ms for all of it.
 pub const LOAD_WAIT: Duration = Duration::from_millis(60);
 
 /// How long a read may take for whoever comes later; until then nobody tries again.
 const LOAD_LIMIT: Duration = Duration::from_secs(2);
+
+/// The same for a store in this process, where nothing can be lost: reading a million rules takes some seconds.
+const LOCAL_LOAD_LIMIT: Duration = Duration::from_secs(60);
+
+/// Rules that are parsed where that does not hold up other requests.
+const MANY_RULES: usize = 1_000;
 
 /// How long a reader of lists waits for the store; below the deadline of a request.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
@@ -36,8 +46,9 @@ pub struct Revocations {
     nobodys: Arc<Group>,
     sessions: Sessions,
     feed: Feed,
-    /// Held by whoever adds a rule, from the look at the group to the end of the write: there must still be room.
-    adding: Mutex<()>,
+    /// Held by whoever writes, until the memory has followed: in the order of the store, and with room for the rule that was
+    /// looked for.
+    writing: Mutex<()>,
     /// Reads and writes that go on even when nobody waits for them any more.
     tasks: TaskTracker,
 }
@@ -85,7 +96,7 @@ impl Revocations {
             book,
             sessions,
             feed: Feed::new(epoch, revision),
-            adding: Mutex::default(),
+            writing: Mutex::default(),
             tasks: TaskTracker::new(),
         })
     }
@@ -154,25 +165,29 @@ impl Revocations {
         expire_at: ExpireAt,
     ) -> Result<StoredRule, StoreError> {
         self.whole(async move |this| {
-            // Whoever has been answered "not in time" must not find the rule written minutes later.
-            let Ok(_turn) = timeout(LOAD_LIMIT, this.adding.lock()).await else {
-                return Err(StoreError::Timeout { milliseconds: LOAD_LIMIT.as_millis() });
-            };
+            let _turn = this.turn().await?;
             this.admits(&group, &rule).await?;
             let json = rule.canonical().to_owned();
             let written = this.store.put(&group, &json, expire_at).await;
-            let revision = Some(this.changed(&group));
-            written.map(|()| StoredRule { group, json, expire_at, revision })
+            let revision = match &written {
+                Ok(()) => this.amended(&group, |known| known.put(RuleEntry { rule, expire_at })),
+                Err(_) => this.changed(&group),
+            };
+            written.map(|()| StoredRule { group, json, expire_at, revision: Some(revision) })
         })
         .await
     }
 
     /// Whether the group, as the store has it now, may take this rule.
     async fn admits(self: &Arc<Self>, group: &str, rule: &Rule) -> Result<(), StoreError> {
-        let known = self.read(group, self.sessions.current().as_ref(), LOAD_LIMIT).await;
-        let known = known.ok_or(StoreError::Timeout { milliseconds: LOAD_LIMIT.as_millis() })?.group;
-        if !known.has_room(rule, MAX_RULES_PER_GROUP) {
-            return Err(StoreError::GroupFull { max: MAX_RULES_PER_GROUP });
+        let known = self.known(group).await?;
+        let max = if group == EVERYBODY && self.sessions.are_exclusive() {
+            MAX_RULES_OF_EVERYBODY
+        } else {
+            MAX_RULES_PER_GROUP
+        };
+        if !known.has_room(rule, max) {
+            return Err(StoreError::GroupFull { max });
         }
         Ok(known.admits(rule)?)
     }
@@ -183,9 +198,12 @@ impl Revocations {
     /// The store did not acknowledge; the rule may be there or not.
     pub async fn remove(self: &Arc<Self>, group: String, json: String) -> Result<bool, StoreError> {
         self.whole(async move |this| {
+            let _turn = this.turn().await?;
             let removed = this.store.remove(&group, &json).await;
-            if !matches!(removed, Ok(false)) {
-                this.changed(&group);
+            match removed {
+                Ok(false) => {}
+                Ok(true) => _ = this.amended(&group, |known| known.remove(&json)),
+                Err(_) => _ = this.changed(&group),
             }
             removed
         })
@@ -198,6 +216,7 @@ impl Revocations {
     /// The store did not acknowledge; the rules may be there or not.
     pub async fn remove_group(self: &Arc<Self>, group: String) -> Result<usize, StoreError> {
         self.whole(async move |this| {
+            let _turn = this.turn().await?;
             let removed = this.store.remove_group(&group).await;
             if !matches!(removed, Ok(0)) {
                 this.changed(&group);
@@ -229,8 +248,11 @@ impl Revocations {
             let (names, more) = self.store.groups(after, limit).await?;
             let mut sizes = Vec::with_capacity(names.len());
             for name in names {
-                let stored = self.store.group(&name).await?;
-                let group = Group::parse(stored, &Totals::default());
+                let known = self.book.fresh(&name, Instant::now(), self.sessions.current().as_ref());
+                let group = match known {
+                    Some(read) => read.group,
+                    None => parse(self.store.group(&name).await?, Totals::default()).await?,
+                };
                 // One that vanished between the two reads is no group any more.
                 if !group.is_empty() {
                     sizes.push(GroupSize { group: name, rules: group.len(), unreadable: group.unreadable() });
@@ -248,11 +270,18 @@ impl Revocations {
     pub async fn purge(self: &Arc<Self>, now: i64) -> Result<usize, StoreError> {
         let mut purged: usize = 0;
         loop {
-            match self.store.purge(now).await? {
-                0 => return Ok(purged),
-                some => purged = purged.saturating_add(some),
+            let turn = self.writing.lock().await;
+            let some = self.store.purge(now).await?;
+            drop(turn);
+            if some == 0 {
+                break;
             }
+            purged = purged.saturating_add(some);
         }
+        if purged > 0 {
+            self.book.remove_ended(now);
+        }
+        Ok(purged)
     }
 
     /// A group was changed, here or elsewhere: what was read before is forgotten, and the feed tells it.
@@ -261,6 +290,22 @@ impl Revocations {
         let revision = self.feed.changed(group);
         self.book.show_revision(revision);
         revision
+    }
+
+    /// A group was changed by this process, as `amend` changes what is known of it; see [`Rulebook::amend`].
+    fn amended(&self, group: &str, amend: impl FnOnce(&Group) -> bool) -> u64 {
+        self.book.amend(group, amend);
+        let revision = self.feed.changed(group);
+        self.book.show_revision(revision);
+        revision
+    }
+
+    /// Whether a rule is in force, by its canonical text.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn contains(self: &Arc<Self>, group: &str, canonical: &str) -> Result<bool, StoreError> {
+        Ok(self.known(group).await?.contains(canonical))
     }
 
     /// A source of changes tells all of them from `at` on; what was known before may be out of date.
@@ -286,6 +331,19 @@ impl Revocations {
     pub async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// A group as it is in the store, for whoever can wait for it.
+    async fn known(self: &Arc<Self>, group: &str) -> Result<Arc<Group>, StoreError> {
+        let known = self.read(group, self.sessions.current().as_ref(), LOAD_LIMIT).await;
+        known.map(|known| known.group).ok_or(StoreError::Timeout { milliseconds: LOAD_LIMIT.as_millis() })
+    }
+
+    /// The right to write. Whoever has been answered "not in time" must not find the rule written minutes later.
+    async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        timeout(LOAD_LIMIT, self.writing.lock())
+            .await
+            .map_err(|_| StoreError::Timeout { milliseconds: LOAD_LIMIT.as_millis() })
     }
 
     /// A write to its end, whatever becomes of the request: a rule that is in the store must not be missed here.
@@ -324,12 +382,24 @@ impl Revocations {
 }
 
 async fn fly(this: Arc<Revocations>, name: String, flight: Flight) {
-    let read = within(LOAD_LIMIT, this.store.group(&name)).await;
+    let limit = if this.sessions.are_exclusive() { LOCAL_LOAD_LIMIT } else { LOAD_LIMIT };
+    let read = match within(limit, this.store.group(&name)).await {
+        Ok(stored) => parse(stored, this.book.totals().clone()).await,
+        Err(error) => Err(error),
+    };
     if let Err(error) = &read {
         tracing::warn!(%error, "rules could not be read");
     }
-    let group = read.ok().map(|stored| Arc::new(Group::parse(stored, this.book.totals())));
-    this.book.land(&name, &flight, group);
+    this.book.land(&name, &flight, read.ok());
+}
+
+/// Parses many rules beside the requests, and a few at once.
+async fn parse(stored: Vec<StoredRule>, totals: Totals) -> Result<Arc<Group>, StoreError> {
+    if stored.len() < MANY_RULES {
+        return Ok(Arc::new(Group::parse(stored, &totals)));
+    }
+    let parsing = tokio::task::spawn_blocking(move || Arc::new(Group::parse(stored, &totals)));
+    parsing.await.map_err(|_| StoreError::Stopping)
 }
 
 fn group(read: Option<&Read>) -> Option<&Group> {

@@ -44,6 +44,11 @@ impl Session {
         Arc::new(Self(Mutex::new(Reach::Live(at))))
     }
 
+    /// Whether nobody else can write, so that what is known changes only by what this process does.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(*self.lock(), Reach::Unlimited)
+    }
+
     /// Every change that was acknowledged before this moment has been heard.
     pub fn as_of(&self, now: Instant) -> Instant {
         match *self.lock() {
@@ -107,6 +112,11 @@ impl Sessions {
     /// For a store that is ours alone.
     pub fn exclusive() -> Self {
         Self { heard: Mutex::default(), current: ArcSwapOption::new(Some(Session::exclusive())) }
+    }
+
+    /// Whether the store is ours alone.
+    pub fn are_exclusive(&self) -> bool {
+        self.current().is_some_and(|session| session.is_exclusive())
     }
 
     /// The session under which something that is read from now on will be known.

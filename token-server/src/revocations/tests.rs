@@ -299,3 +299,41 @@ async fn rules_that_make_checks_too_dear_are_refused_before_they_are_stored_even
     let stored = revocations.list("anna".into()).await.unwrap().1;
     assert_eq!(stored.len(), rules::MAX_BACKTRACKING_PATTERNS);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_only_this_process_writes_is_read_once_and_then_changed_in_memory() {
+    let store = Scripted::new();
+    store.write("anna", r#"{"rt":"y"}"#);
+    let revocations = revocations(&store, Sessions::exclusive(), LIFETIMES);
+    let passed = RulesVerdict { verdict: Ok(()), vouched: true };
+    let revoked = RulesVerdict { verdict: Err(Reject::Revoked), vouched: true };
+    assert_eq!(check(&revocations, "anna").await, passed);
+    let reads = store.reads();
+    let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
+    revocations.add("anna".into(), rule.clone(), ExpireAt::Never).await.unwrap();
+    assert_eq!(check(&revocations, "anna").await, revoked);
+    assert!(revocations.contains("anna", rule.canonical()).await.unwrap());
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!((check(&revocations, "anna").await, store.reads()), (revoked, reads), "however late");
+    assert!(revocations.remove("anna".into(), "{}".into()).await.is_err());
+    assert_eq!(
+        (check(&revocations, "anna").await, store.reads()),
+        (revoked, reads + 1),
+        "it may have happened"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_may_have_more_rules_where_nobody_else_writes() {
+    for (sessions, more) in [(Sessions::exclusive(), true), (Sessions::shared(), false)] {
+        let store = Scripted::new();
+        for number in 0..MAX_RULES_PER_GROUP {
+            store.write("g", &format!(r#"{{"rt":{number}}}"#));
+            store.write("anna", &format!(r#"{{"rt":{number}}}"#));
+        }
+        let revocations = revocations(&store, sessions, LIFETIMES);
+        let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
+        assert_eq!(revocations.add("g".into(), rule.clone(), ExpireAt::Never).await.is_ok(), more);
+        assert!(revocations.add("anna".into(), rule, ExpireAt::Never).await.is_err());
+    }
+}

@@ -1,5 +1,7 @@
 //! The rules of one group, parsed.
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
 use jose::Reject;
 use prometheus_client::metrics::gauge::Gauge;
 use rules::{Claims, ExpireAt, InsertError, Rule, RuleEntry, RuleSet};
@@ -13,14 +15,22 @@ const GROUP_BYTES: usize = 256;
 const BYTES_PER_BYTE: usize = 3;
 const RULE_BYTES: usize = 256;
 
-/// The rules of one subject, or of everybody, as they were read at one moment.
+/// The rules of one subject, or of everybody, as they were read at one moment and changed since.
 #[derive(Debug)]
 pub struct Group {
+    content: RwLock<Content>,
+    totals: Totals,
+}
+
+#[derive(Debug)]
+struct Content {
     rules: RuleSet,
     /// Texts in the store that are no rules, as an edit by hand leaves them, and rules beyond what a group may cost.
     unreadable: Vec<(Box<str>, ExpireAt)>,
     bytes: usize,
-    totals: Totals,
+    /// Whether each rule stands in the store once, in its canonical text, and all of them are here. Else a change cannot
+    /// be made here alone: another text of the same rule may go on holding.
+    plain: bool,
 }
 
 /// How much the groups in memory hold together, and as of when. Clones count into the same gauges.
@@ -45,54 +55,50 @@ impl Group {
             ExpireAt::At(seconds) => seconds,
             ExpireAt::Never => i64::MAX,
         });
-        let mut rules = RuleSet::default();
-        let mut unreadable = Vec::new();
-        let mut bytes = GROUP_BYTES;
+        let mut content =
+            Content { rules: RuleSet::default(), unreadable: Vec::new(), bytes: GROUP_BYTES, plain: true };
         for StoredRule { json, expire_at, .. } in stored {
-            bytes =
-                bytes.saturating_add(RULE_BYTES).saturating_add(json.len().saturating_mul(BYTES_PER_BYTE));
+            content.bytes = content.bytes.saturating_add(bytes_of(&json));
             let rule = match Rule::parse(&json) {
                 Ok(rule) => rule,
                 Err(error) => {
                     tracing::debug!(%error, "a rule in the store is not understood");
-                    unreadable.push((json.into(), expire_at));
+                    content.unreadable.push((json.into(), expire_at));
                     continue;
                 }
             };
-            if let Err(error) = rules.insert(RuleEntry { rule, expire_at }) {
+            content.plain &= rule.canonical() == json;
+            if let Err(error) = content.rules.insert(RuleEntry { rule, expire_at }) {
                 tracing::debug!(%error, "a rule in the store is beyond the limits");
-                unreadable.push((json.into(), expire_at));
+                content.plain = false;
+                content.unreadable.push((json.into(), expire_at));
             }
         }
-        let group = Self { rules, unreadable, bytes, totals: totals.clone() };
-        if !group.unreadable.is_empty() {
-            let rules = group.unreadable.len();
+        if !content.unreadable.is_empty() {
+            let rules = content.unreadable.len();
             tracing::error!(
                 rules,
                 "rules in the store are not understood or beyond the limits; GET /v1/rules tells their groups"
             );
         }
-        if !group.is_empty() {
-            totals.groups.inc();
-        }
-        totals.rules.inc_by(as_gauge(group.len()));
-        totals.unreadable.inc_by(as_gauge(group.unreadable.len()));
-        group
+        totals.came(&content);
+        Self { content: RwLock::new(content), totals: totals.clone() }
     }
 
     /// Whether one of the rules revokes a token of these claims at `now` (unix seconds).
     pub fn revokes(&self, claims: &Claims, now: i64) -> bool {
-        self.rules.first_match(claims, now).is_some()
+        self.read().rules.first_match(claims, now).is_some()
     }
 
     /// Whether it holds what is no rule and has not ended at `now`: nobody knows which tokens that meant.
     pub fn is_doubtful(&self, now: i64) -> bool {
-        self.unreadable.iter().any(|(_, end)| !end.has_passed(now))
+        self.read().unreadable.iter().any(|(_, end)| !end.has_passed(now))
     }
 
     /// Whether it may have one more rule where `max` are allowed; a rule that is there already needs no room.
     pub fn has_room(&self, rule: &Rule, max: usize) -> bool {
-        self.len() < max || self.rules.contains(rule.canonical())
+        let content = self.read();
+        content.len() < max || content.rules.contains(rule.canonical())
     }
 
     /// Whether it may take this rule without costing its checks more than is allowed.
@@ -100,12 +106,53 @@ impl Group {
     /// # Errors
     /// As [`RuleSet::insert`].
     pub fn admits(&self, rule: &Rule) -> Result<(), InsertError> {
-        self.rules.admits(rule)
+        self.read().rules.admits(rule)
+    }
+
+    /// Whether a rule is there, by its canonical text.
+    pub fn contains(&self, canonical: &str) -> bool {
+        self.read().rules.contains(canonical)
+    }
+
+    /// Adds a rule that the store has got; tells whether the group is as in the store now, else it must be read again.
+    pub(crate) fn put(&self, entry: RuleEntry) -> bool {
+        self.change(|content| {
+            let bytes = bytes_of(entry.rule.canonical());
+            let more = if content.rules.contains(entry.rule.canonical()) { 0 } else { bytes };
+            if content.plain && content.rules.insert(entry).is_ok() {
+                content.bytes = content.bytes.saturating_add(more);
+                return true;
+            }
+            false
+        })
+    }
+
+    /// Removes what the store no longer has, by its text there; answers as [`put`](Self::put).
+    pub(crate) fn remove(&self, text: &str) -> bool {
+        self.change(|content| {
+            let before = content.len();
+            if content.plain && !content.rules.remove(text) {
+                content.unreadable.retain(|(unreadable, _)| **unreadable != *text);
+            }
+            let removed = content.len() < before;
+            if removed {
+                content.bytes = content.bytes.saturating_sub(bytes_of(text));
+            }
+            removed
+        })
+    }
+
+    /// Removes rules that have ended at `now` (unix seconds).
+    pub(crate) fn remove_ended(&self, now: i64) {
+        self.change(|content| {
+            content.rules.remove_ended(now);
+            content.unreadable.retain(|(_, end)| !end.has_passed(now));
+        });
     }
 
     /// Rules, the unreadable ones included.
     pub fn len(&self) -> usize {
-        self.rules.len() + self.unreadable.len()
+        self.read().len()
     }
 
     /// Whether nothing is there.
@@ -115,23 +162,56 @@ impl Group {
 
     /// Rules that are not understood.
     pub fn unreadable(&self) -> usize {
-        self.unreadable.len()
+        self.read().unreadable.len()
     }
 
     /// About what it costs in memory.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.read().bytes
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Content) -> T) -> T {
+        let mut content = self.content.write().unwrap_or_else(PoisonError::into_inner);
+        self.totals.went(&content);
+        let changed = change(&mut content);
+        self.totals.came(&content);
+        changed
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Content> {
+        self.content.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Content {
+    fn len(&self) -> usize {
+        self.rules.len() + self.unreadable.len()
+    }
+}
+
+impl Totals {
+    fn came(&self, content: &Content) {
+        self.groups.inc_by(i64::from(content.len() > 0));
+        self.rules.inc_by(as_gauge(content.len()));
+        self.unreadable.inc_by(as_gauge(content.unreadable.len()));
+    }
+
+    fn went(&self, content: &Content) {
+        self.groups.dec_by(i64::from(content.len() > 0));
+        self.rules.dec_by(as_gauge(content.len()));
+        self.unreadable.dec_by(as_gauge(content.unreadable.len()));
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if !self.is_empty() {
-            self.totals.groups.dec();
-        }
-        self.totals.rules.dec_by(as_gauge(self.len()));
-        self.totals.unreadable.dec_by(as_gauge(self.unreadable.len()));
+        self.totals.went(&self.read());
     }
+}
+
+/// What a rule costs in memory by its text.
+fn bytes_of(json: &str) -> usize {
+    json.len().saturating_mul(BYTES_PER_BYTE).saturating_add(RULE_BYTES)
 }
 
 /// The verdict of the rules that concern one token: of its subject, and of everybody. Absent: not known.
@@ -262,5 +342,35 @@ mod tests {
         assert!(group.has_room(&rule(r#"{"x":2}"#), 3));
         assert!(!group.has_room(&rule(r#"{"x":2}"#), 2));
         assert!(group.has_room(&rule(r#"{"x":1}"#), 2), "it only gets another end");
+    }
+
+    #[test]
+    fn a_change_of_the_store_is_followed_where_each_rule_stands_there_once() {
+        let totals = Totals::default();
+        let stored = |json: &str| StoredRule {
+            group: "anna".into(),
+            json: json.into(),
+            expire_at: ExpireAt::Never,
+            revision: None,
+        };
+        let entry = |json: &str, end| RuleEntry { rule: Rule::parse(json).unwrap(), expire_at: end };
+        let (x, y) = (claims(r#"{"rt":"x"}"#), claims(r#"{"rt":"y"}"#));
+        let group = Group::parse(vec![stored(r#"{"rt":"x"}"#), stored("unreadable")], &totals);
+        let bytes = group.bytes();
+        assert!(group.put(entry(r#"{"rt":"y"}"#, ExpireAt::At(100))));
+        assert!(group.revokes(&y, 99) && !group.revokes(&y, 100) && group.bytes() > bytes);
+        assert!(group.put(entry(r#"{"rt":"y"}"#, ExpireAt::At(200))), "it gets another end");
+        assert!(group.revokes(&y, 199));
+        assert_eq!((group.len(), totals.rules.get(), totals.groups.get()), (3, 3, 1));
+        assert!(group.remove(r#"{"rt":"x"}"#) && group.remove("unreadable"));
+        assert!(!group.revokes(&x, 0) && !group.is_doubtful(0));
+        assert!(!group.remove(r#"{"rt":"x"}"#), "what is not here was somehow else in the store");
+        group.remove_ended(200);
+        assert_eq!((totals.rules.get(), totals.groups.get(), totals.unreadable.get()), (0, 0, 0));
+
+        let texts = [stored(r#"{"a":1,"rt":"x"}"#), stored(r#"{"rt":"x","a":1}"#)];
+        let twice = Group::parse(texts.to_vec(), &totals);
+        assert!(!twice.remove(r#"{"a":1,"rt":"x"}"#), "the other text may hold");
+        assert!(!twice.put(entry(r#"{"a":1,"rt":"x"}"#, ExpireAt::At(1))), "the other text may hold longer");
     }
 }

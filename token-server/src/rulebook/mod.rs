@@ -55,6 +55,8 @@ struct Known {
     /// When the read was sent off: later changes may be missing.
     read_at: Instant,
     session: Option<Arc<Session>>,
+    /// What the cache counts for it, which must stay the same while it is there.
+    bytes: usize,
 }
 
 /// A read that is under way.
@@ -88,7 +90,7 @@ struct Bytes;
 
 impl Weighter<Box<str>, Arc<Known>> for Bytes {
     fn weight(&self, name: &Box<str>, known: &Arc<Known>) -> u64 {
-        u64::try_from(name.len().saturating_add(known.group.bytes())).unwrap_or(u64::MAX)
+        u64::try_from(name.len().saturating_add(known.bytes)).unwrap_or(u64::MAX)
     }
 }
 
@@ -119,6 +121,7 @@ impl Rulebook {
     pub(crate) fn fresh(&self, name: &str, now: Instant, current: Option<&Arc<Session>>) -> Option<Read> {
         let known = self.find(name)?;
         let fresh = match current.filter(|session| session.vouches(now)) {
+            Some(session) if session.is_exclusive() => known.is_of(session),
             Some(session) => known.is_of(session) && now < known.read_at + MAX_AGE,
             None => now < known.right_until(now) + self.lifetimes.ttl,
         };
@@ -149,12 +152,7 @@ impl Rulebook {
         if flights.get(name).is_some_and(|current| current.landed.same_channel(&flight.landed)) {
             flights.remove(name);
             if let Some(group) = &landing {
-                let known = Arc::new(Known {
-                    group: Arc::clone(group),
-                    read_at: flight.started,
-                    session: flight.session.clone(),
-                });
-                self.keep(name, known);
+                self.keep(name, Known::new(group, flight.started, flight.session.clone()));
             }
         }
         drop(flights);
@@ -165,10 +163,27 @@ impl Rulebook {
     pub(crate) fn forget(&self, name: &str) {
         let mut flights = self.lock();
         flights.remove(name);
-        if name == EVERYBODY {
-            self.everybody.store(None);
-        } else {
-            self.groups.remove(name);
+        self.drop_known(name);
+    }
+
+    /// A group of a store that is ours alone was changed there. What is known of it is changed likewise by `amend`, and
+    /// kept if that tells that it is as in the store now. A read that is under way may have missed the change.
+    pub(crate) fn amend(&self, name: &str, amend: impl FnOnce(&Group) -> bool) {
+        let mut flights = self.lock();
+        flights.remove(name);
+        match self.find(name).filter(|known| known.is_exclusive()) {
+            Some(known) if amend(&known.group) => {
+                self.keep(name, Known::new(&known.group, known.read_at, known.session.clone()));
+            }
+            Some(_) | None => self.drop_known(name),
+        }
+    }
+
+    /// Removes rules that have ended at `now` (unix seconds) and that a store that is ours alone no longer has.
+    pub(crate) fn remove_ended(&self, now: i64) {
+        let groups = self.groups.iter().map(|(_, known)| known).chain(self.everybody.load_full());
+        for known in groups.filter(|known| known.is_exclusive()) {
+            known.group.remove_ended(now);
         }
     }
 
@@ -176,7 +191,16 @@ impl Rulebook {
         if name == EVERYBODY { self.everybody.load_full() } else { self.groups.get(name) }
     }
 
-    fn keep(&self, name: &str, known: Arc<Known>) {
+    fn drop_known(&self, name: &str) {
+        if name == EVERYBODY {
+            self.everybody.store(None);
+        } else {
+            self.groups.remove(name);
+        }
+    }
+
+    fn keep(&self, name: &str, known: Known) {
+        let known = Arc::new(known);
         if name == EVERYBODY {
             self.everybody.store(Some(known));
         } else {
@@ -190,6 +214,14 @@ impl Rulebook {
 }
 
 impl Known {
+    fn new(group: &Arc<Group>, read_at: Instant, session: Option<Arc<Session>>) -> Self {
+        Self { group: Arc::clone(group), read_at, session, bytes: group.bytes() }
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.is_exclusive())
+    }
+
     /// Every change before this moment is in it.
     fn right_until(&self, now: Instant) -> Instant {
         self.session.as_ref().map_or(self.read_at, |session| session.as_of(now).max(self.read_at))

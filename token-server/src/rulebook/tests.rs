@@ -84,11 +84,35 @@ fn a_new_session_covers_only_what_is_read_in_it() {
 
 #[test]
 fn even_a_session_does_not_vouch_for_ever() {
-    let (book, start) = (book(LIFETIMES), Instant::now());
-    let session = Some(Session::exclusive());
+    let (book, sessions, start) = (book(LIFETIMES), Sessions::shared(), Instant::now());
+    sessions.joined(Source::OwnChannel, start, || ());
+    sessions.joined(Source::Keyspace, start, || ());
+    let session = sessions.current();
     read(&book, "anna", session.clone(), start);
+    sessions.heard(Source::OwnChannel, start + MAX_AGE);
+    sessions.heard(Source::Keyspace, start + MAX_AGE);
     assert!(is_fresh(&book, "anna", start + MAX_AGE - SECOND, session.as_ref()));
     assert!(!is_fresh(&book, "anna", start + MAX_AGE, session.as_ref()));
+}
+
+#[tokio::test]
+async fn what_nobody_else_writes_is_amended_and_a_read_that_may_have_missed_it_is_not_kept() {
+    let (start, session) = (Instant::now(), Some(Session::exclusive()));
+    for name in ["g", "anna"] {
+        let book = book(LIFETIMES);
+        read(&book, name, session.clone(), start);
+        book.amend(name, |_| true);
+        assert!(is_fresh(&book, name, start + 2 * MAX_AGE, session.as_ref()), "{name}");
+        book.amend(name, |_| false);
+        assert!(!is_fresh(&book, name, start, session.as_ref()), "{name} must be read again");
+        let before = fly(&book, name, session.clone(), start);
+        book.amend(name, |_| panic!("{name} is not known"));
+        book.land(name, &before, group(&book));
+        assert!(!is_fresh(&book, name, start, session.as_ref()), "{name}");
+        read(&book, name, None, start);
+        book.amend(name, |_| panic!("others may have written {name}"));
+        assert!(!is_fresh(&book, name, start, None), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -130,8 +130,7 @@ impl Draft {
 
 /// Whoever tries a rule must not think that it is switched off.
 async fn refuse_to_try_what_is_enforced(app: &App, group: &str, rule: &Rule) -> Result<(), ApiError> {
-    let (_, stored) = app.revocations.list(group.to_owned()).await?;
-    if stored.iter().any(|stored| stored.json == rule.canonical()) {
+    if app.revocations.contains(group, rule.canonical()).await? {
         return Err(ApiError::invalid("mode", "this rule is enforced already; delete it first"));
     }
     Ok(())

@@ -23,7 +23,7 @@ impl Server {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_rule_tells_who_wrote_it_when_and_why_and_its_text_does_not() {
     let server = server(|_| {}).await;
     let body = r#"{"rule":{"rt":"x"},"note":"stolen phone, T-42","by":"olga"}"#;
@@ -39,7 +39,7 @@ async fn a_rule_tells_who_wrote_it_when_and_why_and_its_text_does_not() {
     assert!(server.app.annotations.of_group("anna").await.unwrap().is_empty(), "a note goes with its rule");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_rule_that_others_wrote_has_no_note() {
     let server = server_with(&[("anna", r#"{"rt":"x"}"#)], |_| {}).await;
     let listed = server.list("/v1/rules/anna").await;
@@ -48,7 +48,7 @@ async fn a_rule_that_others_wrote_has_no_note() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_shadow_rule_counts_and_refuses_nobody_until_it_is_enforced() {
     let server = server(|_| {}).await;
     let written = server.write("/v1/rules/anna", r#"{"rule":{"rt":"x"},"mode":"shadow","by":"olga"}"#).await;
@@ -77,7 +77,7 @@ async fn a_shadow_rule_counts_and_refuses_nobody_until_it_is_enforced() {
     assert_eq!(server.check(&good("anna", r#","rt":"x""#)).await["detail"], "revoked");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn shadow_rules_are_deleted_like_others_and_survive_a_start() {
     let server = server(|_| {}).await;
     for rule in
@@ -95,7 +95,7 @@ async fn shadow_rules_are_deleted_like_others_and_survive_a_start() {
     assert!(server.app.annotations.shadows().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn notes_and_shadow_rules_end_with_their_rules() {
     let server = server(|_| {}).await;
     let soon = NOW + 5;
@@ -110,7 +110,7 @@ async fn notes_and_shadow_rules_end_with_their_rules() {
     assert_eq!(server.app.annotations.shadows().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_preview_tells_whom_a_rule_would_hit_and_writes_nothing() {
     let server = server(|_| {}).await;
     for (sub, more) in [("anna", r#","rt":"x""#), ("ben", r#","rt":"x""#), ("carl", "")] {
@@ -139,7 +139,7 @@ async fn a_preview_tells_whom_a_rule_would_hit_and_writes_nothing() {
     assert_eq!(invalid.json()["field"], "rule");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_rules_of_a_group_come_in_pages_that_deletions_do_not_shift() {
     let server = server(|_| {}).await;
     for number in 0..7 {
@@ -165,7 +165,7 @@ async fn the_rules_of_a_group_come_in_pages_that_deletions_do_not_shift() {
     assert_eq!((answer.status, &answer.json()["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("limit")));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn groups_whose_rules_are_only_tried_stand_in_the_pages_of_groups() {
     let server = server(|_| {}).await;
     for (group, mode) in

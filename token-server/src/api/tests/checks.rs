@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_rule_of_everybody_refuses_everybody() {
     let server = server(|_| {}).await;
     let written = server.admin(Method::POST, "/v1/rules", r#"{"group":"g","rule":{"iat":{"lt":5}}}"#).await;
@@ -20,7 +20,7 @@ async fn a_rule_of_everybody_refuses_everybody() {
     assert_eq!(server.check(&format!(r#"{{"exp":{},"iat":5}}"#, NOW + 1)).await["detail"], "ok");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_batch_is_judged_check_by_check() {
     let server = server(|_| {}).await;
     let deep = "[".repeat(5_000) + &"]".repeat(5_000);
@@ -41,7 +41,7 @@ async fn a_batch_is_judged_check_by_check() {
     assert_eq!((probe.status, probe.json()["results"].clone()), (StatusCode::OK, json!([])));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn hostile_batches_are_refused_with_their_reason() {
     let server = server(|_| {}).await;
     let many = format!(r#"{{"profile":"standard","checks":[{}]}}"#, vec![r#"{"token":"a"}"#; 129].join(","));
@@ -68,7 +68,7 @@ async fn hostile_batches_are_refused_with_their_reason() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn old_callers_get_their_forms_whatever_the_content_type() {
     let server = server(|_| {}).await;
     let good = format!(r#" {{"sub":"anna","exp":{}}}"#, NOW + 1);
@@ -99,7 +99,7 @@ async fn old_callers_get_their_forms_whatever_the_content_type() {
     assert_eq!(not_utf8.json(), legacy);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn old_forms_refuse_a_proxys_auth_request_and_can_be_switched_off() {
     let server_on = server(|_| {}).await;
     for name in ["X-Forwarded-For", "x-forwarded-uri", "X-Original-URL", "x-envoy-internal"] {
@@ -116,7 +116,7 @@ async fn old_forms_refuse_a_proxys_auth_request_and_can_be_switched_off() {
     assert_eq!(off.main(Method::POST, "/", "a.b.c").await.status, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_listener_serves_its_own_routes() {
     let server = server(|_| {}).await;
     for path in ["/health", "/ready", "/generic/health"] {
@@ -131,7 +131,7 @@ async fn each_listener_serves_its_own_routes() {
     assert_eq!(server.main(Method::GET, "/ready", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn bearer_tokens_open_what_they_guard() {
     let server = server(|app| {
         app.admin_tokens = tokens("admin-token\n");
@@ -171,7 +171,7 @@ async fn bearer_tokens_open_what_they_guard() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn metrics_tell_what_happened_without_names() {
     let server = server_with(&[("g", "broken")], |_| {}).await;
     server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
@@ -216,7 +216,7 @@ async fn a_body_that_never_ends_is_given_up() {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_agents_clock_skew_is_granted_up_to_a_limit() {
     let server = server_with(&[], |_| {}).await;
     for (leeway, exp, detail) in [

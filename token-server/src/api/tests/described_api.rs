@@ -118,7 +118,7 @@ fn check(document: &Value, operation: &Value, what: &str, answer: &Answer) {
     assert!(faults.len() < content.len(), "{what}: {} is not as described: {faults:?}", answer.status);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_route_is_described_and_every_description_has_its_route() {
     let server = server(|_| {}).await;
     let served = server.main(Method::GET, "/openapi.json", "").await;
@@ -141,7 +141,7 @@ async fn every_route_is_described_and_every_description_has_its_route() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn examples_are_answered_as_described_where_they_are_described() {
     let server = server(|_| {}).await;
     let document = document();
@@ -175,7 +175,7 @@ async fn examples_are_answered_as_described_where_they_are_described() {
     check(&document, &document["paths"]["/"]["post"], "a payload", &payload);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn refusals_are_described() {
     let guarded = server(|app| {
         app.admin_tokens = tokens("admin-token\n");

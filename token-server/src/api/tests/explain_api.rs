@@ -17,7 +17,7 @@ async fn explain(server: &Server, body: String) -> Value {
     answer.json()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_matching_rule_is_told_with_its_conditions() {
     let server = server(|_| {}).await;
     for (group, body) in [
@@ -49,7 +49,7 @@ async fn every_matching_rule_is_told_with_its_conditions() {
     assert_eq!(matches[1]["hits"], 0, "to explain is not to check");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_is_explained_without_its_signature() {
     let server = server(|_| {}).await;
     let told = explain(&server, json!({"token": format!(" {TOKEN}\n")}).to_string()).await;
@@ -61,7 +61,7 @@ async fn a_token_is_explained_without_its_signature() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_explained_is_told_by_field() {
     let server = server(|_| {}).await;
     for (body, field) in [

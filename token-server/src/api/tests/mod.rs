@@ -1,4 +1,5 @@
-//! The routes, called in process with a fixed clock.
+//! The routes, called in process with a fixed clock. Time stands still while the store is read, so that no test depends
+//! on how fast the machine is.
 
 mod annotated_rules;
 mod checks;

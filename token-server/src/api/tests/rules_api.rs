@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_written_rule_refuses_at_once_and_a_deleted_one_no_longer_does() {
     let server = server(|_| {}).await;
     let payload = format!(r#"{{"sub":"anna","rt":"x","exp":{}}}"#, NOW + 60);
@@ -32,7 +32,7 @@ async fn a_written_rule_refuses_at_once_and_a_deleted_one_no_longer_does() {
     assert_eq!(server.check(&payload).await["detail"], "ok");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_a_tokens_file_the_rules_api_is_off_over_tcp() {
     let server = server(|_| {}).await;
     let router = admin_router(&server.app, AdminAccess::Bearer);
@@ -43,7 +43,7 @@ async fn without_a_tokens_file_the_rules_api_is_off_over_tcp() {
     assert!(answer.json()["error"].as_str().unwrap().contains("TOKEN_SERVER__ADMIN__TOKENS_FILE"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_wrong_with_a_rule_is_told_by_field() {
     let server = server(|_| {}).await;
     let past = format!(r#"{{"rule":{{"a":1}},"expireAt":{NOW}}}"#);
@@ -87,7 +87,7 @@ async fn what_is_wrong_with_a_rule_is_told_by_field() {
     assert_eq!(server.app.revocations.book().totals().rules.get(), 0, "nothing was written");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn confirmed_and_unending_rules_are_written_as_said() {
     let server = server(|_| {}).await;
     let everything =
@@ -103,7 +103,7 @@ async fn confirmed_and_unending_rules_are_written_as_said() {
     assert_eq!(listed["rules"][0]["expireAt"], NOW + 9);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn groups_are_listed_in_pages() {
     let server = server(|_| {}).await;
     for group in ["c", "a", "b"] {
@@ -123,7 +123,7 @@ async fn groups_are_listed_in_pages() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn deleting_counts_what_was_deleted() {
     let server = server(|_| {}).await;
     for rule in [r#"{"rule":{"x":1}}"#, r#"{"rule":{"x":2}}"#, r#"{"rule":{"x":{"gt":1,"lt":9}}}"#] {
@@ -147,7 +147,7 @@ async fn deleting_counts_what_was_deleted() {
     assert_eq!(delete("").await.json(), json!({"deleted": 0, "revision": 5}));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn unreadable_rules_are_shown_and_can_be_deleted() {
     let bad = r#"{"iat":{"like":1}}"#;
     let server = server_with(&[("anna", bad), ("anna", "not json"), ("g", bad)], |_| {}).await;

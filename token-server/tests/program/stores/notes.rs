@@ -50,6 +50,7 @@ fn hold_notes(one: &RedisBacked, other: &RedisBacked, master: &Redis) {
     eventually("the other server tries it too", || other.tried() == "1");
     assert!(!master.connect().exists::<_, bool>("{ms-users}jwt-rules:ben").unwrap(), "no reader enforces it");
     for (server, hits) in [(one, 1), (other, 2)] {
+        eventually("the rules of ben are known", || server.check("ben", "none") == "ok");
         (0..hits).for_each(|_| assert_eq!(server.check("ben", "y"), "ok"));
         let rule = &server.rules("ben")[0];
         assert_eq!(
