@@ -15,8 +15,8 @@ use std::sync::Arc;
 use jwt_agent::listen::{Address, Listener};
 use jwt_agent::spoa::connection::serve;
 use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
+use jwt_agent::spoa::leave::Leave;
 use jwt_agent::spoa::respond::Respond;
-use service::shutdown::Shutdown;
 use spop::{Action, TypedData, VarScope};
 
 /// The encoded actions of every ACK.
@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let listener = Listener::bind(&address).await?;
         loop {
             let stream = listener.accept().await?;
-            tokio::spawn(serve(stream, Arc::clone(&responder), Shutdown::new()));
+            tokio::spawn(serve(stream, Arc::clone(&responder), Leave::new()));
         }
     })
 }

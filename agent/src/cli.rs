@@ -1,4 +1,4 @@
-//! The command line: serve, `--check`, or `verify`.
+//! The command line: serve, `--check`, `verify`, or `health`.
 
 use std::fmt::Display;
 use std::fs;
@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use service::exit;
+use service::probe::{self, Place};
 use service::shutdown::on_signals;
+use service::supervisor::{NOTIFY_SOCKET, Supervisor};
 use service::telemetry::{self, LogFormat};
 
 use crate::config::Config;
@@ -40,6 +42,8 @@ pub struct Arguments {
 enum Command {
     /// Judge tokens and say why; exit with 0 if all are valid, else with 1.
     Verify(Verify),
+    /// Ask the running agent whether it is ready, at JWT_ADMIN_LISTEN; exit with 0, or with 1 and the causes.
+    Health,
 }
 
 /// Arguments of `jwt-agent verify`.
@@ -73,8 +77,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Err(error) => return fail(&error),
     };
     let environment = std::env::vars_os();
-    if let Some(Command::Verify(verify)) = arguments.command {
-        return match runtime.block_on(explain::verify(&verify, environment, cfg.as_ref())) {
+    if let Some(Command::Verify(verify)) = &arguments.command {
+        return match runtime.block_on(explain::verify(verify, environment, cfg.as_ref())) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(exit::FAILURE),
             Err(error) => complain(&error),
@@ -84,6 +88,12 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Ok(config) => config,
         Err(error) => return complain(&error),
     };
+    if let Some(Command::Health) = &arguments.command {
+        return match probe::ready(&Place::Tcp(config.admin_listen.to_string())) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        };
+    }
     if arguments.check {
         return runtime.block_on(check(config));
     }
@@ -99,23 +109,35 @@ async fn serve(config: Config) -> ExitCode {
         Err(error @ StartError::Config { .. }) => return complain(&error),
         Err(error @ StartError::Listen { .. }) => return fail(&error),
     };
+    let supervisor = supervisor();
+    supervisor.serving();
     let stop = Stop::default();
     let serving = agent.run(stop.clone());
     tokio::pin!(serving);
     loop {
         tokio::select! {
             () = &mut serving => return ExitCode::SUCCESS,
-            signal = on_signals() => match signal {
-                // The first SIGTERM lets HAProxy turn away; SIGINT, or a second signal, does not wait for that.
-                Ok("SIGTERM") if !stop.drain.is_cancelled() => stop.drain.cancel(),
-                Ok(_) => {
-                    stop.drain.cancel();
-                    stop.now.cancel();
+            signal = on_signals() => {
+                supervisor.stopping();
+                match signal {
+                    // After the first SIGTERM connections end in turn; SIGINT, or a second signal, ends them at once.
+                    Ok("SIGTERM") if !stop.drain.is_cancelled() => stop.drain.cancel(),
+                    Ok(_) => {
+                        stop.drain.cancel();
+                        stop.now.cancel();
+                    }
+                    Err(error) => return fail(&error),
                 }
-                Err(error) => return fail(&error),
-            },
+            }
         }
     }
+}
+
+fn supervisor() -> Supervisor {
+    Supervisor::new(std::env::var_os(NOTIFY_SOCKET).as_deref()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "{NOTIFY_SOCKET} names no socket; nobody is told that we serve");
+        Supervisor::default()
+    })
 }
 
 async fn check(config: Config) -> ExitCode {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use jose::{Reject, TokenForm, UnixTime, Window};
@@ -27,8 +26,6 @@ pub struct Responder {
     budget: Duration,
     readiness: Readiness,
     metrics: Arc<Metrics>,
-    notifies: AtomicU64,
-    failed_health_checks: AtomicU64,
 }
 
 /// A request that has come; while this lives it counts as in flight.
@@ -56,22 +53,11 @@ impl Responder {
         readiness: Readiness,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self {
-            verifier,
-            cache,
-            variables,
-            claims,
-            budget,
-            readiness,
-            metrics,
-            notifies: AtomicU64::new(0),
-            failed_health_checks: AtomicU64::new(0),
-        }
+        Self { verifier, cache, variables, claims, budget, readiness, metrics }
     }
 
     /// Notes that a request has come, and when.
     pub fn receive(&self) -> Received {
-        self.notifies.fetch_add(1, Ordering::Relaxed);
         let in_flight = self.metrics.in_flight.clone();
         in_flight.inc();
         Received { at: Instant::now(), now: UnixTime::from_system(SystemTime::now()), in_flight }
@@ -248,7 +234,6 @@ impl Responder {
     pub fn answer_health_check(&self) -> bool {
         let ready = self.readiness.check();
         if ready.is_err() {
-            self.failed_health_checks.fetch_add(1, Ordering::Relaxed);
             self.metrics.health_checks_failed.inc();
         }
         ready.is_ok()
@@ -263,14 +248,6 @@ impl Responder {
         }
         let status = fault.status().message();
         self.metrics.disconnects.get_or_create(&ByStatus { status }).inc();
-    }
-
-    /// Health checks refused and requests received so far.
-    pub fn activity(&self) -> Activity {
-        Activity {
-            failed_health_checks: self.failed_health_checks.load(Ordering::Relaxed),
-            notifies: self.notifies.load(Ordering::Relaxed),
-        }
     }
 
     /// The process's metrics.
@@ -314,13 +291,4 @@ impl Respond for Responder {
     fn count_fault(&self, fault: &Fault) {
         self.count_fault(fault);
     }
-}
-
-/// What a drain watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Activity {
-    /// Health checks that were refused.
-    pub failed_health_checks: u64,
-    /// Requests that came.
-    pub notifies: u64,
 }

@@ -10,7 +10,7 @@ use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use service::socket::SocketError;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::cache::VerdictCache;
@@ -19,6 +19,7 @@ use crate::listen::Listener;
 use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::spoa::connection;
+use crate::spoa::leave::Leave;
 use crate::token_server::{self, Discovery, TokenServer};
 use crate::verifier::Verifier;
 
@@ -26,12 +27,11 @@ use crate::verifier::Verifier;
 const MAX_CONNECTIONS: usize = 8192;
 /// The pause after a failed accept, which means that the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How often a drain looks.
-const DRAIN_TICK: Duration = Duration::from_millis(100);
-/// After a refused health check, this long without a request means that HAProxy has turned to another agent.
-const DRAIN_QUIET: Duration = Duration::from_millis(500);
-/// A drain ends after this time even if no health check came.
-const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// How long a start waits for the first keys before it listens: as long as nobody listens here, HAProxy asks another
+/// agent, and one that was restarted quickly is asked at once.
+const KEYS_PATIENCE: Duration = Duration::from_secs(2);
+/// How often it looks for them.
+const KEYS_TICK: Duration = Duration::from_millis(5);
 /// How long connections may take to finish what they have.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -61,9 +61,9 @@ pub enum StartError {
 /// How the agent is asked to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
-    /// Health checks fail from now on; requests are still answered until HAProxy has turned away.
+    /// Connections end one after the other, so that HAProxy can ask elsewhere what was lost on one of them.
     pub drain: Shutdown,
-    /// Do not wait for HAProxy.
+    /// All of them end at once.
     pub now: Shutdown,
 }
 
@@ -72,9 +72,9 @@ pub struct Stop {
 pub struct Agent {
     listeners: Vec<Listener>,
     admin: TcpListener,
-    sources: Vec<(usize, Source)>,
-    ring: Arc<KeyRing>,
-    config: Config,
+    /// Ends the tasks.
+    background: Shutdown,
+    tasks: TaskTracker,
     token_server: Option<(TokenServer, Discovery)>,
     responder: Arc<Responder>,
     readiness: Readiness,
@@ -133,9 +133,19 @@ impl Agent {
             readiness.clone(),
             metrics,
         ));
+        let background = Shutdown::new();
+        let tasks = TaskTracker::new();
+        for (index, (_, source)) in sources.into_iter().enumerate() {
+            let timing = Timing::every(config.keys.interval);
+            let ring = Arc::clone(&ring);
+            tasks.spawn(keep_fresh(source, index, ring, config.keys.rules, timing, background.clone()));
+        }
         let admin = TcpListener::bind(config.admin_listen).await.map_err(|error| {
             listen_error("JWT_ADMIN_LISTEN", &config.admin_listen.to_string(), error.into())
         })?;
+        if !owners.is_empty() && timeout(KEYS_PATIENCE, first_keys(&ring)).await.is_err() {
+            tracing::warn!("no key is loaded yet; until one is, requests are answered E_BACKEND_UNAVAIL");
+        }
         let mut listeners = Vec::new();
         for address in &config.listen {
             let listener = Listener::bind(address)
@@ -146,9 +156,8 @@ impl Agent {
         Ok(Self {
             listeners,
             admin,
-            sources,
-            ring,
-            config,
+            background,
+            tasks,
             token_server,
             responder,
             readiness,
@@ -158,15 +167,7 @@ impl Agent {
 
     /// Serves until `stop`, then finishes what has arrived.
     pub async fn run(self, stop: Stop) {
-        let background = Shutdown::new();
-        let tasks = TaskTracker::new();
-        for (index, (_, source)) in self.sources.into_iter().enumerate() {
-            let keys = &self.config.keys;
-            let ring = Arc::clone(&self.ring);
-            let fresh =
-                keep_fresh(source, index, ring, keys.rules, Timing::every(keys.interval), background.clone());
-            tasks.spawn(fresh);
-        }
+        let (background, tasks) = (self.background, self.tasks);
         if let Some((server, discovery)) = self.token_server {
             tasks.spawn(discovery.run(background.clone()));
             tasks.spawn(token_server::watch(server, self.readiness.clone(), background.clone()));
@@ -182,24 +183,33 @@ impl Agent {
         });
         tasks.close();
 
-        let closing = Shutdown::new();
+        let full = Shutdown::new();
+        let leave = Leave::new();
         let connections = TaskTracker::new();
         let accepting = TaskTracker::new();
         for listener in self.listeners {
             tracing::info!(listener = "spop", address = listener.address(), "listening");
             let responder = Arc::clone(&self.responder);
-            accepting.spawn(accept(listener, responder, connections.clone(), closing.clone()));
+            accepting.spawn(accept(listener, responder, connections.clone(), leave.clone(), full.clone()));
         }
         accepting.close();
 
         stop.drain.cancelled().await;
         self.readiness.block("draining", "asked to stop");
         tracing::info!("draining");
-        drain(&self.responder, &stop.now).await;
-        closing.cancel();
+        // Whoever connects from now on is refused, and HAProxy turns to another agent at once.
+        full.cancel();
         accepting.wait().await;
         connections.close();
-        if timeout(GRACE, connections.wait()).await.is_err() {
+        leave.in_turn(connections.len());
+        let ended = timeout(GRACE, async {
+            tokio::select! {
+                () = connections.wait() => return,
+                () = stop.now.cancelled() => leave.at_once(),
+            }
+            connections.wait().await;
+        });
+        if ended.await.is_err() {
             tracing::warn!(left = connections.len(), "connections did not finish in time");
         }
         background.cancel();
@@ -207,6 +217,14 @@ impl Agent {
             tracing::warn!(left = tasks.len(), "background tasks did not finish in time");
         }
         tracing::info!("stopped");
+    }
+}
+
+/// Ends when a source has given keys.
+async fn first_keys(ring: &KeyRing) {
+    let mut ticks = interval(KEYS_TICK);
+    while ring.current().version == 0 {
+        ticks.tick().await;
     }
 }
 
@@ -235,19 +253,25 @@ fn log_address(listener: &str, address: std::io::Result<SocketAddr>) {
     }
 }
 
-async fn accept(listener: Listener, responder: Arc<Responder>, connections: TaskTracker, closing: Shutdown) {
+async fn accept(
+    listener: Listener,
+    responder: Arc<Responder>,
+    connections: TaskTracker,
+    leave: Leave,
+    full: Shutdown,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = closing.cancelled() => return,
+            () = full.cancelled() => return,
         };
         match accepted {
             Ok(stream) if connections.len() < MAX_CONNECTIONS => {
                 let responder = Arc::clone(&responder);
-                let closing = closing.clone();
+                let leave = leave.clone();
                 connections.spawn(async move {
                     responder.metrics().connections.inc();
-                    connection::serve(stream, Arc::clone(&responder), closing).await;
+                    connection::serve(stream, Arc::clone(&responder), leave).await;
                     responder.metrics().connections.dec();
                 });
             }
@@ -258,32 +282,6 @@ async fn accept(listener: Listener, responder: Arc<Responder>, connections: Task
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
             }
-        }
-    }
-}
-
-/// Waits until HAProxy has seen that we are leaving and sends nothing more, or until it has had time enough.
-async fn drain(responder: &Responder, now: &Shutdown) {
-    let deadline = Instant::now() + DRAIN_LIMIT;
-    let before = responder.activity();
-    let mut last = before;
-    let mut quiet_since = Instant::now();
-    let mut ticks = interval(DRAIN_TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            tick = ticks.tick() => {
-                let seen = responder.activity();
-                if seen.notifies != last.notifies {
-                    quiet_since = tick;
-                }
-                last = seen;
-                let told = seen.failed_health_checks > before.failed_health_checks;
-                if tick >= deadline || (told && tick.duration_since(quiet_since) >= DRAIN_QUIET) {
-                    return;
-                }
-            }
-            () = now.cancelled() => return,
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Agent {
     pub process: Process,
     pub listen: Address,
     pub admin: Address,
+    name: String,
+    environment: Vec<(String, String)>,
 }
 
 /// The agent's program with nothing of this process's environment but what a program needs to run.
@@ -45,19 +47,17 @@ impl Agent {
     ///
     /// It does not come up; with its log.
     pub fn start(name: &str, listen: Address, environment: &[(String, String)]) -> Self {
-        let mut command = command();
-        command
-            .args(["--log-format", "json"])
-            .env("JWT_AGENT_LISTEN", listen.to_string())
-            .env("JWT_ADMIN_LISTEN", "127.0.0.1:0")
-            .envs(environment.iter().map(|(key, value)| (key, value)));
-        let mut process = Process::start(name, command).unwrap();
-        let admin = poll(DEADLINE, || match process.exited() {
-            Some(_) => Some(None),
-            None => listening(&process.lines(), "admin").map(Some),
-        });
-        let admin = admin.flatten().unwrap_or_else(|| panic!("{name} does not listen:\n{}", process.log()));
-        Self { process, listen, admin }
+        let (process, admin) = start(name, &listen, environment);
+        Self { process, listen, admin, name: name.to_owned(), environment: environment.to_vec() }
+    }
+
+    /// Starts it again after its end, where it was and as it was; its admin port is another.
+    ///
+    /// # Panics
+    ///
+    /// It does not come up; with its log.
+    pub fn restart(&mut self) {
+        (self.process, self.admin) = start(&self.name, &self.listen, &self.environment);
     }
 
     /// Asks the admin port.
@@ -76,6 +76,22 @@ impl Agent {
     pub fn wait_ready(&self) {
         eventually("the agent is ready", || self.is_ready().then_some(()));
     }
+}
+
+fn start(name: &str, listen: &Address, environment: &[(String, String)]) -> (Process, Address) {
+    let mut command = command();
+    command
+        .args(["--log-format", "json"])
+        .env("JWT_AGENT_LISTEN", listen.to_string())
+        .env("JWT_ADMIN_LISTEN", "127.0.0.1:0")
+        .envs(environment.iter().map(|(key, value)| (key, value)));
+    let mut process = Process::start(name, command).unwrap();
+    let admin = poll(DEADLINE, || match process.exited() {
+        Some(_) => Some(None),
+        None => listening(&process.lines(), "admin").map(Some),
+    });
+    let admin = admin.flatten().unwrap_or_else(|| panic!("{name} does not listen:\n{}", process.log()));
+    (process, admin)
 }
 
 /// One request to an address that answers at once.

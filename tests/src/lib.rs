@@ -20,6 +20,7 @@ pub mod scripted_agent;
 pub mod setup;
 pub mod socket;
 pub mod spop;
+pub mod steady;
 pub mod stores;
 pub mod token;
 pub mod token_server;

@@ -47,11 +47,16 @@ pub enum RunError {
     PartEnded,
 }
 
-/// Serves until `shutdown`, then finishes what has begun.
+/// Serves until `shutdown`, then finishes what has begun; `serving` is called when every listener is served.
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Result<(), RunError> {
+pub async fn run(
+    config: Config,
+    listeners: Listeners,
+    shutdown: Shutdown,
+    serving: impl FnOnce(),
+) -> Result<(), RunError> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let mut parts = JoinSet::new();
@@ -81,6 +86,7 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: Shutdown) -> Re
         });
     }
     parts.spawn(purge(Arc::clone(&app), shutdown.clone()));
+    serving();
 
     let ended_early = tokio::select! {
         () = shutdown.cancelled() => false,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use futures_util::FutureExt;
 use spop::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::task::{JoinError, JoinSet};
@@ -15,9 +16,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::frame::{Fault, Frame, MAX_HELLO_SIZE, Notify, decode, encode_disconnect, encode_hello};
 use super::hello::negotiate;
+use super::leave::{Leave, Turn};
 use super::respond::Respond;
 use crate::listen::Stream;
-use service::shutdown::Shutdown;
 
 /// How long a peer may take for its HELLO, and after a health check's answer for its farewell.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,6 +26,8 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the last bytes of a connection may take.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a connection that is to end goes on reading, for HAProxy to come to a pause.
+const PAUSE_LIMIT: Duration = Duration::from_millis(10);
 /// Requests in flight on one connection, three times what HAProxy sends; then we stop reading.
 const MAX_IN_FLIGHT: usize = 64;
 /// Unsent bytes of one connection; above it we stop reading.
@@ -38,8 +41,15 @@ enum End {
     Closed,
     /// HAProxy sent its DISCONNECT.
     Disconnected,
-    /// We were asked to stop, and every request that had arrived is answered.
-    Drained,
+    /// It was our turn to end, and every request that had arrived is answered.
+    Left(Turn),
+}
+
+/// It is our turn to end.
+struct Leaving {
+    turn: Turn,
+    /// Until then we go on reading.
+    until: Instant,
 }
 
 /// Why a connection ended otherwise.
@@ -51,8 +61,8 @@ enum Broken {
     Io(#[from] std::io::Error),
 }
 
-/// Serves one connection until either side ends it; `closing` asks us to.
-pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, closing: Shutdown) {
+/// Serves one connection until either side ends it; `leave` asks us to.
+pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, leave: Leave) {
     let (reader, writer) = split(stream);
     let mut connection = Connection {
         reader,
@@ -64,8 +74,8 @@ pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, closing:
         tasks: JoinSet::new(),
         responder,
     };
-    let end = match connection.hello(&closing).await {
-        Ok(None) => connection.requests(&closing).await,
+    let end = match connection.hello(&leave).await {
+        Ok(None) => connection.requests(&leave).await,
         Ok(Some(end)) => Ok(end),
         Err(broken) => Err(broken),
     };
@@ -85,7 +95,7 @@ struct Connection<S, R> {
 
 impl<S: Stream, R: Respond> Connection<S, R> {
     /// The handshake; `Some` when the connection is over with it.
-    async fn hello(&mut self, closing: &Shutdown) -> Result<Option<End>, Broken> {
+    async fn hello(&mut self, leave: &Leave) -> Result<Option<End>, Broken> {
         let deadline = Instant::now() + HELLO_TIMEOUT;
         let hello = loop {
             match decode(&self.input, self.max_frame_size)? {
@@ -104,7 +114,7 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                         return Ok(Some(End::Closed));
                     }
                 }
-                () = closing.cancelled() => return Ok(Some(End::Drained)),
+                turn = leave.turn() => return Ok(Some(End::Left(turn))),
                 () = sleep_until(deadline) => return Err(Fault::Timeout.into()),
             }
         };
@@ -123,8 +133,9 @@ impl<S: Stream, R: Respond> Connection<S, R> {
         Ok(None)
     }
 
-    async fn requests(&mut self, closing: &Shutdown) -> Result<End, Broken> {
+    async fn requests(&mut self, leave: &Leave) -> Result<End, Broken> {
         let mut stalled_since: Option<Instant> = None;
+        let mut leaving: Option<Leaving> = None;
         loop {
             let mut progress = false;
             while self.has_room() {
@@ -145,11 +156,18 @@ impl<S: Stream, R: Respond> Connection<S, R> {
             while let Some(ack) = self.tasks.try_join_next() {
                 self.acknowledge(ack);
             }
-            let stopping = closing.is_cancelled();
-            if stopping && self.tasks.is_empty() && self.output.is_empty() {
-                return Ok(End::Drained);
+            let in_time = leaving.as_ref().is_none_or(|leaving| Instant::now() < leaving.until);
+            if self.tasks.is_empty()
+                && self.output.is_empty()
+                && let Some(mine) = leaving.take()
+            {
+                if !in_time || !self.reads_on()? {
+                    return Ok(End::Left(mine.turn));
+                }
+                leaving = Some(mine);
+                continue;
             }
-            let reading = !stopping && self.has_room();
+            let reading = in_time && self.has_room();
             if self.input.is_empty() && self.output.is_empty() {
                 stalled_since = None;
             } else if progress || stalled_since.is_none() {
@@ -174,11 +192,23 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                 Some(ack) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.acknowledge(ack);
                 }
-                () = closing.cancelled(), if !stopping => {}
+                turn = leave.turn(), if leaving.is_none() => {
+                    leaving = Some(Leaving { turn, until: Instant::now() + PAUSE_LIMIT });
+                }
                 () = sleep_until(stalled), if stalled_since.is_some() && self.tasks.is_empty() => {
                     return Err(Fault::Timeout.into());
                 }
             }
+        }
+    }
+
+    /// Takes what HAProxy has sent and we have not read; `false` if there is nothing more.
+    fn reads_on(&mut self) -> Result<bool, Broken> {
+        self.input.reserve(READ_CHUNK);
+        match self.reader.read_buf(&mut self.input).now_or_never() {
+            None | Some(Ok(0)) => Ok(false),
+            Some(Ok(_)) => Ok(true),
+            Some(Err(error)) => Err(error.into()),
         }
     }
 
@@ -218,9 +248,14 @@ impl<S: Stream, R: Respond> Connection<S, R> {
 
     /// Says goodbye as the protocol wants it: AGENT-DISCONNECT with the cause, unless HAProxy has gone.
     async fn farewell(mut self, end: Result<End, Broken>) {
+        let mut turn = None;
         let (status, message) = match end {
             Ok(End::Closed) => return,
-            Ok(End::Disconnected | End::Drained) => (StatusCode::None, "normal".to_owned()),
+            Ok(End::Disconnected) => (StatusCode::None, "normal".to_owned()),
+            Ok(End::Left(mine)) => {
+                turn = Some(mine);
+                (StatusCode::None, "normal".to_owned())
+            }
             Err(Broken::Io(error)) => {
                 tracing::debug!(%error, "connection lost");
                 return;
@@ -244,6 +279,9 @@ impl<S: Stream, R: Respond> Connection<S, R> {
         };
         if let Ok(Err(error)) = timeout(FAREWELL_TIMEOUT, goodbye).await {
             tracing::debug!(%error, "the farewell was not heard");
+        }
+        if let Some(turn) = turn {
+            turn.pass_on().await;
         }
     }
 }

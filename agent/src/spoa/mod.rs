@@ -7,4 +7,5 @@
 pub mod connection;
 pub mod frame;
 pub mod hello;
+pub mod leave;
 pub mod respond;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use axum::http::StatusCode;
 use service::exit;
+use service::probe::ProbeError;
 use service::settings::ConfigError;
 
 use crate::listen::ListenError;
@@ -19,6 +20,12 @@ pub(super) enum CliError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    #[error(
+        "health: the admin listener speaks TLS; set TOKEN_SERVER__ADMIN__SOCKET, on which the question needs no certificate"
+    )]
+    NoProbe,
     #[error("signals cannot be handled: {0}")]
     Signals(io::Error),
     #[error(
@@ -57,9 +64,12 @@ pub(super) enum CliError {
 impl CliError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NoTarget | Self::ServerForm | Self::Argument { .. } => exit::USAGE,
+            Self::Config(_) | Self::NoTarget | Self::ServerForm | Self::NoProbe | Self::Argument { .. } => {
+                exit::USAGE
+            }
             Self::Listen(_)
             | Self::Run(_)
+            | Self::Probe(_)
             | Self::Signals(_)
             | Self::NoStore(_)
             | Self::File { .. }

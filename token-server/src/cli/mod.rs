@@ -6,6 +6,7 @@
 mod admin;
 mod duration;
 mod error;
+mod health;
 mod output;
 mod remote;
 mod rules;
@@ -51,6 +52,8 @@ enum Command {
     /// Ask about a token
     #[command(subcommand)]
     Token(token::Token),
+    /// Ask the running server whether it is ready; exit with 0, or with 1 and the causes
+    Health,
 }
 
 /// Whom operators' commands ask.
@@ -102,6 +105,7 @@ pub async fn main(
     let done = match arguments.command {
         Some(Command::Rules(command)) => rules::run(command, config).await,
         Some(Command::Token(command)) => token::run(command, config).await,
+        Some(Command::Health) => health::run(config).await.map(|()| Outcome::Done),
         None if arguments.check => Ok(Outcome::Done),
         None => serve::run(config, arguments.log_format).await.map(|()| Outcome::Done),
     };

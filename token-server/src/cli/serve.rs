@@ -1,6 +1,7 @@
 //! The server itself: from the configuration to a signal.
 
 use service::shutdown::{self, Shutdown};
+use service::supervisor::{NOTIFY_SOCKET, Supervisor};
 use service::telemetry::{self, LogFormat};
 
 use super::CliError;
@@ -9,18 +10,27 @@ use crate::listen::Listeners;
 
 pub(super) async fn run(config: Config, log_format: LogFormat) -> Result<(), CliError> {
     telemetry::init(log_format);
+    let supervisor = supervisor();
     let listeners = Listeners::bind(&config).await?;
     let shutdown = Shutdown::new();
-    let run = crate::run(config, listeners, shutdown.clone());
+    let run = crate::run(config, listeners, shutdown.clone(), || supervisor.serving());
     let mut run = std::pin::pin!(run);
     tokio::select! {
         ended = run.as_mut() => ended?,
         signal = shutdown::on_signals() => {
             tracing::info!(signal = signal.map_err(CliError::Signals)?, "stopping");
+            supervisor.stopping();
             shutdown.cancel();
             run.await?;
         }
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn supervisor() -> Supervisor {
+    Supervisor::new(std::env::var_os(NOTIFY_SOCKET).as_deref()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "{NOTIFY_SOCKET} names no socket; nobody is told that we serve");
+        Supervisor::default()
+    })
 }

@@ -27,7 +27,7 @@ const ACK: u8 = 103;
 /// One end of a connection whose other end is served.
 struct Peer {
     stream: DuplexStream,
-    closing: Shutdown,
+    leave: Leave,
     serving: tokio::task::JoinHandle<()>,
 }
 
@@ -80,9 +80,9 @@ impl Peer {
         let budget = Duration::from_secs(1);
         let responder = Responder::new(verifier, cache, Variables::All, None, budget, readiness, metrics);
         let (stream, served) = tokio::io::duplex(1 << 20);
-        let closing = Shutdown::new();
-        let serving = tokio::spawn(serve(served, Arc::new(responder), closing.clone()));
-        Self { stream, closing, serving }
+        let leave = Leave::new();
+        let serving = tokio::spawn(serve(served, Arc::new(responder), leave.clone()));
+        Self { stream, leave, serving }
     }
 
     async fn greeted() -> Self {
@@ -263,7 +263,7 @@ async fn what_has_arrived_is_answered_before_the_farewell() {
     peer.send(&all).await;
     // The first answer shows that the requests were read.
     let mut answers = vec![peer.answer().await.unwrap()];
-    peer.closing.cancel();
+    peer.leave.in_turn(1);
     while let Some(answer) = peer.answer().await {
         answers.push(answer);
     }
