@@ -77,6 +77,8 @@ pub struct Metrics {
     pub token_server_retries: Counter,
     /// How often a server was left out.
     pub token_server_ejections: Counter,
+    /// Looks for token-servers that told nothing.
+    pub token_server_discovery_failures: Counter,
     /// Servers that are known.
     pub token_servers: Gauge,
     /// Those of them that are not left out.
@@ -117,6 +119,7 @@ impl Metrics {
             token_server_hedges: Counter::default(),
             token_server_retries: Counter::default(),
             token_server_ejections: Counter::default(),
+            token_server_discovery_failures: Counter::default(),
             token_servers: Gauge::default(),
             token_servers_up: Gauge::default(),
         };
@@ -194,6 +197,11 @@ impl Metrics {
             "token_server_ejections",
             "How often a token-server was left out since it failed several times in a row",
             self.token_server_ejections.clone(),
+        );
+        registry.register(
+            "token_server_discovery_failures",
+            "Failures to resolve a token-server's name, or to read HAProxy's list; those known are kept",
+            self.token_server_discovery_failures.clone(),
         );
         registry.register("token_servers", "Token-servers that are known", self.token_servers.clone());
         registry.register(

@@ -113,7 +113,7 @@ impl Agent {
         let readiness = Readiness::new();
         let sources = key_sources(&config.keys)?;
         config.keys.check_files().map_err(key_fault)?;
-        let token_server = open_token_server(&config, &metrics)?;
+        let token_server = open_token_server(&config, &metrics).await?;
         let owners: Vec<usize> = sources.iter().map(|(issuer, _)| *issuer).collect();
         let issuers = config.keys.issuers.len();
         let ring = Arc::new(KeyRing::new(issuers, &owners, readiness.clone(), key_metrics));
@@ -228,16 +228,16 @@ async fn first_keys(ring: &KeyRing) {
     }
 }
 
-fn open_token_server(
+async fn open_token_server(
     config: &Config,
     metrics: &Arc<Metrics>,
 ) -> Result<Option<(TokenServer, Discovery)>, StartError> {
-    config
-        .token_server
-        .as_ref()
-        .map(|server| TokenServer::new(server, &config.trust, Arc::clone(metrics)))
-        .transpose()
-        .map_err(|error| StartError::Config { name: "token-server", why: error.to_string() })
+    let Some(server) = &config.token_server else { return Ok(None) };
+    let fault = |why| StartError::Config { name: "token-server", why };
+    let (server, mut discovery) = TokenServer::new(server, &config.trust, Arc::clone(metrics))
+        .map_err(|error| fault(error.to_string()))?;
+    discovery.open().await.map_err(|error| fault(error.to_string()))?;
+    Ok(Some((server, discovery)))
 }
 
 fn listen_error(name: &'static str, address: &str, error: SocketError) -> StartError {

@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::TokenServerConfig;
+use crate::config::{TokenServerConfig, TokenServers};
 use crate::metrics::Metrics;
 use crate::token_server::{Discovery, TokenServer};
 use keys::{Client, Source, UrlSource};
@@ -134,7 +134,7 @@ fn a_ca_file_without_a_certificate_is_a_fault() {
 
 fn token_server(url: &str, ca_file: Option<PathBuf>) -> Result<(TokenServer, Discovery), String> {
     let config = TokenServerConfig {
-        servers: vec![Url::parse(url).unwrap()],
+        servers: TokenServers::Urls(vec![Url::parse(url).unwrap()]),
         token_file: None,
         ca_file,
         budget: DEADLINE,

@@ -69,6 +69,17 @@ impl Agent {
         ask(&self.admin, &Request::get(path))
     }
 
+    /// A metric without labels, by its name without the program's; 0 while it is not told.
+    ///
+    /// # Panics
+    ///
+    /// Nobody answers there.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = String::from_utf8(self.admin("/metrics").body).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(&format!("jwt_agent_{name} ")));
+        value.map_or(0, |value| value.parse().unwrap())
+    }
+
     pub fn is_ready(&self) -> bool {
         self.admin("/ready").status == 200
     }

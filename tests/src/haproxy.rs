@@ -59,7 +59,30 @@ pub fn version() -> (u32, u32) {
 #[derive(Debug)]
 pub struct Haproxy {
     pub process: Process,
-    stats: Address,
+    stats: StatsSocket,
+}
+
+/// A socket on which HAProxy takes commands.
+#[derive(Debug)]
+pub struct StatsSocket(Address);
+
+impl StatsSocket {
+    pub fn new(path: &Path) -> Self {
+        Self(Address::Unix(path.to_owned()))
+    }
+
+    /// What a command answers.
+    ///
+    /// # Panics
+    ///
+    /// The socket does not answer.
+    pub fn ask(&self, command: &str) -> String {
+        let mut connection = self.0.connect(DEADLINE).unwrap();
+        connection.write_all(format!("{command}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
 }
 
 impl Haproxy {
@@ -82,7 +105,7 @@ impl Haproxy {
             None => edge.connect(DEADLINE).is_ok().then_some(true),
         });
         assert_eq!(up, Some(true), "haproxy does not come up:\n{}", process.log());
-        let haproxy = Self { process, stats: Address::Unix(stats.to_owned()) };
+        let haproxy = Self { process, stats: StatsSocket::new(stats) };
         eventually("haproxy has checked its agents", || {
             let states = haproxy.agents();
             (!states.is_empty() && states.values().all(|agent| agent.checked)).then_some(())
@@ -96,11 +119,7 @@ impl Haproxy {
     ///
     /// The socket does not answer.
     pub fn stats(&self, command: &str) -> String {
-        let mut connection = self.stats.connect(DEADLINE).unwrap();
-        connection.write_all(format!("{command}\n").as_bytes()).unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        answer
+        self.stats.ask(command)
     }
 
     /// The servers of the backend `jwt-agents`, by name.

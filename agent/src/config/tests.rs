@@ -37,7 +37,8 @@ fn the_ms_users_profile_brings_its_scheme_and_needs_no_key_with_a_token_server()
     ])
     .unwrap();
     assert_eq!(config.schemes, ["JWT"]);
-    assert_eq!(config.token_server.unwrap().servers.len(), 2);
+    let TokenServers::Urls(urls) = config.token_server.unwrap().servers else { panic!("no URLs") };
+    assert_eq!(urls.len(), 2);
     assert!(config.warnings.is_empty());
 }
 
@@ -70,13 +71,18 @@ fn every_fault_is_named_at_once_and_no_value_is_shown() {
 #[test]
 fn what_it_cannot_use_is_never_ignored() {
     let keys = ("JWT_JWKS_FILE", "/k");
+    let socket = ("JWT_HAPROXY_SOCKET", "/run/h.sock");
     for (variables, expected) in [
         (&[][..], "JWT_JWKS_FILE: no key source"),
         (&[("JWT_PROFILE", "ms-users")], "JWT_JWKS_FILE: no key source"),
-        (&[keys, ("JWT_TOKEN_SERVER_BACKEND", "token-servers")], "not available in this version"),
+        (&[keys, ("JWT_TOKEN_SERVER_BACKEND", "token-servers")], "stats socket in JWT_HAPROXY_SOCKET"),
+        (&[keys, socket, ("JWT_TOKEN_SERVER_BACKEND", "a,b")], "expected one backend's name"),
+        (&[keys, socket, ("JWT_TOKEN_SERVER_BACKEND", "a;show info")], "expected one backend's name"),
+        (&[keys, socket, ("JWT_TOKEN_SERVER_BACKEND", "http://a")], "expected one backend's name"),
+        (&[keys, ("JWT_HAPROXY_SOCKET", "h.sock")], "JWT_HAPROXY_SOCKET: expected /path"),
         (&[keys, ("JWT_TOKEN_SERVER_BACKEND", "ftp://a")], "expected http:// or https:// URLs"),
         (&[keys, ("JWT_TOKEN_SERVER_BACKEND", "http://a/v1/check")], "URLs without a path"),
-        (&[keys, ("JWT_HAPROXY_SOCKET", "/run/h.sock")], "JWT_HAPROXY_SOCKET: is not available"),
+        (&[keys, socket], "JWT_TOKEN_SERVER_BACKEND: expected one backend's name"),
         (&[keys, ("JWT_ISSUERS", "a,b")], "JWT_ISSUERS: more than one issuer"),
         (&[("JWT_OIDC_ISSUERS", "https://a,https://b")], "JWT_OIDC_ISSUERS: more than one issuer"),
         (&[keys, ("JWT_VARIABLES", "auto")], "JWT_VARIABLES: auto needs --haproxy-cfg"),
@@ -98,6 +104,23 @@ fn what_kubernetes_adds_is_noted_and_ignored_and_what_only_looks_alike_is_refuse
     assert!(config.warnings.iter().any(|warning| warning.contains("and 1 more are what Kubernetes writes")));
     assert!(faults(&[keys, ("JWT_AGENT_PORT", "12345")]).starts_with("JWT_AGENT_PORT: no such setting"));
     assert!(faults(&[keys, host, ("JWT_AGENT_LISTN", "x")]).starts_with("JWT_AGENT_LISTN: no such setting"));
+}
+
+#[test]
+fn token_servers_may_be_a_backend_of_haproxy() {
+    for (socket, expected) in [
+        ("/run/h.sock", Address::Unix("/run/h.sock".into())),
+        ("unix@/run/h.sock", Address::Unix("/run/h.sock".into())),
+        ("127.0.0.1:9999", Address::Tcp("127.0.0.1:9999".into())),
+    ] {
+        let config = load(&[
+            ("JWT_JWKS_FILE", "/k"),
+            ("JWT_TOKEN_SERVER_BACKEND", "token-servers"),
+            ("JWT_HAPROXY_SOCKET", socket),
+        ]);
+        let servers = config.unwrap().token_server.unwrap().servers;
+        assert_eq!(servers, TokenServers::Backend { name: "token-servers".into(), socket: expected });
+    }
 }
 
 #[test]

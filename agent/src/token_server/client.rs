@@ -28,7 +28,7 @@ use service::events::Events;
 use tokio::time::timeout;
 
 use super::server::Endpoint;
-use crate::config::TokenServerConfig;
+use crate::config::{TokenServerConfig, TokenServers};
 
 /// The largest answer of the feed that is read: it names up to a thousand groups of up to 512 bytes, escaped.
 const MAX_EVENTS: usize = 4 * 1024 * 1024;
@@ -93,11 +93,18 @@ impl Dialer {
         let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let tls = match &config.ca_file {
             Some(path) => tls.with_root_certificates(certificates(path)?),
-            None if config.servers.iter().any(|server| server.scheme() == "https") => {
-                tls.with_native_roots().map_err(ClientError::SystemRoots)?
-            }
-            // A machine without certificates can still speak plain HTTP.
-            None => tls.with_root_certificates(RootCertStore::empty()),
+            None => match &config.servers {
+                TokenServers::Urls(urls) if urls.iter().any(|url| url.scheme() == "https") => {
+                    tls.with_native_roots().map_err(ClientError::SystemRoots)?
+                }
+                // A machine without certificates can still speak plain HTTP.
+                TokenServers::Urls(_) => tls.with_root_certificates(RootCertStore::empty()),
+                // Which servers want TLS is found out later.
+                TokenServers::Backend { .. } => match tls.clone().with_native_roots() {
+                    Ok(tls) => tls,
+                    Err(_) => tls.with_root_certificates(RootCertStore::empty()),
+                },
+            },
         };
         Ok(Self { tls: tls.with_no_client_auth(), authorization })
     }

@@ -5,6 +5,7 @@
 //! first is slow; when its time is over nobody's silence counts as consent.
 
 mod attempts;
+mod backend;
 mod batch;
 mod client;
 mod discovery;
@@ -26,13 +27,13 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use attempts::Attempts;
+pub use backend::BackendError;
 use batch::{Batch, Question};
 use client::Dialer;
 pub use client::{CallError, ClientError};
 pub use discovery::Discovery;
 use driver::{ANSWER_HEAD, Manner, outcome};
 use hedges::Hedges;
-use names::Origin;
 pub use probe::watch;
 use server::Servers;
 pub use server::{Endpoint, Server, ServerId, Snapshot};
@@ -82,8 +83,7 @@ impl TokenServer {
         let manner = Manner { profile: trust.profile(), leeway, budget: config.budget, metrics };
         let servers = Servers::new(Dialer::new(config)?, manner.clone());
         let watched = servers.watch();
-        let origins = config.servers.iter().filter_map(Origin::new).collect();
-        let discovery = Discovery::new(origins, servers);
+        let discovery = Discovery::new(&config.servers, servers, Arc::clone(&manner.metrics));
         Ok((Self { servers: watched, turn: Arc::default(), hedges: Arc::default(), manner }, discovery))
     }
 

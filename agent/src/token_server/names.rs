@@ -13,6 +13,14 @@ use super::server::{Endpoint, Scheme};
 /// How long one name may take to be resolved.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A name is not resolved.
+#[derive(Debug, thiserror::Error)]
+#[error("the name {host} is not resolved: {cause}")]
+pub struct NameError {
+    host: String,
+    cause: String,
+}
+
 /// One URL, with the servers that it led to when it was last resolved.
 #[derive(Debug)]
 pub struct Origin {
@@ -47,22 +55,23 @@ impl Origin {
 
     /// Resolves the name. What cannot be resolved now leads where it led before: a name server that is down says nothing
     /// about the token-server.
-    pub async fn resolve(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be resolved.
+    pub async fn look(&mut self) -> Result<(), NameError> {
         if !self.is_name() {
-            return;
+            return Ok(());
         }
-        match timeout(PATIENCE, lookup_host((self.host.as_str(), self.port))).await {
-            Ok(Ok(found)) => {
-                let of_one_family = of_one_family(found.collect());
-                if !of_one_family.is_empty() {
-                    self.endpoints = of_one_family.into_iter().map(|ip| self.endpoint(ip)).collect();
-                }
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(host = self.host, %error, "a token-server's name is not resolved")
-            }
-            Err(_) => tracing::warn!(host = self.host, "a token-server's name is not resolved in time"),
+        let looked = timeout(PATIENCE, lookup_host((self.host.as_str(), self.port))).await;
+        let failed = |cause: String| NameError { host: self.host.clone(), cause };
+        let found = looked.map_err(|_| failed("no answer in time".to_owned()))?;
+        let found = of_one_family(found.map_err(|error| failed(error.to_string()))?.collect());
+        if found.is_empty() {
+            return Err(failed("it has no address".to_owned()));
         }
+        self.endpoints = found.into_iter().map(|ip| self.endpoint(ip)).collect();
+        Ok(())
     }
 
     fn endpoint(&self, ip: IpAddr) -> Endpoint {
@@ -95,7 +104,7 @@ mod tests {
         assert_eq!(shown(&origin("https://[::1]")), ["https://[::1]:443"]);
         let mut local = origin("http://localhost:4000");
         assert!(local.is_name() && local.endpoints().is_empty());
-        local.resolve().await;
+        local.look().await.unwrap();
         assert_eq!(shown(&local), ["http://localhost:4000 (127.0.0.1)"]);
     }
 
@@ -105,7 +114,7 @@ mod tests {
         gone.host = "no name of..a host".to_owned();
         let before: BTreeSet<_> = [gone.endpoint([10, 0, 0, 1].into())].into();
         gone.endpoints.clone_from(&before);
-        gone.resolve().await;
+        gone.look().await.unwrap_err();
         assert_eq!(gone.endpoints(), &before);
     }
 
