@@ -2,8 +2,9 @@
 
 PORT ?= 8080
 CARGO ?= cargo
+SOAK_SECONDS ?= 600
 
-.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz bench setup setup-test stores
+.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz bench test-faults soak setup setup-test stores under-load
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -29,6 +30,12 @@ test-haproxy-versions: setup-test stores ## the same tests against HAProxy 3.0 a
 	$(CARGO) build --workspace --bins
 	tests/versions.sh
 
+test-faults: under-load ## everything under load while one part after the other fails; FAULTS=hangs: only those
+	$(CARGO) run --quiet --package integration-tests --bin under-load -- faults $(FAULTS)
+
+soak: under-load ## everything under load for SOAK_SECONDS (600): memory and descriptors must come to rest
+	$(CARGO) run --quiet --package integration-tests --bin under-load -- soak --seconds $(SOAK_SECONDS)
+
 conformance: ## renew docs/CONFORMANCE.md from the test vectors
 	WRITE_CONFORMANCE=1 $(CARGO) test --package jose --test suite --quiet conformance
 
@@ -40,6 +47,10 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 
 bench: ## what a verdict costs, beside the cryptography in it
 	$(CARGO) bench --package integration-tests --bench jose
+
+under-load: setup stores
+	@tests/setup.sh faketime:faketime ip:iproute2 iptables:iptables
+	$(CARGO) build --workspace --bins
 
 stores:
 	@tests/setup.sh redis-server:redis-server redis-cli:redis-tools openssl:openssl

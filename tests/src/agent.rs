@@ -47,7 +47,16 @@ impl Agent {
     ///
     /// It does not come up; with its log.
     pub fn start(name: &str, listen: Address, environment: &[(String, String)]) -> Self {
-        let (process, admin) = start(name, &listen, environment);
+        Self::start_as(name, command(), listen, environment)
+    }
+
+    /// The same, of a command that runs the agent somehow.
+    ///
+    /// # Panics
+    ///
+    /// It does not come up; with its log.
+    pub fn start_as(name: &str, command: Command, listen: Address, environment: &[(String, String)]) -> Self {
+        let (process, admin) = start(name, command, &listen, environment);
         Self { process, listen, admin, name: name.to_owned(), environment: environment.to_vec() }
     }
 
@@ -57,7 +66,7 @@ impl Agent {
     ///
     /// It does not come up; with its log.
     pub fn restart(&mut self) {
-        (self.process, self.admin) = start(&self.name, &self.listen, &self.environment);
+        (self.process, self.admin) = start(&self.name, command(), &self.listen, &self.environment);
     }
 
     /// Asks the admin port.
@@ -89,8 +98,12 @@ impl Agent {
     }
 }
 
-fn start(name: &str, listen: &Address, environment: &[(String, String)]) -> (Process, Address) {
-    let mut command = command();
+fn start(
+    name: &str,
+    mut command: Command,
+    listen: &Address,
+    environment: &[(String, String)],
+) -> (Process, Address) {
     command
         .args(["--log-format", "json"])
         .env("JWT_AGENT_LISTEN", listen.to_string())

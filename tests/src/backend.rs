@@ -57,6 +57,11 @@ impl Backend {
         &self.address
     }
 
+    /// Forgets the requests so far, of which a long run has many.
+    pub fn forget(&self) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// All requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -24,4 +24,5 @@ pub mod steady;
 pub mod stores;
 pub mod token;
 pub mod token_server;
+pub mod under_load;
 pub mod wait;

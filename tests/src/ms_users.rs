@@ -20,6 +20,11 @@ pub fn keys() -> String {
     json!([{"kty": "oct", "kid": KID, "k": BASE64_URL_SAFE_NO_PAD.encode(KEY), "default": true}]).to_string()
 }
 
+/// A token of any claims under its key.
+pub fn sealed(claims: &Value) -> String {
+    encrypted(&KEY, KID, &claims.to_string())
+}
+
 /// A token, and the claims in it.
 #[derive(Debug, Clone)]
 pub struct Issued {
@@ -118,7 +123,7 @@ impl MsUsers {
         claims["st"] = json!(1);
         claims["iss"] = json!("ms-users");
         claims["aud"] = json!(audience);
-        Issued { token: encrypted(&KEY, KID, &claims.to_string()), claims }
+        Issued { token: sealed(&claims), claims }
     }
 
     fn tick(&self) -> u64 {

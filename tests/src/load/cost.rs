@@ -28,9 +28,31 @@ pub fn processor_time(pid: u32) -> io::Result<Duration> {
 ///
 /// The process is gone.
 pub fn resident(pid: u32) -> io::Result<u64> {
+    memory(pid, "VmRSS:")
+}
+
+/// All that a process has mapped, bytes; what `RLIMIT_AS` limits.
+///
+/// # Errors
+///
+/// The process is gone.
+pub fn address_space(pid: u32) -> io::Result<u64> {
+    memory(pid, "VmSize:")
+}
+
+/// Descriptors that a process has open.
+///
+/// # Errors
+///
+/// The process is gone.
+pub fn descriptors(pid: u32) -> io::Result<u64> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64)
+}
+
+fn memory(pid: u32, field: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kib = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kib.map(|kib| kib * 1024).ok_or_else(|| io::Error::other("no VmRSS"))
+        .find_map(|line| line.strip_prefix(field)?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.map(|kib| kib * 1024).ok_or_else(|| io::Error::other(format!("no {field}")))
 }

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::Daemon;
 use crate::http::{Client, Request};
 use crate::port::free_port;
-use crate::process::Process;
 use crate::socket::Address;
-use crate::wait::{DEADLINE, eventually};
+use crate::wait::eventually;
+
+/// How long a key may take to write; more than a second only if it hangs.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Consul's development server, which keeps nothing on disk.
 #[derive(Debug)]
@@ -56,22 +59,23 @@ impl Consul {
     ///
     /// It does not take it.
     pub fn tell(&self, group: &str, milliseconds: &str) {
-        assert!(self.try_put(&format!("microfleet/ms-users/revocation-rules/{group}"), milliseconds));
+        assert!(self.try_tell(group, milliseconds));
+    }
+
+    /// The same of a Consul that may be down; tells whether it took it.
+    pub fn try_tell(&self, group: &str, milliseconds: &str) -> bool {
+        self.try_put(&format!("microfleet/ms-users/revocation-rules/{group}"), milliseconds)
     }
 
     fn try_put(&self, key: &str, value: &str) -> bool {
         let address = Address::Tcp(([127, 0, 0, 1], self.ports.http).into());
-        let Ok(connection) = address.connect(DEADLINE) else { return false };
+        let Ok(connection) = address.connect(PATIENCE) else { return false };
         let request = Request::line(&format!("PUT /v1/kv/{key} HTTP/1.1"))
             .header("Content-Length", value.len().to_string());
         let mut client = Client::new(connection);
         let answer =
             client.write(&[&request.to_bytes(), value.as_bytes()].concat()).and_then(|()| client.response());
         answer.is_ok_and(|answer| answer.status == 200 && answer.body.trim_ascii() == b"true")
-    }
-
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.daemon.process
     }
 
     /// It no longer answers, and its connections stay.

@@ -106,8 +106,8 @@ impl Redis {
         self.try_connect().is_some_and(|mut connection| connection.zrem::<_, _, i64>(key, "").is_ok())
     }
 
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.daemon.process
+    pub fn process(&self) -> &Process {
+        &self.daemon.process
     }
 
     /// It no longer answers, and its connections stay.

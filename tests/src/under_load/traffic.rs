@@ -1,0 +1,237 @@
+//! A steady stream of requests, good and bad, each answer judged: what must not pass is never let in.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::http::{Client, Request};
+use crate::socket::Address;
+
+/// Clients, each with one request at a time.
+const CLIENTS: usize = 4;
+
+/// The pause of a client between two requests: a steady load below what the machine can do.
+const PAUSE: Duration = Duration::from_millis(6);
+
+/// How long a client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Wrong answers that are described; more of the same tell nothing new.
+const DESCRIBED: usize = 20;
+
+/// A request, and what is known of its token.
+#[derive(Debug)]
+pub struct Case {
+    pub name: String,
+    bytes: Vec<u8>,
+    is_good: bool,
+    revoked: OnceLock<Instant>,
+    refused: OnceLock<Instant>,
+}
+
+impl Case {
+    pub fn good(name: &str, token: &str) -> Arc<Self> {
+        Arc::new(Self::new(name, &Request::get("/").bearer(token), true))
+    }
+
+    pub fn bad(name: &str, request: &Request) -> Arc<Self> {
+        Arc::new(Self::new(name, request, false))
+    }
+
+    fn new(name: &str, request: &Request, is_good: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            bytes: request.to_bytes(),
+            is_good,
+            revoked: OnceLock::new(),
+            refused: OnceLock::new(),
+        }
+    }
+
+    /// A rule that forbids it was acknowledged just now.
+    pub fn revoked(&self) {
+        self.revoked.get_or_init(Instant::now);
+    }
+
+    /// From the rule to the first refusal, once there was one.
+    pub fn refused_after(&self) -> Option<Duration> {
+        Some(self.refused.get()?.saturating_duration_since(*self.revoked.get()?))
+    }
+}
+
+/// What came of the requests since the last look.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Let in, rightly.
+    pub admitted: u64,
+    /// Refused, rightly.
+    pub refused: u64,
+    /// 503: nobody could decide.
+    pub undecided: u64,
+    /// No answer at all.
+    pub lost: u64,
+    /// Good tokens that were called bad.
+    pub misjudged: u64,
+    /// What must not pass, and did.
+    pub admitted_wrongly: u64,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    admitted: AtomicU64,
+    refused: AtomicU64,
+    undecided: AtomicU64,
+    lost: AtomicU64,
+    misjudged: AtomicU64,
+    admitted_wrongly: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    edge: Address,
+    /// How long a token may outlive its rule.
+    bound: Duration,
+    cases: Mutex<Vec<Arc<Case>>>,
+    tally: Tally,
+    wrong: Mutex<Vec<String>>,
+    /// When a request with a good token was answered otherwise than 200, last.
+    failed: Mutex<Option<Instant>>,
+    stop: AtomicBool,
+}
+
+/// The stream. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Traffic {
+    shared: Arc<Shared>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Traffic {
+    pub fn start(edge: &Address, bound: Duration, cases: Vec<Arc<Case>>) -> Self {
+        let shared = Arc::new(Shared {
+            edge: edge.clone(),
+            bound,
+            cases: Mutex::new(cases),
+            tally: Tally::default(),
+            wrong: Mutex::default(),
+            failed: Mutex::default(),
+            stop: AtomicBool::new(false),
+        });
+        let client = |number: usize| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.send(number))
+        };
+        let clients = (0..CLIENTS).map(client).collect();
+        Self { shared, clients }
+    }
+
+    /// Sends this one too, from now on.
+    pub fn add(&self, case: Arc<Case>) {
+        lock(&self.shared.cases).push(case);
+    }
+
+    /// Takes the counts, which begin again.
+    pub fn take(&self) -> Counts {
+        let tally = &self.shared.tally;
+        let take = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
+        Counts {
+            admitted: take(&tally.admitted),
+            refused: take(&tally.refused),
+            undecided: take(&tally.undecided),
+            lost: take(&tally.lost),
+            misjudged: take(&tally.misjudged),
+            admitted_wrongly: take(&tally.admitted_wrongly),
+        }
+    }
+
+    /// How many good requests were let in since the counts were taken last.
+    pub fn admitted(&self) -> u64 {
+        self.shared.tally.admitted.load(Ordering::Relaxed)
+    }
+
+    /// When a good request failed last.
+    pub fn last_failure(&self) -> Option<Instant> {
+        *lock(&self.shared.failed)
+    }
+
+    /// What was answered wrongly so far, the first of it in words.
+    pub fn wrong(&self) -> Vec<String> {
+        lock(&self.shared.wrong).clone()
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        for client in self.clients.drain(..) {
+            let _panicked = client.join();
+        }
+    }
+}
+
+impl Shared {
+    fn send(&self, first: usize) {
+        let mut next = first;
+        while !self.stop.load(Ordering::Relaxed) {
+            let case = {
+                let cases = lock(&self.cases);
+                Arc::clone(&cases[next % cases.len()])
+            };
+            next += 1;
+            let sent = Instant::now();
+            let status = self.exchange(&case.bytes);
+            self.judge(&case, sent, status);
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn exchange(&self, bytes: &[u8]) -> Option<u16> {
+        let mut client = Client::new(self.edge.connect(PATIENCE).ok()?);
+        client.write(bytes).ok()?;
+        Some(client.response().ok()?.status)
+    }
+
+    fn judge(&self, case: &Case, sent: Instant, status: Option<u16>) {
+        let revoked = case.revoked.get().copied();
+        let is_forbidden = !case.is_good || revoked.is_some_and(|revoked| sent > revoked + self.bound);
+        let is_good = case.is_good && revoked.is_none();
+        let tally = &self.tally;
+        let count = |count: &AtomicU64| {
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        if is_good && status != Some(200) {
+            *lock(&self.failed) = Some(Instant::now());
+        }
+        match status {
+            None => count(&tally.lost),
+            Some(503) => count(&tally.undecided),
+            Some(200) if is_forbidden => {
+                count(&tally.admitted_wrongly);
+                let late = revoked.map(|revoked| format!(", {:?} after its rule", sent - revoked));
+                self.describe(format!("{} was let in{}", case.name, late.unwrap_or_default()));
+            }
+            Some(200) => count(&tally.admitted),
+            // A rule that was written while the request was under way may already count.
+            Some(_) if is_good && case.revoked.get().is_none() => {
+                count(&tally.misjudged);
+                self.describe(format!("{} was answered {status:?}", case.name));
+            }
+            Some(_) => {
+                case.refused.get_or_init(Instant::now);
+                count(&tally.refused);
+            }
+        }
+    }
+
+    fn describe(&self, what: String) {
+        let mut wrong = lock(&self.wrong);
+        if wrong.len() < DESCRIBED {
+            wrong.push(what);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
