@@ -1,6 +1,7 @@
 //! What HAProxy asks: the arguments of `verify-jwt`, and the token in them.
 
 use jose::Reject;
+use service::credentials;
 use spop::TypedData;
 use spop::frame::Message;
 
@@ -84,7 +85,7 @@ impl Request {
         };
         let credentials = match &self.authorization {
             Text::Absent => None,
-            Text::Given(value) => Some(credentials(value, schemes)),
+            Text::Given(value) => Some(credentials::token(value, schemes)),
             Text::Binary => return Err(Reject::Malformed),
         };
         let token = match (credentials, bare) {
@@ -96,20 +97,6 @@ impl Request {
         }?;
         if token.len() > max_bytes { Err(Reject::TokenSize) } else { Ok(token) }
     }
-}
-
-/// `credentials = auth-scheme 1*SP token68` (RFC 7235 section 2.1); schemes are case-insensitive.
-fn credentials<'a>(value: &'a str, schemes: &[String]) -> Result<&'a str, Reject> {
-    let value = value.trim_matches([' ', '\t']);
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if scheme.is_empty() {
-        return Err(Reject::Missing);
-    }
-    if !schemes.iter().any(|accepted| accepted.eq_ignore_ascii_case(scheme)) {
-        return Err(Reject::Scheme);
-    }
-    let token = token.trim_start_matches(' ');
-    if token.is_empty() { Err(Reject::Missing) } else { Ok(token) }
 }
 
 /// A count that is not a number could hide a second header: it counts as many.

@@ -3,6 +3,7 @@
 mod keys;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::files::FromFiles;
 use crate::rulebook::Lifetimes;
 use crate::store::redis::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
 use crate::tls::{Tls, TlsFiles};
+use crate::verify::VerifySettings;
 
 pub use keys::Keys;
 
@@ -54,9 +56,6 @@ const DEFAULT_PREVIEW_SUBJECTS: usize = 1_000;
 /// The most subjects whose last claims may be remembered: 400 MiB at most.
 const MAX_PREVIEW_SUBJECTS: usize = 100_000;
 
-/// Settings that belong to parts which this version does not have: whoever sets one relies on something.
-const NOT_YET: &[(&str, &str)] = &[("TOKEN_SERVER__VERIFY__PROXY", "there is no forward-auth route")];
-
 /// The bearer tokens of a file.
 pub type TokensFile = FromFiles<BearerTokens>;
 
@@ -77,8 +76,10 @@ pub struct Config {
     pub tls: Option<Arc<Tls>>,
     /// `TOKEN_SERVER__JWE__KEYS_FILE`: private and secret keys; without it encrypted tokens are refused.
     pub jwe_keys: Option<Arc<DecryptionKeysFile>>,
-    /// `TOKEN_SERVER__JWKS__*`: verifies signed tokens inside of encrypted ones, for `POST /`.
+    /// `TOKEN_SERVER__JWKS__*`, `[[issuers]]`: verification keys.
     pub keys: Keys,
+    /// `TOKEN_SERVER__VERIFY__*`: forward-auth; absent when nobody is trusted.
+    pub verify: Option<VerifySettings>,
     /// Where rules live.
     pub store: StoreSettings,
     /// How long rules may be used that were read from Redis.
@@ -101,8 +102,8 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut settings = Settings::load(PREFIX, CONFIG, environment)?;
         let profile = settings.parse(PROFILE, "standard or ms-users").unwrap_or_default();
-        let flat = keys::flat(&mut settings);
-        let issuers = Some(flat).filter(|keys| !keys.is_empty()).into_iter().collect();
+        let jwe_keys = from_file(&mut settings, "TOKEN_SERVER__JWE__KEYS_FILE", decryption_keys);
+        let (verify, issuers) = verify::read(&mut settings, profile, jwe_keys.is_some());
         let config = Self {
             listen: address(&mut settings, LISTEN, "0.0.0.0:4000"),
             admin_listen: address(&mut settings, ADMIN_LISTEN, "127.0.0.1:4001"),
@@ -110,7 +111,8 @@ impl Config {
             admin_tokens: tokens(&mut settings, ADMIN_TOKENS_FILE),
             agent_tokens: tokens(&mut settings, AGENT_TOKENS_FILE),
             tls: tls(&mut settings),
-            jwe_keys: from_file(&mut settings, "TOKEN_SERVER__JWE__KEYS_FILE", decryption_keys),
+            jwe_keys,
+            verify,
             keys: keys::read(&mut settings, issuers, profile),
             store: store(&mut settings),
             lifetimes: Lifetimes {
@@ -121,9 +123,6 @@ impl Config {
             compat: settings.flag(COMPAT_ENABLED).unwrap_or(true),
             preview_subjects: preview_subjects(&mut settings),
         };
-        for (name, why) in NOT_YET {
-            settings.unavailable(name, why);
-        }
         settings.finish()?;
         Ok(config)
     }

@@ -19,8 +19,12 @@ pub(crate) struct Opened {
 
 /// Opens a token. Without keys nobody here can judge it.
 pub(crate) fn open(token: &str, keys: Option<&DecryptionKeysFile>) -> Result<Opened, Reject> {
-    let keys = keys.ok_or(Reject::Unsupported)?.current();
-    match jose::decrypt(token, &keys)? {
+    open_with(token, &keys.ok_or(Reject::Unsupported)?.current())
+}
+
+/// Opens a token with these keys.
+pub(crate) fn open_with(token: &str, keys: &DecryptionKeys) -> Result<Opened, Reject> {
+    match jose::decrypt(token, keys)? {
         Decrypted::Claims { header, claims } => Ok(Opened { header, claims, nested: None }),
         Decrypted::Nested { header, token } => {
             Ok(Opened { header, claims: jose::unverified_claims(&token)?, nested: Some(token) })

@@ -47,17 +47,41 @@ pub async fn judge(
         Ok(claims) => claims,
         Err(reject) => return Judgement::refused(reject),
     };
-    let subject = claims.subject(policy.profile);
     let expires = policy.expiry(&claims).ok().flatten();
-    let without_rules = policy
-        .judge_time(&claims, now)
-        .and_then(|()| subject_is_readable(&claims, policy.profile, subject.as_deref()))
-        .and_then(|()| as_rules_read_them(&claims));
-    let RulesVerdict { verdict, vouched } = match without_rules {
-        Ok(claims) => revocations.judge(&claims, subject.as_deref(), seconds(now)).await,
-        Err(reject) => RulesVerdict { verdict: Err(reject), vouched: false },
+    let without_rules =
+        policy.judge_time(&claims, now).and_then(|()| Revocable::read(&claims, policy.profile));
+    let (RulesVerdict { verdict, vouched }, subject) = match without_rules {
+        Ok(revocable) => (revocable.judge(revocations, now).await, revocable.subject),
+        Err(reject) => {
+            (RulesVerdict { verdict: Err(reject), vouched: false }, claims.subject(policy.profile))
+        }
     };
     Judgement { verdict, subject, expires, vouched }
+}
+
+/// A payload as the rules see it.
+#[derive(Debug)]
+pub struct Revocable {
+    claims: rules::Claims,
+    /// Whose it is; absent when the claims name nobody.
+    pub subject: Option<String>,
+}
+
+impl Revocable {
+    /// Reads a payload for the rules.
+    ///
+    /// # Errors
+    /// [`Reject::ClaimType`] and [`Reject::Malformed`] for what no rule could ever be held against.
+    pub fn read(claims: &Claims, profile: Profile) -> Result<Self, Reject> {
+        let subject = claims.subject(profile);
+        subject_is_readable(claims, profile, subject.as_deref())?;
+        Ok(Self { claims: as_rules_read_them(claims)?, subject })
+    }
+
+    /// Judges it by the rules as they are now.
+    pub async fn judge(&self, revocations: &Arc<Revocations>, now: UnixTime) -> RulesVerdict {
+        revocations.judge(&self.claims, self.subject.as_deref(), seconds(now)).await
+    }
 }
 
 impl Judgement {

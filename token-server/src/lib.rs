@@ -25,5 +25,6 @@ mod serve;
 pub mod shadow;
 pub mod store;
 pub mod tls;
+pub mod verify;
 
 pub use run::{RunError, run};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use jose::UnixTime;
+use jose::{Profile, UnixTime};
 use keys::{KeyMetrics, KeyRing, KeySources, Timing, keep_fresh};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
@@ -26,6 +26,7 @@ use crate::revocations::Revocations;
 use crate::serve::serve;
 use crate::store::redis::{RedisAnnotations, RedisStore};
 use crate::store::{EmbeddedAnnotations, EmbeddedStore, Store, StoreError};
+use crate::verify::{Verifier, VerifyMetrics};
 
 /// How long requests that have begun may take after the signal to stop; below the 30 s that orchestrators wait.
 const GRACE: Duration = Duration::from_secs(10);
@@ -208,9 +209,10 @@ fn app(
     keys: Arc<KeyRing>,
     readiness: Readiness,
     metrics: Metrics,
-    registry: Registry,
+    mut registry: Registry,
 ) -> App {
     let Rules { revocations, annotations } = rules;
+    let verify_metrics = VerifyMetrics::register(&mut registry);
     App {
         policy: time_policy(config.profile, Duration::ZERO),
         revocations,
@@ -223,6 +225,7 @@ fn app(
         agent_tokens: config.agent_tokens,
         jwe_keys: config.jwe_keys,
         keys,
+        verify: config.verify.map(|settings| Arc::new(Verifier::new(settings, verify_metrics))),
         compat: config.compat,
         clock: || UnixTime::from_system(SystemTime::now()),
     }
@@ -232,6 +235,14 @@ fn warn_of_open_doors(app: &App) {
     if app.agent_tokens.is_none() {
         tracing::warn!(
             "TOKEN_SERVER__AGENT__TOKENS_FILE is not set: whoever reaches the main listener may ask /v1/check"
+        );
+    }
+    if app.verify.as_ref().is_some_and(|verifier| {
+        verifier.trust().profile() == Profile::Standard && verifier.trust().accepts_any_audience_and_issuer()
+    }) {
+        tracing::warn!(
+            "neither TOKEN_SERVER__VERIFY__ISSUERS nor TOKEN_SERVER__VERIFY__AUDIENCES is set: /verify accepts a token \
+             that the key's owner made for anybody"
         );
     }
     if app.admin_tokens.is_none() {

@@ -152,6 +152,15 @@ impl Trust {
         }
     }
 
+    /// Verifies the signature by the issuer that the token names, without judging what it says.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify) refuses what no key of such an issuer has signed.
+    pub fn verify_signature(&self, token: &str, keys: &[KeySet], route: &Route) -> Result<Signed, Reject> {
+        self.signed(token, keys, route).map(|(_, signed)| signed)
+    }
+
     /// Judges what was decrypted under a shared secret, which vouches for it as a signature would.
     pub fn judge_decrypted(&self, decrypted: Signed, route: &Route, now: UnixTime) -> Verdict {
         let issuer = match (self.issuers.as_slice(), route.issuers.as_slice()) {

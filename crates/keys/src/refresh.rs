@@ -2,6 +2,7 @@
 //! early when a token asks for a key that is not there.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,6 +136,7 @@ pub async fn keep_fresh(
     let mut etag = None;
     loop {
         let loaded_at = Instant::now();
+        ring.begins(index);
         ring.metrics.loads.get_or_create(&label).inc();
         let read = tokio::select! {
             read = source.read(etag.as_deref()) => read,
@@ -164,19 +166,24 @@ pub async fn keep_fresh(
                 None
             }
         };
+        // Listened for before others hear of the end, so that no wish is missed in between.
+        let mut wanted = pin!(ring.wanted.notified());
+        wanted.as_mut().enable();
+        let early_from = loaded_at + timing.cool_down;
+        ring.ends(index, early_from);
         tokio::select! {
             () = sleep_until(loaded_at + timing.delay(failures, fresh_for)) => {}
             () = changed.notified() => sleep_until(Instant::now() + SETTLE).await,
-            () = wanted(&ring, loaded_at + timing.cool_down) => {}
+            () = not_before(early_from, wanted) => {}
             () = shutdown.cancelled() => return,
         }
     }
 }
 
 /// Ends when a token has asked for new keys and the cool-down is over.
-async fn wanted(ring: &KeyRing, not_before: Instant) {
-    ring.wanted.notified().await;
-    sleep_until(not_before).await;
+async fn not_before(instant: Instant, wanted: impl Future<Output = ()>) {
+    wanted.await;
+    sleep_until(instant).await;
 }
 
 #[cfg(test)]

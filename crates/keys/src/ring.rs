@@ -4,13 +4,15 @@
 //! a source gave last stays in use until it gives something better: an empty or broken answer replaces nothing.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use jose::{Algorithm, KeySet, KeySetError};
 use service::readiness::Readiness;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use crate::metrics::{ByAlgorithm, BySource, KeyMetrics};
 
@@ -45,6 +47,7 @@ pub struct KeyRing {
     parts: Mutex<Vec<Part>>,
     merged: ArcSwap<Keys>,
     pub(crate) wanted: Notify,
+    ended: Notify,
     readiness: Readiness,
     pub(crate) metrics: KeyMetrics,
 }
@@ -63,6 +66,8 @@ pub struct Keys {
 struct Part {
     issuer: usize,
     set: Option<KeySet>,
+    /// When an early load may begin; absent while a load is under way.
+    early_from: Option<Instant>,
 }
 
 impl fmt::Debug for KeyRing {
@@ -78,11 +83,13 @@ impl KeyRing {
         if !sources.is_empty() {
             readiness.block(CAUSE, "no key is loaded");
         }
-        let parts = sources.iter().map(|issuer| Part { issuer: *issuer, set: None }).collect();
+        let parts =
+            sources.iter().map(|issuer| Part { issuer: *issuer, set: None, early_from: None }).collect();
         Self {
             parts: Mutex::new(parts),
             merged: ArcSwap::from_pointee(Keys { version: 0, sets: vec![KeySet::empty(); issuers] }),
             wanted: Notify::new(),
+            ended: Notify::new(),
             readiness,
             metrics,
         }
@@ -97,6 +104,51 @@ impl KeyRing {
     /// each cool-down, however often this is called.
     pub fn refresh_soon(&self) {
         self.wanted.notify_waiters();
+    }
+
+    /// The keys after those of `version`, for a token that newer ones might verify: asks for an early load, and waits for
+    /// it no longer than `patience`. While no source may be loaded early, nobody waits: a flood of unknown `kid`s is
+    /// answered at once, but for one load in each cool-down.
+    pub async fn newer_than(&self, version: u64, patience: Duration) -> Option<Arc<Keys>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let mut ended = pin!(self.ended.notified());
+            ended.as_mut().enable();
+            let current = self.current();
+            if current.version != version {
+                return Some(current);
+            }
+            self.refresh_soon();
+            if !self.load_is_near() {
+                return None;
+            }
+            timeout_at(deadline, ended).await.ok()?;
+        }
+    }
+
+    /// Whether a load is under way, or may begin now.
+    fn load_is_near(&self) -> bool {
+        let now = Instant::now();
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().any(|part| part.early_from.is_none_or(|from| from <= now))
+    }
+
+    /// A load of one source begins.
+    pub(crate) fn begins(&self, index: usize) {
+        self.allow_early(index, None);
+    }
+
+    /// A load of one source has ended, and its next early one may begin at `early_from`.
+    pub(crate) fn ends(&self, index: usize, early_from: Instant) {
+        self.allow_early(index, Some(early_from));
+        self.ended.notify_waiters();
+    }
+
+    fn allow_early(&self, index: usize, from: Option<Instant>) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = parts.get_mut(index) {
+            part.early_from = from;
+        }
     }
 
     /// Puts the new keys of one source in use.

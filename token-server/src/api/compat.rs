@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
-use jose::{AlgorithmSet, Claims, Profile, Reason, Reject, TokenForm};
+use jose::{Claims, Profile, Reason, Reject, TokenForm};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -87,9 +87,8 @@ async fn encrypted(app: &App, token: &str) -> Result<(String, Claims), Reject> {
 
 /// The claims of a signed token that was inside of an encrypted one.
 fn signed(app: &App, token: &str) -> Result<Claims, Reject> {
-    let keys = app.keys.current();
-    let keys = keys.sets.first().ok_or(Reject::NoKeys)?;
-    let verified = jose::verify_signature(token, keys, AlgorithmSet::ALL);
+    let verifier = app.verify.as_ref().ok_or(Reject::NoKeys)?;
+    let verified = verifier.verify_signature(token, &app.keys.current());
     verified.map(|signed| signed.claims).inspect_err(|reject| {
         if reject.suggests_newer_keys() {
             app.keys.refresh_soon();

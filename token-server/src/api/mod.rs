@@ -32,6 +32,7 @@ use crate::judge::{self, Judgement};
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::revocations::Revocations;
+use crate::verify::{self, Verifier};
 
 /// What the handlers share.
 pub(crate) struct App {
@@ -46,6 +47,7 @@ pub(crate) struct App {
     pub(crate) agent_tokens: Option<Arc<TokensFile>>,
     pub(crate) jwe_keys: Option<Arc<DecryptionKeysFile>>,
     pub(crate) keys: Arc<KeyRing>,
+    pub(crate) verify: Option<Arc<Verifier>>,
     pub(crate) compat: bool,
     pub(crate) clock: fn() -> UnixTime,
 }
@@ -59,14 +61,18 @@ impl App {
     async fn judge(&self, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
         let judgement = judge::judge(payload, policy, &self.revocations, now).await;
         if judgement.verdict.is_ok() {
-            let subject = judgement.subject.as_deref();
-            let hits = self.annotations.shadows().count(payload, subject, judge::seconds(now));
-            self.metrics.count_shadow_hits(hits);
-            if let Some(subject) = subject {
-                self.recent.remember(subject, payload, now);
-            }
+            self.note_good(payload, judgement.subject.as_deref(), now);
         }
         judgement
+    }
+
+    /// Takes note of a good token for the rules that are tried.
+    pub(crate) fn note_good(&self, payload: &[u8], subject: Option<&str>, now: UnixTime) {
+        let hits = self.annotations.shadows().count(payload, subject, judge::seconds(now));
+        self.metrics.count_shadow_hits(hits);
+        if let Some(subject) = subject {
+            self.recent.remember(subject, payload, now);
+        }
     }
 }
 
@@ -85,6 +91,9 @@ pub(crate) fn main_router(app: &Arc<App>) -> Router {
         Router::new().route("/v1/check", post(check::judge)).route("/v1/events", get(feed::events));
     if app.compat {
         routes = routes.route("/", post(compat::judge));
+    }
+    if let Some(verifier) = &app.verify {
+        routes = verify::add_routes(routes, verifier.proxy());
     }
     let health = service::admin::health_router(app.readiness.clone());
     finish(app, routes.with_state(Arc::clone(app)).merge(health))

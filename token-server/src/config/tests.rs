@@ -105,3 +105,64 @@ fn what_kubernetes_adds_is_no_setting() {
     assert!(config(&[("TOKEN_SERVER_PORT", "4000")]).is_err());
     assert!(config(&[("TOKEN_SERVER_LISTEN", "127.0.0.1:1")]).is_err());
 }
+
+#[test]
+fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (keys, file) = (path("keys.json"), path("settings.toml"));
+    std::fs::write(&keys, integration_tests::keys::jwks([integration_tests::keys::key("ES256")])).unwrap();
+    let flat = [("TOKEN_SERVER__JWKS__FILE", keys.as_str())];
+    assert!(config(&[]).unwrap().verify.is_none());
+    assert_eq!(config(&flat).unwrap().verify.unwrap().trust.routes().len(), 1);
+    let table = format!("[[issuers]]\nissuer = \"a\"\nkeys_file = \"{keys}\"\n");
+    for (toml, variables, expected) in [
+        (String::new(), &[("TOKEN_SERVER__VERIFY__PROXY", "traefik")][..], "PROXY: nobody is trusted"),
+        (
+            table.clone(),
+            &[("TOKEN_SERVER__VERIFY__PROXY", "caddy")],
+            "PROXY: expected traefik, nginx or envoy",
+        ),
+        (table.clone(), &[("TOKEN_SERVER__VERIFY__QUERY", "t")], "QUERY: needs TOKEN_SERVER__VERIFY__PROXY"),
+        (table.clone(), &[("TOKEN_SERVER__VERIFY__PREFLIGHT", "true")], "PREFLIGHT: needs"),
+        (table.clone(), &[("TOKEN_SERVER__VERIFY__HEADERS", "X-User")], "HEADERS: expected pairs"),
+        (
+            table.clone(),
+            &[("TOKEN_SERVER__VERIFY__HEADERS", "Host=sub")],
+            "HEADERS: names a header that HTTP",
+        ),
+        (table.clone(), &[("TOKEN_SERVER__VERIFY__REALM", "a\"b")], "REALM: expected visible"),
+        (
+            table.clone(),
+            &[("TOKEN_SERVER__VERIFY__MAX_TOKEN_BYTES", "9")],
+            "MAX_TOKEN_BYTES: expected 256 to",
+        ),
+        (table.clone(), &[("TOKEN_SERVER__VERIFY__LEEWAY", "301")], "LEEWAY: expected seconds, at most"),
+        (
+            table.clone(),
+            &[("TOKEN_SERVER__VERIFY__PROXXY", "envoy")],
+            "did you mean TOKEN_SERVER__VERIFY__PROXY?",
+        ),
+        (
+            String::new(),
+            &[flat[0], ("TOKEN_SERVER__VERIFY__ISSUERS", "a,b")],
+            "ISSUERS: more than one issuer",
+        ),
+        (String::new(), &[("TOKEN_SERVER__JWKS__URL", "ftp://a")], "JWKS__URL: expected http://"),
+        (format!("{table}[[verify]]\npolicy = \"p\""), &[], "verify[0].policy: names a policy that is in no"),
+        (format!("{table}[[verify]]\n[[verify]]\n"), &[], "verify[1].policy: comes twice"),
+        (format!("{table}[[verify]]\nheaders = {{ \"X-A\" = 1 }}"), &[], "verify[0].headers: expected pairs"),
+        (format!("{table}[[verify]]\ncookies = \"a\""), &[], "did you mean cookie?"),
+    ] {
+        std::fs::write(&file, toml).unwrap();
+        let mut all = vec![(CONFIG, file.as_str())];
+        all.extend(variables);
+        let text = config(&all).unwrap_err().to_string();
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    let tables = "[[policies]]\nname = \"p\"\n[[verify]]\npolicy = \"p\"\ncookie = \"c\"\n";
+    std::fs::write(&file, format!("{table}{tables}")).unwrap();
+    let read = config(&[(CONFIG, &file), ("TOKEN_SERVER__VERIFY__COOKIE", "d")]).unwrap().verify.unwrap();
+    let cookies: Vec<_> = read.guards.iter().map(|guard| guard.cookie.as_deref()).collect();
+    assert_eq!(cookies, [Some("d"), Some("c")]);
+}

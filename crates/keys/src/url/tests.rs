@@ -246,6 +246,27 @@ async fn a_flood_of_unknown_kids_costs_one_fetch_a_cool_down_and_hides_no_rotati
 }
 
 #[tokio::test]
+async fn a_token_with_a_new_key_waits_for_the_early_load_and_others_do_not_wait_at_all() {
+    let server = Server::start().await;
+    server.keys("/k", "old");
+    let timing = Timing { interval: Duration::from_secs(3600), cool_down: Duration::ZERO };
+    let fed = Ring::fed_by(&server, timing);
+    until(|| fed.has("old")).await;
+    let version = fed.ring.current().version;
+    assert_eq!(fed.ring.newer_than(version.wrapping_sub(1), PATIENCE).await.unwrap().version, version);
+    server.keys("/k", "new");
+    assert!(fed.ring.newer_than(version, PATIENCE).await.is_some());
+    assert!(fed.has("new"));
+
+    let timing = Timing { interval: Duration::from_secs(3600), cool_down: Duration::from_secs(3600) };
+    let fed = Ring::fed_by(&server, timing);
+    until(|| fed.has("new")).await;
+    // The first load has told its keys, and may still be about to say that it has ended.
+    let answered = timeout(PATIENCE, fed.ring.newer_than(fed.ring.current().version, PATIENCE * 100));
+    assert!(answered.await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn a_broken_answer_never_replaces_a_good_set() {
     let server = Server::start().await;
     server.keys("/k", "good");

@@ -10,6 +10,9 @@ use super::*;
 /// Routes of the health router, which another crate makes.
 const HEALTH_ROUTES: [&str; 3] = ["/health", "/ready", "/metrics"];
 
+/// Routes of forward-auth, which depend on the proxy that asks.
+const VERIFY_ROUTES: [&str; 3] = ["/verify", "/verify/{policy}", "/verify/{policy}/{path}"];
+
 fn document() -> Value {
     serde_json::from_str(include_str!("../openapi.json")).unwrap()
 }
@@ -34,6 +37,7 @@ fn listeners(server: &Server, operation: &Value) -> (Vec<Router>, Vec<Router>) {
     let admin = admin_router(&server.app, AdminAccess::Everyone);
     match operation["tags"][0].as_str().unwrap() {
         "agents" => (vec![main], vec![admin]),
+        "proxies" => (vec![main], vec![admin]),
         "operators" => (vec![admin], vec![main]),
         "health" => (vec![main, admin], vec![]),
         other => panic!("no such tag: {other}"),
@@ -128,7 +132,7 @@ async fn every_route_is_described_and_every_description_has_its_route() {
 
     let source = include_str!("../mod.rs");
     let written = source.split(".route(").skip(1).map(|rest| rest.split('"').nth(1).unwrap());
-    let routes: BTreeSet<&str> = written.chain(HEALTH_ROUTES).collect();
+    let routes: BTreeSet<&str> = written.chain(HEALTH_ROUTES).chain(VERIFY_ROUTES).collect();
     let described: BTreeSet<&str> =
         document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(routes, described);
@@ -147,7 +151,7 @@ async fn examples_are_answered_as_described_where_they_are_described() {
     let document = document();
     for (path, method, operation) in operations(&document) {
         let (here, elsewhere) = listeners(&server, &operation);
-        let uri = path.replace("{group}", "anna");
+        let uri = path.replace("{group}", "anna").replace("{policy}", "default").replace("{path}", "x");
         for router in here {
             let answer = call(router, method.clone(), &uri, &[], example(&operation)).await;
             assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
@@ -184,7 +188,7 @@ async fn refusals_are_described() {
     .await;
     let document = document();
     for (path, method, operation) in operations(&document) {
-        let uri = path.replace("{group}", "anna");
+        let uri = path.replace("{group}", "anna").replace("{policy}", "default").replace("{path}", "x");
         if operation.get("security").is_some() {
             let router = if operation["tags"][0] == "agents" {
                 main_router(&guarded.app)

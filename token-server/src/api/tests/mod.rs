@@ -5,6 +5,7 @@ mod annotated_rules;
 mod checks;
 mod described_api;
 mod explain_api;
+mod forward_auth;
 mod rules_api;
 
 use std::time::Duration;
@@ -21,8 +22,9 @@ use crate::files::FromFiles;
 use crate::judge::time_policy;
 use crate::rulebook::Lifetimes;
 use crate::store::{EmbeddedAnnotations, EmbeddedStore};
+use crate::verify::{ClaimHeaders, Guard, Limits, Proxy, VerifyMetrics, VerifySettings};
 use ::rules::ExpireAt;
-use jose::Profile;
+use jose::{Profile, Trust};
 use keys::KeyMetrics;
 
 const NOW: i64 = 1_700_000_000;
@@ -75,11 +77,32 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         agent_tokens: None,
         jwe_keys: None,
         keys: Arc::new(KeyRing::new(0, &[], Readiness::new(), KeyMetrics::default())),
+        verify: Some(Arc::new(Verifier::new(open_to_everybody(), VerifyMetrics::default()))),
         compat: true,
         clock: || UnixTime::from_secs(NOW),
     };
     change(&mut app);
     Server { app: Arc::new(app), store, _folder: folder }
+}
+
+/// Forward-auth that admits whoever shows no token at all.
+fn open_to_everybody() -> VerifySettings {
+    let policy = Policy { name: Trust::DEFAULT.to_owned(), ..time_policy(Profile::Standard, Duration::ZERO) };
+    VerifySettings {
+        trust: Trust::single(policy),
+        proxy: Some(Proxy::Envoy),
+        schemes: vec!["Bearer".to_owned()],
+        max_token_bytes: 8192,
+        realm: "api".to_owned(),
+        cache: Limits { entries: 100, bytes: 1 << 20 },
+        guards: vec![Guard {
+            cookie: None,
+            query: None,
+            allow_missing: true,
+            preflight: false,
+            headers: ClaimHeaders::usual(Profile::Standard),
+        }],
+    }
 }
 
 fn tokens(text: &str) -> Option<Arc<TokensFile>> {

@@ -1,0 +1,284 @@
+//! Forward-auth, asked in the ways of the three proxies and of people who mean harm.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::http::HeaderMap;
+use integration_tests::keys::{jwks, key};
+use integration_tests::token::{encrypted, sign, sign_raw};
+use jose::{KeyOrigin, KeyRules};
+use keys::{Source, Timing, keep_fresh};
+use serde_json::json;
+use service::shutdown::Shutdown;
+
+use super::*;
+use crate::config::Config;
+use crate::encrypted::decryption_keys;
+
+/// What the server's policies are.
+const SETTINGS: &str = r#"
+[[policies]]
+name = "admin"
+all_scopes = ["admin"]
+
+[[policies]]
+name = "billing"
+audiences = ["billing"]
+
+[[policies]]
+name = "public"
+
+[[verify]]
+cookie = "session"
+query = "t"
+
+[[verify]]
+policy = "public"
+allow_missing = true
+preflight = true
+headers = { "X-User-Id" = "sub", "X-Roles" = "realm.roles" }
+"#;
+
+/// A server with an ES256 key, policies, and the way of one proxy; the guard keeps its key task alive.
+struct Guarded {
+    server: Server,
+    _stop: tokio_util::sync::DropGuard,
+    _folder: tempfile::TempDir,
+}
+
+async fn guarded(proxy: &str, change: impl FnOnce(&mut App)) -> Guarded {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, settings) = (folder.path().join("keys.json"), folder.path().join("settings.toml"));
+    std::fs::write(&file, jwks([key("ES256")])).unwrap();
+    std::fs::write(&settings, SETTINGS).unwrap();
+    let variables = [
+        ("TOKEN_SERVER_CONFIG", settings.as_os_str()),
+        ("TOKEN_SERVER__JWKS__FILE", file.as_os_str()),
+        ("TOKEN_SERVER__VERIFY__PROXY", proxy.as_ref()),
+    ];
+    let config =
+        Config::from_environment(variables.map(|(name, value)| (name.into(), value.into()))).unwrap();
+    let ring = Arc::new(KeyRing::new(1, &[0], Readiness::new(), KeyMetrics::default()));
+    let stop = Shutdown::new();
+    let rules = KeyRules {
+        origin: KeyOrigin::File,
+        profile: Profile::Standard,
+        allow_short_secrets: false,
+        allow_mixed_keys: false,
+    };
+    let timing = Timing::every(Duration::from_secs(3600));
+    tokio::spawn(keep_fresh(Source::File(file), 0, Arc::clone(&ring), rules, timing, stop.clone()));
+    ring.newer_than(0, Duration::from_secs(30)).await.expect("the keys are loaded");
+    let server = server(|app| {
+        let mut registry = Registry::default();
+        let metrics = VerifyMetrics::register(&mut registry);
+        app.registry = Arc::new(registry);
+        app.keys = ring;
+        app.verify = config.verify.map(|settings| Arc::new(Verifier::new(settings, metrics)));
+        change(app);
+    })
+    .await;
+    Guarded { server, _stop: stop.drop_guard(), _folder: folder }
+}
+
+struct Heard {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Heard {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    fn detail(&self) -> String {
+        serde_json::from_str::<Value>(&self.text)
+            .map_or_else(|_| "ok".to_owned(), |body| body["detail"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Guarded {
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Heard {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let response = main_router(&self.server.app).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        Heard {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            text: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    async fn with_token(&self, path: &str, token: &str) -> Heard {
+        self.ask("GET", path, &[("authorization", &format!("Bearer {token}"))]).await
+    }
+
+    fn metric(&self, line: &str) -> bool {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.server.app.registry).unwrap();
+        text.lines().any(|found| found == line)
+    }
+}
+
+fn good(changes: Value) -> String {
+    let mut claims = json!({"sub": "anna", "exp": NOW + 60});
+    let (Some(all), Value::Object(changes)) = (claims.as_object_mut(), changes) else { panic!("no objects") };
+    all.extend(changes);
+    sign(key("ES256"), &claims)
+}
+
+#[tokio::test]
+async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
+    let server = guarded("traefik", |_| {}).await;
+    let anna = good(json!({"email": "anna@a.example"}));
+    for method in ["GET", "POST", "HEAD", "PUT"] {
+        let passed = server.ask(method, "/verify", &[("authorization", &format!("JWT {anna}"))]).await;
+        assert_eq!((passed.status, passed.text.as_str()), (200, ""), "{method}");
+        assert_eq!(passed.header("x-user-id"), Some("anna"));
+        assert_eq!(passed.header("x-user-email"), Some("anna@a.example"));
+    }
+    let scoped = good(json!({"scope": "read admin"}));
+    for (path, token, status, detail) in [
+        ("/verify/default", good(json!({})), 200, "ok"),
+        ("/verify/admin", scoped.clone(), 200, "ok"),
+        ("/verify/admin", good(json!({})), 403, "scope"),
+        ("/verify/billing", good(json!({"aud": ["x", "billing"]})), 200, "ok"),
+        ("/verify/billing", good(json!({"aud": "x"})), 403, "audience"),
+        ("/verify/weak", scoped.clone(), 401, "unknown_policy"),
+        ("/verify/Admin", scoped.clone(), 401, "unknown_policy"),
+        ("/verify", good(json!({"exp": NOW})), 401, "expired"),
+        ("/verify", good(json!({"nbf": NOW + 1})), 401, "not_yet_valid"),
+        ("/verify", format!("{scoped}A"), 401, "signature"),
+        ("/verify", sign(key("EdDSA"), &json!({"sub": "anna", "exp": NOW + 60})), 401, "unknown_key"),
+        ("/verify", sign_raw(key("ES256"), r#"{"alg":"none"}"#, "{}"), 401, "algorithm"),
+        ("/verify", "a.b.c.d.e".to_owned(), 401, "unsupported"),
+        ("/verify", "x".repeat(9000), 401, "token_size"),
+        ("/verify", String::new(), 401, "missing"),
+    ] {
+        let heard = server.with_token(path, &token).await;
+        assert_eq!((heard.status, heard.detail().as_str()), (status, detail), "{path} {token}");
+        assert_eq!(heard.header("www-authenticate").is_some(), status != 200);
+        assert!(heard.header("x-user-id").is_none_or(|id| status == 200 && id == "anna"));
+    }
+    for path in ["/verify/admin/x", "/verify/", "/verify//", "/verifyx", "/%76erify"] {
+        assert_eq!(server.with_token(path, &scoped).await.status, 404, "{path}");
+    }
+    assert!(server.metric(
+        r#"token_server_verify_decisions_total{policy="admin",reason="E_TKN_FORBIDDEN",detail="scope"} 1"#
+    ));
+    assert!(server.metric(
+        r#"token_server_verify_decisions_total{policy="",reason="E_TKN_INVALID",detail="unknown_policy"} 2"#
+    ));
+}
+
+#[tokio::test]
+async fn the_original_request_is_read_in_the_configured_proxys_way_alone() {
+    let token = good(json!({}));
+    let query = format!("/x?t={token}");
+    for (proxy, own, foreign) in
+        [("traefik", "x-forwarded-uri", "x-original-url"), ("nginx", "x-original-url", "x-forwarded-uri")]
+    {
+        let server = guarded(proxy, |_| {}).await;
+        assert_eq!(server.ask("GET", "/verify", &[(own, &query)]).await.status, 200, "{proxy}");
+        assert_eq!(server.ask("GET", "/verify", &[(foreign, &query)]).await.detail(), "missing", "{proxy}");
+        let twice = server.ask("GET", "/verify", &[(own, &query), (own, "/x")]).await;
+        assert_eq!((twice.status, twice.detail().as_str()), (401, "ambiguous"), "{proxy}");
+        let own_query = server.ask("GET", &format!("/verify?t={token}"), &[]).await;
+        assert_eq!(own_query.detail(), "missing", "{proxy}");
+    }
+    let envoy = guarded("envoy", |_| {}).await;
+    for (path, detail) in [
+        (format!("/verify/default/x?t={token}"), "ok"),
+        (format!("/verify/default/?t={token}"), "ok"),
+        ("/verify/default/x".to_owned(), "missing"),
+        (format!("/verify/weak/../default/x?t={token}"), "unknown_policy"),
+    ] {
+        let told = [("x-forwarded-uri", query.as_str()), ("x-original-url", query.as_str())];
+        assert_eq!(envoy.ask("DELETE", &path, &told).await.detail(), detail, "{path}");
+    }
+    let cookie = format!("a=1; session={token}");
+    assert_eq!(envoy.ask("GET", "/verify/default/x", &[("cookie", &cookie)]).await.status, 200);
+    let two = [("authorization", "Bearer a.b.c"), ("authorization", "Bearer a.b.c")];
+    assert_eq!(envoy.ask("GET", "/verify/default/x", &two).await.detail(), "duplicate_header");
+}
+
+#[tokio::test]
+async fn a_missing_token_and_a_preflight_pass_where_the_policy_says_so_with_empty_headers() {
+    let server = guarded("traefik", |_| {}).await;
+    let preflight = [
+        ("x-forwarded-method", "OPTIONS"),
+        ("origin", "https://a.example"),
+        ("access-control-request-method", "PUT"),
+    ];
+    for headers in [&[][..], &preflight, &[("authorization", "")]] {
+        let passed = server.ask("GET", "/verify/public", headers).await;
+        assert_eq!(passed.status, 200, "{headers:?}");
+        assert_eq!((passed.header("x-user-id"), passed.header("x-roles")), (Some(""), Some("")));
+        assert_eq!(server.ask("GET", "/verify", headers).await.detail(), "missing", "{headers:?}");
+    }
+    for headers in [&[("authorization", "Basic x")][..], &[("authorization", "Bearer a.b.c")]] {
+        assert_eq!(server.ask("GET", "/verify/public", headers).await.status, 401, "{headers:?}");
+    }
+    let roles =
+        server.with_token("/verify/public", &good(json!({"realm": {"roles": ["a", "b,\r\n"]}}))).await;
+    assert_eq!(roles.header("x-roles"), Some("a,b%2C%0D%0A"));
+    assert_eq!(roles.header("x-user-email"), None);
+}
+
+static CLOCK: AtomicI64 = AtomicI64::new(NOW);
+
+#[tokio::test]
+async fn a_kept_token_is_judged_by_time_and_rules_each_time() {
+    let server =
+        guarded("traefik", |app| app.clock = || UnixTime::from_secs(CLOCK.load(Ordering::Relaxed))).await;
+    let token = good(json!({"rt": "x"}));
+    for _ in 0..2 {
+        assert_eq!(server.with_token("/verify", &token).await.status, 200);
+    }
+    assert!(server.metric("token_server_verify_cache_misses_total 1"));
+    assert!(server.metric("token_server_verify_cache_hits_total 1"));
+    let rule = server.server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
+    assert_eq!(rule.status, StatusCode::CREATED);
+    assert_eq!(server.with_token("/verify", &token).await.detail(), "revoked");
+    server.server.admin(Method::DELETE, "/v1/rules/anna", "").await;
+    assert_eq!(server.with_token("/verify", &token).await.status, 200);
+    CLOCK.store(NOW + 60, Ordering::Relaxed);
+    for _ in 0..2 {
+        assert_eq!(server.with_token("/verify", &token).await.detail(), "expired");
+    }
+}
+
+#[tokio::test]
+async fn an_encrypted_token_is_opened_judged_and_kept_while_its_key_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwe.json");
+    let secret = |byte: u8| {
+        use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+        let k = BASE64_URL_SAFE_NO_PAD.encode([byte; 64]);
+        json!([{"kty": "oct", "kid": "shared", "default": true, "k": k}]).to_string()
+    };
+    std::fs::write(&file, secret(7)).unwrap();
+    let keys = Arc::new(FromFiles::load("KEYS", vec![file.clone()], decryption_keys).unwrap());
+    let shared = Arc::clone(&keys);
+    let server = guarded("traefik", |app| app.jwe_keys = Some(shared)).await;
+    let claims = |sub: &str| json!({"sub": sub, "exp": NOW + 60, "scope": "admin"}).to_string();
+    let token = encrypted(&[7; 64], "shared", &claims("anna"));
+    let nested = encrypted(&[7; 64], "shared", &good(json!({"sub": "bob"})));
+    let forged = encrypted(&[7; 64], "shared", &sign(key("EdDSA"), &json!({"sub": "bob", "exp": NOW + 60})));
+    for _ in 0..2 {
+        let passed = server.with_token("/verify/admin", &token).await;
+        assert_eq!((passed.status, passed.header("x-user-id")), (200, Some("anna")));
+        assert_eq!(server.with_token("/verify", &nested).await.header("x-user-id"), Some("bob"));
+    }
+    assert!(server.metric("token_server_verify_cache_hits_total 2"));
+    assert_eq!(server.with_token("/verify/admin", &nested).await.detail(), "scope");
+    assert_eq!(server.with_token("/verify", &forged).await.detail(), "unknown_key");
+    std::fs::write(&file, secret(8)).unwrap();
+    crate::files::Reload::reload(&*keys);
+    assert_eq!(server.with_token("/verify/admin", &token).await.detail(), "decryption");
+}

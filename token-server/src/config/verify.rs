@@ -1,0 +1,194 @@
+//! `TOKEN_SERVER__VERIFY__*` and the tables `[[issuers]]`, `[[policies]]`, `[[verify]]`: forward-auth.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use jose::{Algorithm, AlgorithmSet, Policy, Profile, Requirements, Trust};
+use service::settings::{Scalar, Settings};
+use service::trust::{Flat, IssuerKeys, MAX_LEEWAY};
+
+use super::keys;
+use crate::verify::{ClaimHeader, ClaimHeaders, Guard, HeaderFault, Limits, Proxy, VerifySettings};
+
+const PROXY: &str = "TOKEN_SERVER__VERIFY__PROXY";
+const ISSUERS: &str = "TOKEN_SERVER__VERIFY__ISSUERS";
+const AUDIENCES: &str = "TOKEN_SERVER__VERIFY__AUDIENCES";
+const ALGORITHMS: &str = "TOKEN_SERVER__VERIFY__ALGORITHMS";
+const LEEWAY: &str = "TOKEN_SERVER__VERIFY__LEEWAY";
+const SCHEMES: &str = "TOKEN_SERVER__VERIFY__SCHEMES";
+const MAX_TOKEN_BYTES: &str = "TOKEN_SERVER__VERIFY__MAX_TOKEN_BYTES";
+const REALM: &str = "TOKEN_SERVER__VERIFY__REALM";
+const COOKIE: &str = "TOKEN_SERVER__VERIFY__COOKIE";
+const QUERY: &str = "TOKEN_SERVER__VERIFY__QUERY";
+const ALLOW_MISSING: &str = "TOKEN_SERVER__VERIFY__ALLOW_MISSING";
+const PREFLIGHT: &str = "TOKEN_SERVER__VERIFY__PREFLIGHT";
+const HEADERS: &str = "TOKEN_SERVER__VERIFY__HEADERS";
+const CACHE_SIZE: &str = "TOKEN_SERVER__VERIFY__CACHE_SIZE";
+const CACHE_BYTES: &str = "TOKEN_SERVER__VERIFY__CACHE_BYTES";
+
+/// The range of the longest token; a request's head has at most 32 KiB here.
+const TOKEN_BYTES: RangeInclusive<usize> = 256..=24_576;
+
+/// Forward-auth, and the keys of its issuers in their order. Absent when nobody is trusted, or after a fault.
+pub(super) fn read(
+    settings: &mut Settings,
+    profile: Profile,
+    opens_tokens: bool,
+) -> (Option<VerifySettings>, Vec<IssuerKeys>) {
+    let flat = keys::flat(settings);
+    let policy = flat_policy(settings, profile, &flat);
+    let has_policies = settings.has_tables("policies");
+    let fallback =
+        (opens_tokens && flat.is_empty() && !settings.has_tables("issuers")).then(|| policy.clone());
+    let flat = Flat { policy, keys: flat, keys_setting: keys::FILE, issuer_setting: ISSUERS };
+    let trusted = service::trust::read(settings, flat);
+    let general = general(settings, profile);
+    let trusted = match (trusted, fallback) {
+        (None, Some(_)) if has_policies => {
+            settings.fault("[[policies]]", "are for the tokens of issuers: add an [[issuers]] table");
+            None
+        }
+        // Encrypted tokens alone: signed ones find no key.
+        (None, Some(policy)) => Some((Trust::single(policy), vec![IssuerKeys::default()])),
+        (trusted, _) => trusted,
+    };
+    let General { proxy, schemes, max_token_bytes, realm, cache, guard } = general;
+    let Some((trust, issuers)) = trusted else {
+        if !settings.tables("verify").is_empty() || proxy.is_some() {
+            let what = format!("nobody is trusted: set {}, or add [[issuers]] tables", keys::FILE);
+            settings.fault(PROXY, what);
+        }
+        return (None, Vec::new());
+    };
+    let guards = guards(settings, &trust, &guard);
+    for (name, needed) in [
+        (QUERY, guards.iter().any(|guard| guard.query.is_some())),
+        (PREFLIGHT, guards.iter().any(|guard| guard.preflight)),
+    ] {
+        if needed && proxy.is_none() {
+            settings.fault(name, format!("needs {PROXY}: only the proxy can tell the original request"));
+        }
+    }
+    (Some(VerifySettings { trust, proxy, schemes, max_token_bytes, realm, cache, guards }), issuers)
+}
+
+/// What is the same for all policies, or theirs unless a table says otherwise.
+struct General {
+    proxy: Option<Proxy>,
+    schemes: Vec<String>,
+    max_token_bytes: usize,
+    realm: String,
+    cache: Limits,
+    guard: Guard,
+}
+
+fn general(settings: &mut Settings, profile: Profile) -> General {
+    let max_token_bytes = settings.parse(MAX_TOKEN_BYTES, "bytes").unwrap_or(8192);
+    if !TOKEN_BYTES.contains(&max_token_bytes) {
+        let (least, most) = TOKEN_BYTES.into_inner();
+        settings.fault(MAX_TOKEN_BYTES, format!("expected {least} to {most} bytes"));
+    }
+    let realm = settings.text(REALM).unwrap_or_else(|| "api".to_owned());
+    if !realm.bytes().all(|byte| (byte.is_ascii_graphic() || byte == b' ') && !matches!(byte, b'"' | b'\\')) {
+        settings.fault(REALM, "expected visible ASCII without quotes and backslashes");
+    }
+    let pairs = settings.list(HEADERS).map(|pairs| {
+        let pair =
+            |pair: &String| pair.split_once('=').map(|(name, claim)| (name.to_owned(), claim.to_owned()));
+        pairs.iter().map(|text| pair(text).unwrap_or_default()).collect()
+    });
+    General {
+        proxy: settings.parse(PROXY, "traefik, nginx or envoy"),
+        schemes: settings.list(SCHEMES).unwrap_or_else(|| match profile {
+            Profile::Standard => vec!["JWT".to_owned(), "Bearer".to_owned()],
+            Profile::MsUsers => vec!["JWT".to_owned()],
+        }),
+        max_token_bytes,
+        realm,
+        cache: Limits {
+            entries: settings.parse(CACHE_SIZE, "a number of tokens").unwrap_or(100_000),
+            bytes: settings.parse(CACHE_BYTES, "bytes").unwrap_or(256 * 1024 * 1024),
+        },
+        guard: Guard {
+            cookie: settings.text(COOKIE),
+            query: settings.text(QUERY),
+            allow_missing: settings.flag(ALLOW_MISSING).unwrap_or(false),
+            preflight: settings.flag(PREFLIGHT).unwrap_or(false),
+            headers: headers(settings, HEADERS, pairs).unwrap_or_else(|| ClaimHeaders::usual(profile)),
+        },
+    }
+}
+
+/// One for each policy, from the tables `[[verify]]`.
+fn guards(settings: &mut Settings, trust: &Trust, general: &Guard) -> Vec<Guard> {
+    let mut guards: Vec<Option<Guard>> = vec![None; trust.routes().len()];
+    for mut table in settings.tables("verify") {
+        let name = table.text("policy").unwrap_or_else(|| Trust::DEFAULT.to_owned());
+        let guard = guard(&mut table, general);
+        let place = trust.routes().iter().position(|route| route.name == name);
+        match place.and_then(|place| guards.get_mut(place)) {
+            None => table.fault("policy", "names a policy that is in no [[policies]] table"),
+            Some(Some(_)) => table.fault("policy", "comes twice"),
+            Some(free) => *free = Some(guard),
+        }
+        settings.adopt(table);
+    }
+    guards.into_iter().map(|guard| guard.unwrap_or_else(|| general.clone())).collect()
+}
+
+fn guard(table: &mut Settings, general: &Guard) -> Guard {
+    let pairs: Vec<(String, String)> = table
+        .values("headers")
+        .into_iter()
+        .map(|(name, values)| match values.as_slice() {
+            [Scalar::Text(claim)] => (name, claim.clone()),
+            _ => (name, String::new()),
+        })
+        .collect();
+    let pairs = Some(pairs).filter(|pairs| !pairs.is_empty());
+    Guard {
+        cookie: table.text("cookie").or_else(|| general.cookie.clone()),
+        query: table.text("query").or_else(|| general.query.clone()),
+        allow_missing: table.flag("allow_missing").unwrap_or(general.allow_missing),
+        preflight: table.flag("preflight").unwrap_or(general.preflight),
+        headers: headers(table, "headers", pairs).unwrap_or_else(|| general.headers.clone()),
+    }
+}
+
+fn headers(
+    settings: &mut Settings,
+    name: &str,
+    pairs: Option<Vec<(String, String)>>,
+) -> Option<ClaimHeaders> {
+    let headers: Result<Vec<_>, HeaderFault> =
+        pairs?.iter().map(|(header, claim)| ClaimHeader::new(header, claim)).collect();
+    headers.and_then(ClaimHeaders::new).map_err(|fault| settings.fault(name, fault.to_string())).ok()
+}
+
+/// The policy of the one issuer that the flat settings name.
+fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> Policy {
+    let mut issuers = settings.list(ISSUERS).unwrap_or_default();
+    if issuers.is_empty() {
+        issuers.clone_from(&keys.discovery);
+    }
+    if issuers.len() > 1 || keys.discovery.len() > 1 {
+        let what = "more than one issuer would share all keys, so that one could sign for another; \
+                    give each an [[issuers]] table in the file that TOKEN_SERVER_CONFIG names";
+        settings.fault(ISSUERS, what);
+    }
+    let leeway = settings.parse(LEEWAY, "seconds").unwrap_or(0);
+    if leeway > MAX_LEEWAY {
+        settings.fault(LEEWAY, format!("expected seconds, at most {MAX_LEEWAY}"));
+    }
+    Policy {
+        name: Trust::DEFAULT.to_owned(),
+        profile,
+        algorithms: settings
+            .parse_list::<Algorithm>(ALGORITHMS, "algorithms such as RS256 (RFC 7518 section 3.1)")
+            .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
+        issuers,
+        audiences: settings.list(AUDIENCES).unwrap_or_default(),
+        leeway: Duration::from_secs(leeway),
+        requirements: Requirements::default(),
+    }
+}

@@ -1,0 +1,62 @@
+//! What is counted about forward-auth.
+
+use jose::{Reason, Reject};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::verifier::Pass;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Decided {
+    policy: String,
+    reason: &'static str,
+    detail: &'static str,
+}
+
+/// The metrics of the forward-auth routes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct VerifyMetrics {
+    decisions: Family<Decided, Counter>,
+    pub(super) hits: Counter,
+    pub(super) misses: Counter,
+    entries: Gauge,
+}
+
+impl VerifyMetrics {
+    /// Registers everything under `token_server_verify_`.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let registry = registry.sub_registry_with_prefix("token_server_verify");
+        registry.register(
+            "decisions",
+            "Requests of proxies decided, by policy (empty for one that is not configured), reason and detail; with the \
+             reason ok the detail is ok, missing (no token, and none is needed) or preflight",
+            metrics.decisions.clone(),
+        );
+        registry.register("cache_hits", "Tokens whose signature was verified before", metrics.hits.clone());
+        registry.register(
+            "cache_misses",
+            "Tokens whose signature had to be verified",
+            metrics.misses.clone(),
+        );
+        registry.register("cache_entries", "Verified tokens that are kept", metrics.entries.clone());
+        metrics
+    }
+
+    /// Counts one decision.
+    pub(super) fn decided(&self, policy: Option<&str>, decision: Result<&Pass, Reject>) {
+        let (reason, detail) = match decision {
+            Ok(pass) => (Reason::Ok, pass.detail()),
+            Err(reject) => (reject.reason(), reject.detail()),
+        };
+        let policy = policy.unwrap_or_default().to_owned();
+        self.decisions.get_or_create(&Decided { policy, reason: reason.as_str(), detail }).inc();
+    }
+
+    pub(super) fn show_entries(&self, entries: usize) {
+        self.entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
+    }
+}

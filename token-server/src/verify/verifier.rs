@@ -1,0 +1,228 @@
+//! The verdict on one request of a proxy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use jose::{Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion, Trust, UnixTime, Verdict};
+use keys::Keys;
+use tokio::sync::Semaphore;
+
+use super::cache::{Key, Verified, VerifiedTokens};
+use super::proxy::Original;
+use super::{Guard, Proxy, VerifyMetrics, VerifySettings, token};
+use crate::api::App;
+use crate::encrypted::{self, Opened};
+use crate::judge::Revocable;
+
+/// How long a token with an unknown key waits for newer keys. Proxies wait a second or more.
+const EARLY_LOAD_WAIT: Duration = Duration::from_millis(800);
+
+/// How many requests wait for newer keys at a time; others are refused at once.
+const MAX_WAITING: usize = 64;
+
+/// Judges requests; shared by all connections.
+pub struct Verifier {
+    settings: VerifySettings,
+    verified: VerifiedTokens,
+    waiting: Semaphore,
+    metrics: VerifyMetrics,
+}
+
+/// Why a request may pass.
+pub(super) enum Pass {
+    /// Its token is good.
+    Token(Arc<Verified>),
+    /// It has none, and the policy asks for none.
+    Missing(Vec<(HeaderName, HeaderValue)>),
+    /// It is a CORS preflight.
+    Preflight(Vec<(HeaderName, HeaderValue)>),
+}
+
+impl Pass {
+    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        match self {
+            Self::Token(verified) => &verified.headers,
+            Self::Missing(headers) | Self::Preflight(headers) => headers,
+        }
+    }
+
+    pub(super) fn detail(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "ok",
+            Self::Missing(_) => "missing",
+            Self::Preflight(_) => "preflight",
+        }
+    }
+}
+
+/// A policy, found by its name.
+struct Policy<'a> {
+    place: usize,
+    route: &'a Route,
+    guard: &'a Guard,
+}
+
+impl Verifier {
+    /// A verifier that has verified nothing yet.
+    pub(crate) fn new(settings: VerifySettings, metrics: VerifyMetrics) -> Self {
+        let verified = VerifiedTokens::new(settings.cache);
+        Self { settings, verified, waiting: Semaphore::new(MAX_WAITING), metrics }
+    }
+
+    /// Which proxy asks.
+    pub(crate) fn proxy(&self) -> Option<Proxy> {
+        self.settings.proxy
+    }
+
+    /// Whom we trust, and for what.
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.settings.trust
+    }
+
+    pub(super) fn realm(&self) -> &str {
+        &self.settings.realm
+    }
+
+    /// The claims that a key of ours has signed, whatever they say.
+    pub(crate) fn verify_signature(&self, token: &str, keys: &Keys) -> Result<Signed, Reject> {
+        let route = self.settings.trust.route(None).ok_or(Reject::UnknownPolicy)?;
+        self.settings.trust.verify_signature(token, &keys.sets, route)
+    }
+
+    /// Judges a request by the policy of that name, or by the default one.
+    pub(super) async fn judge(&self, app: &App, parts: &Parts, policy: Option<&str>) -> Result<Pass, Reject> {
+        let policy = self.policy(policy);
+        let name = policy.as_ref().map(|policy| policy.route.name.as_str());
+        let decision = match &policy {
+            Some(policy) => self.decide(app, parts, policy).await,
+            None => Err(Reject::UnknownPolicy),
+        };
+        self.metrics.decided(name, decision.as_ref().map_err(|reject| *reject));
+        decision
+    }
+
+    fn policy(&self, name: Option<&str>) -> Option<Policy<'_>> {
+        let routes = self.settings.trust.routes();
+        let place = match name {
+            None => 0,
+            Some(name) => routes.iter().position(|route| route.name == name)?,
+        };
+        Some(Policy { place, route: routes.get(place)?, guard: self.settings.guards.get(place)? })
+    }
+
+    async fn decide(&self, app: &App, parts: &Parts, policy: &Policy<'_>) -> Result<Pass, Reject> {
+        let VerifySettings { proxy, schemes, max_token_bytes, .. } = &self.settings;
+        let Policy { guard, .. } = policy;
+        let original = Original::read(parts, *proxy)?;
+        if guard.preflight && is_preflight(&original, parts) {
+            return Ok(Pass::Preflight(guard.headers.empty()));
+        }
+        let token = match token::find(&parts.headers, original.query, guard, schemes, *max_token_bytes) {
+            Err(Reject::Missing) if guard.allow_missing => return Ok(Pass::Missing(guard.headers.empty())),
+            found => found?,
+        };
+        let now = app.now();
+        let verified = self.verified(app, token, policy, now).await?;
+        verified.revocable.judge(&app.revocations, now).await.verdict?;
+        app.note_good(verified.payload.as_bytes(), verified.revocable.subject.as_deref(), now);
+        Ok(Pass::Token(verified))
+    }
+
+    /// A token whose signature and policy are good, and which may be used now.
+    async fn verified(
+        &self,
+        app: &App,
+        token: &str,
+        policy: &Policy<'_>,
+        now: UnixTime,
+    ) -> Result<Arc<Verified>, Reject> {
+        let mut keys = app.keys.current();
+        let hash = TokenHash::of(token);
+        let key = Key { token: hash, route: policy.place, keys: keys.version };
+        if let Some(kept) = self.kept(app, &key) {
+            match kept.window.judge(now) {
+                Ok(()) => {
+                    self.metrics.hits.inc();
+                    return Ok(kept);
+                }
+                Err(reject) => {
+                    self.verified.forget(&key);
+                    return Err(reject);
+                }
+            }
+        }
+        self.metrics.misses.inc();
+        let mut verified = self.verify(app, token, &keys, policy, now);
+        if let Err(reject) = &verified
+            && reject.suggests_newer_keys()
+            && let Ok(_waiting) = self.waiting.try_acquire()
+            && let Some(newer) = app.keys.newer_than(keys.version, EARLY_LOAD_WAIT).await
+        {
+            keys = newer;
+            verified = self.verify(app, token, &keys, policy, now);
+        }
+        let verified = Arc::new(verified?);
+        self.verified.keep(Key { keys: keys.version, ..key }, Arc::clone(&verified));
+        self.metrics.show_entries(self.verified.len());
+        Ok(verified)
+    }
+
+    fn kept(&self, app: &App, key: &Key) -> Option<Arc<Verified>> {
+        let kept = self.verified.get(key)?;
+        let still_opens = match (&kept.opened_with, &app.jwe_keys) {
+            (None, _) => true,
+            (Some(then), Some(file)) => Arc::ptr_eq(then, &file.current()),
+            (Some(_), None) => false,
+        };
+        still_opens.then_some(kept)
+    }
+
+    fn verify(
+        &self,
+        app: &App,
+        token: &str,
+        keys: &Keys,
+        policy: &Policy<'_>,
+        now: UnixTime,
+    ) -> Result<Verified, Reject> {
+        let trust = &self.settings.trust;
+        let (verdict, opened_with) = match TokenForm::of(token) {
+            TokenForm::Jwe => {
+                let opening = app.jwe_keys.as_ref().ok_or(Reject::Unsupported)?.current();
+                (self.opened(encrypted::open_with(token, &opening)?, keys, policy.route, now), Some(opening))
+            }
+            TokenForm::Jws | TokenForm::Other => (trust.verify(token, &keys.sets, policy.route, now), None),
+        };
+        let signed = match verdict {
+            Verdict::Accept(signed) => signed,
+            Verdict::Refuse(Refusal { reject, .. }) => return Err(reject),
+        };
+        Ok(Verified {
+            window: trust.window(&signed)?,
+            revocable: Revocable::read(&signed.claims, trust.profile())?,
+            headers: policy.guard.headers.of(&signed.claims)?,
+            payload: signed.claims.as_json().into(),
+            opened_with,
+        })
+    }
+
+    fn opened(&self, opened: Opened, keys: &Keys, route: &Route, now: UnixTime) -> Verdict {
+        let Opened { header, claims, nested } = opened;
+        match nested {
+            Some(token) => self.settings.trust.verify(&token, &keys.sets, route, now),
+            None => {
+                let signed = Signed { header, claims, version: TokenVersion::Stateless };
+                self.settings.trust.judge_decrypted(signed, route, now)
+            }
+        }
+    }
+}
+
+/// By the Fetch standard, section 3.3.5: the method and two headers that scripts cannot set.
+fn is_preflight(original: &Original<'_>, parts: &Parts) -> bool {
+    original.method == Some(Method::OPTIONS.as_str())
+        && parts.headers.contains_key(header::ORIGIN)
+        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
