@@ -210,3 +210,6 @@ impl Servers {
         (Arc::new(server), driver)
     }
 }
+
+#[cfg(test)]
+mod tests;
