@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of crates/jose for FUZZ_SECONDS (60), or the targets that are named as arguments. A find fails
+# Runs every fuzz target for FUZZ_SECONDS (60), or the targets that are named as arguments. A find fails
 # with its input under fuzz/artifacts; what the run learned stays under fuzz/target, not in the committed corpus.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=${FUZZ_SECONDS:-60}
 if [ "$#" -eq 0 ]; then
-    set -- token header claims key_set jwe
+    set -- token header claims key_set jwe spop_frame spop_connection rules agent_settings
 fi
 
 if ! command -v cargo-fuzz >/dev/null 2>&1; then

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| jose_fuzz::properties::token(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| haproxy_jwt_fuzz::jose::token(input));

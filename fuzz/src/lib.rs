@@ -1,4 +1,8 @@
-//! The properties that the fuzz targets share with the plain test over the committed corpus.
+//! The properties that the fuzz targets share with the plain tests over the committed corpus.
 
+#[path = "../../agent/tests/corpus/properties/mod.rs"]
+pub mod agent;
 #[path = "../../crates/jose/tests/corpus/properties.rs"]
-pub mod properties;
+pub mod jose;
+#[path = "../../crates/rules/tests/corpus/properties.rs"]
+pub mod rules;

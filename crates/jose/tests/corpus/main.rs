@@ -5,3 +5,6 @@
 mod committed;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+#[path = "../../../../fuzz/src/replay.rs"]
+mod replay;

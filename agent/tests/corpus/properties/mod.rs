@@ -1,0 +1,5 @@
+//! What must hold for every input, whoever made it: one function for each kind of input, which panics if it does not.
+
+pub mod connection;
+pub mod frame;
+pub mod settings;
