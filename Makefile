@@ -4,7 +4,7 @@ PORT ?= 8080
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
 
-.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz bench test-faults soak setup setup-test stores under-load
+.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz audit bench test-faults soak setup setup-test stores under-load
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -44,6 +44,9 @@ rules-table: setup-test ## renew the rule language's tables by running the same 
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 	tests/fuzz.sh
+
+audit: ## licences, forbidden and duplicate crates, sources; known vulnerabilities where their database can be had
+	tests/audit.sh
 
 bench: ## what a verdict costs, beside the cryptography in it
 	$(CARGO) bench --package integration-tests --bench jose
