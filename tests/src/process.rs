@@ -15,7 +15,7 @@ use rustix::process::{Pid, kill_process};
 use crate::wait::{eventually, poll};
 
 /// Older lines are forgotten, so that a demo may run for days.
-const KEPT_LINES: usize = 5_000;
+pub const KEPT_LINES: usize = 50_000;
 
 /// What is done with each line that a process prints, beside keeping it.
 pub type OnLine = Box<dyn Fn(&str) + Send>;
