@@ -1,6 +1,6 @@
 //! The application behind HAProxy: it remembers each request that reached it and answers with what it saw.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -19,6 +19,8 @@ pub struct Seen {
     /// The request line.
     pub line: String,
     pub headers: Vec<(String, String)>,
+    /// What followed a chunked body (RFC 9112 section 7.1.2).
+    pub trailers: Vec<(String, String)>,
 }
 
 impl Seen {
@@ -80,7 +82,9 @@ fn accept(listener: &Listener, seen: &Arc<Mutex<Vec<Seen>>>, render: Render) {
 
 fn serve(mut stream: BufReader<Connection>, seen: &Mutex<Vec<Seen>>, render: Render) -> io::Result<()> {
     while let Some((line, headers)) = read_head(&mut stream)? {
-        let request = Seen { line, headers };
+        let chunked = header(&headers, "transfer-encoding").is_some_and(|coding| coding == "chunked");
+        let trailers = if chunked { read_chunks(&mut stream)? } else { Vec::new() };
+        let request = Seen { line, headers, trailers };
         let body = render(&request);
         let length = request.header("content-length").and_then(|length| length.parse().ok());
         let tunnel = request.line.starts_with("CONNECT ");
@@ -106,6 +110,27 @@ fn serve(mut stream: BufReader<Connection>, seen: &Mutex<Vec<Seen>>, render: Ren
         stream.get_mut().write_all(format!("{head}{body}").as_bytes())?;
     }
     Ok(())
+}
+
+/// Skips a chunked body and gives the trailers behind it.
+fn read_chunks(stream: &mut BufReader<Connection>) -> io::Result<Vec<(String, String)>> {
+    loop {
+        let mut size = String::new();
+        stream.read_line(&mut size)?;
+        match u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)? {
+            0 => break,
+            size => io::copy(&mut stream.by_ref().take(size + 2), &mut io::sink())?,
+        };
+    }
+    let mut trailers = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        let Some((name, value)) = line.split_once(':') else {
+            return Ok(trailers);
+        };
+        trailers.push((name.to_owned(), value.trim().to_owned()));
+    }
 }
 
 /// After an upgrade: every byte comes back.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use integration_tests::backend::{Seen, WEBSOCKET_KEY};
 use integration_tests::edge::Edge;
-use integration_tests::haproxy::Shipped;
+use integration_tests::haproxy::{Shipped, version};
 use integration_tests::http::Request;
 use integration_tests::scripted_agent::Script;
 use integration_tests::setup::Setup;
@@ -89,6 +89,26 @@ fn a_refused_client_cannot_send_our_headers() {
     let seen = annotating.admits("spoofed headers", &spoofed(Request::get("/")));
     let expected = [("x-tkn-valid", "0"), ("x-tkn-reason", "E_BACKEND_UNAVAIL")];
     assert_eq!(ours(&seen), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn our_headers_sent_as_trailers_are_no_headers_and_are_dropped_where_haproxy_can() {
+    for shipped in [Shipped::Denying, Shipped::Annotating] {
+        let edge = accepting(shipped);
+        let head = Request::line("POST / HTTP/1.1")
+            .header("Authorization", "JWT a.b.c")
+            .header("Transfer-Encoding", "chunked")
+            .header("Trailer", "x-tkn-valid, x-tkn-body");
+        let body =
+            "4\r\nbody\r\n0\r\nx-tkn-valid: spoofed\r\nX-Tkn-Body: spoofed\r\nx_tkn_reason: spoofed\r\n\r\n";
+        let response = edge.exchange(&[&head.to_bytes(), body.as_bytes()].concat()).unwrap();
+        assert_eq!(response.status, 200, "{shipped:?}");
+        let seen = edge.backend.seen();
+        assert_eq!(seen.len(), 1);
+        assert_eq!(seen[0].header("x-tkn-valid"), Some("1"));
+        assert!(seen[0].headers.iter().all(|(_, value)| value != "spoofed"), "{seen:?}");
+        assert_eq!(seen[0].trailers.is_empty(), version() >= (3, 2), "{seen:?}");
+    }
 }
 
 #[test]
