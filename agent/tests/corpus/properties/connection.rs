@@ -12,8 +12,8 @@ use jwt_agent::answer::{Decision, Outcome, Variables, answer};
 use jwt_agent::request::Text;
 use jwt_agent::spoa::connection::serve;
 use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
+use jwt_agent::spoa::leave::Leave;
 use jwt_agent::spoa::respond::Respond;
-use service::shutdown::Shutdown;
 use spop::types::typed_data;
 use spop::{TypedData, decode_varint};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
@@ -88,7 +88,7 @@ pub fn admitted(input: &[u8]) -> usize {
 
 async fn converse(written: &[u8], piece: usize, decides: Arc<Decides>) -> Vec<u8> {
     let (ours, theirs) = tokio::io::duplex(4096);
-    let serving = tokio::spawn(serve(theirs, decides, Shutdown::new()));
+    let serving = tokio::spawn(serve(theirs, decides, Leave::new()));
     let (mut reader, writer): (ReadHalf<_>, WriteHalf<_>) = split(ours);
     let mut answered = Vec::new();
     let talk = async {
