@@ -17,6 +17,8 @@ pub struct TokenServer {
     pub process: Process,
     /// Where agents ask.
     pub address: Address,
+    /// Where operators and Prometheus ask.
+    pub admin: Address,
     socket: PathBuf,
 }
 
@@ -57,7 +59,8 @@ impl TokenServer {
         });
         let address =
             address.flatten().unwrap_or_else(|| panic!("token-server does not listen:\n{}", process.log()));
-        let server = Self { process, address, socket };
+        let admin = eventually("the admin listener", || listening(&process.lines(), "admin"));
+        let server = Self { process, address, admin, socket };
         eventually("the token-server is ready", || {
             (ask(&server.address, &Request::get("/ready")).status == 200).then_some(())
         });

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Builds the Debian packages from the binaries of `make`, installs them below a temporary folder, judges their units with
+# systemd's own tools, tries the programs, and removes the packages again. Nothing of this machine is changed.
+set -eu
+
+cd "$(dirname "$0")/.."
+target="${CARGO_TARGET_DIR:-target}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    echo "deb.sh: $*" >&2
+    exit 1
+}
+
+deploy/debian/build.sh "$target/debug" "$work/packages" >"$work/built"
+root="$work/root"
+mkdir -p "$root/var/lib/dpkg/updates" "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/triggers"
+: >"$root/var/lib/dpkg/status"
+
+# Below a folder there is no libc6 to depend on; the field itself is looked at.
+in_root() {
+    dpkg --root="$root" --log="$work/dpkg.log" --force-depends --force-not-root --force-script-chrootless "$@"
+}
+
+while read -r package; do
+    dpkg-deb --field "$package" Depends | grep -q 'libc6 (>=' || fail "$package does not depend on its C library"
+    # shellcheck disable=SC2046 # one word for each field
+    [ $(dpkg-deb --contents "$package" | awk '$2 != "root/root"' | wc -l) -eq 0 ] || fail "$package holds files of somebody"
+    in_root --install "$package" >/dev/null 2>"$work/errors" || fail "cannot install: $(cat "$work/errors")"
+done <"$work/built"
+
+for program in jwt-agent token-server; do
+    "$root/usr/bin/$program" --version | grep -q "^$program " || fail "$program does not run"
+    [ -s "$root/etc/default/$program" ] || fail "$program has no settings file"
+    [ -s "$root/usr/share/doc/$program/README.md" ] || fail "$program has no documentation"
+done
+
+# The shipped settings are good as they stand, apart from the keys, which nobody can ship.
+(
+    set -a
+    # shellcheck disable=SC1091 # made above
+    . "$root/etc/default/token-server"
+    TOKEN_SERVER__ADMIN__SOCKET="$work/admin.sock"
+    "$root/usr/bin/token-server" --check
+) || fail "token-server refuses the settings that it comes with"
+
+# systemd looks for the units that ours name, and for the programs, below the same folder.
+mkdir -p "$root/bin" "$root/etc/systemd/system"
+: >"$root/bin/kill"
+chmod +x "$root/bin/kill"
+units="$root/lib/systemd/system"
+for unit in network-online.target multi-user.target sysinit.target basic.target shutdown.target; do
+    printf '[Unit]\nDefaultDependencies=no\n' >"$units/$unit"
+done
+cp "$units/jwt-agent@.service" "$units/jwt-agent@1.service"
+for unit in jwt-agent@1.service token-server.service; do
+    said=$(systemd-analyze verify --man=no --root="$root" "$units/$unit" 2>&1 | grep -F "$unit" || true)
+    [ -z "$said" ] || fail "systemd on $unit: $said"
+    # 0 is a unit that may do nothing, 100 one that may do everything; "OK" ends at 50.
+    systemd-analyze security --no-pager --offline=true --threshold=20 --root="$root" "$unit" >"$work/security" 2>&1 ||
+        fail "$unit may do too much: $(cat "$work/security")"
+    tail -n 1 "$work/security"
+done
+rm "$units/jwt-agent@1.service"
+
+in_root --purge jwt-agent token-server >/dev/null 2>"$work/errors" || fail "cannot remove: $(cat "$work/errors")"
+left=$(find "$root" -name '*jwt-agent*' -o -name '*token-server*' | grep -v /var/lib/dpkg || true)
+[ -z "$left" ] || fail "left behind: $left"
+echo "packages: built, installed, judged and removed"

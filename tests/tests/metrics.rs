@@ -1,0 +1,59 @@
+//! What operators look at exists: every metric that the documentation, the dashboard and the alerts name.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+
+use integration_tests::agent::ask;
+use integration_tests::http::Request;
+use integration_tests::keys::key;
+use integration_tests::process::repository;
+use integration_tests::setup::Setup;
+use integration_tests::socket::Address;
+use integration_tests::token::token;
+use integration_tests::wait::{DEADLINE, poll};
+use serde_json::json;
+
+/// Every word of a text that begins like one of our metrics.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .filter(|word| word.starts_with("jwt_agent_") || word.starts_with("token_server_"))
+        .map(|word| {
+            let endings = ["_total", "_bucket", "_sum", "_count"];
+            endings.iter().find_map(|ending| word.strip_suffix(ending)).unwrap_or(word).to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn every_metric_that_is_documented_drawn_or_alerted_on_exists() {
+    // A source that is down is there to be counted.
+    let nobody = Address::free_port().unwrap();
+    let edge = Setup::denying()
+        .token_server()
+        .agent_env("JWT_JWKS_URL", &format!("http://{nobody}/jwks.json"))
+        .start();
+    let agent = &edge.agents[0];
+    edge.admits("a good token", &Request::get("/").bearer(&token(key("ES256"), json!({"sub": "anna"}))));
+    edge.token_server.as_ref().unwrap().revoke("anna", &json!({"iat": {"gt": 0}}));
+    // A peer that speaks something else.
+    let mut stranger = agent.listen.connect(DEADLINE).unwrap();
+    stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+
+    let server = &edge.token_server.as_ref().unwrap().admin;
+    let named: Vec<_> = ["docs/METRICS.md", "dashboards/haproxy-jwt.json", "dashboards/alerts.yml"]
+        .map(|file| (file, metrics_in(&fs::read_to_string(repository().join(file)).unwrap())))
+        .into();
+    for (file, named) in &named {
+        assert!(named.len() > 5, "{file}: {named:?}");
+    }
+    let mut missing = BTreeSet::new();
+    poll(DEADLINE, || {
+        let answers = [agent.admin("/metrics"), ask(server, &Request::get("/metrics"))];
+        let shown: BTreeSet<String> =
+            answers.iter().flat_map(|answer| metrics_in(&String::from_utf8_lossy(&answer.body))).collect();
+        missing = named.iter().flat_map(|(_, named)| named.difference(&shown).cloned()).collect();
+        missing.is_empty().then_some(())
+    });
+    assert!(missing.is_empty(), "nobody shows {missing:?}");
+}
