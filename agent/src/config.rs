@@ -65,8 +65,19 @@ pub struct TokenServerConfig {
     pub token_file: Option<PathBuf>,
     /// Certificates that vouch for `https://` servers, instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// What the agent shows to `https://` servers that want to know who asks.
+    pub identity: Option<IdentityFiles>,
     /// How long one call may take: the budget of a verification.
     pub budget: Duration,
+}
+
+/// A client certificate, PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityFiles {
+    /// The certificate, and those that lead from it to its authority.
+    pub cert: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
 }
 
 /// Where token-servers are.
@@ -268,6 +279,7 @@ fn token_server(settings: &mut Settings, budget: Duration) -> Option<TokenServer
     const NAME: &str = "JWT_TOKEN_SERVER_BACKEND";
     let token_file = settings.text("JWT_TOKEN_SERVER_TOKEN_FILE").map(PathBuf::from);
     let ca_file = settings.text("JWT_TOKEN_SERVER_CA_FILE").map(PathBuf::from);
+    let identity = identity(settings);
     let socket = haproxy_socket(settings);
     let items = settings.list(NAME);
     let servers = match (items.as_deref(), socket) {
@@ -293,7 +305,24 @@ fn token_server(settings: &mut Settings, budget: Duration) -> Option<TokenServer
             TokenServers::Urls(urls)
         }
     };
-    Some(TokenServerConfig { servers, token_file, ca_file, budget })
+    Some(TokenServerConfig { servers, token_file, ca_file, identity, budget })
+}
+
+fn identity(settings: &mut Settings) -> Option<IdentityFiles> {
+    const CERT: &str = "JWT_TOKEN_SERVER_CERT_FILE";
+    const KEY: &str = "JWT_TOKEN_SERVER_KEY_FILE";
+    match (settings.text(CERT), settings.text(KEY)) {
+        (Some(cert), Some(key)) => Some(IdentityFiles { cert: cert.into(), key: key.into() }),
+        (None, None) => None,
+        (Some(_), None) => {
+            settings.fault(KEY, format!("missing, since {CERT} is set"));
+            None
+        }
+        (None, Some(_)) => {
+            settings.fault(CERT, format!("missing, since {KEY} is set"));
+            None
+        }
+    }
 }
 
 /// A path, `unix@/path`, or `host:port`.

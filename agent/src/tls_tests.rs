@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{TokenServerConfig, TokenServers};
+use crate::config::{IdentityFiles, TokenServerConfig, TokenServers};
 use crate::metrics::Metrics;
 use crate::token_server::{Discovery, TokenServer};
 use keys::{Client, Source, UrlSource};
@@ -132,11 +132,40 @@ fn a_ca_file_without_a_certificate_is_a_fault() {
     }
 }
 
+#[test]
+fn a_client_certificate_that_cannot_be_shown_is_a_fault() {
+    let folder = TempDir::new().unwrap();
+    let ours = Authority::new(&folder, "ours.pem");
+    let key = folder.path().join("key.pem");
+    fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let missing = folder.path().join("missing.pem");
+    for (cert, key, named) in [
+        (&missing, &key, "JWT_TOKEN_SERVER_CERT_FILE: expected"),
+        (&key, &key, "JWT_TOKEN_SERVER_CERT_FILE: expected"),
+        (&ours.file, &missing, "JWT_TOKEN_SERVER_KEY_FILE: expected"),
+        (&ours.file, &ours.file, "JWT_TOKEN_SERVER_KEY_FILE: expected"),
+        (&ours.file, &key, "JWT_TOKEN_SERVER_CERT_FILE: cannot be used with the key"),
+    ] {
+        let identity = IdentityFiles { cert: cert.clone(), key: key.clone() };
+        let fault = token_server_for("https://localhost:1", None, Some(identity)).err().unwrap();
+        assert!(fault.starts_with(named), "{named}: {fault}");
+    }
+}
+
 fn token_server(url: &str, ca_file: Option<PathBuf>) -> Result<(TokenServer, Discovery), String> {
+    token_server_for(url, ca_file, None)
+}
+
+fn token_server_for(
+    url: &str,
+    ca_file: Option<PathBuf>,
+    identity: Option<IdentityFiles>,
+) -> Result<(TokenServer, Discovery), String> {
     let config = TokenServerConfig {
         servers: TokenServers::Urls(vec![Url::parse(url).unwrap()]),
         token_file: None,
         ca_file,
+        identity,
         budget: DEADLINE,
     };
     let metrics = Metrics::register(&mut Registry::default());

@@ -62,7 +62,7 @@ impl TokenServer {
         let admin = eventually("the admin listener", || listening(&process.lines(), "admin"));
         let server = Self { process, address, admin, socket };
         eventually("the token-server is ready", || {
-            (ask(&server.address, &Request::get("/ready")).status == 200).then_some(())
+            (ask(&Address::Unix(server.socket.clone()), &Request::get("/ready")).status == 200).then_some(())
         });
         server
     }

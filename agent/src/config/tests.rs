@@ -82,6 +82,8 @@ fn what_it_cannot_use_is_never_ignored() {
         (&[keys, ("JWT_HAPROXY_SOCKET", "h.sock")], "JWT_HAPROXY_SOCKET: expected /path"),
         (&[keys, ("JWT_TOKEN_SERVER_BACKEND", "ftp://a")], "expected http:// or https:// URLs"),
         (&[keys, ("JWT_TOKEN_SERVER_BACKEND", "http://a/v1/check")], "URLs without a path"),
+        (&[keys, ("JWT_TOKEN_SERVER_CERT_FILE", "/c")], "JWT_TOKEN_SERVER_KEY_FILE: missing"),
+        (&[keys, ("JWT_TOKEN_SERVER_KEY_FILE", "/k")], "JWT_TOKEN_SERVER_CERT_FILE: missing"),
         (&[keys, socket], "JWT_TOKEN_SERVER_BACKEND: expected one backend's name"),
         (&[keys, ("JWT_ISSUERS", "a,b")], "JWT_ISSUERS: more than one issuer"),
         (&[("JWT_OIDC_ISSUERS", "https://a,https://b")], "JWT_OIDC_ISSUERS: more than one issuer"),

@@ -6,7 +6,6 @@ use std::io;
 use std::iter::{Once, once};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,21 +13,21 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use reqwest::Url;
-use rustls::pki_types::{CertificateDer, pem::PemObject};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use serde::de::DeserializeOwned;
 use service::check::CheckResponse;
 use service::events::Events;
 use tokio::time::timeout;
 
 use super::server::Endpoint;
-use crate::config::{TokenServerConfig, TokenServers};
+use super::tls;
+use crate::config::TokenServerConfig;
 
 /// The largest answer of the feed that is read: it names up to a thousand groups of up to 512 bytes, escaped.
 const MAX_EVENTS: usize = 4 * 1024 * 1024;
@@ -66,6 +65,15 @@ pub enum ClientError {
     /// The CA file cannot be read or holds no certificate.
     #[error("JWT_TOKEN_SERVER_CA_FILE: expected a file of PEM certificates")]
     CaFile,
+    /// The client certificate's file cannot be read or holds no certificate.
+    #[error("JWT_TOKEN_SERVER_CERT_FILE: expected a file of PEM certificates")]
+    CertFile,
+    /// The client certificate's key cannot be read or is none.
+    #[error("JWT_TOKEN_SERVER_KEY_FILE: expected a file with a PEM private key")]
+    KeyFile,
+    /// The client certificate and the key do not go together.
+    #[error("JWT_TOKEN_SERVER_CERT_FILE: cannot be used with the key of JWT_TOKEN_SERVER_KEY_FILE: {0}")]
+    Identity(rustls::Error),
     /// The system's certificates cannot be read.
     #[error("JWT_TOKEN_SERVER_BACKEND: the system's certificates cannot be read: {0}")]
     SystemRoots(io::Error),
@@ -82,31 +90,14 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// Reads the bearer token and the CA; makes no connection.
+    /// Reads the bearer token and what TLS needs; makes no connection.
     ///
     /// # Errors
     ///
     /// One of the files cannot be used.
     pub fn new(config: &TokenServerConfig) -> Result<Self, ClientError> {
         let authorization = config.token_file.as_deref().map(bearer).transpose()?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let tls = match &config.ca_file {
-            Some(path) => tls.with_root_certificates(certificates(path)?),
-            None => match &config.servers {
-                TokenServers::Urls(urls) if urls.iter().any(|url| url.scheme() == "https") => {
-                    tls.with_native_roots().map_err(ClientError::SystemRoots)?
-                }
-                // A machine without certificates can still speak plain HTTP.
-                TokenServers::Urls(_) => tls.with_root_certificates(RootCertStore::empty()),
-                // Which servers want TLS is found out later.
-                TokenServers::Backend { .. } => match tls.clone().with_native_roots() {
-                    Ok(tls) => tls,
-                    Err(_) => tls.with_root_certificates(RootCertStore::empty()),
-                },
-            },
-        };
-        Ok(Self { tls: tls.with_no_client_auth(), authorization })
+        Ok(Self { tls: tls::client_config(config)?, authorization })
     }
 
     /// A client of one server.
@@ -244,13 +235,4 @@ fn bearer(path: &Path) -> Result<HeaderValue, ClientError> {
     let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| ClientError::Token)?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn certificates(path: &Path) -> Result<RootCertStore, ClientError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|_| ClientError::CaFile)? {
-        let certificate = certificate.map_err(|_| ClientError::CaFile)?;
-        roots.add(certificate).map_err(|_| ClientError::CaFile)?;
-    }
-    if roots.is_empty() { Err(ClientError::CaFile) } else { Ok(roots) }
 }

@@ -15,6 +15,7 @@ mod hedges;
 mod names;
 mod probe;
 mod server;
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -18,6 +18,7 @@ fn servers() -> Servers {
         servers: TokenServers::Urls(Vec::new()),
         token_file: None,
         ca_file: None,
+        identity: None,
         budget: DEADLINE,
     };
     let metrics = Metrics::register(&mut Registry::default());
