@@ -53,8 +53,8 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 audit: ## licences, forbidden and duplicate crates, sources; known vulnerabilities where their database can be had
 	tests/audit.sh
 
-bench: ## what a verdict costs, beside the cryptography in it
-	$(CARGO) bench --package integration-tests --bench jose
+bench: setup ## all measurements, or PART="edge delay"; BENCH=full for every line: bench/results.json
+	tests/bench/run.sh $(PART)
 
 under-load: setup stores
 	@tests/setup.sh faketime:faketime ip:iproute2 iptables:iptables

@@ -48,7 +48,16 @@ pub fn program() -> String {
 ///
 /// It does not tell.
 pub fn version() -> (u32, u32) {
-    let output = Command::new(program()).arg("-v").output().unwrap();
+    version_of(&program())
+}
+
+/// The release of any HAProxy.
+///
+/// # Panics
+///
+/// It does not tell.
+pub fn version_of(program: &str) -> (u32, u32) {
+    let output = Command::new(program).arg("-v").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut numbers =
         text.trim_start_matches("HAProxy version ").split(['.', '-']).map_while(|part| part.parse().ok());

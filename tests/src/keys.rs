@@ -83,6 +83,12 @@ impl SigningKey {
         Self { kid: kid.to_owned(), algorithm, secret }
     }
 
+    /// A key of HS256 with a secret of the caller's, for a verifier that takes text only.
+    pub fn from_secret(secret: &str, kid: &str) -> Self {
+        let secret = Secret::Hmac(hmac::HMAC_SHA256, secret.as_bytes().to_vec());
+        Self { kid: kid.to_owned(), algorithm: "HS256", secret }
+    }
+
     /// The raw signature over `message`, as a JWS carries it.
     ///
     /// # Panics

@@ -1,7 +1,4 @@
-//! One table and one file.
-
-use std::fs;
-use std::path::Path;
+//! One table, and its figures.
 
 use serde_json::{Value, json};
 
@@ -62,8 +59,8 @@ fn cell(Spread { median, low, high }: Spread) -> String {
     format!("{median:.2} ({low:.2}..{high:.2})")
 }
 
-/// Writes all rows as JSON.
-pub(crate) fn write(path: &Path, sections: &[(&str, &[Row])]) -> std::io::Result<()> {
+/// All rows as JSON.
+pub(crate) fn figures(sections: &[(&str, &[Row])]) -> Value {
     let rows = |rows: &[Row]| -> Value {
         rows.iter()
             .map(|row| {
@@ -80,9 +77,5 @@ pub(crate) fn write(path: &Path, sections: &[(&str, &[Row])]) -> std::io::Result
     };
     let sections: serde_json::Map<_, _> =
         sections.iter().map(|(name, section)| ((*name).to_owned(), rows(section))).collect();
-    let results = json!({"unit": "us per token", "limit_above_key_bytes": LIMIT, "sections": sections});
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, format!("{results:#}\n"))
+    json!({"unit": "us per token", "limit_above_key_bytes": LIMIT, "sections": sections})
 }

@@ -6,6 +6,7 @@
 
 pub mod cost;
 mod exchange;
+pub mod results;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,0 +1,157 @@
+//! One line of the comparison: which HAProxy, which way to judge, which tokens, how many connections.
+
+use std::fmt;
+
+use crate::release::Release;
+
+/// Who judges tokens, and what is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Nobody; what every other line is compared with.
+    Plain,
+    /// HAProxy's `jwt_verify`.
+    NativeSignature,
+    /// HAProxy's `jwt_verify`, issuer, audience, expiry, two claims to headers.
+    NativeFull,
+    /// An agent that looks at nothing and answers the same variables: the floor.
+    Nothing,
+    /// The agent, one good token again and again.
+    Hit,
+    /// The agent, 10,000 tokens.
+    Tokens,
+    /// The agent, no token twice.
+    New,
+    /// The agent without a cache, one token.
+    Uncached,
+    /// The agent and a token-server with 1,000 rules of the token's subject.
+    Rules,
+    /// The agent and a token-server with 500 rules for all and 500 of the subject; encrypted tokens, none twice.
+    Encrypted,
+}
+
+impl Way {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain HAProxy",
+            Self::NativeSignature => "native signature",
+            Self::NativeFull => "native full",
+            Self::Nothing => "do-nothing agent",
+            Self::Hit => "agent, hit",
+            Self::Tokens => "agent, 10,000 tokens",
+            Self::New => "agent, new tokens",
+            Self::Uncached => "agent, cache off",
+            Self::Rules => "agent + 1,000 rules",
+            Self::Encrypted => "agent, new JWE, 1,000 rules",
+        }
+    }
+
+    pub(crate) fn asks_agent(self) -> bool {
+        matches!(self, Self::Hit | Self::Tokens | Self::New | Self::Uncached | Self::Rules | Self::Encrypted)
+    }
+
+    pub(crate) fn asks_anybody(self) -> bool {
+        self.asks_agent() || self == Self::Nothing
+    }
+}
+
+/// How HAProxy reaches the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Unix,
+    Tcp,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Cell {
+    pub(crate) release: Release,
+    pub(crate) way: Way,
+    pub(crate) algorithm: &'static str,
+    pub(crate) transport: Transport,
+    pub(crate) connections: usize,
+    /// Of HAProxy.
+    pub(crate) threads: usize,
+    /// At half of what the agent's hits reach, instead of as fast as it goes: for latencies.
+    pub(crate) half_load: bool,
+}
+
+impl Cell {
+    /// As most are: one thread, 32 connections, HS256, a unix socket, as fast as it goes.
+    pub(crate) fn new(release: &Release, way: Way) -> Self {
+        Self {
+            release: release.clone(),
+            way,
+            algorithm: "HS256",
+            transport: Transport::Unix,
+            connections: 32,
+            threads: 1,
+            half_load: false,
+        }
+    }
+
+    pub(crate) fn profile(&self) -> &'static str {
+        if self.way == Way::Encrypted { "ms-users" } else { "standard" }
+    }
+
+    /// The plain HAProxy that this is compared with.
+    pub(crate) fn plain(&self) -> Self {
+        Self { way: Way::Plain, algorithm: "HS256", transport: Transport::Unix, ..self.clone() }
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} | {}", self.release, self.way.name())?;
+        match self.way {
+            Way::Plain | Way::Nothing | Way::Encrypted => {}
+            _ => write!(f, " | {}", self.algorithm)?,
+        }
+        if self.way.asks_anybody() {
+            let transport = if self.transport == Transport::Unix { "unix" } else { "tcp" };
+            write!(f, " | {transport}")?;
+        }
+        write!(f, " | c={}", self.connections)?;
+        if self.threads > 1 {
+            write!(f, " | {} threads", self.threads)?;
+        }
+        if self.half_load {
+            write!(f, " | half load")?;
+        }
+        Ok(())
+    }
+}
+
+/// The lines of a run, each after the plain one that it is compared with.
+pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
+    use Way::{Encrypted, Hit, NativeFull, NativeSignature, New, Nothing, Plain, Rules, Tokens, Uncached};
+    let mut cells = Vec::new();
+    for release in releases {
+        let cell = |way| Cell::new(release, way);
+        cells.extend([Plain, Nothing, Hit, Tokens, Uncached, Rules, Encrypted].map(cell));
+        for algorithm in crate::traffic::ALGORITHMS {
+            cells.extend([NativeSignature, NativeFull, New].map(|way| Cell { algorithm, ..cell(way) }));
+        }
+        cells.extend([Nothing, Hit].map(|way| Cell { transport: Transport::Tcp, ..cell(way) }));
+        cells.extend([Plain, Hit].map(|way| Cell { half_load: true, ..cell(way) }));
+        let widths: &[usize] = if full { &[1, 128] } else { &[128] };
+        for &connections in widths {
+            cells.extend([Plain, Nothing, Hit].map(|way| Cell { connections, ..cell(way) }));
+        }
+        if full {
+            for connections in [1, 128] {
+                for algorithm in crate::traffic::ALGORITHMS {
+                    let ways = [NativeSignature, NativeFull, New];
+                    cells.extend(ways.map(|way| Cell { connections, algorithm, ..cell(way) }));
+                }
+                let ways = [Tokens, Uncached, Rules, Encrypted];
+                cells.extend(ways.map(|way| Cell { connections, ..cell(way) }));
+                let ways = [Nothing, Hit];
+                cells.extend(ways.map(|way| Cell { connections, transport: Transport::Tcp, ..cell(way) }));
+            }
+        }
+    }
+    if let Some(first) = releases.first() {
+        cells.extend([Plain, Hit].map(|way| Cell { threads: 2, ..Cell::new(first, way) }));
+    }
+    cells
+}

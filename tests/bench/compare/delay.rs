@@ -1,0 +1,90 @@
+//! The part `delay`: from a rule written at the token-server to the first refusal at HAProxy, under load.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use integration_tests::http::Client;
+use integration_tests::load::results::rounded;
+use integration_tests::load::{Amount, Load, Prepared};
+use integration_tests::socket::Address;
+use integration_tests::wait::DEADLINE;
+use serde_json::{Value, json};
+
+use crate::cell::{Cell, Way};
+use crate::edge::{Edge, store};
+use crate::release::Release;
+use crate::traffic::{Looks, good_token_of, one_token};
+
+/// Rules that are written one after the other.
+const SAMPLES: usize = 200;
+/// Requests a second that other subjects send meanwhile.
+const BACKGROUND: f64 = 2_000.0;
+/// The pause between two requests that watch for the refusal: the figures are as fine as this.
+const PAUSE: Duration = Duration::from_micros(200);
+
+/// Measures on one release.
+pub(crate) fn run(release: &Release) -> Value {
+    let rules = store("standard", 1000, 0);
+    let cell = Cell::new(release, Way::Rules);
+    let background = one_token("HS256", Looks::Everything);
+    let edge = Edge::start(&cell, Some(&rules.path().join("rules.redb")), &background[..1]);
+    let load = Load {
+        target: edge.address,
+        requests: background,
+        connections: 8,
+        threads: 1,
+        rate: Some(BACKGROUND),
+        amount: Amount::For(Duration::from_secs(600)),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let loading = thread::spawn(move || load.run_until(&stopped));
+    let (mut from_acknowledged, mut from_sent) = (Vec::new(), Vec::new());
+    for number in 0..SAMPLES {
+        let (acknowledged, sent) = sample(&edge, number);
+        from_acknowledged.push(acknowledged);
+        from_sent.push(sent);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let loading = loading.join().unwrap();
+    let quantiles = |mut delays: Vec<Duration>| {
+        delays.sort_unstable();
+        let at = |part: usize| rounded(delays[(delays.len() - 1) * part / 100].as_secs_f64() * 1e3, 2);
+        json!({"p50": at(50), "p99": at(99), "max": at(100)})
+    };
+    json!({
+        "haproxy": release.to_string(),
+        "samples": SAMPLES,
+        "ms_from_acknowledged": quantiles(from_acknowledged),
+        "ms_from_sent": quantiles(from_sent),
+        "background_per_second": rounded(loading.per_second(), 0),
+        "background_errors": loading.errors,
+    })
+}
+
+/// From the rule's acknowledgement, and from the moment it was sent, to the first refusal of a token that was hot.
+fn sample(edge: &Edge, number: usize) -> (Duration, Duration) {
+    let subject = format!("user-{number}");
+    let request = good_token_of(&subject);
+    let mut client = Client::new(Address::Tcp(edge.address).connect(DEADLINE).unwrap());
+    let mut status = |request: &Prepared| {
+        client.write(&request.bytes).unwrap();
+        client.response().unwrap().status
+    };
+    for _ in 0..3 {
+        assert_eq!(status(&request), 200, "a good token of {subject}");
+    }
+    let sent = Instant::now();
+    edge.token_server.as_ref().unwrap().revoke(&subject, &json!({"iat": {"gt": 0}}));
+    let acknowledged = Instant::now();
+    loop {
+        match status(&request) {
+            401 => break (acknowledged.elapsed(), sent.elapsed()),
+            200 => assert!(acknowledged.elapsed() < DEADLINE, "the rule for {subject} is not heeded"),
+            other => panic!("{other} instead of 200 or 401"),
+        }
+        thread::sleep(PAUSE);
+    }
+}

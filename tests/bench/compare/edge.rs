@@ -1,0 +1,230 @@
+//! One HAProxy with one way to judge tokens, and the processes that it asks.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use integration_tests::agent::{Agent, program};
+use integration_tests::http::Client;
+use integration_tests::keys::jwks;
+use integration_tests::load::Prepared;
+use integration_tests::process::{Process, Signal, repository};
+use integration_tests::socket::Address;
+use integration_tests::token_server::TokenServer;
+use integration_tests::wait::{DEADLINE, eventually, poll};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::cell::{Cell, Transport, Way};
+use crate::traffic::{ALGORITHMS, AUDIENCE, ENCRYPTION_KEY, ISSUER, SECRET, SUBJECT, signer};
+
+/// What stands at the end of each frontend: HAProxy answers itself, so that no backend's cost is measured.
+const ANSWER: &str = "http-request return status 200 content-type text/plain string ok";
+
+/// The agent's answer for HAProxy, refused as the shipped configuration refuses it.
+const ASK: &str = r#"
+    filter spoe engine jwt config "${SPOE_CONF}"
+    http-request deny status 503 if { var(txn.tkn.spoe_error) -m found }
+    http-request deny status 503 unless { var(txn.tkn.valid) -m found }
+    http-request deny status 503 if { var(txn.tkn.reason) -m str E_BACKEND_UNAVAIL }
+    http-request deny status 401 unless { var(txn.tkn.valid) -m bool }
+    http-request set-header x-user-id %[var(txn.tkn.payload.sub)]
+    http-request set-header x-user-email %[var(txn.tkn.payload.email)]"#;
+
+/// A running edge; everything ends with it.
+pub(crate) struct Edge {
+    pub(crate) address: SocketAddr,
+    pub(crate) agent: Option<Agent>,
+    pub(crate) token_server: Option<TokenServer>,
+    haproxy: Process,
+    nothing: Option<Process>,
+    _folder: TempDir,
+}
+
+impl Edge {
+    /// Starts what `cell` needs and waits until a request of each kind gets its answer. `rules` is a store to begin with.
+    pub(crate) fn start(cell: &Cell, rules: Option<&Path>, probes: &[Prepared]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("keys.json"), jwks(ALGORITHMS.map(signer))).unwrap();
+        let listen = match cell.transport {
+            Transport::Unix => Address::Unix(path("agent.sock")),
+            Transport::Tcp => Address::free_port().unwrap(),
+        };
+        let token_server = rules.map(|rules| {
+            fs::copy(rules, path("rules.redb")).unwrap();
+            let jwe = encryption_keys(folder.path());
+            let settings = [("TOKEN_SERVER__JWE__KEYS_FILE", jwe.to_str().unwrap())];
+            TokenServer::start_with(folder.path(), cell.profile(), &settings)
+        });
+        let agent = cell.way.asks_agent().then(|| {
+            let mut environment = vec![
+                ("JWT_PROFILE", cell.profile().to_owned()),
+                ("JWT_SCHEMES", "JWT,Bearer".to_owned()),
+                ("JWT_JWKS_FILE", path("keys.json").display().to_string()),
+                // Below HAProxy's own patience, and above any queue that a saturated machine makes: no verdict is shed.
+                ("JWT_TIMEOUT_MS", "1500".to_owned()),
+                ("JWT_VARIABLES", "payload.sub,payload.email".to_owned()),
+            ];
+            if cell.profile() == "standard" {
+                environment.push(("JWT_ISSUERS", ISSUER.to_owned()));
+                environment.push(("JWT_AUDIENCES", AUDIENCE.to_owned()));
+            }
+            if cell.way == Way::Uncached {
+                environment.push(("JWT_CACHE_SIZE", "0".to_owned()));
+            }
+            if let Some(server) = &token_server {
+                environment.push(("JWT_TOKEN_SERVER_BACKEND", server.url()));
+            }
+            let environment: Vec<_> =
+                environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let agent = Agent::start("agent", listen.clone(), &environment);
+            agent.wait_ready();
+            agent
+        });
+        let nothing = (cell.way == Way::Nothing).then(|| {
+            let mut command = Command::new(program("examples/do_nothing"));
+            command.arg(listen.to_string()).args(["payload.sub=alice", "payload.email=alice@example.com"]);
+            let process = Process::start("do_nothing", command).unwrap();
+            eventually("the do-nothing agent listens", || listen.connect(DEADLINE).ok());
+            process
+        });
+        let edge = Address::free_port().unwrap();
+        let Address::Tcp(address) = edge else { unreachable!("a TCP address was asked for") };
+        fs::write(path("haproxy.cfg"), configuration(cell, address, folder.path())).unwrap();
+        let mut command = Command::new(&cell.release.program);
+        command
+            .args(["-db", "-f"])
+            .arg(path("haproxy.cfg"))
+            .env("SPOE_CONF", repository().join("haproxy/spoe-jwt.conf"))
+            .env("AGENT_TIMEOUT", "2s")
+            .env("AGENT_1", listen.to_string())
+            .env("AGENT_2", listen.to_string());
+        let haproxy = Process::start("haproxy", command).unwrap();
+        let edge = Self { address, agent, token_server, haproxy, nothing, _folder: folder };
+        edge.probe(cell, probes);
+        edge
+    }
+
+    fn probe(&self, cell: &Cell, probes: &[Prepared]) {
+        for request in probes {
+            let last = std::cell::RefCell::new(String::new());
+            let answered = poll(DEADLINE, || {
+                let connection = Address::Tcp(self.address).connect(DEADLINE).ok()?;
+                let mut client = Client::new(connection);
+                client.write(&request.bytes).ok()?;
+                let response = client.response().ok()?;
+                *last.borrow_mut() = response.to_string();
+                (response.status == request.expected).then_some(())
+            });
+            assert!(
+                answered.is_some(),
+                "{cell}: not {} but {}\n{}",
+                request.expected,
+                last.borrow(),
+                self.haproxy.log()
+            );
+        }
+    }
+
+    /// The processes whose cost is the cost of an answer.
+    pub(crate) fn processes(&self) -> Vec<(&'static str, u32)> {
+        [
+            Some(("haproxy", self.haproxy.id())),
+            self.agent.as_ref().map(|agent| ("agent", agent.process.id())),
+            self.nothing.as_ref().map(|nothing| ("agent", nothing.id())),
+            self.token_server.as_ref().map(|server| ("token_server", server.process.id())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// A figure of the agent's `/metrics`.
+    pub(crate) fn agent_metric(&self, name: &str) -> Option<f64> {
+        let text = self.agent.as_ref()?.admin("/metrics").body;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+}
+
+/// A store with rules in play, none of which matches: `of_subject` of the subject, `global` for everybody.
+pub(crate) fn store(profile: &str, of_subject: usize, global: usize) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = TokenServer::start(folder.path(), profile);
+    for (group, count) in [(SUBJECT, of_subject), ("g", global)] {
+        for number in 0..count {
+            // As a log-out writes them; tokens of the subject carry other names of refresh tokens.
+            server.revoke(group, &json!({"rt": format!("gone-{number}"), "iat": {"lt": 1_900_000_000}}));
+        }
+    }
+    server.process.signal(Signal::TERM);
+    assert!(server.process.wait(DEADLINE).is_some(), "the token-server does not stop");
+    folder
+}
+
+fn encryption_keys(folder: &Path) -> PathBuf {
+    let secret = BASE64_URL_SAFE_NO_PAD.encode(ENCRYPTION_KEY);
+    let key = json!([{"kty": "oct", "kid": "main", "k": secret, "default": true}]);
+    let path = folder.join("jwe.json");
+    fs::write(&path, key.to_string()).unwrap();
+    path
+}
+
+fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
+    let rules = match cell.way {
+        Way::Plain => String::new(),
+        Way::NativeSignature => native_signature(cell.algorithm, folder),
+        Way::NativeFull => native_signature(cell.algorithm, folder) + &native_claims(),
+        Way::Nothing | Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::Rules | Way::Encrypted => {
+            ASK.to_owned()
+        }
+    };
+    let agents = if cell.way.asks_anybody() { shipped_agents() } else { String::new() };
+    format!(
+        "global\n    nbthread {}\n    maxconn 4000\n\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    \
+         timeout server 60s\n\nfrontend edge\n    bind {address}{rules}\n    {ANSWER}\n\n{agents}",
+        cell.threads
+    )
+}
+
+/// The backend of the shipped configuration, as it stands there.
+fn shipped_agents() -> String {
+    let shipped = fs::read_to_string(repository().join("haproxy/haproxy.cfg")).unwrap();
+    let begin = shipped.find("backend jwt-agents").unwrap();
+    shipped[begin..].to_owned()
+}
+
+/// The signature, of the one algorithm that is expected, checked by HAProxy itself.
+fn native_signature(algorithm: &str, folder: &Path) -> String {
+    let key = if algorithm == "HS256" {
+        SECRET.to_owned()
+    } else {
+        let path = folder.join("native.pem");
+        fs::write(&path, signer(algorithm).pem()).unwrap();
+        path.display().to_string()
+    };
+    format!(
+        r#"
+    http-request set-var(txn.bearer) http_auth_bearer
+    http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg')
+    http-request deny status 401 unless {{ var(txn.alg) -m str {algorithm} }}
+    http-request deny status 401 unless {{ var(txn.bearer),jwt_verify(txn.alg,"{key}") -m int 1 }}"#
+    )
+}
+
+/// What a careful user adds: issuer, audience, expiry, and two claims as headers.
+fn native_claims() -> String {
+    format!(
+        r#"
+    http-request set-var(txn.now) date()
+    http-request set-var(txn.exp) var(txn.bearer),jwt_payload_query('$.exp','int')
+    http-request deny status 401 unless {{ var(txn.bearer),jwt_payload_query('$.iss') -m str {ISSUER} }}
+    http-request deny status 401 unless {{ var(txn.bearer),jwt_payload_query('$.aud') -m str {AUDIENCE} }}
+    http-request deny status 401 unless {{ var(txn.exp),sub(txn.now) -m int gt 0 }}
+    http-request set-header x-user-id %[var(txn.bearer),jwt_payload_query('$.sub')]
+    http-request set-header x-user-email %[var(txn.bearer),jwt_payload_query('$.email')]"#
+    )
+}

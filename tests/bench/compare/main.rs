@@ -1,0 +1,64 @@
+//! The comparison of `make bench`: plain HAProxy, HAProxy's own `jwt_verify`, the agent, and an agent that does nothing,
+//! side by side in one run.
+//!
+//! ```text
+//! compare edge | delay | memory | report
+//! ```
+//!
+//! The first three measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
+//! and holds the figures against the project's targets. `BENCH=full` runs every line, `BENCH_ONLY` those whose
+//! name contains it, each `BENCH_ROUNDS` (3) times; `BENCH_TOKENS` (1,000,000) is for `memory`.
+//! Lines run in turns, each with processes of its own, and are compared within their round: what else the machine does
+//! meets all alike. Costs are processor time per answer, as the scheduler counts it.
+
+mod cell;
+mod chart;
+mod delay;
+mod edge;
+mod memory;
+mod release;
+mod report;
+mod rounds;
+mod row;
+mod targets;
+mod traffic;
+
+use std::io;
+use std::process::ExitCode;
+
+use integration_tests::load::results::record;
+use serde_json::{Value, json};
+
+fn main() -> ExitCode {
+    // Cargo adds an option of its own.
+    for part in std::env::args().skip(1).filter(|argument| !argument.starts_with("--")) {
+        let done = match part.as_str() {
+            "edge" => record("edge", edge_figures()),
+            "delay" => record("delay", delay::run(&release::installed())),
+            "memory" => {
+                record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", 1_000_000)))
+            }
+            "report" => report::run(),
+            other => Err(io::Error::other(format!("no such part: {other}"))),
+        };
+        if let Err(error) = done {
+            eprintln!("{part}: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn edge_figures() -> Value {
+    let full = std::env::var("BENCH").is_ok_and(|scope| scope == "full");
+    let only = std::env::var("BENCH_ONLY").unwrap_or_default();
+    let rounds = number("BENCH_ROUNDS", 3);
+    let mut cells = cell::cells(&release::releases(), full);
+    // A line is compared with plain HAProxy, which therefore always runs.
+    cells.retain(|cell| cell.way == cell::Way::Plain || cell.to_string().contains(&only));
+    json!({"rounds": rounds, "rows": rounds::run(&cells, rounds)})
+}
+
+fn number(variable: &str, otherwise: usize) -> usize {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise).max(1)
+}

@@ -1,0 +1,187 @@
+//! The part `edge`: every line of the comparison in turns, several rounds of it.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use integration_tests::load::cost::{processor_time, resident};
+use integration_tests::load::{Amount, Load, Outcome, Prepared};
+use tempfile::TempDir;
+
+use crate::cell::{Cell, Transport, Way};
+use crate::edge::{Edge, store};
+use crate::row::{Row, Spread};
+use crate::traffic::{ALGORITHMS, Looks, encrypted_tokens, one_token, tokens};
+
+/// How long a line is loaded before it is measured: connections open, caches as they will be.
+const WARM_UP: Duration = Duration::from_millis(250);
+/// How long it is measured in one round.
+const MEASURE: Duration = Duration::from_millis(1200);
+/// Tokens of the lines whose tokens come again.
+const MANY: usize = 10_000;
+/// Tokens of the lines where none comes twice: some to warm up, the others to measure.
+const NEW: usize = 12_000;
+const NEW_WARM_UP: usize = 1_000;
+
+/// What came of one line in one round.
+struct Sample {
+    outcome: Outcome,
+    /// Microseconds per answer, by process.
+    cost: HashMap<&'static str, f64>,
+    resident: HashMap<&'static str, u64>,
+}
+
+impl Sample {
+    fn cost_of(&self, process: &str) -> f64 {
+        self.cost.get(process).copied().unwrap_or_default()
+    }
+
+    fn cost(&self) -> f64 {
+        self.cost.values().sum()
+    }
+
+    fn mib_of(&self, process: &str) -> f64 {
+        self.resident.get(process).map_or(0.0, |bytes| *bytes as f64 / 1_048_576.0)
+    }
+}
+
+/// Tokens and rules, made once for all rounds, when the first line needs them.
+#[derive(Default)]
+struct Stock {
+    new: [OnceCell<Arc<[Prepared]>>; ALGORITHMS.len()],
+    many: OnceCell<Arc<[Prepared]>>,
+    encrypted: OnceCell<Arc<[Prepared]>>,
+    rules_of_one: OnceCell<TempDir>,
+    rules_of_all: OnceCell<TempDir>,
+}
+
+impl Stock {
+    fn requests(&self, cell: &Cell) -> Arc<[Prepared]> {
+        let algorithm = cell.algorithm;
+        match cell.way {
+            Way::Plain | Way::Nothing => one_token(algorithm, Looks::Nothing),
+            Way::NativeSignature => one_token(algorithm, Looks::Signature),
+            Way::NativeFull | Way::Hit | Way::Uncached | Way::Rules => {
+                one_token(algorithm, Looks::Everything)
+            }
+            Way::Tokens => Arc::clone(self.many.get_or_init(|| tokens(algorithm, MANY))),
+            Way::New => {
+                let stock = ALGORITHMS.iter().zip(&self.new).find(|(name, _)| **name == algorithm);
+                Arc::clone(stock.unwrap().1.get_or_init(|| tokens(algorithm, NEW)))
+            }
+            Way::Encrypted => Arc::clone(self.encrypted.get_or_init(|| encrypted_tokens(NEW))),
+        }
+    }
+
+    fn rules(&self, way: Way) -> Option<PathBuf> {
+        let folder = match way {
+            Way::Rules => self.rules_of_one.get_or_init(|| store("standard", 1000, 0)),
+            Way::Encrypted => self.rules_of_all.get_or_init(|| store("ms-users", 500, 500)),
+            Way::Plain | Way::NativeSignature | Way::NativeFull | Way::Nothing => return None,
+            Way::Hit | Way::Tokens | Way::New | Way::Uncached => return None,
+        };
+        Some(folder.path().join("rules.redb"))
+    }
+}
+
+/// Runs `cells` so many times and gives a row for each.
+pub(crate) fn run(cells: &[Cell], rounds: usize) -> Vec<Row> {
+    let begin = Instant::now();
+    let stock = Stock::default();
+    println!("{} lines, {rounds} rounds of each", cells.len());
+    let mut samples: Vec<Vec<Sample>> = cells.iter().map(|_| Vec::new()).collect();
+    for round in 1..=rounds {
+        let mut half_load = HashMap::new();
+        for (number, (cell, samples)) in cells.iter().zip(&mut samples).enumerate() {
+            let rate = cell.half_load.then(|| half_load.get(&cell.release.program).copied()).flatten();
+            let sample = measure(cell, &stock, rate);
+            if cell.way == Way::Hit
+                && cell.transport == Transport::Unix
+                && cell.connections == 32
+                && cell.threads == 1
+            {
+                half_load.entry(cell.release.program.clone()).or_insert(sample.outcome.per_second() / 2.0);
+            }
+            println!(
+                "{:>5.0} s  round {round}/{rounds}  {:>3}/{}  {cell}: {:.2} us, {:.0} req/s{}",
+                begin.elapsed().as_secs_f64(),
+                number + 1,
+                cells.len(),
+                sample.cost(),
+                sample.outcome.per_second(),
+                sample
+                    .outcome
+                    .first_error
+                    .as_ref()
+                    .map(|error| format!(", ERROR: {error}"))
+                    .unwrap_or_default(),
+            );
+            samples.push(sample);
+        }
+    }
+    let plain_of = |cell: &Cell| cells.iter().position(|other| *other == cell.plain());
+    cells
+        .iter()
+        .zip(&samples)
+        .map(|(cell, own)| row(cell, own, plain_of(cell).map_or(own, |index| &samples[index])))
+        .collect()
+}
+
+fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
+    let requests = stock.requests(cell);
+    let never_twice = matches!(cell.way, Way::New | Way::Encrypted);
+    let probes: &[Prepared] = if never_twice { &[] } else { &requests[..1] };
+    let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), probes);
+    let (warm_up, requests, amount) = if never_twice {
+        let (warm_up, fresh) = requests.split_at(NEW_WARM_UP);
+        (Arc::from(warm_up), Arc::from(fresh), Amount::Requests(fresh.len()))
+    } else {
+        (Arc::clone(&requests), requests, Amount::For(MEASURE))
+    };
+    let load =
+        Load { target: edge.address, requests, connections: cell.connections, threads: 1, rate, amount };
+    let first = match cell.way {
+        Way::Tokens | Way::New | Way::Encrypted => Amount::Requests(warm_up.len()),
+        _ => Amount::For(WARM_UP),
+    };
+    Load { requests: warm_up, amount: first, rate: None, ..load.clone() }.run();
+    let processes = edge.processes();
+    let before: Vec<Duration> = processes.iter().map(|(_, pid)| processor_time(*pid).unwrap()).collect();
+    let outcome = load.run();
+    let cost = processes.iter().zip(before).map(|((name, pid), before)| {
+        let spent = processor_time(*pid).unwrap().saturating_sub(before);
+        (*name, spent.as_secs_f64() * 1e6 / outcome.answers.max(1) as f64)
+    });
+    let cost = cost.collect();
+    let resident = processes.iter().map(|(name, pid)| (*name, resident(*pid).unwrap())).collect();
+    Sample { outcome, cost, resident }
+}
+
+fn row(cell: &Cell, samples: &[Sample], plain: &[Sample]) -> Row {
+    let spread = |of: &dyn Fn(&Sample) -> f64, digits| Spread::of(samples.iter().map(of), digits);
+    let above = samples.iter().zip(plain).map(|(own, plain)| own.cost() - plain.cost());
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    let last = samples.last().unwrap();
+    Row {
+        haproxy: cell.release.to_string(),
+        way: cell.way.name().to_owned(),
+        algorithm: cell.algorithm.to_owned(),
+        transport: if cell.transport == Transport::Unix { "unix" } else { "tcp" }.to_owned(),
+        connections: cell.connections,
+        haproxy_threads: cell.threads,
+        half_load: cell.half_load,
+        above_plain_us: Spread::of(above, 2),
+        haproxy_us: spread(&|sample| sample.cost_of("haproxy"), 2),
+        agent_us: spread(&|sample| sample.cost_of("agent"), 2),
+        token_server_us: spread(&|sample| sample.cost_of("token_server"), 2),
+        per_second: spread(&|sample| sample.outcome.per_second(), 0),
+        p50_us: spread(&|sample| micros(sample.outcome.quantile(0.5)), 0),
+        p99_us: spread(&|sample| micros(sample.outcome.quantile(0.99)), 0),
+        requests: samples.iter().map(|sample| sample.outcome.answers).sum(),
+        errors: samples.iter().map(|sample| sample.outcome.errors).sum(),
+        haproxy_rss_mib: (last.mib_of("haproxy") * 10.0).round() / 10.0,
+        agent_rss_mib: (last.mib_of("agent") * 10.0).round() / 10.0,
+    }
+}

@@ -1,0 +1,145 @@
+//! The project's targets, held against the figures of one run.
+
+use serde_json::Value;
+
+use crate::cell::Way;
+use crate::row::{self, Row, Wanted};
+
+/// One target, and what was measured; `None` where the part that measures it did not run.
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) limit: String,
+    pub(crate) measured: Option<Measured>,
+}
+
+pub(crate) struct Measured {
+    pub(crate) text: String,
+    pub(crate) met: bool,
+}
+
+/// Releases whose SPOE costs less than that of 3.1 and newer; targets differ after them.
+const EARLIER: [&str; 2] = ["2.6", "3.0"];
+
+/// All targets.
+pub(crate) fn targets(rows: &[Row], delay: Option<&Value>, memory: Option<&Value>) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for haproxy in row::releases(rows) {
+        of_release(haproxy, rows, &mut targets);
+    }
+    two_threads(rows, &mut targets);
+    targets.push(at_most(
+        "a rule to its refusal, p99",
+        "ms",
+        number(delay, "/ms_from_acknowledged/p99"),
+        50.0,
+    ));
+    of_memory(memory, &mut targets);
+    let errors: usize = rows.iter().map(|row| row.errors).sum();
+    let requests: usize = rows.iter().map(|row| row.requests).sum();
+    targets.push(Target {
+        name: "answers with a wrong status, or none".to_owned(),
+        limit: "0".to_owned(),
+        measured: (requests > 0)
+            .then(|| Measured { text: format!("{errors} of {requests}"), met: errors == 0 }),
+    });
+    targets
+}
+
+fn of_release(haproxy: &str, rows: &[Row], targets: &mut Vec<Target>) {
+    let above = |way, algorithm| {
+        let wanted = Wanted { algorithm, ..Wanted::usual(haproxy, way) };
+        wanted.find(rows).map(|row| row.above_plain_us.median)
+    };
+    let is_earlier = EARLIER.contains(&haproxy);
+    let hit = above(Way::Hit, "HS256");
+    let floor = above(Way::Nothing, "HS256");
+    let mut add = |name: &str, value: Option<f64>, limit: Option<f64>| {
+        let name = format!("{haproxy}: {name}");
+        targets.push(match limit {
+            Some(limit) => at_most(&name, "us", value, limit),
+            None => Target { name, limit: String::new(), measured: None },
+        });
+    };
+    add("hit, above plain; do-nothing agent + 3", hit, floor.map(|floor| floor + 3.0));
+    let (times, text) = if is_earlier { (1.0, "1") } else { (1.2, "1.2") };
+    let limit = above(Way::NativeFull, "HS256").map(|native| native * times);
+    add(&format!("hit, above plain; {text} x native full HS256"), hit, limit);
+    let (times, text) = if is_earlier { (1.0 / 3.0, "1/3") } else { (0.5, "1/2") };
+    let limit = above(Way::NativeFull, "RS256").map(|native| native * times);
+    add(&format!("hit, above plain; {text} of native full RS256"), hit, limit);
+    for algorithm in ["RS256", "ES256"] {
+        let (times, text) = if is_earlier || algorithm == "ES256" { (1.0, "1") } else { (1.3, "1.3") };
+        let limit = above(Way::NativeFull, algorithm).map(|native| native * times);
+        add(
+            &format!("new {algorithm} token, above plain; {text} x native full"),
+            above(Way::New, algorithm),
+            limit,
+        );
+    }
+    let own = Wanted::usual(haproxy, Way::Hit).find(rows).map(|row| row.agent_us.median);
+    add("hit, the agent alone", own, Some(if is_earlier { 2.5 } else { 5.0 }));
+    let encrypted = Wanted::usual(haproxy, Way::Encrypted).find(rows);
+    let whole = encrypted.map(|row| row.haproxy_us.median + row.agent_us.median + row.token_server_us.median);
+    add("new JWE token, 500 + 500 rules, all processes", whole, Some(74.0));
+    let late = |way| {
+        let wanted = Wanted { half_load: true, ..Wanted::usual(haproxy, way) };
+        wanted.find(rows).map(|row| row.p99_us.median)
+    };
+    let added = late(Way::Hit).zip(late(Way::Plain)).map(|(hit, plain)| hit - plain);
+    add("p99 added at half load", added, Some(1000.0));
+}
+
+fn two_threads(rows: &[Row], targets: &mut Vec<Target>) {
+    let Some(row) = rows.iter().find(|row| row.haproxy_threads == 2) else { return };
+    let of = |way| {
+        let wanted = Wanted { threads: 2, ..Wanted::usual(&row.haproxy, way) };
+        wanted.find(rows).map(|row| row.per_second.median)
+    };
+    let share = of(Way::Hit).zip(of(Way::Plain)).map(|(hit, plain)| hit / plain);
+    targets.push(Target {
+        name: format!("{}: hits a second, two threads, of plain HAProxy's", row.haproxy),
+        limit: "> 0.55".to_owned(),
+        measured: share.map(|share| Measured { text: format!("{share:.2}"), met: share > 0.55 }),
+    });
+}
+
+/// Flat: from the time when the tables are full to the end not a tenth more.
+fn of_memory(memory: Option<&Value>, targets: &mut Vec<Target>) {
+    let numbers = |pointer: &str| -> Option<Vec<f64>> {
+        memory?.pointer(pointer)?.as_array()?.iter().map(Value::as_f64).collect()
+    };
+    for kind in ["good", "garbage"] {
+        let growth = numbers(&format!("/{kind}/agent_mib")).and_then(|mib| {
+            // Good tokens first fill the cache of 100,000 verdicts and what it remembers of those it let go.
+            let full = *mib.get(if kind == "good" { 3 } else { 1 })?;
+            Some((full, *mib.last()?))
+        });
+        targets.push(Target {
+            name: format!("memory under 1,000,000 different tokens, {kind}"),
+            limit: "flat: < 10 % more".to_owned(),
+            measured: growth.map(|(full, end)| Measured {
+                text: format!("{full:.1} to {end:.1} MiB"),
+                met: end < full * 1.1,
+            }),
+        });
+    }
+    let least =
+        numbers("/garbage/hit_rate_of_good_tokens").map(|rates| rates.into_iter().fold(1.0, f64::min));
+    targets.push(Target {
+        name: "hit rate of good tokens while garbage comes".to_owned(),
+        limit: ">= 0.99".to_owned(),
+        measured: least.map(|least| Measured { text: format!("{least:.3}"), met: least >= 0.99 }),
+    });
+}
+
+fn number(figures: Option<&Value>, pointer: &str) -> Option<f64> {
+    figures?.pointer(pointer)?.as_f64()
+}
+
+fn at_most(name: &str, unit: &str, value: Option<f64>, limit: f64) -> Target {
+    Target {
+        name: name.to_owned(),
+        limit: format!("<= {limit:.1} {unit}"),
+        measured: value.map(|value| Measured { text: format!("{value:.1} {unit}"), met: value <= limit }),
+    }
+}

@@ -1,0 +1,159 @@
+//! What is sent: tokens that an issuer with one key for each algorithm has signed, good ones and bad ones.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use integration_tests::keys::{SigningKey, key};
+use integration_tests::load::Prepared;
+use integration_tests::token::{claims, encrypted, forge_signature, now, sign};
+use serde_json::{Value, json};
+
+/// The issuer that the agent and HAProxy's own check require.
+pub(crate) const ISSUER: &str = "https://issuer.example/realms/main";
+/// The audience that they require.
+pub(crate) const AUDIENCE: &str = "https://api.example";
+/// The key of encrypted tokens.
+pub(crate) const ENCRYPTION_KEY: [u8; 64] = [7; 64];
+/// The subject whose rules are many.
+pub(crate) const SUBJECT: &str = "alice";
+
+/// The secret of HS256, as text: HAProxy takes it from its configuration.
+pub(crate) const SECRET: &str = "a-secret-of-32-bytes-for-all-of-us";
+
+/// Those that are compared.
+pub(crate) const ALGORITHMS: [&str; 3] = ["HS256", "RS256", "ES256"];
+
+/// The key of an algorithm.
+pub(crate) fn signer(algorithm: &str) -> &'static SigningKey {
+    static HS256: OnceLock<SigningKey> = OnceLock::new();
+    if algorithm == "HS256" {
+        return HS256.get_or_init(|| SigningKey::from_secret(SECRET, "HS256"));
+    }
+    key(algorithm)
+}
+
+/// One of so many requests carries a token that must be refused.
+const BAD_EVERY: usize = 20;
+
+/// The claims of a good token; `number` makes it another one.
+fn good(number: usize) -> Value {
+    claims(json!({
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": SUBJECT,
+        "username": SUBJECT,
+        "email": "alice@example.com",
+        "exp": now() + 7200,
+        "rt": format!("r{number}"),
+        "jti": number,
+        "scope": "openid profile email",
+    }))
+}
+
+/// The one in `BAD_EVERY` whose token is refused, of three kinds in turns.
+fn is_bad(number: usize) -> bool {
+    number % BAD_EVERY == BAD_EVERY - 1
+}
+
+fn signed(algorithm: &str, number: usize, bad: bool) -> String {
+    let signer = signer(algorithm);
+    let mut claims = good(number);
+    match (bad, number / BAD_EVERY % 3) {
+        (false, _) => sign(signer, &claims),
+        (true, 0) => forge_signature(&sign(signer, &claims)),
+        (true, 1) => {
+            claims["exp"] = json!(now() - 60);
+            sign(signer, &claims)
+        }
+        (true, _) => {
+            claims["aud"] = json!("https://other.example");
+            sign(signer, &claims)
+        }
+    }
+}
+
+fn request(token: &str, expected: u16) -> Prepared {
+    Prepared::get("/", &format!("Bearer {token}"), expected)
+}
+
+/// One good token again and again; one request in twenty carries one of three bad ones. Where nobody looks at tokens,
+/// or at the signature alone, all that pass there are expected to pass.
+pub(crate) fn one_token(algorithm: &str, looks_at: Looks) -> Arc<[Prepared]> {
+    let token = signed(algorithm, 0, false);
+    let one = |number: usize| {
+        if !is_bad(number) {
+            return request(&token, 200);
+        }
+        let is_forged = (number / BAD_EVERY).is_multiple_of(3);
+        let passes = match looks_at {
+            Looks::Nothing => true,
+            Looks::Signature => !is_forged,
+            Looks::Everything => false,
+        };
+        request(&signed(algorithm, number, true), if passes { 200 } else { 401 })
+    };
+    (0..BAD_EVERY * 3).map(one).collect()
+}
+
+/// How much of a token is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Looks {
+    Nothing,
+    Signature,
+    Everything,
+}
+
+/// So many different tokens, one in twenty a bad one.
+pub(crate) fn tokens(algorithm: &str, count: usize) -> Arc<[Prepared]> {
+    in_parallel(count, |number| {
+        let bad = is_bad(number);
+        request(&signed(algorithm, number, bad), if bad { 401 } else { 200 })
+    })
+}
+
+/// The same, encrypted, as ms-users makes them.
+pub(crate) fn encrypted_tokens(count: usize) -> Arc<[Prepared]> {
+    in_parallel(count, |number| {
+        let mut claims = good(number);
+        let bad = is_bad(number);
+        if bad {
+            claims["exp"] = json!(now() - 60);
+        }
+        request(&encrypted(&ENCRYPTION_KEY, "main", &claims.to_string()), if bad { 401 } else { 200 })
+    })
+}
+
+/// Different things that are no good tokens: a good header and payload under a signature of nothing.
+pub(crate) fn garbage(numbers: Range<usize>) -> Arc<[Prepared]> {
+    let token = signed("HS256", 0, false);
+    let (message, _) = token.rsplit_once('.').unwrap();
+    numbers.map(|number| request(&format!("{message}.{number:043}"), 401)).collect()
+}
+
+/// Good tokens with these numbers.
+pub(crate) fn good_tokens(numbers: Range<usize>) -> Arc<[Prepared]> {
+    in_parallel(numbers.len(), |number| request(&signed("HS256", numbers.start + number, false), 200))
+}
+
+/// A good token of this subject.
+pub(crate) fn good_token_of(subject: &str) -> Prepared {
+    let mut claims = good(0);
+    claims["sub"] = json!(subject);
+    request(&sign(signer("HS256"), &claims), 200)
+}
+
+/// RSA signatures take a while: on all processors.
+fn in_parallel(count: usize, one: impl Fn(usize) -> Prepared + Sync) -> Arc<[Prepared]> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let each = count.div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = (0..count)
+            .step_by(each)
+            .map(|from| {
+                let one = &one;
+                scope.spawn(move || (from..count.min(from + each)).map(one).collect::<Vec<_>>())
+            })
+            .collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
+    })
+}

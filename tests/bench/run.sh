@@ -1,0 +1,46 @@
+#!/bin/sh
+# Runs the parts of `make bench`, all of them or those that are named. Each prints what it finds and puts its figures
+# into bench/results.json; a part that cannot run is told at the end, after the others had their turn.
+set -eu
+
+cd "$(dirname "$0")/../.."
+cargo="${CARGO:-cargo}"
+default='jose edge delay memory'
+
+for part in ${*:-$default}; do
+    case $part in
+    jose | edge | delay | memory | report) ;;
+    *)
+        echo "no such part: $part; there are: $default report" >&2
+        exit 2
+        ;;
+    esac
+done
+
+$cargo build --release --package jwt-agent --package token-server --bins
+$cargo build --release --package jwt-agent --example do_nothing
+
+run() {
+    echo "== $1"
+    case $1 in
+    jose) $cargo bench --package integration-tests --bench jose ;;
+    report) ;; # at the end, always
+    edge)
+        BENCH_HAPROXY=$(tests/versions.sh fetch) || return 1
+        export BENCH_HAPROXY
+        $cargo bench --package integration-tests --bench compare -- edge
+        ;;
+    *) $cargo bench --package integration-tests --bench compare -- "$1" ;;
+    esac
+}
+
+failed=
+for part in ${*:-$default}; do
+    run "$part" || failed="$failed $part"
+done
+echo "== report"
+$cargo bench --package integration-tests --bench compare -- report
+[ -z "$failed" ] || {
+    echo "could not be measured:$failed" >&2
+    exit 1
+}
