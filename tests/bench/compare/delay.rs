@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_micros(200);
 
 /// Measures on one release.
 pub(crate) fn run(release: &Release) -> Value {
-    let rules = store("standard", 1000, 0);
+    let rules = store("standard", 100, 100);
     let cell = Cell::new(release, Way::Rules);
     let background = one_token("HS256", Looks::Everything);
     let edge = Edge::start(&cell, Some(&rules.path().join("rules.redb")), &background[..1]);
@@ -46,6 +46,9 @@ pub(crate) fn run(release: &Release) -> Value {
         let (acknowledged, sent) = sample(&edge, number);
         from_acknowledged.push(acknowledged);
         from_sent.push(sent);
+        if (number + 1).is_multiple_of(50) {
+            println!("{} of {SAMPLES} rules written and heeded", number + 1);
+        }
     }
     stop.store(true, Ordering::Relaxed);
     let loading = loading.join().unwrap();
