@@ -132,8 +132,7 @@ pub(crate) fn run(cells: &[Cell], rounds: usize) -> Vec<Row> {
 fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     let requests = stock.requests(cell);
     let never_twice = matches!(cell.way, Way::New | Way::Encrypted);
-    let probes: &[Prepared] = if never_twice { &[] } else { &requests[..1] };
-    let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), probes);
+    let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), &requests[..1]);
     let (warm_up, requests, amount) = if never_twice {
         let (warm_up, fresh) = requests.split_at(NEW_WARM_UP);
         (Arc::from(warm_up), Arc::from(fresh), Amount::Requests(fresh.len()))
