@@ -52,8 +52,8 @@ pub fn run(names: &[String]) -> bool {
     let traffic = stage.traffic();
     stage.wait_passing(&traffic);
     println!(
-        "{:<42}{:>8}{:>8}{:>8}{:>6}{:>10}{:>10}{:>7}",
-        "fault", "let in", "refused", "503", "lost", "recovery", "revoked", "WRONG"
+        "{:<42}{:>8}{:>8}{:>8}{:>6}{:>10}{:>10}{:>10}{:>7}",
+        "fault", "let in", "refused", "503", "lost", "slowest", "recovery", "revoked", "WRONG"
     );
     let is_wanted = |fault: &Fault| names.is_empty() || names.iter().any(|name| fault.name.contains(name));
     let mut all_right = true;
@@ -65,12 +65,13 @@ pub fn run(names: &[String]) -> bool {
             time.map_or_else(|| "never".to_owned(), |time| format!("{:.2} s", time.as_secs_f64()))
         };
         println!(
-            "{:<42}{:>8}{:>8}{:>8}{:>6}{:>10}{:>10}{wrong:>7}",
+            "{:<42}{:>8}{:>8}{:>8}{:>6}{:>7} ms{:>10}{:>10}{wrong:>7}",
             fault.name,
             row.during.admitted,
             row.during.refused,
             row.during.undecided,
             row.during.lost,
+            row.during.slowest.max(row.after.slowest),
             seconds(row.recovery),
             seconds(row.refused_after),
         );

@@ -75,6 +75,8 @@ pub struct Counts {
     pub misjudged: u64,
     /// What must not pass, and did.
     pub admitted_wrongly: u64,
+    /// How long the slowest answer took, in milliseconds.
+    pub slowest: u64,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +87,7 @@ struct Tally {
     lost: AtomicU64,
     misjudged: AtomicU64,
     admitted_wrongly: AtomicU64,
+    slowest: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -142,6 +145,7 @@ impl Traffic {
             lost: take(&tally.lost),
             misjudged: take(&tally.misjudged),
             admitted_wrongly: take(&tally.admitted_wrongly),
+            slowest: take(&tally.slowest),
         }
     }
 
@@ -197,6 +201,8 @@ impl Shared {
         let is_forbidden = !case.is_good || revoked.is_some_and(|revoked| sent > revoked + self.bound);
         let is_good = case.is_good && revoked.is_none();
         let tally = &self.tally;
+        let took = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tally.slowest.fetch_max(took, Ordering::Relaxed);
         let count = |count: &AtomicU64| {
             count.fetch_add(1, Ordering::Relaxed);
         };
