@@ -12,6 +12,7 @@ use std::time::Duration;
 use jose::{Algorithm, AlgorithmSet, KeyOrigin, KeyRules, Policy, Profile, Requirements, Trust};
 use keys::KeySources;
 use reqwest::Url;
+use service::lease::Terms;
 use service::settings::{ConfigError, Settings};
 use service::trust::{Flat, IssuerKeys, MAX_LEEWAY};
 
@@ -24,6 +25,8 @@ use crate::listen::Address;
 const MAX_SYNC_INTERVAL: u64 = 86_400;
 /// The range of `JWT_TIMEOUT_MS`.
 const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
+/// The range of `JWT_CACHE_TTL` and `JWT_CACHE_TTL_MAX`, seconds: up to one day.
+const CACHE_TTL: std::ops::RangeInclusive<u64> = 0..=86_400;
 /// The range of `JWT_MAX_TOKEN_BYTES`; HAProxy's default buffer holds 16 KiB.
 const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 256..=65_536;
 
@@ -48,6 +51,8 @@ pub struct Config {
     pub claims: Option<Vec<String>>,
     /// How many verdicts are kept.
     pub cache: Limits,
+    /// How long a token-server's word may be used again.
+    pub terms: Terms,
     /// The budget of one verification.
     pub timeout: Duration,
     /// Who is asked about revocation and encrypted tokens.
@@ -128,7 +133,8 @@ impl Config {
         let flat_keys = flat_keys(&mut settings);
         let flat_policy = flat_policy(&mut settings, profile, &flat_keys);
         let trusted = trusted(&mut settings, flat_policy, flat_keys, keys, token_server.is_some());
-        let cache = cache(&mut settings, &mut warnings);
+        let cache = cache(&mut settings);
+        let terms = terms(&mut settings);
         let listen = settings.parse_list("JWT_AGENT_LISTEN", "host:port or unix@/path");
         let admin_listen = settings.parse("JWT_ADMIN_LISTEN", "address:port");
         let schemes = settings.list("JWT_SCHEMES").unwrap_or_else(|| match profile {
@@ -160,6 +166,7 @@ impl Config {
             variables,
             claims,
             cache,
+            terms,
             timeout,
             token_server,
             warnings,
@@ -368,17 +375,23 @@ fn variables(settings: &mut Settings, haproxy_cfg: Option<&HaproxyCfg>) -> Varia
     }
 }
 
-/// How much is kept. How long a token-server's answer may be used again is read and judged as well, though this version
-/// asks it each time: an answer that is never reused honours every limit.
-fn cache(settings: &mut Settings, warnings: &mut Vec<String>) -> Limits {
-    for name in ["JWT_CACHE_TTL", "JWT_CACHE_TTL_MAX"] {
-        if settings.parse::<u64>(name, "seconds").is_some() {
-            warnings.push(format!("{name} has no effect: this version asks the token-server each time"));
-        }
-    }
+fn cache(settings: &mut Settings) -> Limits {
     Limits {
         entries: settings.parse("JWT_CACHE_SIZE", "a number of verdicts").unwrap_or(100_000),
         bytes: settings.parse("JWT_CACHE_BYTES", "bytes").unwrap_or(256 * 1024 * 1024),
+    }
+}
+
+fn terms(settings: &mut Settings) -> Terms {
+    const MAX: &str = "JWT_CACHE_TTL_MAX";
+    let ttl = within(settings, "JWT_CACHE_TTL", CACHE_TTL, "seconds").unwrap_or(2);
+    let ttl_max = within(settings, MAX, CACHE_TTL, "seconds");
+    if ttl_max.is_some_and(|most| most < ttl) {
+        settings.fault(MAX, "is below JWT_CACHE_TTL, the time that holds even when no token-server is heard");
+    }
+    Terms {
+        ttl: Duration::from_secs(ttl),
+        ttl_max: Duration::from_secs(ttl_max.unwrap_or_else(|| ttl.max(300))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use jose::{Reason, Reject};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -39,6 +40,13 @@ pub struct ByOutcome {
     pub outcome: &'static str,
 }
 
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByServer {
+    /// The token-server's address, and its name if it has one.
+    pub server: String,
+}
+
 /// Every metric of the agent.
 #[derive(Debug)]
 pub struct Metrics {
@@ -57,10 +65,12 @@ pub struct Metrics {
     pub health_checks_failed: Counter,
     /// Claims without a variable since their name is too long.
     pub long_names: Counter,
-    /// Verdicts on signature and policy that were kept.
+    /// Requests answered by a verdict that was kept, or found for another request.
     pub cache_hits: Counter,
-    /// Verdicts on signature and policy that had to be found.
+    /// Requests on which nothing was kept.
     pub cache_misses: Counter,
+    /// Requests on which a verdict was kept about which a token-server had to be asked again.
+    pub cache_lapses: Counter,
     /// Verdicts that are kept.
     pub cache_entries: Gauge,
     /// Their bytes.
@@ -83,6 +93,16 @@ pub struct Metrics {
     pub token_servers: Gauge,
     /// Those of them that are not left out.
     pub token_servers_up: Gauge,
+    /// Polls of token-servers' feeds.
+    pub feed_polls: Family<ByOutcome, Counter>,
+    /// Groups that feeds told to have changed.
+    pub feed_changes: Counter,
+    /// Answers of feeds that said that anything may have changed.
+    pub feed_gaps: Counter,
+    /// When a server's feed last answered.
+    pub feed_heard: Family<ByServer, Gauge<f64, AtomicU64>>,
+    /// Whether its last answer said that it tells every change.
+    pub feed_complete: Family<ByServer, Gauge>,
 }
 
 impl Metrics {
@@ -111,6 +131,7 @@ impl Metrics {
             long_names: Counter::default(),
             cache_hits: Counter::default(),
             cache_misses: Counter::default(),
+            cache_lapses: Counter::default(),
             cache_entries: Gauge::default(),
             cache_bytes: Gauge::default(),
             token_server: Family::default(),
@@ -122,6 +143,11 @@ impl Metrics {
             token_server_discovery_failures: Counter::default(),
             token_servers: Gauge::default(),
             token_servers_up: Gauge::default(),
+            feed_polls: Family::default(),
+            feed_changes: Counter::default(),
+            feed_gaps: Counter::default(),
+            feed_heard: Family::default(),
+            feed_complete: Family::default(),
         };
         registry.register_with_unit(
             "decision",
@@ -153,13 +179,18 @@ impl Metrics {
         );
         registry.register(
             "cache_hits",
-            "Verdicts on signature and policy that were kept",
+            "Requests answered by a verdict that was kept, or found for another request",
             metrics.cache_hits.clone(),
         );
         registry.register(
             "cache_misses",
-            "Verdicts on signature and policy that had to be found",
+            "Requests on which no verdict was kept",
             metrics.cache_misses.clone(),
+        );
+        registry.register(
+            "cache_lapses",
+            "Requests on which a verdict was kept about which a token-server had to be asked again",
+            metrics.cache_lapses.clone(),
         );
         registry.register("cache_entries", "Verdicts that are kept", metrics.cache_entries.clone());
         registry.register("cache_bytes", "Weight of the kept verdicts, bytes", metrics.cache_bytes.clone());
@@ -169,6 +200,7 @@ impl Metrics {
             metrics.token_server.clone(),
         );
         metrics.register_token_servers(registry);
+        metrics.register_feeds(registry);
         Arc::new(metrics)
     }
 
@@ -209,6 +241,36 @@ impl Metrics {
             "Token-servers that are known and not left out",
             self.token_servers_up.clone(),
         );
+    }
+
+    fn register_feeds(&self, registry: &mut Registry) {
+        registry.register("feed_polls", "Polls of token-servers' feeds, by outcome", self.feed_polls.clone());
+        registry.register(
+            "feed_changes",
+            "Groups of rules that feeds told to have changed",
+            self.feed_changes.clone(),
+        );
+        registry.register(
+            "feed_gaps",
+            "Answers of feeds that said that anything may have changed",
+            self.feed_gaps.clone(),
+        );
+        registry.register(
+            "feed_heard_timestamp_seconds",
+            "When a token-server's feed last answered, seconds since the epoch",
+            self.feed_heard.clone(),
+        );
+        registry.register(
+            "feed_complete",
+            "Whether the last answer of a token-server's feed said that it tells every change",
+            self.feed_complete.clone(),
+        );
+    }
+
+    /// Shows a token-server no more that is not asked any more.
+    pub fn forget_server(&self, server: &ByServer) {
+        self.feed_heard.remove(server);
+        self.feed_complete.remove(server);
     }
 
     /// Counts one decision: accepted, or why not.

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use jose::{Reject, TokenForm, UnixTime, Window};
+use jose::{Reject, Signed, TokenForm, UnixTime, Window};
 use prometheus_client::metrics::gauge::Gauge;
+use service::lease::Word;
 use service::readiness::Readiness;
 use tokio::time::timeout_at;
 
 use crate::answer::{Decision, Outcome, Variables, answer};
-use crate::cache::{Kept, Turn, VerdictCache};
+use crate::cache::{Boarding, Found, Kept, VerdictCache};
 use crate::metrics::{ByStatus, Metrics};
 use crate::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
 use crate::spoa::respond::Respond;
-use crate::verifier::{Question, Verifier};
+use crate::verifier::{Judgement, Question, Verifier};
 
 /// Shared by all connections.
 #[derive(Debug)]
@@ -79,9 +80,7 @@ impl Responder {
                 return None;
             }
         };
-        let kept = self.cache.get(&question.key, received.at);
-        let holds = kept.filter(|kept| kept.signed.is_none() && kept.window.judge(received.now).is_ok());
-        let Some(kept) = holds else {
+        let Found::Verdict(kept) = self.cache.get(&question.key, received.now, received.at) else {
             return Some(question.into_owned());
         };
         self.metrics.cache_hits.inc();
@@ -97,107 +96,136 @@ impl Responder {
         received: Received,
         max: u32,
     ) -> Vec<u8> {
+        let kept = self.judge(&question, &received).await;
         let mut ack = Vec::new();
-        self.judge(&notify, &question, &received, max, &mut ack).await;
+        self.repeat(&notify, &question, &kept, max, &mut ack);
         self.metrics.decision_seconds.observe(received.at.elapsed().as_secs_f64());
         ack
     }
 
     /// The checks, in the order in which they are made.
-    async fn judge(
-        &self,
-        notify: &Notify,
-        question: &Question<'_>,
-        received: &Received,
-        max: u32,
-        ack: &mut Vec<u8>,
-    ) {
+    async fn judge(&self, question: &Question<'_>, received: &Received) -> Arc<Kept> {
         let deadline = received.at + self.budget;
-        let refuse = |reject| self.verifier.decision(&question.key, Outcome::refused(reject));
-        let encrypted = TokenForm::of(&question.token) == TokenForm::Jwe;
-        let decision = if Instant::now() >= deadline {
+        if Instant::now() >= deadline {
             // HAProxy has given up on a request that waited so long; deciding it would only delay others.
-            refuse(Reject::Overloaded)
-        } else if encrypted {
-            let outcome = self.verifier.judge_encrypted(question, received.now, deadline).await;
-            self.verifier.decision(&question.key, outcome)
-        } else {
-            match timeout_at(deadline.into(), self.verified(question, received)).await {
-                Err(_) => refuse(Reject::Overloaded),
-                Ok(kept) => match &kept.signed {
-                    None => return self.repeat(notify, question, &kept, max, ack),
-                    Some(signed) => match self.verifier.judge_revocation(signed, deadline).await {
-                        Ok(()) => return self.repeat(notify, question, &kept, max, ack),
-                        Err(reject) => {
-                            let signed = Some(signed.clone());
-                            self.verifier.decision(&question.key, Outcome::Refused { reject, signed })
-                        }
-                    },
-                },
+            return self.overloaded(question);
+        }
+        loop {
+            let landing = match self.cache.board(question.key) {
+                Boarding::Walk => return self.kept_or_found(question, received, deadline).await,
+                Boarding::Fly(flight) => {
+                    let kept = self.kept_or_found(question, received, deadline).await;
+                    flight.land(&kept);
+                    return kept;
+                }
+                Boarding::Join(landing) => landing,
+            };
+            match timeout_at(deadline.into(), landing.verdict()).await {
+                Err(_) => return self.overloaded(question),
+                Ok(Some(kept)) if self.cache.holds(&kept, received.now, Instant::now()) => {
+                    self.metrics.cache_hits.inc();
+                    return kept;
+                }
+                // What was found for another is out of date already.
+                Ok(Some(_)) => return self.kept_or_found(question, received, deadline).await,
+                Ok(None) => {}
             }
-        };
-        self.conclude(notify, decision, max, ack);
+        }
     }
 
-    /// The verdict on signature and policy: the kept one while it holds, else one that is found and kept.
-    async fn verified(&self, question: &Question<'_>, received: &Received) -> Arc<Kept> {
-        if let Some(kept) = self.cache.get(&question.key, received.at) {
-            if kept.window.judge(received.now).is_ok() {
+    /// The kept verdict if it holds, else one that is found, and kept if it may hold for the next one.
+    async fn kept_or_found(
+        &self,
+        question: &Question<'_>,
+        received: &Received,
+        deadline: Instant,
+    ) -> Arc<Kept> {
+        let lapsed = match self.cache.get(&question.key, received.now, Instant::now()) {
+            Found::Verdict(kept) => {
                 self.metrics.cache_hits.inc();
                 return kept;
             }
-            self.cache.forget(&question.key);
-        }
-        let place = match self.cache.turn(question.key).await {
-            Turn::Found(kept) if kept.window.judge(received.now).is_ok() => {
-                self.metrics.cache_hits.inc();
-                return kept;
+            Found::Lapsed(kept) => {
+                self.metrics.cache_lapses.inc();
+                Some(kept)
             }
-            Turn::Found(_) => None,
-            // Whoever had the turn before may have found a refusal, which is kept elsewhere.
-            Turn::Mine(place) => match self.cache.get(&question.key, received.at) {
-                Some(refusal) => return refusal,
-                None => Some(place),
-            },
+            Found::Nothing => {
+                self.metrics.cache_misses.inc();
+                None
+            }
         };
-        self.metrics.cache_misses.inc();
-        let outcome = self.verifier.judge_token(question, received.now);
-        let window = match &outcome {
-            Outcome::Accepted(signed) => self.verifier.window(signed).ok(),
-            // What is shown of a refused token with a good signature may be shown while the token lasts.
-            Outcome::Refused { reject, signed } => reject.is_lasting().then(|| {
-                let own = signed.as_ref().and_then(|signed| self.verifier.window(signed).ok());
-                own.filter(|own| own.judge(received.now).is_ok()).unwrap_or(Window::ALWAYS)
-            }),
-        };
+        let verified = lapsed.as_deref().and_then(|kept| kept.signed.as_ref());
+        let Judgement { outcome, word } = self.find(question, verified, received.now, deadline).await;
+        let window = self.lasts(&outcome, word.is_some(), received.now);
         let decision = self.verifier.decision(&question.key, outcome);
-        let kept = Arc::new(self.kept(&decision, window.unwrap_or(Window::ALWAYS)));
-        if let (Some(place), Some(_)) = (place, window) {
-            place.keep(&kept, received.at);
+        let kept = Arc::new(self.kept(&decision, window.unwrap_or(Window::ALWAYS), word));
+        if window.is_some() {
+            self.cache.keep(question.key, &kept, received.at);
             self.metrics.show_cache(self.cache.size());
         }
         kept
     }
 
+    /// Signature, policy, revocation; `verified` is what the signature is known to vouch for.
+    async fn find(
+        &self,
+        question: &Question<'_>,
+        verified: Option<&Signed>,
+        now: UnixTime,
+        deadline: Instant,
+    ) -> Judgement {
+        if TokenForm::of(&question.token) == TokenForm::Jwe {
+            return self.verifier.judge_encrypted(question, now, deadline).await;
+        }
+        let outcome = match verified {
+            Some(signed) => Outcome::Accepted(signed.clone()),
+            None => self.verifier.judge_token(question, now),
+        };
+        match outcome {
+            Outcome::Accepted(signed) => self.verifier.judge_revocation(signed, deadline).await,
+            Outcome::Refused { .. } => Judgement::alone(outcome),
+        }
+    }
+
+    /// When the outcome may be told again; absent: never.
+    fn lasts(&self, outcome: &Outcome, by_server: bool, now: UnixTime) -> Option<Window> {
+        match outcome {
+            Outcome::Accepted(signed) => self.verifier.window(signed).ok(),
+            // What is shown of a refused token with a good signature may be shown while the token lasts. A rule can be taken
+            // back, which the lease hears of.
+            Outcome::Refused { reject, signed } => {
+                let lasting = reject.is_lasting() || (by_server && *reject == Reject::Revoked);
+                lasting.then(|| {
+                    let own = signed.as_ref().and_then(|signed| self.verifier.window(signed).ok());
+                    own.filter(|own| own.judge(now).is_ok()).unwrap_or(Window::ALWAYS)
+                })
+            }
+        }
+    }
+
+    fn overloaded(&self, question: &Question<'_>) -> Arc<Kept> {
+        let decision = self.verifier.decision(&question.key, Outcome::refused(Reject::Overloaded));
+        Arc::new(self.kept(&decision, Window::ALWAYS, None))
+    }
+
     /// A decision as it is kept and sent.
-    fn kept(&self, decision: &Decision, window: Window) -> Kept {
+    fn kept(&self, decision: &Decision, window: Window, word: Option<Word>) -> Kept {
         let whole = answer(decision, &self.variables, self.claims.as_deref());
         let (reject, signed) = match &decision.outcome {
-            Outcome::Accepted(signed) if self.verifier.asks_token_server() => (None, Some(signed.clone())),
-            Outcome::Accepted(_) => (None, None),
+            Outcome::Accepted(signed) => (None, word.is_some().then(|| signed.clone())),
             Outcome::Refused { reject, .. } => (Some(*reject), None),
         };
         let actions = encode_actions(whole.actions);
-        Kept { actions, reject, long_names: whole.long_names, window, signed }
+        Kept { actions, reject, long_names: whole.long_names, window, word, signed }
     }
 
     /// Sends a decision that is not kept.
     fn conclude(&self, notify: &Notify, decision: Decision, max: u32, out: &mut Vec<u8>) {
-        let kept = self.kept(&decision, Window::ALWAYS);
+        let kept = self.kept(&decision, Window::ALWAYS, None);
         self.send(notify, &kept, max, out, || decision);
     }
 
-    /// Sends a verdict on this question again.
+    /// Sends a verdict on this question.
     fn repeat(&self, notify: &Notify, question: &Question<'_>, kept: &Kept, max: u32, out: &mut Vec<u8>) {
         if let Some(reject) = kept.reject {
             self.verifier.missed(reject);

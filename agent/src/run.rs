@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keys::{KeyMetrics, KeyRing, KeySources, OpenError, Source, Timing, keep_fresh};
 use prometheus_client::registry::Registry;
+use service::lease::SharedLease;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use service::socket::SocketError;
@@ -20,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::spoa::connection;
 use crate::spoa::leave::Leave;
-use crate::token_server::{self, Discovery, TokenServer};
+use crate::token_server::{self, Asking, Discovery, TokenServer};
 use crate::verifier::Verifier;
 
 /// Connections that are served at once. HAProxy 3.1 and newer opens about one for each request in flight.
@@ -76,6 +77,7 @@ pub struct Agent {
     background: Shutdown,
     tasks: TaskTracker,
     token_server: Option<(TokenServer, Discovery)>,
+    asking: Asking,
     responder: Arc<Responder>,
     readiness: Readiness,
     registry: Arc<Registry>,
@@ -114,6 +116,11 @@ impl Agent {
         let sources = key_sources(&config.keys)?;
         config.keys.check_files().map_err(key_fault)?;
         let token_server = open_token_server(&config, &metrics).await?;
+        let asking = Asking {
+            profile: config.trust.profile(),
+            lease: Arc::new(SharedLease::new(config.terms)),
+            metrics: Arc::clone(&metrics),
+        };
         let owners: Vec<usize> = sources.iter().map(|(issuer, _)| *issuer).collect();
         let issuers = config.keys.issuers.len();
         let ring = Arc::new(KeyRing::new(issuers, &owners, readiness.clone(), key_metrics));
@@ -126,7 +133,7 @@ impl Agent {
         );
         let responder = Arc::new(Responder::new(
             verifier,
-            VerdictCache::new(config.cache),
+            VerdictCache::new(config.cache, Arc::clone(&asking.lease)),
             config.variables.clone(),
             config.claims.clone(),
             config.timeout,
@@ -159,6 +166,7 @@ impl Agent {
             background,
             tasks,
             token_server,
+            asking,
             responder,
             readiness,
             registry: Arc::new(registry),
@@ -170,7 +178,8 @@ impl Agent {
         let (background, tasks) = (self.background, self.tasks);
         if let Some((server, discovery)) = self.token_server {
             tasks.spawn(discovery.run(background.clone()));
-            tasks.spawn(token_server::watch(server, self.readiness.clone(), background.clone()));
+            let (servers, readiness) = (server.servers(), self.readiness.clone());
+            tasks.spawn(token_server::follow(servers, self.asking, readiness, background.clone()));
         }
         log_address("admin", self.admin.local_addr());
         let admin = service::admin::router(self.readiness.clone(), self.registry);

@@ -10,11 +10,12 @@ use jose::{
 use keys::{KeyRing, Keys};
 use serde_json::value::RawValue;
 use service::check::{Check, CheckResult};
+use service::lease::{Stamp, Word};
 
 use crate::answer::{Decision, Outcome};
 use crate::cache::Key;
 use crate::request::{Request, Text};
-use crate::token_server::TokenServer;
+use crate::token_server::{Answer, TokenServer};
 
 /// Judges requests; shared by all connections.
 #[derive(Debug)]
@@ -104,11 +105,6 @@ impl Verifier {
         self.trust.window(signed)
     }
 
-    /// Whether a token-server has the last word on each request.
-    pub fn asks_token_server(&self) -> bool {
-        self.token_server.is_some()
-    }
-
     /// A token was refused that newer keys might verify.
     pub fn missed(&self, reject: Reject) {
         if reject.suggests_newer_keys() {
@@ -123,21 +119,22 @@ impl Verifier {
         question: &Question<'_>,
         now: UnixTime,
         deadline: Instant,
-    ) -> Outcome {
+    ) -> Judgement {
         let Some(server) = &self.token_server else {
-            return Outcome::refused(match self.trust.profile() {
+            return Judgement::alone(Outcome::refused(match self.trust.profile() {
                 Profile::Standard => Reject::Unsupported,
                 // The backends of this profile have the keys and decide themselves when we cannot.
                 Profile::MsUsers => Reject::NoTokenServer,
-            });
+            }));
         };
-        let result = match server.check(Check::Token(question.token.clone().into_owned()), deadline).await {
-            Ok(answer) => answer.result,
-            Err(reject) => return Outcome::refused(reject),
+        let answer = match server.check(Check::Token(question.token.clone().into_owned()), deadline).await {
+            Ok(answer) => answer,
+            Err(reject) => return Judgement::alone(Outcome::refused(reject)),
         };
-        let verdict = result.verdict();
-        let judged = self.judge_opened(result, question, now);
-        match (verdict, judged) {
+        let word = Some(word(&answer));
+        let verdict = answer.result.verdict();
+        let judged = self.judge_opened(answer.result, question, now);
+        let outcome = match (verdict, judged) {
             // What was opened tells the token's version, whatever the verdict.
             (
                 Err(reject),
@@ -146,7 +143,8 @@ impl Verifier {
             (Err(reject), Verdict::Refuse(_)) => Outcome::refused(reject),
             (Ok(()), Verdict::Accept(signed)) => Outcome::Accepted(signed),
             (Ok(()), Verdict::Refuse(Refusal { reject, signed })) => Outcome::Refused { reject, signed },
-        }
+        };
+        Judgement { outcome, word }
     }
 
     fn judge_opened(&self, result: CheckResult, question: &Question<'_>, now: UnixTime) -> Verdict {
@@ -169,19 +167,55 @@ impl Verifier {
         }
     }
 
-    /// Asks about revocation, if somebody is there to ask.
-    ///
-    /// # Errors
-    ///
-    /// The refusal, or why nobody could decide.
-    pub async fn judge_revocation(&self, signed: &Signed, deadline: Instant) -> Result<(), Reject> {
+    /// Judges what a signature vouches for by the revocation rules, if somebody is there to ask about them.
+    pub async fn judge_revocation(&self, signed: Signed, deadline: Instant) -> Judgement {
         let Some(server) = &self.token_server else {
-            return Ok(());
+            return Judgement::alone(Outcome::Accepted(signed));
         };
         let payload = RawValue::from_string(signed.claims.as_json().to_owned());
-        let check = Check::Payload(payload.map_err(|_| Reject::Malformed)?);
-        server.check(check, deadline).await?.result.verdict()
+        let answer = match payload {
+            Ok(payload) => server.check(Check::Payload(payload), deadline).await,
+            Err(_) => Err(Reject::Malformed),
+        };
+        match answer {
+            Ok(answer) => {
+                let word = Some(word(&answer));
+                let outcome = match answer.result.verdict() {
+                    Ok(()) => Outcome::Accepted(signed),
+                    Err(reject) => Outcome::Refused { reject, signed: Some(signed) },
+                };
+                Judgement { outcome, word }
+            }
+            Err(reject) => Judgement::alone(Outcome::Refused { reject, signed: Some(signed) }),
+        }
     }
+}
+
+/// An outcome, and what a token-server said if it rests on that.
+#[derive(Debug)]
+pub struct Judgement {
+    /// What is decided.
+    pub outcome: Outcome,
+    /// Whose word it is.
+    pub word: Option<Word>,
+}
+
+impl Judgement {
+    /// What no token-server has a part in.
+    pub const fn alone(outcome: Outcome) -> Self {
+        Self { outcome, word: None }
+    }
+}
+
+fn word(answer: &Answer) -> Word {
+    let stamp = Stamp {
+        server: answer.server,
+        epoch: Arc::clone(&answer.epoch),
+        revision: answer.revision,
+        vouched: answer.result.vouched,
+        asked: answer.asked,
+    };
+    Word::new(stamp, answer.result.subject.as_deref().map(Into::into))
 }
 
 /// A token and what it is to be judged by.

@@ -14,7 +14,7 @@ use crate::http::{Client, Request, Response};
 use crate::scripted_agent::{Script, ScriptedAgent};
 use crate::socket::Address;
 use crate::token_server::TokenServer;
-use crate::wait::DEADLINE;
+use crate::wait::{DEADLINE, eventually};
 
 /// A running edge.
 #[derive(Debug)]
@@ -117,6 +117,26 @@ impl Edge {
         let fresh = self.folder.path().join("keys.new");
         fs::write(&fresh, text).unwrap();
         fs::rename(&fresh, &self.key_file).unwrap();
+    }
+
+    /// A number of the only agent's metrics, summed over its labels; one that has counted nothing yet is 0.
+    ///
+    /// # Panics
+    ///
+    /// It is no whole number.
+    pub fn count(&self, name: &str) -> u64 {
+        let metrics = String::from_utf8(self.agents[0].admin("/metrics").body).unwrap();
+        let lines = metrics.lines().filter(|line| line.starts_with(name));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
+    /// Waits until requests like this one are answered with this status.
+    ///
+    /// # Panics
+    ///
+    /// They never are.
+    pub fn comes_to(&self, what: &str, status: u16, request: &Request) {
+        eventually(what, || (self.send(request).status == status).then_some(()));
     }
 
     /// The only script.

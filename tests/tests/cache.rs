@@ -1,20 +1,11 @@
 //! What a kept verdict must not outlive, through a real HAProxy.
 
-use integration_tests::edge::Edge;
 use integration_tests::http::Request;
 use integration_tests::keys::{jwks, key};
 use integration_tests::setup::Setup;
 use integration_tests::token::{forge_signature, now, token};
 use integration_tests::wait::eventually;
 use serde_json::json;
-
-/// A counter of the only agent.
-fn count(edge: &Edge, name: &str) -> u64 {
-    let metrics = String::from_utf8(edge.agents[0].admin("/metrics").body).unwrap();
-    let line =
-        metrics.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {metrics}"));
-    line.rsplit(' ').next().unwrap().parse().unwrap()
-}
 
 #[test]
 fn a_token_that_expires_while_cached_is_refused_at_once() {
@@ -23,7 +14,7 @@ fn a_token_that_expires_while_cached_is_refused_at_once() {
     let request = Request::get("/").bearer(&token(key("ES256"), json!({"exp": expires})));
     edge.admits("fresh", &request);
     edge.admits("cached", &request);
-    assert!(count(&edge, "jwt_agent_cache_hits_total") >= 1);
+    assert!(edge.count("jwt_agent_cache_hits_total") >= 1);
     eventually("its last second is over", || (now() >= expires).then_some(()));
     let response = edge.refuses("expired", 401, &request);
     assert!(response.header("www-authenticate").unwrap().contains("expired"), "{response:?}");
@@ -56,10 +47,10 @@ fn garbage_pushes_no_good_token_out_and_is_refused_each_time() {
             edge.refuses("forged", 401, &Request::get("/").bearer(&forged));
         }
     }
-    let misses = count(&edge, "jwt_agent_cache_misses_total");
+    let misses = edge.count("jwt_agent_cache_misses_total");
     edge.admits("good, still", &Request::get("/").bearer(&good));
-    assert_eq!(count(&edge, "jwt_agent_cache_misses_total"), misses, "the good token was kept");
-    assert_eq!(count(&edge, "jwt_agent_cache_entries"), 1);
+    assert_eq!(edge.count("jwt_agent_cache_misses_total"), misses, "the good token was kept");
+    assert_eq!(edge.count("jwt_agent_cache_entries"), 1);
 }
 
 #[test]
@@ -69,6 +60,6 @@ fn without_a_cache_everything_is_found_anew() {
     for _ in 0..3 {
         edge.admits("good", &request);
     }
-    assert_eq!(count(&edge, "jwt_agent_cache_misses_total"), 3);
-    assert_eq!(count(&edge, "jwt_agent_cache_hits_total"), 0);
+    assert_eq!(edge.count("jwt_agent_cache_misses_total"), 3);
+    assert_eq!(edge.count("jwt_agent_cache_hits_total"), 0);
 }

@@ -10,7 +10,7 @@ use integration_tests::keys::{jwks, key};
 use integration_tests::process::{Process, Signal};
 use integration_tests::socket::Address;
 use integration_tests::token::token;
-use integration_tests::wait::{DEADLINE, eventually};
+use integration_tests::wait::{DEADLINE, eventually, poll};
 use serde_json::json;
 
 /// A running demo.
@@ -124,15 +124,14 @@ fn every_printed_command_gets_the_status_that_is_printed() {
         assert!(steps.iter().any(|step| step.what.contains(expected)), "no command for {expected}");
     }
     for step in &steps {
-        let output =
-            shell(&format!("{} --silent --output /dev/null --write-out '%{{http_code}}'", step.command));
-        assert_eq!(
-            String::from_utf8_lossy(&output.stdout),
-            step.expected(),
-            "{}\n{}",
-            step.what,
-            demo.process.log()
-        );
+        // A rule is acknowledged when it is durable; agents hear of it a moment later.
+        let status = || {
+            let command =
+                format!("{} --silent --output /dev/null --write-out '%{{http_code}}'", step.command);
+            String::from_utf8_lossy(&shell(&command).stdout).into_owned()
+        };
+        let got = poll(DEADLINE, || (status() == step.expected()).then_some(()));
+        assert!(got.is_some(), "{}: {}\n{}", step.what, status(), demo.process.log());
     }
     let valid = steps.iter().find(|step| step.what.contains("ES256")).unwrap();
     let shown = String::from_utf8(shell(&format!("{} --silent", valid.command)).stdout).unwrap();

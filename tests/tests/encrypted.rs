@@ -4,11 +4,14 @@ use integration_tests::edge::Edge;
 use integration_tests::http::Request;
 use integration_tests::setup::Setup;
 use integration_tests::token::{encrypted, now};
+use integration_tests::wait::eventually;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 const KEY: [u8; 64] = [7; 64];
 const OTHER: [u8; 64] = [8; 64];
+/// Seconds that no test lives to see: what is seen was told.
+const FOREVER: &str = "3600";
 
 fn keys(kid: &str) -> NamedTempFile {
     use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
@@ -53,6 +56,9 @@ fn an_ms_users_session_is_annotated_as_the_old_system_did() {
 
     let server = edge.token_server.as_ref().unwrap();
     server.revoke("alice", &json!({"rt": "r1"}));
+    eventually("the rule is heard of", || {
+        (edge.admits("revoked", &request(&token)).header("x-tkn-valid") == Some("0")).then_some(())
+    });
     let refused = [
         ("revoked", token, "E_TKN_INVALID"),
         ("another key", encrypted(&OTHER, "main", claims), "E_TKN_INVALID"),
@@ -72,7 +78,7 @@ fn an_ms_users_session_is_annotated_as_the_old_system_did() {
 fn an_encrypted_token_passes_the_denying_edge_only_while_it_is_good() {
     let (edge, _keys) = edge(Setup::denying());
     let good = jwe(&json!({"sub": "alice", "exp": now() + 600}));
-    edge.admits("good", &request(&good));
+    edge.comes_to("good", 200, &request(&good));
     for (what, token) in [
         ("without exp", jwe(&json!({"sub": "alice"}))),
         ("expired", jwe(&json!({"sub": "alice", "exp": now() - 1}))),
@@ -82,7 +88,26 @@ fn an_encrypted_token_passes_the_denying_edge_only_while_it_is_good() {
         edge.refuses(what, 401, &request(&token));
     }
     edge.token_server.as_ref().unwrap().revoke("alice", &json!({"sub": "alice"}));
-    edge.refuses("revoked", 401, &request(&good));
+    edge.comes_to("revoked", 401, &request(&good));
+}
+
+#[test]
+fn an_encrypted_token_is_opened_once_and_believed_while_its_server_vouches() {
+    let setup = Setup::denying().agent_env("JWT_CACHE_TTL", FOREVER).agent_env("JWT_CACHE_TTL_MAX", FOREVER);
+    let (edge, _keys) = edge(setup);
+    let good = jwe(&json!({"sub": "alice", "exp": now() + 600, "n": 12_345_678_901_234_567_u64}));
+    edge.comes_to("good", 200, &request(&good));
+    let first = edge.admits("good", &request(&good));
+    let calls = edge.count("jwt_agent_token_server_calls_total");
+    for _ in 0..5 {
+        let again = edge.admits("good again", &request(&good));
+        for name in ["x-tkn-body", "x-tkn-header", "x-tkn-reason"] {
+            assert_eq!(again.header(name), first.header(name), "{name}");
+        }
+    }
+    assert_eq!(edge.count("jwt_agent_token_server_calls_total"), calls);
+    edge.token_server.as_ref().unwrap().revoke("g", &json!({"sub": "alice"}));
+    edge.comes_to("revoked for everybody", 401, &request(&good));
 }
 
 #[test]
@@ -102,9 +127,10 @@ fn an_encrypted_token_that_nobody_can_open_is_refused() {
 fn a_token_server_that_dies_opens_nothing() {
     let (mut edge, _keys) = edge(Setup::denying());
     let good = jwe(&json!({"sub": "alice", "exp": now() + 600}));
-    edge.admits("good", &request(&good));
+    edge.comes_to("good", 200, &request(&good));
     edge.token_server.as_mut().unwrap().process.kill();
-    edge.refuses("nobody to open it", 503, &request(&good));
+    edge.refuses("nobody to open it", 503, &request(&jwe(&json!({"sub": "bob", "exp": now() + 600}))));
+    edge.comes_to("nobody to say that it still holds", 503, &request(&good));
 }
 
 #[test]

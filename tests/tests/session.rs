@@ -61,8 +61,15 @@ impl Users {
         self.verdict(token).0 == "1"
     }
 
+    /// The verdict of somebody who knows the rules: a busy machine may read them later than a check waits for them.
+    fn decision(&self, token: &Issued) -> (String, String) {
+        eventually("somebody decides", || {
+            Some(self.verdict(token)).filter(|(_, reason)| reason != "E_BACKEND_UNAVAIL")
+        })
+    }
+
     fn accepts(&self, what: &str, token: &Issued) {
-        assert_eq!(self.verdict(token), ("1".to_owned(), "ok".to_owned()), "{what}");
+        assert_eq!(self.decision(token), ("1".to_owned(), "ok".to_owned()), "{what}");
     }
 
     fn comes_to_accept(&self, what: &str, token: &Issued) {
@@ -74,7 +81,7 @@ impl Users {
         let refusal = ("0".to_owned(), "E_TKN_INVALID".to_owned());
         eventually(what, || (self.verdict(token) == refusal).then_some(()));
         for _ in 0..TRIES {
-            assert_eq!(self.verdict(token), refusal, "{what}, once more");
+            assert_eq!(self.decision(token), refusal, "{what}, once more");
         }
     }
 }
@@ -104,7 +111,7 @@ fn live(users: &Users, writer: Writer<'_>) {
     let ben = service.login("ben", "*.localhost");
     for (what, pair) in [("anna", &anna), ("anna's television", &tv), ("ben", &ben)] {
         users.accepts(what, &pair.access);
-        let refresh = users.verdict(&pair.refresh);
+        let refresh = users.decision(&pair.refresh);
         assert_eq!(refresh, ("0".to_owned(), "E_TKN_ACCESS_TOKEN_REQUIRED".to_owned()), "{what}");
     }
 

@@ -90,6 +90,7 @@ fn what_it_cannot_use_is_never_ignored() {
         (&[keys, ("JWT_VARIABLES", "auto")], "JWT_VARIABLES: auto needs --haproxy-cfg"),
         (&[keys, ("JWT_VARIABLES", "reason,bdy")], "JWT_VARIABLES: bdy is not a variable"),
         (&[keys, ("JWT_CACHE_TTL", "x")], "JWT_CACHE_TTL: expected seconds"),
+        (&[keys, ("JWT_CACHE_TTL_MAX", "1")], "JWT_CACHE_TTL_MAX: is below JWT_CACHE_TTL"),
         (&[keys, ("JWT_MAX_TOKEN_BYTES", "1")], "JWT_MAX_TOKEN_BYTES: expected bytes, 256 to"),
         (&[keys, ("JWT_ALLOW_SHORT_SECRETS", "yes")], "JWT_ALLOW_SHORT_SECRETS: expected true or false"),
     ] {
@@ -133,8 +134,19 @@ fn a_discovered_issuer_is_the_accepted_one() {
 
 #[test]
 fn times_of_the_cache_are_judged_and_reported_as_without_effect() {
-    let config = load(&[("JWT_JWKS_FILE", "/k"), ("JWT_CACHE_TTL", "2")]).unwrap();
-    assert!(config.warnings.iter().any(|warning| warning.starts_with("JWT_CACHE_TTL has no effect")));
+    for (ttl, ttl_max, expected) in [
+        (None, None, (2, 300)),
+        (Some("0"), None, (0, 300)),
+        (Some("600"), None, (600, 600)),
+        (None, Some("2"), (2, 2)),
+        (Some("1"), Some("60"), (1, 60)),
+    ] {
+        let both = [("JWT_CACHE_TTL", ttl), ("JWT_CACHE_TTL_MAX", ttl_max)];
+        let both = both.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let config = load(&[("JWT_JWKS_FILE", "/k")].into_iter().chain(both).collect::<Vec<_>>()).unwrap();
+        let terms = Terms { ttl: Duration::from_secs(expected.0), ttl_max: Duration::from_secs(expected.1) };
+        assert_eq!(config.terms, terms);
+    }
 }
 
 #[test]

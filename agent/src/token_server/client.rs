@@ -18,6 +18,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use jose::Profile;
 use reqwest::Url;
 use rustls::ClientConfig;
 use serde::de::DeserializeOwned;
@@ -51,6 +52,18 @@ pub enum CallError {
     /// The answer is not what was asked for.
     #[error("answered something that is no answer")]
     Unreadable,
+}
+
+impl CallError {
+    /// The word that metrics have for it.
+    pub const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unreachable(_) => "unreachable",
+            Self::Status(_) => "refused",
+            Self::Unreadable => "unreadable",
+        }
+    }
 }
 
 /// Why the client cannot be made: the configuration is wrong.
@@ -172,13 +185,19 @@ impl HttpClient {
         within(budget, self.call(&self.checks, uri, request, max_answer)).await
     }
 
-    /// Asks what changed since `<epoch>:<revision>`.
+    /// Asks a server of this profile what changed since `<epoch>:<revision>`.
     ///
     /// # Errors
     ///
     /// No such answer within `budget`.
-    pub async fn events(&self, since: Option<&str>, budget: Duration) -> Result<Events, CallError> {
+    pub async fn events(
+        &self,
+        profile: Profile,
+        since: Option<&str>,
+        budget: Duration,
+    ) -> Result<Events, CallError> {
         let mut url = Url::parse(&format!("{}v1/events", self.root)).map_err(|error| unreachable(&error))?;
+        url.query_pairs_mut().append_pair("profile", &profile.to_string());
         if let Some(since) = since {
             url.query_pairs_mut().append_pair("since", since);
         }

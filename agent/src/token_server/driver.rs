@@ -26,7 +26,7 @@ const MAX_CALLS: usize = 16;
 /// For how long a call holds up the checks that come after it.
 const YOUNG: Duration = Duration::from_millis(5);
 /// Bytes of an answer beside its results: the server's names of its store and of itself.
-pub const ANSWER_HEAD: usize = 4 * 1024;
+const ANSWER_HEAD: usize = 4 * 1024;
 /// Bytes of one result: claims of [`jose::limits::MAX_INFLATED_BYTES`], their subject once more, and a header.
 const RESULT: usize = 256 * 1024;
 
@@ -208,7 +208,8 @@ impl<C: Carrier> Asking<'_, C> {
         let body = batch.body(*profile, *leeway);
         let asked = Instant::now().into_std();
         let response = self.carrier.check(body, max_answer, *budget).await;
-        metrics.token_server.get_or_create(&ByOutcome { outcome: outcome(response.as_ref().err()) }).inc();
+        let outcome = response.as_ref().map_or_else(CallError::outcome, |_| "answered");
+        metrics.token_server.get_or_create(&ByOutcome { outcome }).inc();
         match response {
             Ok(response) => batch.answer(self.id, asked, response),
             Err(error) => Err((batch, error)),
@@ -224,17 +225,6 @@ fn is_about_the_batch(error: &CallError) -> bool {
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
         ),
         CallError::Timeout | CallError::Unreachable(_) | CallError::Unreadable => false,
-    }
-}
-
-/// The label of a call's outcome.
-pub fn outcome(error: Option<&CallError>) -> &'static str {
-    match error {
-        None => "answered",
-        Some(CallError::Timeout) => "timeout",
-        Some(CallError::Unreachable(_)) => "unreachable",
-        Some(CallError::Status(_)) => "refused",
-        Some(CallError::Unreadable) => "unreadable",
     }
 }
 

@@ -10,37 +10,37 @@ mod batch;
 mod client;
 mod discovery;
 mod driver;
+mod feed;
+mod fitness;
 mod health;
 mod hedges;
 mod names;
-mod probe;
 mod server;
 mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use hyper::StatusCode;
 use jose::{Reject, Trust};
-use service::check::{Check, CheckResponse, CheckResult};
+use service::check::{Check, CheckResult};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use attempts::Attempts;
 pub use backend::BackendError;
-use batch::{Batch, Question};
+use batch::Question;
 use client::Dialer;
 pub use client::{CallError, ClientError};
 pub use discovery::Discovery;
-use driver::{ANSWER_HEAD, Manner, outcome};
+use driver::Manner;
+pub use feed::{Asking, follow};
 use hedges::Hedges;
-pub use probe::watch;
 use server::Servers;
 pub use server::{Endpoint, Server, ServerId, Snapshot};
 
 use crate::config::TokenServerConfig;
-use crate::metrics::{ByOutcome, Metrics};
+use crate::metrics::Metrics;
 
 /// A server that has not answered in this part of a check's time gets company.
 const HEDGE_AFTER: u32 = 4;
@@ -106,33 +106,7 @@ impl TokenServer {
         timeout_at(deadline.into(), attempts).await.unwrap_or(Err(Reject::Timeout))
     }
 
-    /// Asks one server about nothing: whether it answers, and shares our profile.
-    ///
-    /// # Errors
-    ///
-    /// It does not, within `budget`.
-    pub async fn probe(&self, server: &Server, budget: Duration) -> Result<CheckResponse, CallError> {
-        let Manner { profile, leeway, metrics, .. } = &self.manner;
-        let called = server.call(Batch::default().body(*profile, *leeway), ANSWER_HEAD, budget).await;
-        let outcome = outcome(called.as_ref().err());
-        metrics.token_server.get_or_create(&ByOutcome { outcome }).inc();
-        called
-    }
-
     fn turn(&self) -> usize {
         self.turn.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// Why a server holds the agent back, if a probe's failure is more than an outage.
-fn misconfiguration(error: &CallError) -> Option<&'static str> {
-    match error {
-        CallError::Status(StatusCode::CONFLICT) => {
-            Some("it runs another profile: JWT_PROFILE and TOKEN_SERVER__PROFILE must agree")
-        }
-        CallError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Some(
-            "it refuses our bearer token: JWT_TOKEN_SERVER_TOKEN_FILE and TOKEN_SERVER__AGENT__TOKENS_FILE must agree",
-        ),
-        CallError::Status(_) | CallError::Timeout | CallError::Unreachable(_) | CallError::Unreadable => None,
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper::body::Bytes;
+use jose::Profile;
 use prometheus_client::metrics::gauge::Gauge;
-use service::check::CheckResponse;
 use service::events::Events;
+pub use service::lease::ServerId;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Answer;
@@ -20,19 +20,6 @@ use super::driver::{Driver, Manner};
 
 /// Checks that may wait for one server. More would not be answered in time.
 const MAX_WAITING: usize = 4096;
-
-/// Names one token-server. A server that leaves the set and comes back is another one: an id is never used twice in
-/// the life of the agent, so that nothing that was learned of one server is believed of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServerId(u64);
-
-#[cfg(test)]
-impl ServerId {
-    /// An id that no discovery gave.
-    pub fn of(number: u64) -> Self {
-        Self(number)
-    }
-}
 
 /// Plain or over TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,28 +104,19 @@ impl Server {
         self.line.try_send(waiting).ok().map(|()| answer)
     }
 
-    /// Asks at once about a batch that is JSON already, past the line.
-    ///
-    /// # Errors
-    ///
-    /// No answer of at most `max_answer` bytes within `budget`.
-    pub async fn call(
-        &self,
-        body: Bytes,
-        max_answer: usize,
-        budget: Duration,
-    ) -> Result<CheckResponse, CallError> {
-        self.http.check(body, max_answer, budget).await
-    }
-
-    /// Asks what changed since `<epoch>:<revision>`, a long poll. It has connections of its own, so that it never delays
-    /// a check.
+    /// Asks a server of this profile what changed since `<epoch>:<revision>`, a long poll. It has connections of its own,
+    /// so that it never delays a check.
     ///
     /// # Errors
     ///
     /// No such answer within `budget`.
-    pub async fn events(&self, since: Option<&str>, budget: Duration) -> Result<Events, CallError> {
-        self.http.events(since, budget).await
+    pub async fn events(
+        &self,
+        profile: Profile,
+        since: Option<&str>,
+        budget: Duration,
+    ) -> Result<Events, CallError> {
+        self.http.events(profile, since, budget).await
     }
 }
 

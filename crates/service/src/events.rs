@@ -1,4 +1,4 @@
-//! The answer of `GET /v1/events?since=<epoch>:<revision>`, JSON: what changed in the rules, for those who keep verdicts.
+//! The answer of `GET /v1/events?since=<epoch>:<revision>&profile=<profile>`, JSON: what changed in the rules, for those who keep verdicts.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
 //! Two servers over one store, an agent that keeps verdicts, and everything that can come in between.
 //!
-//! The parts are the real ones ([`Rulebook`], [`Sessions`], [`Feed`], [`Lease`]); what is modelled is the world around
-//! them: writes, messages under way or lost, connections that break unnoticed, reads that are overtaken, polls whose
-//! answers never arrive. Whatever happens, no verdict is used longer after a rule than `docs/REVOCATION.md` says.
+//! The parts are the real ones: the server's [`Rulebook`], [`Sessions`] and [`Feed`], the agent's [`VerdictCache`] and
+//! [`SharedLease`]. What is modelled is the world around them: writes, messages under way or lost, connections that break
+//! unnoticed, reads that are overtaken, polls whose answers never arrive, servers that leave and come back. Whatever happens, no verdict is used longer after a rule than `docs/REVOCATION.md` says.
 
 mod step;
 
@@ -10,10 +10,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jose::{TokenHash, UnixTime, Window};
+use jwt_agent::cache::{self, Found, Key, Limits, VerdictCache};
 use proptest::prelude::*;
 use rules::{Claims, ExpireAt};
 use service::events::{Changes, Events};
-use service::lease::{Lease, Stamp, Terms};
+use service::lease::{ServerId, SharedLease, Stamp, Terms, Word};
 use tokio::time::Instant;
 
 use self::step::{Fate, Step, step};
@@ -26,6 +28,10 @@ const TERMS: Terms = Terms { ttl: Duration::from_secs(2), ttl_max: Duration::fro
 const LIFETIMES: Lifetimes = Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
 const GROUPS: [&str; 3] = [EVERYBODY, "anna", "ben"];
 const SERVERS: usize = 2;
+/// More than any history brings, so that what is gone is gone for the lease's sake.
+const LIMITS: Limits = Limits { entries: 200, bytes: 1_000_000 };
+/// No token expires here.
+const TODAY: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 enum Message {
     Changed(&'static str),
@@ -33,6 +39,8 @@ enum Message {
 }
 
 struct Server {
+    /// What the agent calls it.
+    id: ServerId,
     book: Rulebook,
     sessions: Sessions,
     feed: Feed,
@@ -47,6 +55,7 @@ struct Server {
 impl Server {
     fn start(number: usize, starts: u32) -> Self {
         Self {
+            id: ServerId(u64::try_from(number).unwrap()),
             book: Rulebook::new(LIFETIMES, Totals::default()),
             sessions: Sessions::shared(),
             feed: Feed::new(format!("server {number}, start {starts}"), 0),
@@ -88,10 +97,11 @@ impl Server {
     }
 }
 
-/// A verdict that let a token in, as the agent keeps it.
+/// A verdict that let a token in, which the agent keeps.
 struct Kept {
+    key: Key,
     subject: &'static str,
-    stamp: Stamp,
+    vouched: bool,
     judged: Instant,
 }
 
@@ -102,18 +112,23 @@ struct World {
     /// When the agent was first told of each group's change.
     learned: BTreeMap<&'static str, Instant>,
     servers: Vec<Server>,
-    lease: Lease,
+    next_id: u64,
+    lease: Arc<SharedLease>,
+    cache: VerdictCache,
     kept: Vec<Kept>,
 }
 
 impl World {
     fn new() -> Self {
+        let lease = Arc::new(SharedLease::new(TERMS));
         Self {
             now: Instant::now(),
             written: BTreeMap::new(),
             learned: BTreeMap::new(),
             servers: (0..SERVERS).map(|number| Server::start(number, 0)).collect(),
-            lease: Lease::new(TERMS, SERVERS),
+            next_id: u64::try_from(SERVERS).unwrap(),
+            cache: VerdictCache::new(LIMITS, Arc::clone(&lease)),
+            lease,
             kept: Vec::new(),
         }
     }
@@ -168,8 +183,15 @@ impl World {
                 }
             }
             Step::Restart { server: number } => {
-                let starts = self.servers[number].starts + 1;
-                self.servers[number] = Server::start(number, starts);
+                let (id, starts) = (self.servers[number].id, self.servers[number].starts + 1);
+                self.servers[number] = Server { id, ..Server::start(number, starts) };
+            }
+            Step::Leave { server } => {
+                let server = &mut self.servers[server];
+                server.answers.clear();
+                self.lease.leave(server.id);
+                server.id = ServerId(self.next_id);
+                self.next_id += 1;
             }
             Step::BeginRead { server, group } => {
                 let (server, name) = (&self.servers[server], GROUPS[group]);
@@ -213,14 +235,20 @@ impl World {
             is_of(&everybody, &session) && is_of(&own, &session) && session.vouches(self.now)
         });
         if verdict.is_ok() {
-            let stamp = Stamp {
-                server: number,
-                epoch: server.feed.epoch().into(),
-                revision,
-                vouched,
-                asked: self.now.into_std(),
+            let (epoch, asked) = (server.feed.epoch().into(), self.now.into_std());
+            let stamp = Stamp { server: server.id, epoch, revision, vouched, asked };
+            let token = TokenHash::of(&format!("token {}", self.kept.len()));
+            let key = Key { token, route: 0, keys: 0 };
+            let kept = cache::Kept {
+                actions: Box::default(),
+                reject: None,
+                long_names: 0,
+                window: Window::ALWAYS,
+                word: Some(Word::new(stamp, Some(subject.into()))),
+                signed: None,
             };
-            self.kept.push(Kept { subject, stamp, judged: self.now });
+            self.cache.keep(key, &Arc::new(kept), asked);
+            self.kept.push(Kept { key, subject, vouched, judged: self.now });
         }
     }
 
@@ -248,7 +276,7 @@ impl World {
 
     fn poll(&mut self, number: usize, delay: u64, fate: Fate) {
         let sent = self.now;
-        let since = self.lease.since(number).and_then(|since| {
+        let since = self.lease.since(self.servers[number].id).and_then(|since| {
             let (epoch, revision) = since.rsplit_once(':')?;
             Some(Since { epoch: epoch.to_owned(), revision: revision.parse().ok()? })
         });
@@ -270,7 +298,8 @@ impl World {
     fn hear(&mut self, server: usize, sent: Instant, events: &Events) {
         // Of answers that cross, only the first counts: the agent has given up the other poll.
         self.servers[server].answers.clear();
-        self.lease.hear(server, sent.into_std(), self.now.into_std(), events);
+        let id = self.servers[server].id;
+        self.lease.hear(id, sent.into_std(), self.now.into_std(), events);
         if let Changes::Groups(groups) = &events.changes {
             for group in GROUPS.into_iter().filter(|group| groups.iter().any(|told| told == group)) {
                 self.learned.entry(group).or_insert(self.now);
@@ -278,10 +307,15 @@ impl World {
         }
     }
 
+    /// Whether the agent would let the token in without asking anybody.
+    fn uses(&self, kept: &Kept) -> bool {
+        matches!(self.cache.get(&kept.key, TODAY, self.now.into_std()), Found::Verdict(_))
+    }
+
     /// The laws, at every moment.
     fn judge(&self) {
         for kept in &self.kept {
-            if !self.lease.allows(&kept.stamp, Some(kept.subject), self.now.into_std()) {
+            if !self.uses(kept) {
                 continue;
             }
             for group in [EVERYBODY, kept.subject] {
@@ -292,7 +326,7 @@ impl World {
                 if self.now.saturating_duration_since(kept.judged) > TERMS.ttl {
                     assert!(late <= TERMS.ttl, "vouched for, and used {late:?} after the rule of {group}");
                 }
-                if kept.stamp.vouched {
+                if kept.vouched {
                     assert!(
                         late <= TERMS.ttl + MAX_SILENCE,
                         "from a session, and used {late:?} after the rule"
@@ -355,8 +389,7 @@ fn while_all_goes_well_verdicts_are_kept_until_the_rule_and_no_longer() {
         }
         world.take(&Step::Pass { milliseconds: 500 });
     };
-    let allowed =
-        |world: &World| world.lease.allows(&world.kept[0].stamp, Some("anna"), world.now.into_std());
+    let allowed = |world: &World| world.uses(&world.kept[0]);
     for _ in 0..100 {
         beat(&mut world);
         assert!(allowed(&world));

@@ -1,4 +1,5 @@
-//! `GET /v1/events?since=<epoch>:<revision>`: the feed of changes, as a long poll.
+//! `GET /v1/events?since=<epoch>:<revision>&profile=<profile>`: the feed of changes, as a long poll. An agent that names
+//! its profile learns here, before it asks about a token, that this server has another one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,12 @@ pub(crate) async fn events(
     mut parameters: Parameters,
 ) -> Result<Json<Events>, ApiError> {
     let since = parameters.take("since").map(|since| parse(&since)).transpose()?;
+    if let Some(asked) = parameters.take("profile") {
+        let asked = asked.parse().map_err(|_| ApiError::invalid("profile", "is not standard or ms-users"))?;
+        if asked != app.policy.profile {
+            return Err(ApiError::ProfileMismatch { server: app.policy.profile, asked });
+        }
+    }
     parameters.finish()?;
     let feed = app.revocations.feed();
     if let Some(since) = since.as_ref().filter(|since| since.epoch == feed.epoch()) {

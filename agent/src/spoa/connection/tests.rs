@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jose::{AlgorithmSet, Policy, Profile, Trust};
 use prometheus_client::registry::Registry;
+use service::lease::{SharedLease, Terms};
 use service::readiness::Readiness;
 use spop::types::typed_data;
 use spop::{TypedData, decode_varint, encode_varint_into};
@@ -76,7 +77,8 @@ impl Peer {
             requirements: jose::Requirements::default(),
         };
         let verifier = Verifier::new(ring, Trust::single(policy), vec!["Bearer".into()], 8192, None);
-        let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 });
+        let lease = SharedLease::new(Terms { ttl: Duration::ZERO, ttl_max: Duration::ZERO });
+        let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
         let budget = Duration::from_secs(1);
         let responder = Responder::new(verifier, cache, Variables::All, None, budget, readiness, metrics);
         let (stream, served) = tokio::io::duplex(1 << 20);

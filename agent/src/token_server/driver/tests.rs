@@ -78,7 +78,7 @@ impl Server {
         let manner =
             Manner { profile: Profile::Standard, leeway: 0, budget: BUDGET, metrics: Arc::clone(&metrics) };
         let driver = Driver {
-            id: ServerId::of(3),
+            id: ServerId(3),
             name: "test".to_owned(),
             carrier: ToTest(carrier),
             line: Line::new(queue),
@@ -147,7 +147,7 @@ async fn a_lone_check_is_sent_at_once_and_what_comes_meanwhile_goes_together() {
     for (asked, token) in others.into_iter().zip(names(5)) {
         let answer = asked.await.unwrap().unwrap();
         assert_eq!((answer.result.detail, &*answer.epoch, answer.revision), (token, "e", 7));
-        assert_eq!((answer.server, answer.asked), (ServerId::of(3), begin.into_std()));
+        assert_eq!((answer.server, answer.asked), (ServerId(3), begin.into_std()));
     }
     assert_eq!(server.outstanding.load(Ordering::Relaxed), 0);
 }

@@ -88,7 +88,7 @@ async fn a_server_is_reached_at_its_address_by_its_name_and_its_connections_end_
     };
     let called = async {
         for _ in 0..2 {
-            let response = server.call(body.into(), 1_000, DEADLINE).await.unwrap();
+            let response = server.http.check(body.into(), 1_000, DEADLINE).await.unwrap();
             assert_eq!((&*response.epoch, response.results.len()), ("e", 0));
         }
     };

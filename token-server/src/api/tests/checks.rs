@@ -233,3 +233,17 @@ async fn the_agents_clock_skew_is_granted_up_to_a_limit() {
         assert_eq!(answer["results"][0]["detail"], json!(detail), "{leeway} {exp}");
     }
 }
+
+#[tokio::test]
+async fn the_feed_tells_an_agent_of_another_profile_so() {
+    let server = server(|_| {}).await;
+    for (query, status) in [
+        ("", StatusCode::OK),
+        ("?profile=standard", StatusCode::OK),
+        ("?profile=ms-users", StatusCode::CONFLICT),
+        ("?profile=other", StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let answer = server.main(Method::GET, &format!("/v1/events{query}"), "").await;
+        assert_eq!(answer.status, status, "{query}: {}", answer.text);
+    }
+}

@@ -38,6 +38,10 @@ pub(super) enum Step {
     Restart {
         server: usize,
     },
+    /// The agent hears that the server is no more, and at once that there is one again, which is the same process.
+    Leave {
+        server: usize,
+    },
     /// A read is sent off and stays under way.
     BeginRead {
         server: usize,
@@ -85,6 +89,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => server.clone().prop_map(|server| Step::Notice { server }),
         2 => server.clone().prop_map(|server| Step::Reconnect { server }),
         1 => server.clone().prop_map(|server| Step::Restart { server }),
+        1 => server.clone().prop_map(|server| Step::Leave { server }),
         2 => (server.clone(), group).prop_map(|(server, group)| Step::BeginRead { server, group }),
         2 => (server.clone(), any::<bool>()).prop_map(|(server, arrives)| Step::EndRead { server, arrives }),
         6 => (server.clone(), subject, prop::bool::weighted(0.8))

@@ -1,0 +1,175 @@
+//! Verdicts that were given lately, ready to be sent again.
+//!
+//! A hit skips the signature and nothing else: what can change between two requests is judged anew (the token's time, and
+//! by the lease whether it may have been revoked), and what cannot is part of the key (token, policy, key set).
+//! Refused tokens are kept apart, few and briefly, so that garbage cannot push good tokens out. That nobody could decide
+//! is never kept.
+
+mod flights;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jose::{Reject, Signed, TokenHash, UnixTime, Window};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use service::lease::{SharedLease, Word};
+
+use flights::Flights;
+pub use flights::{Boarding, Flight, Landing};
+
+/// Refused tokens that are remembered.
+const REFUSED: usize = 10_000;
+/// How long a refusal is remembered: long enough for a client that repeats itself, short enough for one that is mended.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
+/// Bytes of an entry beside its texts, by the layout of its types and of the cache's tables.
+const OVERHEAD: u64 = 400;
+
+/// What a verdict holds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The token.
+    pub token: TokenHash,
+    /// Which policy, by its place in the configuration.
+    pub route: usize,
+    /// The version of the key set.
+    pub keys: u64,
+}
+
+/// A verdict that was given.
+#[derive(Debug)]
+pub struct Kept {
+    /// The encoded actions of its ACK.
+    pub actions: Box<[u8]>,
+    /// Why it was refused, if it was.
+    pub reject: Option<Reject>,
+    /// Claims that have no variable.
+    pub long_names: u64,
+    /// When the token may be used.
+    pub window: Window,
+    /// What a token-server said, where the verdict rests on it.
+    pub word: Option<Word>,
+    /// What the signature vouches for, so that a token-server can be asked again without verifying it again.
+    pub signed: Option<Signed>,
+}
+
+/// What is kept on a question.
+#[derive(Debug)]
+pub enum Found {
+    /// A verdict that holds.
+    Verdict(Arc<Kept>),
+    /// One that would hold if a token-server said so once more.
+    Lapsed(Arc<Kept>),
+    /// Nothing of use.
+    Nothing,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Verdicts.
+    pub entries: u64,
+    /// Bytes of all verdicts.
+    pub bytes: u64,
+}
+
+/// The verdicts of all connections. With a limit of 0 nothing is kept.
+#[derive(Debug)]
+pub struct VerdictCache {
+    accepted: Option<Cache<Key, Arc<Kept>, Weight>>,
+    refused: Cache<Key, (Instant, Arc<Kept>)>,
+    flights: Flights,
+    lease: Arc<SharedLease>,
+}
+
+/// Weighs entries so that both limits hold: none weighs less than its share of the bytes.
+#[derive(Debug, Clone)]
+struct Weight {
+    least: u64,
+}
+
+impl Weighter<Key, Arc<Kept>> for Weight {
+    fn weight(&self, _: &Key, kept: &Arc<Kept>) -> u64 {
+        let signed = kept
+            .signed
+            .as_ref()
+            .map_or(0, |signed| signed.header.len().saturating_add(signed.claims.as_json().len()));
+        let word = kept.word.as_ref().map_or(0, Word::text_bytes);
+        let texts = kept.actions.len().saturating_add(signed).saturating_add(word);
+        u64::try_from(texts).unwrap_or(u64::MAX).saturating_add(OVERHEAD).max(self.least)
+    }
+}
+
+impl VerdictCache {
+    /// An empty cache; `lease` says how long a token-server's word may be used again.
+    pub fn new(limits: Limits, lease: Arc<SharedLease>) -> Self {
+        let accepted = (limits.entries > 0 && limits.bytes > 0).then(|| {
+            let items = usize::try_from(limits.entries).unwrap_or(usize::MAX);
+            let least = limits.bytes.checked_div(limits.entries).unwrap_or(1).max(1);
+            Cache::with_weighter(items, limits.bytes, Weight { least })
+        });
+        Self { accepted, refused: Cache::new(REFUSED), flights: Flights::default(), lease }
+    }
+
+    /// What is kept on a question that is asked at the time of day `now`, which is the moment `at`.
+    pub fn get(&self, key: &Key, now: UnixTime, at: Instant) -> Found {
+        let Some(accepted) = &self.accepted else { return Found::Nothing };
+        let mut lapsed = None;
+        if let Some(kept) = accepted.get(key) {
+            if kept.window.judge(now).is_err() {
+                accepted.remove_if(key, |current| Arc::ptr_eq(current, &kept));
+            } else if self.is_allowed(&kept, at) {
+                return Found::Verdict(kept);
+            } else {
+                lapsed = Some(kept);
+            }
+        }
+        if let Some((since, kept)) = self.refused.get(key)
+            && at.saturating_duration_since(since) < REFUSED_FOR
+            && self.holds(&kept, now, at)
+        {
+            return Found::Verdict(kept);
+        }
+        lapsed.map_or(Found::Nothing, Found::Lapsed)
+    }
+
+    /// Whether a verdict may be sent to one more request.
+    pub fn holds(&self, kept: &Kept, now: UnixTime, at: Instant) -> bool {
+        kept.window.judge(now).is_ok() && self.is_allowed(kept, at)
+    }
+
+    fn is_allowed(&self, kept: &Kept, at: Instant) -> bool {
+        kept.word.as_ref().is_none_or(|word| self.lease.allows(word, at))
+    }
+
+    /// Keeps a verdict on a question that came `at` this moment.
+    pub fn keep(&self, key: Key, kept: &Arc<Kept>, at: Instant) {
+        let Some(accepted) = &self.accepted else { return };
+        if kept.reject.is_none() {
+            accepted.insert(key, Arc::clone(kept));
+        } else {
+            self.refused.insert(key, (at, Arc::clone(kept)));
+            accepted.remove(&key);
+        }
+    }
+
+    /// Whether somebody is finding the verdict already: of a thousand requests with one new token, one finds it. Where no
+    /// verdict may be used twice, each request finds its own.
+    pub fn board(&self, key: Key) -> Boarding<'_> {
+        if self.accepted.is_some() && self.lease.allows_reuse() {
+            self.flights.board(key)
+        } else {
+            Boarding::Walk
+        }
+    }
+
+    /// Accepted verdicts that are kept, and their weight in bytes.
+    pub fn size(&self) -> (u64, u64) {
+        self.accepted
+            .as_ref()
+            .map_or((0, 0), |accepted| (u64::try_from(accepted.len()).unwrap_or(u64::MAX), accepted.weight()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+use service::events::{Changes, Events};
+use service::lease::{ServerId, Stamp, Terms};
+
+use super::*;
+
+const TTL: Duration = Duration::from_secs(1);
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+fn key(token: &str) -> Key {
+    Key { token: TokenHash::of(token), route: 0, keys: 1 }
+}
+
+fn made(bytes: usize, reject: Option<Reject>, word: Option<Word>) -> Arc<Kept> {
+    let actions = vec![0; bytes].into();
+    Arc::new(Kept { actions, reject, long_names: 0, window: Window::ALWAYS, word, signed: None })
+}
+
+fn kept(bytes: usize, reject: Option<Reject>) -> Arc<Kept> {
+    made(bytes, reject, None)
+}
+
+fn lease(ttl: Duration) -> Arc<SharedLease> {
+    Arc::new(SharedLease::new(Terms { ttl, ttl_max: Duration::from_secs(300) }))
+}
+
+fn cache(entries: u64, bytes: u64) -> VerdictCache {
+    VerdictCache::new(Limits { entries, bytes }, lease(TTL))
+}
+
+fn has(cache: &VerdictCache, token: &str, at: Instant) -> bool {
+    matches!(cache.get(&key(token), NOW, at), Found::Verdict(_))
+}
+
+fn word(asked: Instant) -> Option<Word> {
+    let stamp = Stamp { server: ServerId(0), epoch: "e".into(), revision: 5, vouched: true, asked };
+    Some(Word::new(stamp, Some("anna".into())))
+}
+
+#[test]
+fn both_limits_hold_however_large_or_small_the_entries_are() {
+    let at = Instant::now();
+    for (entries, bytes, each) in [(100, 1 << 20, 10), (1000, 1 << 20, 10_000)] {
+        let cache = cache(entries, bytes);
+        for index in 0..5000 {
+            cache.keep(key(&index.to_string()), &kept(each, None), at);
+        }
+        let (count, weight) = cache.size();
+        assert!(count <= entries && weight <= bytes, "{count} entries, {weight} bytes");
+        assert!(count > 0);
+    }
+}
+
+#[test]
+fn without_a_limit_nothing_is_kept() {
+    let at = Instant::now();
+    for (entries, bytes) in [(0, 1), (1, 0)] {
+        let cache = cache(entries, bytes);
+        cache.keep(key("a"), &kept(1, None), at);
+        cache.keep(key("b"), &kept(1, Some(Reject::Signature)), at);
+        assert!(!has(&cache, "a", at) && !has(&cache, "b", at));
+    }
+}
+
+#[test]
+fn refusals_are_forgotten_soon_and_push_nothing_out() {
+    let at = Instant::now();
+    let cache = cache(100, 1 << 20);
+    cache.keep(key("good"), &kept(10, None), at);
+    for index in 0..100_000 {
+        cache.keep(key(&format!("bad {index}")), &kept(10, Some(Reject::Signature)), at);
+    }
+    assert_eq!(cache.size().0, 1);
+    cache.keep(key("bad"), &kept(10, Some(Reject::Signature)), at);
+    assert!(has(&cache, "good", at) && has(&cache, "bad", at));
+    assert!(has(&cache, "good", at + REFUSED_FOR) && !has(&cache, "bad", at + REFUSED_FOR));
+}
+
+#[test]
+fn another_policy_or_key_set_is_another_question() {
+    let at = Instant::now();
+    let cache = cache(100, 1 << 20);
+    cache.keep(key("a"), &kept(1, None), at);
+    for other in [Key { route: 1, ..key("a") }, Key { keys: 2, ..key("a") }, key("b")] {
+        assert!(matches!(cache.get(&other, NOW, at), Found::Nothing), "{other:?}");
+    }
+}
+
+#[test]
+fn a_hit_judges_time_and_lease_again() {
+    let at = Instant::now();
+    let cache = cache(100, 1 << 20);
+    cache.keep(key("a"), &made(1, None, word(at)), at);
+    let lapsed = |at| matches!(cache.get(&key("a"), NOW, at), Found::Lapsed(_));
+    assert!(has(&cache, "a", at + TTL));
+    assert!(lapsed(at + TTL * 2), "nobody has vouched for it since");
+    let changes = Changes::Groups(vec!["anna".to_owned()]);
+    let (store_id, epoch) = ("s".into(), "e".into());
+    let events = Events { store_id, epoch, revision: 6, complete_as_of: Some(0), changes };
+    cache.lease.hear(ServerId(0), at, at, &events);
+    assert!(lapsed(at), "the rules of its subject have changed");
+
+    let window = Window { from: None, until: Some(NOW) };
+    let expired =
+        Kept { actions: Box::default(), reject: None, long_names: 0, window, word: None, signed: None };
+    cache.keep(key("b"), &Arc::new(expired), at);
+    assert!(matches!(cache.get(&key("b"), NOW, at), Found::Nothing));
+    assert_eq!(cache.size().0, 1, "it will not hold again");
+}
+
+#[test]
+fn a_refusal_takes_the_place_of_what_was_accepted_and_ends_with_its_rule() {
+    let at = Instant::now();
+    let cache = cache(100, 1 << 20);
+    cache.keep(key("a"), &made(1, None, word(at)), at);
+    cache.keep(key("a"), &made(2, Some(Reject::Revoked), word(at)), at);
+    match cache.get(&key("a"), NOW, at) {
+        Found::Verdict(kept) => assert_eq!(kept.reject, Some(Reject::Revoked)),
+        other => panic!("{other:?}"),
+    }
+    let changes = Changes::Groups(vec!["g".to_owned()]);
+    let (store_id, epoch) = ("s".into(), "e".into());
+    let events = Events { store_id, epoch, revision: 6, complete_as_of: Some(0), changes };
+    cache.lease.hear(ServerId(0), at, at, &events);
+    assert!(matches!(cache.get(&key("a"), NOW, at), Found::Nothing), "the rule may have been deleted");
+}
+
+#[tokio::test]
+async fn one_finds_the_verdict_while_the_others_wait() {
+    let cache = cache(100, 1 << 20);
+    let Boarding::Fly(flight) = cache.board(key("a")) else { panic!("the first has its turn") };
+    let waiting: Vec<_> = (0..1_000)
+        .map(|_| match cache.board(key("a")) {
+            Boarding::Join(landing) => landing.verdict(),
+            Boarding::Fly(_) | Boarding::Walk => panic!("the others wait"),
+        })
+        .collect();
+    assert!(matches!(cache.board(key("b")), Boarding::Fly(_)), "for another question nobody waits");
+    flight.land(&kept(7, Some(Reject::NoTokenServer)));
+    for verdict in waiting {
+        assert_eq!(verdict.await.unwrap().actions.len(), 7);
+    }
+    assert!(matches!(cache.board(key("a")), Boarding::Fly(_)), "the next question is a new one");
+}
+
+#[tokio::test]
+async fn a_turn_that_brings_nothing_is_the_next_ones() {
+    let cache = cache(100, 1 << 20);
+    let Boarding::Fly(first) = cache.board(key("a")) else { panic!("the first has its turn") };
+    let Boarding::Join(second) = cache.board(key("a")) else { panic!("the second waits") };
+    drop(first);
+    assert!(second.verdict().await.is_none());
+    assert!(matches!(cache.board(key("a")), Boarding::Fly(_)));
+}
+
+#[test]
+fn where_no_verdict_is_used_twice_nobody_waits_for_anothers() {
+    let limits = Limits { entries: 100, bytes: 1 << 20 };
+    let unkept = cache(0, 0);
+    let unshared = VerdictCache::new(limits, lease(Duration::ZERO));
+    for cache in [&unkept, &unshared] {
+        assert!(matches!(cache.board(key("a")), Boarding::Walk));
+    }
+}

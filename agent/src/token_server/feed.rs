@@ -1,0 +1,223 @@
+//! Follows the feed of each token-server, and tells the lease what it hears.
+//!
+//! One poll after the other, for each server in a task of its own: an answer comes when something changed, else after half
+//! a second as a sign of life. That is also how the agent knows whether its servers can be used at all; nothing else
+//! looks after them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hyper::StatusCode;
+use jose::Profile;
+use service::events::{Changes, Events};
+use service::lease::{ServerId, SharedLease};
+use service::readiness::Readiness;
+use service::shutdown::Shutdown;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::DropGuard;
+
+use super::fitness::{Fitness, Report};
+use super::{CallError, Server, Snapshot};
+use crate::metrics::{ByOutcome, ByServer, Metrics};
+
+/// How long one poll may take: the half second of the server, and time enough for a busy machine.
+const POLL_LIMIT: Duration = Duration::from_secs(2);
+/// The time between two polls, so that a busy writer's changes come some at a time.
+const PACE: Duration = Duration::from_millis(5);
+/// The pause after a poll that failed...
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// ...doubles up to this: a server that comes back is heard again within a second.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often silence is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// Reports under way; more of them wait.
+const REPORTS: usize = 64;
+/// What holds the agent back.
+const CAUSE: &str = "token-server";
+
+/// Follows the feeds of all servers until `shutdown`, and keeps `readiness` up to what is heard of them; it is blocked
+/// from this call on, so that nobody finds the agent ready before the first server is heard.
+pub fn follow(
+    servers: watch::Receiver<Snapshot>,
+    asking: Asking,
+    readiness: Readiness,
+    shutdown: Shutdown,
+) -> impl Future<Output = ()> {
+    let mut feeds = Feeds { asking, readiness, fitness: Fitness::default(), shown: Ok(()) };
+    feeds.show();
+    feeds.follow(servers, shutdown)
+}
+
+/// What is the same for all servers.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// The profile that they must have.
+    pub profile: Profile,
+    /// Who is told what they say.
+    pub lease: Arc<SharedLease>,
+    /// Where it is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+struct Feeds {
+    asking: Asking,
+    readiness: Readiness,
+    fitness: Fitness,
+    shown: Result<(), String>,
+}
+
+impl Feeds {
+    async fn follow(mut self, mut servers: watch::Receiver<Snapshot>, shutdown: Shutdown) {
+        let (reports, mut inbox) = mpsc::channel(REPORTS);
+        let mut tasks = JoinSet::new();
+        let mut followed: HashMap<ServerId, DropGuard> = HashMap::new();
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        servers.mark_changed();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                changed = servers.changed() => {
+                    if changed.is_err() {
+                        // Nobody looks for servers any more: the agent is about to stop.
+                        shutdown.cancelled().await;
+                        break;
+                    }
+                    let known = Arc::clone(&servers.borrow_and_update());
+                    followed.retain(|id, _| known.iter().any(|server| server.id() == *id));
+                    self.fitness.retain(|id| followed.contains_key(&id));
+                    for server in known.iter() {
+                        followed.entry(server.id()).or_insert_with(|| {
+                            let (server, reports) = (Arc::clone(server), reports.clone());
+                            let follower = Follower { asking: self.asking.clone(), server, reports };
+                            let leaving = shutdown.child_token();
+                            tasks.spawn(follower.run(leaving.clone()));
+                            leaving.drop_guard()
+                        });
+                    }
+                }
+                Some((id, report, at)) = inbox.recv() => {
+                    if followed.contains_key(&id) {
+                        self.fitness.note(id, report, at);
+                    }
+                }
+                Some(_) = tasks.join_next() => {}
+                _ = ticks.tick() => {}
+            }
+            self.show();
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    fn show(&mut self) {
+        let found = self.fitness.judge(Instant::now()).map_err(str::to_owned);
+        if found == self.shown {
+            return;
+        }
+        match &found {
+            Ok(()) => self.readiness.clear(CAUSE),
+            Err(why) => {
+                tracing::warn!(cause = CAUSE, why, "not ready");
+                self.readiness.block(CAUSE, why.as_str());
+            }
+        }
+        self.shown = found;
+    }
+}
+
+/// One server's feed.
+struct Follower {
+    asking: Asking,
+    server: Arc<Server>,
+    reports: mpsc::Sender<(ServerId, Report, Instant)>,
+}
+
+impl Follower {
+    async fn run(self, leaving: Shutdown) {
+        tokio::select! {
+            () = leaving.cancelled() => {}
+            () = self.follow() => {}
+        }
+        self.asking.lease.leave(self.server.id());
+        self.metrics().forget_server(&self.label());
+    }
+
+    /// Polls for ever.
+    async fn follow(&self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let since = self.asking.lease.since(self.server.id());
+            let sent = Instant::now();
+            let answer = self.server.events(self.asking.profile, since.as_deref(), POLL_LIMIT).await;
+            let received = Instant::now();
+            let (report, next) = match answer {
+                Ok(events) => {
+                    self.asking.lease.hear(self.server.id(), sent, received, &events);
+                    self.count_answer(&events);
+                    pause = FIRST_PAUSE;
+                    (Report::Heard(events.store_id), sent + PACE)
+                }
+                Err(error) => {
+                    tracing::debug!(server = %self.server.endpoint(), %error, "the feed is not heard");
+                    self.count_failure(&error);
+                    let next = received + pause;
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                    (self.report(&error), next)
+                }
+            };
+            // Nobody is there to take it only when the agent stops.
+            self.reports.send((self.server.id(), report, received)).await.ok();
+            sleep_until(next.into()).await;
+        }
+    }
+
+    fn report(&self, error: &CallError) -> Report {
+        misconfiguration(error)
+            .map_or(Report::Silent, |why| Report::Wrong(format!("{}: {why}", self.server.endpoint())))
+    }
+
+    fn count_answer(&self, events: &Events) {
+        let metrics = self.metrics();
+        metrics.feed_polls.get_or_create(&ByOutcome { outcome: "answered" }).inc();
+        match &events.changes {
+            Changes::Everything => metrics.feed_gaps.inc(),
+            Changes::Groups(groups) => {
+                metrics.feed_changes.inc_by(u64::try_from(groups.len()).unwrap_or(u64::MAX))
+            }
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let label = self.label();
+        metrics.feed_heard.get_or_create(&label).set(now.as_secs_f64());
+        metrics.feed_complete.get_or_create(&label).set(i64::from(events.complete_as_of.is_some()));
+    }
+
+    fn count_failure(&self, error: &CallError) {
+        let outcome = error.outcome();
+        self.metrics().feed_polls.get_or_create(&ByOutcome { outcome }).inc();
+        self.metrics().feed_complete.get_or_create(&self.label()).set(0);
+    }
+
+    fn label(&self) -> ByServer {
+        ByServer { server: self.server.endpoint().to_string() }
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.asking.metrics
+    }
+}
+
+/// Why a server holds the agent back, if its failure is more than an outage.
+fn misconfiguration(error: &CallError) -> Option<&'static str> {
+    match error {
+        CallError::Status(StatusCode::CONFLICT) => {
+            Some("it runs another profile: JWT_PROFILE and TOKEN_SERVER__PROFILE must agree")
+        }
+        CallError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Some(
+            "it refuses our bearer token: JWT_TOKEN_SERVER_TOKEN_FILE and TOKEN_SERVER__AGENT__TOKENS_FILE must agree",
+        ),
+        CallError::Status(_) | CallError::Timeout | CallError::Unreachable(_) | CallError::Unreadable => None,
+    }
+}
