@@ -7,6 +7,7 @@ pub mod agent;
 pub mod backend;
 pub mod demo;
 pub mod edge;
+pub mod gateway;
 pub mod haproxy;
 pub mod http;
 pub mod http2;

@@ -1,0 +1,154 @@
+//! Traefik, nginx and Envoy with the shipped configurations, in front of a real token-server.
+
+use integration_tests::backend::Seen;
+use integration_tests::gateway::{Gateway, Proxy};
+use integration_tests::http::Request;
+use integration_tests::key_server::Answer;
+use integration_tests::keys::{jwks, key};
+use integration_tests::token::{now, token};
+use integration_tests::wait::eventually;
+use serde_json::json;
+
+/// What an application would take for the user's name.
+fn user(seen: &Seen) -> Vec<(String, String)> {
+    let is_user = |name: &str| {
+        matches!(name.to_ascii_lowercase().replace('_', "-").as_str(), "x-user-id" | "x-user-email")
+    };
+    let told = seen.headers.iter().filter(|(name, value)| is_user(name) && !value.is_empty());
+    told.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect()
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+fn decides_each_request(proxy: Proxy) {
+    let settings =
+        [("TOKEN_SERVER__VERIFY__PREFLIGHT", "true"), ("TOKEN_SERVER__VERIFY__QUERY", "access_token")];
+    let gateway = Gateway::start(proxy, jwks([key("ES256")]), &settings);
+
+    let missing = gateway.refuses("no token", &Request::get("/"));
+    assert_eq!((missing.status, missing.header("www-authenticate")), (401, Some("Bearer realm=\"api\"")));
+    let expired = token(key("ES256"), json!({"exp": now() - 1}));
+    assert_eq!(gateway.refuses("expired", &Request::get("/").bearer(&expired)).status, 401);
+    let unsigned = token(key("EdDSA"), json!({}));
+    assert_eq!(gateway.refuses("another's key", &Request::get("/").bearer(&unsigned)).status, 401);
+
+    let good = token(key("ES256"), json!({"email": "alice@a.example"}));
+    let seen = gateway.admits("a good token", &Request::get("/a/b?c=d").bearer(&good));
+    assert!(seen.line.starts_with("GET /a/b?c=d HTTP/1."), "{}", seen.line);
+    let mut told = user(&seen);
+    told.sort();
+    assert_eq!(told, [pair("x-user-email", "alice@a.example"), pair("x-user-id", "alice")]);
+    let in_query = Request::get(&format!("/a?access_token={good}"));
+    assert_eq!(gateway.admits("in the query", &in_query).header("x-user-id"), Some("alice"));
+
+    spoofed_headers(&gateway);
+    preflights(&gateway);
+
+    gateway.token_server.revoke("alice", &json!({"iat": {"lte": now() + 60}}));
+    let revoked = Request::get("/").bearer(&good);
+    assert_eq!(gateway.refuses("revoked", &revoked).status, 401);
+    gateway.token_server.restore("alice");
+    gateway.admits("given back", &revoked);
+}
+
+fn spoofed_headers(gateway: &Gateway) {
+    let plain = token(key("ES256"), json!({}));
+    let request =
+        Request::get("/").bearer(&plain).header("X-User-Id", "root").header("x-user-email", "root@a.example");
+    assert_eq!(user(&gateway.admits("forged headers", &request)), [pair("x-user-id", "alice")]);
+
+    let before = gateway.backend.seen().len();
+    let underscores =
+        Request::get("/").bearer(&plain).header("X_User_Id", "root").header("X_User_Email", "r@a.example");
+    let status = gateway.decision(&underscores).status;
+    let seen = gateway.backend.seen();
+    match seen.get(before) {
+        Some(seen) => assert_eq!(user(seen), [pair("x-user-id", "alice")]),
+        None => assert_eq!(status, 400),
+    }
+}
+
+fn preflights(gateway: &Gateway) {
+    let preflight = |line| {
+        Request::line(line)
+            .header("Origin", "https://a.example")
+            .header("Access-Control-Request-Method", "PUT")
+    };
+    let seen = gateway.admits("a preflight", &preflight("OPTIONS /a HTTP/1.1").header("X-User-Id", "root"));
+    assert_eq!(user(&seen), []);
+    let forged = preflight("DELETE /a HTTP/1.1")
+        .header("X-Forwarded-Method", "OPTIONS")
+        .header("X-Original-Method", "OPTIONS")
+        .header("X-HTTP-Method-Override", "OPTIONS");
+    assert_eq!(gateway.refuses("a forged preflight", &forged).status, 401);
+    let good = token(key("ES256"), json!({}));
+    let told = Request::get("/")
+        .header("X-Forwarded-Uri", format!("/?access_token={good}"))
+        .header("X-Original-URL", format!("/?access_token={good}"));
+    assert_eq!(gateway.refuses("a forged query", &told).status, 401);
+}
+
+fn rotates_and_stays_closed(proxy: Proxy) {
+    let (old, new) = (key("ES256"), key("EdDSA"));
+    let mut gateway = Gateway::start(proxy, jwks([old]), &[]);
+    let old_token = Request::get("/").bearer(&token(old, json!({})));
+    let new_token = Request::get("/").bearer(&token(new, json!({"sub": "bob"})));
+    gateway.admits("the old key", &old_token);
+
+    gateway.keys.set(Answer::Body(jwks([old, new])));
+    let published = gateway.keys.fetches();
+    // The second fetch from now on begins after the first one's keys are in use.
+    eventually("the new key was fetched", || {
+        gateway.admits("the old key while the new one is fetched", &old_token);
+        (gateway.keys.fetches() > published + 1).then_some(())
+    });
+    gateway.admits("the new key at its first use", &new_token);
+    gateway.admits("the old key beside the new one", &old_token);
+    gateway.keys.set(Answer::Status(500));
+    let down = gateway.keys.fetches();
+    eventually("the keys were asked for in vain", || (gateway.keys.fetches() > down + 1).then_some(()));
+    gateway.admits("the last good keys", &new_token);
+    gateway.keys.set(Answer::Body(jwks([new])));
+    eventually("the old key is refused", || {
+        gateway.admits("the new key while the old one ends", &new_token);
+        (gateway.decision(&old_token).status == 401).then_some(())
+    });
+
+    gateway.token_server.process.kill();
+    let closed = gateway.undecided("nobody decides", &new_token);
+    let expected = if proxy == Proxy::Traefik { 500 } else { 503 };
+    assert_eq!(closed.status, expected);
+    gateway.undecided("nobody decides, no token", &Request::get("/"));
+}
+
+#[test]
+fn traefik_decides_each_request() {
+    decides_each_request(Proxy::Traefik);
+}
+
+#[test]
+fn nginx_decides_each_request() {
+    decides_each_request(Proxy::Nginx);
+}
+
+#[test]
+fn envoy_decides_each_request() {
+    decides_each_request(Proxy::Envoy);
+}
+
+#[test]
+fn traefik_follows_a_rotation_and_stays_closed_without_a_token_server() {
+    rotates_and_stays_closed(Proxy::Traefik);
+}
+
+#[test]
+fn nginx_follows_a_rotation_and_stays_closed_without_a_token_server() {
+    rotates_and_stays_closed(Proxy::Nginx);
+}
+
+#[test]
+fn envoy_follows_a_rotation_and_stays_closed_without_a_token_server() {
+    rotates_and_stays_closed(Proxy::Envoy);
+}
