@@ -22,7 +22,8 @@ check: ## format and lints
 unit: stores ## tests beside the code, and the token-server on real Redis and Consul
 	$(CARGO) test --workspace --exclude integration-tests --quiet
 
-integration: setup-test stores ## tests against a real HAProxy
+integration: setup-test stores ## tests against a real HAProxy, and against Traefik, nginx and Envoy
+	@tests/forward_auth.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --package integration-tests --quiet
 
