@@ -4,7 +4,7 @@ PORT ?= 8080
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
 
-.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz audit bench test-faults soak setup setup-test stores under-load test-deb
+.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz audit bench test-faults soak setup setup-test stores under-load test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -36,6 +36,9 @@ test-faults: under-load ## everything under load while one part after the other 
 
 soak: under-load ## everything under load for SOAK_SECONDS (600): memory and descriptors must come to rest
 	$(CARGO) run --quiet --package integration-tests --bin under-load -- soak --seconds $(SOAK_SECONDS)
+
+test-compose: setup-test ## docker-compose.yml in containers; without an engine or a registry it makes its own
+	tests/compose/run.sh
 
 test-deb: ## Debian packages, built, installed below a folder, judged by systemd's tools, removed
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev systemd-analyze:systemd
