@@ -19,7 +19,7 @@ use service::settings::{ConfigError, Settings};
 use crate::bearer::BearerTokens;
 use crate::encrypted::{DecryptionKeysFile, decryption_keys};
 use crate::files::FromFiles;
-use crate::rulebook::Lifetimes;
+use crate::rulebook::{self, Lifetimes};
 use crate::store::redis::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
 use crate::tls::{Tls, TlsFiles};
 use crate::verify::VerifySettings;
@@ -48,6 +48,7 @@ const REDIS_MIN_REPLICAS: &str = "TOKEN_SERVER__REDIS__MIN_REPLICAS";
 const REDIS_CA_FILE: &str = "TOKEN_SERVER__REDIS__CA_FILE";
 const CONSUL_URL: &str = "TOKEN_SERVER__CONSUL__URL";
 const CACHE_TTL: &str = "TOKEN_SERVER__CACHE__TTL";
+const CACHE_BYTES: &str = "TOKEN_SERVER__CACHE__BYTES";
 const MAX_STALE: &str = "TOKEN_SERVER__STORE__MAX_STALE";
 
 /// Subjects whose last claims are remembered, unless the operator wants more, fewer or none: 4 MiB at most.
@@ -84,6 +85,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// How long rules may be used that were read from Redis.
     pub lifetimes: Lifetimes,
+    /// `TOKEN_SERVER__CACHE__BYTES`: memory for rules other than everybody's.
+    pub cache_bytes: u64,
     /// `TOKEN_SERVER__PROFILE`: the preset of the agents that ask.
     pub profile: Profile,
     /// `TOKEN_SERVER__COMPAT__ENABLED`: whether `POST /` answers.
@@ -119,6 +122,7 @@ impl Config {
                 ttl: seconds(&mut settings, CACHE_TTL, 7),
                 max_stale: seconds(&mut settings, MAX_STALE, 30),
             },
+            cache_bytes: settings.parse(CACHE_BYTES, "bytes").unwrap_or(rulebook::DEFAULT_BYTES),
             profile,
             compat: settings.flag(COMPAT_ENABLED).unwrap_or(true),
             preview_subjects: preview_subjects(&mut settings),

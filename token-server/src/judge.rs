@@ -112,7 +112,7 @@ pub fn seconds(time: UnixTime) -> i64 {
 mod tests {
     use super::*;
     use crate::changes::Sessions;
-    use crate::rulebook::{Lifetimes, Totals};
+    use crate::rulebook::{DEFAULT_BYTES, Lifetimes, Totals};
     use crate::store::EmbeddedStore;
     use rules::{ExpireAt, Rule};
 
@@ -121,8 +121,14 @@ mod tests {
     async fn revocations(folder: &tempfile::TempDir) -> Arc<Revocations> {
         let store = Arc::new(EmbeddedStore::open(&folder.path().join("store")).unwrap());
         let lifetimes = Lifetimes { ttl: Duration::ZERO, max_stale: Duration::ZERO };
-        let revocations =
-            Revocations::new(Arc::new(store), Sessions::exclusive(), lifetimes, Totals::default(), 0);
+        let revocations = Revocations::new(
+            Arc::new(store),
+            Sessions::exclusive(),
+            lifetimes,
+            DEFAULT_BYTES,
+            Totals::default(),
+            0,
+        );
         let revocations = Arc::new(revocations.unwrap());
         for (group, json) in [("anna", r#"{"rt":"x"}"#), ("5", "{}"), ("g", r#"{"iss":"old"}"#)] {
             let rule = Rule::parse(json).unwrap();

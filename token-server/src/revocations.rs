@@ -76,7 +76,8 @@ pub struct GroupSize {
 }
 
 impl Revocations {
-    /// Rules of a store of which nothing has been read yet; its changes are numbered from `revision` on.
+    /// Rules of a store of which nothing has been read yet, kept in memory as [`Rulebook::new`] tells; the store's changes
+    /// are numbered from `revision` on.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -84,11 +85,12 @@ impl Revocations {
         store: Arc<dyn Store>,
         sessions: Sessions,
         lifetimes: Lifetimes,
+        cache_bytes: u64,
         totals: Totals,
         revision: u64,
     ) -> Result<Self, StoreError> {
         let epoch = random_name()?;
-        let book = Rulebook::new(lifetimes, totals.clone());
+        let book = Rulebook::new(lifetimes, cache_bytes, totals.clone());
         book.show_revision(revision);
         Ok(Self {
             store,

@@ -131,8 +131,14 @@ async fn rules(
             let store = Arc::new(RedisStore::new(redis));
             let sessions = Sessions::shared();
             let shared: Arc<dyn Store> = store.clone();
-            let revocations =
-                Arc::new(Revocations::new(shared, sessions, config.lifetimes, metrics.totals(), 0)?);
+            let revocations = Arc::new(Revocations::new(
+                shared,
+                sessions,
+                config.lifetimes,
+                config.cache_bytes,
+                metrics.totals(),
+                0,
+            )?);
             let annotations = RedisAnnotations::new(Arc::clone(&store));
             let annotations = Arc::new(Annotations::new(annotations, metrics.shadow_rules()));
             let told = (Arc::clone(&revocations), Arc::clone(&annotations));
@@ -157,7 +163,8 @@ async fn embedded(config: &Config, path: PathBuf, metrics: &Metrics) -> Result<R
     let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
     annotations.refresh().await?;
     let (sessions, totals) = (Sessions::exclusive(), metrics.totals());
-    let revocations = Revocations::new(Arc::new(store), sessions, config.lifetimes, totals, revision)?;
+    let revocations =
+        Revocations::new(Arc::new(store), sessions, config.lifetimes, config.cache_bytes, totals, revision)?;
     Ok(Rules { revocations: Arc::new(revocations), annotations: Arc::new(annotations) })
 }
 

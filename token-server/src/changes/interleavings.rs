@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use self::step::{Fate, Step, step};
 use super::{MAX_SILENCE, Session, Sessions, Source};
 use crate::feed::{Feed, Since};
-use crate::rulebook::{Boarding, Flight, Group, Lifetimes, Read, Rulebook, Totals, judge};
+use crate::rulebook::{Boarding, DEFAULT_BYTES, Flight, Group, Lifetimes, Read, Rulebook, Totals, judge};
 use crate::store::{EVERYBODY, StoredRule};
 
 const TERMS: Terms = Terms { ttl: Duration::from_secs(2), ttl_max: Duration::from_secs(300) };
@@ -56,7 +56,7 @@ impl Server {
     fn start(number: usize, starts: u32) -> Self {
         Self {
             id: ServerId(u64::try_from(number).unwrap()),
-            book: Rulebook::new(LIFETIMES, Totals::default()),
+            book: Rulebook::new(LIFETIMES, DEFAULT_BYTES, Totals::default()),
             sessions: Sessions::shared(),
             feed: Feed::new(format!("server {number}, start {starts}"), 0),
             connected: false,

@@ -16,6 +16,7 @@ fn everything_has_a_default() {
     let StoreSettings::Embedded(path) = config.store else { panic!("no Redis is configured") };
     assert_eq!(path, Path::new("token-server.redb"));
     assert_eq!((config.lifetimes.ttl.as_secs(), config.lifetimes.max_stale.as_secs()), (7, 30));
+    assert_eq!(config.cache_bytes, 268_435_456);
     assert_eq!(config.profile, Profile::Standard);
     assert!(config.compat);
     assert!(config.admin_socket.is_none() && config.admin_tokens.is_none() && config.agent_tokens.is_none());
@@ -26,14 +27,16 @@ fn the_environment_wins_over_the_file() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     write!(
         file,
-        "[TOKEN_SERVER.STORE]\nPATH = \"/from/file\"\n[TOKEN_SERVER.ADMIN]\nLISTEN = \"localhost:1\"\n"
+        "[TOKEN_SERVER.STORE]\nPATH = \"/from/file\"\n[TOKEN_SERVER.ADMIN]\nLISTEN = \"localhost:1\"\n[TOKEN_SERVER.CACHE]\nBYTES = 0\n"
     )
     .unwrap();
     let path = file.path().to_str().unwrap();
-    let config = config(&[(CONFIG, path), (STORE_PATH, "/from/environment")]).unwrap();
+    let config =
+        config(&[(CONFIG, path), (STORE_PATH, "/from/environment"), (CACHE_BYTES, "1073741824")]).unwrap();
     let StoreSettings::Embedded(path) = config.store else { panic!("no Redis is configured") };
     assert_eq!(path, Path::new("/from/environment"));
     assert_eq!(config.admin_listen.as_str(), "localhost:1");
+    assert_eq!(config.cache_bytes, 1 << 30);
 }
 
 #[test]
@@ -47,13 +50,14 @@ fn all_faults_are_told_by_name_and_without_values() {
         ("TOKEN_SERVER__STORE__PTAH", "x"),
         (REDIS_URLS, "http://secret"),
         (CACHE_TTL, "soon"),
+        (CACHE_BYTES, "1 GiB"),
         (TLS_KEY, "/nonexistent"),
         (PREVIEW_SUBJECTS, "100001"),
     ])
     .unwrap_err();
     let text = error.to_string();
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 10, "{text}");
+    assert_eq!(lines.len(), 11, "{text}");
     for expected in [
         "TOKEN_SERVER__LISTEN: expected host:port",
         "TOKEN_SERVER__ADMIN__LISTEN: expected host:port",
@@ -65,6 +69,7 @@ fn all_faults_are_told_by_name_and_without_values() {
         "TOKEN_SERVER__STORE__PTAH: no such setting; did you mean TOKEN_SERVER__STORE__PATH?",
         "TOKEN_SERVER__REDIS__URLS: expected a comma-separated list of redis://[user:password@]host:port or rediss://...",
         "TOKEN_SERVER__CACHE__TTL: expected a whole number of seconds",
+        "TOKEN_SERVER__CACHE__BYTES: expected bytes",
     ] {
         assert!(lines.contains(&expected), "{expected} in\n{text}");
     }

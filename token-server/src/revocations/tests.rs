@@ -7,6 +7,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::*;
 use crate::changes::MAX_SILENCE;
+use crate::rulebook::DEFAULT_BYTES;
 use crate::store::Answer;
 
 const LIFETIMES: Lifetimes = Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
@@ -103,7 +104,7 @@ impl Store for Scripted {
 
 fn revocations(store: &Arc<Scripted>, sessions: Sessions, lifetimes: Lifetimes) -> Arc<Revocations> {
     let store: Arc<dyn Store> = store.clone();
-    Arc::new(Revocations::new(store, sessions, lifetimes, Totals::default(), 0).unwrap())
+    Arc::new(Revocations::new(store, sessions, lifetimes, DEFAULT_BYTES, Totals::default(), 0).unwrap())
 }
 
 /// A store that others write to, whose changes are all heard.

@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use crate::changes::Session;
 use crate::store::EVERYBODY;
 
-/// Memory for groups other than everybody's; least used ones go first.
-const MAX_BYTES: u64 = 256 * 1024 * 1024;
+/// Memory for groups other than everybody's, unless the operator chooses another.
+pub const DEFAULT_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Groups that the cache expects; it sizes its tables by this.
 const EXPECTED_GROUPS: usize = 100_000;
@@ -95,11 +95,11 @@ impl Weighter<Box<str>, Arc<Known>> for Bytes {
 }
 
 impl Rulebook {
-    /// Nothing is known yet.
-    pub fn new(lifetimes: Lifetimes, totals: Totals) -> Self {
+    /// Nothing is known yet. Groups other than everybody's are kept up to this many bytes; least used ones go first.
+    pub fn new(lifetimes: Lifetimes, bytes: u64, totals: Totals) -> Self {
         Self {
             everybody: ArcSwapOption::empty(),
-            groups: Cache::with_weighter(EXPECTED_GROUPS, MAX_BYTES, Bytes),
+            groups: Cache::with_weighter(EXPECTED_GROUPS, bytes, Bytes),
             flights: Mutex::default(),
             lifetimes,
             totals,

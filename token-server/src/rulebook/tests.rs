@@ -7,7 +7,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const LIFETIMES: Lifetimes = Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
 
 fn book(lifetimes: Lifetimes) -> Rulebook {
-    Rulebook::new(lifetimes, Totals::default())
+    Rulebook::new(lifetimes, DEFAULT_BYTES, Totals::default())
 }
 
 fn group(book: &Rulebook) -> Landing {
@@ -45,7 +45,7 @@ fn without_a_session_rules_hold_for_the_ttl_and_then_until_they_are_too_old() {
         }
     }
     let never = Lifetimes { ttl: Duration::ZERO, max_stale: Duration::ZERO };
-    let strict = super::Rulebook::new(never, Totals::default());
+    let strict = super::Rulebook::new(never, DEFAULT_BYTES, Totals::default());
     read(&strict, "anna", None, start);
     assert!(!is_fresh(&strict, "anna", start, None) && strict.stale("anna", start).is_none());
 }

@@ -20,7 +20,7 @@ use crate::bearer::BearerTokens;
 use crate::changes::Sessions;
 use crate::files::FromFiles;
 use crate::judge::time_policy;
-use crate::rulebook::Lifetimes;
+use crate::rulebook::{DEFAULT_BYTES, Lifetimes};
 use crate::store::{EmbeddedAnnotations, EmbeddedStore};
 use crate::verify::{ClaimHeaders, Guard, Limits, Proxy, VerifyMetrics, VerifySettings};
 use ::rules::ExpireAt;
@@ -66,7 +66,7 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
     let revision = store.revision().unwrap();
     let (sessions, totals) = (Sessions::exclusive(), metrics.totals());
     let shared = Arc::new(Arc::clone(&store));
-    let revocations = Revocations::new(shared, sessions, lifetimes, totals, revision).unwrap();
+    let revocations = Revocations::new(shared, sessions, lifetimes, DEFAULT_BYTES, totals, revision).unwrap();
     let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
     let mut app = App {
         policy: time_policy(Profile::Standard, Duration::ZERO),
