@@ -1,11 +1,18 @@
 //! What was answered with 201 survives anything; what cannot be read is told and left alone.
 
-use std::fs;
+use std::fs::{self, File, Permissions};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::{Command, Output};
 
 use crate::harness::{Server, command, connect_socket, get, head, output, post};
 
 const LATER: u64 = 4_000_000_000;
+
+/// The user and the group of nobody, on whatever Linux.
+const NOBODY: u32 = 65_534;
 
 fn with_socket(folder: &Path) -> (Server, std::path::PathBuf) {
     let socket = folder.join("admin.sock");
@@ -85,6 +92,52 @@ fn a_corrupt_store_is_told_in_one_line_and_left_as_it_is() {
     assert_eq!(text.lines().count(), 1, "{text}");
     assert!(text.contains(store.to_str().unwrap()) && text.contains("backup"), "{text}");
     assert_eq!(fs::read_to_string(&store).unwrap(), "precious, but no store");
+}
+
+/// Runs the program until it ends, as somebody whom modes of files bind.
+fn output_as_nobody(store: &Path) -> Output {
+    // Nobody may have no way to the folder that the program is in, and needs none to what is open.
+    let program = File::open(env!("CARGO_BIN_EXE_token-server")).unwrap();
+    let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+        .env_clear()
+        .env("TOKEN_SERVER__LISTEN", "127.0.0.1:0")
+        .env("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0")
+        .env("TOKEN_SERVER__STORE__PATH", store)
+        .env("RUST_LOG", "off");
+    command.output().expect("the program starts")
+}
+
+#[test]
+fn a_store_that_may_only_be_read_is_told_in_one_line_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let allow = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let (store, missing) = (folder.path().join("rules.redb"), folder.path().join("missing.redb"));
+    let written = token_server::store::EmbeddedStore::open(&store).unwrap();
+    written.put("anna", r#"{"rt":"x"}"#, rules::ExpireAt::Never).unwrap();
+    drop(written);
+    let before = fs::read(&store).unwrap();
+    allow(&store, 0o444);
+    allow(folder.path(), 0o555);
+
+    for path in [&store, &missing] {
+        let output = output_as_nobody(path);
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains(path.to_str().unwrap()), "{text}");
+        assert!(text.contains("Permission denied") && text.contains("this user may write"), "{text}");
+    }
+
+    allow(folder.path(), 0o700);
+    assert!(!missing.exists());
+    assert!(fs::read(&store).unwrap() == before, "unchanged");
+    allow(&store, 0o600);
+    let (server, _socket) = with_socket(folder.path());
+    assert_eq!(server.check(&format!(r#"{{"sub":"anna","rt":"x","exp":{LATER}}}"#)), "revoked");
 }
 
 #[test]
