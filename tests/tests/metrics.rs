@@ -34,7 +34,11 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists() {
         .agent_env("JWT_JWKS_URL", &format!("http://{nobody}/jwks.json"))
         .start();
     let agent = &edge.agents[0];
-    edge.admits("a good token", &Request::get("/").bearer(&token(key("ES256"), json!({"sub": "anna"}))));
+    edge.comes_to(
+        "a good token",
+        200,
+        &Request::get("/").bearer(&token(key("ES256"), json!({"sub": "anna"}))),
+    );
     edge.token_server.as_ref().unwrap().revoke("anna", &json!({"iat": {"gt": 0}}));
     // A peer that speaks something else.
     let mut stranger = agent.listen.connect(DEADLINE).unwrap();

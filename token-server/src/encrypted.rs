@@ -1,11 +1,36 @@
 //! Encrypted tokens, opened with the operator's keys.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use jose::{Claims, Decrypted, DecryptionKeys, Reject};
 
-use crate::files::FromFiles;
+use crate::files::{FromFiles, Reload};
+use crate::revocations::Revocations;
+use crate::store::EVERYBODY;
 
 /// `TOKEN_SERVER__JWE__KEYS_FILE`.
 pub type DecryptionKeysFile = FromFiles<DecryptionKeys>;
+
+/// The same, and who has to hear that it changed: agents keep what the old keys opened for as long as the feed is silent.
+pub(crate) struct ToldKeys {
+    pub(crate) keys: Arc<DecryptionKeysFile>,
+    pub(crate) revocations: Arc<Revocations>,
+}
+
+impl Reload for ToldKeys {
+    fn reload(&self) -> bool {
+        let changed = self.keys.reload();
+        if changed {
+            self.revocations.changed(EVERYBODY);
+        }
+        changed
+    }
+
+    fn paths(&self) -> &[PathBuf] {
+        self.keys.paths()
+    }
+}
 
 /// What an encrypted token held.
 pub(crate) struct Opened {

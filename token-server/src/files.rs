@@ -23,8 +23,9 @@ pub struct FromFiles<T> {
 
 /// Files that can be read again.
 pub trait Reload: Send + Sync {
-    /// Reads the files. What cannot be used is told in the log, and changes nothing.
-    fn reload(&self);
+    /// Reads the files, and says whether something else is valid now. What cannot be used is told in the log, and changes
+    /// nothing.
+    fn reload(&self) -> bool;
 
     /// The files.
     fn paths(&self) -> &[PathBuf];
@@ -52,11 +53,11 @@ impl<T> FromFiles<T> {
 }
 
 impl<T: Send + Sync> Reload for FromFiles<T> {
-    fn reload(&self) {
+    fn reload(&self) -> bool {
         // Held throughout, so that an older reading never overtakes a newer one.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let read = match read(&self.paths) {
-            Ok(bytes) if bytes == *seen => return,
+            Ok(bytes) if bytes == *seen => return false,
             Ok(bytes) => {
                 *seen = bytes;
                 (self.parse)(&seen)
@@ -67,10 +68,12 @@ impl<T: Send + Sync> Reload for FromFiles<T> {
             Ok(new) => {
                 self.current.store(Arc::new(new));
                 tracing::info!(setting = self.setting, "files were read again");
+                true
             }
             Err(why) => {
                 let setting = self.setting;
                 tracing::error!(setting, why, "files cannot be used; what they said before stays valid");
+                false
             }
         }
     }
@@ -128,16 +131,18 @@ mod tests {
         std::fs::write(b, "2").unwrap();
         let files = FromFiles::load("S", paths.to_vec(), number).unwrap();
         assert_eq!(*files.current(), 12);
-        for (content, valid) in [("3", 13), ("y", 13), ("4", 14), ("", 1)] {
+        for (content, changes, valid) in
+            [("3", true, 13), ("3", false, 13), ("y", false, 13), ("4", true, 14), ("", true, 1)]
+        {
             std::fs::write(b, content).unwrap();
-            files.reload();
+            assert_eq!(files.reload(), changes, "{content}");
             assert_eq!(*files.current(), valid, "{content}");
         }
         std::fs::remove_file(b).unwrap();
-        files.reload();
+        assert!(!files.reload());
         assert_eq!(*files.current(), 1);
         std::fs::write(b, vec![b'5'; usize::try_from(MAX_FILE_BYTES).unwrap() + 1]).unwrap();
-        files.reload();
+        assert!(!files.reload());
         assert_eq!(*files.current(), 1);
     }
 }

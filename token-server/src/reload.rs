@@ -43,7 +43,11 @@ pub(crate) async fn run(files: Vec<Arc<dyn Reload>>, shutdown: Shutdown) {
             _ = ticks.tick() => {}
         }
         let files = files.clone();
-        let reading = tokio::task::spawn_blocking(move || files.iter().for_each(|files| files.reload()));
+        let reading = tokio::task::spawn_blocking(move || {
+            for files in &files {
+                files.reload();
+            }
+        });
         if let Err(error) = reading.await {
             tracing::error!(%error, "files could not be read again");
         }

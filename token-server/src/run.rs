@@ -16,6 +16,7 @@ use crate::annotations::Annotations;
 use crate::api::{self, AdminAccess, App};
 use crate::changes::{self, Sessions};
 use crate::config::{Config, StoreSettings};
+use crate::encrypted::ToldKeys;
 use crate::files::Reload;
 use crate::judge::{seconds, time_policy};
 use crate::listen::{AdminSocket, Listeners};
@@ -63,7 +64,7 @@ pub async fn run(
     let mut parts = JoinSet::new();
     let Rules { revocations, annotations } = rules(&config, &metrics, &mut parts, &shutdown).await?;
     let tls = config.tls.clone();
-    parts.spawn(reload::run(reloads(&config), shutdown.clone()));
+    parts.spawn(reload::run(reloads(&config, &revocations), shutdown.clone()));
     let readiness = Readiness::new();
     let keys = ring(&config, &readiness, &mut registry);
     keep_keys_fresh(&config, &keys, &mut parts, &shutdown);
@@ -179,13 +180,13 @@ pub(crate) async fn open(config: Config, path: PathBuf) -> Result<Arc<App>, RunE
 }
 
 /// Everything that is read from files and may be replaced while the server runs.
-fn reloads(config: &Config) -> Vec<Arc<dyn Reload>> {
+fn reloads(config: &Config, revocations: &Arc<Revocations>) -> Vec<Arc<dyn Reload>> {
     let mut reloads: Vec<Arc<dyn Reload>> = Vec::new();
     for tokens in [&config.admin_tokens, &config.agent_tokens].into_iter().flatten() {
         reloads.push(Arc::clone(tokens) as Arc<dyn Reload>);
     }
     if let Some(keys) = &config.jwe_keys {
-        reloads.push(Arc::clone(keys) as Arc<dyn Reload>);
+        reloads.push(Arc::new(ToldKeys { keys: Arc::clone(keys), revocations: Arc::clone(revocations) }));
     }
     if let Some(tls) = &config.tls {
         reloads.push(Arc::clone(tls) as Arc<dyn Reload>);
