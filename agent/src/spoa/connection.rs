@@ -1,9 +1,11 @@
 //! One connection of HAProxy, from HELLO to DISCONNECT.
 //!
 //! The loop takes every frame at hand, starts a decision for each NOTIFY, and writes all ACKs that are ready with one
-//! call. ACKs leave in the order in which decisions end, which pipelining allows. Nothing here waits for one request
+//! call. Decisions that need no waiting are made here, for a moment; all others are tasks. ACKs leave in the order in which decisions end, which pipelining allows. Nothing here waits for one request
 //! while another could go on, and nothing grows without bound: a peer that sends faster than we decide is not read.
 
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +34,9 @@ const PAUSE_LIMIT: Duration = Duration::from_millis(10);
 const MAX_IN_FLIGHT: usize = 64;
 /// Unsent bytes of one connection; above it we stop reading.
 const MAX_UNSENT: usize = 256 * 1024;
+/// How long the decisions of one turn of the loop may hold it up: some signatures, and less than any client would notice.
+/// A task costs more than a short signature, since it wakes another thread, and that one this.
+const DECIDING_LIMIT: Duration = Duration::from_micros(100);
 /// Free space that each read is offered: HAProxy's default buffer.
 const READ_CHUNK: usize = 16 * 1024;
 
@@ -136,13 +141,15 @@ impl<S: Stream, R: Respond> Connection<S, R> {
     async fn requests(&mut self, leave: &Leave) -> Result<End, Broken> {
         let mut stalled_since: Option<Instant> = None;
         let mut leaving: Option<Leaving> = None;
+        let mut turn = pin!(leave.turn());
         loop {
             let mut progress = false;
+            let mut deciding_until = None;
             while self.has_room() {
                 match decode(&self.input, self.max_frame_size)? {
                     Some((Frame::Notify(notify), used)) => {
                         self.input.advance(used);
-                        self.start(notify);
+                        self.start(notify, &mut deciding_until);
                         progress = true;
                     }
                     Some((Frame::Disconnect { status, message }, _)) => {
@@ -155,6 +162,9 @@ impl<S: Stream, R: Respond> Connection<S, R> {
             }
             while let Some(ack) = self.tasks.try_join_next() {
                 self.acknowledge(ack);
+            }
+            if self.writes_on()? {
+                stalled_since = None;
             }
             let in_time = leaving.as_ref().is_none_or(|leaving| Instant::now() < leaving.until);
             if self.tasks.is_empty()
@@ -192,7 +202,7 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                 Some(ack) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.acknowledge(ack);
                 }
-                turn = leave.turn(), if leaving.is_none() => {
+                turn = &mut turn, if leaving.is_none() => {
                     leaving = Some(Leaving { turn, until: Instant::now() + PAUSE_LIMIT });
                 }
                 () = sleep_until(stalled), if stalled_since.is_some() && self.tasks.is_empty() => {
@@ -212,11 +222,28 @@ impl<S: Stream, R: Respond> Connection<S, R> {
         }
     }
 
+    /// Sends what can be sent without waiting; `true` if that was something.
+    fn writes_on(&mut self) -> Result<bool, Broken> {
+        if self.output.is_empty() {
+            return Ok(false);
+        }
+        match self.writer.write(&self.output).now_or_never() {
+            // That nothing more can be written is told where one waits for it.
+            None | Some(Ok(0)) => Ok(false),
+            Some(Ok(written)) => {
+                self.output.advance(written);
+                Ok(true)
+            }
+            Some(Err(error)) => Err(error.into()),
+        }
+    }
+
     fn has_room(&self) -> bool {
         self.tasks.len() < MAX_IN_FLIGHT && self.output.len() < MAX_UNSENT
     }
 
-    fn start(&mut self, notify: Notify) {
+    /// Answers, or starts the decision; until `deciding_until`, which begins with the first one, it is made here.
+    fn start(&mut self, notify: Notify, deciding_until: &mut Option<Instant>) {
         let responder = Arc::clone(&self.responder);
         let received = responder.receive();
         let max_frame_size = self.max_frame_size;
@@ -224,7 +251,17 @@ impl<S: Stream, R: Respond> Connection<S, R> {
         match responder.answer_at_once(&notify, &received, max_frame_size, &mut self.scratch) {
             None => self.output.extend_from_slice(&self.scratch),
             Some(question) => {
-                self.tasks.spawn(responder.decide(notify, question, received, max_frame_size));
+                let mut decision = Box::pin(responder.decide(notify, question, received, max_frame_size));
+                let now = Instant::now();
+                if now < *deciding_until.get_or_insert_with(|| now + DECIDING_LIMIT) {
+                    // As in a task: a panic costs this decision, and not the connection.
+                    match AssertUnwindSafe(decision.as_mut()).catch_unwind().now_or_never() {
+                        Some(Ok(ack)) => return self.output.extend_from_slice(&ack),
+                        Some(Err(_)) => return tracing::error!("a decision was lost"),
+                        None => {}
+                    }
+                }
+                self.tasks.spawn(decision);
             }
         }
     }
