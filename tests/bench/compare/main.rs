@@ -7,7 +7,8 @@
 //!
 //! The first three measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
 //! and holds the figures against the project's targets. `BENCH=full` runs every line, `BENCH_ONLY` those whose
-//! name contains it, each `BENCH_ROUNDS` (3) times; `BENCH_TOKENS` (1,000,000) is for `memory`.
+//! name contains it, each `BENCH_ROUNDS` (3) times; `BENCH_TOKENS` (500,000; 1,000,000 with
+//! `BENCH=full`) is for `memory`.
 //! Lines run in turns, each with processes of its own, and are compared within their round: what else the machine does
 //! meets all alike. Costs are processor time per answer, as the scheduler counts it.
 
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
             "edge" => record("edge", edge_figures()),
             "delay" => record("delay", delay::run(&release::installed())),
             "memory" => {
-                record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", 1_000_000)))
+                let tokens = if is_full() { 1_000_000 } else { 500_000 };
+                record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", tokens)))
             }
             "report" => report::run(),
             other => Err(io::Error::other(format!("no such part: {other}"))),
@@ -50,13 +52,16 @@ fn main() -> ExitCode {
 }
 
 fn edge_figures() -> Value {
-    let full = std::env::var("BENCH").is_ok_and(|scope| scope == "full");
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
     let rounds = number("BENCH_ROUNDS", 3);
-    let mut cells = cell::cells(&release::releases(), full);
+    let mut cells = cell::cells(&release::releases(), is_full());
     // A line is compared with plain HAProxy, which therefore always runs.
     cells.retain(|cell| cell.way == cell::Way::Plain || cell.to_string().contains(&only));
     json!({"rounds": rounds, "rows": rounds::run(&cells, rounds)})
+}
+
+fn is_full() -> bool {
+    std::env::var("BENCH").is_ok_and(|scope| scope == "full")
 }
 
 fn number(variable: &str, otherwise: usize) -> usize {

@@ -108,14 +108,17 @@ fn of_memory(memory: Option<&Value>, targets: &mut Vec<Target>) {
     let numbers = |pointer: &str| -> Option<Vec<f64>> {
         memory?.pointer(pointer)?.as_array()?.iter().map(Value::as_f64).collect()
     };
+    let tokens = number(memory, "/tokens");
     for kind in ["good", "garbage"] {
         let growth = numbers(&format!("/{kind}/agent_mib")).and_then(|mib| {
-            // Good tokens first fill the cache of 100,000 verdicts and what it remembers of those it let go.
-            let full = *mib.get(if kind == "good" { 3 } else { 1 })?;
+            // Good tokens first fill the cache of 100,000 verdicts and what it remembers of those it let go; refused
+            // ones are 10,000.
+            let fill = if kind == "good" { 300_000.0 } else { 10_000.0 };
+            let full = *mib.get((fill / tokens? * (mib.len() - 1) as f64).ceil() as usize)?;
             Some((full, *mib.last()?))
         });
         targets.push(Target {
-            name: format!("memory under 1,000,000 different tokens, {kind}"),
+            name: format!("memory under {} different tokens, {kind}", tokens.unwrap_or_default()),
             limit: "flat: < 10 % more".to_owned(),
             measured: growth.map(|(full, end)| Measured {
                 text: format!("{full:.1} to {end:.1} MiB"),
