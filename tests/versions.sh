@@ -45,7 +45,7 @@ fetch() {
     suite=$1
     home="$root/$suite"
     wrapper="$home/haproxy"
-    if [ -x "$wrapper" ] && "$wrapper" -v >/dev/null 2>&1; then
+    if [ -x "$wrapper" ] && grep -q -e --argv0 "$wrapper" && "$wrapper" -v >/dev/null 2>&1; then
         return
     fi
     rm -rf "$home"
@@ -71,9 +71,10 @@ fetch() {
     loader=$(find "$home/root" -name 'ld-linux*.so.*' -print -quit)
     [ -n "$loader" ] || fail "haproxy of $suite came without a dynamic loader"
     libraries=$(find "$home/root" -name '*.so.*' -exec dirname {} + | sort -u | paste -sd: -)
+    # A master starts itself again by the name it was called by, which must be the wrapper's.
     cat >"$wrapper" <<WRAPPER
 #!/bin/sh
-exec '$loader' --library-path '$libraries' '$home/root/usr/sbin/haproxy' "\$@"
+exec '$loader' --argv0 "\$0" --library-path '$libraries' '$home/root/usr/sbin/haproxy' "\$@"
 WRAPPER
     chmod +x "$wrapper"
 }

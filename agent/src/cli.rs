@@ -1,9 +1,8 @@
 //! The command line: serve, `--check`, `verify`, or `health`.
 
 use std::fmt::Display;
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -12,10 +11,11 @@ use service::probe::{self, Place};
 use service::shutdown::on_signals;
 use service::supervisor::{NOTIFY_SOCKET, Supervisor};
 use service::telemetry::{self, LogFormat};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::explain;
-use crate::haproxy_cfg::HaproxyCfg;
+use crate::reload::Origin;
 use crate::run::{Agent, StartError, Stop, key_sources};
 
 /// SPOE agent for HAProxy that verifies JSON Web Tokens.
@@ -68,23 +68,24 @@ pub struct Verify {
 /// Runs the command line to its exit code.
 pub fn main(arguments: Arguments) -> ExitCode {
     telemetry::init(arguments.log_format);
-    let cfg = match arguments.haproxy_cfg.as_deref().map(read_haproxy_cfg).transpose() {
-        Ok(cfg) => cfg,
-        Err(error) => return complain(&error),
-    };
+    let origin = Origin { environment: std::env::vars_os().collect(), haproxy_cfg: arguments.haproxy_cfg };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    let environment = std::env::vars_os();
     if let Some(Command::Verify(verify)) = &arguments.command {
+        let cfg = match origin.haproxy_cfg() {
+            Ok(cfg) => cfg,
+            Err(error) => return complain(&error),
+        };
+        let environment = origin.environment;
         return match runtime.block_on(explain::verify(verify, environment, cfg.as_ref())) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(exit::FAILURE),
             Err(error) => complain(&error),
         };
     }
-    let config = match Config::load(environment, cfg.as_ref(), None) {
+    let config = match origin.load() {
         Ok(config) => config,
         Err(error) => return complain(&error),
     };
@@ -100,12 +101,17 @@ pub fn main(arguments: Arguments) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(config, origin))
 }
 
-async fn serve(config: Config) -> ExitCode {
-    let agent = match Agent::open(config).await {
-        Ok(agent) => agent,
+async fn serve(config: Config, origin: Origin) -> ExitCode {
+    // From here on the signal no longer ends the process; one that comes during the start is heard after it.
+    let hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => return fail(&error),
+    };
+    let (agent, reloader) = match Agent::open(config).await {
+        Ok(opened) => opened,
         Err(error @ StartError::Config { .. }) => return complain(&error),
         Err(error @ StartError::Listen { .. }) => return fail(&error),
     };
@@ -113,6 +119,14 @@ async fn serve(config: Config) -> ExitCode {
     supervisor.serving();
     let stop = Stop::default();
     let serving = agent.run(stop.clone());
+    let reloading = reloader.run(hangups, origin);
+    // Awaited beside the signals that end the process, which it must not hold up.
+    let serving = async {
+        tokio::select! {
+            () = serving => {}
+            () = async { reloading.await; std::future::pending().await } => {}
+        }
+    };
     tokio::pin!(serving);
     loop {
         tokio::select! {
@@ -173,12 +187,6 @@ async fn check(config: Config) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
-}
-
-fn read_haproxy_cfg(path: &Path) -> Result<HaproxyCfg, String> {
-    let fault = |error: &dyn Display| format!("--haproxy-cfg {}: {error}", path.display());
-    let text = fs::read_to_string(path).map_err(|error| fault(&error))?;
-    HaproxyCfg::parse(&text).map_err(|error| fault(&error))
 }
 
 fn complain(error: &dyn Display) -> ExitCode {

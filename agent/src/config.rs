@@ -62,7 +62,7 @@ pub struct Config {
 }
 
 /// Who judges what needs state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenServerConfig {
     /// Where they are.
     pub servers: TokenServers,

@@ -36,7 +36,7 @@ pub struct ByStatus {
 /// One label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ByOutcome {
-    /// `answered`, `refused`, `timeout`, `unreachable`, `unreadable`.
+    /// `answered`, `refused`, `timeout`, `unreachable`, `unreadable`; of a reload `applied`, `refused`.
     pub outcome: &'static str,
 }
 
@@ -53,6 +53,8 @@ pub struct Metrics {
     decisions: HashMap<&'static str, Counter>,
     /// Time from the frame to the decision, of requests that no kept verdict answered.
     pub decision_seconds: Histogram,
+    /// Reloads of the configuration.
+    pub reloads: Family<ByOutcome, Counter>,
     /// Requests that are being decided.
     pub in_flight: Gauge,
     /// Open connections.
@@ -123,6 +125,7 @@ impl Metrics {
         let metrics = Self {
             decisions: handles,
             decision_seconds: Histogram::new(SECONDS),
+            reloads: Family::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
@@ -154,6 +157,14 @@ impl Metrics {
             "Time from a request's frame to its decision, of those that no kept verdict answered",
             Unit::Seconds,
             metrics.decision_seconds.clone(),
+        );
+        for outcome in ["applied", "refused"] {
+            metrics.reloads.get_or_create(&ByOutcome { outcome }).inc_by(0);
+        }
+        registry.register(
+            "reloads",
+            "Reloads of the configuration, by outcome; a refused one changes nothing",
+            metrics.reloads.clone(),
         );
         registry.register("in_flight", "Requests that are being decided", metrics.in_flight.clone());
         registry.register("connections", "Open connections of HAProxy", metrics.connections.clone());

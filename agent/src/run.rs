@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keys::{KeyMetrics, KeyRing, KeySources, OpenError, Source, Timing, keep_fresh};
+use keys::{KeyMetrics, KeyRing, KeySources, OpenError, Source};
 use prometheus_client::registry::Registry;
 use service::lease::SharedLease;
 use service::readiness::Readiness;
@@ -14,15 +14,14 @@ use tokio::net::TcpListener;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::cache::VerdictCache;
 use crate::config::Config;
+use crate::current::Current;
 use crate::listen::Listener;
 use crate::metrics::Metrics;
-use crate::responder::Responder;
+use crate::reload::{Lasting, Reloader};
 use crate::spoa::connection;
 use crate::spoa::leave::Leave;
 use crate::token_server::{self, Asking, Discovery, TokenServer};
-use crate::verifier::Verifier;
 
 /// Connections that are served at once. HAProxy 3.1 and newer opens about one for each request in flight.
 const MAX_CONNECTIONS: usize = 8192;
@@ -73,13 +72,10 @@ pub struct Stop {
 pub struct Agent {
     listeners: Vec<Listener>,
     admin: TcpListener,
-    /// Ends the tasks.
-    background: Shutdown,
-    tasks: TaskTracker,
-    token_server: Option<(TokenServer, Discovery)>,
+    lasting: Lasting,
+    discovery: Option<Discovery>,
     asking: Asking,
-    responder: Arc<Responder>,
-    readiness: Readiness,
+    current: Arc<Current>,
     registry: Arc<Registry>,
 }
 
@@ -90,6 +86,15 @@ pub struct Agent {
 /// The CA file cannot be used, or a URL is none.
 pub fn key_sources(config: &KeySources) -> Result<Vec<(usize, Source)>, StartError> {
     config.open(concat!("jwt-agent/", env!("CARGO_PKG_VERSION"))).map_err(key_fault)
+}
+
+/// Reads every key file once.
+///
+/// # Errors
+///
+/// The first that cannot be used.
+pub fn check_key_files(config: &KeySources) -> Result<(), StartError> {
+    config.check_files().map_err(key_fault)
 }
 
 fn key_fault(error: OpenError) -> StartError {
@@ -103,19 +108,20 @@ fn key_fault(error: OpenError) -> StartError {
 
 impl Agent {
     /// Opens files and listeners. A key file that cannot be used ends the start: an agent that waits for a file with a
-    /// typo in its name would only look alive. A URL that is down does not: it is tried again.
+    /// typo in its name would only look alive. A URL that is down does not: it is tried again. Beside the agent comes
+    /// what replaces its configuration while it runs.
     ///
     /// # Errors
     ///
     /// What cannot be opened, with the name of its setting.
-    pub async fn open(config: Config) -> Result<Self, StartError> {
+    pub async fn open(config: Config) -> Result<(Self, Reloader), StartError> {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let key_metrics = KeyMetrics::register(registry.sub_registry_with_prefix("jwt_agent"));
         let readiness = Readiness::new();
         let sources = key_sources(&config.keys)?;
-        config.keys.check_files().map_err(key_fault)?;
-        let token_server = open_token_server(&config, &metrics).await?;
+        check_key_files(&config.keys)?;
+        let (token_server, discovery) = open_token_server(&config, &metrics).await?.unzip();
         let asking = Asking {
             profile: config.trust.profile(),
             lease: Arc::new(SharedLease::new(config.terms)),
@@ -124,29 +130,16 @@ impl Agent {
         let owners: Vec<usize> = sources.iter().map(|(issuer, _)| *issuer).collect();
         let issuers = config.keys.issuers.len();
         let ring = Arc::new(KeyRing::new(issuers, &owners, readiness.clone(), key_metrics));
-        let verifier = Verifier::new(
-            Arc::clone(&ring),
-            config.trust.clone(),
-            config.schemes.clone(),
-            config.max_token_bytes,
-            token_server.as_ref().map(|(server, _)| server.clone()),
-        );
-        let responder = Arc::new(Responder::new(
-            verifier,
-            VerdictCache::new(config.cache, Arc::clone(&asking.lease)),
-            config.variables.clone(),
-            config.claims.clone(),
-            config.timeout,
-            readiness.clone(),
+        let lasting = Lasting {
+            token_server,
+            lease: Arc::clone(&asking.lease),
+            readiness,
             metrics,
-        ));
-        let background = Shutdown::new();
-        let tasks = TaskTracker::new();
-        for (index, (_, source)) in sources.into_iter().enumerate() {
-            let timing = Timing::every(config.keys.interval);
-            let ring = Arc::clone(&ring);
-            tasks.spawn(keep_fresh(source, index, ring, config.keys.rules, timing, background.clone()));
-        }
+            background: Shutdown::new(),
+            tasks: TaskTracker::new(),
+        };
+        let current = Arc::new(Current::new(lasting.responder(&config, &ring)));
+        let refreshing = lasting.refresh(&config.keys, &sources, &ring);
         let admin = TcpListener::bind(config.admin_listen).await.map_err(|error| {
             listen_error("JWT_ADMIN_LISTEN", &config.admin_listen.to_string(), error.into())
         })?;
@@ -160,29 +153,29 @@ impl Agent {
                 .map_err(|error| listen_error("JWT_AGENT_LISTEN", &address.to_string(), error))?;
             listeners.push(listener);
         }
-        Ok(Self {
+        let registry = Arc::new(registry);
+        let agent = Self {
             listeners,
             admin,
-            background,
-            tasks,
-            token_server,
+            lasting: lasting.clone(),
+            discovery,
             asking,
-            responder,
-            readiness,
-            registry: Arc::new(registry),
-        })
+            current: Arc::clone(&current),
+            registry,
+        };
+        Ok((agent, Reloader { config, sources, ring, refreshing, lasting, current }))
     }
 
     /// Serves until `stop`, then finishes what has arrived.
     pub async fn run(self, stop: Stop) {
-        let (background, tasks) = (self.background, self.tasks);
-        if let Some((server, discovery)) = self.token_server {
+        let Lasting { token_server, readiness, metrics, background, tasks, .. } = self.lasting;
+        if let Some((server, discovery)) = token_server.zip(self.discovery) {
             tasks.spawn(discovery.run(background.clone()));
-            let (servers, readiness) = (server.servers(), self.readiness.clone());
+            let (servers, readiness) = (server.servers(), readiness.clone());
             tasks.spawn(token_server::follow(servers, self.asking, readiness, background.clone()));
         }
         log_address("admin", self.admin.local_addr());
-        let admin = service::admin::router(self.readiness.clone(), self.registry);
+        let admin = service::admin::router(readiness.clone(), self.registry);
         let serving =
             axum::serve(self.admin, admin).with_graceful_shutdown(background.clone().cancelled_owned());
         tasks.spawn(async move {
@@ -198,13 +191,18 @@ impl Agent {
         let accepting = TaskTracker::new();
         for listener in self.listeners {
             tracing::info!(listener = "spop", address = listener.address(), "listening");
-            let responder = Arc::clone(&self.responder);
-            accepting.spawn(accept(listener, responder, connections.clone(), leave.clone(), full.clone()));
+            let served = Served {
+                current: Arc::clone(&self.current),
+                metrics: Arc::clone(&metrics),
+                connections: connections.clone(),
+                leave: leave.clone(),
+            };
+            accepting.spawn(accept(listener, served, full.clone()));
         }
         accepting.close();
 
         stop.drain.cancelled().await;
-        self.readiness.block("draining", "asked to stop");
+        readiness.block("draining", "asked to stop");
         tracing::info!("draining");
         // Whoever connects from now on is refused, and HAProxy turns to another agent at once.
         full.cancel();
@@ -262,13 +260,16 @@ fn log_address(listener: &str, address: std::io::Result<SocketAddr>) {
     }
 }
 
-async fn accept(
-    listener: Listener,
-    responder: Arc<Responder>,
+/// What all connections share.
+struct Served {
+    current: Arc<Current>,
+    metrics: Arc<Metrics>,
     connections: TaskTracker,
     leave: Leave,
-    full: Shutdown,
-) {
+}
+
+async fn accept(listener: Listener, served: Served, full: Shutdown) {
+    let Served { current, metrics, connections, leave } = served;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -276,16 +277,16 @@ async fn accept(
         };
         match accepted {
             Ok(stream) if connections.len() < MAX_CONNECTIONS => {
-                let responder = Arc::clone(&responder);
+                let (current, open) = (Arc::clone(&current), metrics.connections.clone());
                 let leave = leave.clone();
                 connections.spawn(async move {
-                    responder.metrics().connections.inc();
-                    connection::serve(stream, Arc::clone(&responder), leave).await;
-                    responder.metrics().connections.dec();
+                    open.inc();
+                    connection::serve(stream, current, leave).await;
+                    open.dec();
                 });
             }
             Ok(_) => {
-                responder.metrics().connections_refused.inc();
+                metrics.connections_refused.inc();
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");

@@ -34,6 +34,15 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether it is the same file or URL, by whatever client it is fetched.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(path), Self::File(other)) => path == other,
+            (Self::Url(url, _), Self::Url(other, _)) => url == other,
+            (Self::File(_), Self::Url(..)) | (Self::Url(..), Self::File(_)) => false,
+        }
+    }
+
     /// Loads the source once.
     ///
     /// # Errors

@@ -95,6 +95,63 @@ impl KeyRing {
         }
     }
 
+    /// A ring for another configuration, which begins with what this one's sources gave last: `sources` says whose keys
+    /// each source has, of `issuers` issuers, and which of this ring's sources it is, if it is one of them.
+    #[must_use]
+    pub fn successor(&self, issuers: usize, sources: &[(usize, Option<usize>)]) -> Self {
+        let before = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts: Vec<_> = sources
+            .iter()
+            .map(|(issuer, same)| {
+                let set = same.and_then(|index| before.get(index)?.set.clone());
+                Part { issuer: *issuer, set, early_from: None }
+            })
+            .collect();
+        if parts.is_empty() {
+            self.readiness.clear(CAUSE);
+        }
+        let version = u64::from(parts.iter().any(|part| part.set.is_some()));
+        Self {
+            merged: ArcSwap::from_pointee(Keys { version, sets: merge(&parts, issuers) }),
+            parts: Mutex::new(parts),
+            wanted: Notify::new(),
+            ended: Notify::new(),
+            readiness: self.readiness.clone(),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    /// Whether any source has given keys.
+    pub fn has_keys(&self) -> bool {
+        self.current().version != 0
+    }
+
+    /// Ends when each source has been loaded once, well or not.
+    pub async fn settled(&self) {
+        loop {
+            let mut ended = pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if !self.is_loading() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn is_loading(&self) -> bool {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().any(|part| part.early_from.is_none())
+    }
+
+    /// Shows a source no more that is not loaded any more.
+    pub fn forget(&self, source: &str) {
+        let source = BySource { source: source.to_owned() };
+        self.metrics.skipped.remove(&source);
+        self.metrics.loaded.remove(&source);
+        self.metrics.failures.remove(&source);
+        self.metrics.loads.remove(&source);
+    }
+
     /// The keys at this moment.
     pub fn current(&self) -> Arc<Keys> {
         self.merged.load_full()
@@ -167,11 +224,8 @@ impl KeyRing {
         if let Some(part) = parts.get_mut(index) {
             part.set = Some(set);
         }
-        let of = |issuer| {
-            parts.iter().filter(move |part| part.issuer == issuer).filter_map(|part| part.set.as_ref())
-        };
         let before = self.current();
-        let sets: Vec<_> = (0..before.sets.len()).map(|issuer| KeySet::merge(of(issuer))).collect();
+        let sets = merge(&parts, before.sets.len());
         for algorithm in Algorithm::ALL {
             let able = sets
                 .iter()
@@ -192,6 +246,13 @@ impl KeyRing {
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         self.metrics.loaded.get_or_create(&source).set(seconds);
     }
+}
+
+/// The keys of each issuer, of all its sources.
+fn merge(parts: &[Part], issuers: usize) -> Vec<KeySet> {
+    let of =
+        |issuer| parts.iter().filter(move |part| part.issuer == issuer).filter_map(|part| part.set.as_ref());
+    (0..issuers).map(|issuer| KeySet::merge(of(issuer))).collect()
 }
 
 fn count(number: usize) -> i64 {

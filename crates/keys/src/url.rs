@@ -20,7 +20,7 @@ const MAX_REDIRECTS: usize = 3;
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// Where a set of keys is fetched from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UrlSource {
     /// The URL answers with the keys.
     Keys(Url),

@@ -1,0 +1,284 @@
+//! What SIGHUP does: reads the configuration and its files again, and puts all of it in use or nothing of it.
+//!
+//! Listeners, token-servers and what they have told live as long as the process. Keys, policies, kept verdicts and what is
+//! sent to HAProxy are made anew and swapped whole. A source that is in both configurations keeps its last good keys.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use keys::{KeyRing, KeySources, Source, Timing, keep_fresh};
+use service::lease::SharedLease;
+use service::readiness::Readiness;
+use service::settings::ConfigError;
+use service::shutdown::Shutdown;
+use tokio::signal::unix::Signal;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use crate::cache::VerdictCache;
+use crate::config::{Config, TokenServerConfig};
+use crate::current::Current;
+use crate::haproxy_cfg::{CfgError, HaproxyCfg};
+use crate::metrics::{ByOutcome, Metrics};
+use crate::responder::Responder;
+use crate::run::{StartError, check_key_files, key_sources};
+use crate::token_server::TokenServer;
+use crate::verifier::Verifier;
+
+/// How long a reload waits for key URLs. One that is later gives its keys later, as at a start.
+const KEYS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the configuration is read from, each time.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The process's environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The file of `--haproxy-cfg`.
+    pub haproxy_cfg: Option<PathBuf>,
+}
+
+/// Why a configuration cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum OriginError {
+    /// The file of `--haproxy-cfg` cannot be read.
+    #[error("--haproxy-cfg {path}: {error}", path = .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// It cannot be understood.
+    #[error("--haproxy-cfg {path}: {error}", path = .path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, and why not.
+        error: CfgError,
+    },
+    /// A setting is faulty.
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
+}
+
+impl Origin {
+    /// The file of `--haproxy-cfg`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read or understood.
+    pub fn haproxy_cfg(&self) -> Result<Option<HaproxyCfg>, OriginError> {
+        let read = |path: &Path| {
+            let text = fs::read_to_string(path)
+                .map_err(|error| OriginError::File { path: path.to_owned(), error })?;
+            HaproxyCfg::parse(&text).map_err(|error| OriginError::Line { path: path.to_owned(), error })
+        };
+        self.haproxy_cfg.as_deref().map(read).transpose()
+    }
+
+    /// The configuration as it stands there now.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read, or every faulty setting.
+    pub fn load(&self) -> Result<Config, OriginError> {
+        let cfg = self.haproxy_cfg()?;
+        Ok(Config::load(self.environment.iter().cloned(), cfg.as_ref(), None)?)
+    }
+}
+
+/// Why a configuration was not put in use; the one before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// A file that it names cannot be used.
+    #[error(transparent)]
+    Files(#[from] StartError),
+    /// It changes what a running agent cannot change.
+    #[error("only a restart can change {}", .0.join(", "))]
+    NeedsRestart(Vec<&'static str>),
+    /// None of its sources gave a key in time.
+    #[error("no key source gives a key: every token would be refused")]
+    NoKeys,
+}
+
+/// What a reload leaves as it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Lasting {
+    pub token_server: Option<TokenServer>,
+    pub lease: Arc<SharedLease>,
+    pub readiness: Readiness,
+    pub metrics: Arc<Metrics>,
+    pub background: Shutdown,
+    pub tasks: TaskTracker,
+}
+
+impl Lasting {
+    /// Who answers by this configuration.
+    pub(crate) fn responder(&self, config: &Config, ring: &Arc<KeyRing>) -> Responder {
+        let verifier = Verifier::new(
+            Arc::clone(ring),
+            config.trust.clone(),
+            config.schemes.clone(),
+            config.max_token_bytes,
+            self.token_server.clone(),
+        );
+        Responder::new(
+            verifier,
+            VerdictCache::new(config.cache, Arc::clone(&self.lease)),
+            config.variables.clone(),
+            config.claims.clone(),
+            config.timeout,
+            self.readiness.clone(),
+            Arc::clone(&self.metrics),
+        )
+    }
+
+    /// Keeps the keys of `ring` fresh.
+    pub(crate) fn refresh(
+        &self,
+        config: &KeySources,
+        sources: &[(usize, Source)],
+        ring: &Arc<KeyRing>,
+    ) -> Refreshing {
+        let end = self.background.child_token();
+        let timing = Timing::every(config.interval);
+        let tasks = sources.iter().enumerate().map(|(index, (_, source))| {
+            let ring = Arc::clone(ring);
+            self.tasks.spawn(keep_fresh(source.clone(), index, ring, config.rules, timing, end.clone()))
+        });
+        Refreshing { tasks: tasks.collect(), end }
+    }
+}
+
+/// The tasks that keep the keys of one configuration fresh.
+#[derive(Debug)]
+pub(crate) struct Refreshing {
+    tasks: Vec<JoinHandle<()>>,
+    end: Shutdown,
+}
+
+impl Refreshing {
+    async fn end(self) {
+        self.end.cancel();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a key source's task ended");
+            }
+        }
+    }
+}
+
+/// Replaces what can be replaced in a running agent.
+#[derive(Debug)]
+pub struct Reloader {
+    pub(crate) config: Config,
+    pub(crate) sources: Vec<(usize, Source)>,
+    pub(crate) ring: Arc<KeyRing>,
+    pub(crate) refreshing: Refreshing,
+    pub(crate) lasting: Lasting,
+    pub(crate) current: Arc<Current>,
+}
+
+impl Reloader {
+    /// Reloads at each signal, for ever.
+    pub async fn run(mut self, mut hangups: Signal, origin: Origin) {
+        while hangups.recv().await.is_some() {
+            tracing::info!("SIGHUP: reading the configuration and its files again");
+            let reloaded = match origin.load() {
+                Ok(config) => self.reload(config).await,
+                Err(error) => Err(error.into()),
+            };
+            let outcome = match reloaded {
+                Ok(()) => {
+                    for warning in &self.config.warnings {
+                        tracing::warn!("{warning}");
+                    }
+                    tracing::info!("the new configuration is in use");
+                    "applied"
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the configuration was not reloaded; the one before stays in use");
+                    "refused"
+                }
+            };
+            self.lasting.metrics.reloads.get_or_create(&ByOutcome { outcome }).inc();
+        }
+    }
+
+    /// Puts a configuration in use.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be used; nothing has changed then.
+    pub async fn reload(&mut self, config: Config) -> Result<(), ReloadError> {
+        let fixed = needs_restart(&self.config, &config);
+        if !fixed.is_empty() {
+            return Err(ReloadError::NeedsRestart(fixed));
+        }
+        let sources = key_sources(&config.keys)?;
+        check_key_files(&config.keys)?;
+        let ring = Arc::new(self.ring.successor(config.keys.issuers.len(), &self.heirs(&config, &sources)));
+        let refreshing = self.lasting.refresh(&config.keys, &sources, &ring);
+        if timeout(KEYS_PATIENCE, ring.settled()).await.is_err() {
+            tracing::warn!("a key source has not answered yet");
+        }
+        if !sources.is_empty() && !ring.has_keys() {
+            refreshing.end().await;
+            return Err(ReloadError::NoKeys);
+        }
+        // The verdicts that were kept by other policies go with them.
+        self.current.replace(self.lasting.responder(&config, &ring));
+        self.lasting.metrics.show_cache((0, 0));
+        std::mem::replace(&mut self.refreshing, refreshing).end().await;
+        let names: Vec<_> = sources.iter().map(|(_, source)| source.name()).collect();
+        for (_, source) in &self.sources {
+            let name = source.name();
+            if !names.contains(&name) {
+                ring.forget(&name);
+            }
+        }
+        self.ring = ring;
+        self.sources = sources;
+        self.config = config;
+        Ok(())
+    }
+
+    /// Each source's issuer, and which source of now it is. Keys that were taken by other rules, or from a server that
+    /// others vouched for, are not passed on.
+    fn heirs(&self, config: &Config, sources: &[(usize, Source)]) -> Vec<(usize, Option<usize>)> {
+        let (before, after) = (&self.config.keys, &config.keys);
+        let alike = before.rules == after.rules && before.ca_file == after.ca_file;
+        let known = |source: &Source| self.sources.iter().position(|(_, known)| known.is_same(source));
+        sources.iter().map(|(issuer, source)| (*issuer, if alike { known(source) } else { None })).collect()
+    }
+}
+
+/// The settings that differ and that what lasts was made with.
+fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
+    let asked = |config: &Config| {
+        let budget = Duration::ZERO;
+        config.token_server.clone().map(|server| TokenServerConfig { budget, ..server })
+    };
+    // Token-servers are told the leeway and the budget.
+    let told = before.token_server.is_some();
+    [
+        ("JWT_AGENT_LISTEN", before.listen != after.listen),
+        ("JWT_ADMIN_LISTEN", before.admin_listen != after.admin_listen),
+        ("JWT_PROFILE", before.trust.profile() != after.trust.profile()),
+        ("JWT_CACHE_TTL", before.terms.ttl != after.terms.ttl),
+        ("JWT_CACHE_TTL_MAX", before.terms.ttl_max != after.terms.ttl_max),
+        ("JWT_TOKEN_SERVER_*, JWT_HAPROXY_SOCKET", asked(before) != asked(after)),
+        ("JWT_TIMEOUT_MS", told && before.timeout != after.timeout),
+        ("JWT_LEEWAY", told && before.trust.max_leeway() != after.trust.max_leeway()),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect()
+}
