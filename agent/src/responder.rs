@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use jose::{Reject, Signed, TokenForm, UnixTime, Window};
+use jose::{Reason, Reject, Signed, TokenForm, UnixTime, Window};
 use prometheus_client::metrics::gauge::Gauge;
 use service::lease::Word;
 use service::readiness::Readiness;
@@ -158,6 +158,7 @@ impl Responder {
         let Judgement { outcome, word } = self.find(question, verified, received.now, deadline).await;
         let window = self.lasts(&outcome, word.is_some(), received.now);
         let decision = self.verifier.decision(&question.key, outcome);
+        log(&decision);
         let kept = Arc::new(self.kept(&decision, window.unwrap_or(Window::ALWAYS), word));
         if window.is_some() {
             self.cache.keep(question.key, &kept, received.at);
@@ -282,6 +283,21 @@ impl Responder {
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
+}
+
+/// For the operator who has a token's fingerprint from HAProxy's log. Never the token, nor what is in it.
+fn log(decision: &Decision) {
+    let (reason, detail) = match &decision.outcome {
+        Outcome::Accepted(_) => (Reason::Ok, "ok"),
+        Outcome::Refused { reject, .. } => (reject.reason(), reject.detail()),
+    };
+    tracing::debug!(
+        id = decision.id.as_deref(),
+        reason = reason.as_str(),
+        detail,
+        policy = decision.policy.as_deref(),
+        "decided"
+    );
 }
 
 impl Respond for Responder {
