@@ -5,11 +5,11 @@ set -eu
 
 cd "$(dirname "$0")/../.."
 cargo="${CARGO:-cargo}"
-default='jose edge delay memory'
+default='jose edge delay memory forward-auth'
 
 for part in ${*:-$default}; do
     case $part in
-    jose | edge | delay | memory | report) ;;
+    jose | edge | delay | memory | forward-auth | report) ;;
     *)
         echo "no such part: $part; there are: $default report" >&2
         exit 2
@@ -29,6 +29,10 @@ run() {
         BENCH_HAPROXY=$(tests/versions.sh fetch) || return 1
         export BENCH_HAPROXY
         $cargo bench --package integration-tests --bench compare -- edge
+        ;;
+    forward-auth)
+        tests/forward_auth.sh >/dev/null || return 1
+        $cargo bench --package integration-tests --bench compare -- forward-auth
         ;;
     *) $cargo bench --package integration-tests --bench compare -- "$1" ;;
     esac

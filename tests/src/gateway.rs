@@ -1,9 +1,4 @@
-//! A proxy that is no HAProxy, with its shipped configuration: it asks a token-server about each request.
-
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+//! A proxy that is no HAProxy, and the token-server that it asks about each request.
 
 use tempfile::TempDir;
 
@@ -11,29 +6,11 @@ use crate::agent::ask;
 use crate::backend::{Backend, Seen};
 use crate::http::{Request, Response};
 use crate::key_server::{Answer, KeyServer};
-use crate::process::{Process, repository};
+use crate::process::Process;
+use crate::proxy::Proxy;
 use crate::socket::Address;
 use crate::token_server::TokenServer;
 use crate::wait::{DEADLINE, poll};
-
-/// A proxy with a shipped configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proxy {
-    Traefik,
-    Nginx,
-    Envoy,
-}
-
-impl Proxy {
-    /// As `TOKEN_SERVER__VERIFY__PROXY` spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Traefik => "traefik",
-            Self::Nginx => "nginx",
-            Self::Envoy => "envoy",
-        }
-    }
-}
 
 /// A proxy, the token-server that it asks, the server of its keys, and the application.
 #[derive(Debug)]
@@ -66,8 +43,7 @@ impl Gateway {
         let backend = Backend::start(&Address::free_port().unwrap()).unwrap();
         let address = Address::free_port().unwrap();
         let places = [("8080", &address), ("8081", backend.address()), ("4000", &token_server.address)];
-        let command = command(kind, folder.path(), &places);
-        let mut proxy = Process::start(kind.name(), command).unwrap();
+        let mut proxy = kind.start(folder.path(), &places, |shipped| shipped);
         let up = poll(DEADLINE, || match proxy.exited() {
             Some(_) => Some(false),
             None => {
@@ -136,61 +112,4 @@ impl Gateway {
         assert!(response.status >= 400, "{what}: {}", response.status);
         response
     }
-}
-
-/// The proxy with its shipped files, other addresses put in the place of theirs.
-fn command(kind: Proxy, folder: &Path, places: &[(&str, &Address)]) -> Command {
-    let mut command = Command::new(programs().join(kind.name()));
-    command.current_dir(folder).env_clear();
-    match kind {
-        Proxy::Traefik => {
-            let files = ["traefik.yml", "dynamic.yml"].map(|name| edited(kind, name, folder, places));
-            command.arg(format!("--configfile={}", files[0].display()));
-        }
-        Proxy::Nginx => {
-            let file = edited(kind, "nginx.conf", folder, places);
-            // Debian's folders for bodies belong to root; as root, the workers must be able to enter ours.
-            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-                .map(|name| format!("{name}_temp_path {}/{name};\n", folder.display()));
-            let text = fs::read_to_string(&file).unwrap();
-            let text =
-                text.replacen("http {", &format!("http {{\naccess_log off;\n{}", temporary.concat()), 1);
-            fs::write(&file, text).unwrap();
-            let own = format!("daemon off; pid {}/nginx.pid; error_log stderr;", folder.display());
-            command.arg("-e").arg("stderr").arg("-c").arg(file).arg("-g").arg(own);
-        }
-        Proxy::Envoy => {
-            let file = edited(kind, "envoy.yaml", folder, places);
-            command
-                .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"])
-                .arg("-c")
-                .arg(file);
-        }
-    }
-    command
-}
-
-/// A copy of a shipped file with our addresses.
-fn edited(kind: Proxy, name: &str, folder: &Path, places: &[(&str, &Address)]) -> PathBuf {
-    let mut text = fs::read_to_string(repository().join("examples").join(kind.name()).join(name)).unwrap();
-    for (port, address) in places {
-        let own = address.to_string();
-        let (_, own_port) = own.rsplit_once(':').unwrap();
-        text = text.replace(&format!("127.0.0.1:{port}"), &own);
-        text = text.replace(&format!("port_value: {port} "), &format!("port_value: {own_port} "));
-    }
-    let copy = folder.join(name);
-    fs::write(&copy, text).unwrap();
-    copy
-}
-
-/// The folder of the proxies; fetched by the first who asks.
-fn programs() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let fetched = Command::new(repository().join("tests/forward_auth.sh")).output().unwrap();
-        let said = String::from_utf8_lossy(&fetched.stderr);
-        assert!(fetched.status.success(), "tests/forward_auth.sh: {said}");
-        String::from_utf8_lossy(&fetched.stdout).trim().into()
-    })
 }

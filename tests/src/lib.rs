@@ -17,6 +17,7 @@ pub mod load;
 pub mod ms_users;
 pub mod port;
 pub mod process;
+pub mod proxy;
 pub mod scripted_agent;
 pub mod setup;
 pub mod socket;

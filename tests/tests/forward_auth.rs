@@ -1,10 +1,11 @@
 //! Traefik, nginx and Envoy with the shipped configurations, in front of a real token-server.
 
 use integration_tests::backend::Seen;
-use integration_tests::gateway::{Gateway, Proxy};
+use integration_tests::gateway::Gateway;
 use integration_tests::http::Request;
 use integration_tests::key_server::Answer;
 use integration_tests::keys::{jwks, key};
+use integration_tests::proxy::Proxy;
 use integration_tests::token::{now, token};
 use integration_tests::wait::eventually;
 use serde_json::json;

@@ -6,13 +6,14 @@ use std::io::Write;
 
 use integration_tests::agent::ask;
 use integration_tests::http::Request;
-use integration_tests::keys::key;
+use integration_tests::keys::{jwks, key};
 use integration_tests::process::repository;
 use integration_tests::setup::Setup;
 use integration_tests::socket::Address;
 use integration_tests::token::token;
 use integration_tests::wait::{DEADLINE, poll};
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 /// Every word of a text that begins like one of our metrics.
 fn metrics_in(text: &str) -> BTreeSet<String> {
@@ -29,9 +30,14 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
 fn every_metric_that_is_documented_drawn_or_alerted_on_exists() {
     // A source that is down is there to be counted.
     let nobody = Address::free_port().unwrap();
+    let down = format!("http://{nobody}/jwks.json");
+    let mut keys = NamedTempFile::new().unwrap();
+    keys.write_all(jwks([key("ES256")]).as_bytes()).unwrap();
     let edge = Setup::denying()
-        .token_server()
-        .agent_env("JWT_JWKS_URL", &format!("http://{nobody}/jwks.json"))
+        .token_server_env("TOKEN_SERVER__JWKS__FILE", keys.path().to_str().unwrap())
+        .token_server_env("TOKEN_SERVER__JWKS__URL", &down)
+        .token_server_env("TOKEN_SERVER__VERIFY__PROXY", "nginx")
+        .agent_env("JWT_JWKS_URL", &down)
         .start();
     let agent = &edge.agents[0];
     edge.comes_to(
@@ -43,6 +49,10 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists() {
     // A peer that speaks something else.
     let mut stranger = agent.listen.connect(DEADLINE).unwrap();
     stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+
+    // A proxy that asks.
+    let asked = ask(&edge.token_server.as_ref().unwrap().address, &Request::get("/verify"));
+    assert_eq!(asked.status, 401);
 
     let server = &edge.token_server.as_ref().unwrap().admin;
     let named: Vec<_> = ["docs/METRICS.md", "dashboards/haproxy-jwt.json", "dashboards/alerts.yml"]

@@ -2,10 +2,10 @@
 //! side by side in one run.
 //!
 //! ```text
-//! compare edge | delay | memory | report
+//! compare edge | delay | memory | forward-auth | report
 //! ```
 //!
-//! The first three measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
+//! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
 //! and holds the figures against the project's targets. `BENCH=full` runs every line, `BENCH_ONLY` those whose
 //! name contains it, each `BENCH_ROUNDS` (3) times; `BENCH_TOKENS` (500,000; 1,000,000 with
 //! `BENCH=full`) is for `memory`.
@@ -16,6 +16,7 @@ mod cell;
 mod chart;
 mod delay;
 mod edge;
+mod forward_auth;
 mod memory;
 mod release;
 mod report;
@@ -39,6 +40,10 @@ fn main() -> ExitCode {
             "memory" => {
                 let tokens = if is_full() { 1_000_000 } else { 500_000 };
                 record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", tokens)))
+            }
+            "forward-auth" => {
+                let rounds = number("BENCH_ROUNDS", 3);
+                record("forward-auth", json!({"rounds": rounds, "rows": forward_auth::run(rounds)}))
             }
             "report" => report::run(),
             other => Err(io::Error::other(format!("no such part: {other}"))),

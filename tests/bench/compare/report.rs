@@ -3,20 +3,18 @@
 use std::fs;
 
 use integration_tests::load::results::{path, read};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::row::{self, Row};
-use crate::{chart, targets};
+use crate::targets::{self, Target};
+use crate::{chart, forward_auth};
 
 /// Prints what `bench/results.json` holds, and draws its chart beside it.
 pub(crate) fn run() -> std::io::Result<()> {
     let parts = read()?;
     let figures = |part: &str| parts.get(part).and_then(|part| part.get("figures"));
-    let rows: Vec<Row> = figures("edge")
-        .and_then(|edge| edge.get("rows"))
-        .map(|rows| serde_json::from_value(rows.clone()))
-        .transpose()?
-        .unwrap_or_default();
+    let rows: Vec<Row> = rows_of(figures("edge"))?;
     for release in row::releases(&rows) {
         row::print(release, &rows);
     }
@@ -25,7 +23,13 @@ pub(crate) fn run() -> std::io::Result<()> {
             println!("\n{part}: {figures:#}");
         }
     }
-    print_targets(&rows, figures("delay"), figures("memory"));
+    let forward_auth: Vec<forward_auth::Row> = rows_of(figures("forward-auth"))?;
+    if !forward_auth.is_empty() {
+        forward_auth::print(&forward_auth);
+    }
+    let mut targets = targets::targets(&rows, figures("delay"), figures("memory"));
+    targets.extend(forward_auth::targets(&forward_auth));
+    print_targets(&targets);
     if !rows.is_empty() {
         let chart = path().with_file_name("cost.svg");
         fs::write(&chart, chart::draw(&rows))?;
@@ -34,9 +38,14 @@ pub(crate) fn run() -> std::io::Result<()> {
     Ok(())
 }
 
-fn print_targets(rows: &[Row], delay: Option<&Value>, memory: Option<&Value>) {
+fn rows_of<R: DeserializeOwned>(figures: Option<&Value>) -> std::io::Result<Vec<R>> {
+    let rows = figures.and_then(|figures| figures.get("rows"));
+    Ok(rows.map(|rows| serde_json::from_value(rows.clone())).transpose()?.unwrap_or_default())
+}
+
+fn print_targets(targets: &[Target]) {
     println!("\nTargets\n");
-    for target in targets::targets(rows, delay, memory) {
+    for target in targets {
         let (measured, verdict) = match &target.measured {
             Some(measured) => (measured.text.as_str(), if measured.met { "met" } else { "NOT MET" }),
             None => ("", "not measured"),

@@ -139,7 +139,8 @@ fn number(figures: Option<&Value>, pointer: &str) -> Option<f64> {
     figures?.pointer(pointer)?.as_f64()
 }
 
-fn at_most(name: &str, unit: &str, value: Option<f64>, limit: f64) -> Target {
+/// A target that is met by whatever is not above `limit`.
+pub(crate) fn at_most(name: &str, unit: &str, value: Option<f64>, limit: f64) -> Target {
     Target {
         name: name.to_owned(),
         limit: format!("<= {limit:.1} {unit}"),

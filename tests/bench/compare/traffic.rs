@@ -45,7 +45,7 @@ fn good(number: usize) -> Value {
         "email": "alice@example.com",
         "exp": now() + 7200,
         "rt": format!("r{number}"),
-        "jti": number,
+        "jti": number.to_string(),
         "scope": "openid profile email",
     }))
 }
@@ -93,6 +93,17 @@ pub(crate) fn one_token(algorithm: &str, looks_at: Looks) -> Arc<[Prepared]> {
         request(&signed(algorithm, number, true), if passes { 200 } else { 401 })
     };
     (0..BAD_EVERY * 3).map(one).collect()
+}
+
+/// The same requests where a token for another audience is forbidden (403) rather than bad (401).
+pub(crate) fn forbidding(requests: &[Prepared]) -> Arc<[Prepared]> {
+    let mut requests = requests.to_vec();
+    for (number, request) in requests.iter_mut().enumerate() {
+        if is_bad(number) && number / BAD_EVERY % 3 == 2 {
+            request.expected = 403;
+        }
+    }
+    requests.into()
 }
 
 /// How much of a token is judged.

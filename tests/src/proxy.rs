@@ -1,0 +1,115 @@
+//! Traefik, nginx and Envoy as programs with the configurations that `examples/` ships for them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::process::{Process, repository};
+use crate::socket::Address;
+
+/// A proxy with a shipped configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxy {
+    Traefik,
+    Nginx,
+    Envoy,
+}
+
+impl Proxy {
+    /// As `TOKEN_SERVER__VERIFY__PROXY` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Traefik => "traefik",
+            Self::Nginx => "nginx",
+            Self::Envoy => "envoy",
+        }
+    }
+
+    /// Starts it with its shipped files: `places` are the ports that stand there and the addresses that take their
+    /// places, `change` whatever else is to be different. It may not listen yet.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be had.
+    pub fn start(
+        self,
+        folder: &Path,
+        places: &[(&str, &Address)],
+        change: impl Fn(String) -> String,
+    ) -> Process {
+        Process::start(self.name(), command(self, folder, places, &change)).unwrap()
+    }
+}
+
+/// The proxy with its shipped files, other addresses put in the place of theirs.
+fn command(
+    kind: Proxy,
+    folder: &Path,
+    places: &[(&str, &Address)],
+    change: &dyn Fn(String) -> String,
+) -> Command {
+    let mut command = Command::new(programs().join(kind.name()));
+    command.current_dir(folder).env_clear();
+    match kind {
+        Proxy::Traefik => {
+            let files = ["traefik.yml", "dynamic.yml"].map(|name| edited(kind, name, folder, places, change));
+            command.arg(format!("--configfile={}", files[0].display()));
+        }
+        Proxy::Nginx => {
+            let file = edited(kind, "nginx.conf", folder, places, change);
+            // Debian's folders for bodies belong to root; as root, the workers must be able to enter ours.
+            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                .map(|name| format!("{name}_temp_path {}/{name};\n", folder.display()));
+            let text = fs::read_to_string(&file).unwrap();
+            let text =
+                text.replacen("http {", &format!("http {{\naccess_log off;\n{}", temporary.concat()), 1);
+            fs::write(&file, text).unwrap();
+            // A worker of its own would outlive a master that is killed.
+            let own = format!(
+                "daemon off; master_process off; pid {}/nginx.pid; error_log stderr;",
+                folder.display()
+            );
+            command.arg("-e").arg("stderr").arg("-c").arg(file).arg("-g").arg(own);
+        }
+        Proxy::Envoy => {
+            let file = edited(kind, "envoy.yaml", folder, places, change);
+            command
+                .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"])
+                .arg("-c")
+                .arg(file);
+        }
+    }
+    command
+}
+
+/// A copy of a shipped file with our addresses.
+fn edited(
+    kind: Proxy,
+    name: &str,
+    folder: &Path,
+    places: &[(&str, &Address)],
+    change: &dyn Fn(String) -> String,
+) -> PathBuf {
+    let mut text = fs::read_to_string(repository().join("examples").join(kind.name()).join(name)).unwrap();
+    for (port, address) in places {
+        let own = address.to_string();
+        let (_, own_port) = own.rsplit_once(':').unwrap();
+        text = text.replace(&format!("127.0.0.1:{port}"), &own);
+        text = text.replace(&format!("port_value: {port} "), &format!("port_value: {own_port} "));
+    }
+    let copy = folder.join(name);
+    fs::write(&copy, change(text)).unwrap();
+    copy
+}
+
+/// The folder of the proxies; fetched by the first who asks.
+fn programs() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let fetched = Command::new(repository().join("tests/forward_auth.sh")).output().unwrap();
+        let said = String::from_utf8_lossy(&fetched.stderr);
+        assert!(fetched.status.success(), "tests/forward_auth.sh: {said}");
+        String::from_utf8_lossy(&fetched.stdout).trim().into()
+    })
+}
