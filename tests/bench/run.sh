@@ -5,11 +5,11 @@ set -eu
 
 cd "$(dirname "$0")/../.."
 cargo="${CARGO:-cargo}"
-default='jose edge delay memory forward-auth'
+default='jose rules edge delay memory forward-auth'
 
 for part in ${*:-$default}; do
     case $part in
-    jose | edge | delay | memory | forward-auth | report) ;;
+    jose | rules | edge | delay | memory | forward-auth | report) ;;
     *)
         echo "no such part: $part; there are: $default report" >&2
         exit 2
@@ -24,6 +24,10 @@ run() {
     echo "== $1"
     case $1 in
     jose) $cargo bench --package integration-tests --bench jose ;;
+    rules)
+        $cargo build --release --package rules --example scale
+        $cargo bench --package integration-tests --bench rules
+        ;;
     report) ;; # at the end, always
     edge)
         BENCH_HAPROXY=$(tests/versions.sh fetch) || return 1

@@ -81,6 +81,16 @@ impl TokenServer {
         assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
     }
 
+    /// What it counts, as Prometheus reads it.
+    ///
+    /// # Panics
+    ///
+    /// The server does not answer.
+    pub fn metrics(&self) -> String {
+        let response = ask(&Address::Unix(self.socket.clone()), &Request::get("/metrics"));
+        String::from_utf8_lossy(&response.body).into_owned()
+    }
+
     /// Deletes the rules of a group.
     ///
     /// # Panics
