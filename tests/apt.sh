@@ -1,0 +1,31 @@
+# Debian packages without installing them: sourced by the scripts that unpack one into a folder.
+#
+# Neither root nor the machine's package lists are needed, and the machine's apt state is neither read nor changed.
+# The caller defines `fail`, and removes $apt when it is done.
+
+for tool in apt-get dpkg-deb; do
+    command -v "$tool" >/dev/null || fail "$tool is missing: this needs a Debian machine"
+done
+
+# private_suite FOLDER SUITE [OPTION...]: gives apt-get a state of its own in FOLDER, and reads SUITE's package lists.
+private_suite() {
+    apt=$1 suite=$2
+    shift 2
+    # The mirror that this machine already trusts: the first one that carries Debian itself, not its security archive.
+    mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
+        awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }')
+    [ -n "$mirror" ] || fail "apt knows no Debian mirror: run apt-get update first"
+    mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
+    : >"$apt/status"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$apt/sources.list"
+    private_apt "$@" update || fail "cannot read $suite from this machine's Debian mirror"
+}
+
+# apt-get with the state of private_suite.
+private_apt() {
+    apt-get -qq \
+        -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
+        -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
+        -o APT::Sandbox::User="$(id -un)" -o APT::Install-Recommends=false "$@"
+}
