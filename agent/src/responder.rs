@@ -14,7 +14,6 @@ use crate::answer::{Decision, Outcome, Variables, answer};
 use crate::cache::{Boarding, Found, Kept, VerdictCache};
 use crate::metrics::{ByStatus, Metrics};
 use crate::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
-use crate::spoa::respond::Respond;
 use crate::verifier::{Judgement, Question, Verifier};
 
 /// Shared by all connections.
@@ -298,41 +297,4 @@ fn log(decision: &Decision) {
         policy = decision.policy.as_deref(),
         "decided"
     );
-}
-
-impl Respond for Responder {
-    type Received = Received;
-    type Question = Question<'static>;
-
-    fn receive(&self) -> Received {
-        self.receive()
-    }
-
-    fn answer_at_once(
-        &self,
-        notify: &Notify,
-        received: &Received,
-        max: u32,
-        out: &mut Vec<u8>,
-    ) -> Option<Question<'static>> {
-        self.answer_at_once(notify, received, max, out)
-    }
-
-    async fn decide(
-        self: Arc<Self>,
-        notify: Notify,
-        question: Question<'static>,
-        received: Received,
-        max: u32,
-    ) -> Vec<u8> {
-        Self::decide(&self, notify, question, received, max).await
-    }
-
-    fn answer_health_check(&self) -> bool {
-        self.answer_health_check()
-    }
-
-    fn count_fault(&self, fault: &Fault) {
-        self.count_fault(fault);
-    }
 }

@@ -13,6 +13,7 @@ use tokio::io::DuplexStream;
 use super::*;
 use crate::answer::Variables;
 use crate::cache::{Limits, VerdictCache};
+use crate::current::Current;
 use crate::metrics::Metrics;
 use crate::request::{Request, Text};
 use crate::responder::Responder;
@@ -85,7 +86,7 @@ impl Peer {
         let responder = Responder::new(verifier, cache, Variables::All, None, budget, readiness, metrics);
         let (stream, served) = tokio::io::duplex(1 << 20);
         let leave = Leave::new();
-        let serving = tokio::spawn(serve(served, Arc::new(responder), leave.clone()));
+        let serving = tokio::spawn(serve(served, Arc::new(Current::new(responder)), leave.clone()));
         Self { stream, leave, serving }
     }
 
