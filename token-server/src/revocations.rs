@@ -155,6 +155,11 @@ impl Revocations {
         self.read(EVERYBODY, self.sessions.current().as_ref(), LOAD_LIMIT).await.is_some()
     }
 
+    /// Reads everybody's rules, however many, so that what needs them finds them.
+    pub async fn load(self: &Arc<Self>) {
+        self.read(EVERYBODY, self.sessions.current().as_ref(), self.load_limit()).await;
+    }
+
     /// Writes a rule. When this returns, the rule is durable and every check that starts here sees it.
     ///
     /// # Errors
@@ -335,6 +340,11 @@ impl Revocations {
         self.tasks.wait().await;
     }
 
+    /// How long a read may take.
+    fn load_limit(&self) -> Duration {
+        if self.sessions.are_exclusive() { LOCAL_LOAD_LIMIT } else { LOAD_LIMIT }
+    }
+
     /// A group as it is in the store, for whoever can wait for it.
     async fn known(self: &Arc<Self>, group: &str) -> Result<Arc<Group>, StoreError> {
         let known = self.read(group, self.sessions.current().as_ref(), LOAD_LIMIT).await;
@@ -384,8 +394,7 @@ impl Revocations {
 }
 
 async fn fly(this: Arc<Revocations>, name: String, flight: Flight) {
-    let limit = if this.sessions.are_exclusive() { LOCAL_LOAD_LIMIT } else { LOAD_LIMIT };
-    let read = match within(limit, this.store.group(&name)).await {
+    let read = match within(this.load_limit(), this.store.group(&name)).await {
         Ok(stored) => parse(stored, this.book.totals().clone()).await,
         Err(error) => Err(error),
     };

@@ -1,6 +1,7 @@
 //! From configuration and sockets to a running server, and to its orderly end.
 
-use std::path::PathBuf;
+mod rules;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +13,8 @@ use service::shutdown::Shutdown;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::annotations::Annotations;
+use self::rules::Rules;
 use crate::api::{self, AdminAccess, App};
-use crate::changes::{self, Sessions};
 use crate::config::{Config, StoreSettings};
 use crate::encrypted::ToldKeys;
 use crate::files::Reload;
@@ -25,8 +25,7 @@ use crate::recent::Recent;
 use crate::reload;
 use crate::revocations::Revocations;
 use crate::serve::serve;
-use crate::store::redis::{RedisAnnotations, RedisStore};
-use crate::store::{EmbeddedAnnotations, EmbeddedStore, Store, StoreError};
+use crate::store::StoreError;
 use crate::verify::{Verifier, VerifyMetrics};
 
 /// How long requests that have begun may take after the signal to stop; below the 30 s that orchestrators wait.
@@ -62,7 +61,7 @@ pub async fn run(
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let mut parts = JoinSet::new();
-    let Rules { revocations, annotations } = rules(&config, &metrics, &mut parts, &shutdown).await?;
+    let Rules { revocations, annotations } = Rules::follow(&config, &metrics, &mut parts, &shutdown).await?;
     let tls = config.tls.clone();
     parts.spawn(reload::run(reloads(&config, &revocations), shutdown.clone()));
     let readiness = Readiness::new();
@@ -113,67 +112,12 @@ pub async fn run(
     if ended_early { Err(RunError::PartEnded) } else { Ok(()) }
 }
 
-/// The rules, and what is known of them.
-struct Rules {
-    revocations: Arc<Revocations>,
-    annotations: Arc<Annotations>,
-}
-
-/// The rules of the configured store, and the parts that listen to its changes.
-async fn rules(
-    config: &Config,
-    metrics: &Metrics,
-    parts: &mut JoinSet<()>,
-    shutdown: &Shutdown,
-) -> Result<Rules, StoreError> {
-    match config.store.clone() {
-        StoreSettings::Embedded(path) => embedded(config, path, metrics).await,
-        StoreSettings::Redis { redis, consul } => {
-            let store = Arc::new(RedisStore::new(redis));
-            let sessions = Sessions::shared();
-            let shared: Arc<dyn Store> = store.clone();
-            let revocations = Arc::new(Revocations::new(
-                shared,
-                sessions,
-                config.lifetimes,
-                config.cache_bytes,
-                metrics.totals(),
-                0,
-            )?);
-            let annotations = RedisAnnotations::new(Arc::clone(&store));
-            let annotations = Arc::new(Annotations::new(annotations, metrics.shadow_rules()));
-            let told = (Arc::clone(&revocations), Arc::clone(&annotations));
-            parts.spawn(changes::redis::follow(store, told.0, told.1, shutdown.clone()));
-            let (following, until) = (Arc::clone(&annotations), shutdown.clone());
-            parts.spawn(async move { following.follow(until).await });
-            if let Some(url) = consul {
-                parts.spawn(changes::consul::follow(url, Arc::clone(&revocations), shutdown.clone()));
-            }
-            Ok(Rules { revocations, annotations })
-        }
-    }
-}
-
-async fn embedded(config: &Config, path: PathBuf, metrics: &Metrics) -> Result<Rules, StoreError> {
-    let opening = tokio::task::spawn_blocking(move || {
-        let store = EmbeddedStore::open(&path)?;
-        let revision = store.revision()?;
-        Ok((Arc::new(store), revision))
-    });
-    let (store, revision) = opening.await.unwrap_or(Err(StoreError::Stopping))?;
-    let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
-    annotations.refresh().await?;
-    let (sessions, totals) = (Sessions::exclusive(), metrics.totals());
-    let revocations =
-        Revocations::new(Arc::new(store), sessions, config.lifetimes, config.cache_bytes, totals, revision)?;
-    Ok(Rules { revocations: Arc::new(revocations), annotations: Arc::new(annotations) })
-}
-
-/// Opens a store's file for the routes alone, without a listener: nobody else changes it meanwhile.
-pub(crate) async fn open(config: Config, path: PathBuf) -> Result<Arc<App>, RunError> {
+/// Opens a store for the routes alone, without a listener. What is written so to a store that others use is told to them,
+/// as a server tells it.
+pub(crate) async fn open(config: Config, store: StoreSettings) -> Result<Arc<App>, RunError> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let rules = embedded(&config, path, &metrics).await?;
+    let rules = Rules::open(&config, store, &metrics).await?;
     let readiness = Readiness::new();
     let keys = ring(&config, &readiness, &mut registry);
     Ok(Arc::new(app(config, rules, keys, readiness, metrics, registry)))

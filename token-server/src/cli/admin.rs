@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use super::remote::Remote;
 use super::{CliError, Target};
 use crate::api::{self, AdminAccess};
-use crate::config::Config;
+use crate::config::{Config, StoreSettings};
 
 /// Whether a store's file may be made where none is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,18 +28,25 @@ pub(super) enum Missing {
 pub(super) enum Admin {
     /// Of a running server.
     Remote(Remote),
-    /// Of this process, over the store's file.
+    /// Of this process, over the store.
     Here(Box<Router>),
 }
 
 impl Admin {
     /// Opens what the command line, or else the configuration, names.
     pub(super) async fn open(target: &Target, config: Config, missing: Missing) -> Result<Self, CliError> {
-        if let Some(path) = &target.store {
-            if missing == Missing::Refuse && !path.exists() {
+        let store = match &target.store {
+            Some(path) => Some(StoreSettings::Embedded(path.clone())),
+            None => target.configured_store.then(|| config.store.clone()),
+        };
+        if let Some(store) = store {
+            if let StoreSettings::Embedded(path) = &store
+                && missing == Missing::Refuse
+                && !path.exists()
+            {
                 return Err(CliError::NoStore(path.clone()));
             }
-            let app = crate::run::open(config, path.clone()).await?;
+            let app = crate::run::open(config, store).await?;
             return Ok(Self::Here(Box::new(api::admin_router(&app, AdminAccess::Everyone))));
         }
         let token = target.token_file.as_deref().map(bearer).transpose()?;

@@ -29,13 +29,13 @@ pub(super) enum CliError {
     #[error("signals cannot be handled: {0}")]
     Signals(io::Error),
     #[error(
-        "whom to ask? say --server http(s)://host:port or unix:/path, or --store FILE while no server runs, or set \
-         TOKEN_SERVER__ADMIN__SOCKET"
+        "whom to ask? say --server http(s)://host:port or unix:/path, or --configured-store, or --store FILE while no \
+         server runs, or set TOKEN_SERVER__ADMIN__SOCKET"
     )]
     NoTarget,
     #[error("--server: expected http://host:port, https://host:port or unix:/path")]
     ServerForm,
-    #[error("--store: there is no file {}", .0.display())]
+    #[error("the store: there is no file {}", .0.display())]
     NoStore(PathBuf),
     #[error("{name}: {why}")]
     Argument { name: &'static str, why: String },

@@ -1,7 +1,7 @@
 //! The command line: the server itself, and what operators do with rules and tokens.
 //!
-//! Operators' commands speak the admin API, with a running server or, while none runs, straight on the store's file:
-//! then the same routes answer in this process.
+//! Operators' commands speak the admin API, with a running server or straight on the store: then the same routes answer in
+//! this process.
 
 mod admin;
 mod duration;
@@ -77,6 +77,9 @@ struct Target {
     /// The embedded store's file, while no server uses it
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
+    /// The store that the configuration names: Redis, beside its servers, or the embedded one, while no server uses it
+    #[arg(long, conflicts_with_all = ["server", "store"])]
+    configured_store: bool,
     /// Answers as JSON, one object a line
     #[arg(long)]
     json: bool,

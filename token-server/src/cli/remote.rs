@@ -158,6 +158,7 @@ mod tests {
             cert_file: None,
             key_file: None,
             store: None,
+            configured_store: false,
             json: false,
         };
         for (server, fault) in [

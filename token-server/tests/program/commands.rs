@@ -7,40 +7,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::{Server, output_of};
+use crate::operator::Operator;
 
 const LATER: u64 = 4_000_000_000;
-
-/// The program as an operator runs it: always with the same target.
-struct Operator {
-    target: Vec<String>,
-}
-
-struct Done {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Operator {
-    fn asking(target: &[&str]) -> Self {
-        Self { target: target.iter().map(|argument| (*argument).to_owned()).collect() }
-    }
-
-    fn run(&self, arguments: &[&str], input: &str) -> Done {
-        let target = self.target.iter().map(String::as_str);
-        let all: Vec<&str> = arguments.iter().copied().chain(target).collect();
-        let output = output_of(&[], &all, input);
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-    }
-
-    /// Runs a command that must succeed, and reads its JSON lines.
-    fn json(&self, arguments: &[&str], input: &str) -> Vec<Value> {
-        let done = self.run(&[arguments, &["--json"]].concat(), input);
-        assert_eq!(done.code, Some(0), "{arguments:?}: {}", done.err);
-        done.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-    }
-}
 
 /// Every way to reach the same admin API.
 fn everywhere(test: impl Fn(&Operator)) {
@@ -64,7 +33,10 @@ fn everywhere(test: impl Fn(&Operator)) {
         tokens.to_str().expect("a test's own folder"),
     ]));
     server.kill();
-    test(&Operator::asking(&["--store", store(folder.path()).to_str().expect("a test's own folder")]));
+    let store = store(folder.path());
+    let path = store.to_str().expect("a test's own folder");
+    test(&Operator::asking(&["--store", path]));
+    test(&Operator::configured(&[("TOKEN_SERVER__STORE__PATH", path)], &["--configured-store"]));
 }
 
 fn store(folder: &Path) -> std::path::PathBuf {
@@ -209,6 +181,7 @@ fn who_cannot_be_asked_is_told() {
         (vec!["--store", missing.to_str().unwrap()], 1, format!("no file {}", missing.display())),
         (vec!["--store", used.to_str().unwrap()], 1, "in use by another process".to_owned()),
         (vec!["--store", "a", "--server", "b"], 64, "cannot be used with".to_owned()),
+        (vec!["--store", "a", "--configured-store"], 64, "cannot be used with".to_owned()),
     ] {
         let done = Operator::asking(&target).run(&["rules", "list"], "");
         assert_eq!(done.code, Some(code), "{target:?}: {}", done.err);

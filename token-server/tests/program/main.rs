@@ -14,5 +14,6 @@ mod durability;
 mod harness;
 mod keys;
 mod operation;
+mod operator;
 mod secrets;
 mod stores;

@@ -6,6 +6,7 @@ mod disk;
 mod faults;
 mod feed;
 mod notes;
+mod operators;
 mod sentinel;
 mod standalone;
 

@@ -15,14 +15,14 @@ impl RedisBacked {
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
 
-    fn rules(&self, group: &str) -> Vec<Value> {
+    pub(super) fn rules(&self, group: &str) -> Vec<Value> {
         let listed = self.admin(&format!("/v1/rules/{group}"));
         assert_eq!(listed.status, 200, "{}", listed.body);
         listed.json()["rules"].as_array().unwrap().clone()
     }
 
     /// Rules on trial that this server knows.
-    fn tried(&self) -> String {
+    pub(super) fn tried(&self) -> String {
         let metrics = self.admin("/metrics").body;
         metrics.lines().find_map(|line| line.strip_prefix("token_server_shadow_rules ")).unwrap().to_owned()
     }

@@ -1,0 +1,105 @@
+//! The rules of the configured store, opened to be served or for one command.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use service::shutdown::Shutdown;
+use tokio::task::JoinSet;
+
+use crate::annotations::Annotations;
+use crate::changes::{self, Sessions};
+use crate::config::{Config, StoreSettings};
+use crate::metrics::Metrics;
+use crate::revocations::Revocations;
+use crate::store::redis::{RedisAnnotations, RedisSettings, RedisStore};
+use crate::store::{EmbeddedAnnotations, EmbeddedStore, Store, StoreError};
+
+/// The rules, and what is known of them.
+pub(super) struct Rules {
+    pub(super) revocations: Arc<Revocations>,
+    pub(super) annotations: Arc<Annotations>,
+}
+
+impl Rules {
+    /// The rules of the configured store, and the parts that listen to its changes.
+    pub(super) async fn follow(
+        config: &Config,
+        metrics: &Metrics,
+        parts: &mut JoinSet<()>,
+        shutdown: &Shutdown,
+    ) -> Result<Self, StoreError> {
+        match config.store.clone() {
+            StoreSettings::Embedded(path) => embedded(config, path, metrics).await,
+            StoreSettings::Redis { redis, consul } => {
+                let (store, rules) = shared(config, redis, metrics)?;
+                let told = (Arc::clone(&rules.revocations), Arc::clone(&rules.annotations));
+                parts.spawn(changes::redis::follow(store, told.0, told.1, shutdown.clone()));
+                let (following, until) = (Arc::clone(&rules.annotations), shutdown.clone());
+                parts.spawn(async move { following.follow(until).await });
+                if let Some(url) = consul {
+                    let told = Arc::clone(&rules.revocations);
+                    parts.spawn(changes::consul::follow(url, told, shutdown.clone()));
+                }
+                Ok(rules)
+            }
+        }
+    }
+
+    /// The rules of a store for one command: nobody listens to changes, but everything is known to be there.
+    pub(super) async fn open(
+        config: &Config,
+        store: StoreSettings,
+        metrics: &Metrics,
+    ) -> Result<Self, StoreError> {
+        let rules = match store {
+            StoreSettings::Embedded(path) => embedded(config, path, metrics).await?,
+            StoreSettings::Redis { redis, consul: _ } => {
+                let (_, rules) = shared(config, redis, metrics)?;
+                rules.annotations.refresh().await?;
+                rules
+            }
+        };
+        rules.revocations.load().await;
+        Ok(rules)
+    }
+}
+
+async fn embedded(config: &Config, path: PathBuf, metrics: &Metrics) -> Result<Rules, StoreError> {
+    let opening = tokio::task::spawn_blocking(move || {
+        let store = EmbeddedStore::open(&path)?;
+        let revision = store.revision()?;
+        Ok((Arc::new(store), revision))
+    });
+    let (store, revision) = opening.await.unwrap_or(Err(StoreError::Stopping))?;
+    let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
+    annotations.refresh().await?;
+    let revocations = Revocations::new(
+        Arc::new(store),
+        Sessions::exclusive(),
+        config.lifetimes,
+        config.cache_bytes,
+        metrics.totals(),
+        revision,
+    )?;
+    Ok(Rules { revocations: Arc::new(revocations), annotations: Arc::new(annotations) })
+}
+
+/// A store that others write to as well; it is reached when it is asked.
+fn shared(
+    config: &Config,
+    redis: RedisSettings,
+    metrics: &Metrics,
+) -> Result<(Arc<RedisStore>, Rules), StoreError> {
+    let store = Arc::new(RedisStore::new(redis));
+    let everywhere: Arc<dyn Store> = store.clone();
+    let revocations = Revocations::new(
+        everywhere,
+        Sessions::shared(),
+        config.lifetimes,
+        config.cache_bytes,
+        metrics.totals(),
+        0,
+    )?;
+    let annotations = Annotations::new(RedisAnnotations::new(Arc::clone(&store)), metrics.shadow_rules());
+    Ok((store, Rules { revocations: Arc::new(revocations), annotations: Arc::new(annotations) }))
+}

@@ -1,0 +1,85 @@
+//! Operators' commands straight on Redis, in its three forms, while a server runs beside them.
+
+use integration_tests::port::free_port;
+use integration_tests::stores::{Cluster, Redis, SentinelGroup};
+use serde_json::json;
+
+use super::{FOREVER, RedisBacked, eventually};
+use crate::operator::Operator;
+
+/// Everything that a command does on the store, as a server sees it that reads again only what it was told of.
+fn operate(settings: &[(&str, &str)]) {
+    let server = RedisBacked::start(&[settings, &[("TOKEN_SERVER__CACHE__TTL", FOREVER)]].concat());
+    for subject in ["anna", "ben"] {
+        eventually("the rules are known", || server.check(subject, "x") == "ok");
+    }
+    let operator = Operator::configured(settings, &["--configured-store"]);
+    let rule = r#"{"rt":"x"}"#;
+    let written =
+        operator.json(&["rules", "add", "anna", rule, "--note", "stolen phone", "--by", "olga"], "");
+    assert_eq!((&written[0]["rule"], &written[0]["by"]), (&json!({"rt": "x"}), &json!("olga")));
+    eventually("the server has heard it", || server.check("anna", "x") == "revoked");
+    assert_eq!(server.rules("anna")[0]["note"], "stolen phone");
+
+    operator.json(&["rules", "add", "ben", rule, "--shadow"], "");
+    eventually("the server tries it", || server.tried() == "1");
+    assert_eq!(server.check("ben", "x"), "ok", "a rule on trial refuses nobody");
+    let size = |group: &str, rules: u8, shadow: u8| json!({"group": group, "rules": rules, "unreadable": 0, "shadow": shadow});
+    assert_eq!(operator.json(&["rules", "list"], ""), [size("anna", 1, 0), size("ben", 0, 1)]);
+    let listed = operator.run(&["rules", "list", "ben"], "");
+    assert!(listed.out.starts_with("shadow"), "{}", listed.out);
+    let explained = operator.run(&["token", "explain"], &super::payload("anna", "x"));
+    assert_eq!(explained.code, Some(2), "{}", explained.err);
+    assert!(explained.out.contains("(stolen phone)"), "{}", explained.out);
+
+    let exported = operator.run(&["rules", "export"], "");
+    assert_eq!((exported.code, exported.out.lines().count()), (Some(0), 2), "{}", exported.err);
+    assert_eq!(operator.json(&["rules", "remove", "anna", rule], "")[0]["deleted"], 1);
+    assert_eq!(operator.json(&["rules", "remove", "ben", "--all"], "")[0]["deleted"], 1);
+    eventually("both are gone", || server.check("anna", "x") == "ok" && server.tried() == "0");
+    assert_eq!(operator.json(&["rules", "import"], &exported.out), [json!({"imported": 2, "ended": 0})]);
+    eventually("both are back", || server.check("anna", "x") == "revoked" && server.tried() == "1");
+    assert_eq!(operator.run(&["rules", "export"], "").out, exported.out);
+}
+
+#[test]
+fn commands_work_straight_on_one_redis() {
+    let redis = Redis::start(&[]);
+    operate(&[("TOKEN_SERVER__REDIS__URLS", redis.url())]);
+}
+
+#[test]
+fn commands_find_the_master_by_sentinel_and_wait_for_its_replica() {
+    let group = SentinelGroup::start(&[]);
+    let urls = group.urls();
+    let settings = [
+        ("TOKEN_SERVER__REDIS__MODE", "sentinel"),
+        ("TOKEN_SERVER__REDIS__MASTER", "rules"),
+        ("TOKEN_SERVER__REDIS__URLS", urls.as_str()),
+        ("TOKEN_SERVER__REDIS__MIN_REPLICAS", "1"),
+    ];
+    let operator = Operator::configured(&settings, &["--configured-store"]);
+    eventually("the replica takes part", || {
+        operator.run(&["rules", "add", "carl", r#"{"rt":"x"}"#], "").code == Some(0)
+    });
+    operator.json(&["rules", "remove", "carl", "--all"], "");
+    operate(&settings);
+}
+
+#[test]
+fn commands_find_the_master_of_the_slot_in_a_cluster() {
+    let cluster = Cluster::start(&[]);
+    let urls = cluster.urls();
+    operate(&[("TOKEN_SERVER__REDIS__MODE", "cluster"), ("TOKEN_SERVER__REDIS__URLS", urls.as_str())]);
+}
+
+#[test]
+fn a_redis_that_does_not_answer_is_told_and_nothing_is_made_up() {
+    let url = format!("redis://127.0.0.1:{}", free_port().unwrap());
+    let operator = Operator::configured(&[("TOKEN_SERVER__REDIS__URLS", &url)], &["--configured-store"]);
+    for arguments in [&["rules", "list"][..], &["rules", "export"], &["rules", "add", "g", r#"{"rt":"x"}"#]] {
+        let done = operator.run(arguments, "");
+        assert_eq!((done.code, done.out.as_str()), (Some(1), ""), "{arguments:?}: {}", done.err);
+        assert!(done.err.contains("TOKEN_SERVER__REDIS__URLS leads to a master"), "{}", done.err);
+    }
+}
