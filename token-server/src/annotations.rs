@@ -109,13 +109,27 @@ impl Annotations {
         &self.shadows
     }
 
-    /// What is known of the rules of a group, by their canonical JSON.
+    /// What is known of some rules of a group, by their texts.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn of_group(&self, group: &str) -> Result<BTreeMap<String, Annotation>, StoreError> {
-        let found = self.store.group(group.to_owned()).await?;
+    pub async fn of_rules(
+        &self,
+        group: &str,
+        texts: Vec<String>,
+    ) -> Result<BTreeMap<String, Annotation>, StoreError> {
+        let found = self.store.of_rules(group.to_owned(), texts).await?;
         Ok(found.into_iter().map(|annotated| (annotated.json, annotated.annotation)).collect())
+    }
+
+    /// The rules of a group that are only tried, by their texts.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn tried(&self, group: &str) -> Result<BTreeMap<String, Annotation>, StoreError> {
+        let mut found = self.of_rules(group, self.shadows.texts(group)).await?;
+        found.retain(|_, annotation| annotation.mode == Mode::Shadow);
+        Ok(found)
     }
 
     /// Writes what is known of a rule; with [`Mode::Shadow`] that writes the rule itself.

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::changes::{Session, Sessions, Source};
 use crate::feed::Feed;
 use crate::rulebook::{Boarding, Flight, Group, Lifetimes, Read, Rulebook, Totals, judge};
-use crate::store::{EVERYBODY, Store, StoreError, StoredRule, random_name};
+use crate::store::{Cursor, EVERYBODY, Page, Store, StoreError, StoredRule, random_name};
 
 /// Rules of one group. A check looks at few of them, but where others write too the group is read and parsed anew after
 /// each change, which should be done within [`LOAD_WAIT`]: parsing so many takes about 20 ms, ten times as many 250 ms.
@@ -233,13 +233,12 @@ impl Revocations {
         .await
     }
 
-    /// The rules of a group as the store has them, and the revision before which they were read.
+    /// Up to `limit` rules of a group as the store has them, from the place `after` on.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn list(self: &Arc<Self>, group: String) -> Result<(u64, Vec<StoredRule>), StoreError> {
-        let revision = self.revision();
-        Ok((revision, within(STORE_LIMIT, self.store.group(&group)).await?))
+    pub async fn page(&self, group: &str, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        within(STORE_LIMIT, self.store.page(group, after, limit)).await
     }
 
     /// Up to `limit` groups in the order of their names, after the name `after`, and whether more follow.

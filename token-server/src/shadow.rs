@@ -126,6 +126,13 @@ impl Shadows {
         range.map(|(group, rules)| (group.to_string(), rules.len())).collect()
     }
 
+    /// The texts of the rules of one group.
+    pub fn texts(&self, group: &str) -> Vec<String> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let of_group = groups.get(group).into_iter().flatten();
+        of_group.map(|shadow| shadow.rule.canonical().to_owned()).collect()
+    }
+
     /// The number of rules of one group.
     pub fn size(&self, group: &str) -> usize {
         let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);

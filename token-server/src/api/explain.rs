@@ -21,10 +21,13 @@ use super::rules::RuleView;
 use super::{ApiError, App};
 use crate::encrypted::{self, DecryptionKeysFile, Opened};
 use crate::judge::{self, Judgement, seconds};
-use crate::store::{EVERYBODY, Mode};
+use crate::store::EVERYBODY;
 
 /// Bytes of a token or a payload, with room for the JSON around it.
 const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Rules that are read at a time.
+const PAGE: usize = 1_000;
 
 /// Matching rules that are told.
 const MAX_MATCHES: usize = 100;
@@ -160,20 +163,25 @@ async fn matches(
     let own = subject.filter(|subject| *subject != EVERYBODY);
     let mut found = Vec::new();
     for group in [Some(EVERYBODY), own].into_iter().flatten() {
-        let (_, stored) = app.revocations.list(group.to_owned()).await?;
-        let mut annotations = app.annotations.of_group(group).await?;
-        for stored in stored {
-            if !stored.expire_at.has_passed(now)
-                && let Some(why) = why(&stored.json, claims)
-            {
+        let mut after = None;
+        loop {
+            let page = app.revocations.page(group, after.as_ref(), PAGE).await?;
+            let hits = page.rules.into_iter().filter(|stored| !stored.expire_at.has_passed(now));
+            let hits: Vec<_> = hits.filter_map(|stored| Some((why(&stored.json, claims)?, stored))).collect();
+            let texts = hits.iter().map(|(_, stored)| stored.json.clone()).collect();
+            let mut annotations = app.annotations.of_rules(group, texts).await?;
+            for (why, stored) in hits {
                 let annotation = annotations.remove(&stored.json);
                 let rule = RuleView::enforced(stored, annotation);
                 found.push(MatchView { group: group.to_owned(), rule, why });
             }
+            after = page.next;
+            if after.is_none() || found.len() >= MAX_MATCHES {
+                break;
+            }
         }
-        for (json, annotation) in annotations {
-            if annotation.mode == Mode::Shadow
-                && !annotation.end().has_passed(now)
+        for (json, annotation) in app.annotations.tried(group).await? {
+            if !annotation.end().has_passed(now)
                 && let Some(why) = why(&json, claims)
             {
                 let rule = RuleView::tried(group, json, annotation, app.annotations.shadows());

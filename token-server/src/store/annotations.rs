@@ -52,8 +52,8 @@ pub trait AnnotationStore: Send + Sync {
     /// Every rule that is only tried.
     fn shadows(&self) -> Answer<'_, Vec<AnnotatedRule>>;
 
-    /// The annotations of one group.
-    fn group(&self, group: String) -> Answer<'_, Vec<AnnotatedRule>>;
+    /// The annotations of these rules of one group, by their texts, as far as they have any.
+    fn of_rules(&self, group: String, texts: Vec<String>) -> Answer<'_, Vec<AnnotatedRule>>;
 
     /// Writes an annotation over the one that its rule had.
     fn put(&self, annotated: AnnotatedRule) -> Answer<'_, ()>;

@@ -29,7 +29,7 @@ use rules::ExpireAt;
 
 pub use annotations::EmbeddedAnnotations;
 
-use super::{StoreError, StoredRule, random_name};
+use super::{Cursor, Page, StoreError, StoredRule, random_name};
 
 const RULES: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("rules");
 const ENDS: TableDefinition<'_, (i64, &str, &str), ()> = TableDefinition::new("ends");
@@ -121,6 +121,29 @@ impl EmbeddedStore {
                 rules.push(stored(key.value(), value.value()));
             }
             Ok(rules)
+        })
+    }
+
+    /// Up to `limit` rules of a group in the order of their texts, from the place `after` on.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn page(&self, group: &str, after: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let from = after.map_or_else(String::new, |after| beyond(&String::from_utf8_lossy(after.text())));
+        self.read(|transaction| {
+            let mut rules: Vec<StoredRule> = Vec::new();
+            for row in transaction.open_table(RULES)?.range((group, from.as_str())..)? {
+                let (key, value) = row?;
+                if key.value().0 != group {
+                    break;
+                }
+                if rules.len() == limit {
+                    let next = rules.last().map(|last| Cursor::after(0.0, last.json.as_str()));
+                    return Ok(Page { rules, next });
+                }
+                rules.push(stored(key.value(), value.value()));
+            }
+            Ok(Page { rules, next: None })
         })
     }
 

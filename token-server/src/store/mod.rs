@@ -1,11 +1,13 @@
 //! Where rules live durably. Only this folder knows how.
 
 mod annotations;
+mod cursor;
 mod embedded;
 mod error;
 pub mod redis;
 
 pub use annotations::{AnnotatedRule, Annotation, AnnotationStore, Mode};
+pub use cursor::Cursor;
 pub use embedded::{EmbeddedAnnotations, EmbeddedStore};
 pub use error::StoreError;
 
@@ -27,6 +29,10 @@ pub trait Store: Send + Sync {
 
     /// The rules of one group as the last writer left them.
     fn group<'a>(&'a self, group: &'a str) -> Answer<'a, Vec<StoredRule>>;
+
+    /// Up to `limit` rules of a group in an order of the store's own, from the place `after` on. It costs what the page
+    /// holds, not what the group does. A rule that is there all the time, with one end, is on one page and on no other.
+    fn page<'a>(&'a self, group: &'a str, after: Option<&'a Cursor>, limit: usize) -> Answer<'a, Page>;
 
     /// Up to `limit` names of groups in their order, after the name `after`, and whether more follow.
     fn groups<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, (Vec<String>, bool)>;
@@ -55,6 +61,15 @@ pub struct StoredRule {
     pub expire_at: ExpireAt,
     /// The revision that its last write made, in a store that keeps count.
     pub revision: Option<u64>,
+}
+
+/// Some rules of a group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The rules, in the store's order.
+    pub rules: Vec<StoredRule>,
+    /// Where the next page begins; absent on the last.
+    pub next: Option<Cursor>,
 }
 
 /// Random bytes in a name: two names never meet by chance.

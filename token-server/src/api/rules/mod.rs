@@ -2,6 +2,7 @@
 
 mod delete;
 mod fields;
+mod place;
 mod read;
 mod view;
 mod write;

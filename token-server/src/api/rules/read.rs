@@ -8,11 +8,12 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::fields;
+use super::place::Place;
 use super::view::RuleView;
 use crate::api::request::{GroupName, Parameters};
 use crate::api::{ApiError, App};
 use crate::revocations::GroupSize;
-use crate::store::Mode;
+use crate::store::{Cursor, Page, StoredRule};
 
 #[derive(Serialize)]
 struct GroupView {
@@ -41,7 +42,7 @@ struct GroupSizeView {
     shadow: usize,
 }
 
-/// `GET /v1/rules/{group}?after=&limit=`: the rules in the order of their ids.
+/// `GET /v1/rules/{group}?after=&limit=`: a page costs what is on it, however many rules the group has.
 pub(in crate::api) async fn list_group(
     State(app): State<Arc<App>>,
     GroupName(group): GroupName,
@@ -51,31 +52,54 @@ pub(in crate::api) async fn list_group(
     let limit = parameters.take("limit");
     parameters.finish()?;
     let limit = fields::page_size(limit)?;
-    let (revision, all) = rules_of(&app, &group).await?;
-    let mut rest = all.into_iter().filter(|rule| after.as_ref().is_none_or(|after| rule.id > *after));
-    let rules: Vec<RuleView> = rest.by_ref().take(limit).collect();
-    let next = rest.next().and_then(|_| rules.last()).map(|last| last.id.clone());
+    let place = after.map_or(Ok(Place::START), |after| Place::parse(&after))?;
+    let revision = app.revocations.revision();
+    let (mut rules, mut next) = match &place {
+        Place::Enforced(after) => enforced(&app, &group, after.as_ref(), limit).await?,
+        Place::Tried(_) => (Vec::new(), None),
+    };
+    if next.is_none() {
+        let room = limit.saturating_sub(rules.len());
+        let (tried, more) = tried(&app, &group, place.tried_after(), room).await?;
+        rules.extend(tried);
+        next = more;
+    }
+    let next = next.map(|next| next.to_string());
     Ok(Json(GroupView { group, revision, rules, next }))
 }
 
-/// All rules of a group, enforced and tried, in the order of their ids.
-async fn rules_of(app: &Arc<App>, group: &str) -> Result<(u64, Vec<RuleView>), ApiError> {
-    let (revision, stored) = app.revocations.list(group.to_owned()).await?;
-    let mut annotations = app.annotations.of_group(group).await?;
-    let mut rules: Vec<RuleView> = stored
-        .into_iter()
-        .map(|stored| {
-            let annotation = annotations.remove(&stored.json);
-            RuleView::enforced(stored, annotation)
-        })
-        .collect();
-    // What is left has no rule in the store: it is tried only, or its rule was removed by another program.
-    let tried = annotations.into_iter().filter(|(_, annotation)| annotation.mode == Mode::Shadow);
-    rules.extend(
-        tried.map(|(json, annotation)| RuleView::tried(group, json, annotation, app.annotations.shadows())),
-    );
-    rules.sort_unstable_by(|left, right| left.id.cmp(&right.id));
-    Ok((revision, rules))
+/// A page of the rules that revoke.
+async fn enforced(
+    app: &App,
+    group: &str,
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<(Vec<RuleView>, Option<Place>), ApiError> {
+    let Page { rules, next } = app.revocations.page(group, after, limit).await?;
+    let texts = rules.iter().map(|stored| stored.json.clone()).collect();
+    let mut annotations = app.annotations.of_rules(group, texts).await?;
+    let view = |stored: StoredRule| {
+        let annotation = annotations.remove(&stored.json);
+        RuleView::enforced(stored, annotation)
+    };
+    Ok((rules.into_iter().map(view).collect(), next.map(|next| Place::Enforced(Some(next)))))
+}
+
+/// A page of the rules that are only tried; they are few.
+async fn tried(
+    app: &App,
+    group: &str,
+    after: &str,
+    limit: usize,
+) -> Result<(Vec<RuleView>, Option<Place>), ApiError> {
+    let mut rest = app.annotations.tried(group).await?.into_iter().filter(|(text, _)| text.as_str() > after);
+    let mut last = after.to_owned();
+    let mut rules = Vec::new();
+    for (text, annotation) in rest.by_ref().take(limit) {
+        last.clone_from(&text);
+        rules.push(RuleView::tried(group, text, annotation, app.annotations.shadows()));
+    }
+    Ok((rules, rest.next().map(|_| Place::Tried(last))))
 }
 
 /// `GET /v1/rules?after=&limit=`: the groups in the order of their names.

@@ -11,7 +11,7 @@ use crate::store::{Annotation, Mode, StoredRule};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct RuleView {
-    /// Names the rule within its group, whatever happens to others: pages go by it.
+    /// Names the rule within its group, whatever happens to others.
     pub(in crate::api) id: String,
     /// The rule, unless it is not even JSON.
     #[serde(skip_serializing_if = "Option::is_none")]

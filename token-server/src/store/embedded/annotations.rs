@@ -31,8 +31,18 @@ impl AnnotationStore for EmbeddedAnnotations {
         })
     }
 
-    fn group(&self, group: String) -> Answer<'_, Vec<AnnotatedRule>> {
-        blocking(&self.0, move |store| store.read(|transaction| of_group(transaction, &group)))
+    fn of_rules(&self, group: String, texts: Vec<String>) -> Answer<'_, Vec<AnnotatedRule>> {
+        blocking(&self.0, move |store| {
+            store.read(|transaction| {
+                let table = transaction.open_table(ANNOTATIONS)?;
+                let mut found = Vec::new();
+                for text in &texts {
+                    let key = (group.as_str(), text.as_str());
+                    found.extend(table.get(key)?.and_then(|value| annotated(key, value.value().1)));
+                }
+                Ok(found)
+            })
+        })
     }
 
     fn put(&self, annotated: AnnotatedRule) -> Answer<'_, ()> {

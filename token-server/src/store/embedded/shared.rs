@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rules::ExpireAt;
 
 use super::EmbeddedStore;
-use crate::store::{Answer, Store, StoreError, StoredRule};
+use crate::store::{Answer, Cursor, Page, Store, StoreError, StoredRule};
 
 impl Store for Arc<EmbeddedStore> {
     fn store_id(&self) -> Option<Arc<str>> {
@@ -15,6 +15,11 @@ impl Store for Arc<EmbeddedStore> {
     fn group<'a>(&'a self, group: &'a str) -> Answer<'a, Vec<StoredRule>> {
         let group = group.to_owned();
         blocking(self, move |store| store.group(&group))
+    }
+
+    fn page<'a>(&'a self, group: &'a str, after: Option<&'a Cursor>, limit: usize) -> Answer<'a, Page> {
+        let (group, after) = (group.to_owned(), after.cloned());
+        blocking(self, move |store| store.page(&group, after.as_ref(), limit))
     }
 
     fn groups<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, (Vec<String>, bool)> {

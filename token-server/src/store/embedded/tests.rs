@@ -75,6 +75,26 @@ fn groups_are_named_in_their_order_and_in_pages() {
 }
 
 #[test]
+fn the_rules_of_a_group_come_in_pages_that_begin_after_what_may_be_gone() {
+    let (_folder, _, store) = store();
+    for (group, json) in
+        [("a", "3"), ("a", "1"), ("a", "10"), ("a", "2"), ("a\0", "0"), ("ab", "4"), ("", "9")]
+    {
+        store.put(group, json, ExpireAt::Never).unwrap();
+    }
+    let page = |after: Option<&Cursor>, limit| {
+        let Page { rules, next } = store.page("a", after, limit).unwrap();
+        (rules.into_iter().map(|rule| rule.json).collect::<Vec<_>>(), next)
+    };
+    assert_eq!(page(None, 4), (vec!["1".into(), "10".into(), "2".into(), "3".into()], None));
+    let (first, next) = page(None, 2);
+    assert_eq!(first, ["1", "10"]);
+    store.remove("a", "10").unwrap();
+    assert_eq!(page(next.as_ref(), 2), (vec!["2".into(), "3".into()], None));
+    assert_eq!(store.page("nobody", None, 2).unwrap(), Page { rules: vec![], next: None });
+}
+
+#[test]
 fn a_purge_removes_exactly_what_has_ended() {
     let (_folder, _, store) = store();
     store.put("a", "1", ExpireAt::At(-5)).unwrap();

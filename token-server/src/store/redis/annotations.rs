@@ -102,15 +102,22 @@ impl AnnotationStore for RedisAnnotations {
         })
     }
 
-    fn group(&self, group: String) -> Answer<'_, Vec<AnnotatedRule>> {
+    fn of_rules(&self, group: String, texts: Vec<String>) -> Answer<'_, Vec<AnnotatedRule>> {
         Box::pin(async move {
-            let notes = self.hash(self.keys().notes(&group)).await?;
-            let noted = |(json, text): (Text, Text)| {
-                parse(group.clone(), String::from_utf8_lossy(&json).into_owned(), &text)
+            if texts.is_empty() {
+                return Ok(Vec::new());
+            }
+            let fields: Vec<String> = texts.iter().map(|text| field(&group, text)).collect();
+            let mut look = pipe();
+            look.cmd("HMGET").arg(self.keys().notes(&group)).arg(&texts);
+            look.cmd("HMGET").arg(self.keys().shadows()).arg(&fields);
+            let ask = async move |mut node: Node| look.query_async(&mut node.connection).await;
+            let (notes, shadows): (Vec<Option<Text>>, Vec<Option<Text>>) = self.store.read(ask).await?;
+            let found = texts.into_iter().zip(shadows.into_iter().zip(notes));
+            let annotated = |(json, (shadow, note)): (String, (Option<Text>, Option<Text>))| {
+                parse(group.clone(), json, &shadow.or(note)?)
             };
-            let mut found: Vec<AnnotatedRule> = notes.into_iter().filter_map(noted).collect();
-            found.extend(self.shadows().await?.into_iter().filter(|tried| tried.group == group));
-            Ok(found)
+            Ok(found.filter_map(annotated).collect())
         })
     }
 

@@ -7,6 +7,7 @@ mod annotations;
 mod keys;
 mod link;
 mod locate;
+mod page;
 mod settings;
 
 pub use annotations::RedisAnnotations;
@@ -27,7 +28,8 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use self::link::{Link, asked_away, is_misdirected};
-use super::{Answer, Store, StoreError, StoredRule};
+use self::page::Scored;
+use super::{Answer, Cursor, Page, Store, StoreError, StoredRule};
 
 /// How long Redis may take for an answer to a read.
 const READ_LIMIT: Duration = Duration::from_secs(1);
@@ -210,26 +212,13 @@ impl Store for RedisStore {
 
     fn group<'a>(&'a self, group: &'a str) -> Answer<'a, Vec<StoredRule>> {
         Box::pin(async move {
-            let key = self.settings.keys.rules(group);
-            let members: Vec<(Vec<u8>, String)> = self
-                .read(async move |mut node| {
-                    cmd("ZRANGE")
-                        .arg(&key)
-                        .arg(0)
-                        .arg(-1)
-                        .arg("WITHSCORES")
-                        .query_async(&mut node.connection)
-                        .await
-                })
-                .await?;
-            let stored = |(member, score): (Vec<u8>, String)| StoredRule {
-                group: group.to_owned(),
-                json: String::from_utf8_lossy(&member).into_owned(),
-                expire_at: expire_at(&score),
-                revision: None,
-            };
-            Ok(members.into_iter().map(stored).collect())
+            let members = self.range(&self.settings.keys.rules(group), 0, -1).await?;
+            Ok(members.into_iter().map(|scored| stored(group, scored)).collect())
         })
+    }
+
+    fn page<'a>(&'a self, group: &'a str, after: Option<&'a Cursor>, limit: usize) -> Answer<'a, Page> {
+        Box::pin(self.read_page(group, after, limit))
     }
 
     fn groups<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, (Vec<String>, bool)> {
@@ -315,6 +304,15 @@ async fn live(writer: &Link) -> Result<Node, StoreError> {
         node = writer.node().await?;
     }
     Ok(node)
+}
+
+fn stored(group: &str, (member, score): Scored) -> StoredRule {
+    StoredRule {
+        group: group.to_owned(),
+        json: String::from_utf8_lossy(&member).into_owned(),
+        expire_at: expire_at(&score),
+        revision: None,
+    }
 }
 
 /// A score is a double: fractions end with the second that they are in, infinity never comes.

@@ -7,6 +7,7 @@ mod faults;
 mod feed;
 mod notes;
 mod operators;
+mod pages;
 mod sentinel;
 mod standalone;
 
