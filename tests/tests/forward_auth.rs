@@ -47,6 +47,11 @@ fn decides_each_request(proxy: Proxy) {
     spoofed_headers(&gateway);
     preflights(&gateway);
 
+    let route = if proxy == Proxy::Envoy { "/verify/{*path}" } else { "/verify" };
+    let measured = format!(r#"token_server_request_seconds_count{{route="{route}",status="401"}}"#);
+    let metrics = gateway.token_server.metrics();
+    assert!(metrics.contains(&measured), "{measured} is not among\n{metrics}");
+
     gateway.token_server.revoke("alice", &json!({"iat": {"lte": now() + 60}}));
     let revoked = Request::get("/").bearer(&good);
     assert_eq!(gateway.refuses("revoked", &revoked).status, 401);

@@ -1,5 +1,6 @@
 //! What is counted. The help texts are the documentation.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jose::{Reason, Reject};
@@ -39,7 +40,7 @@ struct WriteLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    route: String,
+    route: Cow<'static, str>,
     status: u16,
 }
 
@@ -131,7 +132,7 @@ impl Metrics {
     }
 
     /// Records one answered request.
-    pub(crate) fn observe_request(&self, route: String, status: u16, duration: Duration) {
+    pub(crate) fn observe_request(&self, route: Cow<'static, str>, status: u16, duration: Duration) {
         self.requests.get_or_create(&RequestLabels { route, status }).observe(duration.as_secs_f64());
     }
 }

@@ -53,7 +53,11 @@ impl Recent {
             return;
         }
         let Ok(payload) = std::str::from_utf8(payload) else { return };
-        *lock(place) = Some(Seen { at, subject: subject.into(), payload: payload.into() });
+        match &mut *lock(place) {
+            // A token that comes again and again.
+            Some(seen) if *seen.payload == *payload && *seen.subject == *subject => seen.at = at,
+            other => *other = Some(Seen { at, subject: subject.into(), payload: payload.into() }),
+        }
     }
 
     /// Holds a rule of a group against the payloads that are remembered.

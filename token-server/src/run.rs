@@ -75,12 +75,13 @@ pub async fn run(
 
     let Listeners { main, admin, admin_socket } = listeners;
     announce("main", &main);
-    parts.spawn(serve(main, tls.clone(), api::main_router(&app), shutdown.clone()));
+    parts.spawn(serve(main, tls.clone(), api::main_routes(&app), shutdown.clone()));
     announce("admin", &admin);
-    parts.spawn(serve(admin, tls, api::admin_router(&app, AdminAccess::Bearer), shutdown.clone()));
+    parts.spawn(serve(admin, tls, api::admin_router(&app, AdminAccess::Bearer).into(), shutdown.clone()));
     if let Some(AdminSocket { listener, file }) = admin_socket {
         tracing::info!(listener = "admin socket", "listening");
-        let serving = serve(listener, None, api::admin_router(&app, AdminAccess::Everyone), shutdown.clone());
+        let routes = api::admin_router(&app, AdminAccess::Everyone).into();
+        let serving = serve(listener, None, routes, shutdown.clone());
         parts.spawn(async move {
             serving.await;
             drop(file);

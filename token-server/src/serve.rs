@@ -1,19 +1,20 @@
 //! HTTP/1.1 on one listener: a bounded number of connections, each an owned task.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::serve::Listener;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use service::shutdown::Shutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::api::Routes;
 use crate::tls::Tls;
 
 /// Connections of one listener; more wait in the system's queue. Agents keep a few each.
@@ -34,16 +35,17 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 pub(crate) async fn serve<L: Listener>(
     mut listener: L,
     tls: Option<Arc<Tls>>,
-    router: Router,
+    routes: Routes,
     shutdown: Shutdown,
 ) {
+    let routes = Arc::new(routes);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
             Some(_) = connections.join_next() => {}
             (stream, _) = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                connections.spawn(accept(stream, tls.clone(), router.clone(), shutdown.clone()));
+                connections.spawn(accept(stream, tls.clone(), Arc::clone(&routes), shutdown.clone()));
             }
         }
     }
@@ -52,12 +54,12 @@ pub(crate) async fn serve<L: Listener>(
 }
 
 /// The handshake is the connection's own business: one that dawdles holds up nobody.
-async fn accept<S>(stream: S, tls: Option<Arc<Tls>>, router: Router, shutdown: Shutdown)
+async fn accept<S>(stream: S, tls: Option<Arc<Tls>>, routes: Arc<Routes>, shutdown: Shutdown)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Some(tls) = tls else {
-        return connection(stream, router, shutdown).await;
+        return connection(stream, routes, shutdown).await;
     };
     let acceptor = TlsAcceptor::from(tls.current());
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
@@ -66,21 +68,25 @@ where
         () = shutdown.cancelled() => return,
     };
     match shaken {
-        Ok(Ok(stream)) => connection(stream, router, shutdown).await,
+        Ok(Ok(stream)) => connection(stream, routes, shutdown).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }
 }
 
-async fn connection<S>(stream: S, router: Router, shutdown: Shutdown)
+async fn connection<S>(stream: S, routes: Arc<Routes>, shutdown: Shutdown)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let answer = service_fn(move |request| {
+        let routes = Arc::clone(&routes);
+        async move { Ok::<_, Infallible>(routes.answer(request).await) }
+    });
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), answer);
     let mut http = pin!(http);
     let served = tokio::select! {
         served = http.as_mut() => served,

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             }
             "forward-auth" => {
                 let rounds = number("BENCH_ROUNDS", 3);
-                record("forward-auth", json!({"rounds": rounds, "rows": forward_auth::run(rounds)}))
+                record("forward-auth", json!({"rounds": rounds, "rows": forward_auth::run(rounds, &only())}))
             }
             "report" => report::run(),
             other => Err(io::Error::other(format!("no such part: {other}"))),
@@ -57,12 +57,17 @@ fn main() -> ExitCode {
 }
 
 fn edge_figures() -> Value {
-    let only = std::env::var("BENCH_ONLY").unwrap_or_default();
+    let only = only();
     let rounds = number("BENCH_ROUNDS", 3);
     let mut cells = cell::cells(&release::releases(), is_full());
     // A line is compared with plain HAProxy, which therefore always runs.
     cells.retain(|cell| cell.way == cell::Way::Plain || cell.to_string().contains(&only));
     json!({"rounds": rounds, "rows": rounds::run(&cells, rounds)})
+}
+
+/// What the names of lines must contain.
+fn only() -> String {
+    std::env::var("BENCH_ONLY").unwrap_or_default()
 }
 
 fn is_full() -> bool {

@@ -1,5 +1,6 @@
 //! What stands around the handlers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ pub(super) async fn observe(
 ) -> Response {
     let start = Instant::now();
     let response = next.run(request).await;
-    let route = route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned());
+    let route = route.map_or(Cow::Borrowed("none"), |route| Cow::Owned(route.as_str().to_owned()));
     app.metrics.observe_request(route, response.status().as_u16(), start.elapsed());
     response
 }

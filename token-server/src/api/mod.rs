@@ -14,13 +14,17 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{BoxError, Router};
 use jose::{Policy, UnixTime};
 use keys::KeyRing;
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
+use tower::ServiceExt as _;
 
 pub(crate) use error::ApiError;
 
@@ -32,7 +36,7 @@ use crate::judge::{self, Judgement};
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::revocations::Revocations;
-use crate::verify::{self, Verifier};
+use crate::verify::{ForwardAuth, Verifier};
 
 /// What the handlers share.
 pub(crate) struct App {
@@ -85,18 +89,46 @@ pub(crate) enum AdminAccess {
     Everyone,
 }
 
+/// What a listener answers.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    forward_auth: Option<ForwardAuth>,
+    others: Router,
+}
+
+impl Routes {
+    /// Answers a request.
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let (parts, body) = request.into_parts();
+        if let Some(forward_auth) = &self.forward_auth
+            && let Some(question) = forward_auth.question(parts.uri.path())
+        {
+            return forward_auth.answer(question, &parts).await;
+        }
+        let request = Request::from_parts(parts, Body::new(body));
+        self.others.clone().oneshot(request).await.into_response()
+    }
+}
+
+impl From<Router> for Routes {
+    fn from(others: Router) -> Self {
+        Self { forward_auth: None, others }
+    }
+}
+
 /// The routes of `TOKEN_SERVER__LISTEN`.
-pub(crate) fn main_router(app: &Arc<App>) -> Router {
+pub(crate) fn main_routes(app: &Arc<App>) -> Routes {
     let mut routes =
         Router::new().route("/v1/check", post(check::judge)).route("/v1/events", get(feed::events));
     if app.compat {
         routes = routes.route("/", post(compat::judge));
     }
-    if let Some(verifier) = &app.verify {
-        routes = verify::add_routes(routes, verifier.proxy());
-    }
     let health = service::admin::health_router(app.readiness.clone());
-    finish(app, routes.with_state(Arc::clone(app)).merge(health))
+    let others = finish(app, routes.with_state(Arc::clone(app)).merge(health));
+    Routes { forward_auth: ForwardAuth::of(app), others }
 }
 
 /// The routes of `TOKEN_SERVER__ADMIN__LISTEN` and of `TOKEN_SERVER__ADMIN__SOCKET`.

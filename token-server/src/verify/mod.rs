@@ -20,7 +20,7 @@ pub use proxy::Proxy;
 pub use verifier::Verifier;
 
 pub(crate) use metrics::VerifyMetrics;
-pub(crate) use route::add_routes;
+pub(crate) use route::ForwardAuth;
 
 /// What the forward-auth routes go by.
 #[derive(Debug, Clone)]

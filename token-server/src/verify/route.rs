@@ -1,42 +1,77 @@
 //! `/verify[/{policy}]`, for every method: Envoy asks with the method of the original request, and a proxy can be told to.
+//!
+//! These routes stand beside the router of the others. They are asked about every request of every application, and the
+//! router's layers would cost half as much as the verdict; they need none of them: no body is read, and what a
+//! verdict may wait for has limits of its own.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::Uri;
+use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::any;
 
-use super::Proxy;
 use super::answer::{passed, refused};
-use crate::api::{ApiError, App};
+use super::{Proxy, Verifier};
+use crate::api::App;
 
-const PREFIX: &str = "/verify";
+/// Who answers proxies.
+#[derive(Clone)]
+pub(crate) struct ForwardAuth {
+    app: Arc<App>,
+    verifier: Arc<Verifier>,
+}
 
-/// Adds the routes. Envoy alone appends the original path, so for others a longer path is no route.
-pub(crate) fn add_routes(routes: Router<Arc<App>>, proxy: Option<Proxy>) -> Router<Arc<App>> {
-    let routes = routes.route("/verify", any(verify));
-    match proxy {
-        Some(Proxy::Envoy) => routes.route("/verify/{*path}", any(verify)),
-        Some(Proxy::Traefik | Proxy::Nginx) | None => routes.route("/verify/{policy}", any(verify)),
+/// What a proxy asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Question<'a> {
+    /// The route, as metrics name it.
+    pattern: &'static str,
+    /// The policy that the path names, letter for letter.
+    policy: Option<&'a str>,
+}
+
+impl ForwardAuth {
+    /// Absent where nothing is configured that could verify.
+    pub(crate) fn of(app: &Arc<App>) -> Option<Self> {
+        let verifier = Arc::clone(app.verify.as_ref()?);
+        Some(Self { app: Arc::clone(app), verifier })
+    }
+
+    /// What this path asks; absent for other routes.
+    pub(crate) fn question<'a>(&self, path: &'a str) -> Option<Question<'a>> {
+        question(path, self.verifier.proxy())
+    }
+
+    /// Answers, and measures how long it took.
+    pub(crate) async fn answer(&self, question: Question<'_>, parts: &Parts) -> Response {
+        let start = Instant::now();
+        let response = match self.verifier.judge(&self.app, parts, question.policy).await {
+            Ok(pass) => passed(&pass),
+            Err(reject) => refused(reject, self.verifier.realm()),
+        };
+        let (status, took) = (response.status().as_u16(), start.elapsed());
+        self.app.metrics.observe_request(question.pattern.into(), status, took);
+        response
     }
 }
 
-async fn verify(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let verifier = app.verify.as_ref().ok_or(ApiError::NoRoute)?;
-    let (parts, _body) = request.into_parts();
-    let decision = verifier.judge(&app, &parts, policy(&parts.uri)).await;
-    Ok(match decision {
-        Ok(pass) => passed(&pass),
-        Err(reject) => refused(reject, verifier.realm()),
-    })
-}
-
-/// The policy that the path names, letter for letter. What Envoy appends behind it decides nothing.
-fn policy(uri: &Uri) -> Option<&str> {
-    let named = uri.path().strip_prefix(PREFIX)?.strip_prefix('/')?;
-    Some(named.split_once('/').map_or(named, |(policy, _)| policy))
+/// Envoy alone appends the original path, which decides nothing; for others a longer path is no route.
+fn question(path: &str, proxy: Option<Proxy>) -> Option<Question<'_>> {
+    let rest = path.strip_prefix("/verify")?;
+    if rest.is_empty() {
+        return Some(Question { pattern: "/verify", policy: None });
+    }
+    let named = rest.strip_prefix('/').filter(|named| !named.is_empty())?;
+    match (proxy, named.split_once('/')) {
+        (Some(Proxy::Envoy), longer) => {
+            let policy = longer.map_or(named, |(policy, _)| policy);
+            Some(Question { pattern: "/verify/{*path}", policy: Some(policy) })
+        }
+        (Some(Proxy::Traefik | Proxy::Nginx) | None, None) => {
+            Some(Question { pattern: "/verify/{policy}", policy: Some(named) })
+        }
+        (Some(Proxy::Traefik | Proxy::Nginx) | None, Some(_)) => None,
+    }
 }
 
 #[cfg(test)]
@@ -45,19 +80,37 @@ mod tests {
 
     #[test]
     fn the_path_names_the_policy_and_nothing_behind_it_can() {
-        for (uri, expected) in [
-            ("/verify", None),
-            ("/verify?policy=weak", None),
-            ("/verify/admin", Some("admin")),
-            ("/verify/admin/", Some("admin")),
-            ("/verify/admin/weak", Some("admin")),
-            ("/verify/admin/../weak", Some("admin")),
-            ("/verify/admin/%2e%2e/weak?x=/verify/weak", Some("admin")),
-            ("/verify/adm%69n", Some("adm%69n")),
-            ("/verify//admin", Some("")),
-            ("/verify/", Some("")),
+        let (alone, named, longer) = ("/verify", "/verify/{policy}", "/verify/{*path}");
+        for (path, envoy, others) in [
+            ("/verify", Some((alone, None)), Some((alone, None))),
+            ("/verify/admin", Some((longer, Some("admin"))), Some((named, Some("admin")))),
+            ("/verify/adm%69n", Some((longer, Some("adm%69n"))), Some((named, Some("adm%69n")))),
+            (
+                "/verify/admin%2Fweak",
+                Some((longer, Some("admin%2Fweak"))),
+                Some((named, Some("admin%2Fweak"))),
+            ),
+            ("/verify/admin/", Some((longer, Some("admin"))), None),
+            ("/verify/admin/weak", Some((longer, Some("admin"))), None),
+            ("/verify/admin/../weak", Some((longer, Some("admin"))), None),
+            ("/verify/admin/%2e%2e/weak", Some((longer, Some("admin"))), None),
+            ("/verify//admin", Some((longer, Some(""))), None),
+            ("/verify/", None, None),
+            ("/verifyadmin", None, None),
+            ("/%76erify", None, None),
+            ("/x/verify", None, None),
+            ("/", None, None),
+            ("", None, None),
         ] {
-            assert_eq!(policy(&uri.parse().unwrap()), expected, "{uri}");
+            for (proxy, expected) in [
+                (Some(Proxy::Envoy), envoy),
+                (Some(Proxy::Nginx), others),
+                (Some(Proxy::Traefik), others),
+                (None, others),
+            ] {
+                let expected = expected.map(|(pattern, policy)| Question { pattern, policy });
+                assert_eq!(question(path, proxy), expected, "{path} {proxy:?}");
+            }
         }
     }
 }

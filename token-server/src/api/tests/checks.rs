@@ -82,7 +82,7 @@ async fn old_callers_get_their_forms_whatever_the_content_type() {
     ];
     for headers in types {
         let post = async |body: &str| {
-            let answer = call(main_router(&server.app), Method::POST, "/", headers, body.to_owned()).await;
+            let answer = call(main_routes(&server.app), Method::POST, "/", headers, body.to_owned()).await;
             assert_eq!(answer.status, StatusCode::OK, "{body}");
             answer
         };
@@ -103,10 +103,10 @@ async fn old_callers_get_their_forms_whatever_the_content_type() {
 async fn old_forms_refuse_a_proxys_auth_request_and_can_be_switched_off() {
     let server_on = server(|_| {}).await;
     for name in ["X-Forwarded-For", "x-forwarded-uri", "X-Original-URL", "x-envoy-internal"] {
-        let answer = call(main_router(&server_on.app), Method::POST, "/", &[(name, "x")], "a.b.c").await;
+        let answer = call(main_routes(&server_on.app), Method::POST, "/", &[(name, "x")], "a.b.c").await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}");
     }
-    let other = call(main_router(&server_on.app), Method::POST, "/", &[("x-forward", "x")], "a.b.c").await;
+    let other = call(main_routes(&server_on.app), Method::POST, "/", &[("x-forward", "x")], "a.b.c").await;
     assert_eq!(other.status, StatusCode::OK);
     assert_eq!(server_on.main(Method::GET, "/", "").await.status, StatusCode::METHOD_NOT_ALLOWED);
     let large = server_on.main(Method::POST, "/", "x".repeat(64 * 1024 + 1)).await;
@@ -149,7 +149,7 @@ async fn bearer_tokens_open_what_they_guard() {
         ),
         (&[("authorization", "Bearer agent-token")], StatusCode::OK),
     ] {
-        let answer = call(main_router(&server.app), Method::POST, "/v1/check", headers, probe).await;
+        let answer = call(main_routes(&server.app), Method::POST, "/v1/check", headers, probe).await;
         assert_eq!(answer.status, status, "{headers:?}");
     }
     for (authorization, status) in [

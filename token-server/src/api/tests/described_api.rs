@@ -31,10 +31,10 @@ fn operations(document: &Value) -> Vec<(String, Method, Value)> {
     found
 }
 
-/// The routers that an operation's tag promises it on, and those that must not have it.
-fn listeners(server: &Server, operation: &Value) -> (Vec<Router>, Vec<Router>) {
-    let main = main_router(&server.app);
-    let admin = admin_router(&server.app, AdminAccess::Everyone);
+/// The routes that an operation's tag promises it on, and those that must not have it.
+fn listeners(server: &Server, operation: &Value) -> (Vec<Routes>, Vec<Routes>) {
+    let main = main_routes(&server.app);
+    let admin = Routes::from(admin_router(&server.app, AdminAccess::Everyone));
     match operation["tags"][0].as_str().unwrap() {
         "agents" => (vec![main], vec![admin]),
         "proxies" => (vec![main], vec![admin]),
@@ -152,13 +152,13 @@ async fn examples_are_answered_as_described_where_they_are_described() {
     for (path, method, operation) in operations(&document) {
         let (here, elsewhere) = listeners(&server, &operation);
         let uri = path.replace("{group}", "anna").replace("{policy}", "default").replace("{path}", "x");
-        for router in here {
-            let answer = call(router, method.clone(), &uri, &[], example(&operation)).await;
+        for routes in here {
+            let answer = call(routes, method.clone(), &uri, &[], example(&operation)).await;
             assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
             check(&document, &operation, &format!("{method} {path}"), &answer);
         }
-        for router in elsewhere {
-            let answer = call(router, method.clone(), &uri, &[], example(&operation)).await;
+        for routes in elsewhere {
+            let answer = call(routes, method.clone(), &uri, &[], example(&operation)).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path} on the other listener");
         }
     }
@@ -190,20 +190,20 @@ async fn refusals_are_described() {
     for (path, method, operation) in operations(&document) {
         let uri = path.replace("{group}", "anna").replace("{policy}", "default").replace("{path}", "x");
         if operation.get("security").is_some() {
-            let router = if operation["tags"][0] == "agents" {
-                main_router(&guarded.app)
+            let routes = if operation["tags"][0] == "agents" {
+                main_routes(&guarded.app)
             } else {
-                admin_router(&guarded.app, AdminAccess::Bearer)
+                admin_router(&guarded.app, AdminAccess::Bearer).into()
             };
-            let answer = call(router, method.clone(), &uri, &[], example(&operation)).await;
+            let answer = call(routes, method.clone(), &uri, &[], example(&operation)).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
             check(&document, &operation, &format!("{method} {path} without a token"), &answer);
         }
         if operation.get("requestBody").is_some() && path != "/" {
             let open = server(|_| {}).await;
             for body in ["{", "{}", r#"{"rule":{"a":{"like":1}}}"#, &" ".repeat(3 * 1024 * 1024)] {
-                let router = listeners(&open, &operation).0.remove(0);
-                let answer = call(router, method.clone(), &uri, &[], body.to_owned()).await;
+                let routes = listeners(&open, &operation).0.remove(0);
+                let answer = call(routes, method.clone(), &uri, &[], body.to_owned()).await;
                 let start: String = body.chars().take(9).collect();
                 check(&document, &operation, &format!("{method} {path} with {start}"), &answer);
             }
@@ -211,15 +211,15 @@ async fn refusals_are_described() {
         if let Some(parameters) = operation["parameters"].as_array().filter(|_| path.contains("/v1/")) {
             assert!(parameters.iter().all(|parameter| parameter["in"] == "query"));
             let open = server(|_| {}).await;
-            let router = listeners(&open, &operation).0.remove(0);
+            let routes = listeners(&open, &operation).0.remove(0);
             let uri = format!("{uri}?nonsense=1");
-            let answer = call(router, method.clone(), &uri, &[], example(&operation)).await;
+            let answer = call(routes, method.clone(), &uri, &[], example(&operation)).await;
             assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{method} {path}");
             check(&document, &operation, &uri, &answer);
         }
     }
     let proxied =
-        call(main_router(&guarded.app), Method::POST, "/", &[("x-forwarded-for", "x")], "a.b.c").await;
+        call(main_routes(&guarded.app), Method::POST, "/", &[("x-forwarded-for", "x")], "a.b.c").await;
     check(&document, &document["paths"]["/"]["post"], "a proxy", &proxied);
     assert_eq!(
         mismatch(&document, &json!({"type": "integer"}), &json!("5")).as_deref(),

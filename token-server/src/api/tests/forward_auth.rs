@@ -115,7 +115,7 @@ impl Guarded {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::empty()).unwrap();
-        let response = main_router(&self.server.app).oneshot(request).await.unwrap();
+        let response = main_routes(&self.server.app).answer(request).await;
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         Heard {

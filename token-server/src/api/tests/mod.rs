@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use serde_json::Value;
-use tower::ServiceExt as _;
 
 use super::*;
 use crate::bearer::BearerTokens;
@@ -116,7 +115,7 @@ fn tokens(text: &str) -> Option<Arc<TokensFile>> {
 }
 
 async fn call(
-    router: Router,
+    routes: impl Into<Routes>,
     method: Method,
     path: &str,
     headers: &[(&str, &str)],
@@ -126,7 +125,7 @@ async fn call(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = router.oneshot(request.body(body.into()).unwrap()).await.unwrap();
+    let response = routes.into().answer(request.body(body.into()).unwrap()).await;
     let status = response.status();
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     Answer { status, text: String::from_utf8(body.to_vec()).unwrap() }
@@ -138,7 +137,7 @@ impl Server {
     }
 
     async fn main(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
-        call(main_router(&self.app), method, path, &[], body).await
+        call(main_routes(&self.app), method, path, &[], body).await
     }
 
     /// Through the admin socket's routes.
