@@ -40,6 +40,19 @@ impl RedisAnnotations {
         self.store.read(read).await
     }
 
+    /// Some fields of a hash.
+    async fn fields(&self, key: String, fields: &[String]) -> Result<Vec<Option<Text>>, StoreError> {
+        let mut look = cmd("HMGET");
+        look.arg(key).arg(fields);
+        self.store.read(async move |mut node: Node| look.query_async(&mut node.connection).await).await
+    }
+
+    /// Changes the notes of one group.
+    async fn note(&self, mut change: Pipeline) -> Result<(), StoreError> {
+        change.ignore();
+        self.store.transact(change).await
+    }
+
     /// A change that may remove rules on trial and answers how many; the others are told if it did. A message that is lost
     /// with this server leaves them counting what no longer is, until they look for themselves.
     async fn tell_of_fewer(&self, change: Pipeline) -> Result<usize, StoreError> {
@@ -108,11 +121,8 @@ impl AnnotationStore for RedisAnnotations {
                 return Ok(Vec::new());
             }
             let fields: Vec<String> = texts.iter().map(|text| field(&group, text)).collect();
-            let mut look = pipe();
-            look.cmd("HMGET").arg(self.keys().notes(&group)).arg(&texts);
-            look.cmd("HMGET").arg(self.keys().shadows()).arg(&fields);
-            let ask = async move |mut node: Node| look.query_async(&mut node.connection).await;
-            let (notes, shadows): (Vec<Option<Text>>, Vec<Option<Text>>) = self.store.read(ask).await?;
+            let notes = self.fields(self.keys().notes(&group), &texts).await?;
+            let shadows = self.fields(self.keys().shadows(), &fields).await?;
             let found = texts.into_iter().zip(shadows.into_iter().zip(notes));
             let annotated = |(json, (shadow, note)): (String, (Option<Text>, Option<Text>))| {
                 parse(group.clone(), json, &shadow.or(note)?)
@@ -126,18 +136,20 @@ impl AnnotationStore for RedisAnnotations {
             let AnnotatedRule { group, json, annotation } = annotated;
             let (notes, shadows) = (self.keys().notes(&group), self.keys().shadows());
             let (field, text) = (field(&group, &json), annotation.to_json());
-            let mut change = pipe();
+            let (mut note, mut trial) = (pipe(), pipe());
             match annotation.mode {
                 Mode::Enforce => {
-                    change.cmd("HDEL").arg(shadows).arg(field);
-                    change.cmd("HSET").arg(notes).arg(json).arg(text).ignore();
-                    self.tell_of_fewer(change).await.map(|_| ())
+                    note.cmd("HSET").arg(notes).arg(json).arg(text);
+                    self.note(note).await?;
+                    trial.cmd("HDEL").arg(shadows).arg(field);
+                    self.tell_of_fewer(trial).await.map(|_| ())
                 }
                 Mode::Shadow => {
-                    change.cmd("HSET").arg(shadows).arg(field).arg(text).ignore();
-                    change.cmd("HDEL").arg(notes).arg(json).ignore();
-                    change.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
-                    self.store.transact(change).await
+                    trial.cmd("HSET").arg(shadows).arg(field).arg(text).ignore();
+                    trial.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
+                    self.store.transact::<()>(trial).await?;
+                    note.cmd("HDEL").arg(notes).arg(json);
+                    self.note(note).await
                 }
             }
         })
@@ -145,24 +157,27 @@ impl AnnotationStore for RedisAnnotations {
 
     fn remove(&self, group: String, json: String) -> Answer<'_, bool> {
         Box::pin(async move {
-            let mut change = pipe();
-            change.cmd("HDEL").arg(self.keys().shadows()).arg(field(&group, &json));
-            change.cmd("HDEL").arg(self.keys().notes(&group)).arg(&json).ignore();
-            Ok(self.tell_of_fewer(change).await? > 0)
+            let (mut note, mut trial) = (pipe(), pipe());
+            note.cmd("HDEL").arg(self.keys().notes(&group)).arg(&json);
+            self.note(note).await?;
+            trial.cmd("HDEL").arg(self.keys().shadows()).arg(field(&group, &json));
+            Ok(self.tell_of_fewer(trial).await? > 0)
         })
     }
 
     fn remove_group(&self, group: String) -> Answer<'_, usize> {
         Box::pin(async move {
+            let mut note = pipe();
+            note.cmd("DEL").arg(self.keys().notes(&group));
+            self.note(note).await?;
             let tried = self.shadows().await?.into_iter().filter(|tried| tried.group == group);
             let fields: Vec<String> = tried.map(|tried| field(&tried.group, &tried.json)).collect();
-            let mut change = pipe();
-            change.cmd("DEL").arg(self.keys().notes(&group)).ignore();
             if fields.is_empty() {
-                return self.store.transact(change).await.map(|()| 0);
+                return Ok(0);
             }
-            change.cmd("HDEL").arg(self.keys().shadows()).arg(&fields);
-            self.tell_of_fewer(change).await
+            let mut trial = pipe();
+            trial.cmd("HDEL").arg(self.keys().shadows()).arg(&fields);
+            self.tell_of_fewer(trial).await
         })
     }
 

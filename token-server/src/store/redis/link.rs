@@ -70,13 +70,14 @@ impl Link {
 
 /// Where else to ask, this once: the slot is moving between two nodes of a cluster (Redis Cluster specification, "ASK
 /// redirection"). Signs of life are refused there too meanwhile, so that no session vouches for such a slot.
-pub(super) fn asked_away(error: &RedisError) -> Option<(&str, u16)> {
-    if error.kind() != redis::ErrorKind::Server(ServerErrorKind::Ask) {
-        return None;
-    }
-    let (address, _slot) = error.redirect_node()?;
+///
+/// Of a transaction nothing was done then: it is refused whole if one of its commands is.
+pub(super) fn asked_away(error: &RedisError) -> Option<(String, u16)> {
+    let errors = error.clone().into_server_errors()?;
+    let (_, ask) = errors.iter().find(|(_, error)| error.kind() == Some(ServerErrorKind::Ask))?;
+    let (_slot, address) = ask.details()?.split_once(' ')?;
     let (host, port) = address.rsplit_once(':')?;
-    Some((host, port.parse().ok()?))
+    Some((host.to_owned(), port.parse().ok()?))
 }
 
 /// Whether the master refused because it is not the one, or not ready: then nothing was done.

@@ -142,7 +142,7 @@ impl RedisStore {
         let answered = ask(node.clone()).await;
         // The key is on its way to another node, and may have arrived.
         if let Some((host, port)) = answered.as_ref().err().and_then(asked_away) {
-            return Ok(ask(node.ask_at(host, port, READ_LIMIT).await?).await?);
+            return Ok(ask(node.ask_at(&host, port, READ_LIMIT).await?).await?);
         }
         match answered {
             Err(error) if is_misdirected(&error) || error.is_unrecoverable_error() || error.is_timeout() => {
@@ -160,13 +160,17 @@ impl RedisStore {
         Ok(written)
     }
 
-    /// Several commands in one go on the master, then the replicas' word.
+    /// Several commands on one key in one go on the master, then the replicas' word. Keys of one slot may lie on two nodes
+    /// while it moves, and a transaction on both would be refused by both.
     async fn transact<T: FromRedisValue>(&self, mut change: Pipeline) -> Result<T, StoreError> {
         change.atomic();
         let writer = self.writer.lock().await;
         let mut node = live(&writer).await?;
         let mut written: RedisResult<T> = change.query_async(&mut node.connection).await;
-        if let Err(error) = &written {
+        if let Some((host, port)) = written.as_ref().err().and_then(asked_away) {
+            node = node.ask_at(&host, port, WRITE_LIMIT).await?;
+            written = change.query_async(&mut node.connection).await;
+        } else if let Err(error) = &written {
             writer.give_up(&node).await;
             // Nothing was done, so it may be done again. After any other error it may have been.
             if is_misdirected(error) {

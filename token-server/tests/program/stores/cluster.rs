@@ -1,8 +1,10 @@
 //! Redis Cluster: three masters made with redis-cli, and a replica that takes over the slot of the rules.
 
 use integration_tests::stores::Cluster;
+use redis::Commands as _;
 
 use super::{FOREVER, RedisBacked, eventually};
+use crate::harness::{connect_socket, delete};
 
 /// Every node tells of every change of a key.
 const TELLING: [&str; 2] = ["--notify-keyspace-events", "Kzg"];
@@ -75,13 +77,31 @@ fn a_slot_on_the_move_is_followed_key_by_key_and_vouched_for_by_nobody() {
     eventually("what is written where the slot goes is read", || server.detail("anna", "x") == "revoked");
     assert_eq!(server.check("ben", "x"), "revoked", "what has not moved yet is read where it is");
     eventually("nobody vouches meanwhile", || !server.is_complete());
+    for (group, rt) in [("ben", "y"), ("anna", "y"), ("dora", "x"), ("emil", "x")] {
+        let written = server.write(group, &format!(r#"{{"rt":"{rt}"}}"#));
+        assert_eq!(written.status, 201, "{group}: {}", written.body);
+        eventually("what is written here meanwhile is read", || server.detail(group, rt) == "revoked");
+    }
+    let unmoved: Vec<String> = from.connect().keys("{ms-users}jwt-rules:*").unwrap();
+    assert_eq!(unmoved, ["{ms-users}jwt-rules:ben"], "new ones are written where the slot goes");
+    assert!(server.rules("dora")[0]["writtenAt"].is_u64(), "with its note");
+    let deleted = delete(connect_socket(&server.socket), "/v1/rules/emil", "");
+    assert_eq!(deleted.json()["deleted"], 1, "{}", deleted.body);
 
-    from.command(&["MIGRATE", "127.0.0.1", &to.port.to_string(), "{ms-users}jwt-rules:ben", "0", "5000"]);
+    // All keys: a node does not let go of a slot of which it holds one.
+    let port = to.port.to_string();
+    let left: Vec<String> = from.connect().keys("{ms-users}*").unwrap();
+    let left = left.iter().map(String::as_str);
+    let move_all = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "REPLACE", "KEYS"];
+    from.command(&move_all.into_iter().chain(left).collect::<Vec<_>>());
     for node in [to, from] {
         node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to.cluster_id()]);
     }
     server.wait_until_complete();
-    assert_eq!((server.check("anna", "x"), server.check("ben", "x")), ("revoked".into(), "revoked".into()));
+    for (group, rt) in [("anna", "x"), ("anna", "y"), ("ben", "x"), ("ben", "y"), ("dora", "x")] {
+        assert_eq!(server.check(group, rt), "revoked", "{group}");
+    }
+    assert_eq!(server.check("emil", "x"), "ok");
     assert_eq!(server.write("carl", r#"{"rt":"x"}"#).status, 201);
     assert_eq!(server.check("carl", "x"), "revoked");
 }
