@@ -1,4 +1,5 @@
-"""Makes the seeds of the targets that need no cryptography but one HMAC: frames, connections, rules, settings.
+"""Makes the seeds of the targets that need no cryptography but one HMAC: frames, connections, rules, settings,
+questions of proxies.
 
     python3 fuzz/make_protocol_seeds.py
 """
@@ -182,6 +183,50 @@ settings = {
     "frontend f\n http-request set-header x %[var(txn.tkn.payload.sub)]\n",
     "haproxy_cfg_broken": "---\n---\n setenv JWT_JWKS_URL \"https://u:$@a\n",
 }
+server_settings = {
+    "nothing": "",
+    "embedded": "TOKEN_SERVER__STORE__PATH=/rules.redb\nTOKEN_SERVER__ADMIN__SOCKET=/a.sock\nTOKEN_SERVER__LISTEN=[::]:1",
+    "redis": "TOKEN_SERVER__REDIS__MODE=sentinel\nTOKEN_SERVER__REDIS__URLS=redis://u:$@a:1,rediss://:$@b:2/3\n"
+    "TOKEN_SERVER__REDIS__MASTER=m\nTOKEN_SERVER__REDIS__PREFIX={x}\nTOKEN_SERVER__CONSUL__URL=http://u:$@c:8500/?token=$",
+    "cluster": "TOKEN_SERVER__REDIS__MODE=cluster\nTOKEN_SERVER__REDIS__URLS=redis://a:1\nTOKEN_SERVER__REDIS__MIN_REPLICAS=2",
+    "bad_urls": "TOKEN_SERVER__REDIS__URLS=redis:$,http://u:$@a\nTOKEN_SERVER__CONSUL__URL=ftp://u:$@c\nTOKEN_SERVER__JWKS__URL=u:$@d",
+    "bad_values": "".join(
+        f"TOKEN_SERVER__{name}=$\n"
+        for name in "PROFILE LISTEN ADMIN__LISTEN CACHE__TTL CACHE__BYTES STORE__MAX_STALE PREVIEW__SUBJECTS COMPAT__ENABLED"
+        " REDIS__MODE REDIS__MIN_REPLICAS VERIFY__PROXY VERIFY__LEEWAY VERIFY__MAX_TOKEN_BYTES VERIFY__HEADERS".split()
+    ),
+    "verify": "TOKEN_SERVER__JWKS__URL=https://u:$@id/keys\nTOKEN_SERVER__VERIFY__PROXY=nginx\nTOKEN_SERVER__VERIFY__COOKIE=session\n"
+    "TOKEN_SERVER__VERIFY__QUERY=t\nTOKEN_SERVER__VERIFY__HEADERS=X-User-Id=sub,X-Role=a.b[0]\nTOKEN_SERVER__VERIFY__REALM=r",
+    "verify_faults": "TOKEN_SERVER__JWKS__OIDC_ISSUERS=https://id\nTOKEN_SERVER__VERIFY__HEADERS=Host=sub,X-A=b,x-a=c\n"
+    'TOKEN_SERVER__VERIFY__REALM=a"b\nTOKEN_SERVER__VERIFY__COOKIE=a b\nTOKEN_SERVER__VERIFY__QUERY=a&b',
+    "typo": "TOKEN_SERVER__REDIS__URL=redis://u:$@a\nTOKEN_SERVER__TLS__CERTS=/c\nTOKEN_SERVER_LISTEN=a:1",
+    "file": '\n---\n[token_server.redis]\nurls = "redis://a:1"\n[[issuers]]\nissuer = "a"\nkeys_url = "https://a/k"\n'
+    '[[policies]]\nname = "admin"\nissuers = ["a"]\ncookie = "s"\nheaders = { X-A = "b" }\n',
+    "flat_file": '\n---\nTOKEN_SERVER__LISTEN = "a:1"\nTOKEN_SERVER__CACHE__TTL = 7\nTOKEN_SERVER__COMPAT__ENABLED = false\n',
+    "broken_file": "\n---\nTOKEN_SERVER__LISTEN = \n[[policies\n",
+}
+NO_PROXY, TRAEFIK, NGINX, ENVOY, MAY_MISS, PREFLIGHTS = 3, 0, 1, 2, 4, 8
+
+
+def asked(behaviour, line, *headers):
+    return bytes([behaviour]) + "\n".join((line,) + headers).encode()
+
+
+BEARER = "Authorization: Bearer a.b.c"
+forwarded = {
+    "header": asked(NO_PROXY, "GET /verify", BEARER),
+    "traefik_query": asked(TRAEFIK, "GET /verify", "X-Forwarded-Method: GET", "X-Forwarded-Uri: /a?x=1&t=a.b.c#t=x.y.z"),
+    "nginx_query": asked(NGINX, "GET /verify", "X-Original-Method: PUT", "X-Original-URL: https://h/a?t=a.b.c"),
+    "envoy_query": asked(ENVOY, "POST /verify/default/a?t=a.b.c", "x-envoy-internal: true"),
+    "cookie": asked(TRAEFIK, "GET /verify", 'Cookie: a=b; session="a.b.c"; c', "Cookie: session=a.b.c"),
+    "preflight": asked(NGINX | PREFLIGHTS, "GET /verify", "X-Original-Method: OPTIONS", "Origin: https://a", "Access-Control-Request-Method: PUT"),
+    "missing": asked(ENVOY | MAY_MISS, "GET /verify", "Authorization:", "Cookie: session="),
+    "two_tokens": asked(ENVOY, "GET /verify/a?t=x.y.z", BEARER),
+    "told_twice": asked(TRAEFIK, "GET /verify", BEARER, "X-Forwarded-Uri: /", "X-Forwarded-Uri: /?t=a.b.c"),
+    "another_proxys_words": asked(TRAEFIK, "GET /verify?t=a.b.c", "X-Original-URL: /?t=a.b.c", "X-Original-Method: OPTIONS"),
+    "all_three": asked(NGINX, "GET /verify", BEARER, "Cookie: session=a.b.c", "X-Original-URL: /?t=a.b.c&t=&u"),
+    "other_scheme": asked(NO_PROXY | MAY_MISS, "GET /verify", "Authorization: Basic dTpw", "Cookie: session=a.b.c"),
+}
 
 
 def write(target, seeds):
@@ -195,4 +240,6 @@ write("spop_frame", {name: bytes([1]) + data for name, data in frames.items()})
 write("spop_connection", connections)
 write("rules", rules)
 write("agent_settings", settings)
+write("server_settings", server_settings)
+write("forwarded", forwarded)
 print(GOOD)

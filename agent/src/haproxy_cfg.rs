@@ -46,7 +46,8 @@ impl HaproxyCfg {
     ///
     /// # Errors
     ///
-    /// A `setenv` or `presetenv` line whose quotes do not close, or that does not have a name and a value.
+    /// A `setenv` or `presetenv` line whose quotes do not close, or that does not have a name and a value, or whose name begins
+    /// like ours and is none.
     pub fn parse(text: &str) -> Result<Self, CfgError> {
         let mut assignments = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -65,6 +66,12 @@ impl HaproxyCfg {
             let [Piece::Text(name)] = name.as_slice() else {
                 return Err(fault("expected a plain name"));
             };
+            // Names are quoted in messages; what is none may hold a value, as in `setenv "JWT_A=secret" x`.
+            if name.starts_with(OURS)
+                && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            {
+                return Err(fault("expected a name of letters, digits and _"));
+            }
             assignments.push(Assignment { overrides, name: name.clone(), value });
         }
         Ok(Self { assignments, variables: variables_in(text) })
@@ -231,6 +238,10 @@ global
             ("\nsetenv JWT_A 'x", "line 2: a single quote is not closed"),
             ("setenv JWT_A", "line 1: expected a name and one value"),
             ("setenv JWT_A b c", "line 1: expected a name and one value"),
+            ("setenv \"JWT_A=secret\" x", "line 1: expected a name of letters, digits and _"),
+            ("setenv JWT_A\\ secret x", "line 1: expected a name of letters, digits and _"),
+            ("setenv JWT_A\0secret x", "line 1: expected a name of letters, digits and _"),
+            ("setenv \"JWT_A${B}\" x", "line 1: expected a plain name"),
             ("setenv JWT_A \"${B\"", "line 1: ${NAME} is not closed"),
             ("setenv JWT_A x\\", "line 1: ends in a backslash"),
         ] {

@@ -8,6 +8,9 @@ use spop::frame::Message;
 /// The message that we answer; any other asks about nothing.
 const MESSAGE: &str = "verify-jwt";
 
+/// The longest name of a request that is logged, in bytes: a UUID has 36, what HAProxy's manual proposes about 50.
+const MAX_REQUEST_ID: usize = 128;
+
 /// The arguments of one `verify-jwt` message. Absent and empty are the same.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Request {
@@ -19,6 +22,8 @@ pub struct Request {
     pub token: Text,
     /// The name of a policy; empty: the default one.
     pub policy: Text,
+    /// The name of the request in HAProxy's log. It decides nothing.
+    pub request_id: Text,
 }
 
 /// A textual argument. Its `Debug` does not show it: it may be a token.
@@ -62,11 +67,20 @@ impl Request {
                 "authorization" => request.authorization = value.into(),
                 "token" => request.token = value.into(),
                 "policy" => request.policy = value.into(),
+                "request_id" => request.request_id = value.into(),
                 "auth_count" => request.auth_count = count(value),
                 _ => {}
             }
         }
         request
+    }
+
+    /// What a log calls the request, where HAProxy says so in few words.
+    pub fn name(&self) -> Option<&str> {
+        match &self.request_id {
+            Text::Given(name) if name.len() <= MAX_REQUEST_ID => Some(name),
+            Text::Given(_) | Text::Absent | Text::Binary => None,
+        }
     }
 
     /// The one token of the request, if its form allows to tell which that is.
@@ -121,7 +135,7 @@ mod tests {
             authorization: given(authorization),
             auth_count: count,
             token: given(token),
-            policy: Text::Absent,
+            ..Request::default()
         };
         let schemes = ["JWT".to_owned(), "Bearer".to_owned()];
         request.token(&schemes, 8).map(str::to_owned)
@@ -174,6 +188,7 @@ mod tests {
                     ("authorization", TypedData::Null),
                     ("token", TypedData::Binary(vec![1])),
                     ("path", text("/")),
+                    ("request_id", text("r1")),
                 ],
             ),
             message(MESSAGE, vec![("policy", text("second"))]),
@@ -183,9 +198,21 @@ mod tests {
             auth_count: 2,
             token: Text::Binary,
             policy: Text::Given("api".to_owned()),
+            request_id: Text::Given("r1".to_owned()),
         };
         assert_eq!(request, expected);
+        assert_eq!(request.name(), Some("r1"));
         assert_eq!(Request::from_messages(&[]), Request::default());
+    }
+
+    #[test]
+    fn a_name_that_would_fill_the_log_is_none() {
+        let named = |name: TypedData| Request { request_id: Text::from(&name), ..Request::default() };
+        let text = |bytes: usize| TypedData::String("r".repeat(bytes));
+        assert_eq!(named(text(MAX_REQUEST_ID)).name().map(str::len), Some(MAX_REQUEST_ID));
+        for refused in [text(MAX_REQUEST_ID + 1), text(0), TypedData::Null, TypedData::Binary(vec![b'r'])] {
+            assert_eq!(named(refused).name(), None);
+        }
     }
 
     #[test]

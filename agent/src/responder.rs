@@ -75,6 +75,7 @@ impl Responder {
         let question = match self.verifier.question(&notify.request) {
             Ok(question) => question,
             Err(decision) => {
+                log(&decision, notify.request.name());
                 self.conclude(notify, *decision, max, out);
                 return None;
             }
@@ -157,7 +158,7 @@ impl Responder {
         let Judgement { outcome, word } = self.find(question, verified, received.now, deadline).await;
         let window = self.lasts(&outcome, word.is_some(), received.now);
         let decision = self.verifier.decision(&question.key, outcome);
-        log(&decision);
+        log(&decision, question.request.as_deref());
         let kept = Arc::new(self.kept(&decision, window.unwrap_or(Window::ALWAYS), word));
         if window.is_some() {
             self.cache.keep(question.key, &kept, received.at);
@@ -284,13 +285,15 @@ impl Responder {
     }
 }
 
-/// For the operator who has a token's fingerprint from HAProxy's log. Never the token, nor what is in it.
-fn log(decision: &Decision) {
+/// For the operator who has a token's fingerprint, or a request's name, from HAProxy's log. Never the token, nor what is in
+/// it.
+fn log(decision: &Decision, request: Option<&str>) {
     let (reason, detail) = match &decision.outcome {
         Outcome::Accepted(_) => (Reason::Ok, "ok"),
         Outcome::Refused { reject, .. } => (reject.reason(), reject.detail()),
     };
     tracing::debug!(
+        request,
         id = decision.id.as_deref(),
         reason = reason.as_str(),
         detail,

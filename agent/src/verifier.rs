@@ -64,7 +64,7 @@ impl Verifier {
             Ok(token) => {
                 let keys = self.keys.current();
                 let key = Key { token: TokenHash::of(token), route, keys: keys.version };
-                Ok(Question { token: token.into(), key, keys })
+                Ok(Question { token: token.into(), key, keys, request: request.name().map(Cow::Borrowed) })
             }
             Err(reject) => {
                 decision.policy = Some(named.name.clone());
@@ -227,11 +227,18 @@ pub struct Question<'a> {
     pub key: Key,
     /// The keys of that version.
     keys: Arc<Keys>,
+    /// What a log calls the request.
+    pub request: Option<Cow<'a, str>>,
 }
 
 impl Question<'_> {
     /// The same question, for longer than the request is at hand.
     pub fn into_owned(self) -> Question<'static> {
-        Question { token: self.token.into_owned().into(), key: self.key, keys: self.keys }
+        Question {
+            token: self.token.into_owned().into(),
+            key: self.key,
+            keys: self.keys,
+            request: self.request.map(|name| name.into_owned().into()),
+        }
     }
 }

@@ -6,3 +6,5 @@ pub mod agent;
 pub mod jose;
 #[path = "../../crates/rules/tests/corpus/properties.rs"]
 pub mod rules;
+#[path = "../../token-server/tests/corpus/properties/mod.rs"]
+pub mod token_server;

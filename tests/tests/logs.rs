@@ -1,11 +1,17 @@
-//! From a line of HAProxy's log to the agent's own about the same token, by the token's fingerprint.
+//! From a line of a proxy's log to our own about the same request, by its name and by the token's fingerprint.
 
+use std::fs;
+
+use integration_tests::agent::ask;
 use integration_tests::http::Request;
-use integration_tests::keys::key;
+use integration_tests::keys::{jwks, key};
 use integration_tests::setup::Setup;
 use integration_tests::token::{now, token};
+use integration_tests::token_server::TokenServer;
 use integration_tests::wait::eventually;
+use jose::fingerprint;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// What docs/OPERATING.md tells an operator to add.
 const LOGGING: &str = "frontend extra\n    mode http\n    timeout client 30s\n    bind \"${EXTRA_BIND}\"\n    \
@@ -17,14 +23,22 @@ const LOGGING: &str = "frontend extra\n    mode http\n    timeout client 30s\n  
      http-request deny status 401 unless { var(txn.tkn.valid) -m bool }\n    \
      default_backend app\n";
 
+/// The end of the arguments of `spoe-jwt.conf`, and the same with the one that docs/OPERATING.md adds.
+const ARGUMENTS: &str = "auth_count=req.fhdr_cnt(authorization)\n    event";
+const NAMING: &str = "auth_count=req.fhdr_cnt(authorization) request_id=unique-id\n    event";
+
 /// The word after `name=` of a log line.
 fn word<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }
 
 #[test]
-fn a_line_of_haproxys_log_leads_to_the_agents_line_about_the_same_token() {
-    let edge = Setup::denying().extra(LOGGING).agent_env("RUST_LOG", "info,jwt_agent=debug").start();
+fn a_line_of_haproxys_log_leads_to_the_agents_line_about_the_same_request() {
+    let edge = Setup::denying()
+        .extra(LOGGING)
+        .edit_spoe(ARGUMENTS, NAMING)
+        .agent_env("RUST_LOG", "info,jwt_agent=debug")
+        .start();
     let good = token(key("ES256"), json!({"sub": "anna"}));
     let expired = token(key("ES256"), json!({"exp": now() - 1}));
     for (token, status, detail) in [(&good, 200, "ok"), (&expired, 401, "expired")] {
@@ -36,23 +50,66 @@ fn a_line_of_haproxys_log_leads_to_the_agents_line_about_the_same_token() {
             lines.into_iter().rfind(|line| line.contains("request=") && line.ends_with(&ending))
         });
         let id = word(&line, "token").unwrap();
-        assert!(id.len() > 8, "{line}");
+        let request_id = word(&line, "request").unwrap();
+        assert!(id.len() > 8 && request_id.len() == 36, "{line}");
         if status == 200 {
             let seen = edge.backend.seen();
-            assert_eq!(seen.last().unwrap().header("x-request-id"), word(&line, "request"), "{line}");
+            assert_eq!(seen.last().unwrap().header("x-request-id"), Some(request_id), "{line}");
         }
         eventually("the agent has logged its decision", || {
             edge.agents[0].process.lines().iter().find_map(|line| {
                 let event: Value = serde_json::from_str(line).ok()?;
                 let found = event["message"] == "decided" && event["id"] == id && event["detail"] == detail;
-                found.then_some(())
+                (found && event["request"] == request_id).then_some(())
             })
         });
     }
+    // Nothing but the request's name leads to a decision without a token.
+    assert_eq!(edge.send_extra(&Request::get("/")).status, 401);
+    eventually("both have logged the request without a token", || {
+        let lines = edge.haproxy.process.lines();
+        let line = lines.into_iter().rfind(|line| line.ends_with("tkn=missing"))?;
+        let request_id = word(&line, "request")?.to_owned();
+        edge.agents[0].process.lines().iter().find_map(|line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            let found = event["request"] == request_id && event["detail"] == "missing";
+            (found && event["id"].is_null()).then_some(())
+        })
+    });
     let logs = edge.haproxy.process.log() + &edge.agents[0].process.log();
     for token in [&good, &expired] {
         for part in token.split('.').skip(1) {
             assert!(!logs.contains(part), "a part of a token is logged");
         }
     }
+}
+
+#[test]
+fn a_request_that_a_proxy_names_is_found_in_token_servers_log() {
+    let folder = TempDir::new().unwrap();
+    let keys = folder.path().join("keys");
+    fs::write(&keys, jwks([key("ES256")])).unwrap();
+    let settings = [
+        ("TOKEN_SERVER__JWKS__FILE", keys.to_str().unwrap()),
+        ("TOKEN_SERVER__VERIFY__PROXY", "nginx"),
+        ("RUST_LOG", "info,token_server=debug"),
+    ];
+    let server = TokenServer::start_with(folder.path(), "standard", &settings);
+    let expired = token(key("ES256"), json!({"exp": now() - 1}));
+    let too_long = "r".repeat(129);
+    for (name, logged) in [("r-1", json!("r-1")), (too_long.as_str(), Value::Null)] {
+        let request = Request::get("/verify").bearer(&expired).header("x-request-id", name);
+        eventually("the keys are loaded", || (ask(&server.address, &request).status == 401).then_some(()));
+        let event = eventually("token-server has logged its decision", || {
+            server.process.lines().iter().find_map(|line| {
+                let event: Value = serde_json::from_str(line).ok()?;
+                let found = event["message"] == "decided" && event["detail"] == "expired";
+                (found && event.get("request").unwrap_or(&Value::Null) == &logged).then_some(event)
+            })
+        });
+        assert_eq!((&event["policy"], &event["reason"]), (&json!("default"), &json!("E_TKN_INVALID")));
+        assert_eq!(event["id"], fingerprint(&expired));
+    }
+    let log = server.process.log();
+    assert!(!log.contains(&too_long) && expired.split('.').skip(1).all(|part| !log.contains(part)));
 }

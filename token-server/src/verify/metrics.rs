@@ -1,13 +1,11 @@
 //! What is counted about forward-auth.
 
-use jose::{Reason, Reject};
+use jose::Reason;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-
-use super::verifier::Pass;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Decided {
@@ -47,11 +45,7 @@ impl VerifyMetrics {
     }
 
     /// Counts one decision.
-    pub(super) fn decided(&self, policy: Option<&str>, decision: Result<&Pass, Reject>) {
-        let (reason, detail) = match decision {
-            Ok(pass) => (Reason::Ok, pass.detail()),
-            Err(reject) => (reject.reason(), reject.detail()),
-        };
+    pub(super) fn decided(&self, policy: Option<&str>, reason: Reason, detail: &'static str) {
         let policy = policy.unwrap_or_default().to_owned();
         self.decisions.get_or_create(&Decided { policy, reason: reason.as_str(), detail }).inc();
     }

@@ -1,15 +1,16 @@
 //! Forward-auth: a proxy asks about each request, and lets it pass on 200 (Traefik `forwardAuth`, nginx `auth_request`,
 //! Envoy `ext_authz` over HTTP).
 //!
-//! The way of a question: [`route`] finds the policy, [`proxy`] what the proxy tells of the original request, [`token`]
-//! the one token in it, [`verifier`] judges it (with the [`cache`] for what cannot change between two requests),
-//! [`claim_headers`] and [`answer`] say it in HTTP. What is not decided is no 200.
+//! The way of a question: [`route`] finds the policy, [`question`] what is asked (by [`proxy`], what the proxy tells of the
+//! original request, and [`token`], the one token in it), [`verifier`] judges it (with the [`cache`] for what cannot change
+//! between two requests), [`claim_headers`] and [`answer`] say it in HTTP. What is not decided is no 200.
 
 mod answer;
 mod cache;
 mod claim_headers;
 mod metrics;
 mod proxy;
+mod question;
 mod route;
 mod token;
 mod verifier;
@@ -17,6 +18,7 @@ mod verifier;
 pub use cache::Limits;
 pub use claim_headers::{ClaimHeader, ClaimHeaders, HeaderFault};
 pub use proxy::Proxy;
+pub use question::Question;
 pub use verifier::Verifier;
 
 pub(crate) use metrics::VerifyMetrics;

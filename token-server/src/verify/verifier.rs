@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use jose::{Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion, Trust, UnixTime, Verdict};
+use axum::http::{HeaderName, HeaderValue};
+use jose::{
+    Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion, Trust, UnixTime, Verdict,
+};
 use keys::Keys;
 use tokio::sync::Semaphore;
+use tracing::Level;
 
 use super::cache::{Key, Verified, VerifiedTokens};
-use super::proxy::Original;
-use super::{Guard, Proxy, VerifyMetrics, VerifySettings, token};
+use super::question::{Question, request_id};
+use super::{Guard, Proxy, VerifyMetrics, VerifySettings};
 use crate::api::App;
 use crate::encrypted::{self, Opened};
 use crate::judge::Revocable;
@@ -93,13 +96,29 @@ impl Verifier {
 
     /// Judges a request by the policy of that name, or by the default one.
     pub(super) async fn judge(&self, app: &App, parts: &Parts, policy: Option<&str>) -> Result<Pass, Reject> {
-        let policy = self.policy(policy);
-        let name = policy.as_ref().map(|policy| policy.route.name.as_str());
-        let decision = match &policy {
-            Some(policy) => self.decide(app, parts, policy).await,
-            None => Err(Reject::UnknownPolicy),
+        let policy = self.policy(policy).ok_or(Reject::UnknownPolicy);
+        let question = match &policy {
+            Ok(policy) => Question::read(parts, &self.settings, policy.guard),
+            Err(reject) => Err(*reject),
         };
-        self.metrics.decided(name, decision.as_ref().map_err(|reject| *reject));
+        let decision = match (&policy, &question) {
+            (Ok(policy), Ok(question)) => self.decide(app, question, policy).await,
+            (Err(reject), _) | (Ok(_), Err(reject)) => Err(*reject),
+        };
+        let (reason, detail) = match &decision {
+            Ok(pass) => (Reason::Ok, pass.detail()),
+            Err(reject) => (reject.reason(), reject.detail()),
+        };
+        let name = policy.ok().map(|policy| policy.route.name.as_str());
+        self.metrics.decided(name, reason, detail);
+        if tracing::enabled!(Level::DEBUG) {
+            let id = match question {
+                Ok(Question::Token(token)) => Some(TokenHash::of(token).fingerprint()),
+                Ok(Question::Missing | Question::Preflight) | Err(_) => None,
+            };
+            let request = request_id(parts);
+            tracing::debug!(request, id, reason = reason.as_str(), detail, policy = name, "decided");
+        }
         decision
     }
 
@@ -112,16 +131,11 @@ impl Verifier {
         Some(Policy { place, route: routes.get(place)?, guard: self.settings.guards.get(place)? })
     }
 
-    async fn decide(&self, app: &App, parts: &Parts, policy: &Policy<'_>) -> Result<Pass, Reject> {
-        let VerifySettings { proxy, schemes, max_token_bytes, .. } = &self.settings;
-        let Policy { guard, .. } = policy;
-        let original = Original::read(parts, *proxy)?;
-        if guard.preflight && is_preflight(&original, parts) {
-            return Ok(Pass::Preflight(guard.headers.empty()));
-        }
-        let token = match token::find(&parts.headers, original.query, guard, schemes, *max_token_bytes) {
-            Err(Reject::Missing) if guard.allow_missing => return Ok(Pass::Missing(guard.headers.empty())),
-            found => found?,
+    async fn decide(&self, app: &App, question: &Question<'_>, policy: &Policy<'_>) -> Result<Pass, Reject> {
+        let token = match question {
+            Question::Token(token) => token,
+            Question::Missing => return Ok(Pass::Missing(policy.guard.headers.empty())),
+            Question::Preflight => return Ok(Pass::Preflight(policy.guard.headers.empty())),
         };
         let now = app.now();
         let verified = self.verified(app, token, policy, now).await?;
@@ -218,11 +232,4 @@ impl Verifier {
             }
         }
     }
-}
-
-/// By the Fetch standard, section 3.3.5: the method and two headers that scripts cannot set.
-fn is_preflight(original: &Original<'_>, parts: &Parts) -> bool {
-    original.method == Some(Method::OPTIONS.as_str())
-        && parts.headers.contains_key(header::ORIGIN)
-        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }

@@ -8,8 +8,9 @@ use jwt_agent::config::Config;
 use jwt_agent::haproxy_cfg::HaproxyCfg;
 use tempfile::NamedTempFile;
 
-/// What every `$` of a value becomes: a secret that somebody has put in the wrong place, or in the right one.
-const SECRET: &str = "s3cretPassw0rd";
+/// What every `$` of a value becomes: a secret that somebody has put in the wrong place, or in the right one. No name of a
+/// setting has its `!`.
+const SECRET: &str = "s3cret!Passw0rd";
 
 /// Settings whose values are names that an operator must find again, and no secrets: messages quote them.
 const NAMES: [&str; 2] = ["JWT_VARIABLES", "JWT_CONFIG"];

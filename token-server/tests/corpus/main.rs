@@ -1,0 +1,47 @@
+//! The committed inputs of the fuzz targets for what a token-server reads, each with its property.
+
+// Marked, so that what tests may do, helpers of tests may do too.
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+#[path = "../../../fuzz/src/replay.rs"]
+mod replay;
+
+#[cfg(test)]
+mod committed {
+    use jose::Reject;
+
+    use crate::properties;
+    use crate::replay::replay;
+
+    const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+    #[test]
+    fn every_committed_setting_keeps_the_property() {
+        replay(HERE, "server_settings", properties::settings::server_settings);
+    }
+
+    #[test]
+    fn every_committed_question_of_a_proxy_keeps_the_property() {
+        replay(HERE, "forwarded", properties::forwarded::forwarded);
+    }
+
+    #[test]
+    fn the_corpus_holds_questions_of_every_kind() {
+        for (input, expected) in [
+            (&include_bytes!("../../../fuzz/corpus/forwarded/header")[..], Ok(Some("a.b.c"))),
+            (include_bytes!("../../../fuzz/corpus/forwarded/traefik_query"), Ok(Some("a.b.c"))),
+            (include_bytes!("../../../fuzz/corpus/forwarded/nginx_query"), Ok(Some("a.b.c"))),
+            (include_bytes!("../../../fuzz/corpus/forwarded/envoy_query"), Ok(Some("a.b.c"))),
+            (include_bytes!("../../../fuzz/corpus/forwarded/cookie"), Ok(Some("a.b.c"))),
+            (include_bytes!("../../../fuzz/corpus/forwarded/preflight"), Ok(None)),
+            (include_bytes!("../../../fuzz/corpus/forwarded/missing"), Ok(None)),
+            (include_bytes!("../../../fuzz/corpus/forwarded/two_tokens"), Err(Reject::Ambiguous)),
+            (include_bytes!("../../../fuzz/corpus/forwarded/told_twice"), Err(Reject::Ambiguous)),
+            (include_bytes!("../../../fuzz/corpus/forwarded/another_proxys_words"), Err(Reject::Missing)),
+        ] {
+            let found = properties::forwarded::token(input).unwrap();
+            assert_eq!(found.as_ref().map(Option::as_deref), expected.as_ref().map(|token| *token));
+        }
+    }
+}

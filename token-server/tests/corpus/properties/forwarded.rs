@@ -1,0 +1,124 @@
+//! What a proxy asks: headers, cookies and queries that a client wrote and a proxy passed on. There is one token in them or
+//! none, and who adds another is refused, wherever he puts it.
+
+use std::time::Duration;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Request};
+use jose::{AlgorithmSet, Policy, Profile, Reject, Requirements, Trust};
+use token_server::verify::{ClaimHeaders, Guard, Limits, Proxy, Question, VerifySettings};
+
+const COOKIE: &str = "session";
+const QUERY: &str = "t";
+const MAX_TOKEN_BYTES: usize = 256;
+
+/// A token that nobody has sent.
+const ANOTHER: &str = "added.by.another";
+
+/// Headers in which proxies tell of the original request; each proxy has its own.
+const FAMILIES: [(Proxy, &[&str]); 3] = [
+    (Proxy::Traefik, &["x-forwarded-method", "x-forwarded-uri"]),
+    (Proxy::Nginx, &["x-original-method", "x-original-url"]),
+    (Proxy::Envoy, &[]),
+];
+
+/// The first byte says how the server is configured (bits 0 and 1: which proxy asks; bit 2: requests without a token pass;
+/// bit 3: preflights pass); then the first line is method and URI, every other one a header.
+pub fn forwarded(input: &[u8]) {
+    token(input);
+}
+
+/// The same, and the token that is to be judged; nothing for an input that is no request.
+pub fn token(input: &[u8]) -> Option<Result<Option<String>, Reject>> {
+    let (behaviour, request) = input.split_first()?;
+    let settings = settings(FAMILIES.get(usize::from(behaviour & 3)).map(|(proxy, _)| *proxy));
+    let guard = Guard {
+        cookie: Some(COOKIE.to_owned()),
+        query: Some(QUERY.to_owned()),
+        allow_missing: behaviour & 4 != 0,
+        preflight: behaviour & 8 != 0,
+        headers: ClaimHeaders::default(),
+    };
+    let parts = parts(request)?;
+    let read = Question::read(&parts, &settings, &guard);
+    assert_eq!(Question::read(&without_others(&parts, settings.proxy), &settings, &guard), read);
+    Some(match read {
+        Err(reject) => Err(reject),
+        Ok(Question::Missing) => {
+            assert!(guard.allow_missing);
+            Ok(None)
+        }
+        Ok(Question::Preflight) => {
+            assert!(guard.preflight && settings.proxy.is_some());
+            Ok(None)
+        }
+        Ok(Question::Token(token)) => {
+            assert!(!token.is_empty() && token.len() <= MAX_TOKEN_BYTES);
+            assert_nobody_adds_one(&parts, &settings, &guard);
+            Ok(Some(token.to_owned()))
+        }
+    })
+}
+
+/// Whoever can add a header, a cookie or a parameter cannot choose which token is judged.
+fn assert_nobody_adds_one(parts: &Parts, settings: &VerifySettings, guard: &Guard) {
+    let bearer = format!("Bearer {ANOTHER}");
+    for (name, value) in [("authorization", bearer), ("cookie", format!("a=b; {COOKIE}={ANOTHER}"))] {
+        let mut more = parts.clone();
+        more.headers.append(HeaderName::from_static(name), value.parse().unwrap());
+        let read = Question::read(&more, settings, guard);
+        assert!(matches!(read, Err(Reject::Ambiguous | Reject::DuplicateHeader)), "{name}: {read:?}");
+    }
+    for name in own(settings.proxy).iter().filter(|name| parts.headers.contains_key(**name)) {
+        let mut more = parts.clone();
+        more.headers.append(HeaderName::from_static(name), HeaderValue::from_static("/"));
+        assert_eq!(Question::read(&more, settings, guard), Err(Reject::Ambiguous), "{name}");
+    }
+}
+
+/// The request without what proxies of another kind would have said.
+fn without_others(parts: &Parts, proxy: Option<Proxy>) -> Parts {
+    let mut less = parts.clone();
+    for name in FAMILIES.iter().flat_map(|(_, names)| *names).filter(|name| !own(proxy).contains(name)) {
+        less.headers.remove(*name);
+    }
+    less
+}
+
+fn own(proxy: Option<Proxy>) -> &'static [&'static str] {
+    let family = FAMILIES.iter().find(|(owner, _)| Some(*owner) == proxy);
+    family.map_or(&[], |(_, names)| names)
+}
+
+fn parts(request: &[u8]) -> Option<Parts> {
+    let mut lines = request.split(|byte| *byte == b'\n');
+    let (method, uri) = std::str::from_utf8(lines.next()?).ok()?.split_once(' ')?;
+    let mut parts = Request::builder().method(method).uri(uri).body(()).ok()?.into_parts().0;
+    for line in lines {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = line.split_at(colon);
+        let value = value.strip_prefix(b":")?.trim_ascii();
+        parts.headers.append(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?);
+    }
+    Some(parts)
+}
+
+fn settings(proxy: Option<Proxy>) -> VerifySettings {
+    VerifySettings {
+        trust: Trust::single(Policy {
+            name: Trust::DEFAULT.to_owned(),
+            profile: Profile::Standard,
+            algorithms: AlgorithmSet::ALL,
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            leeway: Duration::ZERO,
+            requirements: Requirements::default(),
+        }),
+        proxy,
+        schemes: vec!["Bearer".to_owned()],
+        max_token_bytes: MAX_TOKEN_BYTES,
+        realm: "api".to_owned(),
+        cache: Limits { entries: 0, bytes: 0 },
+        guards: Vec::new(),
+    }
+}
