@@ -30,6 +30,20 @@ impl Gateway {
     ///
     /// Something does not come up; with its log.
     pub fn start(kind: Proxy, keys: String, environment: &[(&str, &str)]) -> Self {
+        Self::start_changed(kind, keys, environment, |shipped| shipped)
+    }
+
+    /// The same with `change` made to the proxy's shipped files.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_changed(
+        kind: Proxy,
+        keys: String,
+        environment: &[(&str, &str)],
+        change: impl Fn(String) -> String,
+    ) -> Self {
         let folder = TempDir::with_prefix("gateway-").unwrap();
         let keys = KeyServer::start(Answer::Body(keys));
         let url = keys.url();
@@ -43,7 +57,7 @@ impl Gateway {
         let backend = Backend::start(&Address::free_port().unwrap()).unwrap();
         let address = Address::free_port().unwrap();
         let places = [("8080", &address), ("8081", backend.address()), ("4000", &token_server.address)];
-        let mut proxy = kind.start(folder.path(), &places, |shipped| shipped);
+        let mut proxy = kind.start(folder.path(), &places, change);
         let up = poll(DEADLINE, || match proxy.exited() {
             Some(_) => Some(false),
             None => {

@@ -129,6 +129,67 @@ fn rotates_and_stays_closed(proxy: Proxy) {
     gateway.undecided("nobody decides, no token", &Request::get("/"));
 }
 
+/// The shipped file with the policy `admin` in the place of the default one.
+fn asking_for_admin(proxy: Proxy, shipped: &str) -> String {
+    match proxy {
+        Proxy::Traefik => shipped.replace("/verify\n", "/verify/admin\n"),
+        Proxy::Nginx => {
+            shipped.replace("/verify;\n            proxy_http", "/verify/admin;\n            proxy_http")
+        }
+        Proxy::Envoy => shipped.replace("/verify/default", "/verify/admin"),
+    }
+}
+
+fn applies_the_policy_that_its_own_file_names(proxy: Proxy) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    std::fs::write(&file, "[[policies]]\nname = \"admin\"\nall_scopes = [\"admin\"]\n").unwrap();
+    let settings = [("TOKEN_SERVER_CONFIG", file.to_str().unwrap())];
+    let gateway = Gateway::start_changed(proxy, jwks([key("ES256")]), &settings, |shipped| {
+        asking_for_admin(proxy, &shipped)
+    });
+    let (admin, user) = (token(key("ES256"), json!({"scope": "read admin"})), token(key("ES256"), json!({})));
+    gateway.admits("what the policy asks for", &Request::get("/default").bearer(&admin));
+    for path in ["/", "/default", "/verify/default", "//default", "/a/../default", "/?policy=default"] {
+        let request = Request::get(path)
+            .bearer(&user)
+            .header("X-Forwarded-Uri", "/verify/default")
+            .header("X-Original-URL", "/verify/default")
+            .header("X-Envoy-Original-Path", "/verify/default");
+        assert_eq!(gateway.refuses(path, &request).status, 403, "{path}");
+    }
+}
+
+#[test]
+fn traefik_applies_the_policy_that_its_own_file_names() {
+    applies_the_policy_that_its_own_file_names(Proxy::Traefik);
+}
+
+#[test]
+fn nginx_applies_the_policy_that_its_own_file_names() {
+    applies_the_policy_that_its_own_file_names(Proxy::Nginx);
+}
+
+#[test]
+fn envoy_applies_the_policy_that_its_own_file_names() {
+    applies_the_policy_that_its_own_file_names(Proxy::Envoy);
+}
+
+#[test]
+fn a_key_that_is_not_known_is_asked_for_long_before_the_interval_is_over() {
+    let (old, new) = (key("ES256"), key("EdDSA"));
+    let settings = [("TOKEN_SERVER__JWKS__SYNC_INTERVAL", "3600")];
+    let gateway = Gateway::start(Proxy::Nginx, jwks([old]), &settings);
+    let (old_token, new_token) = (token(old, json!({})), token(new, json!({"sub": "bob"})));
+    let fetches = gateway.keys.fetches();
+    gateway.keys.set(Answer::Body(jwks([old, new])));
+    eventually("the new key is known", || {
+        gateway.admits("the old key meanwhile", &Request::get("/").bearer(&old_token));
+        (gateway.decision(&Request::get("/").bearer(&new_token)).status == 200).then_some(())
+    });
+    assert_eq!(gateway.keys.fetches(), fetches + 1, "however many tokens asked");
+}
+
 #[test]
 fn traefik_decides_each_request() {
     decides_each_request(Proxy::Traefik);

@@ -46,6 +46,11 @@ struct Guarded {
 }
 
 async fn guarded(proxy: &str, change: impl FnOnce(&mut App)) -> Guarded {
+    guarded_with(&[], proxy, change).await
+}
+
+/// The same with a store that holds these rules as if somebody had edited the file.
+async fn guarded_with(stored: &[(&str, &str)], proxy: &str, change: impl FnOnce(&mut App)) -> Guarded {
     let folder = tempfile::tempdir().unwrap();
     let (file, settings) = (folder.path().join("keys.json"), folder.path().join("settings.toml"));
     std::fs::write(&file, jwks([key("ES256")])).unwrap();
@@ -68,7 +73,7 @@ async fn guarded(proxy: &str, change: impl FnOnce(&mut App)) -> Guarded {
     let timing = Timing::every(Duration::from_secs(3600));
     tokio::spawn(keep_fresh(Source::File(file), 0, Arc::clone(&ring), rules, timing, stop.clone()));
     ring.newer_than(0, Duration::from_secs(30)).await.expect("the keys are loaded");
-    let server = server(|app| {
+    let server = server_with(stored, |app| {
         let mut registry = Registry::default();
         let metrics = VerifyMetrics::register(&mut registry);
         app.registry = Arc::new(registry);
@@ -185,6 +190,23 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
     assert!(server.metric(
         r#"token_server_verify_decisions_total{policy="",reason="E_TKN_INVALID",detail="unknown_policy"} 2"#
     ));
+}
+
+#[tokio::test]
+async fn what_nobody_can_decide_is_no_200_and_may_be_asked_again() {
+    let no_keys = guarded("traefik", |app| {
+        app.keys = Arc::new(KeyRing::new(1, &[0], Readiness::new(), KeyMetrics::default()));
+    })
+    .await;
+    let unreadable = guarded_with(&[("anna", "{")], "traefik", |_| {}).await;
+    for (server, detail) in [(&no_keys, "no_keys"), (&unreadable, "rules")] {
+        let authorization = format!("Bearer {}", good(json!({})));
+        let heard = server.ask_once("GET", "/verify", &[("authorization", &authorization)]).await;
+        assert_eq!((heard.status, heard.detail().as_str()), (503, detail));
+        assert_eq!((heard.header("retry-after"), heard.header("www-authenticate")), (Some("1"), None));
+        assert_eq!(heard.header("x-user-id"), None);
+    }
+    assert_eq!(unreadable.with_token("/verify", &good(json!({"sub": "bob"}))).await.status, 200);
 }
 
 #[tokio::test]
