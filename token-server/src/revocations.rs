@@ -20,7 +20,7 @@ use crate::store::{Cursor, EVERYBODY, Page, Store, StoreError, StoredRule, rando
 pub const MAX_RULES_PER_GROUP: usize = 10_000;
 
 /// Rules of everybody in a store that is ours alone: they are read once, and then changed in memory as in the store.
-/// So many take about 350 MiB.
+/// So many take about 300 MiB.
 pub const MAX_RULES_OF_EVERYBODY: usize = 1_000_000;
 
 /// How long a check waits for rules that have to be read. Agents wait 80 ms for all of it.

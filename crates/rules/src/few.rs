@@ -13,9 +13,10 @@ pub(crate) const MAX_FEW: usize = 8;
 pub(crate) struct Few(Vec<RuleEntry>);
 
 impl Few {
-    pub(crate) fn first_match(&self, claims: &Claims, now: i64) -> Option<&RuleEntry> {
+    pub(crate) fn first_match(&self, claims: &Claims, now: i64) -> Option<&str> {
         let payload = Payload::new(claims);
-        self.0.iter().find(|entry| !entry.expire_at.has_passed(now) && entry.rule.holds(&payload))
+        let holds = |entry: &&RuleEntry| !entry.expire_at.has_passed(now) && entry.rule.holds(&payload);
+        self.0.iter().find(holds).map(|entry| entry.rule.canonical())
     }
 
     pub(crate) fn admits(&self, rule: &Rule) -> Result<(), InsertError> {

@@ -21,27 +21,51 @@ pub(crate) enum Operand {
     Text(Box<str>),
 }
 
+/// The same, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Right<'a> {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(&'a str),
+}
+
+impl Operand {
+    pub(crate) fn as_right(&self) -> Right<'_> {
+        match self {
+            Self::Null => Right::Null,
+            Self::Bool(flag) => Right::Bool(*flag),
+            Self::Number(number) => Right::Number(*number),
+            Self::Text(text) => Right::Text(text),
+        }
+    }
+}
+
 /// `String(object)`, for every object that JSON can write.
 pub(crate) const OBJECT: &str = "[object Object]";
 
 /// `left === right`, where `None` is `undefined`. Objects and lists are equal to nothing but themselves.
-pub(crate) fn strict_equals(left: Option<&Value>, right: &Operand) -> bool {
+pub(crate) fn strict_equals(left: Option<&Value>, right: Right<'_>) -> bool {
     match (left, right) {
-        (Some(Value::Null), Operand::Null) => true,
-        (Some(Value::Bool(left)), Operand::Bool(right)) => left == right,
-        (Some(Value::Number(left)), Operand::Number(right)) => to_f64(left) == *right,
-        (Some(Value::String(left)), Operand::Text(right)) => **left == **right,
+        (Some(Value::Null), Right::Null) => true,
+        (Some(Value::Bool(left)), Right::Bool(right)) => *left == right,
+        (Some(Value::Number(left)), Right::Number(right)) => to_f64(left) == right,
+        (Some(Value::String(left)), Right::Text(right)) => left == right,
         _ => false,
     }
 }
 
 /// How `left` and `right` compare under `<` and `>`; `None` when every such comparison is false.
-pub(crate) fn order<'a>(payload: &Payload<'a>, left: Option<&'a Value>, right: &Operand) -> Option<Ordering> {
+pub(crate) fn order<'a>(
+    payload: &Payload<'a>,
+    left: Option<&'a Value>,
+    right: Right<'_>,
+) -> Option<Ordering> {
     match (left, right) {
-        (Some(Value::String(_) | Value::Array(_) | Value::Object(_)), Operand::Text(right)) => {
+        (Some(Value::String(_) | Value::Array(_) | Value::Object(_)), Right::Text(right)) => {
             Some(compare_code_units(&payload.text(left), right))
         }
-        (left, right) => payload.number(left).partial_cmp(&operand_to_number(right)),
+        (left, right) => payload.number(left).partial_cmp(&right_to_number(right)),
     }
 }
 
@@ -76,12 +100,12 @@ pub(crate) fn operand_to_string(operand: &Operand) -> String {
     }
 }
 
-fn operand_to_number(operand: &Operand) -> f64 {
-    match operand {
-        Operand::Null => 0.0,
-        Operand::Bool(flag) => f64::from(u8::from(*flag)),
-        Operand::Number(number) => *number,
-        Operand::Text(text) => string_to_number(text),
+fn right_to_number(right: Right<'_>) -> f64 {
+    match right {
+        Right::Null => 0.0,
+        Right::Bool(flag) => f64::from(u8::from(flag)),
+        Right::Number(number) => number,
+        Right::Text(text) => string_to_number(text),
     }
 }
 

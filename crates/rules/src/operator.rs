@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::js::{self, Operand};
+use crate::js::{self, Operand, Right};
 use crate::pattern::{Pattern, PatternError};
 use crate::payload::Payload;
 
@@ -57,7 +57,7 @@ impl Test {
     /// Whether the claim passes; `None` is `undefined`.
     pub(crate) fn holds<'a>(&self, claim: Option<&'a Value>, payload: &Payload<'a>) -> bool {
         match self {
-            Self::Compare(comparison, operand) => comparison.holds(claim, operand, payload),
+            Self::Compare(comparison, operand) => comparison.holds(claim, operand.as_right(), payload),
             Self::StartsWith(prefix) => payload.text(claim).starts_with(&**prefix),
             Self::Matches(pattern) => pattern.is_found(&payload.text(claim), payload),
         }
@@ -74,7 +74,8 @@ impl Test {
 }
 
 impl Comparison {
-    fn holds<'a>(self, left: Option<&'a Value>, right: &Operand, payload: &Payload<'a>) -> bool {
+    /// Whether it is true of a claim; `None` is `undefined`.
+    pub(crate) fn holds<'a>(self, left: Option<&'a Value>, right: Right<'_>, payload: &Payload<'a>) -> bool {
         let order = || js::order(payload, left, right);
         match self {
             Self::Eq => js::strict_equals(left, right),

@@ -64,6 +64,10 @@ impl Rule {
         self.root.holds_always()
     }
 
+    pub(crate) fn into_canonical(self) -> Box<str> {
+        self.canonical
+    }
+
     /// The rule as JSON with sorted members, without white space, and numbers as JavaScript prints them: two texts of
     /// one rule have the same canonical text, whatever the order of their members.
     pub fn canonical(&self) -> &str {

@@ -57,9 +57,16 @@ impl ExpireAt {
 }
 
 impl RuleSet {
-    /// A rule that revokes a token of these claims at `now` (unix seconds), if there is one; of several any. Rules that
-    /// have ended do not.
-    pub fn first_match(&self, claims: &Claims, now: i64) -> Option<&RuleEntry> {
+    /// Whether a rule revokes a token of these claims at `now` (unix seconds). Rules that have ended do not.
+    pub fn matches(&self, claims: &Claims, now: i64) -> bool {
+        match &self.0 {
+            Rules::Few(few) => few.first_match(claims, now).is_some(),
+            Rules::Many(index) => index.matches(claims, now),
+        }
+    }
+
+    /// The canonical text of a rule that does so, if there is one; of several any.
+    pub fn first_match(&self, claims: &Claims, now: i64) -> Option<&str> {
         match &self.0 {
             Rules::Few(few) => few.first_match(claims, now),
             Rules::Many(index) => index.first_match(claims, now),
@@ -192,8 +199,7 @@ mod tests {
             entry(r#"{"rt":"b"}"#, 0),
             entry(r#"{"_or":true,"rt":"a","cs":"a"}"#, 200),
         ]);
-        let hit =
-            |json, now| set.first_match(&claims(json), now).map(|entry| entry.rule.canonical().to_owned());
+        let hit = |json, now| set.first_match(&claims(json), now).map(str::to_owned);
 
         assert_eq!(hit(r#"{"rt":"a"}"#, 99).as_deref(), Some(r#"{"rt":"a"}"#));
         assert_eq!(hit(r#"{"rt":"a"}"#, 100).as_deref(), Some(r#"{"_or":true,"cs":"a","rt":"a"}"#));

@@ -87,7 +87,7 @@ impl Group {
 
     /// Whether one of the rules revokes a token of these claims at `now` (unix seconds).
     pub fn revokes(&self, claims: &Claims, now: i64) -> bool {
-        self.read().rules.first_match(claims, now).is_some()
+        self.read().rules.matches(claims, now)
     }
 
     /// Whether it holds what is no rule and has not ended at `now`: nobody knows which tokens that meant.

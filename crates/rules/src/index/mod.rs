@@ -6,6 +6,7 @@
 //! equality leads to are scanned by every match, and limited. Writing a rule costs about as much as a match.
 
 mod anchors;
+mod compact;
 mod fields;
 mod keys;
 
@@ -19,6 +20,7 @@ use crate::weight::Weight;
 use crate::{Claims, ExpireAt, Rule, RuleEntry};
 pub(crate) use anchors::choose;
 use anchors::{Scalar, equalities};
+use compact::{Compact, Outcome};
 use fields::Fields;
 use keys::{Keys, Slot};
 
@@ -26,6 +28,8 @@ use keys::{Keys, Slot};
 pub(crate) struct Index {
     /// Random, so that whoever picks the values of claims cannot make them meet.
     hasher: RandomState,
+    /// What a match reads of each rule.
+    compact: Vec<Compact>,
     slots: Vec<Option<Kept>>,
     free: Vec<Slot>,
     by_text: Keys,
@@ -37,11 +41,19 @@ pub(crate) struct Index {
     ends: BTreeSet<(i64, Slot)>,
 }
 
+/// What a match does not read, or only where [`Compact`] does not hold the conditions.
 #[derive(Debug)]
 struct Kept {
-    entry: RuleEntry,
+    rule: Form,
     /// The equalities under which it stands, a bit for each place; a rule has at most 64.
     anchored: u64,
+}
+
+/// A rule of which the conditions are elsewhere, or all of it.
+#[derive(Debug)]
+enum Form {
+    Text(Box<str>),
+    Parsed(Box<Rule>),
 }
 
 /// Where a rule belongs.
@@ -51,11 +63,17 @@ enum Placement {
 }
 
 impl Index {
-    pub(crate) fn first_match(&self, claims: &Claims, now: i64) -> Option<&RuleEntry> {
+    pub(crate) fn first_match(&self, claims: &Claims, now: i64) -> Option<&str> {
+        self.find_match(claims, now).and_then(|slot| self.canonical(slot))
+    }
+
+    pub(crate) fn matches(&self, claims: &Claims, now: i64) -> bool {
+        self.find_match(claims, now).is_some()
+    }
+
+    fn find_match(&self, claims: &Claims, now: i64) -> Option<Slot> {
         let payload = Payload::new(claims);
-        let hits = |slot: Slot| {
-            self.entry(slot).filter(|entry| !entry.expire_at.has_passed(now) && entry.rule.holds(&payload))
-        };
+        let hits = |slot: Slot| self.holds(slot, &payload, now).then_some(slot);
         let found = self.fields.find_in(claims, |name, value| {
             let hash = self.value_hash(name, &Scalar::of_claim(value)?);
             self.by_value.find(hash).find_map(hits)
@@ -68,22 +86,26 @@ impl Index {
     }
 
     /// Adds a rule that is not there.
-    pub(crate) fn add(&mut self, mut entry: RuleEntry) -> Result<(), InsertError> {
-        let placement = self.place(&entry.rule)?;
-        let weight = Weight::of(&entry.rule);
+    pub(crate) fn add(&mut self, RuleEntry { mut rule, expire_at }: RuleEntry) -> Result<(), InsertError> {
+        let placement = self.place(&rule)?;
+        let weight = Weight::of(&rule);
+        let compact = Compact::new(&rule, expire_at);
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
                 let slot = Slot::try_from(self.slots.len()).map_err(|_| InsertError::TooManyRules)?;
                 self.slots.push(None);
+                self.compact.push(compact.clone());
                 slot
             }
         };
-        self.fields.share(&mut entry.rule);
+        if !compact.is_whole() {
+            self.fields.share(&mut rule);
+        }
         let mut anchored = 0;
         match placement {
             Placement::Anchored(places) => {
-                let equalities = equalities(&entry.rule);
+                let equalities = equalities(&rule);
                 for place in places {
                     let Some(equality) = equalities.get(place) else { continue };
                     anchored |= bit(place);
@@ -98,20 +120,25 @@ impl Index {
             }
         }
         self.weight = self.weight.plus(weight);
-        self.by_text.insert(self.text_hash(entry.rule.canonical()), slot);
-        if let ExpireAt::At(end) = entry.expire_at {
+        self.by_text.insert(self.text_hash(rule.canonical()), slot);
+        if let ExpireAt::At(end) = expire_at {
             self.ends.insert((end, slot));
         }
-        if let Some(empty) = self.slot_mut(slot) {
-            *empty = Some(Kept { entry, anchored });
+        let rule =
+            if compact.is_whole() { Form::Text(rule.into_canonical()) } else { Form::Parsed(Box::new(rule)) };
+        if let Some((empty, before)) = self.slot_mut(slot) {
+            *empty = Some(Kept { rule, anchored });
+            *before = compact;
         }
         Ok(())
     }
 
     pub(crate) fn set_end(&mut self, canonical: &str, expire_at: ExpireAt) -> bool {
         let Some(slot) = self.find(canonical) else { return false };
-        let Some(Some(kept)) = self.slot_mut(slot) else { return false };
-        if let ExpireAt::At(end) = std::mem::replace(&mut kept.entry.expire_at, expire_at) {
+        let Some((_, compact)) = self.slot_mut(slot) else { return false };
+        let before = compact.expire_at();
+        compact.set_end(expire_at);
+        if let ExpireAt::At(end) = before {
             self.ends.remove(&(end, slot));
         }
         if let ExpireAt::At(end) = expire_at {
@@ -174,10 +201,20 @@ impl Index {
 
     /// Takes a rule out of every table.
     fn clear(&mut self, slot: Slot) {
-        let Some(Kept { entry, anchored }) = self.slot_mut(slot).and_then(Option::take) else { return };
-        let weight = Weight::of(&entry.rule);
+        let Some((kept, compact)) = self.slot_mut(slot) else { return };
+        let (kept, expire_at, is_whole) = (kept.take(), compact.expire_at(), compact.is_whole());
+        let Some(Kept { rule, anchored }) = kept else { return };
+        let rule = match rule {
+            // A canonical text is a rule.
+            Form::Text(text) => match Rule::parse(&text) {
+                Ok(rule) => rule,
+                Err(_) => return,
+            },
+            Form::Parsed(rule) => *rule,
+        };
+        let weight = Weight::of(&rule);
         self.weight = self.weight.minus(weight);
-        for (place, equality) in equalities(&entry.rule).into_iter().enumerate() {
+        for (place, equality) in equalities(&rule).into_iter().enumerate() {
             if anchored & bit(place) != 0 {
                 let value = Scalar::of_operand(equality.operand);
                 self.by_value.remove(self.value_hash(equality.field.name(), &value), slot);
@@ -190,26 +227,53 @@ impl Index {
             self.scanned.swap_remove(position);
             self.scanned_weight = self.scanned_weight.minus(weight);
         }
-        self.by_text.remove(self.text_hash(entry.rule.canonical()), slot);
-        if let ExpireAt::At(end) = entry.expire_at {
+        self.by_text.remove(self.text_hash(rule.canonical()), slot);
+        if let ExpireAt::At(end) = expire_at {
             self.ends.remove(&(end, slot));
         }
         self.free.push(slot);
-        self.fields.unshare(entry.rule);
+        if !is_whole {
+            self.fields.unshare(rule);
+        }
     }
 
     fn find(&self, canonical: &str) -> Option<Slot> {
-        let is_it = |slot: &Slot| self.entry(*slot).is_some_and(|entry| entry.rule.canonical() == canonical);
+        let is_it = |slot: &Slot| self.canonical(*slot) == Some(canonical);
         self.by_text.find(self.text_hash(canonical)).find(is_it)
     }
 
-    fn entry(&self, slot: Slot) -> Option<&RuleEntry> {
-        let kept = self.slots.get(usize::try_from(slot).ok()?)?;
-        kept.as_ref().map(|kept| &kept.entry)
+    /// Whether the rule that is kept there holds at `now`.
+    fn holds(&self, slot: Slot, payload: &Payload<'_>, now: i64) -> bool {
+        let compact = usize::try_from(slot).ok().and_then(|slot| self.compact.get(slot));
+        compact.is_some_and(|compact| {
+            !compact.expire_at().has_passed(now)
+                && match compact.judge(payload) {
+                    Outcome::Holds => true,
+                    Outcome::Fails => false,
+                    Outcome::Elsewhere => match self.kept(slot).map(|kept| &kept.rule) {
+                        Some(Form::Parsed(rule)) => rule.holds(payload),
+                        // Cannot be; but a rule is there to refuse.
+                        Some(Form::Text(_)) => true,
+                        None => false,
+                    },
+                }
+        })
     }
 
-    fn slot_mut(&mut self, slot: Slot) -> Option<&mut Option<Kept>> {
-        self.slots.get_mut(usize::try_from(slot).ok()?)
+    fn canonical(&self, slot: Slot) -> Option<&str> {
+        self.kept(slot).map(|kept| match &kept.rule {
+            Form::Text(text) => &**text,
+            Form::Parsed(rule) => rule.canonical(),
+        })
+    }
+
+    fn kept(&self, slot: Slot) -> Option<&Kept> {
+        self.slots.get(usize::try_from(slot).ok()?)?.as_ref()
+    }
+
+    fn slot_mut(&mut self, slot: Slot) -> Option<(&mut Option<Kept>, &mut Compact)> {
+        let slot = usize::try_from(slot).ok()?;
+        Some((self.slots.get_mut(slot)?, self.compact.get_mut(slot)?))
     }
 
     fn text_hash(&self, canonical: &str) -> u32 {
