@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use jwt_agent::listen::{Address, Listener};
 use jwt_agent::spoa::connection::serve;
-use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
+use jwt_agent::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
 use jwt_agent::spoa::leave::Leave;
 use jwt_agent::spoa::respond::Respond;
 use spop::{Action, TypedData, VarScope};
@@ -28,12 +28,12 @@ impl Respond for Fixed {
 
     fn receive(&self) {}
 
-    fn answer_at_once(&self, notify: &Notify, (): &(), max: u32, out: &mut Vec<u8>) -> Option<()> {
-        (!encode_ack(notify.stream_id, notify.frame_id, &self.0, max, out)).then_some(())
+    fn answer_at_once(&self, notify: &Notify<'_>, (): &(), max: u32, out: &mut Vec<u8>) -> Option<()> {
+        (!encode_ack(notify.ids, &self.0, max, out)).then_some(())
     }
 
     /// Only asked where the answer is larger than a frame: HAProxy then gets none.
-    async fn decide(self: Arc<Self>, _: Notify, (): (), (): (), _: u32) -> Vec<u8> {
+    async fn decide(self: Arc<Self>, _: Ids, (): (), (): (), _: u32) -> Vec<u8> {
         Vec::new()
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::responder::{Received, Responder};
-use crate::spoa::frame::{Fault, Notify};
+use crate::spoa::frame::{Fault, Ids, Notify};
 use crate::spoa::respond::Respond;
 use crate::verifier::Question;
 
@@ -43,7 +43,7 @@ impl Respond for Current {
 
     fn answer_at_once(
         &self,
-        notify: &Notify,
+        notify: &Notify<'_>,
         received: &Received,
         max: u32,
         out: &mut Vec<u8>,
@@ -53,14 +53,8 @@ impl Respond for Current {
         Some(Pending { responder: Arc::clone(&responder), question })
     }
 
-    async fn decide(
-        self: Arc<Self>,
-        notify: Notify,
-        pending: Pending,
-        received: Received,
-        max: u32,
-    ) -> Vec<u8> {
-        pending.responder.decide(notify, pending.question, received, max).await
+    async fn decide(self: Arc<Self>, ids: Ids, pending: Pending, received: Received, max: u32) -> Vec<u8> {
+        pending.responder.decide(ids, pending.question, received, max).await
     }
 
     fn answer_health_check(&self) -> bool {

@@ -21,4 +21,5 @@ pub mod spoa;
 #[cfg(test)]
 mod tls_tests;
 pub mod token_server;
+pub mod unix_stream;
 pub mod verifier;

@@ -9,6 +9,8 @@ use service::socket::{self, SocketError, SocketFile};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
+use crate::unix_stream::UnixStream;
+
 /// Mode of a unix socket: the agent's user and group, so that HAProxy needs the group and nobody else gets in.
 const SOCKET_MODE: u32 = 0o660;
 
@@ -109,7 +111,7 @@ impl Listener {
                 stream.set_nodelay(true)?;
                 Ok(Box::new(stream))
             }
-            Self::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
+            Self::Unix(listener, _) => Ok(Box::new(UnixStream::new(listener.accept().await?.0)?)),
         }
     }
 }

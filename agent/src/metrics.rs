@@ -50,7 +50,8 @@ pub struct ByServer {
 /// Every metric of the agent.
 #[derive(Debug)]
 pub struct Metrics {
-    decisions: HashMap<&'static str, Counter>,
+    accepted: Counter,
+    refused: HashMap<&'static str, Counter>,
     /// Time from the frame to the decision, of requests that no kept verdict answered.
     pub decision_seconds: Histogram,
     /// Reloads of the configuration.
@@ -113,17 +114,17 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("jwt_agent");
         let decisions = Family::<Judged, Counter>::default();
         let handle = |reason: Reason, detail| {
-            let counter = decisions.get_or_create_owned(&Judged { reason: reason.as_str(), detail });
-            (detail, counter)
+            decisions.get_or_create_owned(&Judged { reason: reason.as_str(), detail })
         };
-        let handles = Reject::ALL
+        let accepted = handle(Reason::Ok, "ok");
+        let refused = Reject::ALL
             .iter()
-            .map(|reject| handle(reject.reason(), reject.detail()))
-            .chain([handle(Reason::Ok, "ok")])
+            .map(|reject| (reject.detail(), handle(reject.reason(), reject.detail())))
             .collect();
         registry.register("decisions", "Requests decided, by reason and detail", decisions);
         let metrics = Self {
-            decisions: handles,
+            accepted,
+            refused,
             decision_seconds: Histogram::new(SECONDS),
             reloads: Family::default(),
             in_flight: Gauge::default(),
@@ -286,7 +287,11 @@ impl Metrics {
 
     /// Counts one decision: accepted, or why not.
     pub fn decided(&self, reject: Option<Reject>) {
-        if let Some(counter) = self.decisions.get(reject.map_or("ok", Reject::detail)) {
+        let counter = match reject {
+            None => Some(&self.accepted),
+            Some(reject) => self.refused.get(reject.detail()),
+        };
+        if let Some(counter) = counter {
             counter.inc();
         }
     }

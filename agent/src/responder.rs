@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 use crate::answer::{Decision, Outcome, Variables, answer};
 use crate::cache::{Boarding, Found, Kept, VerdictCache};
 use crate::metrics::{ByStatus, Metrics};
-use crate::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
+use crate::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
 use crate::verifier::{Judgement, Question, Verifier};
 
 /// Shared by all connections.
@@ -67,7 +67,7 @@ impl Responder {
     /// the question to [`decide`](Self::decide).
     pub fn answer_at_once(
         &self,
-        notify: &Notify,
+        notify: &Notify<'_>,
         received: &Received,
         max: u32,
         out: &mut Vec<u8>,
@@ -76,7 +76,7 @@ impl Responder {
             Ok(question) => question,
             Err(decision) => {
                 log(&decision, notify.request.name());
-                self.conclude(notify, *decision, max, out);
+                self.conclude(notify.ids, *decision, max, out);
                 return None;
             }
         };
@@ -84,21 +84,21 @@ impl Responder {
             return Some(question.into_owned());
         };
         self.metrics.cache_hits.inc();
-        self.repeat(notify, &question, &kept, max, out);
+        self.repeat(notify.ids, &question, &kept, max, out);
         None
     }
 
     /// Judges one question within its budget and gives the ACK, a frame of at most `max`.
     pub async fn decide(
         &self,
-        notify: Notify,
+        ids: Ids,
         question: Question<'static>,
         received: Received,
         max: u32,
     ) -> Vec<u8> {
         let kept = self.judge(&question, &received).await;
         let mut ack = Vec::new();
-        self.repeat(&notify, &question, &kept, max, &mut ack);
+        self.repeat(ids, &question, &kept, max, &mut ack);
         self.metrics.decision_seconds.observe(received.at.elapsed().as_secs_f64());
         ack
     }
@@ -221,38 +221,33 @@ impl Responder {
     }
 
     /// Sends a decision that is not kept.
-    fn conclude(&self, notify: &Notify, decision: Decision, max: u32, out: &mut Vec<u8>) {
+    fn conclude(&self, ids: Ids, decision: Decision, max: u32, out: &mut Vec<u8>) {
         let kept = self.kept(&decision, Window::ALWAYS, None);
-        self.send(notify, &kept, max, out, || decision);
+        self.send(ids, &kept, max, out, || decision);
     }
 
     /// Sends a verdict on this question.
-    fn repeat(&self, notify: &Notify, question: &Question<'_>, kept: &Kept, max: u32, out: &mut Vec<u8>) {
+    fn repeat(&self, ids: Ids, question: &Question<'_>, kept: &Kept, max: u32, out: &mut Vec<u8>) {
         if let Some(reject) = kept.reject {
             self.verifier.missed(reject);
         }
         let outcome = Outcome::refused(Reject::AnswerSize);
-        self.send(notify, kept, max, out, || self.verifier.decision(&question.key, outcome));
+        self.send(ids, kept, max, out, || self.verifier.decision(&question.key, outcome));
     }
 
     /// Appends an ACK; `decision` is what to refuse with where HAProxy cannot take it whole.
-    fn send(
-        &self,
-        notify: &Notify,
-        kept: &Kept,
-        max: u32,
-        out: &mut Vec<u8>,
-        decision: impl FnOnce() -> Decision,
-    ) {
-        self.metrics.long_names.inc_by(kept.long_names);
-        if encode_ack(notify.stream_id, notify.frame_id, &kept.actions, max, out) {
+    fn send(&self, ids: Ids, kept: &Kept, max: u32, out: &mut Vec<u8>, decision: impl FnOnce() -> Decision) {
+        if kept.long_names > 0 {
+            self.metrics.long_names.inc_by(kept.long_names);
+        }
+        if encode_ack(ids, &kept.actions, max, out) {
             return self.metrics.decided(kept.reject);
         }
         let too_large = Decision { outcome: Outcome::refused(Reject::AnswerSize), ..decision() };
         // The second holds `reason` and `valid` alone, which fit the smallest frame of the protocol.
         for variables in [&self.variables, &Variables::Only(BTreeSet::new())] {
             let actions = encode_actions(answer(&too_large, variables, None).actions);
-            if encode_ack(notify.stream_id, notify.frame_id, &actions, max, out) {
+            if encode_ack(ids, &actions, max, out) {
                 break;
             }
         }

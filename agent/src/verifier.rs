@@ -44,7 +44,7 @@ impl Verifier {
     /// # Errors
     ///
     /// The decision, where that tells it already.
-    pub fn question<'a>(&self, request: &'a Request) -> Result<Question<'a>, Box<Decision>> {
+    pub fn question<'a>(&self, request: &'a Request<'_>) -> Result<Question<'a>, Box<Decision>> {
         let mut decision = Decision {
             outcome: Outcome::refused(Reject::UnknownPolicy),
             id: None,

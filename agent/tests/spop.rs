@@ -1,10 +1,15 @@
 //! Our seam to SPOP against the `spop` crate on its own: what either writes, the other reads as the same.
 
 #[cfg(test)]
+#[path = "corpus/properties/asked.rs"]
+mod asked;
+
+#[cfg(test)]
 mod tests {
-    use jwt_agent::request::{Request, Text};
+    use jwt_agent::request::Text;
     use jwt_agent::spoa::frame::{
-        Frame, MAX_FRAME_SIZE, Notify, decode, encode_ack, encode_actions, encode_disconnect, encode_hello,
+        Frame, Ids, MAX_FRAME_SIZE, Notify, decode, encode_ack, encode_actions, encode_disconnect,
+        encode_hello,
     };
     use proptest::prelude::*;
     use spop::frame::Message;
@@ -16,6 +21,8 @@ mod tests {
         Action, FrameFlags, Metadata, SUPPORTED_VERSION, SpopFrame, StatusCode, TypedData, VarScope,
         decode_varint, encode_varint_into,
     };
+
+    use crate::asked::asked;
 
     /// An action as data that can be compared.
     type Plain = (Option<TypedData>, u8, String);
@@ -36,7 +43,7 @@ mod tests {
     }
 
     fn argument() -> impl Strategy<Value = (String, TypedData)> {
-        let ours = prop::sample::select(vec!["authorization", "auth_count", "token", "policy"]);
+        let ours = prop::sample::select(vec!["authorization", "auth_count", "token", "policy", "request_id"]);
         (prop_oneof![3 => ours.prop_map(str::to_owned), 1 => "[a-z_]{0,20}"], value())
     }
 
@@ -133,7 +140,7 @@ mod tests {
         found
     }
 
-    fn one(bytes: &[u8]) -> Frame {
+    fn one(bytes: &[u8]) -> Frame<'_> {
         let (frame, used) = decode(bytes, MAX_FRAME_SIZE).unwrap().unwrap();
         assert_eq!(used, bytes.len());
         frame
@@ -152,17 +159,17 @@ mod tests {
         ) {
             let bytes = notify(stream_id, frame_id, &messages);
             let Frame::Notify(read) = one(&bytes) else { panic!("another frame") };
-            prop_assert_eq!((read.stream_id, read.frame_id), (stream_id, frame_id));
-            prop_assert_eq!(&read.request, &Request::from_messages(&messages));
+            prop_assert_eq!(read.ids, Ids { stream: stream_id, frame: frame_id });
+            prop_assert_eq!(&read.request, &asked(&messages));
 
             let (rest, theirs) = spop::parser::parse_frame(&bytes).unwrap();
             prop_assert!(rest.is_empty());
             let spop::FramePayload::ListOfMessages(theirs) = theirs.payload() else { panic!("another payload") };
-            prop_assert_eq!(&read.request, &Request::from_messages(theirs));
+            prop_assert_eq!(&read.request, &asked(theirs));
             let asked = messages.iter().find(|message| message.name == "verify-jwt");
             let token = asked.and_then(|asked| asked.args.iter().rfind(|(name, _)| name == "token"));
             if let Some((_, TypedData::String(token))) = token {
-                let expected = if token.is_empty() { Text::Absent } else { Text::Given(token.clone()) };
+                let expected = if token.is_empty() { Text::Absent } else { Text::Given(token.as_str().into()) };
                 prop_assert!(read.request.token == expected);
             }
         }
@@ -223,7 +230,8 @@ mod tests {
         ) {
             let meant = || plain.iter().cloned().map(to_crate).collect::<Vec<_>>();
             let mut ours = Vec::new();
-            prop_assert!(encode_ack(stream_id, frame_id, &encode_actions(meant()), u32::MAX, &mut ours));
+            let ids = Ids { stream: stream_id, frame: frame_id };
+            prop_assert!(encode_ack(ids, &encode_actions(meant()), u32::MAX, &mut ours));
             let theirs = Ack { stream_id, frame_id, actions: meant() }.serialize().unwrap();
             prop_assert_eq!(&ours, &theirs);
             let (kind, stream, number, payload) = open(&ours);
@@ -233,10 +241,10 @@ mod tests {
 
         #[test]
         fn ids_come_back_from_a_notify_in_its_ack(stream_id in id(), frame_id in id()) {
-            let Frame::Notify(Notify { stream_id: stream, frame_id: number, .. }) = one(&notify(stream_id, frame_id, &[]))
-            else { panic!("another frame") };
+            let bytes = notify(stream_id, frame_id, &[]);
+            let Frame::Notify(Notify { ids, .. }) = one(&bytes) else { panic!("another frame") };
             let mut ack = Vec::new();
-            prop_assert!(encode_ack(stream, number, &[], MAX_FRAME_SIZE, &mut ack));
+            prop_assert!(encode_ack(ids, &[], MAX_FRAME_SIZE, &mut ack));
             let (_, stream, number, _) = open(&ack);
             prop_assert_eq!((stream, number), (stream_id, frame_id));
         }

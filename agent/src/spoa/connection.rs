@@ -1,8 +1,9 @@
 //! One connection of HAProxy, from HELLO to DISCONNECT.
 //!
 //! The loop takes every frame at hand, starts a decision for each NOTIFY, and writes all ACKs that are ready with one
-//! call. Decisions that need no waiting are made here, for a moment; all others are tasks. ACKs leave in the order in which decisions end, which pipelining allows. Nothing here waits for one request
-//! while another could go on, and nothing grows without bound: a peer that sends faster than we decide is not read.
+//! call. Decisions that need no waiting are made here, for a moment; all others are tasks. ACKs leave in the order in
+//! which decisions end, which pipelining allows. Nothing here waits for one request while another could go on, and
+//! nothing grows without bound: a peer that sends faster than we decide is not read.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -73,11 +74,13 @@ pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, leave: L
         reader,
         writer,
         input: BytesMut::with_capacity(READ_CHUNK),
-        output: BytesMut::new(),
-        scratch: Vec::new(),
-        max_frame_size: MAX_HELLO_SIZE,
-        tasks: JoinSet::new(),
-        responder,
+        answers: Answers {
+            output: BytesMut::new(),
+            scratch: Vec::new(),
+            max_frame_size: MAX_HELLO_SIZE,
+            tasks: JoinSet::new(),
+            responder,
+        },
     };
     let end = match connection.hello(&leave).await {
         Ok(None) => connection.requests(&leave).await,
@@ -91,6 +94,11 @@ struct Connection<S, R> {
     reader: ReadHalf<S>,
     writer: WriteHalf<S>,
     input: BytesMut,
+    answers: Answers<R>,
+}
+
+/// What becomes of the frames that were read.
+struct Answers<R> {
     output: BytesMut,
     scratch: Vec<u8>,
     max_frame_size: u32,
@@ -103,7 +111,7 @@ impl<S: Stream, R: Respond> Connection<S, R> {
     async fn hello(&mut self, leave: &Leave) -> Result<Option<End>, Broken> {
         let deadline = Instant::now() + HELLO_TIMEOUT;
         let hello = loop {
-            match decode(&self.input, self.max_frame_size)? {
+            match decode(&self.input, self.answers.max_frame_size)? {
                 Some((Frame::Hello(hello), used)) => {
                     self.input.advance(used);
                     break hello;
@@ -124,13 +132,13 @@ impl<S: Stream, R: Respond> Connection<S, R> {
             }
         };
         let session = negotiate(&hello)?;
-        if session.health_check && !self.responder.answer_health_check() {
+        if session.health_check && !self.answers.responder.answer_health_check() {
             return Err(Fault::NotReady.into());
         }
-        self.max_frame_size = session.max_frame_size;
-        self.scratch.clear();
-        encode_hello(&hello, session.max_frame_size, &mut self.scratch);
-        self.output.extend_from_slice(&self.scratch);
+        self.answers.max_frame_size = session.max_frame_size;
+        self.answers.scratch.clear();
+        encode_hello(&hello, session.max_frame_size, &mut self.answers.scratch);
+        self.answers.output.extend_from_slice(&self.answers.scratch);
         if session.health_check {
             self.flush().await?;
             return Ok(Some(End::Closed));
@@ -145,12 +153,11 @@ impl<S: Stream, R: Respond> Connection<S, R> {
         loop {
             let mut progress = false;
             let mut deciding_until = None;
-            while self.has_room() {
-                match decode(&self.input, self.max_frame_size)? {
+            while self.answers.has_room() {
+                let used = match decode(&self.input, self.answers.max_frame_size)? {
                     Some((Frame::Notify(notify), used)) => {
-                        self.input.advance(used);
-                        self.start(notify, &mut deciding_until);
-                        progress = true;
+                        self.answers.start(&notify, &mut deciding_until);
+                        used
                     }
                     Some((Frame::Disconnect { status, message }, _)) => {
                         tracing::debug!(status, message, "HAProxy disconnects");
@@ -158,17 +165,19 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                     }
                     Some((Frame::Hello(_), _)) => return Err(Fault::OutOfOrder.into()),
                     None => break,
-                }
+                };
+                self.input.advance(used);
+                progress = true;
             }
-            while let Some(ack) = self.tasks.try_join_next() {
-                self.acknowledge(ack);
+            while let Some(ack) = self.answers.tasks.try_join_next() {
+                self.answers.acknowledge(ack);
             }
             if self.writes_on()? {
                 stalled_since = None;
             }
             let in_time = leaving.as_ref().is_none_or(|leaving| Instant::now() < leaving.until);
-            if self.tasks.is_empty()
-                && self.output.is_empty()
+            if self.answers.tasks.is_empty()
+                && self.answers.output.is_empty()
                 && let Some(mine) = leaving.take()
             {
                 if !in_time || !self.reads_on()? {
@@ -177,8 +186,8 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                 leaving = Some(mine);
                 continue;
             }
-            let reading = in_time && self.has_room();
-            if self.input.is_empty() && self.output.is_empty() {
+            let reading = in_time && self.answers.has_room();
+            if self.input.is_empty() && self.answers.output.is_empty() {
                 stalled_since = None;
             } else if progress || stalled_since.is_none() {
                 stalled_since = Some(Instant::now());
@@ -191,21 +200,21 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                         return Ok(End::Closed);
                     }
                 }
-                written = self.writer.write(&self.output), if !self.output.is_empty() => {
+                written = self.writer.write(&self.answers.output), if !self.answers.output.is_empty() => {
                     let written = written?;
                     if written == 0 {
                         return Ok(End::Closed);
                     }
-                    self.output.advance(written);
+                    self.answers.output.advance(written);
                     stalled_since = None;
                 }
-                Some(ack) = self.tasks.join_next(), if !self.tasks.is_empty() => {
-                    self.acknowledge(ack);
+                Some(ack) = self.answers.tasks.join_next(), if !self.answers.tasks.is_empty() => {
+                    self.answers.acknowledge(ack);
                 }
                 turn = &mut turn, if leaving.is_none() => {
                     leaving = Some(Leaving { turn, until: Instant::now() + PAUSE_LIMIT });
                 }
-                () = sleep_until(stalled), if stalled_since.is_some() && self.tasks.is_empty() => {
+                () = sleep_until(stalled), if stalled_since.is_some() && self.answers.tasks.is_empty() => {
                     return Err(Fault::Timeout.into());
                 }
             }
@@ -224,34 +233,84 @@ impl<S: Stream, R: Respond> Connection<S, R> {
 
     /// Sends what can be sent without waiting; `true` if that was something.
     fn writes_on(&mut self) -> Result<bool, Broken> {
-        if self.output.is_empty() {
+        if self.answers.output.is_empty() {
             return Ok(false);
         }
-        match self.writer.write(&self.output).now_or_never() {
+        match self.writer.write(&self.answers.output).now_or_never() {
             // That nothing more can be written is told where one waits for it.
             None | Some(Ok(0)) => Ok(false),
             Some(Ok(written)) => {
-                self.output.advance(written);
+                self.answers.output.advance(written);
                 Ok(true)
             }
             Some(Err(error)) => Err(error.into()),
         }
     }
 
+    async fn flush(&mut self) -> Result<(), Broken> {
+        match timeout(FAREWELL_TIMEOUT, self.writer.write_all(&self.answers.output)).await {
+            Ok(written) => written?,
+            Err(_) => return Err(Fault::Timeout.into()),
+        }
+        self.answers.output.clear();
+        Ok(())
+    }
+
+    /// Says goodbye as the protocol wants it: AGENT-DISCONNECT with the cause, unless HAProxy has gone.
+    async fn farewell(mut self, end: Result<End, Broken>) {
+        let mut turn = None;
+        let (status, message) = match end {
+            Ok(End::Closed) => return,
+            Ok(End::Disconnected) => (StatusCode::None, "normal".to_owned()),
+            Ok(End::Left(mine)) => {
+                turn = Some(mine);
+                (StatusCode::None, "normal".to_owned())
+            }
+            Err(Broken::Io(error)) => {
+                tracing::debug!(%error, "connection lost");
+                return;
+            }
+            Err(Broken::Fault(fault)) => {
+                self.answers.responder.count_fault(&fault);
+                (fault.status(), fault.to_string())
+            }
+        };
+        self.answers.scratch.clear();
+        encode_disconnect(status, &message, &mut self.answers.scratch);
+        self.answers.output.extend_from_slice(&self.answers.scratch);
+        let goodbye = async {
+            self.writer.write_all(&self.answers.output).await?;
+            self.writer.shutdown().await?;
+            // Closing with unread input would reset the connection and take our last frame with it.
+            while self.reader.read_buf(&mut self.input).await? > 0 {
+                self.input.clear();
+            }
+            std::io::Result::Ok(())
+        };
+        if let Ok(Err(error)) = timeout(FAREWELL_TIMEOUT, goodbye).await {
+            tracing::debug!(%error, "the farewell was not heard");
+        }
+        if let Some(turn) = turn {
+            turn.pass_on().await;
+        }
+    }
+}
+
+impl<R: Respond> Answers<R> {
     fn has_room(&self) -> bool {
         self.tasks.len() < MAX_IN_FLIGHT && self.output.len() < MAX_UNSENT
     }
 
     /// Answers, or starts the decision; until `deciding_until`, which begins with the first one, it is made here.
-    fn start(&mut self, notify: Notify, deciding_until: &mut Option<Instant>) {
+    fn start(&mut self, notify: &Notify<'_>, deciding_until: &mut Option<Instant>) {
         let responder = Arc::clone(&self.responder);
         let received = responder.receive();
         let max_frame_size = self.max_frame_size;
         self.scratch.clear();
-        match responder.answer_at_once(&notify, &received, max_frame_size, &mut self.scratch) {
+        match responder.answer_at_once(notify, &received, max_frame_size, &mut self.scratch) {
             None => self.output.extend_from_slice(&self.scratch),
             Some(question) => {
-                let mut decision = Box::pin(responder.decide(notify, question, received, max_frame_size));
+                let mut decision = Box::pin(responder.decide(notify.ids, question, received, max_frame_size));
                 let now = Instant::now();
                 if now < *deciding_until.get_or_insert_with(|| now + DECIDING_LIMIT) {
                     // As in a task: a panic costs this decision, and not the connection.
@@ -271,54 +330,6 @@ impl<S: Stream, R: Respond> Connection<S, R> {
             Ok(ack) => self.output.extend_from_slice(&ack),
             // Without an ACK HAProxy sets no variable, and denies.
             Err(error) => tracing::error!(%error, "a decision was lost"),
-        }
-    }
-
-    async fn flush(&mut self) -> Result<(), Broken> {
-        match timeout(FAREWELL_TIMEOUT, self.writer.write_all(&self.output)).await {
-            Ok(written) => written?,
-            Err(_) => return Err(Fault::Timeout.into()),
-        }
-        self.output.clear();
-        Ok(())
-    }
-
-    /// Says goodbye as the protocol wants it: AGENT-DISCONNECT with the cause, unless HAProxy has gone.
-    async fn farewell(mut self, end: Result<End, Broken>) {
-        let mut turn = None;
-        let (status, message) = match end {
-            Ok(End::Closed) => return,
-            Ok(End::Disconnected) => (StatusCode::None, "normal".to_owned()),
-            Ok(End::Left(mine)) => {
-                turn = Some(mine);
-                (StatusCode::None, "normal".to_owned())
-            }
-            Err(Broken::Io(error)) => {
-                tracing::debug!(%error, "connection lost");
-                return;
-            }
-            Err(Broken::Fault(fault)) => {
-                self.responder.count_fault(&fault);
-                (fault.status(), fault.to_string())
-            }
-        };
-        self.scratch.clear();
-        encode_disconnect(status, &message, &mut self.scratch);
-        self.output.extend_from_slice(&self.scratch);
-        let goodbye = async {
-            self.writer.write_all(&self.output).await?;
-            self.writer.shutdown().await?;
-            // Closing with unread input would reset the connection and take our last frame with it.
-            while self.reader.read_buf(&mut self.input).await? > 0 {
-                self.input.clear();
-            }
-            std::io::Result::Ok(())
-        };
-        if let Ok(Err(error)) = timeout(FAREWELL_TIMEOUT, goodbye).await {
-            tracing::debug!(%error, "the farewell was not heard");
-        }
-        if let Some(turn) = turn {
-            turn.pass_on().await;
         }
     }
 }

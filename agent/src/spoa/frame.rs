@@ -1,4 +1,5 @@
-//! Bytes to frames and back: the only module that calls the `spop` crate's parser and serialiser.
+//! Bytes to frames and back: the only module that calls the `spop` crate's parser and serialiser. A NOTIFY, of which one
+//! comes with each request, is read by [`super::data`] instead, which copies nothing.
 //!
 //! ```text
 //! <FRAME-LENGTH:4 bytes> <FRAME-TYPE:1 byte> <FLAGS:4 bytes> <STREAM-ID:varint> <FRAME-ID:varint> <FRAME-PAYLOAD>
@@ -28,7 +29,7 @@ const FIN: u32 = 1;
 
 /// A frame from HAProxy.
 #[derive(Debug)]
-pub enum Frame {
+pub enum Frame<'a> {
     /// HAPROXY-HELLO.
     Hello(HaproxyHello),
     /// HAPROXY-DISCONNECT.
@@ -39,18 +40,25 @@ pub enum Frame {
         message: String,
     },
     /// NOTIFY.
-    Notify(Notify),
+    Notify(Notify<'a>),
 }
 
 /// A NOTIFY: which request of HAProxy's, and what it asks.
 #[derive(Debug)]
-pub struct Notify {
+pub struct Notify<'a> {
     /// Repeated in the ACK.
-    pub stream_id: u64,
-    /// Repeated in the ACK.
-    pub frame_id: u64,
+    pub ids: Ids,
     /// What is asked; our message may be missing, then it asks about nothing.
-    pub request: Request,
+    pub request: Request<'a>,
+}
+
+/// Which NOTIFY of a connection an ACK answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ids {
+    /// The stream.
+    pub stream: u64,
+    /// The frame within it.
+    pub frame: u64,
 }
 
 /// Why a connection must end. Each has a status code of SPOE.txt section 3.5.
@@ -119,7 +127,7 @@ impl Fault {
 /// # Errors
 ///
 /// The peer broke the protocol; nothing behind this frame can be trusted.
-pub fn decode(input: &[u8], max: u32) -> Result<Option<(Frame, usize)>, Fault> {
+pub fn decode(input: &[u8], max: u32) -> Result<Option<(Frame<'_>, usize)>, Fault> {
     let Some(len) = input.first_chunk().map(|prefix| u32::from_be_bytes(*prefix)) else {
         return Ok(None);
     };
@@ -136,16 +144,16 @@ pub fn decode(input: &[u8], max: u32) -> Result<Option<(Frame, usize)>, Fault> {
     {
         return Err(Fault::Fragmented);
     }
+    if let Some((&kind, rest)) = header.split_first()
+        && kind == FrameType::Notify.to_u8()
+    {
+        return Ok(Some((Frame::Notify(notify(rest).ok_or(Fault::Malformed)?), used)));
+    }
     let Ok((_, frame)) = parse_frame_with_limit(whole, max) else {
         let hello = header.first() == Some(&FrameType::HaproxyHello.to_u8());
         return Err(if hello { hello_fault(header) } else { Fault::Malformed });
     };
-    let metadata = frame.metadata();
-    let (stream_id, frame_id) = (metadata.stream_id, metadata.frame_id);
     let frame = match frame.payload() {
-        FramePayload::ListOfMessages(messages) => {
-            Frame::Notify(Notify { stream_id, frame_id, request: Request::from_messages(messages) })
-        }
         items @ FramePayload::KVList(_) if *frame.frame_type() == FrameType::HaproxyHello => {
             Frame::Hello(HaproxyHello::try_from(items).map_err(|_| Fault::Malformed)?)
         }
@@ -159,9 +167,21 @@ pub fn decode(input: &[u8], max: u32) -> Result<Option<(Frame, usize)>, Fault> {
                 _ => String::new(),
             },
         },
-        FramePayload::ListOfActions(_) => return Err(Fault::Malformed),
+        FramePayload::ListOfMessages(_) | FramePayload::ListOfActions(_) => return Err(Fault::Malformed),
     };
     Ok(Some((frame, used)))
+}
+
+/// NOTIFY behind its type; nothing, where it is none.
+fn notify(frame: &[u8]) -> Option<Notify<'_>> {
+    let (flags, rest) = frame.split_first_chunk()?;
+    // Of the others one is ABORT, which belongs to fragmentation, and the rest are reserved.
+    if u32::from_be_bytes(*flags) != FIN {
+        return None;
+    }
+    let (rest, stream) = decode_varint(rest).ok()?;
+    let (messages, frame) = decode_varint(rest).ok()?;
+    Some(Notify { ids: Ids { stream, frame }, request: Request::read(messages)? })
 }
 
 /// Which mandatory item a HELLO lacks (SPOE.txt section 3.2.4).
@@ -236,17 +256,17 @@ pub fn encode_actions(actions: Vec<Action>) -> Box<[u8]> {
 /// <FRAME-LENGTH:4 bytes> <103> <FLAGS:4 bytes, FIN alone> <STREAM-ID:varint> <FRAME-ID:varint> <LIST-OF-ACTIONS>
 /// ```
 #[must_use]
-pub fn encode_ack(stream_id: u64, frame_id: u64, actions: &[u8], max: u32, out: &mut Vec<u8>) -> bool {
-    let ids = varint_len(stream_id).saturating_add(varint_len(frame_id));
-    let len = ids.saturating_add(actions.len()).saturating_add(5);
+pub fn encode_ack(ids: Ids, actions: &[u8], max: u32, out: &mut Vec<u8>) -> bool {
+    let len = varint_len(ids.stream).saturating_add(varint_len(ids.frame));
+    let len = len.saturating_add(actions.len()).saturating_add(5);
     let Some(len) = u32::try_from(len).ok().filter(|len| *len <= max) else {
         return false;
     };
     out.extend_from_slice(&len.to_be_bytes());
     out.push(FrameType::Ack.to_u8());
     out.extend_from_slice(&FIN.to_be_bytes());
-    encode_varint_into(stream_id, out);
-    encode_varint_into(frame_id, out);
+    encode_varint_into(ids.stream, out);
+    encode_varint_into(ids.frame, out);
     out.extend_from_slice(actions);
     true
 }

@@ -5,6 +5,7 @@
 //! who know.
 
 pub mod connection;
+pub mod data;
 pub mod frame;
 pub mod hello;
 pub mod leave;

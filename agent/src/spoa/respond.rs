@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::frame::{Fault, Notify};
+use super::frame::{Fault, Ids, Notify};
 
 /// Answers the NOTIFYs of all connections.
 pub trait Respond: Send + Sync + 'static {
@@ -18,7 +18,7 @@ pub trait Respond: Send + Sync + 'static {
     /// gives the question for [`decide`](Self::decide).
     fn answer_at_once(
         &self,
-        notify: &Notify,
+        notify: &Notify<'_>,
         received: &Self::Received,
         max: u32,
         out: &mut Vec<u8>,
@@ -27,7 +27,7 @@ pub trait Respond: Send + Sync + 'static {
     /// The ACK of a request that could not be answered at once.
     fn decide(
         self: Arc<Self>,
-        notify: Notify,
+        ids: Ids,
         question: Self::Question,
         received: Self::Received,
         max: u32,

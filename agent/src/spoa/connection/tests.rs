@@ -17,7 +17,7 @@ use crate::current::Current;
 use crate::metrics::Metrics;
 use crate::request::{Request, Text};
 use crate::responder::Responder;
-use crate::spoa::frame::encode_ack;
+use crate::spoa::frame::{Ids, encode_ack};
 use crate::verifier::Verifier;
 use keys::{KeyMetrics, KeyRing};
 
@@ -310,23 +310,24 @@ struct Patient(tokio::sync::Semaphore);
 
 impl Respond for Patient {
     type Received = ();
-    type Question = ();
+    /// Whether to panic.
+    type Question = bool;
 
     fn receive(&self) {}
 
-    fn answer_at_once(&self, notify: &Notify, (): &(), max: u32, out: &mut Vec<u8>) -> Option<()> {
+    fn answer_at_once(&self, notify: &Notify<'_>, (): &(), max: u32, out: &mut Vec<u8>) -> Option<bool> {
         if notify.request == Request::default() {
-            assert!(encode_ack(notify.stream_id, notify.frame_id, &[], max, out));
+            assert!(encode_ack(notify.ids, &[], max, out));
             return None;
         }
-        Some(())
+        Some(notify.request.authorization == Text::Given("panic".into()))
     }
 
-    async fn decide(self: Arc<Self>, notify: Notify, (): (), (): (), max: u32) -> Vec<u8> {
-        assert!(notify.request.authorization != Text::Given("panic".to_owned()), "asked to panic");
+    async fn decide(self: Arc<Self>, ids: Ids, panics: bool, (): (), max: u32) -> Vec<u8> {
+        assert!(!panics, "asked to panic");
         self.0.acquire().await.unwrap().forget();
         let mut ack = Vec::new();
-        assert!(encode_ack(notify.stream_id, notify.frame_id, &[], max, &mut ack));
+        assert!(encode_ack(ids, &[], max, &mut ack));
         ack
     }
 

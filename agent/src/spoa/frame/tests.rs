@@ -73,14 +73,15 @@ fn an_incomplete_frame_waits_and_two_frames_come_one_by_one() {
     let two = [one.clone(), hello("")].concat();
     let (first, used) = decode(&two, MAX_FRAME_SIZE).unwrap().unwrap();
     assert_eq!(used, one.len());
-    assert!(matches!(first, Frame::Notify(Notify { stream_id: 0, .. })));
+    assert!(matches!(first, Frame::Notify(Notify { ids: Ids { stream: 0, .. }, .. })));
     let (second, _) = decode(&two[used..], MAX_FRAME_SIZE).unwrap().unwrap();
     assert!(matches!(second, Frame::Hello(_)));
 }
 
 #[test]
 fn a_notify_without_messages_still_asks() {
-    let (found, _) = decode(&frame(3, FIN, b""), MAX_FRAME_SIZE).unwrap().unwrap();
+    let bytes = frame(3, FIN, b"");
+    let (found, _) = decode(&bytes, MAX_FRAME_SIZE).unwrap().unwrap();
     let Frame::Notify(notify) = found else { panic!("{found:?}") };
     assert_eq!(notify.request, Request::default());
 }
@@ -91,14 +92,16 @@ fn a_disconnect_keeps_haproxys_words() {
         ("status-code", TypedData::UInt32(2)),
         ("message", TypedData::String("a timeout occurred".into())),
     ]);
-    let (found, _) = decode(&frame(2, FIN, &body), MAX_FRAME_SIZE).unwrap().unwrap();
+    let bytes = frame(2, FIN, &body);
+    let (found, _) = decode(&bytes, MAX_FRAME_SIZE).unwrap().unwrap();
     let Frame::Disconnect { status, message } = found else { panic!("{found:?}") };
     assert_eq!((status, message.as_str()), (2, "a timeout occurred"));
 }
 
 #[test]
 fn only_pipelining_is_ever_announced() {
-    let (found, _) = decode(&hello(""), MAX_HELLO_SIZE).unwrap().unwrap();
+    let bytes = hello("");
+    let (found, _) = decode(&bytes, MAX_HELLO_SIZE).unwrap().unwrap();
     let Frame::Hello(hello) = found else { panic!("{found:?}") };
     let mut out = Vec::new();
     encode_hello(&hello, 16380, &mut out);
@@ -115,9 +118,9 @@ fn body(len: usize) -> Vec<Action> {
 #[test]
 fn an_ack_that_does_not_fit_leaves_nothing_behind() {
     let mut out = b"before".to_vec();
-    assert!(!encode_ack(1, 1, &encode_actions(body(300)), 256, &mut out));
+    assert!(!encode_ack(Ids { stream: 1, frame: 1 }, &encode_actions(body(300)), 256, &mut out));
     assert_eq!(out, b"before");
-    assert!(encode_ack(1, 1, &encode_actions(body(200)), 256, &mut out));
+    assert!(encode_ack(Ids { stream: 1, frame: 1 }, &encode_actions(body(200)), 256, &mut out));
     assert!(out.len() > 200);
 }
 
@@ -126,12 +129,13 @@ fn an_ack_is_what_the_crate_would_have_written() {
     for (stream_id, frame_id, len) in [(0, 0, 0), (1, 2, 10), (239, 240, 300), (u64::MAX, 1 << 33, 5000)] {
         let mut expected = Vec::new();
         append(&Ack { stream_id, frame_id, actions: body(len) }, &mut expected);
+        let ids = Ids { stream: stream_id, frame: frame_id };
         let mut found = Vec::new();
-        assert!(encode_ack(stream_id, frame_id, &encode_actions(body(len)), MAX_FRAME_SIZE, &mut found));
+        assert!(encode_ack(ids, &encode_actions(body(len)), MAX_FRAME_SIZE, &mut found));
         assert_eq!(found, expected, "{stream_id} {frame_id} {len}");
         let exact = u32::try_from(expected.len() - LENGTH_PREFIX).unwrap();
-        assert!(encode_ack(stream_id, frame_id, &encode_actions(body(len)), exact, &mut Vec::new()));
-        assert!(!encode_ack(stream_id, frame_id, &encode_actions(body(len)), exact - 1, &mut Vec::new()));
+        assert!(encode_ack(ids, &encode_actions(body(len)), exact, &mut Vec::new()));
+        assert!(!encode_ack(ids, &encode_actions(body(len)), exact - 1, &mut Vec::new()));
     }
 }
 
@@ -148,5 +152,5 @@ fn stream_and_frame_ids_come_back_as_they_were_sent() {
     let framed = [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], &bytes].concat();
     let (found, _) = decode(&framed, MAX_FRAME_SIZE).unwrap().unwrap();
     let Frame::Notify(notify) = found else { panic!("{found:?}") };
-    assert_eq!((notify.stream_id, notify.frame_id), (metadata.stream_id, 300));
+    assert_eq!(notify.ids, Ids { stream: metadata.stream_id, frame: 300 });
 }

@@ -11,7 +11,7 @@ use jose::{
 use jwt_agent::answer::{Decision, Outcome, Variables, answer};
 use jwt_agent::request::Text;
 use jwt_agent::spoa::connection::serve;
-use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
+use jwt_agent::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
 use jwt_agent::spoa::leave::Leave;
 use jwt_agent::spoa::respond::Respond;
 use spop::types::typed_data;
@@ -233,7 +233,7 @@ struct Decides {
 }
 
 impl Decides {
-    fn ack(notify: &Notify, max: u32, out: &mut Vec<u8>) {
+    fn ack(notify: &Notify<'_>, max: u32, out: &mut Vec<u8>) {
         let request = &notify.request;
         let outcome = match (&request.policy, request.token(&["Bearer".to_owned()], 8192)) {
             (Text::Absent, Ok(token)) => {
@@ -248,38 +248,36 @@ impl Decides {
         };
         let decision = Decision { outcome, id: None, profile: Profile::Standard, policy: None };
         let whole = encode_actions(answer(&decision, &Variables::All, None).actions);
-        if !encode_ack(notify.stream_id, notify.frame_id, &whole, max, out) {
+        if !encode_ack(notify.ids, &whole, max, out) {
             let decision = Decision { outcome: Outcome::refused(Reject::AnswerSize), ..decision };
             let small = encode_actions(answer(&decision, &Variables::All, None).actions);
-            assert!(
-                encode_ack(notify.stream_id, notify.frame_id, &small, max, out),
-                "a refusal fits any frame"
-            );
+            assert!(encode_ack(notify.ids, &small, max, out), "a refusal fits any frame");
         }
     }
 }
 
 impl Respond for Decides {
     type Received = ();
-    type Question = ();
+    /// The ACK that is to be sent.
+    type Question = Vec<u8>;
 
     fn receive(&self) {}
 
-    fn answer_at_once(&self, notify: &Notify, (): &(), max: u32, out: &mut Vec<u8>) -> Option<()> {
-        if notify.frame_id.is_multiple_of(2) {
-            return Some(());
+    fn answer_at_once(&self, notify: &Notify<'_>, (): &(), max: u32, out: &mut Vec<u8>) -> Option<Vec<u8>> {
+        if notify.ids.frame.is_multiple_of(2) {
+            let mut ack = Vec::new();
+            Self::ack(notify, max, &mut ack);
+            return Some(ack);
         }
         Self::ack(notify, max, out);
         None
     }
 
-    async fn decide(self: Arc<Self>, notify: Notify, (): (), (): (), max: u32) -> Vec<u8> {
+    async fn decide(self: Arc<Self>, ids: Ids, ack: Vec<u8>, (): (), _: u32) -> Vec<u8> {
         // Decisions end in another order than they began.
-        for _ in 0..notify.stream_id % 4 {
+        for _ in 0..ids.stream % 4 {
             tokio::task::yield_now().await;
         }
-        let mut ack = Vec::new();
-        Self::ack(&notify, max, &mut ack);
         ack
     }
 

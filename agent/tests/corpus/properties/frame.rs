@@ -1,9 +1,10 @@
 //! Frames: what is read depends on the frame alone, and the `spop` crate reads the same.
 
-use jwt_agent::request::Request;
-use jwt_agent::spoa::frame::{Fault, Frame, MAX_FRAME_SIZE, MAX_HELLO_SIZE, decode};
+use jwt_agent::spoa::frame::{Fault, Frame, Ids, MAX_FRAME_SIZE, MAX_HELLO_SIZE, decode};
 use spop::parser::parse_frame_with_limit;
 use spop::{FramePayload, FrameType, SpopFrame};
+
+use super::asked::asked;
 
 /// The first byte picks the limit, the rest are frames, one after the other.
 pub fn spop_frame(input: &[u8]) {
@@ -39,7 +40,7 @@ pub fn spop_frame(input: &[u8]) {
     }
 }
 
-fn assert_same(frame: &Frame, other: &Frame) {
+fn assert_same(frame: &Frame<'_>, other: &Frame<'_>) {
     match (frame, other) {
         (Frame::Notify(notify), Frame::Notify(other)) => assert_eq!(notify.request, other.request),
         // The crate keeps items in a map, whose order differs from one reading to the next; a HELLO has no map.
@@ -48,12 +49,12 @@ fn assert_same(frame: &Frame, other: &Frame) {
 }
 
 /// Holds what we read against what the crate reads.
-fn assert_read_alike(frame: &Frame, theirs: &dyn SpopFrame) {
-    let ids = (theirs.metadata().stream_id, theirs.metadata().frame_id);
+fn assert_read_alike(frame: &Frame<'_>, theirs: &dyn SpopFrame) {
+    let ids = Ids { stream: theirs.metadata().stream_id, frame: theirs.metadata().frame_id };
     match (frame, theirs.payload()) {
         (Frame::Notify(notify), FramePayload::ListOfMessages(messages)) => {
-            assert_eq!((notify.stream_id, notify.frame_id), ids);
-            assert_eq!(notify.request, Request::from_messages(messages));
+            assert_eq!(notify.ids, ids);
+            assert_eq!(notify.request, asked(messages));
         }
         (Frame::Hello(hello), FramePayload::KVList(items)) => {
             assert_eq!(*theirs.frame_type(), FrameType::HaproxyHello);
