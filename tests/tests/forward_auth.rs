@@ -9,6 +9,7 @@ use integration_tests::proxy::Proxy;
 use integration_tests::token::{now, token};
 use integration_tests::wait::eventually;
 use serde_json::json;
+use tempfile::TempDir;
 
 /// What an application would take for the user's name.
 fn user(seen: &Seen) -> Vec<(String, String)> {
@@ -140,14 +141,17 @@ fn asking_for_admin(proxy: Proxy, shipped: &str) -> String {
     }
 }
 
-fn applies_the_policy_that_its_own_file_names(proxy: Proxy) {
+/// A gateway whose token-server has the policy `admin` besides the default one; the folder holds its settings.
+fn with_admin(proxy: Proxy, change: impl Fn(String) -> String) -> (Gateway, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.toml");
     std::fs::write(&file, "[[policies]]\nname = \"admin\"\nall_scopes = [\"admin\"]\n").unwrap();
     let settings = [("TOKEN_SERVER_CONFIG", file.to_str().unwrap())];
-    let gateway = Gateway::start_changed(proxy, jwks([key("ES256")]), &settings, |shipped| {
-        asking_for_admin(proxy, &shipped)
-    });
+    (Gateway::start_changed(proxy, jwks([key("ES256")]), &settings, change), folder)
+}
+
+fn applies_the_policy_that_its_own_file_names(proxy: Proxy) {
+    let (gateway, _folder) = with_admin(proxy, |shipped| asking_for_admin(proxy, &shipped));
     let (admin, user) = (token(key("ES256"), json!({"scope": "read admin"})), token(key("ES256"), json!({})));
     gateway.admits("what the policy asks for", &Request::get("/default").bearer(&admin));
     for path in ["/", "/default", "/verify/default", "//default", "/a/../default", "/?policy=default"] {
@@ -173,6 +177,38 @@ fn nginx_applies_the_policy_that_its_own_file_names() {
 #[test]
 fn envoy_applies_the_policy_that_its_own_file_names() {
     applies_the_policy_that_its_own_file_names(Proxy::Envoy);
+}
+
+/// A second filter for one route alone, as `examples/README.md` tells.
+fn with_a_second_filter(shipped: &str) -> String {
+    const ROUTER: &str = "                  - name: envoy.filters.http.router\n";
+    const EVERYTHING: &str = "                        - match: { prefix: \"/\" }\n";
+    const ADMIN: &str = r#"                        - match: { path_separated_prefix: "/admin" }
+                          route: { cluster: app }
+                          typed_per_filter_config:
+                            admin:
+                              "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
+                              check_settings: {}
+"#;
+    let (before, router) = shipped.split_once(ROUTER).unwrap();
+    let (_, filter) = before.split_once("- name: envoy.filters.http.ext_authz\n").unwrap();
+    let second = filter.replace("/verify/default", "/verify/admin");
+    let before = before.replace(EVERYTHING, &format!("{ADMIN}{EVERYTHING}"));
+    format!(
+        "{before}                  - name: admin\n                    disabled: true\n{second}{ROUTER}{router}"
+    )
+}
+
+#[test]
+fn envoy_applies_a_second_policy_to_one_route() {
+    let (gateway, _folder) = with_admin(Proxy::Envoy, |shipped| with_a_second_filter(&shipped));
+    let (admin, user) = (token(key("ES256"), json!({"scope": "admin"})), token(key("ES256"), json!({})));
+    gateway.admits("elsewhere", &Request::get("/administration").bearer(&user));
+    gateway.admits("the route", &Request::get("/admin/a").bearer(&admin));
+    for path in ["/admin", "/admin/a", "//admin", "/a/../admin", "/%61dmin"] {
+        let request = Request::get(path).bearer(&user);
+        assert_eq!(gateway.refuses(path, &request).status, 403, "{path}");
+    }
 }
 
 #[test]
