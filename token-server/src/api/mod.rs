@@ -104,9 +104,9 @@ impl Routes {
     {
         let (parts, body) = request.into_parts();
         if let Some(forward_auth) = &self.forward_auth
-            && let Some(question) = forward_auth.question(parts.uri.path())
+            && let Some(asked) = forward_auth.asked(parts.uri.path())
         {
-            return forward_auth.answer(question, &parts).await;
+            return forward_auth.answer(asked, &parts).await;
         }
         let request = Request::from_parts(parts, Body::new(body));
         self.others.clone().oneshot(request).await.into_response()

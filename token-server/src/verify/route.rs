@@ -23,7 +23,7 @@ pub(crate) struct ForwardAuth {
 
 /// What a proxy asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Question<'a> {
+pub(crate) struct Asked<'a> {
     /// The route, as metrics name it.
     pattern: &'static str,
     /// The policy that the path names, letter for letter.
@@ -38,37 +38,37 @@ impl ForwardAuth {
     }
 
     /// What this path asks; absent for other routes.
-    pub(crate) fn question<'a>(&self, path: &'a str) -> Option<Question<'a>> {
-        question(path, self.verifier.proxy())
+    pub(crate) fn asked<'a>(&self, path: &'a str) -> Option<Asked<'a>> {
+        asked(path, self.verifier.proxy())
     }
 
     /// Answers, and measures how long it took.
-    pub(crate) async fn answer(&self, question: Question<'_>, parts: &Parts) -> Response {
+    pub(crate) async fn answer(&self, asked: Asked<'_>, parts: &Parts) -> Response {
         let start = Instant::now();
-        let response = match self.verifier.judge(&self.app, parts, question.policy).await {
+        let response = match self.verifier.judge(&self.app, parts, asked.policy).await {
             Ok(pass) => passed(&pass),
             Err(reject) => refused(reject, self.verifier.realm()),
         };
         let (status, took) = (response.status().as_u16(), start.elapsed());
-        self.app.metrics.observe_request(question.pattern.into(), status, took);
+        self.app.metrics.observe_request(asked.pattern.into(), status, took);
         response
     }
 }
 
 /// Envoy alone appends the original path, which decides nothing; for others a longer path is no route.
-fn question(path: &str, proxy: Option<Proxy>) -> Option<Question<'_>> {
+fn asked(path: &str, proxy: Option<Proxy>) -> Option<Asked<'_>> {
     let rest = path.strip_prefix("/verify")?;
     if rest.is_empty() {
-        return Some(Question { pattern: "/verify", policy: None });
+        return Some(Asked { pattern: "/verify", policy: None });
     }
     let named = rest.strip_prefix('/').filter(|named| !named.is_empty())?;
     match (proxy, named.split_once('/')) {
         (Some(Proxy::Envoy), longer) => {
             let policy = longer.map_or(named, |(policy, _)| policy);
-            Some(Question { pattern: "/verify/{*path}", policy: Some(policy) })
+            Some(Asked { pattern: "/verify/{*path}", policy: Some(policy) })
         }
         (Some(Proxy::Traefik | Proxy::Nginx) | None, None) => {
-            Some(Question { pattern: "/verify/{policy}", policy: Some(named) })
+            Some(Asked { pattern: "/verify/{policy}", policy: Some(named) })
         }
         (Some(Proxy::Traefik | Proxy::Nginx) | None, Some(_)) => None,
     }
@@ -108,8 +108,8 @@ mod tests {
                 (Some(Proxy::Traefik), others),
                 (None, others),
             ] {
-                let expected = expected.map(|(pattern, policy)| Question { pattern, policy });
-                assert_eq!(question(path, proxy), expected, "{path} {proxy:?}");
+                let expected = expected.map(|(pattern, policy)| Asked { pattern, policy });
+                assert_eq!(asked(path, proxy), expected, "{path} {proxy:?}");
             }
         }
     }
