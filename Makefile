@@ -40,8 +40,8 @@ soak: under-load ## everything under load for SOAK_SECONDS (600): memory and des
 test-compose: setup-test ## docker-compose.yml in containers; without an engine or a registry it makes its own
 	tests/compose/run.sh
 
-test-deb: ## Debian packages, built, installed below a folder, judged by systemd's tools, removed
-	@tests/setup.sh dpkg-shlibdeps:dpkg-dev systemd-analyze:systemd
+test-deb: ## Debian packages, built, installed below a folder, judged by systemd's tools, started by it, removed
+	@tests/setup.sh dpkg-shlibdeps:dpkg-dev systemd-analyze:systemd debootstrap:debootstrap ip:iproute2 pgrep:procps
 	$(CARGO) build --workspace --bins
 	tests/deb.sh
 

@@ -1,0 +1,169 @@
+#!/bin/sh
+# Starts the packages' units under a real systemd: the first process of namespaces of its own, on a Debian made for it.
+# Nothing of this machine is changed. Takes root.
+#
+#   tests/systemd.sh FOLDER PACKAGE...      a folder that is kept between runs, for the Debian
+set -eu
+
+cd "$(dirname "$0")/.."
+folder=$1
+shift
+debian="$folder/debian"
+work=$(mktemp -d)
+group="jwt-systemd-$$"
+
+fail() {
+    echo "systemd.sh: $*" >&2
+    exit 1
+}
+
+# What of this machine's groups of processes systemd may have: a branch of its own.
+if [ -d /sys/fs/cgroup/systemd ]; then
+    branch="/sys/fs/cgroup/systemd/$group"
+else
+    branch="/sys/fs/cgroup/$group"
+fi
+
+tidy() {
+    # All processes of a process's namespace end with it.
+    [ -z "${systemd:-}" ] || kill -KILL "$systemd" 2>/dev/null || true
+    [ -z "${namespaces:-}" ] || wait "$namespaces" 2>/dev/null || true
+    [ ! -d "$branch" ] || find "$branch" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    rm -rf "$work"
+}
+trap tidy EXIT
+
+[ "$(id -u)" -eq 0 ] || fail "a systemd of its own takes root"
+. tests/apt.sh
+if [ ! -e "$folder/done" ]; then
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    private_suite "$work/apt" bookworm
+    debootstrap --variant=minbase --include=systemd,dbus,ca-certificates bookworm "$debian" "$mirror" >"$folder/log" 2>&1 ||
+        fail "debootstrap fails: $(tail -n 5 "$folder/log")"
+    : >"$folder/done"
+fi
+
+# Everything below is seen by systemd alone, and gone with it.
+cat >"$work/start" <<'START'
+set -eu
+work=$1 debian=$2 cgroups=$3
+shift 3
+ip link set lo up
+mount --make-rprivate /
+mount -t tmpfs tmpfs "$work"
+root="$work/root"
+mkdir "$work/changes" "$work/overlay" "$root"
+mount -t overlay -o "lowerdir=$debian,upperdir=$work/changes,workdir=$work/overlay" overlay "$root"
+cp "$@" "$root/srv"
+mount -t tmpfs tmpfs "$root/run"
+mount -t tmpfs tmpfs "$root/tmp"
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+case $cgroups in
+/sys/fs/cgroup/systemd)
+    mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup"
+    mkdir "$root/sys/fs/cgroup/systemd"
+    mount -t cgroup -o none,name=systemd,xattr cgroup "$root/sys/fs/cgroup/systemd"
+    ;;
+*) mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup" ;;
+esac
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+for device in null zero full random urandom tty; do
+    : >"$root/dev/$device"
+    mount --bind "/dev/$device" "$root/dev/$device"
+done
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+cd "$root"
+pivot_root . mnt
+umount -l /mnt
+groupadd --system haproxy
+dpkg --install /srv/*.deb >/srv/installed 2>&1
+echo '[{"kid":"a","secret":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}]' >/etc/keys.json
+echo JWT_JWKS_FILE=/etc/keys.json >>/etc/default/jwt-agent
+exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=journal --show-status=false
+START
+
+mkdir "$branch"
+# shellcheck disable=SC2016 # for the inner shell
+unshare --fork --pid --mount --uts --ipc --net --kill-child=KILL \
+    sh -c 'echo 0 >"$1/cgroup.procs"; shift; exec unshare --cgroup sh "$@"' sh "$branch" \
+    "$work/start" "$work" "$debian" "$(dirname "$branch")" "$@" >"$work/said" 2>&1 </dev/null &
+namespaces=$!
+
+# eventually WHAT COMMAND...: for half a minute.
+eventually() {
+    what=$1
+    shift
+    tries=0
+    until "$@" >"$work/last" 2>&1; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 150 ] || fail "$what never came: $(cat "$work/last" "$work/said")"
+        kill -0 "$namespaces" 2>/dev/null || fail "systemd ended: $(cat "$work/said")"
+        sleep 0.2
+    done
+}
+
+first_process() {
+    systemd=$(pgrep -P "$namespaces") && [ "$(cat "/proc/$systemd/comm")" = systemd ]
+}
+
+inside() {
+    timeout 60 nsenter --target "$systemd" --mount --pid --uts --ipc --net --cgroup --root --wd "$@"
+}
+
+running() {
+    [ "$(inside systemctl is-system-running)" = running ]
+}
+
+journal() {
+    inside journalctl --no-pager --output=cat -u 'jwt-agent@*' -u token-server | tail -n 40
+}
+
+logged() {
+    journal | grep -F "$1"
+}
+
+# state UNIT STATE RESULT
+state() {
+    said=$(inside systemctl show --property=ActiveState,Result --value "$1" | tr '\n' ' ')
+    [ "$said" = "$3 $2 " ] || [ "$said" = "$2 $3 " ] || fail "$1 is $said: $(journal)"
+}
+
+eventually "systemd" first_process
+eventually "a running system" running
+
+# `start` returns when the program has said that it serves.
+for unit in token-server jwt-agent@1 jwt-agent@2; do
+    inside systemctl start "$unit" || fail "$unit does not start: $(journal)"
+    state "$unit" active success
+done
+for ready in 'JWT_ADMIN_LISTEN=127.0.0.1:9461 jwt-agent' 'TOKEN_SERVER__ADMIN__SOCKET=/run/token-server/admin.sock token-server'; do
+    inside sh -c "set -a; . /etc/default/${ready##* }; env $ready health" 2>&1 || fail "$ready is not ready: $(journal)"
+done
+[ "$(inside stat -c '%a %G' /run/jwt-agent-1/agent.sock)" = "660 haproxy" ] || fail "HAProxy may not open the socket"
+[ "$(inside stat -c '%a' /var/lib/token-server/token-server.redb)" = 600 ] || fail "others may read the store"
+
+inside systemctl reload jwt-agent@1 token-server
+eventually "the agent's reload" logged "the new configuration is in use"
+state jwt-agent@1 active success
+inside systemctl restart jwt-agent@2
+state jwt-agent@2 active success
+
+# A faulty configuration is told and not tried again.
+inside sh -c 'echo JWT_JWKS_FIEL=x >>/etc/default/jwt-agent'
+if inside systemctl restart jwt-agent@2 >"$work/last" 2>&1; then
+    fail "jwt-agent starts with a setting that does not exist"
+fi
+state jwt-agent@2 failed exit-code
+[ "$(inside systemctl show --property=NRestarts --value jwt-agent@2)" = 0 ] || fail "jwt-agent@2 was tried again"
+
+inside systemctl stop jwt-agent@1 token-server
+for unit in jwt-agent@1 token-server; do
+    state "$unit" inactive success
+done
+[ -z "$(inside find /run/jwt-agent-1 /run/token-server 2>/dev/null)" ] || fail "sockets are left behind"
+echo "systemd: units started, reloaded, restarted, refused and stopped"
