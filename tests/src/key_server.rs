@@ -3,6 +3,7 @@
 use std::io::{self, BufReader, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crate::http::read_head;
 use crate::socket::{Address, Connection};
@@ -18,7 +19,12 @@ pub enum Answer {
     Close,
     /// Nothing: the connection stays open.
     Hang,
+    /// The head at once, this body a byte at a time.
+    Drip(String),
 }
+
+/// The pause between two bytes that drip.
+const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 struct State {
@@ -77,9 +83,10 @@ fn serve(connection: Connection, state: &Mutex<State>) -> io::Result<()> {
     while read_head(&mut stream)?.is_some() {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.fetches += 1;
-        let (status, body) = match state.answer.clone() {
-            Answer::Body(body) => (200, body),
-            Answer::Status(status) => (status, String::new()),
+        let (status, body, drips) = match state.answer.clone() {
+            Answer::Body(body) => (200, body, false),
+            Answer::Drip(body) => (200, body, true),
+            Answer::Status(status) => (status, String::new(), false),
             Answer::Close => return Ok(()),
             Answer::Hang => {
                 state.held.push(stream.into_inner());
@@ -91,7 +98,15 @@ fn serve(connection: Connection, state: &Mutex<State>) -> io::Result<()> {
             "HTTP/1.1 {status} Keys\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        stream.get_mut().write_all(format!("{head}{body}").as_bytes())?;
+        if drips {
+            stream.get_mut().write_all(head.as_bytes())?;
+            for byte in body.as_bytes() {
+                stream.get_mut().write_all(&[*byte])?;
+                thread::sleep(PAUSE);
+            }
+        } else {
+            stream.get_mut().write_all(format!("{head}{body}").as_bytes())?;
+        }
     }
     Ok(())
 }

@@ -64,7 +64,8 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
     let (mut missing, mut shown) = (BTreeSet::new(), BTreeSet::new());
     poll(DEADLINE, || {
         let answers = [agent.admin("/metrics"), ask(server, &Request::get("/metrics"))];
-        shown = answers.iter().flat_map(|answer| metrics_in(&String::from_utf8_lossy(&answer.body))).collect();
+        shown =
+            answers.iter().flat_map(|answer| metrics_in(&String::from_utf8_lossy(&answer.body))).collect();
         missing = named.iter().flat_map(|(_, named)| named.difference(&shown).cloned()).collect();
         missing.is_empty().then_some(())
     });

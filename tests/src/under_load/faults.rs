@@ -9,14 +9,15 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use super::clock::Clock;
 use super::link::{Direction, Link};
 use super::peers::Peers;
+use super::relay::Relay;
 use super::stage::Stage;
 use crate::agent;
 use crate::key_server::Answer;
-use crate::keys::{ALGORITHMS, jwks, key};
+use crate::keys::{ALGORITHMS, SigningKey, jwks, key};
 use crate::load::cost;
 use crate::process::{Process, Signal};
 use crate::socket::Address;
-use crate::wait::DEADLINE;
+use crate::wait::{DEADLINE, eventually};
 
 /// What becomes of a fault.
 pub struct Undo {
@@ -34,11 +35,19 @@ pub struct Fault {
     pub name: &'static str,
     /// Whether Redis takes rules meanwhile.
     pub redis_takes_rules: bool,
+    /// Whether the keys of good tokens are not published meanwhile, so that the tokens are bad.
+    pub takes_keys: bool,
     pub make: Box<dyn Fn(&mut Stage) -> Undo>,
 }
 
 /// Enough of them to need more memory than a limited agent has.
 const HUNGRY: usize = 4_000;
+
+/// How often a feed did not answer.
+const UNHEARD: &str = r#"feed_polls_total{outcome="timeout"}"#;
+
+/// More connections than an agent takes, which is 8,192.
+const BEYOND: usize = 8_500;
 
 /// All of them, in the order in which they are tried.
 pub fn all() -> Vec<Fault> {
@@ -53,7 +62,7 @@ pub fn all() -> Vec<Fault> {
 }
 
 fn fault(name: &'static str, make: impl Fn(&mut Stage) -> Undo + 'static) -> Fault {
-    Fault { name, redis_takes_rules: true, make: Box::new(make) }
+    Fault { name, redis_takes_rules: true, takes_keys: false, make: Box::new(make) }
 }
 
 fn undo(end: impl FnOnce(&mut Stage) + 'static) -> Undo {
@@ -147,12 +156,15 @@ fn stores() -> Vec<Fault> {
 fn keys() -> Vec<Fault> {
     let right = || jwks(ALGORITHMS.map(key));
     let whole = right();
+    let others = ALGORITHMS.map(|algorithm| SigningKey::generate(algorithm, algorithm));
     let answers = [
         ("the key server closes", Answer::Close),
         ("the key server hangs", Answer::Hang),
         ("the key server fails", Answer::Status(500)),
         ("the keys are cut short", Answer::Body(whole[..whole.len() / 2].to_owned())),
+        ("the keys come a byte at a time", Answer::Drip(whole.clone())),
         ("the key server answers something else", Answer::Body("<html>maintenance</html>".to_owned())),
+        ("the key server has no keys", Answer::Body(r#"{"keys":[]}"#.to_owned())),
     ];
     let make = |answer: Answer| {
         move |stage: &mut Stage| {
@@ -160,7 +172,10 @@ fn keys() -> Vec<Fault> {
             undo(move |stage| stage.key_server.set(Answer::Body(right())))
         }
     };
-    answers.into_iter().map(|(name, answer)| fault(name, make(answer))).collect()
+    let mut faults: Vec<_> = answers.into_iter().map(|(name, answer)| fault(name, make(answer))).collect();
+    let replaced = fault("the keys are somebody else's", make(Answer::Body(jwks(&others))));
+    faults.push(Fault { takes_keys: true, ..replaced });
+    faults
 }
 
 fn networks_and_clocks() -> Vec<Fault> {
@@ -169,6 +184,9 @@ fn networks_and_clocks() -> Vec<Fault> {
         fault("packets to the agents are lost", |stage| cut(stage, Direction::In)),
         fault("the agents' clocks jump two hours ahead", |stage| jump(stage, 7_200)),
         fault("the agents' clocks jump two hours back", |stage| jump(stage, -7_200)),
+        fault("the servers' clocks jump two hours ahead", |stage| jump_of_servers(stage, 7_200)),
+        fault("the servers' clocks jump two hours back", |stage| jump_of_servers(stage, -7_200)),
+        fault("only the feeds are cut", cut_feeds),
     ]
 }
 
@@ -220,6 +238,49 @@ fn jump(stage: &mut Stage, seconds: i64) -> Undo {
     }
 }
 
+/// The wall clock of the token-servers, by which rules end and encrypted tokens are judged.
+fn jump_of_servers(stage: &mut Stage, seconds: i64) -> Undo {
+    let clock = Rc::new(Clock::start());
+    for index in 0..stage.servers.len() {
+        stage.replace_server(index, &clock.environment());
+    }
+    clock.set(seconds);
+    let right = Rc::clone(&clock);
+    Undo {
+        end: Box::new(move |_| right.set(0)),
+        tidy: Box::new(move |stage| {
+            (0..stage.servers.len()).for_each(|index| stage.restart_server(index));
+            drop(clock);
+        }),
+    }
+}
+
+/// The agents hear no changes any more while checks go on to be answered: what they keep may not outlive its lease.
+fn cut_feeds(stage: &mut Stage) -> Undo {
+    let relay = Rc::new(Relay::start(&stage.server_addresses()));
+    let backend = ("JWT_TOKEN_SERVER_BACKEND".to_owned(), relay.urls().join(","));
+    let environment: Vec<_> = stage.agent_environment().iter().cloned().chain([backend]).collect();
+    for index in 0..stage.edge.agents.len() {
+        stage.replace_agent(index, agent::command(), &environment);
+    }
+    relay.cut_feeds();
+    let whole = Rc::clone(&relay);
+    Undo {
+        end: Box::new(move |stage| {
+            for agent in &stage.edge.agents {
+                let unheard = || (agent.metric(UNHEARD) > 0).then_some(());
+                eventually("the agent misses its feeds", unheard);
+            }
+            whole.mend_feeds();
+        }),
+        tidy: Box::new(move |stage| {
+            (0..stage.edge.agents.len()).for_each(|index| stage.restart_agent(index));
+            stage.wait_agents_up();
+            drop(relay);
+        }),
+    }
+}
+
 fn limits_and_peers() -> Vec<Fault> {
     let peers = |name, start: fn(&Address) -> Peers| {
         fault(name, move |stage| {
@@ -259,6 +320,10 @@ fn limits_and_peers() -> Vec<Fault> {
             })
         }),
         peers("10,000 connections say nothing", |agent| Peers::silent(agent, 5_000)),
+        fault("an agent has all connections it takes", |stage| {
+            let peers = Peers::silent(&stage.edge.agents[0].listen, BEYOND);
+            undo(move |_| drop(peers))
+        }),
         peers("peers send a byte at a time", Peers::slow),
         peers("frames have absurd lengths", Peers::absurd),
     ]

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod faults;
 pub mod link;
 pub mod peers;
+pub mod relay;
 pub mod soak;
 pub mod stage;
 pub mod traffic;
@@ -89,6 +90,7 @@ fn one(stage: &mut Stage, traffic: &Traffic, fault: &Fault, user: &str) -> Row {
     traffic.add(witness.clone());
     stage.wait_passing(traffic);
     traffic.take();
+    traffic.without_keys(fault.takes_keys);
     let Undo { end, tidy } = (fault.make)(stage);
     let made = Instant::now();
     if fault.redis_takes_rules {
@@ -104,6 +106,7 @@ fn one(stage: &mut Stage, traffic: &Traffic, fault: &Fault, user: &str) -> Row {
         (failed.elapsed() > CALM && traffic.admitted() > 0).then(|| failed - undone)
     };
     let recovery = poll(PATIENCE, is_calm);
+    traffic.without_keys(false);
     if !fault.redis_takes_rules {
         stage.revoke(user, &witness);
     }

@@ -65,7 +65,8 @@ impl Stage {
         let consul = Consul::start();
         let key_server = KeyServer::start(Answer::Body(jwks(ALGORITHMS.map(key))));
         let server_ports = [free_port().unwrap(), free_port().unwrap()];
-        let start = |number| start_server(&folder, number, &listen(server_ports[number]), &redis, &consul);
+        let start =
+            |number| start_server(&folder, number, &listen(server_ports[number]), &redis, &consul, &[]);
         let servers: Vec<_> = (0..2).map(start).collect();
         let backends = server_ports.map(|port| format!("http://{}", listen(port))).join(",");
         let agent_environment: Vec<(String, String)> = [
@@ -195,14 +196,24 @@ impl Stage {
 
     /// Starts a token-server again on its port.
     pub fn restart_server(&mut self, index: usize) {
+        self.replace_server(index, &[]);
+    }
+
+    /// The same with more in its environment.
+    pub fn replace_server(&mut self, index: usize, more: &[(String, String)]) {
         self.servers[index].process.kill();
         let address = listen(self.server_ports[index]);
-        self.servers[index] = start_server(&self.folder, index, &address, &self.redis, &self.consul);
+        self.servers[index] = start_server(&self.folder, index, &address, &self.redis, &self.consul, more);
+    }
+
+    /// Where the token-servers listen.
+    pub fn server_addresses(&self) -> [String; 2] {
+        self.server_ports.map(listen)
     }
 
     /// One more token-server, on another address.
     pub fn another_server(&self, listen: &str) -> TokenServer {
-        start_server(&self.folder, 2, listen, &self.redis, &self.consul)
+        start_server(&self.folder, 2, listen, &self.redis, &self.consul, &[])
     }
 
     /// Waits until good tokens pass at every turn.
@@ -218,12 +229,13 @@ fn start_server(
     listen: &str,
     redis: &Redis,
     consul: &Consul,
+    more: &[(String, String)],
 ) -> TokenServer {
     let own = folder.path().join(format!("server{number}"));
     fs::create_dir_all(&own).unwrap();
     let (consul, max_stale) = (consul.url(), MAX_STALE.to_string());
     let keys = folder.path().join("jwe.json").display().to_string();
-    let settings = [
+    let mut settings = vec![
         ("TOKEN_SERVER__LISTEN", listen),
         ("TOKEN_SERVER__REDIS__URLS", redis.url()),
         ("TOKEN_SERVER__CONSUL__URL", &consul),
@@ -231,6 +243,7 @@ fn start_server(
         ("TOKEN_SERVER__CACHE__TTL", "1"),
         ("TOKEN_SERVER__STORE__MAX_STALE", &max_stale),
     ];
+    settings.extend(more.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     TokenServer::start_with(&own, "standard", &settings)
 }
 

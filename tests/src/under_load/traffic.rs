@@ -71,7 +71,7 @@ pub struct Counts {
     pub undecided: u64,
     /// No answer at all.
     pub lost: u64,
-    /// Good tokens that were called bad.
+    /// Good tokens that were called bad, while the keys were theirs.
     pub misjudged: u64,
     /// What must not pass, and did.
     pub admitted_wrongly: u64,
@@ -100,6 +100,8 @@ struct Shared {
     wrong: Mutex<Vec<String>>,
     /// When a request with a good token was answered otherwise than 200, last.
     failed: Mutex<Option<Instant>>,
+    /// Whether good tokens may be called bad, since their keys are not published.
+    without_keys: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -119,6 +121,7 @@ impl Traffic {
             tally: Tally::default(),
             wrong: Mutex::default(),
             failed: Mutex::default(),
+            without_keys: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let client = |number: usize| {
@@ -132,6 +135,11 @@ impl Traffic {
     /// Sends this one too, from now on.
     pub fn add(&self, case: Arc<Case>) {
         lock(&self.shared.cases).push(case);
+    }
+
+    /// Whether good tokens may be called bad from now on, since their keys are not published.
+    pub fn without_keys(&self, is_so: bool) {
+        self.shared.without_keys.store(is_so, Ordering::Relaxed);
     }
 
     /// Takes the counts, which begin again.
@@ -219,12 +227,16 @@ impl Shared {
             }
             Some(200) => count(&tally.admitted),
             // A rule that was written while the request was under way may already count.
-            Some(_) if is_good && case.revoked.get().is_none() => {
+            Some(_)
+                if is_good && case.revoked.get().is_none() && !self.without_keys.load(Ordering::Relaxed) =>
+            {
                 count(&tally.misjudged);
                 self.describe(format!("{} was answered {status:?}", case.name));
             }
             Some(_) => {
-                case.refused.get_or_init(Instant::now);
+                if revoked.is_some() {
+                    case.refused.get_or_init(Instant::now);
+                }
                 count(&tally.refused);
             }
         }
