@@ -173,20 +173,23 @@ impl Answer {
                 paths.iter().filter_map(|path| Some((path.as_str(), claims.path(path)?))).collect()
             }
         };
-        let mut named = Vec::with_capacity(found.len());
-        let mut rivals: HashMap<String, Rivals> = HashMap::new();
-        for (claim, value) in found {
-            let name = variable_name(claim);
-            let exact = name.len() - PAYLOAD.len() == claim.len() && name.ends_with(claim);
-            let rivals = rivals.entry(name.clone()).or_default();
-            rivals.all += 1;
-            rivals.exact |= exact;
-            named.push((name, exact, value));
+        let named: Vec<(String, bool, Claim<'_>)> = found
+            .into_iter()
+            .filter_map(|(claim, value)| {
+                let name = variable_name(claim);
+                let exact = name.strip_prefix(PAYLOAD) == Some(claim);
+                (name != PAYLOAD && variables.contains_claim(&name)).then_some((name, exact, value))
+            })
+            .collect();
+        // How many claims share a name.
+        let mut rivals: HashMap<&str, u32> = HashMap::with_capacity(named.len());
+        for (name, ..) in &named {
+            *rivals.entry(name).or_default() += 1;
         }
-        for (name, exact, value) in named {
-            let alone = rivals.get(&name).is_some_and(|rivals| rivals.all == 1);
-            let beaten = rivals.get(&name).is_some_and(|rivals| rivals.exact) && !exact;
-            if name == PAYLOAD || beaten || !(alone || exact) || !variables.contains_claim(&name) {
+        let wins: Vec<bool> =
+            named.iter().map(|(name, exact, _)| *exact || rivals.get(name.as_str()) == Some(&1)).collect();
+        for ((name, _, value), wins) in named.into_iter().zip(wins) {
+            if !wins {
                 continue;
             }
             if PREFIX.len() + name.len() > MAX_NAME {
@@ -198,19 +201,17 @@ impl Answer {
     }
 }
 
-/// The claims that share one variable name.
-#[derive(Default)]
-struct Rivals {
-    all: u32,
-    exact: bool,
-}
-
 /// `payload.` and the claim's name, each character that HAProxy does not take in a name replaced by `_`.
 fn variable_name(claim: &str) -> String {
-    let fitting = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '_' || c == '.' { c } else { '_' }
-    };
-    PAYLOAD.chars().chain(claim.chars().map(fitting)).collect()
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let mut name = String::with_capacity(PAYLOAD.len().saturating_add(claim.len()));
+    name.push_str(PAYLOAD);
+    if claim.chars().all(fits) {
+        name.push_str(claim);
+    } else {
+        name.extend(claim.chars().map(|c| if fits(c) { c } else { '_' }));
+    }
+    name
 }
 
 fn typed(claim: Claim<'_>) -> TypedData {
