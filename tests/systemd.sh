@@ -59,6 +59,9 @@ cp "$@" "$root/srv"
 mount -t tmpfs tmpfs "$root/run"
 mount -t tmpfs tmpfs "$root/tmp"
 mount -t proc proc "$root/proc"
+# The kernel's settings are this machine's.
+mount --bind "$root/proc/sys" "$root/proc/sys"
+mount -o remount,bind,ro "$root/proc/sys"
 mount -t sysfs -o ro sysfs "$root/sys"
 case $cgroups in
 /sys/fs/cgroup/systemd)
