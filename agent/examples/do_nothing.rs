@@ -17,7 +17,12 @@ use jwt_agent::spoa::connection::serve;
 use jwt_agent::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
 use jwt_agent::spoa::leave::Leave;
 use jwt_agent::spoa::respond::Respond;
+use mimalloc::MiMalloc;
 use spop::{Action, TypedData, VarScope};
+
+/// The agent's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The encoded actions of every ACK.
 struct Fixed(Box<[u8]>);

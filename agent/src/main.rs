@@ -4,6 +4,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use jwt_agent::cli::{self, Arguments};
+use mimalloc::MiMalloc;
+
+/// What is allocated in one thread is often freed in another here: a verdict outlives the task that found it. The system's
+/// allocator has its threads wait for each other then.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     cli::main(Arguments::parse())
