@@ -7,8 +7,7 @@
 //!
 //! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
 //! and holds the figures against the project's targets. `BENCH=full` runs every line, `BENCH_ONLY` those whose
-//! name contains it, each `BENCH_ROUNDS` (3) times; `BENCH_TOKENS` (500,000; 1,000,000 with
-//! `BENCH=full`) is for `memory`.
+//! name contains it, each `BENCH_ROUNDS` (3) times; `BENCH_TOKENS` (1,000,000) is for `memory`.
 //! Lines run in turns, each with processes of its own, and are compared within their round: what else the machine does
 //! meets all alike. Costs are processor time per answer, as the scheduler counts it.
 
@@ -38,8 +37,7 @@ fn main() -> ExitCode {
             "edge" => record("edge", edge_figures()),
             "delay" => record("delay", delay::run(&release::installed())),
             "memory" => {
-                let tokens = if is_full() { 1_000_000 } else { 500_000 };
-                record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", tokens)))
+                record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", 1_000_000)))
             }
             "forward-auth" => {
                 let rounds = number("BENCH_ROUNDS", 3);

@@ -15,8 +15,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
-use tokio::time::sleep_until;
 
 use exchange::Exchange;
 
@@ -110,6 +111,8 @@ struct Shared {
     next: AtomicUsize,
     stopped: AtomicBool,
     begin: Instant,
+    /// When each request of a load with a rate was due, for whichever connection is free.
+    due: Option<Mutex<UnboundedReceiver<Instant>>>,
 }
 
 impl Load {
@@ -130,10 +133,20 @@ impl Load {
     pub fn run_until(&self, stop: &AtomicBool) -> Outcome {
         let begin = Instant::now();
         let stopped = AtomicBool::new(false);
-        let shared = Arc::new(Shared { load: self.clone(), next: AtomicUsize::new(0), stopped, begin });
+        let (pace, due) = match self.rate {
+            None => (None, None),
+            Some(rate) => {
+                let (sender, due) = unbounded_channel();
+                (Some((Duration::from_secs_f64(1.0 / rate), sender)), Some(Mutex::new(due)))
+            }
+        };
+        let shared = Arc::new(Shared { load: self.clone(), next: AtomicUsize::new(0), stopped, begin, due });
         let threads = self.threads.clamp(1, self.connections.max(1));
         let mut whole = Outcome::default();
         thread::scope(|scope| {
+            if let Some((period, sender)) = pace {
+                scope.spawn(move || keep_pace(begin, period, &sender));
+            }
             let running: Vec<_> = (0..threads)
                 .map(|thread| {
                     let shared = Arc::clone(&shared);
@@ -147,6 +160,8 @@ impl Load {
             for thread in running {
                 whole.add(thread.join().unwrap());
             }
+            // With the last of those who hold it goes the receiver, and so the one who keeps the pace.
+            drop(shared);
         });
         whole.elapsed = begin.elapsed();
         whole.latencies.sort_unstable();
@@ -159,8 +174,8 @@ impl Shared {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut connections = JoinSet::new();
-            for number in (thread..self.load.connections).step_by(threads) {
-                connections.spawn(Arc::clone(&self).connection(number));
+            for _ in (thread..self.load.connections).step_by(threads) {
+                connections.spawn(Arc::clone(&self).connection());
             }
             let mut whole = Outcome::default();
             while let Some(outcome) = connections.join_next().await {
@@ -180,25 +195,14 @@ impl Shared {
         (goes_on && !self.stopped.load(Ordering::Relaxed)).then_some(number)
     }
 
-    async fn connection(self: Arc<Self>, number: usize) -> Outcome {
+    async fn connection(self: Arc<Self>) -> Outcome {
         let mut outcome = Outcome::default();
-        let period = self.load.rate.map(|rate| Duration::from_secs_f64(self.load.connections as f64 / rate));
-        let mut due =
-            period.map(|period| self.begin + period.mul_f64(number as f64 / self.load.connections as f64));
         let mut exchange = Exchange::new(self.load.target);
         while let Some(number) = self.take() {
-            let mut since = Instant::now();
-            if let (Some(due), Some(period)) = (&mut due, period) {
-                if *due > since {
-                    sleep_until((*due).into()).await;
-                    // Timers fire up to a millisecond late; only the answer's time counts.
-                    since = Instant::now();
-                } else {
-                    // The answer before this one came too late: this request has been waiting since it was due.
-                    since = *due;
-                }
-                *due += period;
-            }
+            let since = match &self.due {
+                None => Instant::now(),
+                Some(due) => due.lock().await.recv().await.unwrap_or_else(Instant::now),
+            };
             let request = &self.load.requests[number % self.load.requests.len()];
             match exchange.send(&request.bytes).await {
                 Ok(status) => {
@@ -212,6 +216,23 @@ impl Shared {
             }
         }
         outcome
+    }
+}
+
+/// Says when each request is due, until nobody wants to know any more. A thread of its own, since timers of a runtime are
+/// exact to a millisecond, in which tens of requests would be sent at once. What this one is late by itself, some tens of
+/// microseconds, is not counted.
+fn keep_pace(begin: Instant, period: Duration, sender: &UnboundedSender<Instant>) {
+    let mut next = begin;
+    loop {
+        let now = Instant::now();
+        while next <= now {
+            if sender.send(now).is_err() {
+                return;
+            }
+            next += period;
+        }
+        thread::sleep(next.saturating_duration_since(now));
     }
 }
 
