@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jose::Reject;
 use rules::{Claims, ExpireAt, Rule, RuleEntry};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +25,10 @@ pub const MAX_RULES_OF_EVERYBODY: usize = 1_000_000;
 
 /// How long a check waits for rules that have to be read. Agents wait 80 ms for all of it.
 pub const LOAD_WAIT: Duration = Duration::from_millis(60);
+
+/// Groups that are read at once. After a start all subjects are asked about; were all read at once, all would be late, and a
+/// read that takes longer than [`LOAD_LIMIT`] was for nothing.
+const READS: usize = 32;
 
 /// How long a read may take for whoever comes later; until then nobody tries again.
 const LOAD_LIMIT: Duration = Duration::from_secs(2);
@@ -49,6 +53,8 @@ pub struct Revocations {
     /// Held by whoever writes, until the memory has followed: in the order of the store, and with room for the rule that was
     /// looked for.
     writing: Mutex<()>,
+    /// Turns of those who read groups.
+    turns: Semaphore,
     /// Reads and writes that go on even when nobody waits for them any more.
     tasks: TaskTracker,
 }
@@ -99,6 +105,7 @@ impl Revocations {
             sessions,
             feed: Feed::new(epoch, revision),
             writing: Mutex::default(),
+            turns: Semaphore::new(READS),
             tasks: TaskTracker::new(),
         })
     }
@@ -339,6 +346,16 @@ impl Revocations {
         self.tasks.wait().await;
     }
 
+    /// Reads a group in its turn; everybody's, which each check needs, goes first.
+    async fn fetch(&self, name: &str) -> Result<Arc<Group>, StoreError> {
+        let reading = async {
+            let turn = if name == EVERYBODY { None } else { self.turns.acquire().await.ok() };
+            Ok((self.store.group(name).await?, turn))
+        };
+        let (stored, _turn) = within(self.load_limit(), reading).await?;
+        parse(stored, self.book.totals().clone()).await
+    }
+
     /// How long a read may take.
     fn load_limit(&self) -> Duration {
         if self.sessions.are_exclusive() { LOCAL_LOAD_LIMIT } else { LOAD_LIMIT }
@@ -393,10 +410,7 @@ impl Revocations {
 }
 
 async fn fly(this: Arc<Revocations>, name: String, flight: Flight) {
-    let read = match within(this.load_limit(), this.store.group(&name)).await {
-        Ok(stored) => parse(stored, this.book.totals().clone()).await,
-        Err(error) => Err(error),
-    };
+    let read = this.fetch(&name).await;
     if let Err(error) = &read {
         tracing::warn!(%error, "rules could not be read");
     }

@@ -342,3 +342,16 @@ async fn everybody_may_have_more_rules_where_nobody_else_writes() {
         assert!(revocations.add("anna".into(), rule, ExpireAt::Never).await.is_err());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn few_groups_are_read_at_once_and_everybodys_never_waits_for_them() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    store.hang();
+    let subjects: Vec<String> = (0..3 * READS).map(|number| format!("subject-{number}")).collect();
+    let checks = subjects.iter().map(|subject| check(&revocations, subject));
+    let verdicts = futures_util::future::join_all(checks).await;
+    assert!(verdicts.iter().all(|verdict| *verdict == UNKNOWN));
+    // Everybody's was asked about beside those that had a turn.
+    assert_eq!(store.reads(), READS + 1);
+}
