@@ -7,14 +7,19 @@ for tool in apt-get dpkg-deb; do
     command -v "$tool" >/dev/null || fail "$tool is missing: this needs a Debian machine"
 done
 
+# find_mirror: sets $mirror to the one that this machine already trusts, the first that carries Debian itself and not its
+# security archive.
+find_mirror() {
+    mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
+        awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }')
+    [ -n "$mirror" ] || fail "apt knows no Debian mirror: run apt-get update first"
+}
+
 # private_suite FOLDER SUITE [OPTION...]: gives apt-get a state of its own in FOLDER, and reads SUITE's package lists.
 private_suite() {
     apt=$1 suite=$2
     shift 2
-    # The mirror that this machine already trusts: the first one that carries Debian itself, not its security archive.
-    mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
-        awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }')
-    [ -n "$mirror" ] || fail "apt knows no Debian mirror: run apt-get update first"
+    find_mirror
     mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
     : >"$apt/status"
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$apt/sources.list"

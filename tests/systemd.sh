@@ -38,7 +38,7 @@ trap tidy EXIT
 if [ ! -e "$folder/done" ]; then
     rm -rf "$folder"
     mkdir -p "$folder"
-    private_suite "$work/apt" bookworm
+    find_mirror
     debootstrap --variant=minbase --include=systemd,dbus,ca-certificates bookworm "$debian" "$mirror" >"$folder/log" 2>&1 ||
         fail "debootstrap fails: $(tail -n 5 "$folder/log")"
     : >"$folder/done"

@@ -18,9 +18,8 @@ missing() {
     ! docker image inspect "$1" >/dev/null 2>&1
 }
 
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
-    awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }')
-[ -n "$mirror" ] || fail "apt knows no Debian mirror: run apt-get update first"
+. tests/apt.sh
+find_mirror
 
 # One small Debian holds all of the programs; the images differ in what they start.
 if [ ! -e "$folder/root.done" ]; then
