@@ -32,6 +32,7 @@ test-haproxy-versions: setup-test stores ## the same tests against HAProxy 3.0 a
 	tests/versions.sh
 
 test-faults: under-load ## everything under load while one part after the other fails; FAULTS=hangs: only those
+	$(CARGO) test --package integration-tests --quiet --test names
 	$(CARGO) run --quiet --package integration-tests --bin under-load -- faults $(FAULTS)
 
 soak: under-load ## everything under load for SOAK_SECONDS (600): memory and descriptors must come to rest

@@ -15,6 +15,7 @@ pub mod key_server;
 pub mod keys;
 pub mod load;
 pub mod ms_users;
+pub mod name_server;
 pub mod port;
 pub mod process;
 pub mod proxy;

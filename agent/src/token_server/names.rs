@@ -1,6 +1,6 @@
 //! Token-servers that are given as URLs: their names are resolved again and again, each address is a server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -13,6 +13,12 @@ use super::server::{Endpoint, Scheme};
 /// How long one name may take to be resolved.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many answers in a row must leave an address out before its server has left. Name servers with more addresses than
+/// they tell give others each time, and a server that came and went with them would be heard, and forgotten, anew.
+const ABSENCES: u32 = 10;
+/// Addresses of one name; those of the latest answer first.
+const MAX_ADDRESSES: usize = 64;
+
 /// A name is not resolved.
 #[derive(Debug, thiserror::Error)]
 #[error("the name {host} is not resolved: {cause}")]
@@ -21,13 +27,15 @@ pub struct NameError {
     cause: String,
 }
 
-/// One URL, with the servers that it led to when it was last resolved.
+/// One URL, with the servers that it leads to.
 #[derive(Debug)]
 pub struct Origin {
     scheme: Scheme,
     host: String,
     port: u16,
     endpoints: BTreeSet<Endpoint>,
+    /// How many answers in a row have left an address out.
+    absent: BTreeMap<IpAddr, u32>,
 }
 
 impl Origin {
@@ -35,8 +43,8 @@ impl Origin {
     pub fn new(url: &Url) -> Option<Self> {
         let scheme = if url.scheme() == "https" { Scheme::Https } else { Scheme::Http };
         let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let mut origin =
-            Self { scheme, host, port: url.port_or_known_default()?, endpoints: BTreeSet::new() };
+        let port = url.port_or_known_default()?;
+        let mut origin = Self { scheme, host, port, endpoints: BTreeSet::new(), absent: BTreeMap::new() };
         if let Ok(ip) = origin.host.parse::<IpAddr>() {
             origin.endpoints = [origin.endpoint(ip)].into();
         }
@@ -48,7 +56,7 @@ impl Origin {
         self.host.parse::<IpAddr>().is_err()
     }
 
-    /// What it led to when it was last resolved.
+    /// What it leads to, as the last answers had it.
     pub fn endpoints(&self) -> &BTreeSet<Endpoint> {
         &self.endpoints
     }
@@ -70,8 +78,18 @@ impl Origin {
         if found.is_empty() {
             return Err(failed("it has no address".to_owned()));
         }
-        self.endpoints = found.into_iter().map(|ip| self.endpoint(ip)).collect();
+        self.learn(&found);
         Ok(())
+    }
+
+    /// Takes an answer in.
+    fn learn(&mut self, found: &BTreeSet<IpAddr>) {
+        let known = std::mem::take(&mut self.absent).into_iter();
+        let absent =
+            known.filter(|(ip, _)| !found.contains(ip)).map(|(ip, times)| (ip, times.saturating_add(1)));
+        let absent = absent.filter(|(_, times)| *times < ABSENCES);
+        self.absent = found.iter().map(|ip| (*ip, 0)).chain(absent).take(MAX_ADDRESSES).collect();
+        self.endpoints = self.absent.keys().map(|ip| self.endpoint(*ip)).collect();
     }
 
     fn endpoint(&self, ip: IpAddr) -> Endpoint {
@@ -116,6 +134,28 @@ mod tests {
         gone.endpoints.clone_from(&before);
         gone.look().await.unwrap_err();
         assert_eq!(gone.endpoints(), &before);
+    }
+
+    #[test]
+    fn an_address_stays_until_many_answers_in_a_row_leave_it_out() {
+        let ip = |last: u8| IpAddr::from([10, 0, 0, last]);
+        let mut origin = origin("http://servers.test:4000");
+        let mut count = |found: &[u8]| {
+            origin.learn(&found.iter().copied().map(ip).collect());
+            origin.endpoints().len()
+        };
+        assert_eq!(count(&[1]), 1);
+        for _ in 0..3 {
+            assert_eq!((count(&[2]), count(&[1])), (2, 2), "another at each look");
+        }
+        for _ in 2..ABSENCES {
+            assert_eq!(count(&[1]), 2);
+        }
+        assert_eq!(count(&[1]), 1, "the tenth answer without 2");
+        assert_eq!(count(&[3, 4]), 3);
+        assert_eq!(count(&(1..=250).collect::<Vec<_>>()), MAX_ADDRESSES);
+        assert_eq!(count(&[251]), MAX_ADDRESSES);
+        assert!(origin.endpoints().contains(&origin.endpoint(ip(251))), "the latest answer comes first");
     }
 
     #[test]
