@@ -4,7 +4,7 @@ PORT ?= 8080
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
 
-.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz audit bench test-faults soak setup setup-test stores under-load test-deb test-compose
+.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz audit bench test-faults soak setup setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -40,6 +40,10 @@ soak: under-load ## everything under load for SOAK_SECONDS (600): memory and des
 
 test-compose: setup-test ## docker-compose.yml in containers; without an engine or a registry it makes its own
 	tests/compose/run.sh
+
+deb: ## Debian packages of both programs, in target/debian
+	@tests/setup.sh dpkg-shlibdeps:dpkg-dev
+	@PATH="$$(tests/cargo_deb.sh):$$PATH" && for program in jwt-agent token-server; do $(CARGO) deb --locked --package $$program || exit 1; done
 
 test-deb: ## Debian packages, built, installed below a folder, judged by systemd's tools, started by it, removed
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev systemd-analyze:systemd debootstrap:debootstrap ip:iproute2 pgrep:procps

@@ -14,20 +14,36 @@ fail() {
     exit 1
 }
 
-deploy/debian/build.sh "$target/debug" "$work/packages" >"$work/built"
+# cargo-deb packs what it finds in a folder `release`; what the programs were built with makes no difference to the packages.
+tools=$(tests/cargo_deb.sh)
+mkdir "$work/target"
+ln -s "$(cd "$target" && pwd)/debug" "$work/target/release"
+for program in jwt-agent token-server; do
+    PATH="$tools:$PATH" CARGO_TARGET_DIR="$work/target" cargo deb --package "$program" --output "$work/packages" \
+        --locked --no-build --strip --fast --quiet >>"$work/built" || fail "$program cannot be packed"
+done
+[ "$(wc -l <"$work/built")" -eq 2 ] || fail "other than two packages: $(cat "$work/built")"
+
 root="$work/root"
-mkdir -p "$root/var/lib/dpkg/updates" "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/triggers"
+mkdir -p "$root/var/lib/dpkg/updates" "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/triggers" "$root/usr/lib"
 : >"$root/var/lib/dpkg/status"
+# As on any Debian since 12.
+ln -s usr/lib "$root/lib"
+# The packages' scripts are this machine's programs here, and its systemd must not hear of them.
+mkdir "$work/deaf"
+for program in systemctl deb-systemd-invoke; do
+    ln -s "$(command -v true)" "$work/deaf/$program"
+done
 
 # Below a folder there is no libc6 to depend on; the field itself is looked at.
 in_root() {
-    dpkg --root="$root" --log="$work/dpkg.log" --force-depends --force-not-root --force-script-chrootless "$@"
+    PATH="$work/deaf:$PATH" dpkg --root="$root" --log="$work/dpkg.log" --force-depends --force-not-root --force-script-chrootless "$@"
 }
 
 while read -r package; do
     dpkg-deb --field "$package" Depends | grep -q 'libc6 (>=' || fail "$package does not depend on its C library"
     # shellcheck disable=SC2046 # one word for each field
-    [ $(dpkg-deb --contents "$package" | awk '$2 != "root/root"' | wc -l) -eq 0 ] || fail "$package holds files of somebody"
+    [ $(dpkg-deb --contents "$package" | awk '$2 != "0/0"' | wc -l) -eq 0 ] || fail "$package holds files of somebody"
     in_root --install "$package" >/dev/null 2>"$work/errors" || fail "cannot install: $(cat "$work/errors")"
 done <"$work/built"
 
@@ -74,6 +90,9 @@ else
     [ "${CI-}" != true ] || exit 1
 fi
 
+# What `systemctl enable` makes goes with the packages.
+systemctl --root="$root" enable jwt-agent@1 jwt-agent@2 token-server 2>"$work/errors" || fail "cannot enable: $(cat "$work/errors")"
+[ "$(find "$root/etc/systemd" -type l | wc -l)" -eq 3 ] || fail "enabled: $(find "$root/etc/systemd")"
 in_root --purge jwt-agent token-server >/dev/null 2>"$work/errors" || fail "cannot remove: $(cat "$work/errors")"
 left=$(find "$root" -name '*jwt-agent*' -o -name '*token-server*' | grep -v /var/lib/dpkg || true)
 [ -z "$left" ] || fail "left behind: $left"

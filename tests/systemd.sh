@@ -136,9 +136,14 @@ state() {
     [ "$said" = "$3 $2 " ] || [ "$said" = "$2 $3 " ] || fail "$1 is $said: $(journal)"
 }
 
+main_process() {
+    inside systemctl show --property=MainPID --value "$1"
+}
+
 eventually "systemd" first_process
 eventually "a running system" running
 
+[ -z "$(inside systemctl list-units --plain --no-legend 'jwt-agent@*' 'token-server*')" ] || fail "the installation started something"
 # `start` returns when the program has said that it serves.
 for unit in token-server jwt-agent@1 jwt-agent@2; do
     inside systemctl start "$unit" || fail "$unit does not start: $(journal)"
@@ -156,17 +161,52 @@ state jwt-agent@1 active success
 inside systemctl restart jwt-agent@2
 state jwt-agent@2 active success
 
+# An upgrade restarts what runs, and starts nothing else.
+upgrade() {
+    inside sh -c 'dpkg --install /srv/*.deb' >"$work/last" 2>&1 || fail "cannot upgrade: $(cat "$work/last")"
+}
+
+inside systemctl enable --quiet jwt-agent@1 jwt-agent@2 jwt-agent@3
+old_agent=$(main_process jwt-agent@1) old_server=$(main_process token-server)
+upgrade
+for unit in token-server jwt-agent@1 jwt-agent@2; do
+    state "$unit" active success
+done
+state jwt-agent@3 inactive success
+[ "$(main_process jwt-agent@1)" != "$old_agent" ] || fail "jwt-agent@1 runs the program of before the upgrade"
+[ "$(main_process token-server)" != "$old_server" ] || fail "token-server runs the program of before the upgrade"
+
 # A faulty configuration is told and not tried again.
 inside sh -c 'echo JWT_JWKS_FIEL=x >>/etc/default/jwt-agent'
+old_agent=$(main_process jwt-agent@2)
+upgrade
+grep -q "jwt-agent@1.service does not start" "$work/last" || fail "the upgrade does not tell: $(cat "$work/last")"
+state jwt-agent@1 failed exit-code
+state jwt-agent@2 active success
+[ "$(main_process jwt-agent@2)" = "$old_agent" ] || fail "the upgrade went on after an agent that did not start"
 if inside systemctl restart jwt-agent@2 >"$work/last" 2>&1; then
     fail "jwt-agent starts with a setting that does not exist"
 fi
 state jwt-agent@2 failed exit-code
 [ "$(inside systemctl show --property=NRestarts --value jwt-agent@2)" = 0 ] || fail "jwt-agent@2 was tried again"
 
+inside sed -i /JWT_JWKS_FIEL/d /etc/default/jwt-agent
+inside systemctl start jwt-agent@1 || fail "jwt-agent@1 does not start again: $(journal)"
 inside systemctl stop jwt-agent@1 token-server
 for unit in jwt-agent@1 token-server; do
     state "$unit" inactive success
 done
 [ -z "$(inside find /run/jwt-agent-1 /run/token-server 2>/dev/null)" ] || fail "sockets are left behind"
-echo "systemd: units started, reloaded, restarted, refused and stopped"
+
+# Removal stops what runs; nothing stays but what was revoked.
+inside systemctl enable --quiet token-server
+inside systemctl start jwt-agent@1 token-server
+removed="$(main_process jwt-agent@1) $(main_process token-server)"
+inside dpkg --purge jwt-agent token-server >"$work/last" 2>&1 || fail "cannot remove: $(cat "$work/last")"
+for process in $removed; do
+    ! inside test -e "/proc/$process" || fail "$(inside cat "/proc/$process/comm") runs after its removal"
+done
+left=$(inside find /etc /usr /run/systemd/system -name '*jwt-agent*' -o -name '*token-server*')
+[ -z "$left" ] || fail "left behind: $left"
+inside test -s /var/lib/private/token-server/token-server.redb || fail "the revocations are gone"
+echo "systemd: units started, reloaded, upgraded, restarted, refused, stopped and removed"

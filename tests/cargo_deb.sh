@@ -1,0 +1,19 @@
+#!/bin/sh
+# Installs cargo-deb into <target>/tools/ and prints the folder of the program.
+#
+# Without its default features: the packages are compressed by xz, which dpkg-dev brings. Unoptimized: it is built in half a
+# minute, and what takes time in making a package is done by other programs.
+set -eu
+
+cd "$(dirname "$0")/.."
+tools="${CARGO_TARGET_DIR:-target}/tools"
+mkdir -p "$tools"
+tools=$(cd "$tools" && pwd)
+version=3.8.0
+
+if [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" != "cargo-deb $version" ]; then
+    echo "installing cargo-deb $version" >&2
+    CARGO_PROFILE_DEV_DEBUG=false cargo install "cargo-deb@$version" --locked --quiet --debug --force --no-default-features \
+        --root "$tools" >&2
+fi
+echo "$tools/bin"
