@@ -9,15 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use keys::{KeyRing, KeySources, Source, Timing, keep_fresh};
+use keys::{Background, KeyRing, LiveKeys, NoKeys};
 use service::lease::SharedLease;
 use service::readiness::Readiness;
 use service::settings::ConfigError;
-use service::shutdown::Shutdown;
 use tokio::signal::unix::Signal;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
 
 use crate::cache::VerdictCache;
 use crate::config::{Config, TokenServerConfig};
@@ -28,9 +24,6 @@ use crate::responder::Responder;
 use crate::run::{StartError, check_key_files, key_sources};
 use crate::token_server::TokenServer;
 use crate::verifier::Verifier;
-
-/// How long a reload waits for key URLs. One that is later gives its keys later, as at a start.
-const KEYS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where the configuration is read from, each time.
 #[derive(Debug, Clone)]
@@ -104,8 +97,8 @@ pub enum ReloadError {
     #[error("only a restart can change {}", .0.join(", "))]
     NeedsRestart(Vec<&'static str>),
     /// None of its sources gave a key in time.
-    #[error("no key source gives a key: every token would be refused")]
-    NoKeys,
+    #[error(transparent)]
+    NoKeys(#[from] NoKeys),
 }
 
 /// What a reload leaves as it is.
@@ -115,8 +108,7 @@ pub(crate) struct Lasting {
     pub lease: Arc<SharedLease>,
     pub readiness: Readiness,
     pub metrics: Arc<Metrics>,
-    pub background: Shutdown,
-    pub tasks: TaskTracker,
+    pub background: Background,
 }
 
 impl Lasting {
@@ -139,49 +131,13 @@ impl Lasting {
             Arc::clone(&self.metrics),
         )
     }
-
-    /// Keeps the keys of `ring` fresh.
-    pub(crate) fn refresh(
-        &self,
-        config: &KeySources,
-        sources: &[(usize, Source)],
-        ring: &Arc<KeyRing>,
-    ) -> Refreshing {
-        let end = self.background.child_token();
-        let timing = Timing::every(config.interval);
-        let tasks = sources.iter().enumerate().map(|(index, (_, source))| {
-            let ring = Arc::clone(ring);
-            self.tasks.spawn(keep_fresh(source.clone(), index, ring, config.rules, timing, end.clone()))
-        });
-        Refreshing { tasks: tasks.collect(), end }
-    }
-}
-
-/// The tasks that keep the keys of one configuration fresh.
-#[derive(Debug)]
-pub(crate) struct Refreshing {
-    tasks: Vec<JoinHandle<()>>,
-    end: Shutdown,
-}
-
-impl Refreshing {
-    async fn end(self) {
-        self.end.cancel();
-        for task in self.tasks {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a key source's task ended");
-            }
-        }
-    }
 }
 
 /// Replaces what can be replaced in a running agent.
 #[derive(Debug)]
 pub struct Reloader {
     pub(crate) config: Config,
-    pub(crate) sources: Vec<(usize, Source)>,
-    pub(crate) ring: Arc<KeyRing>,
-    pub(crate) refreshing: Refreshing,
+    pub(crate) keys: LiveKeys,
     pub(crate) lasting: Lasting,
     pub(crate) current: Arc<Current>,
 }
@@ -224,39 +180,14 @@ impl Reloader {
         }
         let sources = key_sources(&config.keys)?;
         check_key_files(&config.keys)?;
-        let ring = Arc::new(self.ring.successor(config.keys.issuers.len(), &self.heirs(&config, &sources)));
-        let refreshing = self.lasting.refresh(&config.keys, &sources, &ring);
-        if timeout(KEYS_PATIENCE, ring.settled()).await.is_err() {
-            tracing::warn!("a key source has not answered yet");
-        }
-        if !sources.is_empty() && !ring.has_keys() {
-            refreshing.end().await;
-            return Err(ReloadError::NoKeys);
-        }
+        let keys = self.keys.successor(config.keys.clone(), sources).await?;
         // The verdicts that were kept by other policies go with them.
-        self.current.replace(self.lasting.responder(&config, &ring));
+        self.current.replace(self.lasting.responder(&config, keys.ring()));
         self.lasting.metrics.show_cache((0, 0));
-        std::mem::replace(&mut self.refreshing, refreshing).end().await;
-        let names: Vec<_> = sources.iter().map(|(_, source)| source.name()).collect();
-        for (_, source) in &self.sources {
-            let name = source.name();
-            if !names.contains(&name) {
-                ring.forget(&name);
-            }
-        }
-        self.ring = ring;
-        self.sources = sources;
+        let before = std::mem::replace(&mut self.keys, keys);
+        before.give_way(&self.keys).await;
         self.config = config;
         Ok(())
-    }
-
-    /// Each source's issuer, and which source of now it is. Keys that were taken by other rules, or from a server that
-    /// others vouched for, are not passed on.
-    fn heirs(&self, config: &Config, sources: &[(usize, Source)]) -> Vec<(usize, Option<usize>)> {
-        let (before, after) = (&self.config.keys, &config.keys);
-        let alike = before.rules == after.rules && before.ca_file == after.ca_file;
-        let known = |source: &Source| self.sources.iter().position(|(_, known)| known.is_same(source));
-        sources.iter().map(|(issuer, source)| (*issuer, if alike { known(source) } else { None })).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keys::{KeyMetrics, KeyRing, KeySources, OpenError, Source};
+use keys::{Background, KeyMetrics, KeyRing, KeySources, LiveKeys, OpenError, Source};
 use prometheus_client::registry::Registry;
 use service::lease::SharedLease;
 use service::readiness::Readiness;
@@ -127,23 +127,17 @@ impl Agent {
             lease: Arc::new(SharedLease::new(config.terms)),
             metrics: Arc::clone(&metrics),
         };
-        let owners: Vec<usize> = sources.iter().map(|(issuer, _)| *issuer).collect();
-        let issuers = config.keys.issuers.len();
-        let ring = Arc::new(KeyRing::new(issuers, &owners, readiness.clone(), key_metrics));
-        let lasting = Lasting {
-            token_server,
-            lease: Arc::clone(&asking.lease),
-            readiness,
-            metrics,
-            background: Shutdown::new(),
-            tasks: TaskTracker::new(),
-        };
-        let current = Arc::new(Current::new(lasting.responder(&config, &ring)));
-        let refreshing = lasting.refresh(&config.keys, &sources, &ring);
+        let background = Background { tasks: TaskTracker::new(), shutdown: Shutdown::new() };
+        let needs_keys = !sources.is_empty();
+        let keys =
+            LiveKeys::start(config.keys.clone(), sources, readiness.clone(), key_metrics, background.clone());
+        let lasting =
+            Lasting { token_server, lease: Arc::clone(&asking.lease), readiness, metrics, background };
+        let current = Arc::new(Current::new(lasting.responder(&config, keys.ring())));
         let admin = TcpListener::bind(config.admin_listen).await.map_err(|error| {
             listen_error("JWT_ADMIN_LISTEN", &config.admin_listen.to_string(), error.into())
         })?;
-        if !owners.is_empty() && timeout(KEYS_PATIENCE, first_keys(&ring)).await.is_err() {
+        if needs_keys && timeout(KEYS_PATIENCE, first_keys(keys.ring())).await.is_err() {
             tracing::warn!("no key is loaded yet; until one is, requests are answered E_BACKEND_UNAVAIL");
         }
         let mut listeners = Vec::new();
@@ -163,12 +157,13 @@ impl Agent {
             current: Arc::clone(&current),
             registry,
         };
-        Ok((agent, Reloader { config, sources, ring, refreshing, lasting, current }))
+        Ok((agent, Reloader { config, keys, lasting, current }))
     }
 
     /// Serves until `stop`, then finishes what has arrived.
     pub async fn run(self, stop: Stop) {
-        let Lasting { token_server, readiness, metrics, background, tasks, .. } = self.lasting;
+        let Lasting { token_server, readiness, metrics, background, .. } = self.lasting;
+        let Background { tasks, shutdown: background } = background;
         if let Some((server, discovery)) = token_server.zip(self.discovery) {
             tasks.spawn(discovery.run(background.clone()));
             let (servers, readiness) = (server.servers(), readiness.clone());

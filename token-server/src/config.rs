@@ -103,7 +103,14 @@ impl Config {
     pub fn from_environment(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let mut settings = Settings::load(PREFIX, CONFIG, environment)?;
+        Self::read(settings(environment)?)
+    }
+
+    /// Reads what was collected by [`settings`].
+    ///
+    /// # Errors
+    /// All faults together, by name and without values.
+    pub(crate) fn read(mut settings: Settings) -> Result<Self, ConfigError> {
         let profile = settings.parse(PROFILE, "standard or ms-users").unwrap_or_default();
         let jwe_keys = from_file(&mut settings, "TOKEN_SERVER__JWE__KEYS_FILE", decryption_keys);
         let (verify, issuers) = verify::read(&mut settings, profile, jwe_keys.is_some());
@@ -130,6 +137,16 @@ impl Config {
         settings.finish()?;
         Ok(config)
     }
+}
+
+/// Collects the settings that variables name, over the file that one of them names.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn settings(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Settings, ConfigError> {
+    Settings::load(PREFIX, CONFIG, environment)
 }
 
 /// Where rules live.

@@ -17,6 +17,7 @@ pub mod judge;
 pub mod listen;
 mod metrics;
 pub mod recent;
+mod reconfigure;
 mod reload;
 pub mod revocations;
 pub mod rulebook;
@@ -27,4 +28,6 @@ pub mod store;
 pub mod tls;
 pub mod verify;
 
-pub use run::{RunError, run};
+pub use run::RunError;
+
+use run::run;

@@ -20,11 +20,12 @@ const FIRST_BUCKET_SECONDS: f64 = 0.0001;
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     checks: Family<CheckLabels, Counter>,
-    writes: Family<WriteLabels, Counter>,
+    writes: Family<OutcomeLabels, Counter>,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     totals: Totals,
     shadow_rules: Gauge,
     shadow_hits: Counter,
+    reloads: Family<OutcomeLabels, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,7 +35,7 @@ struct CheckLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WriteLabels {
+struct OutcomeLabels {
     outcome: &'static str,
 }
 
@@ -54,6 +55,7 @@ impl Metrics {
             totals: Totals::default(),
             shadow_rules: Gauge::default(),
             shadow_hits: Counter::default(),
+            reloads: Family::default(),
         };
         let registry = registry.sub_registry_with_prefix("token_server");
         registry.register(
@@ -96,6 +98,14 @@ impl Metrics {
             "Tokens that were accepted and that rules in shadow mode would have refused, once for each such rule",
             metrics.shadow_hits.clone(),
         );
+        for outcome in ["applied", "refused"] {
+            metrics.reloads.get_or_create(&OutcomeLabels { outcome }).inc_by(0);
+        }
+        registry.register(
+            "reloads",
+            "Reloads of the configuration, by outcome; a refused one changes nothing",
+            metrics.reloads.clone(),
+        );
         metrics
     }
 
@@ -111,7 +121,12 @@ impl Metrics {
     /// Counts one write.
     pub(crate) fn count_write<T, E>(&self, outcome: &Result<T, E>) {
         let outcome = if outcome.is_ok() { "ok" } else { "error" };
-        self.writes.get_or_create(&WriteLabels { outcome }).inc();
+        self.writes.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Counts one reload of the configuration.
+    pub(crate) fn count_reload(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// The gauges of what is in memory.

@@ -1,4 +1,5 @@
-//! When files are read again: on SIGHUP, when something happens in their folders, and every minute besides.
+//! When files are read again: on SIGHUP, and with them the configuration; when something happens in their folders, and
+//! every minute besides.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use crate::files::Reload;
+use crate::reconfigure::Reconfigure;
 
 /// For file systems that tell of no changes, such as network mounts.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -20,7 +22,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// Reads the files again, each time there is a reason to, until `shutdown`.
-pub(crate) async fn run(files: Vec<Arc<dyn Reload>>, shutdown: Shutdown) {
+pub(crate) async fn run(files: Vec<Arc<dyn Reload>>, mut reconfigure: Reconfigure, shutdown: Shutdown) {
     // Without a handler the signal would end the process.
     let mut hangups = match signal(SignalKind::hangup()) {
         Ok(hangups) => hangups,
@@ -36,9 +38,13 @@ pub(crate) async fn run(files: Vec<Arc<dyn Reload>>, shutdown: Shutdown) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        let mut hung_up = false;
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = hangups.recv() => tracing::info!("SIGHUP: reading files again"),
+            _ = hangups.recv() => {
+                tracing::info!("SIGHUP: reading the configuration and its files again");
+                hung_up = true;
+            }
             () = changed.notified() => tokio::time::sleep(SETTLE).await,
             _ = ticks.tick() => {}
         }
@@ -50,6 +56,9 @@ pub(crate) async fn run(files: Vec<Arc<dyn Reload>>, shutdown: Shutdown) {
         });
         if let Err(error) = reading.await {
             tracing::error!(%error, "files could not be read again");
+        }
+        if hung_up {
+            reconfigure.again().await;
         }
     }
 }

@@ -5,13 +5,15 @@ mod rules;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use jose::{Profile, UnixTime};
-use keys::{KeyMetrics, KeyRing, KeySources, Timing, keep_fresh};
+use arc_swap::ArcSwapOption;
+use jose::UnixTime;
+use keys::{Background, KeyMetrics, LiveKeys};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
+use tokio_util::task::TaskTracker;
 
 use self::rules::Rules;
 use crate::api::{self, AdminAccess, App};
@@ -22,6 +24,7 @@ use crate::judge::{seconds, time_policy};
 use crate::listen::{AdminSocket, Listeners};
 use crate::metrics::Metrics;
 use crate::recent::Recent;
+use crate::reconfigure::{Origin, Reconfigure};
 use crate::reload;
 use crate::revocations::Revocations;
 use crate::serve::serve;
@@ -48,12 +51,13 @@ pub enum RunError {
     PartEnded,
 }
 
-/// Serves until `shutdown`, then finishes what has begun; `serving` is called when every listener is served.
+/// Serves until `shutdown`, then finishes what has begun; `serving` is called when every listener is served. `config` is
+/// what `origin` says, which SIGHUP asks again.
 ///
 /// # Errors
 /// See [`RunError`].
 pub async fn run(
-    config: Config,
+    (origin, config): (Origin, Config),
     listeners: Listeners,
     shutdown: Shutdown,
     serving: impl FnOnce(),
@@ -63,13 +67,26 @@ pub async fn run(
     let mut parts = JoinSet::new();
     let Rules { revocations, annotations } = Rules::follow(&config, &metrics, &mut parts, &shutdown).await?;
     let tls = config.tls.clone();
-    parts.spawn(reload::run(reloads(&config, &revocations), shutdown.clone()));
+    let files = reloads(&config, &revocations);
     let readiness = Readiness::new();
-    let keys = ring(&config, &readiness, &mut registry);
-    keep_keys_fresh(&config, &keys, &mut parts, &shutdown);
+    let background = Background { tasks: TaskTracker::new(), shutdown: shutdown.clone() };
+    let keys = LiveKeys::start(
+        config.keys.configured.clone(),
+        config.keys.sources.clone(),
+        readiness.clone(),
+        key_metrics(&mut registry),
+        background.clone(),
+    );
     let rules = Rules { revocations: Arc::clone(&revocations), annotations };
-    let app = Arc::new(app(config, rules, keys, readiness, metrics, registry));
+    let verify_metrics = VerifyMetrics::register(&mut registry);
+    let verifier = config
+        .verify
+        .clone()
+        .map(|settings| Arc::new(Verifier::new(settings, verify_metrics.clone(), keys.ring())));
+    let app = Arc::new(app(config, rules, verifier, readiness, metrics, registry));
     warn_of_open_doors(&app);
+    let reconfigure = Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app) };
+    parts.spawn(reload::run(files, reconfigure, shutdown.clone()));
     warm(&app).await;
     parts.spawn(keep_warm(Arc::clone(&app), shutdown.clone()));
 
@@ -99,6 +116,8 @@ pub async fn run(
     app.readiness.block("draining", "asked to stop");
     if tokio::time::timeout(GRACE, async {
         while parts.join_next().await.is_some() {}
+        background.tasks.close();
+        background.tasks.wait().await;
         revocations.finish().await;
     })
     .await
@@ -119,9 +138,7 @@ pub(crate) async fn open(config: Config, store: StoreSettings) -> Result<Arc<App
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let rules = Rules::open(&config, store, &metrics).await?;
-    let readiness = Readiness::new();
-    let keys = ring(&config, &readiness, &mut registry);
-    Ok(Arc::new(app(config, rules, keys, readiness, metrics, registry)))
+    Ok(Arc::new(app(config, rules, None, Readiness::new(), metrics, registry)))
 }
 
 /// Everything that is read from files and may be replaced while the server runs.
@@ -139,33 +156,19 @@ fn reloads(config: &Config, revocations: &Arc<Revocations>) -> Vec<Arc<dyn Reloa
     reloads
 }
 
-/// The ring of verification keys, still empty: until one is loaded, the process is not ready.
-fn ring(config: &Config, readiness: &Readiness, registry: &mut Registry) -> Arc<KeyRing> {
-    let metrics = KeyMetrics::register(registry.sub_registry_with_prefix("token_server"));
-    let owners: Vec<usize> = config.keys.sources.iter().map(|(issuer, _)| *issuer).collect();
-    let issuers = config.keys.configured.issuers.len();
-    Arc::new(KeyRing::new(issuers, &owners, readiness.clone(), metrics))
-}
-
-/// Starts a task for each source of keys.
-fn keep_keys_fresh(config: &Config, ring: &Arc<KeyRing>, parts: &mut JoinSet<()>, shutdown: &Shutdown) {
-    let KeySources { rules, interval, .. } = config.keys.configured;
-    for (index, (_, source)) in config.keys.sources.iter().enumerate() {
-        let (source, ring, timing) = (source.clone(), Arc::clone(ring), Timing::every(interval));
-        parts.spawn(keep_fresh(source, index, ring, rules, timing, shutdown.clone()));
-    }
+fn key_metrics(registry: &mut Registry) -> KeyMetrics {
+    KeyMetrics::register(registry.sub_registry_with_prefix("token_server"))
 }
 
 fn app(
     config: Config,
     rules: Rules,
-    keys: Arc<KeyRing>,
+    verifier: Option<Arc<Verifier>>,
     readiness: Readiness,
     metrics: Metrics,
-    mut registry: Registry,
+    registry: Registry,
 ) -> App {
     let Rules { revocations, annotations } = rules;
-    let verify_metrics = VerifyMetrics::register(&mut registry);
     App {
         policy: time_policy(config.profile, Duration::ZERO),
         revocations,
@@ -177,8 +180,7 @@ fn app(
         admin_tokens: config.admin_tokens,
         agent_tokens: config.agent_tokens,
         jwe_keys: config.jwe_keys,
-        keys,
-        verify: config.verify.map(|settings| Arc::new(Verifier::new(settings, verify_metrics))),
+        verify: ArcSwapOption::new(verifier),
         compat: config.compat,
         clock: || UnixTime::from_system(SystemTime::now()),
     }
@@ -190,13 +192,8 @@ fn warn_of_open_doors(app: &App) {
             "TOKEN_SERVER__AGENT__TOKENS_FILE is not set: whoever reaches the main listener may ask /v1/check"
         );
     }
-    if app.verify.as_ref().is_some_and(|verifier| {
-        verifier.trust().profile() == Profile::Standard && verifier.trust().accepts_any_audience_and_issuer()
-    }) {
-        tracing::warn!(
-            "neither TOKEN_SERVER__VERIFY__ISSUERS nor TOKEN_SERVER__VERIFY__AUDIENCES is set: /verify accepts a token \
-             that the key's owner made for anybody"
-        );
+    if let Some(verifier) = app.verify.load().as_deref() {
+        verifier.warn_of_open_doors();
     }
     if app.admin_tokens.is_none() {
         tracing::info!(

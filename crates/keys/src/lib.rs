@@ -2,16 +2,19 @@
 //! fresh by a task of its own.
 //!
 //! [`KeySources`] says what an operator configured, [`KeySources::open`] makes [`Source`]s of it, [`keep_fresh`] loads one
-//! of them again and again, and the [`KeyRing`] holds what all of them gave last. What a key is, and whether a token
+//! of them again and again, and the [`KeyRing`] holds what all of them gave last; [`LiveKeys`] is all of that for one
+//! configuration. What a key is, and whether a token
 //! fits it, is the crate `jose`'s.
 
 mod file;
+mod live;
 mod metrics;
 mod refresh;
 mod ring;
 mod sources;
 mod url;
 
+pub use live::{Background, LiveKeys, NoKeys};
 pub use metrics::KeyMetrics;
 pub use refresh::{Source, Timing, keep_fresh};
 pub use ring::{KeyRing, Keys, LoadError};

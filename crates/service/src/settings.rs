@@ -58,7 +58,7 @@ impl fmt::Display for ConfigError {
 }
 
 /// A setting as it was found: text, the items of a TOML array, or a table within a table.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Found {
     Text(String),
     Items(Vec<Value>),
@@ -77,6 +77,7 @@ pub enum Scalar {
 }
 
 /// The settings of one program while they are read.
+#[derive(Clone)]
 pub struct Settings {
     /// Where the settings stand, put before the name of each fault.
     place: String,
@@ -233,6 +234,12 @@ impl Settings {
         if let Err(error) = table.finish() {
             self.faults.extend(error.faults);
         }
+    }
+
+    /// The names of single settings that the other has otherwise, or only one of the two; tables are not compared.
+    pub fn differing(&self, other: &Self) -> Vec<String> {
+        let names: BTreeSet<_> = self.found.keys().chain(other.found.keys()).collect();
+        names.into_iter().filter(|name| self.found.get(*name) != other.found.get(*name)).cloned().collect()
     }
 
     /// Whether the setting was given, without judging it.

@@ -87,13 +87,8 @@ async fn encrypted(app: &App, token: &str) -> Result<(String, Claims), Reject> {
 
 /// The claims of a signed token that was inside of an encrypted one.
 fn signed(app: &App, token: &str) -> Result<Claims, Reject> {
-    let verifier = app.verify.as_ref().ok_or(Reject::NoKeys)?;
-    let verified = verifier.verify_signature(token, &app.keys.current());
-    verified.map(|signed| signed.claims).inspect_err(|reject| {
-        if reject.suggests_newer_keys() {
-            app.keys.refresh_soon();
-        }
-    })
+    let verifier = app.verify.load_full().ok_or(Reject::NoKeys)?;
+    Ok(verifier.verify_signature(token)?.claims)
 }
 
 fn tells_of_a_proxy(name: &HeaderName) -> bool {

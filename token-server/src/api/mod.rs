@@ -14,6 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -21,7 +22,6 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{BoxError, Router};
 use jose::{Policy, UnixTime};
-use keys::KeyRing;
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
 use tower::ServiceExt as _;
@@ -50,8 +50,8 @@ pub(crate) struct App {
     pub(crate) admin_tokens: Option<Arc<TokensFile>>,
     pub(crate) agent_tokens: Option<Arc<TokensFile>>,
     pub(crate) jwe_keys: Option<Arc<DecryptionKeysFile>>,
-    pub(crate) keys: Arc<KeyRing>,
-    pub(crate) verify: Option<Arc<Verifier>>,
+    /// Answers proxies, by the configuration in use; absent where nothing is configured that could verify.
+    pub(crate) verify: ArcSwapOption<Verifier>,
     pub(crate) compat: bool,
     pub(crate) clock: fn() -> UnixTime,
 }
@@ -104,9 +104,9 @@ impl Routes {
     {
         let (parts, body) = request.into_parts();
         if let Some(forward_auth) = &self.forward_auth
-            && let Some(asked) = forward_auth.asked(parts.uri.path())
+            && let Some(response) = forward_auth.answer(&parts).await
         {
-            return forward_auth.answer(asked, &parts).await;
+            return response;
         }
         let request = Request::from_parts(parts, Body::new(body));
         self.others.clone().oneshot(request).await.into_response()
@@ -128,7 +128,7 @@ pub(crate) fn main_routes(app: &Arc<App>) -> Routes {
     }
     let health = service::admin::health_router(app.readiness.clone());
     let others = finish(app, routes.with_state(Arc::clone(app)).merge(health));
-    Routes { forward_auth: ForwardAuth::of(app), others }
+    Routes { forward_auth: Some(ForwardAuth::new(app)), others }
 }
 
 /// The routes of `TOKEN_SERVER__ADMIN__LISTEN` and of `TOKEN_SERVER__ADMIN__SOCKET`.

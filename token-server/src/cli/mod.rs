@@ -24,7 +24,7 @@ use service::exit;
 use service::telemetry::LogFormat;
 
 use self::error::CliError;
-use crate::config::Config;
+use crate::reconfigure::Origin;
 
 /// Decides whether tokens have been revoked, for jwt-agent and for older callers.
 ///
@@ -101,8 +101,9 @@ pub async fn main(
     arguments: Arguments,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
-    let config = match Config::from_environment(environment) {
-        Ok(config) => config,
+    let read = Origin::read(environment.into_iter().collect());
+    let (origin, config) = match read.and_then(|origin| Ok((origin.config()?, origin))) {
+        Ok((config, origin)) => (origin, config),
         Err(error) => return fail(&error.into()),
     };
     let done = match arguments.command {
@@ -110,7 +111,7 @@ pub async fn main(
         Some(Command::Token(command)) => token::run(command, config).await,
         Some(Command::Health) => health::run(config).await.map(|()| Outcome::Done),
         None if arguments.check => Ok(Outcome::Done),
-        None => serve::run(config, arguments.log_format).await.map(|()| Outcome::Done),
+        None => serve::run(origin, config, arguments.log_format).await.map(|()| Outcome::Done),
     };
     match done {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -7,13 +7,14 @@ use service::telemetry::{self, LogFormat};
 use super::CliError;
 use crate::config::Config;
 use crate::listen::Listeners;
+use crate::reconfigure::Origin;
 
-pub(super) async fn run(config: Config, log_format: LogFormat) -> Result<(), CliError> {
+pub(super) async fn run(origin: Origin, config: Config, log_format: LogFormat) -> Result<(), CliError> {
     telemetry::init(log_format);
     let supervisor = supervisor();
     let listeners = Listeners::bind(&config).await?;
     let shutdown = Shutdown::new();
-    let run = crate::run(config, listeners, shutdown.clone(), || supervisor.serving());
+    let run = crate::run((origin, config), listeners, shutdown.clone(), || supervisor.serving());
     let mut run = std::pin::pin!(run);
     tokio::select! {
         ended = run.as_mut() => ended?,

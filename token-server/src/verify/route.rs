@@ -10,20 +10,17 @@ use std::time::Instant;
 use axum::http::request::Parts;
 use axum::response::Response;
 
+use super::Proxy;
 use super::answer::{passed, refused};
-use super::{Proxy, Verifier};
 use crate::api::App;
 
 /// Who answers proxies.
 #[derive(Clone)]
-pub(crate) struct ForwardAuth {
-    app: Arc<App>,
-    verifier: Arc<Verifier>,
-}
+pub(crate) struct ForwardAuth(Arc<App>);
 
 /// What a proxy asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Asked<'a> {
+struct Asked<'a> {
     /// The route, as metrics name it.
     pattern: &'static str,
     /// The policy that the path names, letter for letter.
@@ -31,27 +28,23 @@ pub(crate) struct Asked<'a> {
 }
 
 impl ForwardAuth {
-    /// Absent where nothing is configured that could verify.
-    pub(crate) fn of(app: &Arc<App>) -> Option<Self> {
-        let verifier = Arc::clone(app.verify.as_ref()?);
-        Some(Self { app: Arc::clone(app), verifier })
+    /// By the configuration in use.
+    pub(crate) fn new(app: &Arc<App>) -> Self {
+        Self(Arc::clone(app))
     }
 
-    /// What this path asks; absent for other routes.
-    pub(crate) fn asked<'a>(&self, path: &'a str) -> Option<Asked<'a>> {
-        asked(path, self.verifier.proxy())
-    }
-
-    /// Answers, and measures how long it took.
-    pub(crate) async fn answer(&self, asked: Asked<'_>, parts: &Parts) -> Response {
+    /// Answers, and measures how long it took; absent for other routes, and where nothing is configured that could verify.
+    pub(crate) async fn answer(&self, parts: &Parts) -> Option<Response> {
         let start = Instant::now();
-        let response = match self.verifier.judge(&self.app, parts, asked.policy).await {
+        let verifier = self.0.verify.load_full()?;
+        let asked = asked(parts.uri.path(), verifier.proxy())?;
+        let response = match verifier.judge(&self.0, parts, asked.policy).await {
             Ok(pass) => passed(&pass),
-            Err(reject) => refused(reject, self.verifier.realm()),
+            Err(reject) => refused(reject, verifier.realm()),
         };
         let (status, took) = (response.status().as_u16(), start.elapsed());
-        self.app.metrics.observe_request(asked.pattern.into(), status, took);
-        response
+        self.0.metrics.observe_request(asked.pattern.into(), status, took);
+        Some(response)
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use jose::{
-    Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion, Trust, UnixTime, Verdict,
+    Profile, Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion, UnixTime, Verdict,
 };
-use keys::Keys;
+use keys::{KeyRing, Keys};
 use tokio::sync::Semaphore;
 use tracing::Level;
 
@@ -31,6 +31,7 @@ pub struct Verifier {
     verified: VerifiedTokens,
     waiting: Semaphore,
     metrics: VerifyMetrics,
+    keys: Arc<KeyRing>,
 }
 
 /// Why a request may pass.
@@ -69,9 +70,20 @@ struct Policy<'a> {
 
 impl Verifier {
     /// A verifier that has verified nothing yet.
-    pub(crate) fn new(settings: VerifySettings, metrics: VerifyMetrics) -> Self {
+    pub(crate) fn new(settings: VerifySettings, metrics: VerifyMetrics, keys: &Arc<KeyRing>) -> Self {
         let verified = VerifiedTokens::new(settings.cache);
-        Self { settings, verified, waiting: Semaphore::new(MAX_WAITING), metrics }
+        Self { settings, verified, waiting: Semaphore::new(MAX_WAITING), metrics, keys: Arc::clone(keys) }
+    }
+
+    /// Warns of settings that let in more than most operators want.
+    pub(crate) fn warn_of_open_doors(&self) {
+        let trust = &self.settings.trust;
+        if trust.profile() == Profile::Standard && trust.accepts_any_audience_and_issuer() {
+            tracing::warn!(
+                "neither TOKEN_SERVER__VERIFY__ISSUERS nor TOKEN_SERVER__VERIFY__AUDIENCES is set: /verify accepts a token \
+                 that the key's owner made for anybody"
+            );
+        }
     }
 
     /// Which proxy asks.
@@ -79,19 +91,19 @@ impl Verifier {
         self.settings.proxy
     }
 
-    /// Whom we trust, and for what.
-    pub(crate) fn trust(&self) -> &Trust {
-        &self.settings.trust
-    }
-
     pub(super) fn realm(&self) -> &str {
         &self.settings.realm
     }
 
-    /// The claims that a key of ours has signed, whatever they say.
-    pub(crate) fn verify_signature(&self, token: &str, keys: &Keys) -> Result<Signed, Reject> {
+    /// The claims that a key of ours has signed, whatever they say. Newer keys are asked for where they might help.
+    pub(crate) fn verify_signature(&self, token: &str) -> Result<Signed, Reject> {
         let route = self.settings.trust.route(None).ok_or(Reject::UnknownPolicy)?;
-        self.settings.trust.verify_signature(token, &keys.sets, route)
+        let verified = self.settings.trust.verify_signature(token, &self.keys.current().sets, route);
+        verified.inspect_err(|reject| {
+            if reject.suggests_newer_keys() {
+                self.keys.refresh_soon();
+            }
+        })
     }
 
     /// Judges a request by the policy of that name, or by the default one.
@@ -152,7 +164,7 @@ impl Verifier {
         policy: &Policy<'_>,
         now: UnixTime,
     ) -> Result<Arc<Verified>, Reject> {
-        let mut keys = app.keys.current();
+        let mut keys = self.keys.current();
         let hash = TokenHash::of(token);
         let key = Key { token: hash, route: policy.place, keys: keys.version };
         if let Some(kept) = self.kept(app, &key) {
@@ -172,7 +184,7 @@ impl Verifier {
         if let Err(reject) = &verified
             && reject.suggests_newer_keys()
             && let Ok(_waiting) = self.waiting.try_acquire()
-            && let Some(newer) = app.keys.newer_than(keys.version, EARLY_LOAD_WAIT).await
+            && let Some(newer) = self.keys.newer_than(keys.version, EARLY_LOAD_WAIT).await
         {
             keys = newer;
             verified = self.verify(app, token, &keys, policy, now);

@@ -15,5 +15,6 @@ mod harness;
 mod keys;
 mod operation;
 mod operator;
+mod reload;
 mod secrets;
 mod stores;

@@ -229,7 +229,7 @@ fn bearer_tokens_are_replaced_by_sighup_or_by_a_change_of_the_file() {
         line["message"] == kept && line["why"] == "the file holds no token; write one a line"
     });
     server.signal("-HUP");
-    server.wait_for_log(|line| line["message"] == "SIGHUP: reading files again");
+    server.wait_for_log(|line| line["message"] == "SIGHUP: reading the configuration and its files again");
     assert_eq!(status("second"), 200);
     fs::write(&tokens, "second\n").unwrap();
     server.signal("-HUP");

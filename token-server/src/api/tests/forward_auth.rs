@@ -77,8 +77,7 @@ async fn guarded_with(stored: &[(&str, &str)], proxy: &str, change: impl FnOnce(
         let mut registry = Registry::default();
         let metrics = VerifyMetrics::register(&mut registry);
         app.registry = Arc::new(registry);
-        app.keys = ring;
-        app.verify = config.verify.map(|settings| Arc::new(Verifier::new(settings, metrics)));
+        app.verify = verifier(config.verify.unwrap(), metrics, &ring);
         change(app);
     })
     .await;
@@ -195,7 +194,7 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
 #[tokio::test]
 async fn what_nobody_can_decide_is_no_200_and_may_be_asked_again() {
     let no_keys = guarded("traefik", |app| {
-        app.keys = Arc::new(KeyRing::new(1, &[0], Readiness::new(), KeyMetrics::default()));
+        app.verify = verifier(open_to_everybody(), VerifyMetrics::default(), &no_keys(1));
     })
     .await;
     let unreadable = guarded_with(&[("anna", "{")], "traefik", |_| {}).await;

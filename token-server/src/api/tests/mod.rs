@@ -24,7 +24,7 @@ use crate::store::{EmbeddedAnnotations, EmbeddedStore};
 use crate::verify::{ClaimHeaders, Guard, Limits, Proxy, VerifyMetrics, VerifySettings};
 use ::rules::ExpireAt;
 use jose::{Profile, Trust};
-use keys::KeyMetrics;
+use keys::{KeyMetrics, KeyRing};
 
 const NOW: i64 = 1_700_000_000;
 
@@ -78,13 +78,26 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         admin_tokens: None,
         agent_tokens: None,
         jwe_keys: None,
-        keys: Arc::new(KeyRing::new(0, &[], Readiness::new(), KeyMetrics::default())),
-        verify: Some(Arc::new(Verifier::new(open_to_everybody(), VerifyMetrics::default()))),
+        verify: verifier(open_to_everybody(), VerifyMetrics::default(), &no_keys(0)),
         compat: true,
         clock: || UnixTime::from_secs(NOW),
     };
     change(&mut app);
     Server { app: Arc::new(app), store, _folder: folder }
+}
+
+/// Keys of so many issuers that are not loaded.
+fn no_keys(issuers: usize) -> Arc<KeyRing> {
+    let sources: Vec<usize> = (0..issuers).collect();
+    Arc::new(KeyRing::new(issuers, &sources, Readiness::new(), KeyMetrics::default()))
+}
+
+fn verifier(
+    settings: VerifySettings,
+    metrics: VerifyMetrics,
+    keys: &Arc<KeyRing>,
+) -> ArcSwapOption<Verifier> {
+    ArcSwapOption::new(Some(Arc::new(Verifier::new(settings, metrics, keys))))
 }
 
 /// Forward-auth that admits whoever shows no token at all.

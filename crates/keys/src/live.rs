@@ -1,0 +1,133 @@
+//! The sources of one configuration in use, and how those of another take their place.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use service::readiness::Readiness;
+use service::shutdown::Shutdown;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use crate::{KeyMetrics, KeyRing, KeySources, Source, Timing, keep_fresh};
+
+/// How long one configuration waits for key URLs before it takes another's place. One that is later gives its keys later,
+/// as at a start.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// None of a configuration's sources gave a key in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no key source gives a key: every token would be refused")]
+pub struct NoKeys;
+
+/// Where the tasks of sources run, and what ends them.
+#[derive(Debug, Clone)]
+pub struct Background {
+    /// Owns the tasks.
+    pub tasks: TaskTracker,
+    /// Ends them all.
+    pub shutdown: Shutdown,
+}
+
+/// Sources that are kept fresh, each by a task, and the ring of what they gave.
+pub struct LiveKeys {
+    configured: KeySources,
+    sources: Vec<(usize, Source)>,
+    ring: Arc<KeyRing>,
+    refreshing: Vec<JoinHandle<()>>,
+    end: Shutdown,
+    background: Background,
+}
+
+impl fmt::Debug for LiveKeys {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("LiveKeys").field("ring", &self.ring).finish_non_exhaustive()
+    }
+}
+
+impl LiveKeys {
+    /// Starts a task for each source, with the issuer whose keys it has. Until one gives a key, the process is not ready.
+    pub fn start(
+        configured: KeySources,
+        sources: Vec<(usize, Source)>,
+        readiness: Readiness,
+        metrics: KeyMetrics,
+        background: Background,
+    ) -> Self {
+        let owners: Vec<usize> = sources.iter().map(|(issuer, _)| *issuer).collect();
+        let ring = KeyRing::new(configured.issuers.len(), &owners, readiness, metrics);
+        Self::refresh(configured, sources, ring, background)
+    }
+
+    /// The keys.
+    pub fn ring(&self) -> &Arc<KeyRing> {
+        &self.ring
+    }
+
+    /// Starts the sources of another configuration. Those that are in both begin with the keys that they have here.
+    ///
+    /// # Errors
+    ///
+    /// None gives a key; nothing has changed then.
+    pub async fn successor(
+        &self,
+        configured: KeySources,
+        sources: Vec<(usize, Source)>,
+    ) -> Result<Self, NoKeys> {
+        let ring = self.ring.successor(configured.issuers.len(), &self.heirs(&configured, &sources));
+        let needs_keys = !sources.is_empty();
+        let successor = Self::refresh(configured, sources, ring, self.background.clone());
+        if timeout(PATIENCE, successor.ring.settled()).await.is_err() {
+            tracing::warn!("a key source has not answered yet");
+        }
+        if needs_keys && !successor.ring.has_keys() {
+            successor.stop().await;
+            return Err(NoKeys);
+        }
+        Ok(successor)
+    }
+
+    /// Ends the tasks: the keys of `successor` are in use now.
+    pub async fn give_way(self, successor: &Self) {
+        let gone = self.sources.iter().map(|(_, source)| source.name());
+        let kept: Vec<_> = successor.sources.iter().map(|(_, source)| source.name()).collect();
+        let gone: Vec<_> = gone.filter(|name| !kept.contains(name)).collect();
+        self.stop().await;
+        gone.iter().for_each(|name| successor.ring.forget(name));
+    }
+
+    fn refresh(
+        configured: KeySources,
+        sources: Vec<(usize, Source)>,
+        ring: KeyRing,
+        background: Background,
+    ) -> Self {
+        let (ring, end) = (Arc::new(ring), background.shutdown.child_token());
+        let (rules, timing) = (configured.rules, Timing::every(configured.interval));
+        let tasks = sources.iter().enumerate().map(|(index, (_, source))| {
+            let fresh = keep_fresh(source.clone(), index, Arc::clone(&ring), rules, timing, end.clone());
+            background.tasks.spawn(fresh)
+        });
+        let refreshing = tasks.collect();
+        Self { configured, sources, ring, refreshing, end, background }
+    }
+
+    async fn stop(self) {
+        self.end.cancel();
+        for task in self.refreshing {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a key source's task ended");
+            }
+        }
+    }
+
+    /// Each source's issuer, and which source of now it is. Keys that were taken by other rules, or from a server that
+    /// others vouched for, are not passed on.
+    fn heirs(&self, configured: &KeySources, sources: &[(usize, Source)]) -> Vec<(usize, Option<usize>)> {
+        let before = &self.configured;
+        let alike = before.rules == configured.rules && before.ca_file == configured.ca_file;
+        let known = |source: &Source| self.sources.iter().position(|(_, known)| known.is_same(source));
+        sources.iter().map(|(issuer, source)| (*issuer, if alike { known(source) } else { None })).collect()
+    }
+}
