@@ -1,4 +1,7 @@
-//! HTTP/1.1 on one listener: a bounded number of connections, each an owned task.
+//! HTTP on one listener: a bounded number of connections, each an owned task. HTTP/1.1 on all of them; HTTP/2 where TLS
+//! chose it, as the client wished.
+
+mod http2;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -11,14 +14,18 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use service::shutdown::Shutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::api::Routes;
-use crate::tls::Tls;
+use crate::tls::{HTTP2, Tls};
 
 /// Connections of one listener; more wait in the system's queue. Agents keep a few each.
 const MAX_CONNECTIONS: usize = 4_096;
+
+/// Requests that all HTTP/2 connections of one listener may have in work; more are refused. As many as HTTP/1.1 could have.
+const MAX_REQUESTS: usize = MAX_CONNECTIONS;
 
 /// How long a connection may take to send a request's head; also how long it may idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -39,13 +46,16 @@ pub(crate) async fn serve<L: Listener>(
     shutdown: Shutdown,
 ) {
     let routes = Arc::new(routes);
+    let room = Arc::new(Semaphore::new(MAX_REQUESTS));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
             Some(_) = connections.join_next() => {}
             (stream, _) = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                connections.spawn(accept(stream, tls.clone(), Arc::clone(&routes), shutdown.clone()));
+                connections.spawn(accept(
+                    stream, tls.clone(), Arc::clone(&routes), Arc::clone(&room), shutdown.clone()
+                ));
             }
         }
     }
@@ -54,8 +64,13 @@ pub(crate) async fn serve<L: Listener>(
 }
 
 /// The handshake is the connection's own business: one that dawdles holds up nobody.
-async fn accept<S>(stream: S, tls: Option<Arc<Tls>>, routes: Arc<Routes>, shutdown: Shutdown)
-where
+async fn accept<S>(
+    stream: S,
+    tls: Option<Arc<Tls>>,
+    routes: Arc<Routes>,
+    room: Arc<Semaphore>,
+    shutdown: Shutdown,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Some(tls) = tls else {
@@ -68,6 +83,9 @@ where
         () = shutdown.cancelled() => return,
     };
     match shaken {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP2) => {
+            http2::connection(stream, routes, room, shutdown).await;
+        }
         Ok(Ok(stream)) => connection(stream, routes, shutdown).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),

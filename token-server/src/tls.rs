@@ -1,4 +1,5 @@
-//! TLS of the TCP listeners: a certificate, and on request client certificates (TLS 1.2 and 1.3, aws-lc-rs).
+//! TLS of the TCP listeners: a certificate, and on request client certificates (TLS 1.2 and 1.3, aws-lc-rs). It also chooses
+//! between HTTP/2 and HTTP/1.1 (ALPN, RFC 7301); a client that offers neither speaks HTTP/1.1.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +20,10 @@ pub struct TlsFiles {
     /// Authorities of client certificates, PEM; set = every client needs one.
     pub client_ca: Option<PathBuf>,
 }
+
+/// What ALPN calls the protocols (RFC 9113 section 3.2, RFC 7301 section 6).
+pub(crate) const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// What listeners use for their next connection.
 pub type Tls = FromFiles<ServerConfig>;
@@ -60,7 +65,7 @@ fn server_config(files: &[Vec<u8>]) -> Result<ServerConfig, String> {
     let mut config = builder
         .with_single_cert(chain, key)
         .map_err(|error| format!("the certificate and its key cannot be used: {error}"))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
     Ok(config)
 }
 

@@ -1,0 +1,241 @@
+//! HTTP/2 on one connection whose TLS handshake chose it: many requests at a time, all of them the connection's own.
+
+#[cfg(test)]
+mod tests;
+
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use futures_util::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use futures_util::task::AtomicWaker;
+use hyper::rt::Executor;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use service::shutdown::Shutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+
+use super::HEAD_TIMEOUT;
+use crate::api::Routes;
+
+/// Requests that one peer may have open. Go's client sends up to 100 before it has heard this.
+const MAX_STREAMS: u32 = 128;
+
+/// Requests that a peer has taken back before they were looked at; more end the connection ("rapid reset").
+const MAX_RESET_UNSEEN: usize = 32;
+
+/// Requests that were refused for what they are; more end the connection.
+const MAX_REFUSED: usize = 32;
+
+/// Bytes of a request's head; as many as with HTTP/1.1.
+const MAX_HEADER_BYTES: u32 = 32 * 1024;
+
+/// Bytes that a peer may send before somebody has read them: of one request's body, and of all together.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+
+/// Bytes of one answer that wait for the peer.
+const MAX_SEND_BYTES: usize = 64 * 1024;
+
+/// How often a peer is asked whether it is still there, and how long it may take to say so.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a connection goes on with what it has woken itself for, before others have their turn.
+const MAX_TURNS: usize = 4;
+
+/// How long a peer that was told to go may take.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves a connection until its end.
+///
+/// Its requests are part of this one task: no other thread is woken for an answer that is there at once, answers of one
+/// turn leave in one write, and nothing outlives the connection.
+pub(super) async fn connection<S>(stream: S, routes: Arc<Routes>, room: Arc<Semaphore>, shutdown: Shutdown)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let work = Arc::new(Work::default());
+    let counted = Arc::clone(&work);
+    let answer = service_fn(move |request| {
+        let (routes, room, begun) = (Arc::clone(&routes), Arc::clone(&room), Begun::of(&counted));
+        async move {
+            let answer = match room.try_acquire() {
+                Ok(_place) => {
+                    AssertUnwindSafe(routes.answer(request)).catch_unwind().await.map_err(|_| Panicked)
+                }
+                Err(_) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+            };
+            drop(begun);
+            answer
+        }
+    });
+    let mut requests = Requests::default();
+    let http = http2::Builder::new(requests.opened())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESET_UNSEEN)
+        .max_local_error_reset_streams(MAX_REFUSED)
+        .max_header_list_size(MAX_HEADER_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(MAX_SEND_BYTES)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut http = pin!(http);
+    let leave = async {
+        tokio::select! {
+            () = work.rests() => {}
+            () = shutdown.cancelled() => {}
+        }
+    };
+    let served = tokio::select! {
+        served = requests.run(http.as_mut()) => served,
+        () = leave => {
+            http.as_mut().graceful_shutdown();
+            tokio::time::timeout(LEAVE_TIMEOUT, requests.run(http)).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// A request that ended in a panic: the peer hears that this one failed, and the others go on.
+#[derive(Debug, thiserror::Error)]
+#[error("the request's task panicked")]
+struct Panicked;
+
+/// What a connection is asked, and has not answered.
+#[derive(Default)]
+struct Requests {
+    opened: Arc<Mutex<Vec<Request>>>,
+    open: FuturesUnordered<Request>,
+    turns: Arc<Turns>,
+}
+
+type Request = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Requests {
+    fn opened(&self) -> Opened {
+        Opened(Arc::clone(&self.opened))
+    }
+
+    /// Runs the connection and its requests until the connection has ended.
+    async fn run<C: Future>(&mut self, mut connection: Pin<&mut C>) -> C::Output {
+        let Self { opened, open, turns } = self;
+        poll_fn(|task| {
+            turns.poll(task, |context| {
+                let ended = connection.as_mut().poll(context);
+                open.extend(opened.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+                while let Poll::Ready(Some(())) = open.poll_next_unpin(context) {}
+                ended
+            })
+        })
+        .await
+    }
+}
+
+/// Where hyper puts the requests that it has read; the connection takes them in the same turn.
+#[derive(Clone)]
+struct Opened(Arc<Mutex<Vec<Request>>>);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Opened {
+    fn execute(&self, request: F) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(request));
+    }
+}
+
+/// Wakes a connection's task, unless it is at work: what it wakes itself for then, such as the answer that it has just made,
+/// it does before it rests. The runtime would wake another thread for it, which takes the connection with it.
+#[derive(Default)]
+struct Turns {
+    task: AtomicWaker,
+    state: AtomicU8,
+}
+
+const RESTS: u8 = 0;
+const RUNS: u8 = 1;
+const AGAIN: u8 = 2;
+
+impl Turns {
+    /// Polls `turn` until it waits for something else than itself.
+    fn poll<T>(
+        self: &Arc<Self>,
+        task: &Context<'_>,
+        mut turn: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.task.register(task.waker());
+        let waker = Waker::from(Arc::clone(self));
+        for _ in 0..MAX_TURNS {
+            self.state.store(RUNS, Ordering::SeqCst);
+            let done = turn(&mut Context::from_waker(&waker));
+            let rests = self.state.compare_exchange(RUNS, RESTS, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+            if done.is_ready() || rests {
+                return done;
+            }
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Wake for Turns {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.state.swap(AGAIN, Ordering::SeqCst) == RESTS {
+            self.task.wake();
+        }
+    }
+}
+
+/// How many requests of a connection have begun, and how many have ended.
+#[derive(Default)]
+struct Work {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Work {
+    /// Ends when nothing was asked and nothing answered from one look to the next.
+    async fn rests(&self) {
+        let mut seen = 0;
+        loop {
+            tokio::time::sleep(HEAD_TIMEOUT).await;
+            let (ended, begun) = (self.ended.load(Ordering::Relaxed), self.begun.load(Ordering::Relaxed));
+            if begun == ended && begun == seen {
+                return;
+            }
+            seen = begun;
+        }
+    }
+}
+
+/// A request that has not ended, until it is dropped.
+struct Begun(Arc<Work>);
+
+impl Begun {
+    fn of(work: &Arc<Work>) -> Self {
+        work.begun.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(work))
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
