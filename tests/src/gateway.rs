@@ -47,11 +47,10 @@ impl Gateway {
         let folder = TempDir::with_prefix("gateway-").unwrap();
         let keys = KeyServer::start(Answer::Body(keys));
         let url = keys.url();
-        let mut settings = vec![
-            ("TOKEN_SERVER__JWKS__URL", url.as_str()),
-            ("TOKEN_SERVER__JWKS__SYNC_INTERVAL", "1"),
-            ("TOKEN_SERVER__VERIFY__PROXY", kind.name()),
-        ];
+        let own = kind.token_server_settings(folder.path());
+        let mut settings =
+            vec![("TOKEN_SERVER__JWKS__URL", url.as_str()), ("TOKEN_SERVER__JWKS__SYNC_INTERVAL", "1")];
+        settings.extend(own.iter().map(|(name, value)| (*name, value.as_str())));
         settings.extend(environment);
         let token_server = TokenServer::start_with(folder.path(), "standard", &settings);
         let backend = Backend::start(&Address::free_port().unwrap()).unwrap();

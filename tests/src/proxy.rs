@@ -12,6 +12,8 @@ use crate::socket::Address;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proxy {
     Traefik,
+    /// Traefik that asks over TLS, and therefore over HTTP/2.
+    TraefikHttp2,
     Nginx,
     Envoy,
 }
@@ -20,10 +22,26 @@ impl Proxy {
     /// As `TOKEN_SERVER__VERIFY__PROXY` spells it.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Traefik => "traefik",
+            Self::Traefik | Self::TraefikHttp2 => "traefik",
             Self::Nginx => "nginx",
             Self::Envoy => "envoy",
         }
+    }
+
+    /// What the token-server that it asks must be told beside. `folder` gets its certificate, if it needs one.
+    ///
+    /// # Panics
+    ///
+    /// There is no `openssl`.
+    pub fn token_server_settings(self, folder: &Path) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("TOKEN_SERVER__VERIFY__PROXY", self.name().to_owned())];
+        if self == Self::TraefikHttp2 {
+            let path = |name| folder.join(name).display().to_string();
+            make_certificate(folder);
+            settings.push(("TOKEN_SERVER__TLS__CERT", path(CERTIFICATE)));
+            settings.push(("TOKEN_SERVER__TLS__KEY", path("token-server.key")));
+        }
+        settings
     }
 
     /// Starts it with its shipped files: `places` are the ports that stand there and the addresses that take their
@@ -52,7 +70,7 @@ fn command(
     let mut command = Command::new(programs().join(kind.name()));
     command.current_dir(folder).env_clear();
     match kind {
-        Proxy::Traefik => {
+        Proxy::Traefik | Proxy::TraefikHttp2 => {
             let files = ["traefik.yml", "dynamic.yml"].map(|name| edited(kind, name, folder, places, change));
             command.arg(format!("--configfile={}", files[0].display()));
         }
@@ -98,9 +116,23 @@ fn edited(
         text = text.replace(&format!("127.0.0.1:{port}"), &own);
         text = text.replace(&format!("port_value: {port} "), &format!("port_value: {own_port} "));
     }
+    if kind == Proxy::TraefikHttp2 {
+        text = text.replace("[drop-spoofed, jwt]", "[drop-spoofed, jwt-http2]");
+    }
     let copy = folder.join(name);
     fs::write(&copy, change(text)).unwrap();
     copy
+}
+
+/// The certificate that `examples/traefik/dynamic.yml` trusts.
+const CERTIFICATE: &str = "token-server.pem";
+
+/// Makes it as `examples/README.md` tells.
+fn make_certificate(folder: &Path) {
+    let text = fs::read_to_string(repository().join("examples/README.md")).unwrap();
+    let told = text.lines().map(str::trim).find(|line| line.starts_with("openssl req ")).unwrap();
+    let made = Command::new("sh").args(["-c", told]).current_dir(folder).output().unwrap();
+    assert!(made.status.success(), "{told}: {}", String::from_utf8_lossy(&made.stderr));
 }
 
 /// The folder of the proxies; fetched by the first who asks.

@@ -1,11 +1,15 @@
 //! Traefik, nginx and Envoy with the shipped configurations, in front of a real token-server.
 
+use std::fs;
+use std::thread;
+
 use integration_tests::backend::Seen;
 use integration_tests::gateway::Gateway;
 use integration_tests::http::Request;
 use integration_tests::key_server::Answer;
 use integration_tests::keys::{jwks, key};
 use integration_tests::proxy::Proxy;
+use integration_tests::socket::Address;
 use integration_tests::token::{now, token};
 use integration_tests::wait::eventually;
 use serde_json::json;
@@ -25,8 +29,11 @@ fn pair(name: &str, value: &str) -> (String, String) {
 }
 
 fn decides_each_request(proxy: Proxy) {
-    let settings =
-        [("TOKEN_SERVER__VERIFY__PREFLIGHT", "true"), ("TOKEN_SERVER__VERIFY__QUERY", "access_token")];
+    let settings = [
+        ("TOKEN_SERVER__VERIFY__PREFLIGHT", "true"),
+        ("TOKEN_SERVER__VERIFY__QUERY", "access_token"),
+        ("TOKEN_SERVER__VERIFY__COOKIE", "session"),
+    ];
     let gateway = Gateway::start(proxy, jwks([key("ES256")]), &settings);
 
     let missing = gateway.refuses("no token", &Request::get("/"));
@@ -44,6 +51,9 @@ fn decides_each_request(proxy: Proxy) {
     assert_eq!(told, [pair("x-user-email", "alice@a.example"), pair("x-user-id", "alice")]);
     let in_query = Request::get(&format!("/a?access_token={good}"));
     assert_eq!(gateway.admits("in the query", &in_query).header("x-user-id"), Some("alice"));
+    // Over HTTP/2 each cookie may come in a header of its own.
+    let cookies = format!("a=b; session={good}; c=d");
+    gateway.admits("among cookies", &Request::get("/").header("Cookie", cookies));
 
     spoofed_headers(&gateway);
     preflights(&gateway);
@@ -125,7 +135,7 @@ fn rotates_and_stays_closed(proxy: Proxy) {
 
     gateway.token_server.process.kill();
     let closed = gateway.undecided("nobody decides", &new_token);
-    let expected = if proxy == Proxy::Traefik { 500 } else { 503 };
+    let expected = if proxy.name() == "traefik" { 500 } else { 503 };
     assert_eq!(closed.status, expected);
     gateway.undecided("nobody decides, no token", &Request::get("/"));
 }
@@ -133,7 +143,7 @@ fn rotates_and_stays_closed(proxy: Proxy) {
 /// The shipped file with the policy `admin` in the place of the default one.
 fn asking_for_admin(proxy: Proxy, shipped: &str) -> String {
     match proxy {
-        Proxy::Traefik => shipped.replace("/verify\n", "/verify/admin\n"),
+        Proxy::Traefik | Proxy::TraefikHttp2 => shipped.replace("/verify\n", "/verify/admin\n"),
         Proxy::Nginx => {
             shipped.replace("/verify;\n            proxy_http", "/verify/admin;\n            proxy_http")
         }
@@ -167,6 +177,11 @@ fn applies_the_policy_that_its_own_file_names(proxy: Proxy) {
 #[test]
 fn traefik_applies_the_policy_that_its_own_file_names() {
     applies_the_policy_that_its_own_file_names(Proxy::Traefik);
+}
+
+#[test]
+fn traefik_over_http2_applies_the_policy_that_its_own_file_names() {
+    applies_the_policy_that_its_own_file_names(Proxy::TraefikHttp2);
 }
 
 #[test]
@@ -232,6 +247,11 @@ fn traefik_decides_each_request() {
 }
 
 #[test]
+fn traefik_over_http2_decides_each_request() {
+    decides_each_request(Proxy::TraefikHttp2);
+}
+
+#[test]
 fn nginx_decides_each_request() {
     decides_each_request(Proxy::Nginx);
 }
@@ -247,6 +267,11 @@ fn traefik_follows_a_rotation_and_stays_closed_without_a_token_server() {
 }
 
 #[test]
+fn traefik_over_http2_follows_a_rotation_and_stays_closed_without_a_token_server() {
+    rotates_and_stays_closed(Proxy::TraefikHttp2);
+}
+
+#[test]
 fn nginx_follows_a_rotation_and_stays_closed_without_a_token_server() {
     rotates_and_stays_closed(Proxy::Nginx);
 }
@@ -254,4 +279,27 @@ fn nginx_follows_a_rotation_and_stays_closed_without_a_token_server() {
 #[test]
 fn envoy_follows_a_rotation_and_stays_closed_without_a_token_server() {
     rotates_and_stays_closed(Proxy::Envoy);
+}
+
+/// Connections of this machine to a port, and those that were there a minute ago (`TIME_WAIT`).
+fn connections_to(address: &Address) -> usize {
+    let Address::Tcp(address) = address else { panic!("a TCP address") };
+    let remote = format!(":{:04X}", address.port());
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    table
+        .lines()
+        .filter(|line| line.split_whitespace().nth(2).is_some_and(|to| to.ends_with(&remote)))
+        .count()
+}
+
+#[test]
+fn traefik_over_http2_asks_everything_over_one_connection() {
+    let gateway = Gateway::start(Proxy::TraefikHttp2, jwks([key("ES256")]), &[]);
+    let good = Request::get("/").bearer(&token(key("ES256"), json!({})));
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..20).for_each(|_| assert_eq!(gateway.decision(&good).status, 200)));
+        }
+    });
+    assert_eq!(connections_to(&gateway.token_server.address), 1);
 }

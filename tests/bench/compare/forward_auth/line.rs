@@ -11,6 +11,8 @@ pub(crate) enum Judge {
     Nobody,
     /// The token-server, asked about each request.
     TokenServer,
+    /// The same server, which finds no token and lets the request pass: what it costs to be asked at all.
+    NoToken,
     /// Envoy's own `jwt_authn` as it comes.
     JwtAuthn,
     /// The same with its cache of tokens.
@@ -22,6 +24,7 @@ impl Judge {
         match self {
             Self::Nobody => "nobody judges",
             Self::TokenServer => "token-server",
+            Self::NoToken => "token-server without a token to judge",
             Self::JwtAuthn => "jwt_authn",
             Self::JwtAuthnCache => "jwt_authn with its cache",
         }
@@ -48,25 +51,28 @@ pub(crate) struct Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tokens = match (self.judge, self.tokens) {
-            (Judge::Nobody, _) => "",
+            (Judge::Nobody | Judge::NoToken, _) => "",
             (_, Tokens::Known) => ", known token",
             (_, Tokens::New) => ", new tokens",
         };
-        write!(f, "{}, {}{tokens}", self.proxy.name(), self.judge.name())
+        let over = if self.proxy == Proxy::TraefikHttp2 { " over HTTP/2" } else { "" };
+        write!(f, "{}{over}, {}{tokens}", self.proxy.name(), self.judge.name())
     }
 }
 
 /// All lines, those of a proxy together and the plain one first.
 pub(crate) fn lines() -> Vec<Line> {
-    use Judge::{JwtAuthn, JwtAuthnCache, Nobody, TokenServer};
+    use Judge::{JwtAuthn, JwtAuthnCache, NoToken, Nobody, TokenServer};
     use Tokens::{Known, New};
-    [Proxy::Traefik, Proxy::Nginx, Proxy::Envoy]
+    [Proxy::Traefik, Proxy::TraefikHttp2, Proxy::Nginx, Proxy::Envoy]
         .into_iter()
         .flat_map(|proxy| {
-            let ours = [(Nobody, Known), (TokenServer, Known), (TokenServer, New)];
+            // Alone, Traefik is the same whatever way it would ask.
+            let plain: &[_] = if proxy == Proxy::TraefikHttp2 { &[] } else { &[(Nobody, Known)] };
+            let ours = [(NoToken, Known), (TokenServer, Known), (TokenServer, New)];
             let peers = [(JwtAuthn, Known), (JwtAuthnCache, Known), (JwtAuthnCache, New)];
             let peers = if proxy == Proxy::Envoy { &peers[..] } else { &[] };
-            let all = ours.iter().chain(peers).copied();
+            let all = plain.iter().chain(&ours).chain(peers).copied();
             all.map(move |(judge, tokens)| Line { proxy, judge, tokens }).collect::<Vec<_>>()
         })
         .collect()

@@ -44,6 +44,7 @@ struct Used {
 /// The requests, made once for all rounds.
 struct Stock {
     unjudged: Arc<[Prepared]>,
+    tokenless: Arc<[Prepared]>,
     known: Arc<[Prepared]>,
     new: Arc<[Prepared]>,
 }
@@ -52,6 +53,7 @@ impl Stock {
     fn new() -> Self {
         Self {
             unjudged: one_token(ALGORITHM, Looks::Nothing),
+            tokenless: [Prepared::get("/", "", 200)].into(),
             known: forbidding(&one_token(ALGORITHM, Looks::Everything)),
             new: forbidding(&tokens(ALGORITHM, NEW)),
         }
@@ -60,6 +62,7 @@ impl Stock {
     fn requests(&self, line: Line) -> &Arc<[Prepared]> {
         match (line.judge, line.tokens) {
             (Judge::Nobody, _) => &self.unjudged,
+            (Judge::NoToken, _) => &self.tokenless,
             (_, Tokens::Known) => &self.known,
             (_, Tokens::New) => &self.new,
         }
@@ -113,7 +116,7 @@ fn measure(line: Line, requests: &Arc<[Prepared]>) -> Sample {
             };
             (part(first), part(fresh))
         }
-        (_, Tokens::Known) | (Judge::Nobody, _) => {
+        (_, Tokens::Known) | (Judge::Nobody | Judge::NoToken, _) => {
             (Load { amount: Amount::For(WARM_UP), ..load.clone() }, load)
         }
     };

@@ -36,10 +36,10 @@ impl Stand {
     pub(super) fn start(line: Line, requests: &[Prepared]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = jwks([signer(ALGORITHM)]);
-        let token_server = (line.judge == Judge::TokenServer).then(|| {
+        let token_server = matches!(line.judge, Judge::TokenServer | Judge::NoToken).then(|| {
             let file = folder.path().join("keys.json");
             fs::write(&file, &keys).unwrap();
-            start_token_server(folder.path(), &file, line.proxy)
+            start_token_server(folder.path(), &file, line)
         });
         let application = Backend::start_with(&Address::free_port().unwrap(), |_| "ok".to_owned()).unwrap();
         let edge = Address::free_port().unwrap();
@@ -74,20 +74,22 @@ impl Stand {
     }
 }
 
-fn start_token_server(folder: &Path, keys: &Path, proxy: Proxy) -> TokenServer {
-    let settings = [
+fn start_token_server(folder: &Path, keys: &Path, line: Line) -> TokenServer {
+    let own = line.proxy.token_server_settings(folder);
+    let mut settings = vec![
         ("TOKEN_SERVER__JWKS__FILE", keys.to_str().unwrap()),
-        ("TOKEN_SERVER__VERIFY__PROXY", proxy.name()),
         ("TOKEN_SERVER__VERIFY__ISSUERS", ISSUER),
         ("TOKEN_SERVER__VERIFY__AUDIENCES", AUDIENCE),
+        ("TOKEN_SERVER__VERIFY__ALLOW_MISSING", if line.judge == Judge::NoToken { "true" } else { "false" }),
     ];
+    settings.extend(own.iter().map(|(name, value)| (*name, value.as_str())));
     TokenServer::start_with(folder, "standard", &settings)
 }
 
 /// The shipped file of `line`'s proxy, with the question to the token-server left out or replaced where another judges.
 fn changed(line: Line, shipped: &str, keys: &str) -> String {
     let peer = match line.judge {
-        Judge::TokenServer => return shipped.to_owned(),
+        Judge::TokenServer | Judge::NoToken => return shipped.to_owned(),
         Judge::Nobody => String::new(),
         Judge::JwtAuthn => jwt_authn("", keys),
         Judge::JwtAuthnCache => {
@@ -96,7 +98,7 @@ fn changed(line: Line, shipped: &str, keys: &str) -> String {
     };
     match line.proxy {
         // Traefik has a second file, in which nothing of this stands.
-        Proxy::Traefik => shipped.replace("[drop-spoofed, jwt]", "[drop-spoofed]"),
+        Proxy::Traefik | Proxy::TraefikHttp2 => shipped.replace("[drop-spoofed, jwt]", "[drop-spoofed]"),
         Proxy::Nginx => shipped.replace("auth_request /_verify;", ""),
         Proxy::Envoy => {
             let (before, rest) =
