@@ -3,6 +3,7 @@
 use std::sync::Mutex as Lock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rules::{ExpireAt, Rule};
 use tokio::sync::{Notify, Semaphore};
 
 use super::*;

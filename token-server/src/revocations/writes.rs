@@ -1,0 +1,122 @@
+//! Who writes rules: one after the other, and each until the memory has followed the store.
+
+use std::sync::Arc;
+
+use rules::{ExpireAt, Rule, RuleEntry};
+use tokio::sync::MutexGuard;
+use tokio::time::timeout;
+
+use super::{LOAD_LIMIT, MAX_RULES_OF_EVERYBODY, MAX_RULES_PER_GROUP, Revocations};
+use crate::rulebook::Group;
+use crate::store::{EVERYBODY, StoreError, StoredRule};
+
+impl Revocations {
+    /// Writes a rule. When this returns, the rule is durable and every check that starts here sees it.
+    ///
+    /// # Errors
+    /// The group is full or can not take this rule, then nothing changed; or the store did not acknowledge, then the rule
+    /// may be there or not.
+    pub async fn add(
+        self: &Arc<Self>,
+        group: String,
+        rule: Rule,
+        expire_at: ExpireAt,
+    ) -> Result<StoredRule, StoreError> {
+        self.whole(async move |this| {
+            let _turn = this.turn().await?;
+            this.admits(&group, &rule).await?;
+            let json = rule.canonical().to_owned();
+            let written = this.store.put(&group, &json, expire_at).await;
+            let revision = match &written {
+                Ok(()) => this.amended(&group, |known| known.put(RuleEntry { rule, expire_at })),
+                Err(_) => this.changed(&group),
+            };
+            written.map(|()| StoredRule { group, json, expire_at, revision: Some(revision) })
+        })
+        .await
+    }
+
+    /// Whether the group, as the store has it now, may take this rule.
+    async fn admits(self: &Arc<Self>, group: &str, rule: &Rule) -> Result<(), StoreError> {
+        let known = self.known(group).await?;
+        let max = if group == EVERYBODY && self.sessions.are_exclusive() {
+            MAX_RULES_OF_EVERYBODY
+        } else {
+            MAX_RULES_PER_GROUP
+        };
+        if !known.has_room(rule, max) {
+            return Err(StoreError::GroupFull { max });
+        }
+        Ok(known.admits(rule)?)
+    }
+
+    /// Removes one rule by its text in the store; tells whether it was there.
+    ///
+    /// # Errors
+    /// The store did not acknowledge; the rule may be there or not.
+    pub async fn remove(self: &Arc<Self>, group: String, json: String) -> Result<bool, StoreError> {
+        self.whole(async move |this| {
+            let _turn = this.turn().await?;
+            let removed = this.store.remove(&group, &json).await;
+            match removed {
+                Ok(false) => {}
+                Ok(true) => _ = this.amended(&group, |known| known.remove(&json)),
+                Err(_) => _ = this.changed(&group),
+            }
+            removed
+        })
+        .await
+    }
+
+    /// Removes every rule of a group; tells how many there were.
+    ///
+    /// # Errors
+    /// The store did not acknowledge; the rules may be there or not.
+    pub async fn remove_group(self: &Arc<Self>, group: String) -> Result<usize, StoreError> {
+        self.whole(async move |this| {
+            let _turn = this.turn().await?;
+            let removed = this.store.remove_group(&group).await;
+            if !matches!(removed, Ok(0)) {
+                this.changed(&group);
+            }
+            removed
+        })
+        .await
+    }
+
+    /// Removes all rules that have ended at `now` (unix seconds), some at a time, so that writers get their turn.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn purge(self: &Arc<Self>, now: i64) -> Result<usize, StoreError> {
+        let mut purged: usize = 0;
+        loop {
+            let turn = self.writing.lock().await;
+            let some = self.store.purge(now).await?;
+            drop(turn);
+            if some == 0 {
+                break;
+            }
+            purged = purged.saturating_add(some);
+        }
+        if purged > 0 {
+            self.book.remove_ended(now);
+        }
+        Ok(purged)
+    }
+
+    /// A group was changed by this process, as `amend` changes what is known of it; see [`Rulebook::amend`].
+    fn amended(&self, group: &str, amend: impl FnOnce(&Group) -> bool) -> u64 {
+        self.book.amend(group, amend);
+        let revision = self.feed.changed(group);
+        self.book.show_revision(revision);
+        revision
+    }
+
+    /// The right to write. Whoever has been answered "not in time" must not find the rule written minutes later.
+    async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        timeout(LOAD_LIMIT, self.writing.lock())
+            .await
+            .map_err(|_| StoreError::Timeout { milliseconds: LOAD_LIMIT.as_millis() })
+    }
+}
