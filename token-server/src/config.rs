@@ -150,7 +150,7 @@ pub(crate) fn settings(
 }
 
 /// Where rules live.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum StoreSettings {
     /// `TOKEN_SERVER__STORE__PATH`: in a file of ours.
     Embedded(PathBuf),
@@ -161,6 +161,19 @@ pub enum StoreSettings {
         /// Where ms-users tells of its changes.
         consul: Option<Url>,
     },
+}
+
+impl fmt::Debug for StoreSettings {
+    // A password in Consul's URL is a secret.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded(path) => out.debug_tuple("Embedded").field(path).finish(),
+            Self::Redis { redis, consul } => {
+                let consul = consul.as_ref().and_then(Url::host_str);
+                out.debug_struct("Redis").field("redis", redis).field("consul", &consul).finish()
+            }
+        }
+    }
 }
 
 /// `host:port`, resolved when it is bound.

@@ -78,16 +78,7 @@ impl Source {
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
-            Self::Url(UrlSource::Keys(url), _) => {
-                let mut url = url.clone();
-                // A query or a password in a key URL is a secret.
-                url.set_query(None);
-                if url.set_password(None).is_err() || url.set_username("").is_err() {
-                    return "url".to_owned();
-                }
-                url.to_string()
-            }
-            Self::Url(UrlSource::Issuer(issuer), _) => issuer.clone(),
+            Self::Url(url, _) => url.name(),
         }
     }
 

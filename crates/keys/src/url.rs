@@ -1,5 +1,6 @@
 //! Keys from a URL, given or found by OpenID Connect Discovery.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,12 +21,35 @@ const MAX_REDIRECTS: usize = 3;
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// Where a set of keys is fetched from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum UrlSource {
     /// The URL answers with the keys.
     Keys(Url),
     /// The issuer's metadata name that URL.
     Issuer(String),
+}
+
+impl UrlSource {
+    /// What an operator knows it by: a query or a password in a key URL is a secret.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Keys(url) => {
+                let mut url = url.clone();
+                url.set_query(None);
+                if url.set_password(None).is_err() || url.set_username("").is_err() {
+                    return "url".to_owned();
+                }
+                url.to_string()
+            }
+            Self::Issuer(issuer) => issuer.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for UrlSource {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.name())
+    }
 }
 
 /// An HTTP client for key servers.

@@ -14,6 +14,7 @@
 //!
 //! Both programs read the same tables; what they mean is [`jose::Trust`]'s.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use crate::settings::{Scalar, Settings};
 pub const MAX_LEEWAY: u64 = 300;
 
 /// Where the keys of one issuer come from; what is given adds up.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct IssuerKeys {
     /// A file.
     pub file: Option<PathBuf>,
@@ -36,6 +37,15 @@ pub struct IssuerKeys {
     pub urls: Vec<String>,
     /// Issuers whose discovery document names such a URL.
     pub discovery: Vec<String>,
+}
+
+impl fmt::Debug for IssuerKeys {
+    // A query or a password in a URL is a secret.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = out.debug_struct("IssuerKeys");
+        shown.field("file", &self.file).field("urls", &self.urls.len()).field("discovery", &self.discovery);
+        shown.finish()
+    }
 }
 
 impl IssuerKeys {

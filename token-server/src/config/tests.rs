@@ -171,3 +171,15 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
     let cookies: Vec<_> = read.guards.iter().map(|guard| guard.cookie.as_deref()).collect();
     assert_eq!(cookies, [Some("d"), Some("c")]);
 }
+
+#[test]
+fn debug_output_holds_no_password() {
+    let config = config(&[
+        (REDIS_URLS, "redis://anna:hidden-1@localhost:6379"),
+        (CONSUL_URL, "http://anna:hidden-2@localhost:8500"),
+        ("TOKEN_SERVER__JWKS__URL", "https://anna:hidden-3@keys.test/?key=hidden-4"),
+    ])
+    .unwrap();
+    let shown = format!("{config:?}");
+    assert!(shown.contains("keys.test") && !shown.contains("hidden"), "{shown}");
+}
