@@ -65,13 +65,13 @@ impl Row {
 pub(crate) fn print(rows: &[Row]) {
     println!("\nforward-auth: processor time per request, us, medians of the rounds (least..most)\n");
     println!(
-        "{:<42} {:>22} {:>20} {:>7} {:>8} {:>8} {:>7} {:>9} {:>10}",
+        "{:<44} {:>22} {:>20} {:>7} {:>8} {:>8} {:>7} {:>9} {:>10}",
         "", "proxy", "token-server", "req/s", "p50 us", "p99 us", "errors", "proxy MiB", "server MiB"
     );
     let text = |Spread { median, min, max }: Spread| format!("{median:.1} ({min:.1}..{max:.1})");
     for row in rows {
         println!(
-            "{:<42} {:>22} {:>20} {:>7.0} {:>8.0} {:>8.0} {:>7} {:>9.1} {:>10}",
+            "{:<44} {:>22} {:>20} {:>7.0} {:>8.0} {:>8.0} {:>7} {:>9.1} {:>10}",
             row.line,
             text(row.proxy_us),
             row.token_server_us.map(text).unwrap_or_default(),

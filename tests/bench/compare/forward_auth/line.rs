@@ -24,7 +24,7 @@ impl Judge {
         match self {
             Self::Nobody => "nobody judges",
             Self::TokenServer => "token-server",
-            Self::NoToken => "token-server without a token to judge",
+            Self::NoToken => "token-server, no token",
             Self::JwtAuthn => "jwt_authn",
             Self::JwtAuthnCache => "jwt_authn with its cache",
         }
