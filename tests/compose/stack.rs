@@ -148,6 +148,7 @@ fn compose() -> Command {
         .current_dir(repository())
         // Above any delay of a busy machine: what is lost here is not to be blamed on it.
         .env("AGENT_TIMEOUT", "10s")
+        .env("AGENT_AGAIN_TIMEOUT", "5s")
         .env("JWT_TIMEOUT_MS", "8000")
         .env("EDGE_PORT", ports.edge.to_string())
         .env("HAPROXY_METRICS_PORT", ports.metrics.to_string())

@@ -91,8 +91,10 @@ impl Drop for NameServer {
 
 /// The answer to a question, and whether it tells the address; `None` to what is no question.
 ///
-///     header, 12 bytes: id, flags, then how many questions, answers, authorities, additional records
-///     question: labels, each after its length, until an empty one; type, class
+/// ```text
+/// header, 12 bytes: id, flags, then how many questions, answers, authorities, additional records
+/// question: labels, each after its length, until an empty one; type, class
+/// ```
 fn answer(question: &[u8], address: Ipv4Addr) -> Option<(Vec<u8>, bool)> {
     let mut end = 12;
     while *question.get(end)? > 0 {

@@ -42,6 +42,9 @@ pub struct Setup {
     spoe_edit: Option<(&'static str, &'static str)>,
 }
 
+/// What HAProxy's patience with agents is called in the shipped files: at the first question, and at a second one.
+const AGENT_TIMEOUTS: [&str; 2] = ["AGENT_TIMEOUT", "AGENT_AGAIN_TIMEOUT"];
+
 impl Setup {
     /// One agent that knows a key of each algorithm, asked by a shipped configuration.
     pub fn new(shipped: Shipped) -> Self {
@@ -53,7 +56,7 @@ impl Setup {
             agent_environment: Vec::new(),
             token_server: false,
             token_server_environment: Vec::new(),
-            haproxy_environment: vec![("AGENT_TIMEOUT", PATIENT_HAPROXY.to_owned())],
+            haproxy_environment: AGENT_TIMEOUTS.map(|name| (name, PATIENT_HAPROXY.to_owned())).into(),
             extra: None,
             spoe_edit: None,
         };
@@ -75,7 +78,7 @@ impl Setup {
     /// With the timeouts as they are shipped: for suites about time.
     #[must_use]
     pub fn shipped_timeouts(mut self) -> Self {
-        self.haproxy_environment.retain(|(name, _)| *name != "AGENT_TIMEOUT");
+        self.haproxy_environment.retain(|(name, _)| !AGENT_TIMEOUTS.contains(name));
         self.agent_environment.retain(|(name, _)| name != "JWT_TIMEOUT_MS");
         self
     }
@@ -85,7 +88,7 @@ impl Setup {
     #[must_use]
     pub fn short_timeouts(self) -> Self {
         let mut setup = self.shipped_timeouts().agent_env("JWT_TIMEOUT_MS", "800");
-        setup.haproxy_environment.push(("AGENT_TIMEOUT", "1s".to_owned()));
+        setup.haproxy_environment.extend(AGENT_TIMEOUTS.into_iter().zip(["1s", "500ms"].map(String::from)));
         setup
     }
 

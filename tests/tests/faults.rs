@@ -169,6 +169,27 @@ fn an_agent_that_is_killed_under_load_costs_no_more_than_what_it_was_asked() {
 }
 
 #[test]
+fn when_all_agents_are_killed_no_request_waits_for_one_to_come_back() {
+    const CROWD: usize = 48;
+    let mut edge = Setup::denying().two_agents().short_timeouts().start();
+    let mut agents = std::mem::take(&mut edge.agents);
+    let request = good().to_bytes();
+    let ask = || edge.exchange(&request).map_or(0, |response| response.status);
+    for _ in 0..2 {
+        edge.haproxy.wait_agents_up(&[("agent1", true), ("agent2", true)]);
+        let answers = steady::during(CROWD, ask, |asked| {
+            agents.iter_mut().for_each(|agent| agent.process.kill());
+            asked.go_on("requests are refused");
+        });
+        assert_eq!(answers.keys().copied().collect::<Vec<_>>(), [200, 503], "{answers:?}");
+        for agent in &mut agents {
+            agent.restart();
+            agent.wait_ready();
+        }
+    }
+}
+
+#[test]
 fn an_agent_over_tcp_serves_alike() {
     let mut edge = Setup::denying().over_tcp().start();
     edge.admits("a good token", &good());
