@@ -132,7 +132,7 @@ pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
             cells.extend([NativeSignature, NativeFull, New].map(|way| Cell { algorithm, ..cell(way) }));
         }
         cells.extend([Nothing, Hit].map(|way| Cell { transport: Transport::Tcp, ..cell(way) }));
-        cells.extend([Plain, Hit].map(|way| Cell { half_load: true, ..cell(way) }));
+        cells.extend([Plain, Nothing, Hit].map(|way| Cell { half_load: true, ..cell(way) }));
         let widths: &[usize] = if full { &[1, 128] } else { &[128] };
         for &connections in widths {
             cells.extend([Plain, Nothing, Hit].map(|way| Cell { connections, ..cell(way) }));

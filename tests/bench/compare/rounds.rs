@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use integration_tests::load::cost::{processor_time, resident};
+use integration_tests::load::cost::{processor_time, processors, resident};
 use integration_tests::load::{Amount, Load, Outcome, Prepared};
 use tempfile::TempDir;
 
@@ -31,6 +31,8 @@ struct Sample {
     /// Microseconds per answer, by process.
     cost: HashMap<&'static str, f64>,
     resident: HashMap<&'static str, u64>,
+    /// How much of the machine's processors was in use, the load's own part included, percent.
+    busy: f64,
 }
 
 impl Sample {
@@ -148,14 +150,16 @@ fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     Load { requests: warm_up, amount: first, rate: None, ..load.clone() }.run();
     let processes = edge.processes();
     let before: Vec<Duration> = processes.iter().map(|(_, pid)| processor_time(*pid).unwrap()).collect();
+    let (worked, been) = processors().unwrap();
     let outcome = load.run();
+    let (worked, been) = processors().map(|(now, all)| (now - worked, all - been)).unwrap();
     let cost = processes.iter().zip(before).map(|((name, pid), before)| {
         let spent = processor_time(*pid).unwrap().saturating_sub(before);
         (*name, spent.as_secs_f64() * 1e6 / outcome.answers.max(1) as f64)
     });
     let cost = cost.collect();
     let resident = processes.iter().map(|(name, pid)| (*name, resident(*pid).unwrap())).collect();
-    Sample { outcome, cost, resident }
+    Sample { outcome, cost, resident, busy: worked as f64 * 100.0 / been.max(1) as f64 }
 }
 
 fn row(cell: &Cell, samples: &[Sample], plain: &[Sample]) -> Row {
@@ -178,6 +182,7 @@ fn row(cell: &Cell, samples: &[Sample], plain: &[Sample]) -> Row {
         per_second: spread(&|sample| sample.outcome.per_second(), 0),
         p50_us: spread(&|sample| micros(sample.outcome.quantile(0.5)), 0),
         p99_us: spread(&|sample| micros(sample.outcome.quantile(0.99)), 0),
+        busy_percent: spread(&|sample| sample.busy, 0),
         requests: samples.iter().map(|sample| sample.outcome.answers).sum(),
         errors: samples.iter().map(|sample| sample.outcome.errors).sum(),
         haproxy_rss_mib: (last.mib_of("haproxy") * 10.0).round() / 10.0,

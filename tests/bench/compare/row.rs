@@ -43,6 +43,8 @@ pub(crate) struct Row {
     pub(crate) per_second: Spread,
     pub(crate) p50_us: Spread,
     pub(crate) p99_us: Spread,
+    /// Of the machine's processors, the load's own part included.
+    pub(crate) busy_percent: Spread,
     /// Requests of all rounds.
     pub(crate) requests: usize,
     /// Those that were not answered, or with another status than the right one.
@@ -92,8 +94,18 @@ pub(crate) fn releases(rows: &[Row]) -> BTreeSet<&str> {
 pub(crate) fn print(haproxy: &str, rows: &[Row]) {
     println!("\nHAProxy {haproxy}: processor time per request, us, median of the rounds (least..most)\n");
     println!(
-        "{:<52} {:>20} {:>8} {:>7} {:>7} {:>8} {:>8} {:>8} {:>7} {:>9}",
-        "", "above plain", "haproxy", "agent", "server", "req/s", "p50 us", "p99 us", "errors", "agent MiB"
+        "{:<52} {:>20} {:>8} {:>7} {:>7} {:>8} {:>8} {:>8} {:>6} {:>7} {:>9}",
+        "",
+        "above plain",
+        "haproxy",
+        "agent",
+        "server",
+        "req/s",
+        "p50 us",
+        "p99 us",
+        "busy %",
+        "errors",
+        "agent MiB"
     );
     for row in rows.iter().filter(|row| row.haproxy == haproxy) {
         let mut name = format!("{} {} {} c={}", row.way, row.algorithm, row.transport, row.connections);
@@ -105,7 +117,7 @@ pub(crate) fn print(haproxy: &str, rows: &[Row]) {
         }
         let Spread { median, min, max } = row.above_plain_us;
         println!(
-            "{name:<52} {:>20} {:>8.2} {:>7.2} {:>7.2} {:>8.0} {:>8.0} {:>8.0} {:>7} {:>9.1}",
+            "{name:<52} {:>20} {:>8.2} {:>7.2} {:>7.2} {:>8.0} {:>8.0} {:>8.0} {:>6.0} {:>7} {:>9.1}",
             format!("{median:.2} ({min:.1}..{max:.1})"),
             row.haproxy_us.median,
             row.agent_us.median,
@@ -113,6 +125,7 @@ pub(crate) fn print(haproxy: &str, rows: &[Row]) {
             row.per_second.median,
             row.p50_us.median,
             row.p99_us.median,
+            row.busy_percent.median,
             row.errors,
             row.agent_rss_mib,
         );

@@ -85,8 +85,10 @@ fn of_release(haproxy: &str, rows: &[Row], targets: &mut Vec<Target>) {
         let wanted = Wanted { half_load: true, ..Wanted::usual(haproxy, way) };
         wanted.find(rows).map(|row| row.p99_us.median)
     };
-    let added = late(Way::Hit).zip(late(Way::Plain)).map(|(hit, plain)| hit - plain);
-    add("p99 added at half load", added, Some(1000.0));
+    let added = |way| late(way).zip(late(Way::Plain)).map(|(own, plain)| own - plain);
+    let floor =
+        added(Way::Nothing).map_or_else(String::new, |floor| format!("; do-nothing agent {floor:.0}"));
+    add(&format!("p99 added at half load{floor}"), added(Way::Hit), Some(1000.0));
 }
 
 fn two_threads(rows: &[Row], targets: &mut Vec<Target>) {

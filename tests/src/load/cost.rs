@@ -22,6 +22,28 @@ pub fn processor_time(pid: u32) -> io::Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// How long the machine's processors have been at work, and how long they have been there at all.
+///
+/// # Errors
+///
+/// The system does not tell.
+pub fn processors() -> io::Result<(u64, u64)> {
+    let text = fs::read_to_string("/proc/stat")?;
+    let bad = || io::Error::other("not a /proc/stat");
+    let ticks: Vec<u64> = text
+        .lines()
+        .find_map(|line| line.strip_prefix("cpu "))
+        .ok_or_else(bad)?
+        .split_whitespace()
+        .map_while(|ticks| ticks.parse().ok())
+        // user, nice, system, idle, iowait, irq, softirq, steal; guests are part of user (proc_stat(5)).
+        .take(8)
+        .collect();
+    let &[_, _, _, idle, waiting, ..] = ticks.as_slice() else { return Err(bad()) };
+    let all: u64 = ticks.iter().sum();
+    Ok((all - idle - waiting, all))
+}
+
 /// Resident memory of a process, bytes.
 ///
 /// # Errors

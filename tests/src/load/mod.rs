@@ -14,6 +14,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::runtime::Builder;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -137,20 +142,18 @@ impl Load {
             None => (None, None),
             Some(rate) => {
                 let (sender, due) = unbounded_channel();
-                (Some((Duration::from_secs_f64(1.0 / rate), sender)), Some(Mutex::new(due)))
+                (Some(Pace { begin, rate, sender }), Some(Mutex::new(due)))
             }
         };
         let shared = Arc::new(Shared { load: self.clone(), next: AtomicUsize::new(0), stopped, begin, due });
         let threads = self.threads.clamp(1, self.connections.max(1));
         let mut whole = Outcome::default();
         thread::scope(|scope| {
-            if let Some((period, sender)) = pace {
-                scope.spawn(move || keep_pace(begin, period, &sender));
-            }
+            let mut pace = pace;
             let running: Vec<_> = (0..threads)
                 .map(|thread| {
-                    let shared = Arc::clone(&shared);
-                    scope.spawn(move || shared.thread(thread, threads))
+                    let (shared, pace) = (Arc::clone(&shared), pace.take());
+                    scope.spawn(move || shared.thread(thread, threads, pace))
                 })
                 .collect();
             while running.iter().any(|thread| !thread.is_finished()) {
@@ -160,8 +163,6 @@ impl Load {
             for thread in running {
                 whole.add(thread.join().unwrap());
             }
-            // With the last of those who hold it goes the receiver, and so the one who keeps the pace.
-            drop(shared);
         });
         whole.elapsed = begin.elapsed();
         whole.latencies.sort_unstable();
@@ -170,9 +171,13 @@ impl Load {
 }
 
 impl Shared {
-    fn thread(self: Arc<Self>, thread: usize, threads: usize) -> Outcome {
+    fn thread(self: Arc<Self>, thread: usize, threads: usize, pace: Option<Pace>) -> Outcome {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
+            let mut paced = JoinSet::new();
+            if let Some(pace) = pace {
+                paced.spawn(pace.keep());
+            }
             let mut connections = JoinSet::new();
             for _ in (thread..self.load.connections).step_by(threads) {
                 connections.spawn(Arc::clone(&self).connection());
@@ -219,20 +224,46 @@ impl Shared {
     }
 }
 
-/// Says when each request is due, until nobody wants to know any more. A thread of its own, since timers of a runtime are
-/// exact to a millisecond, in which tens of requests would be sent at once. What this one is late by itself, some tens of
-/// microseconds, is not counted.
-fn keep_pace(begin: Instant, period: Duration, sender: &UnboundedSender<Instant>) {
-    let mut next = begin;
-    loop {
-        let now = Instant::now();
-        while next <= now {
-            if sender.send(now).is_err() {
-                return;
+/// The pace is kept in steps of this length: a timer for each request would cost the machine as much as the request does.
+/// It shares no divisor with the kernel's own tick, at which Linux looks whether a processor is busy.
+const STEP: Duration = Duration::from_micros(263);
+
+/// Who says when requests are due, as long as somebody wants to know.
+///
+/// Its clock is a timer of the system's, which the thread of the connections waits for along with them: a runtime's own
+/// are exact to a millisecond only. What it is late by itself, some tens of microseconds, is not counted.
+#[derive(Debug)]
+struct Pace {
+    begin: Instant,
+    rate: f64,
+    sender: UnboundedSender<Instant>,
+}
+
+impl Pace {
+    async fn keep(self) {
+        let step = Timespec::try_from(STEP).unwrap();
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags).unwrap();
+        let steps = Itimerspec { it_interval: step, it_value: step };
+        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &steps).unwrap();
+        #[expect(deprecated, reason = "its successor is unsafe, for types that may change their descriptor")]
+        let timer = AsyncFd::with_interest(timer, Interest::READABLE).unwrap();
+        let mut sent = 0_u64;
+        loop {
+            let mut ready = timer.readable().await.unwrap();
+            let expired = ready.try_io(|timer| Ok(rustix::io::read(timer, &mut [0; 8])?));
+            if expired.is_err() {
+                continue;
             }
-            next += period;
+            let now = Instant::now();
+            let due = (now.duration_since(self.begin).as_secs_f64() * self.rate) as u64;
+            while sent < due {
+                if self.sender.send(now).is_err() {
+                    return;
+                }
+                sent += 1;
+            }
         }
-        thread::sleep(next.saturating_duration_since(now));
     }
 }
 
