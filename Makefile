@@ -4,7 +4,7 @@ PORT ?= 8080
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
 
-.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz audit bench test-faults soak setup setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -30,6 +30,12 @@ integration: setup-test stores ## tests against a real HAProxy, and against Trae
 test-haproxy-versions: setup-test stores ## the same tests against HAProxy 3.0 and 3.2
 	$(CARGO) build --workspace --bins
 	tests/versions.sh
+
+test-secrets: setup-test stores ## the integration tests at trace level, then a search of all that was logged for all tokens and keys used
+	$(CARGO) build --workspace --bins
+	rm -rf target/secrets && mkdir -p target/secrets
+	SCAN_SECRETS=$(CURDIR)/target/secrets $(CARGO) test --package integration-tests --quiet
+	target/debug/scan-secrets target/secrets
 
 test-faults: under-load ## everything under load while one part after the other fails; FAULTS=hangs: only those
 	$(CARGO) test --package integration-tests --quiet --test names

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::http::{Client, Request, Response};
 use crate::process::{Process, workspace_program};
+use crate::scan;
 use crate::socket::Address;
 use crate::wait::{DEADLINE, eventually, poll};
 
@@ -104,6 +105,7 @@ fn start(
     listen: &Address,
     environment: &[(String, String)],
 ) -> (Process, Address) {
+    scan::trace(&mut command);
     command
         .args(["--log-format", "json"])
         .env("JWT_AGENT_LISTEN", listen.to_string())

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use crate::scan;
 use crate::socket::Connection;
 
 /// The value of the first header called `name`.
@@ -24,11 +25,13 @@ impl Request {
 
     /// With a request line of any shape.
     pub fn line(line: &str) -> Self {
+        scan::note_line(line);
         Self { line: line.to_owned(), headers: vec![("Host".to_owned(), b"edge.test".to_vec())] }
     }
 
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        scan::note_header(name, value.as_ref());
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
+use crate::scan;
 use crate::socket::Connection;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -30,6 +31,7 @@ pub fn statuses(
         let pseudo = [(":method", "GET"), (":scheme", "http"), (":authority", "edge.test"), (":path", path)];
         let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
         for (name, value) in pseudo.into_iter().chain(headers) {
+            scan::note_header(name, value.as_bytes());
             // RFC 7541 section 6.2.2: a literal without indexing, with a new name.
             block.push(0);
             write_string(&mut block, name);

@@ -15,6 +15,8 @@ use aws_lc_rs::{hmac, rand};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
 use serde_json::{Value, json};
 
+use crate::scan;
+
 /// Every algorithm of RFC 7518 section 3.1 and RFC 8037 that the agent must verify.
 pub const ALGORITHMS: [&str; 13] = [
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
@@ -62,6 +64,7 @@ impl SigningKey {
         let oct = |algorithm, length| {
             let mut secret = vec![0; length];
             rand::fill(&mut secret).unwrap();
+            scan::note("the secret of an HMAC", &base64url(&secret));
             Secret::Hmac(algorithm, secret)
         };
         let secret = match algorithm {
@@ -85,6 +88,8 @@ impl SigningKey {
 
     /// A key of HS256 with a secret of the caller's, for a verifier that takes text only.
     pub fn from_secret(secret: &str, kid: &str) -> Self {
+        scan::note("the secret of an HMAC", secret);
+        scan::note("the secret of an HMAC", &base64url(secret.as_bytes()));
         let secret = Secret::Hmac(hmac::HMAC_SHA256, secret.as_bytes().to_vec());
         Self { kid: kid.to_owned(), algorithm: "HS256", secret }
     }

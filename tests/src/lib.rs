@@ -19,6 +19,7 @@ pub mod name_server;
 pub mod port;
 pub mod process;
 pub mod proxy;
+pub mod scan;
 pub mod scripted_agent;
 pub mod setup;
 pub mod socket;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use std::time::Duration;
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
+use crate::scan;
 use crate::wait::{eventually, poll};
 
 /// Older lines are forgotten, so that a demo may run for days.
@@ -39,6 +40,7 @@ impl Process {
         let (reader, writer) = io::pipe()?;
         command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
         let child = command.spawn()?;
+        let mut copy = scan::follow(&command, child.id());
         // The command holds our copies of the pipe's end; with them the reader would never see the end.
         drop(command);
         let lines = Arc::new(Mutex::new(VecDeque::new()));
@@ -46,6 +48,9 @@ impl Process {
         thread::spawn(move || {
             for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
+                if let Some(copy) = &mut copy {
+                    copy.write_all(format!("{line}\n").as_bytes()).unwrap();
+                }
                 on_line(&line);
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 if kept.len() == KEPT_LINES {

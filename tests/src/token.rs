@@ -8,6 +8,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use serde_json::{Value, json};
 
 use crate::keys::SigningKey;
+use crate::scan::noted;
 
 /// Seconds since the epoch, now.
 pub fn now() -> u64 {
@@ -33,7 +34,7 @@ pub fn claims(changes: Value) -> Value {
 pub fn sign_raw(key: &SigningKey, header: &str, payload: &str) -> String {
     let message = signing_input(header, payload);
     let signature = key.sign(message.as_bytes());
-    format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+    noted(format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
 }
 
 /// A token with the usual header.
@@ -60,7 +61,7 @@ pub fn forge_payload(token: &str, claims: &Value) -> String {
     let mut parts: Vec<&str> = token.split('.').collect();
     let payload = BASE64_URL_SAFE_NO_PAD.encode(claims.to_string());
     parts[1] = &payload;
-    parts.join(".")
+    noted(parts.join("."))
 }
 
 /// The same token with one bit of its signature turned.
@@ -72,19 +73,19 @@ pub fn forge_signature(token: &str) -> String {
     let (message, signature) = token.rsplit_once('.').unwrap();
     let mut signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
     signature[7] ^= 1;
-    format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+    noted(format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
 }
 
 /// An unsigned token (RFC 7519 section 6) with `alg` in the given spelling.
 pub fn unsigned(alg: &str, claims: &Value) -> String {
-    format!("{}.", signing_input(&json!({ "alg": alg }).to_string(), &claims.to_string()))
+    noted(format!("{}.", signing_input(&json!({ "alg": alg }).to_string(), &claims.to_string())))
 }
 
 /// An HS256 token under any bytes, such as a public key that everybody has.
 pub fn hs256_under(secret: &[u8], kid: &str, claims: &Value) -> String {
     let message = signing_input(&json!({"alg": "HS256", "kid": kid}).to_string(), &claims.to_string());
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
-    format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+    noted(format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
 }
 
 /// A JWE (RFC 7516 section 7.1) of these claims: `dir` with `A256CBC-HS512` (RFC 7518 section 5.2.5), as ms-users makes it.
@@ -105,5 +106,5 @@ pub fn encrypted(key: &[u8; 64], kid: &str, claims: &str) -> String {
     let message = [aad.as_bytes(), iv, &text, &length].concat();
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA512, mac_key), &message);
     let part = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    format!("{aad}..{}.{}.{}", part(iv), part(&text), part(&tag.as_ref()[..32]))
+    noted(format!("{aad}..{}.{}.{}", part(iv), part(&text), part(&tag.as_ref()[..32])))
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::agent::{ask, listening, program};
 use crate::http::{Client, Request, Response};
 use crate::process::Process;
+use crate::scan;
 use crate::socket::Address;
 use crate::wait::{DEADLINE, eventually, poll};
 
@@ -40,8 +41,9 @@ impl TokenServer {
     pub fn start_with(folder: &Path, profile: &str, environment: &[(&str, &str)]) -> Self {
         let socket = folder.join("token-server.sock");
         let mut command = Command::new(program("token-server"));
+        command.env_clear();
+        scan::trace(&mut command);
         command
-            .env_clear()
             .args(["--log-format", "json"])
             .env("TOKEN_SERVER__LISTEN", "127.0.0.1:0")
             .env("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0")

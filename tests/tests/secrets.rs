@@ -11,6 +11,7 @@ use integration_tests::http::Request;
 use integration_tests::key_server::{Answer, KeyServer};
 use integration_tests::keys::{ALGORITHMS, SigningKey, jwks, key};
 use integration_tests::process::{KEPT_LINES, Process};
+use integration_tests::scan::{LEAST, of_token};
 use integration_tests::setup::Setup;
 use integration_tests::socket::Address;
 use integration_tests::token::{
@@ -26,8 +27,6 @@ const ADMIN_TOKEN: &str = "bearer-token-of-the-admins-4712";
 const OTHER_TOKEN: &str = "bearer-token-of-nobody-4713";
 const PASSWORD: &str = "password-of-the-key-server-4714";
 const LEGACY_SECRET: &str = "a secret of the legacy list, of more than 64 bytes, which nobody should see";
-/// Shorter texts, such as an empty signature, could stand in any line.
-const LEAST: usize = 12;
 
 /// Everything that must stay unseen, each with what it is.
 #[derive(Default)]
@@ -42,8 +41,7 @@ impl Secrets {
 
     /// A token: whole, and each part but the header, which says only how it was made.
     fn token(&mut self, what: &str, token: &str) -> Request {
-        self.add(what, token);
-        token.split('.').skip(1).for_each(|part| self.add(&format!("a part of {what}"), part));
+        of_token(token).for_each(|part| self.add(&format!("{what} or a part of it"), part));
         Request::get("/some/path").bearer(token)
     }
 
