@@ -31,11 +31,10 @@ test-haproxy-versions: setup-test stores ## the same tests against HAProxy 3.0 a
 	$(CARGO) build --workspace --bins
 	tests/versions.sh
 
-test-secrets: setup-test stores ## the integration tests at trace level, then a search of all that was logged for all tokens and keys used
-	$(CARGO) build --workspace --bins
+test-secrets: ## the integration tests at trace level, then a search of all that was logged for all tokens and keys used
 	rm -rf target/secrets && mkdir -p target/secrets
-	SCAN_SECRETS=$(CURDIR)/target/secrets $(CARGO) test --package integration-tests --quiet
-	target/debug/scan-secrets target/secrets
+	SCAN_SECRETS=$(CURDIR)/target/secrets $(MAKE) integration
+	$(CARGO) run --quiet --package integration-tests --bin scan-secrets target/secrets
 
 test-faults: under-load ## everything under load while one part after the other fails; FAULTS=hangs: only those
 	$(CARGO) test --package integration-tests --quiet --test names

@@ -70,3 +70,34 @@ fn scan(folder: &Path) -> Result<Vec<String>, String> {
     println!("{} secrets looked for", kinds.len());
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRETS_FOUND: &str = "a token\tabcdefghijkl\na key\tmnopqrstuvwx\n";
+
+    fn scanned(secrets: &str, logs: [&str; 2]) -> Result<Vec<String>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(SECRETS), secrets).unwrap();
+        for (program, log) in PROGRAMS.into_iter().zip(logs) {
+            fs::write(folder.path().join(format!("{program}-1-0.log")), log).unwrap();
+        }
+        scan(folder.path())
+    }
+
+    #[test]
+    fn a_secret_is_found_with_its_place_and_kind_and_is_not_shown() {
+        let found = scanned(SECRETS_FOUND, ["TRACE a\nb abcdefghijkl\n", "TRACE mnopqrstuvwx"]).unwrap();
+        assert_eq!(found, ["jwt-agent-1-0.log:2: a token", "token-server-1-0.log:1: a key"]);
+        assert_eq!(scanned(SECRETS_FOUND, ["TRACE abcdefghijk", "TRACE"]).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_scan_that_would_prove_nothing_is_an_error() {
+        assert!(scanned("", ["TRACE", "TRACE"]).is_err());
+        assert!(scanned(SECRETS_FOUND, ["TRACE", "INFO"]).is_err());
+        assert!(scanned(SECRETS_FOUND, ["", "TRACE"]).is_err());
+        assert!(scan(tempfile::tempdir().unwrap().path()).is_err());
+    }
+}
