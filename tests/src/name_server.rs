@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::port::free_port;
+use crate::process::started_by;
 
 /// The port that a resolver asks.
 const PORT: u16 = 53;
@@ -74,9 +75,8 @@ impl NameServer {
         fs::write(&resolv, format!("nameserver {}\n", self.address)).unwrap();
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", r#"mount --bind "$0" /etc/resolv.conf && exec "$@""#]);
-        command.arg(resolv).arg(program.get_program()).args(program.get_args()).env_clear();
-        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command
+        command.arg(resolv);
+        started_by(command, program)
     }
 }
 

@@ -29,6 +29,13 @@ pub struct Process {
     lines: Arc<Mutex<VecDeque<String>>>,
 }
 
+/// `program` with its arguments and nothing but its environment, started by another one that runs what follows its own.
+pub fn started_by(mut starter: Command, program: &Command) -> Command {
+    starter.arg(program.get_program()).args(program.get_args()).env_clear();
+    starter.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    starter
+}
+
 impl Process {
     /// Starts `command`; `name` is for messages.
     pub fn start(name: &str, command: Command) -> io::Result<Self> {

@@ -29,5 +29,3 @@ pub mod tls;
 pub mod verify;
 
 pub use run::RunError;
-
-use run::run;

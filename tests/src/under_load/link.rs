@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::port::free_port;
+use crate::process::started_by;
 
 /// Which packets are lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +58,8 @@ impl Link {
     /// The command, run in this network.
     pub fn command(&self, program: &Command) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/run/netns/{}", self.name)).arg(program.get_program());
-        command.args(program.get_args()).env_clear();
-        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command
+        command.arg(format!("--net=/run/netns/{}", self.name));
+        started_by(command, program)
     }
 
     /// # Panics

@@ -14,7 +14,7 @@ pub(super) async fn run(origin: Origin, config: Config, log_format: LogFormat) -
     let supervisor = supervisor();
     let listeners = Listeners::bind(&config).await?;
     let shutdown = Shutdown::new();
-    let run = crate::run((origin, config), listeners, shutdown.clone(), || supervisor.serving());
+    let run = crate::run::run((origin, config), listeners, shutdown.clone(), || supervisor.serving());
     let mut run = std::pin::pin!(run);
     tokio::select! {
         ended = run.as_mut() => ended?,
