@@ -65,7 +65,7 @@ mod trust;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet, UnknownAlgorithm};
-pub use claims::{Claim, Claims};
+pub use claims::{Claim, Claims, EVERYBODY, MAX_GROUP_BYTES};
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
 pub use jwe::{
     AesSize, ContentEncryption, Decrypted, DecryptionKey, DecryptionKeys, DecryptionKeysError,

@@ -4,6 +4,8 @@
 //! members keep their order. What the claims must say is the policy's concern.
 
 mod claim;
+mod decimal;
+mod subject;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,11 +13,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 pub use claim::Claim;
+pub use subject::{EVERYBODY, MAX_GROUP_BYTES};
 
 use serde_json::value::RawValue;
 
 use crate::json::{Malformed, Object, compact};
-use crate::{Profile, Reject, UnixTime};
+use crate::{Reject, UnixTime};
 
 /// The claims set: one JSON object whose members are unique at every depth.
 #[derive(Clone, PartialEq, Eq)]
@@ -99,16 +102,6 @@ impl Claims {
             Some(Claim::Null | Claim::Bool(_) | Claim::String(_) | Claim::Json(_)) => None,
         };
         millis.map(|millis| Some(UnixTime::from_millis(millis))).ok_or(Reject::ClaimType)
-    }
-
-    /// Whose token it is, by the profile's subject claim: a string, or a number as it was written.
-    pub fn subject(&self, profile: Profile) -> Option<String> {
-        match self.get(profile.subject_claim())? {
-            Claim::String(subject) => Some(subject.into_owned()),
-            Claim::Int(number) => Some(number.to_string()),
-            Claim::Number(literal) => Some(literal.to_owned()),
-            Claim::Null | Claim::Bool(_) | Claim::Json(_) => None,
-        }
     }
 
     fn raw(&self, name: &str) -> Option<&str> {
@@ -292,14 +285,6 @@ mod tests {
         }
         assert_eq!(claims("{}").numeric_date("exp"), Ok(None));
         assert_eq!(Claims::parse(br#"{"exp":NaN}"#), Err(Reject::Malformed));
-    }
-
-    #[test]
-    fn the_subject_comes_from_the_profiles_claim() {
-        let claims = claims(r#"{"sub":"a","username":42}"#);
-        assert_eq!(claims.subject(Profile::Standard).unwrap(), "a");
-        assert_eq!(claims.subject(Profile::MsUsers).unwrap(), "42");
-        assert_eq!(Claims::parse(br#"{"sub":["a"]}"#).unwrap().subject(Profile::Standard), None);
     }
 
     #[test]
