@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jose::{Algorithm, AlgorithmSet, KeyOrigin, KeyRules, Policy, Profile, Requirements, Trust};
+use jose::{Algorithm, AlgorithmSet, Binding, KeyOrigin, KeyRules, Policy, Profile, Requirements, Trust};
 use keys::KeySources;
 use reqwest::Url;
 use service::lease::Terms;
@@ -156,6 +156,12 @@ impl Config {
                     .to_owned(),
             );
         }
+        if trust.ignores_binding() {
+            warnings.push(
+                "JWT_BINDING=ignore: a token that is bound to a key or a certificate (cnf) is accepted from any client"
+                    .to_owned(),
+            );
+        }
         Ok(Self {
             listen: listen.unwrap_or_else(|| vec![Address::fallback()]),
             admin_listen: admin_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9464))),
@@ -263,6 +269,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
         issuers,
         audiences: settings.list("JWT_AUDIENCES").unwrap_or_default(),
         leeway: Duration::from_secs(leeway),
+        binding: settings.parse("JWT_BINDING", Binding::NAMES).unwrap_or_default(),
         requirements: Requirements::default(),
     }
 }

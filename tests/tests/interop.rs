@@ -101,6 +101,7 @@ impl Judge {
             issuers: vec![text(&made["issuer"]).to_owned()],
             audiences: vec![text(&made["audience"]).to_owned()],
             leeway: Duration::ZERO,
+            binding: jose::Binding::IfBound,
             requirements: Requirements::default(),
         };
         Self { keys, decryption_keys, policy, now: UnixTime::from_system(SystemTime::now()) }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::{AlgorithmSet, Claims, Policy, Profile, Reject, Requirements, UnixTime};
+use jose::{AlgorithmSet, Binding, Claims, Policy, Profile, Reject, Requirements, UnixTime};
 
 use crate::revocations::{Revocations, RulesVerdict};
 
@@ -29,6 +29,7 @@ pub fn time_policy(profile: Profile, leeway: Duration) -> Policy {
         issuers: Vec::new(),
         audiences: Vec::new(),
         leeway,
+        binding: Binding::IfBound,
         requirements: Requirements::default(),
     }
 }

@@ -100,6 +100,28 @@ fn what_it_cannot_use_is_never_ignored() {
 }
 
 #[test]
+fn a_bound_token_is_refused_unless_binding_is_ignored_and_any_other_value_is_a_fault() {
+    for profile in ["standard", "ms-users"] {
+        for (value, binding) in [
+            (None, Binding::IfBound),
+            (Some("if-bound"), Binding::IfBound),
+            (Some("ignore"), Binding::Ignore),
+        ] {
+            let mut variables = vec![("JWT_JWKS_FILE", "/k"), ("JWT_PROFILE", profile)];
+            variables.extend(value.map(|value| ("JWT_BINDING", value)));
+            let config = load(&variables).unwrap();
+            assert_eq!(config.trust.issuers()[0].policy.binding, binding, "{profile} {value:?}");
+            let is_told = config.warnings.iter().any(|warning| warning.starts_with("JWT_BINDING=ignore"));
+            assert_eq!(is_told, binding == Binding::Ignore, "{:?}", config.warnings);
+        }
+    }
+    for value in ["off", "false", "IF-BOUND", "required"] {
+        let text = faults(&[("JWT_JWKS_FILE", "/k"), ("JWT_BINDING", value)]);
+        assert_eq!(text, "JWT_BINDING: expected if-bound (a bound token is refused) or ignore");
+    }
+}
+
+#[test]
 fn what_kubernetes_adds_is_noted_and_ignored_and_what_only_looks_alike_is_refused() {
     let keys = ("JWT_JWKS_FILE", "/k");
     let host = ("JWT_AGENT_SERVICE_HOST", "10.0.0.1");

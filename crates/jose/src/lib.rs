@@ -13,7 +13,7 @@
 //! shared secret go to [`Policy::judge`] as they are, a signed token inside goes the way above.
 //!
 //! ```
-//! use jose::{AlgorithmSet, KeyOrigin, KeyRules, KeySet, Policy, Profile, Requirements, UnixTime, Verdict, verify};
+//! use jose::{AlgorithmSet, Binding, KeyOrigin, KeyRules, KeySet, Policy, Profile, Requirements, UnixTime, Verdict, verify};
 //! use std::time::Duration;
 //!
 //! // The example of RFC 7515 appendix A.1.
@@ -35,6 +35,7 @@
 //!     issuers: vec!["joe".to_owned()],
 //!     audiences: Vec::new(),
 //!     leeway: Duration::ZERO,
+//!     binding: Binding::IfBound,
 //!     requirements: Requirements::default(),
 //! };
 //! let keys = KeySet::parse(keys, &rules)?;
@@ -47,7 +48,9 @@
 
 mod algorithm;
 mod base64url;
+mod binding;
 mod claims;
+mod condition;
 mod explain;
 mod header;
 mod json;
@@ -57,6 +60,7 @@ mod keys;
 mod limits;
 mod policy;
 mod profile;
+mod purpose;
 mod reject;
 mod requirements;
 mod time;
@@ -65,7 +69,9 @@ mod trust;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet, UnknownAlgorithm};
+pub use binding::{Binding, UnknownBinding};
 pub use claims::{Claim, Claims, EVERYBODY, MAX_GROUP_BYTES};
+pub use condition::{ClaimCondition, ClaimRule, ClaimValue};
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
 pub use jwe::{
     AesSize, ContentEncryption, Decrypted, DecryptionKey, DecryptionKeys, DecryptionKeysError,
@@ -80,7 +86,7 @@ pub use limits::{MAX_INFLATED_BYTES, MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS
 pub use policy::{Policy, Window};
 pub use profile::{Profile, UnknownProfile};
 pub use reject::{Reason, Reject};
-pub use requirements::{ClaimCondition, ClaimRule, ClaimValue, Requirements};
+pub use requirements::Requirements;
 pub use time::UnixTime;
 pub use token::{TokenForm, TokenHash, fingerprint};
 pub use trust::{Route, Trust, TrustError, TrustedIssuer};

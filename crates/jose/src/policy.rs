@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{AlgorithmSet, Claim, Claims, Profile, Reject, Requirements, Signed, TokenVersion, UnixTime};
+use crate::{
+    AlgorithmSet, Binding, Claim, Claims, Profile, Reject, Requirements, Signed, TokenVersion, UnixTime,
+    purpose,
+};
 
 /// What a token must look like to be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,41 +22,94 @@ pub struct Policy {
     pub audiences: Vec<String>,
     /// How far clocks may be apart: a token is taken so much longer after `exp` and before `nbf`.
     pub leeway: Duration,
+    /// What becomes of tokens that are bound to a key or a certificate.
+    pub binding: Binding,
     /// What else the token must say; by default nothing.
     pub requirements: Requirements,
 }
 
 impl Policy {
-    /// Judges what was signed: the claims, then header and claims by the requirements.
+    /// Judges what was signed: what the token was made for, its claims, then header and claims by the requirements.
     ///
     /// # Errors
     ///
-    /// Those of [`judge`](Self::judge), then those of [`Requirements::judge`].
+    /// Those of [`judge`](Self::judge), where [`Reject::Type`] is told by the header too; then those of
+    /// [`Requirements::judge`].
     pub fn judge_signed(&self, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
-        self.judge_claims(&signed.claims, signed.version, now)?;
+        self.judge_signed_for(&[], signed, now)
+    }
+
+    /// The same, where a policy on top of this one names `types` that it accepts.
+    pub(crate) fn judge_signed_for(
+        &self,
+        types: &[String],
+        signed: &Signed,
+        now: UnixTime,
+    ) -> Result<(), Reject> {
+        let Signed { header, claims, version } = signed;
+        self.refuse_refresh_token(claims, *version)?;
+        purpose::judge(header, claims, self.requirements.types.iter().chain(types))?;
+        self.binding.judge(claims)?;
+        self.judge_claims(claims, *version, now)?;
         self.requirements.judge(signed)
     }
 
-    /// Judges all claims: time first, then what the profile adds.
+    /// Judges all claims, without a header.
     ///
     /// # Errors
     ///
-    /// The first check that fails: those of [`judge_time`](Self::judge_time); then in `standard` [`Reject::Issuer`] and
+    /// The first check that fails: [`refuse_refresh_token`](Self::refuse_refresh_token); [`Reject::Type`] for a security event;
+    /// [`Reject::Binding`]; those of [`judge_time`](Self::judge_time); then in `standard` [`Reject::Issuer`] and
     /// [`Reject::Audience`] for a value that is absent or not accepted, [`Reject::ClaimType`] for an `iss` that is no
-    /// string and an `aud` that is neither a string nor an array of strings; in `ms-users` [`Reject::Legacy`] and
-    /// [`Reject::RefreshToken`].
+    /// string and an `aud` that is neither a string nor an array of strings; in `ms-users` [`Reject::Legacy`].
     pub fn judge(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
-        self.judge_claims(claims, TokenVersion::of(claims), now)
+        let version = TokenVersion::of(claims);
+        self.refuse_refresh_token(claims, version)?;
+        self.refuse_misuse(None, claims)?;
+        self.judge_claims(claims, version, now)
+    }
+
+    /// Refuses a refresh token of ms-users (stateless, with `irt`), which opens no door but its own. That is said before
+    /// anything else is, as ms-users says it: its callers fetch an access token then, where on any other word they end the
+    /// session.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::RefreshToken`], in `ms-users` only.
+    pub fn refuse_refresh_token(&self, claims: &Claims, version: TokenVersion) -> Result<(), Reject> {
+        let is_refresh = || claims.get("irt").is_some_and(|claim| claim.is_truthy());
+        match (self.profile, version) {
+            (Profile::MsUsers, TokenVersion::Stateless) if is_refresh() => Err(Reject::RefreshToken),
+            (Profile::MsUsers, TokenVersion::Stateless | TokenVersion::Legacy) | (Profile::Standard, _) => {
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses what was made for something else than access, by its claims and by its header where that is known, and what
+    /// is bound to a key that nothing here can ask for. For those who judge claims bit by bit: [`judge`](Self::judge)
+    /// and [`judge_signed`](Self::judge_signed) do it too.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::Type`], [`Reject::Binding`]; [`Reject::Malformed`] for a header that is no JSON object.
+    pub fn refuse_misuse(&self, header: Option<&str>, claims: &Claims) -> Result<(), Reject> {
+        match header {
+            Some(header) => purpose::judge(header, claims, self.requirements.types.iter())?,
+            None => purpose::judge_events(claims)?,
+        }
+        self.binding.judge(claims)
     }
 
     fn judge_claims(&self, claims: &Claims, version: TokenVersion, now: UnixTime) -> Result<(), Reject> {
         self.judge_time(claims, now)?;
-        match self.profile {
-            Profile::Standard => {
+        match (self.profile, version) {
+            (Profile::Standard, _) => {
                 judge_issuer(claims, &self.issuers)?;
                 judge_audience(claims, &self.audiences)
             }
-            Profile::MsUsers => judge_version(version, claims),
+            (Profile::MsUsers, TokenVersion::Legacy) => Err(Reject::Legacy),
+            (Profile::MsUsers, TokenVersion::Stateless) => Ok(()),
         }
     }
 
@@ -172,16 +228,6 @@ pub(crate) fn judge_audience(claims: &Claims, accepted: &[String]) -> Result<(),
     if meant { Ok(()) } else { Err(Reject::Audience) }
 }
 
-/// A stateless token with `irt` is a refresh token, which opens no door but its own.
-fn judge_version(version: TokenVersion, claims: &Claims) -> Result<(), Reject> {
-    let is_refresh = claims.get("irt").is_some_and(|claim| claim.is_truthy());
-    match (version, is_refresh) {
-        (TokenVersion::Legacy, _) => Err(Reject::Legacy),
-        (TokenVersion::Stateless, true) => Err(Reject::RefreshToken),
-        (TokenVersion::Stateless, false) => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +242,7 @@ mod tests {
             issuers: Vec::new(),
             audiences: Vec::new(),
             leeway: Duration::ZERO,
+            binding: Binding::IfBound,
             requirements: Requirements::default(),
         }
     }
@@ -227,6 +274,9 @@ mod tests {
             (r#"{"exp":1,"nbf":false}"#, Err(Reject::ClaimType)),
             (r#"{"exp":1700000009,"iat":1900000000}"#, Ok(())),
             (r#"{"exp":1700000009,"iat":"now"}"#, Err(Reject::ClaimType)),
+            (r#"{"exp":1700000009,"st":1,"irt":1}"#, Ok(())),
+            (r#"{"exp":1,"events":{}}"#, Err(Reject::Type)),
+            (r#"{"exp":1,"cnf":{"jkt":"x"}}"#, Err(Reject::Binding)),
         ] {
             assert_eq!(judged(&policy, payload), expected, "{payload}");
         }
@@ -295,12 +345,40 @@ mod tests {
             (r#"{"st":0}"#, Err(Reject::Legacy)),
             (r#"{"st":"","irt":1}"#, Err(Reject::Legacy)),
             (r#"{"exp":1}"#, Err(Reject::Expired)),
-            (r#"{"st":1,"irt":1,"exp":1}"#, Err(Reject::Expired)),
             (r#"{"st":1,"irt":1}"#, Err(Reject::RefreshToken)),
+            (r#"{"st":1,"irt":1,"exp":1}"#, Err(Reject::RefreshToken)),
+            (r#"{"st":1,"irt":1,"exp":"never"}"#, Err(Reject::RefreshToken)),
+            (r#"{"st":1,"irt":1,"nbf":1900000000}"#, Err(Reject::RefreshToken)),
+            (r#"{"st":1,"irt":1,"events":{},"cnf":{}}"#, Err(Reject::RefreshToken)),
+            (r#"{"irt":1,"exp":1}"#, Err(Reject::Expired)),
+            (r#"{"st":1,"events":{},"exp":1}"#, Err(Reject::Type)),
+            (r#"{"st":1,"cnf":{},"exp":1}"#, Err(Reject::Binding)),
+            (r#"{"cnf":{"jkt":"x"}}"#, Err(Reject::Binding)),
             (r#"{"st":true,"irt":"1"}"#, Err(Reject::RefreshToken)),
             (r#"{"st":true,"irt":null}"#, Ok(())),
         ] {
             assert_eq!(judged(&policy, payload), expected, "{payload}");
+        }
+    }
+    #[test]
+    fn misuse_is_told_by_header_and_claims_and_may_be_allowed_by_name() {
+        let strict = policy(Profile::MsUsers);
+        let named = Requirements { types: vec!["secevent+jwt".into()], ..Requirements::default() };
+        let lax = Policy { binding: Binding::Ignore, requirements: named, ..strict.clone() };
+        let event = Some(r#"{"typ":"secevent+jwt"}"#);
+        for (header, payload, strictly, laxly) in [
+            (None, "{}", Ok(()), Ok(())),
+            (None, r#"{"events":{}}"#, Err(Reject::Type), Err(Reject::Type)),
+            (None, r#"{"cnf":{}}"#, Err(Reject::Binding), Ok(())),
+            (Some("{}"), r#"{"events":{},"cnf":1}"#, Err(Reject::Type), Err(Reject::Type)),
+            (event, r#"{"events":{}}"#, Err(Reject::Type), Ok(())),
+            (event, "{}", Err(Reject::Type), Ok(())),
+            (Some(r#"{"typ":"logout+jwt"}"#), "{}", Err(Reject::Type), Err(Reject::Type)),
+            (Some("x"), "{}", Err(Reject::Malformed), Err(Reject::Malformed)),
+        ] {
+            let claims = Claims::parse(payload.as_bytes()).unwrap();
+            assert_eq!(strict.refuse_misuse(header, &claims), strictly, "{header:?} {payload}");
+            assert_eq!(lax.refuse_misuse(header, &claims), laxly, "{header:?} {payload}");
         }
     }
 }

@@ -115,9 +115,11 @@ rejects! {
     ClaimType = "claim_type" => Invalid,
     /// `iss` is absent or not an accepted issuer.
     Issuer = "issuer" => Invalid,
-    /// `typ` is not an accepted one.
+    /// `typ` is not an accepted one, or the token was made for something else, such as a logout.
     Type = "typ" => Invalid,
-    /// `exp` is further from `iat` than allowed, or one of them is absent.
+    /// The token is bound to a key or a certificate of its client (`cnf`), which nothing here can prove.
+    Binding = "binding" => Invalid,
+    /// `exp` is further from `iat` than allowed or before it, or one of them is absent.
     Lifetime = "lifetime" => Invalid,
     /// A rule revokes the token.
     Revoked = "revoked" => Invalid,

@@ -9,8 +9,8 @@ use crate::jws::Unverified;
 use crate::policy::judge_audience;
 use crate::verify::open;
 use crate::{
-    AlgorithmSet, Claim, Claims, KeySet, Policy, Profile, Refusal, Reject, Requirements, Signed, UnixTime,
-    Verdict, Window,
+    AlgorithmSet, Binding, Claim, Claims, KeySet, Policy, Profile, Refusal, Reject, Requirements, Signed,
+    UnixTime, Verdict, Window,
 };
 
 /// An issuer and what its tokens must be.
@@ -136,6 +136,11 @@ impl Trust {
             && !self.routes.first().is_some_and(asks)
     }
 
+    /// Whether bound tokens of some issuer are accepted without a proof: worth a warning.
+    pub fn ignores_binding(&self) -> bool {
+        self.issuers.iter().any(|issuer| issuer.policy.binding == Binding::Ignore)
+    }
+
     /// The policy of that name; without a name the default one.
     pub fn route(&self, name: Option<&str>) -> Option<&Route> {
         match name {
@@ -172,7 +177,7 @@ impl Trust {
 
     /// The issuer's policy, and the route's on top of it.
     fn judge(issuer: &TrustedIssuer, route: &Route, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
-        issuer.policy.judge_signed(signed, now)?;
+        issuer.policy.judge_signed_for(&route.requirements.types, signed, now)?;
         judge_audience(&signed.claims, &route.audiences)?;
         route.requirements.judge(signed)
     }
@@ -248,6 +253,7 @@ mod tests {
             issuers: if iss.is_empty() { Vec::new() } else { vec![iss.to_owned()] },
             audiences: Vec::new(),
             leeway: Duration::ZERO,
+            binding: Binding::IfBound,
             requirements: Requirements::default(),
         };
         TrustedIssuer { policy, keys }

@@ -146,6 +146,7 @@ fn issuer(table: &mut Settings, base: &Policy) -> Option<(Policy, IssuerKeys)> {
         algorithms: algorithms(table).map_or(base.algorithms, |own| own.intersection(base.algorithms)),
         audiences: table.list("audiences").unwrap_or_else(|| base.audiences.clone()),
         leeway: leeway.unwrap_or(base.leeway),
+        binding: base.binding,
         requirements: requirements(table),
         issuers: vec![name?],
     };
@@ -224,6 +225,7 @@ fn claim_value(scalar: Scalar) -> ClaimValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jose::Binding;
     use std::io::Write as _;
 
     fn load(
@@ -244,6 +246,7 @@ mod tests {
                 issuers: flat_issuers.iter().map(|name| (*name).to_owned()).collect(),
                 audiences: vec!["base".to_owned()],
                 leeway: Duration::from_secs(3),
+                binding: Binding::Ignore,
                 requirements: Requirements::default(),
             },
             keys: IssuerKeys { file: flat_keys.then(|| "/flat".into()), ..IssuerKeys::default() },
@@ -296,6 +299,7 @@ mod tests {
         assert_eq!((keys[1].urls.len(), keys[2].file.clone()), (2, Some("/flat".into())));
         let [first, second, _] = trust.issuers() else { panic!("{trust:?}") };
         assert_eq!((first.policy.leeway.as_secs(), second.policy.leeway.as_secs()), (7, 3));
+        assert!(trust.issuers().iter().all(|issuer| issuer.policy.binding == Binding::Ignore));
         assert_eq!(
             (first.policy.audiences[0].as_str(), second.policy.audiences[0].as_str()),
             ("api", "base")

@@ -123,6 +123,7 @@ pub(crate) fn policy() -> Policy {
         issuers: vec![ISSUER.to_owned()],
         audiences: vec![AUDIENCE.to_owned()],
         leeway: Duration::from_secs(5),
+        binding: jose::Binding::IfBound,
         requirements: Requirements::default(),
     }
 }

@@ -1,6 +1,7 @@
 //! Settings as operators give them, faults included.
 
 use super::*;
+use jose::Binding;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -145,6 +146,11 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
         (table.clone(), &[("TOKEN_SERVER__VERIFY__LEEWAY", "301")], "LEEWAY: expected seconds, at most"),
         (
             table.clone(),
+            &[("TOKEN_SERVER__VERIFY__BINDING", "off")],
+            "BINDING: expected if-bound (a bound token is refused) or ignore",
+        ),
+        (
+            table.clone(),
             &[("TOKEN_SERVER__VERIFY__PROXXY", "envoy")],
             "did you mean TOKEN_SERVER__VERIFY__PROXY?",
         ),
@@ -168,6 +174,12 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
     let tables = "[[policies]]\nname = \"p\"\n[[verify]]\npolicy = \"p\"\ncookie = \"c\"\n";
     std::fs::write(&file, format!("{table}{tables}")).unwrap();
     let read = config(&[(CONFIG, &file), ("TOKEN_SERVER__VERIFY__COOKIE", "d")]).unwrap().verify.unwrap();
+    for (value, binding) in
+        [("", Binding::IfBound), ("if-bound", Binding::IfBound), ("ignore", Binding::Ignore)]
+    {
+        let read = config(&[(CONFIG, &file), ("TOKEN_SERVER__VERIFY__BINDING", value)]).unwrap();
+        assert_eq!(read.verify.unwrap().trust.issuers()[0].policy.binding, binding, "{value}");
+    }
     let cookies: Vec<_> = read.guards.iter().map(|guard| guard.cookie.as_deref()).collect();
     assert_eq!(cookies, [Some("d"), Some("c")]);
 }

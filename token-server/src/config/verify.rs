@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use jose::{Algorithm, AlgorithmSet, Policy, Profile, Requirements, Trust};
+use jose::{Algorithm, AlgorithmSet, Binding, Policy, Profile, Requirements, Trust};
 use service::settings::{Scalar, Settings};
 use service::trust::{Flat, IssuerKeys, MAX_LEEWAY};
 
@@ -15,6 +15,7 @@ const ISSUERS: &str = "TOKEN_SERVER__VERIFY__ISSUERS";
 const AUDIENCES: &str = "TOKEN_SERVER__VERIFY__AUDIENCES";
 const ALGORITHMS: &str = "TOKEN_SERVER__VERIFY__ALGORITHMS";
 const LEEWAY: &str = "TOKEN_SERVER__VERIFY__LEEWAY";
+const BINDING: &str = "TOKEN_SERVER__VERIFY__BINDING";
 const SCHEMES: &str = "TOKEN_SERVER__VERIFY__SCHEMES";
 const MAX_TOKEN_BYTES: &str = "TOKEN_SERVER__VERIFY__MAX_TOKEN_BYTES";
 const REALM: &str = "TOKEN_SERVER__VERIFY__REALM";
@@ -189,6 +190,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
         issuers,
         audiences: settings.list(AUDIENCES).unwrap_or_default(),
         leeway: Duration::from_secs(leeway),
+        binding: settings.parse(BINDING, Binding::NAMES).unwrap_or_default(),
         requirements: Requirements::default(),
     }
 }

@@ -84,6 +84,12 @@ impl Verifier {
                  that the key's owner made for anybody"
             );
         }
+        if trust.ignores_binding() {
+            tracing::warn!(
+                "TOKEN_SERVER__VERIFY__BINDING=ignore: /verify accepts a token that is bound to a key or a certificate (cnf) \
+                 from any client"
+            );
+        }
     }
 
     /// Which proxy asks.

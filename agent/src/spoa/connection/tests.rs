@@ -77,6 +77,7 @@ impl Peer {
             issuers: Vec::new(),
             audiences: Vec::new(),
             leeway: Duration::ZERO,
+            binding: jose::Binding::IfBound,
             requirements: jose::Requirements::default(),
         };
         let verifier = Verifier::new(ring, Trust::single(policy), vec!["Bearer".into()], 8192, None);

@@ -55,6 +55,7 @@ static TRUST: LazyLock<Trust> = LazyLock::new(|| {
         issuers: Vec::new(),
         audiences: Vec::new(),
         leeway: Duration::ZERO,
+        binding: jose::Binding::IfBound,
         requirements: Requirements::default(),
     })
 });

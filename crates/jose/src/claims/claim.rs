@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
+use super::decimal::Decimal;
 use crate::json::string;
 
 /// A value, typed as far as variables and comparisons need it.
@@ -23,7 +26,7 @@ pub enum Claim<'a> {
 
 impl<'a> Claim<'a> {
     /// Types one value of a text that was parsed before.
-    pub(super) fn read(raw: &'a str) -> Option<Self> {
+    pub(crate) fn read(raw: &'a str) -> Option<Self> {
         Some(match raw.as_bytes().first()? {
             b'n' => Self::Null,
             b't' => Self::Bool(true),
@@ -32,6 +35,26 @@ impl<'a> Claim<'a> {
             b'{' | b'[' => Self::Json(raw),
             _ => raw.parse().map_or(Self::Number(raw), Self::Int),
         })
+    }
+
+    /// Whether it is a number of this value, however it is written: 7, 7.0 and 7e0 are one, 12345678901234567 and its
+    /// neighbours are not.
+    pub fn is_number(&self, value: i64) -> bool {
+        match self {
+            Self::Int(number) => *number == value,
+            Self::Number(literal) => Decimal::parse(literal)
+                .is_some_and(|number| Some(number) == Decimal::parse(&value.to_string())),
+            Self::Null | Self::Bool(_) | Self::String(_) | Self::Json(_) => false,
+        }
+    }
+
+    /// The elements of an array; `None` for anything else.
+    pub(crate) fn elements(&self) -> Option<Vec<Claim<'a>>> {
+        let Self::Json(json) = *self else {
+            return None;
+        };
+        let elements: Vec<&'a RawValue> = serde_json::from_str(json).ok()?;
+        elements.into_iter().map(|element| Claim::read(element.get())).collect()
     }
 
     /// Whether JavaScript takes the value for true: all but `null`, `false`, zero and the empty string.
@@ -50,6 +73,36 @@ impl<'a> Claim<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_compared_by_its_value_with_every_digit() {
+        for (raw, value, expected) in [
+            ("7", 7, true),
+            ("7.0", 7, true),
+            ("7e0", 7, true),
+            ("0.7E+1", 7, true),
+            ("70e-1", 7, true),
+            ("-0.0", 0, true),
+            ("0e99999999999999999999", 0, true),
+            ("7.5", 7, false),
+            ("-7.0", 7, false),
+            ("7.00000000000000000001", 7, false),
+            ("12345678901234567", 12_345_678_901_234_567, true),
+            ("12345678901234567.0", 12_345_678_901_234_567, true),
+            ("12345678901234568", 12_345_678_901_234_567, false),
+            ("12345678901234568.0", 12_345_678_901_234_567, false),
+            ("9223372036854775807.0", i64::MAX, true),
+            ("9223372036854775808", i64::MAX, false),
+            ("-9223372036854775808.0", i64::MIN, true),
+            ("1e99999999999999999999", 1, false),
+            (r#""7""#, 7, false),
+            ("true", 1, false),
+            ("null", 0, false),
+            ("[7]", 7, false),
+        ] {
+            assert_eq!(Claim::read(raw).unwrap().is_number(value), expected, "{raw} {value}");
+        }
+    }
 
     #[test]
     fn truth_is_what_javascript_makes_of_it() {

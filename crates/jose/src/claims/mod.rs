@@ -5,6 +5,7 @@
 
 mod claim;
 mod decimal;
+mod path;
 mod subject;
 
 use std::borrow::Cow;
@@ -13,9 +14,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 pub use claim::Claim;
+pub(crate) use path::Found;
 pub use subject::{EVERYBODY, MAX_GROUP_BYTES};
-
-use serde_json::value::RawValue;
 
 use crate::json::{Malformed, Object, compact};
 use crate::{Reject, UnixTime};
@@ -81,14 +81,6 @@ impl Claims {
         })
     }
 
-    /// The value of the top-level claim of exactly that name, else what a path such as `a.b[0].c` leads to.
-    ///
-    /// Names that hold dots or brackets themselves are found too: in `https://a.example/app.roles` the first name may
-    /// be `https://a.example/app`.
-    pub fn path(&self, path: &str) -> Option<Claim<'_>> {
-        follow(path, &|name| self.raw(name)).and_then(Claim::read)
-    }
-
     /// A NumericDate claim (RFC 7519 section 2): seconds since the epoch, whole or with a fraction.
     ///
     /// # Errors
@@ -138,30 +130,6 @@ impl Member {
 fn place(text: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
     start..start.saturating_add(part.len())
-}
-
-/// Resolves the whole text as a name, else every beginning of it that leads further, the shortest first.
-fn follow<'a>(path: &str, member: &dyn Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
-    member(path).or_else(|| {
-        path.match_indices(['.', '[']).find_map(|(end, _)| {
-            let (name, rest) = path.split_at_checked(end)?;
-            walk(member(name)?, rest)
-        })
-    })
-}
-
-/// Goes on from a value, by `.name` into an object or by `[index]` into an array.
-fn walk<'a>(value: &'a str, path: &str) -> Option<&'a str> {
-    if let Some(path) = path.strip_prefix('.') {
-        let object = Object::members_of(value)?;
-        return follow(path, &|name| object.get(name));
-    }
-    if let Some(path) = path.strip_prefix('[') {
-        let (index, path) = path.split_once(']')?;
-        let elements: Vec<&'a RawValue> = serde_json::from_str(value).ok()?;
-        return walk(elements.get(index.parse::<usize>().ok()?)?.get(), path);
-    }
-    path.is_empty().then_some(value)
 }
 
 /// Milliseconds of a literal such as `1700000000.5` or `17e8`, to the nearest one; `None` if out of range.
@@ -222,38 +190,6 @@ mod tests {
         assert_eq!(Claims::parse(b"{\"a\":\"\xff\"}"), Err(Reject::Malformed));
         assert_eq!(Claims::parse(b"\xef\xbb\xbf{}"), Err(Reject::Malformed));
         assert_eq!(claims("{}").iter().count(), 0);
-    }
-
-    #[test]
-    fn a_path_prefers_the_exact_name_and_otherwise_goes_through_objects() {
-        let claims = claims(
-            r#"{"a.b":1,"a":{"b":2,"c":{"d":[3],"e.f":4}},"https://x.example/app":{"roles":["r"]},"l":[{"m":1}],"s":"t","br[0]":true,"br":[false]}"#,
-        );
-        for (path, expected) in [
-            ("a.b", Some(Claim::Int(1))),
-            ("a.c.d", Some(Claim::Json("[3]"))),
-            ("a.c.e.f", Some(Claim::Int(4))),
-            ("https://x.example/app.roles", Some(Claim::Json(r#"["r"]"#))),
-            ("a.c", Some(Claim::Json(r#"{"d":[3],"e.f":4}"#))),
-            ("a.x", None),
-            ("l.m", None),
-            ("l[0].m", Some(Claim::Int(1))),
-            ("a.c.d[0]", Some(Claim::Int(3))),
-            ("l[1].m", None),
-            ("l[0", None),
-            ("l[-1]", None),
-            ("l[]", None),
-            ("l[0]x", None),
-            ("s[0]", None),
-            ("a[0]", None),
-            ("br[0]", Some(Claim::Bool(true))),
-            ("s.t", None),
-            ("a.", None),
-            (".a", None),
-            ("", None),
-        ] {
-            assert_eq!(claims.path(path), expected, "{path}");
-        }
     }
 
     #[test]

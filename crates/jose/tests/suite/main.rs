@@ -12,6 +12,8 @@ mod jwe;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod misuse;
+#[cfg(test)]
 mod pem_files;
 #[cfg(test)]
 mod properties;

@@ -171,6 +171,7 @@ pub fn policy(profile: Profile) -> Policy {
         issuers: Vec::new(),
         audiences: Vec::new(),
         leeway: Duration::ZERO,
+        binding: jose::Binding::IfBound,
         requirements: jose::Requirements::default(),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jose::{
     Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, ClaimValue, KeySet, Policy, Profile, Refusal, Reject,
-    Requirements, Route, Trust, TrustedIssuer, Verdict,
+    Requirements, Route, Trust, TrustedIssuer, UnixTime, Verdict,
 };
 use serde_json::json;
 
@@ -125,6 +125,36 @@ fn a_key_set_that_is_not_there_decides_nothing() {
     assert_eq!(verdict(&trust, &token, &[], "default"), Err(Reject::NoKeys));
     assert_eq!(verdict(&trust, &token, &[KeySet::empty()], "default"), Err(Reject::NoKeys));
     assert_eq!(verdict(&trust, &token, &[keys(&signer, "k")], "default"), Ok(()));
+}
+
+#[test]
+fn the_only_issuer_gives_the_window_whatever_iss_says_and_several_by_theirs() {
+    let signer = Signer::generate(Algorithm::ES256);
+    let sets = [keys(&signer, "k")];
+    let with_leeway = |name: &str, seconds: u64| {
+        let mut issuer = issuer(name, 0, &[], AlgorithmSet::ALL);
+        issuer.policy.leeway = Duration::from_secs(seconds);
+        issuer
+    };
+    let mut any = with_leeway("any", 5);
+    any.policy.issuers.clear();
+    let one = Trust::new(Profile::Standard, vec![any], vec![route("default", &[0])]).unwrap();
+    let issuers = vec![with_leeway("ann", 7), with_leeway("bob", 9)];
+    let two = Trust::new(Profile::Standard, issuers, vec![route("default", &[0, 1])]).unwrap();
+    for (trust, iss, until) in [
+        (&one, "", Ok(605)),
+        (&one, r#""iss":"ann","#, Ok(605)),
+        (&one, r#""iss":7,"#, Ok(605)),
+        (&two, r#""iss":"ann","#, Ok(607)),
+        (&two, r#""iss":"bob","#, Ok(609)),
+        (&two, r#""iss":"eve","#, Err(Reject::Issuer)),
+        (&two, "", Err(Reject::Issuer)),
+    ] {
+        let token = signer.plain_token(Algorithm::ES256, &format!(r#"{{{iss}"exp":1700000600}}"#));
+        let signed = one.verify_signature(&token, &sets, one.route(None).unwrap()).unwrap();
+        let seconds = |until: i64| Some(UnixTime::from_secs(1_700_000_000 + until));
+        assert_eq!(trust.window(&signed).map(|window| window.until), until.map(seconds), "{iss}");
+    }
 }
 
 #[test]

@@ -112,6 +112,7 @@ fn settings(proxy: Option<Proxy>) -> VerifySettings {
             issuers: Vec::new(),
             audiences: Vec::new(),
             leeway: Duration::ZERO,
+            binding: jose::Binding::IfBound,
             requirements: Requirements::default(),
         }),
         proxy,

@@ -1,0 +1,111 @@
+//! Good tokens that were made for something else than access, or for a client that has to prove itself.
+
+use jose::{
+    Algorithm, AlgorithmSet, Binding, Claims, Policy, Profile, Refusal, Reject, Requirements, Route, Signed,
+    TokenVersion, Trust, TrustedIssuer, Verdict, verify,
+};
+use serde_json::json;
+
+use crate::support::{NOW, Signer, keys, policy};
+
+fn refused(verdict: Verdict) -> Option<Reject> {
+    match verdict {
+        Verdict::Accept(_) => None,
+        Verdict::Refuse(Refusal { reject, .. }) => Some(reject),
+    }
+}
+
+#[test]
+fn a_token_that_is_made_for_something_else_is_refused_in_both_profiles_signed_or_encrypted() {
+    let signer = Signer::generate(Algorithm::ES256);
+    let keys = keys([signer.jwk()]);
+    for (typ, more, expected) in [
+        (json!(null), json!({}), Some(Reject::Type)),
+        (json!("JWT"), json!({}), None),
+        (json!("at+jwt"), json!({}), None),
+        (json!("logout+jwt"), json!({}), Some(Reject::Type)),
+        (json!("application/Logout+JWT"), json!({}), Some(Reject::Type)),
+        (json!("dpop+jwt"), json!({}), Some(Reject::Type)),
+        (json!("token-introspection+jwt; a=b"), json!({}), Some(Reject::Type)),
+        (json!("oauth-id-jag+jwt"), json!({"exp": 1}), Some(Reject::Type)),
+        (json!("JWT"), json!({"events": {}}), Some(Reject::Type)),
+        (json!("JWT"), json!({"events": {}, "exp": 1}), Some(Reject::Type)),
+        (json!("JWT"), json!({"cnf": {"jkt": "x"}}), Some(Reject::Binding)),
+        (json!("JWT"), json!({"cnf": "x", "exp": 1}), Some(Reject::Binding)),
+        (json!("JWT"), json!({"cnf": null}), None),
+        (json!("JWT"), json!({"exp": 1}), Some(Reject::Expired)),
+    ] {
+        let header = json!({"alg": "ES256", "typ": typ}).to_string();
+        let mut payload = json!({"sub": "a", "username": "a", "st": 1, "exp": 1_700_000_600});
+        payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let payload = payload.to_string();
+        let token = signer.token(Algorithm::ES256, &header, &payload);
+        for profile in [Profile::Standard, Profile::MsUsers] {
+            let of_one = policy(profile);
+            let trust = Trust::single(of_one.clone());
+            let route = trust.route(None).unwrap();
+            assert_eq!(refused(verify(&token, &keys, &of_one, NOW)), expected, "{header} {payload}");
+            let sets = std::slice::from_ref(&keys);
+            assert_eq!(refused(trust.verify(&token, sets, route, NOW)), expected, "{header} {payload}");
+            let claims = Claims::parse(payload.as_bytes()).unwrap();
+            let signed = Signed { header: header.clone(), claims, version: TokenVersion::Stateless };
+            assert_eq!(refused(trust.judge_decrypted(signed, route, NOW)), expected, "{header} {payload}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_or_an_issuer_that_names_such_a_type_accepts_it_and_no_other() {
+    let signer = Signer::generate(Algorithm::ES256);
+    let sets = [keys([signer.jwk()])];
+    let route = |name: &str, types: &[&str]| Route {
+        name: name.to_owned(),
+        issuers: vec![0],
+        algorithms: AlgorithmSet::ALL,
+        audiences: Vec::new(),
+        requirements: requirements(types),
+    };
+    let trust = |types: &[&str]| {
+        let policy = Policy { requirements: requirements(types), ..policy(Profile::Standard) };
+        let routes = vec![route("default", &[]), route("events", &["secevent+jwt"])];
+        Trust::new(Profile::Standard, vec![TrustedIssuer { policy, keys: 0 }], routes).unwrap()
+    };
+    let by_route = trust(&[]);
+    let by_issuer = trust(&["secevent+jwt", "JWT"]);
+    for (typ, payload, trust, policy, expected) in [
+        ("secevent+jwt", r#"{"events":{},"exp":1700000600}"#, &by_route, "events", None),
+        ("secevent+jwt", r#"{"events":{},"exp":1700000600}"#, &by_route, "default", Some(Reject::Type)),
+        ("secevent+jwt", r#"{"events":{},"exp":1}"#, &by_route, "events", Some(Reject::Expired)),
+        ("logout+jwt", r#"{"events":{},"exp":1700000600}"#, &by_route, "events", Some(Reject::Type)),
+        ("JWT", r#"{"events":{},"exp":1700000600}"#, &by_route, "events", Some(Reject::Type)),
+        ("JWT", r#"{"exp":1700000600}"#, &by_route, "events", Some(Reject::Type)),
+        ("JWT", r#"{"exp":1700000600}"#, &by_route, "default", None),
+        ("secevent+jwt", r#"{"events":{},"exp":1700000600}"#, &by_issuer, "default", None),
+        ("secevent+jwt", r#"{"events":{},"exp":1700000600}"#, &by_issuer, "events", None),
+        ("JWT", r#"{"events":{},"exp":1700000600}"#, &by_issuer, "default", Some(Reject::Type)),
+        ("kb+jwt", r#"{"exp":1700000600}"#, &by_issuer, "default", Some(Reject::Type)),
+    ] {
+        let token = signer.token(Algorithm::ES256, &json!({"alg": "ES256", "typ": typ}).to_string(), payload);
+        let verdict = trust.verify(&token, &sets, trust.route(Some(policy)).unwrap(), NOW);
+        assert_eq!(refused(verdict), expected, "{typ} {payload} {policy}");
+    }
+}
+
+fn requirements(types: &[&str]) -> Requirements {
+    Requirements { types: types.iter().map(|name| (*name).to_owned()).collect(), ..Requirements::default() }
+}
+
+#[test]
+fn a_bound_token_is_accepted_where_binding_is_ignored() {
+    let signer = Signer::generate(Algorithm::ES256);
+    let keys = keys([signer.jwk()]);
+    let token = signer.plain_token(Algorithm::ES256, r#"{"exp":1700000600,"st":1,"cnf":{"x5t#S256":"x"}}"#);
+    for profile in [Profile::Standard, Profile::MsUsers] {
+        for (binding, expected) in [(Binding::IfBound, Some(Reject::Binding)), (Binding::Ignore, None)] {
+            let trust = Trust::single(Policy { binding, ..policy(profile) });
+            let verdict = trust.verify(&token, std::slice::from_ref(&keys), trust.route(None).unwrap(), NOW);
+            assert_eq!(refused(verdict), expected, "{profile} {binding:?}");
+            assert_eq!(trust.ignores_binding(), expected.is_none());
+        }
+    }
+}
