@@ -122,6 +122,28 @@ fn a_bound_token_is_refused_unless_binding_is_ignored_and_any_other_value_is_a_f
 }
 
 #[test]
+fn a_list_that_is_set_to_nothing_is_a_fault() {
+    for name in [
+        "JWT_ISSUERS",
+        "JWT_AUDIENCES",
+        "JWT_ALGORITHMS",
+        "JWT_SCHEMES",
+        "JWT_CLAIMS",
+        "JWT_VARIABLES",
+        "JWT_JWKS_URL",
+        "JWT_OIDC_ISSUERS",
+        "JWT_AGENT_LISTEN",
+        "JWT_TOKEN_SERVER_BACKEND",
+    ] {
+        for value in ["", " ", ","] {
+            let text = faults(&[("JWT_JWKS_FILE", "/k"), (name, value)]);
+            assert_eq!(text, format!("{name}: is an empty list; name at least one value, or leave it out"));
+        }
+    }
+    assert!(load(&[("JWT_JWKS_FILE", "/k"), ("JWT_PROFILE", ""), ("JWT_TIMEOUT_MS", "")]).is_ok());
+}
+
+#[test]
 fn what_kubernetes_adds_is_noted_and_ignored_and_what_only_looks_alike_is_refused() {
     let keys = ("JWT_JWKS_FILE", "/k");
     let host = ("JWT_AGENT_SERVICE_HOST", "10.0.0.1");

@@ -7,14 +7,22 @@
 //! reported until [`Settings::finish`]: an operator sees all faults at once, each with its name and never with its value, which may
 //! be a secret.
 
+mod value;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::str::FromStr;
 
-use config::{Config, File, FileFormat, Value, ValueKind};
+use config::{Config, File, FileFormat, Value};
+use value::{Found, flatten, found, items, scalars, tables};
+
+pub use value::Scalar;
 
 use crate::kubernetes::is_service_link;
+
+/// What is wrong with a list that names nothing.
+const EMPTY_LIST: &str = "is an empty list; name at least one value, or leave it out";
 
 /// One thing that is wrong with one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,25 +63,6 @@ impl fmt::Display for ConfigError {
         }
         Ok(())
     }
-}
-
-/// A setting as it was found: text, the items of a TOML array, or a table within a table.
-#[derive(Clone, PartialEq)]
-enum Found {
-    Text(String),
-    Items(Vec<Value>),
-    Table(BTreeMap<String, Value>),
-}
-
-/// A single value of a TOML table, with its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scalar {
-    /// A string.
-    Text(String),
-    /// An integer.
-    Int(i64),
-    /// A truth value.
-    Bool(bool),
 }
 
 /// The settings of one program while they are read.
@@ -131,17 +120,21 @@ impl Settings {
         &self.service_links
     }
 
-    /// The value as text; absent when unset or blank.
+    /// The value as text; absent when unset, or blank outside of a table: an environment often holds variables that are
+    /// set to nothing. A table is written by hand, so that blank is a fault there.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.insert(name);
         let text = match self.found.get(name)? {
-            Found::Text(text) => text.trim(),
+            Found::Text(text) => text.trim().to_owned(),
             Found::Items(_) | Found::Table(_) => {
                 self.fault(name, "expected one value, found a list or a table");
                 return None;
             }
         };
-        (!text.is_empty()).then(|| text.to_owned())
+        if text.is_empty() && !self.place.is_empty() {
+            self.fault(name, "is empty; give it a value, or leave it out");
+        }
+        (!text.is_empty()).then_some(text)
     }
 
     /// The value as a `T`; what does not parse is a fault that says what was `expected`.
@@ -166,20 +159,26 @@ impl Settings {
         }
     }
 
-    /// A comma-separated list (in the file also an array), blanks trimmed, empty items dropped; absent when nothing is
-    /// left.
+    /// A comma-separated list (in the file also an array), blanks trimmed, empty items dropped; absent when unset. A list
+    /// without an item is a fault: it could be meant as "none" and would be taken for "any".
     pub fn list(&mut self, name: &'static str) -> Option<Vec<String>> {
         self.known.insert(name);
-        let items: Vec<String> = match self.found.get(name)? {
-            Found::Text(text) => text.split(',').map(|item| item.trim().to_owned()).collect(),
-            Found::Items(items) => items.iter().map(|item| item.to_string().trim().to_owned()).collect(),
-            Found::Table(_) => {
-                self.fault(name, "expected a list, found a table");
-                return None;
-            }
+        let found = match self.found.get(name)? {
+            Found::Text(text) => Some(text.split(',').map(str::to_owned).collect()),
+            Found::Items(values) => items(values),
+            Found::Table(_) => None,
         };
-        let items: Vec<_> = items.into_iter().filter(|item| !item.is_empty()).collect();
-        (!items.is_empty()).then_some(items)
+        let Some(found) = found else {
+            self.fault(name, "expected a list of single values");
+            return None;
+        };
+        let items: Vec<String> =
+            found.iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect();
+        if items.is_empty() {
+            self.fault(name, EMPTY_LIST);
+            return None;
+        }
+        Some(items)
     }
 
     /// Each item of [`list`](Self::list) as a `T`.
@@ -192,22 +191,28 @@ impl Settings {
         parsed
     }
 
-    /// A table of values, each alone or in an array, in the order of their names.
+    /// A table of values, each alone or in an array, in the order of their names. Neither the table nor an array in it
+    /// may be empty, as in [`list`](Self::list).
     pub fn values(&mut self, name: &'static str) -> Vec<(String, Vec<Scalar>)> {
         self.known.insert(name);
         let Some(found) = self.found.get(name) else {
             return Vec::new();
         };
-        let read = match found {
+        let read: Option<Vec<_>> = match found {
             Found::Table(table) => {
-                table.iter().map(|(key, value)| Some((key.clone(), scalars(value)?))).collect::<Option<_>>()
+                table.iter().map(|(key, value)| Some((key.clone(), scalars(value)?))).collect()
             }
             Found::Text(_) | Found::Items(_) => None,
         };
-        read.unwrap_or_else(|| {
-            self.fault(name, "expected a table of strings, integers, truth values, or arrays of them");
-            Vec::new()
-        })
+        let fault = match &read {
+            None => "expected a table of strings, integers, truth values, or arrays of them",
+            Some(table) if table.is_empty() => "is an empty table; name at least one value, or leave it out",
+            Some(table) if table.iter().any(|(key, _)| key.trim().is_empty()) => "has an empty name",
+            Some(table) if table.iter().any(|(_, values)| values.is_empty()) => EMPTY_LIST,
+            Some(_) => return read.unwrap_or_default(),
+        };
+        self.fault(name, fault);
+        Vec::new()
     }
 
     /// The tables `[[name]]` of the file, each to be read and given back to [`adopt`](Self::adopt).
@@ -257,7 +262,11 @@ impl Settings {
 
     /// Records that a setting is wrong: `what` says why and what to do, without its value.
     pub fn fault(&mut self, name: &str, what: impl Into<String>) {
-        self.faults.push(Fault { name: format!("{}{name}", self.place), what: what.into() });
+        let fault = Fault { name: format!("{}{name}", self.place), what: what.into() };
+        // A setting that is read twice is wrong once.
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     fn at(place: String, found: BTreeMap<String, Found>) -> Self {
@@ -329,59 +338,6 @@ impl Settings {
             return Err(ConfigError::one(stranger.clone(), what));
         }
         Ok(())
-    }
-}
-
-/// The tables of an array of tables, or the value if it is something else.
-fn tables(value: Value) -> Result<Vec<BTreeMap<String, Value>>, Value> {
-    let ValueKind::Array(items) = &value.kind else {
-        return Err(value);
-    };
-    let tables = items.iter().map(|item| match &item.kind {
-        ValueKind::Table(table) => Some(table.clone().into_iter().collect()),
-        _ => None,
-    });
-    match tables.collect::<Option<Vec<_>>>() {
-        Some(tables) if !tables.is_empty() => Ok(tables),
-        Some(_) | None => Err(value),
-    }
-}
-
-/// Nested tables become one name, their keys joined by two underscores.
-fn flatten(name: &str, value: Value, settings: &mut BTreeMap<String, Found>) {
-    match found(value) {
-        Found::Table(table) => {
-            for (key, value) in table {
-                flatten(&format!("{name}__{}", key.to_uppercase()), value, settings);
-            }
-        }
-        setting @ (Found::Text(_) | Found::Items(_)) => {
-            settings.insert(name.to_owned(), setting);
-        }
-    }
-}
-
-fn found(value: Value) -> Found {
-    match value.kind {
-        ValueKind::Table(table) => Found::Table(table.into_iter().collect()),
-        ValueKind::Array(items) => Found::Items(items),
-        scalar => Found::Text(scalar.to_string()),
-    }
-}
-
-fn scalars(value: &Value) -> Option<Vec<Scalar>> {
-    match &value.kind {
-        ValueKind::Array(items) => items.iter().map(scalar).collect(),
-        _ => Some(vec![scalar(value)?]),
-    }
-}
-
-fn scalar(value: &Value) -> Option<Scalar> {
-    match &value.kind {
-        ValueKind::String(text) => Some(Scalar::Text(text.clone())),
-        ValueKind::I64(number) => Some(Scalar::Int(*number)),
-        ValueKind::Boolean(truth) => Some(Scalar::Bool(*truth)),
-        _ => None,
     }
 }
 

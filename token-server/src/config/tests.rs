@@ -185,6 +185,24 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
 }
 
 #[test]
+fn a_list_that_is_set_to_nothing_is_a_fault() {
+    for name in [
+        "TOKEN_SERVER__VERIFY__ISSUERS",
+        "TOKEN_SERVER__VERIFY__AUDIENCES",
+        "TOKEN_SERVER__VERIFY__ALGORITHMS",
+        "TOKEN_SERVER__VERIFY__SCHEMES",
+        "TOKEN_SERVER__VERIFY__HEADERS",
+        "TOKEN_SERVER__JWKS__URL",
+        REDIS_URLS,
+    ] {
+        for value in ["", " ", ","] {
+            let text = config(&[(name, value)]).unwrap_err().to_string();
+            assert_eq!(text, format!("{name}: is an empty list; name at least one value, or leave it out"));
+        }
+    }
+}
+
+#[test]
 fn debug_output_holds_no_password() {
     let config = config(&[
         (REDIS_URLS, "redis://anna:hidden-1@localhost:6379"),

@@ -97,3 +97,49 @@ fn tables_are_read_one_by_one_and_their_faults_say_where() {
          [[isuers]]: no such table; did you mean [[issuers]]?"
     );
 }
+
+#[test]
+fn an_empty_list_is_a_fault_wherever_it_stands() {
+    for value in ["", " ", ",", " , ,"] {
+        let mut settings = load(&[("APP__HOSTS", value)]).unwrap();
+        assert_eq!(settings.list("APP__HOSTS"), None);
+        assert_eq!(settings.parse_list::<u16>("APP__HOSTS", "ports"), None);
+        let text = settings.finish().unwrap_err().to_string();
+        assert_eq!(
+            text, "APP__HOSTS: is an empty list; name at least one value, or leave it out",
+            "{value:?}"
+        );
+    }
+    for (line, what) in [
+        ("list = []", "list: is an empty list"),
+        ("list = [\"\"]", "list: is an empty list"),
+        ("list = [\" \", \"\"]", "list: is an empty list"),
+        ("list = \"\"", "list: is an empty list"),
+        ("list = [[\"a\"]]", "list: expected a list of single values"),
+        ("list = [\"a\", [\"b\"]]", "list: expected a list of single values"),
+        ("list = { a = 1 }", "list: expected a list of single values"),
+        ("values = {}", "values: is an empty table"),
+        ("values = { a = [] }", "values: is an empty list"),
+        ("values = { a = [1], b = [] }", "values: is an empty list"),
+        ("values = { \"\" = [1] }", "values: has an empty name"),
+        ("text = \"\"", "text: is empty; give it a value, or leave it out"),
+        ("text = \" \"", "text: is empty"),
+    ] {
+        let file = file(&format!("[[rows]]\n{line}\n"));
+        let mut settings = load(&[("APP_CONFIG", file.path().to_str().unwrap())]).unwrap();
+        for mut row in settings.tables("rows") {
+            assert_eq!((row.list("list"), row.values("values"), row.text("text")), (None, vec![], None));
+            settings.adopt(row);
+        }
+        let text = settings.finish().unwrap_err().to_string();
+        assert!(text.starts_with(&format!("rows[0].{what}")), "{line}: {text}");
+        assert_eq!(text.lines().count(), 1, "{line}: {text}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_unset_unless_it_is_a_list() {
+    let mut settings = load(&[("APP__PORT", ""), ("APP__ON", " ")]).unwrap();
+    assert_eq!((settings.parse::<u16>("APP__PORT", "a port"), settings.flag("APP__ON")), (None, None));
+    assert_eq!(settings.finish(), Ok(()));
+}

@@ -1,0 +1,183 @@
+use super::*;
+use jose::Binding;
+use std::io::Write as _;
+
+fn load(
+    toml: &str,
+    profile: Profile,
+    flat_issuers: &[&str],
+    flat_keys: bool,
+) -> Result<(Trust, Vec<IssuerKeys>), String> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(toml.as_bytes()).unwrap();
+    let variable = ("APP_CONFIG".into(), file.path().into());
+    let mut settings = Settings::load("APP_", "APP_CONFIG", [variable]).unwrap();
+    let flat = Flat {
+        policy: Policy {
+            name: Trust::DEFAULT.to_owned(),
+            profile,
+            algorithms: AlgorithmSet::ALL,
+            issuers: flat_issuers.iter().map(|name| (*name).to_owned()).collect(),
+            audiences: vec!["base".to_owned()],
+            leeway: Duration::from_secs(3),
+            binding: Binding::Ignore,
+            requirements: Requirements::default(),
+        },
+        keys: IssuerKeys { file: flat_keys.then(|| "/flat".into()), ..IssuerKeys::default() },
+        keys_setting: "APP_KEYS",
+        issuer_setting: "APP_ISSUERS",
+    };
+    let read = read(&mut settings, flat);
+    settings.finish().map_err(|error| error.to_string())?;
+    read.ok_or_else(|| "nobody is trusted".to_owned())
+}
+
+#[test]
+fn tables_become_issuers_and_policies() {
+    let (trust, keys) = load(
+        r#"
+        [[issuers]]
+        issuer = "https://a.example"
+        discovery = true
+        audiences = ["api"]
+        algorithms = ["RS256", "ES256"]
+        leeway = 7
+        required = ["email"]
+
+        [[issuers]]
+        issuer = "b"
+        keys_file = "/b.json"
+        keys_url = ["https://b.example/1", "https://b.example/2"]
+
+        [[policies]]
+        name = "admin"
+        issuers = ["b"]
+        audiences = ["admin"]
+        types = ["at+jwt"]
+        max_lifetime = 900
+        subjects = ["user-*"]
+        all_scopes = ["read", "write"]
+        any_scope = ["eu"]
+        forbidden = ["act"]
+        claims = { "realm.roles" = ["root", 7], verified = true }
+        not_claims = { tenant = "guest" }
+        "#,
+        Profile::Standard,
+        &["flat"],
+        true,
+    )
+    .unwrap();
+    let names: Vec<_> = trust.issuers().iter().map(|issuer| issuer.policy.issuers[0].as_str()).collect();
+    assert_eq!(names, ["https://a.example", "b", "flat"]);
+    assert_eq!(keys[0].discovery, ["https://a.example"]);
+    assert_eq!((keys[1].urls.len(), keys[2].file.clone()), (2, Some("/flat".into())));
+    let [first, second, _] = trust.issuers() else { panic!("{trust:?}") };
+    assert_eq!((first.policy.leeway.as_secs(), second.policy.leeway.as_secs()), (7, 3));
+    assert!(trust.issuers().iter().all(|issuer| issuer.policy.binding == Binding::Ignore));
+    assert_eq!((first.policy.audiences[0].as_str(), second.policy.audiences[0].as_str()), ("api", "base"));
+    assert_eq!(first.policy.algorithms.iter().count(), 2);
+    assert_eq!(first.policy.requirements.claims.len(), 1);
+
+    assert_eq!(trust.route(None).unwrap().issuers, [0, 1, 2]);
+    let admin = trust.route(Some("admin")).unwrap();
+    assert_eq!((admin.issuers.as_slice(), admin.audiences[0].as_str()), (&[1][..], "admin"));
+    let wanted = &admin.requirements;
+    assert_eq!(wanted.max_lifetime, Some(Duration::from_secs(900)));
+    assert_eq!((wanted.types.len(), wanted.subjects.len()), (1, 1));
+    assert_eq!((wanted.all_scopes.len(), wanted.any_scope.len()), (2, 1));
+    let conditions: Vec<_> =
+        wanted.claims.iter().map(|rule| format!("{} {:?}", rule.path, rule.condition)).collect();
+    assert_eq!(
+        conditions,
+        [
+            "act Absent",
+            r#"realm.roles OneOf([String("root"), Int(7)])"#,
+            "verified OneOf([Bool(true)])",
+            r#"tenant NoneOf([String("guest")])"#
+        ]
+    );
+}
+
+#[test]
+fn a_default_policy_can_be_written_and_the_flat_settings_alone_suffice() {
+    let table = "[[policies]]\nname = \"default\"\nall_scopes = [\"read\"]";
+    let (trust, keys) = load(table, Profile::MsUsers, &[], true).unwrap();
+    assert_eq!((trust.routes().len(), keys.len()), (1, 1));
+    assert_eq!(trust.route(None).unwrap().requirements.all_scopes, ["read"]);
+}
+
+#[test]
+fn faults_say_which_table_and_field() {
+    use Profile::{MsUsers, Standard};
+    let good = "[[issuers]]\nissuer = \"a\"\nkeys_file = \"/a\"\n";
+    for (toml, profile, flat_issuers, flat_keys, expected) in [
+        (String::new(), Standard, &[][..], false, "nobody is trusted"),
+        ("[[issuers]]\nkeys_file = \"/a\"".into(), Standard, &[], false, "issuers[0].issuer: is required"),
+        ("[[issuers]]\nissuer = \"a\"".into(), Standard, &[], false, "issuers[0].issuer: has no keys"),
+        (format!("{good}leeway = 301"), Standard, &[], false, "issuers[0].leeway: expected seconds, at most"),
+        (format!("{good}algorithms = [\"none\"]"), Standard, &[], false, "issuers[0].algorithms: expected"),
+        (format!("{good}audience = \"x\""), Standard, &[], false, "did you mean audiences?"),
+        (format!("{good}{good}"), Standard, &[], false, "a comes twice"),
+        (good.into(), Standard, &[], true, "APP_KEYS: beside [[issuers]]"),
+        (good.into(), MsUsers, &[], false, "[[issuers]]: the ms-users profile"),
+        (
+            format!("{good}[[policies]]\nall_scopes = [\"x\"]"),
+            Standard,
+            &[],
+            false,
+            "policies[0].name: is required",
+        ),
+        (
+            format!("{good}[[policies]]\nname = \"p\"\nissuers = [\"z\"]"),
+            Standard,
+            &[],
+            false,
+            "policies[0].issuers: names",
+        ),
+        (
+            format!("{good}[[policies]]\nname = \"p\"\nclaims = [\"x\"]"),
+            Standard,
+            &[],
+            false,
+            "policies[0].claims: expected a table",
+        ),
+    ] {
+        let text = load(&toml, profile, flat_issuers, flat_keys).unwrap_err();
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+}
+
+#[test]
+fn an_empty_list_restricts_nothing_and_is_a_fault_that_names_the_cure() {
+    let issuer = "[[issuers]]\nissuer = \"a\"\nkeys_file = \"/a\"\n";
+    let route = "[[policies]]\nname = \"p\"\n";
+    let both =
+        ["audiences", "types", "algorithms", "all_scopes", "any_scope", "subjects", "required", "forbidden"];
+    let mut lines: Vec<(String, &str, &str)> = Vec::new();
+    for value in ["[]", "[\"\"]", "[\" \", \"\"]", "\"\"", "\",\""] {
+        let line = |name: &str| format!("{name} = {value}");
+        for name in both {
+            lines.push((format!("{issuer}{}", line(name)), "issuers[0].", name));
+            lines.push((format!("{issuer}{route}{}", line(name)), "policies[0].", name));
+        }
+        lines.push((format!("{issuer}{}", line("keys_url")), "issuers[0].", "keys_url"));
+        lines.push((format!("{issuer}{route}{}", line("issuers")), "policies[0].", "issuers"));
+    }
+    for name in ["claims", "not_claims"] {
+        for value in ["{}", "{ x = [] }", "{ x = [1], y = [] }"] {
+            lines.push((format!("{issuer}{name} = {value}"), "issuers[0].", name));
+            lines.push((format!("{issuer}{route}{name} = {value}"), "policies[0].", name));
+        }
+    }
+    for (toml, place, name) in &lines {
+        let text = load(toml, Profile::Standard, &[], false).unwrap_err();
+        let expected = format!("{place}{name}: is an empty ");
+        let fault = text.lines().find(|line| line.starts_with(&expected));
+        let fault = fault.unwrap_or_else(|| panic!("{expected} in {text} for {toml}"));
+        assert!(fault.ends_with("; name at least one value, or leave it out"), "{fault}");
+    }
+    for (line, name) in [("max_lifetime = \"\"", "max_lifetime"), ("leeway = \" \"", "leeway")] {
+        let text = load(&format!("{issuer}{line}"), Profile::Standard, &[], false).unwrap_err();
+        assert!(text.starts_with(&format!("issuers[0].{name}: is empty; give it a value")), "{text}");
+    }
+}
