@@ -137,6 +137,11 @@ connections = {
     "after_bye": bytes([GREETED]) + ask(1, GOOD) + BYE + ask(2, GOOD),
     "ambiguous": bytes([GREETED]) + notify(1, authorization=f"Bearer {GOOD}", token="a.b.c"),
     "two_headers": bytes([GREETED]) + notify(1, authorization=f"Bearer {GOOD}", auth_count=2),
+    "two_cookies": bytes([GREETED]) + notify(1, token=GOOD, token_count=2),
+    "less_than_none": bytes([GREETED]) + notify(1, token=GOOD, token_count=(4,) + tuple(varint((1 << 64) - 1))),
+    "two_questions": bytes([GREETED]) + frame(NOTIFY, message("verify-jwt", token=GOOD) * 2, 1, 1),
+    "an_argument_twice": bytes([GREETED])
+    + frame(NOTIFY, string("verify-jwt") + b"\x02" + (string("token") + typed(GOOD)) * 2, 1, 1),
     "bare": bytes([GREETED]) + notify(1, token=GOOD) + notify(1, token=GOOD),
     "other_policy": bytes([GREETED]) + notify(1, token=GOOD, policy="admin"),
     "binary": bytes([GREETED]) + notify(1, token=GOOD.encode()),

@@ -22,4 +22,5 @@ pub mod spoa;
 mod tls_tests;
 pub mod token_server;
 pub mod unix_stream;
+pub mod unknown_policies;
 pub mod verifier;

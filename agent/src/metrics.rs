@@ -302,3 +302,25 @@ impl Metrics {
         self.cache_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_detail_that_an_alert_names_is_one_and_faults_of_the_configuration_have_one() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards/alerts.yml");
+        let alerts = std::fs::read_to_string(file).unwrap();
+        let named: Vec<_> = alerts
+            .split("detail=")
+            .skip(1)
+            .flat_map(|rest| rest.split('"').nth(1).unwrap().split('|'))
+            .collect();
+        for detail in &named {
+            assert!(Reject::from_detail(detail).is_some(), "{detail}");
+        }
+        for reject in [Reject::UnknownPolicy, Reject::Argument] {
+            assert!(named.contains(&reject.detail()), "{}", reject.detail());
+        }
+    }
+}

@@ -14,31 +14,51 @@ const MESSAGE: &[u8] = b"verify-jwt";
 /// The longest name of a request that is logged, in bytes: a UUID has 36, what HAProxy's manual proposes about 50.
 const MAX_REQUEST_ID: usize = 128;
 
-/// The arguments of one `verify-jwt` message. Absent and empty are the same.
+/// The arguments of one `verify-jwt` message. Absent and empty are the same, but for a name that comes twice.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Request<'a> {
     /// The whole value of the `Authorization` header.
     pub authorization: Text<'a>,
     /// How many `Authorization` headers there were.
-    pub auth_count: i64,
+    pub auth_count: Count,
     /// A bare token that HAProxy took from a cookie, the query or another header.
     pub token: Text<'a>,
+    /// How many such cookies, parameters or headers there were.
+    pub token_count: Count,
     /// The name of a policy; empty: the default one.
     pub policy: Text<'a>,
     /// The name of the request in HAProxy's log. It decides nothing.
     pub request_id: Text<'a>,
+    /// Whether the NOTIFY asks a second time, perhaps about something else. One ACK cannot answer both.
+    pub asks_twice: bool,
 }
 
 /// A textual argument. Its `Debug` does not show it: it may be a token.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Text<'a> {
-    /// Not sent, or NULL, or empty.
+    /// Not sent.
     #[default]
     Absent,
+    /// Sent as NULL, or empty.
+    Empty,
     /// What was sent. HAProxy's STRING is decoded lossily, so that a replacement character may stand for anything.
     Given(Cow<'a, str>),
-    /// Sent as something that is no text.
-    Binary,
+    /// Sent as something that is no text, or twice.
+    Unreadable,
+}
+
+/// How many there were of what there may be one of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Count {
+    /// Not sent: HAProxy did not count.
+    #[default]
+    Absent,
+    /// Sent as NULL: HAProxy could not count.
+    Null,
+    /// What was sent.
+    Number(u64),
+    /// Sent as something that is no number, or below zero, or twice.
+    Unreadable,
 }
 
 impl std::fmt::Debug for Request<'_> {
@@ -50,29 +70,80 @@ impl std::fmt::Debug for Request<'_> {
 impl<'a> From<Value<'a>> for Text<'a> {
     fn from(value: Value<'a>) -> Self {
         match value {
-            Value::Other(TypedData::Null) => Self::Absent,
-            Value::Text(text) if text.is_empty() => Self::Absent,
+            Value::Other(TypedData::Null) => Self::Empty,
+            Value::Text(text) if text.is_empty() => Self::Empty,
             Value::Text(text) => Self::Given(text),
-            Value::Other(_) => Self::Binary,
+            Value::Other(_) => Self::Unreadable,
+        }
+    }
+}
+
+impl<'a> Text<'a> {
+    /// Which of two values counts would depend on HAProxy's configuration and on our reading of it: neither does.
+    fn set(&mut self, value: Value<'a>) {
+        *self = if matches!(self, Self::Absent) { value.into() } else { Self::Unreadable };
+    }
+
+    fn given(&self) -> Result<Option<&str>, Reject> {
+        match self {
+            Self::Absent | Self::Empty => Ok(None),
+            Self::Given(text) => Ok(Some(text)),
+            Self::Unreadable => Err(Reject::Argument),
+        }
+    }
+}
+
+impl From<Value<'_>> for Count {
+    fn from(value: Value<'_>) -> Self {
+        let Value::Other(value) = value else { return Self::Unreadable };
+        let number = match value {
+            TypedData::Null => return Self::Null,
+            TypedData::Int32(count) => u64::try_from(count),
+            TypedData::Int64(count) => u64::try_from(count),
+            TypedData::UInt32(count) => Ok(u64::from(count)),
+            TypedData::UInt64(count) => Ok(count),
+            _ => return Self::Unreadable,
+        };
+        number.map_or(Self::Unreadable, Self::Number)
+    }
+}
+
+impl Count {
+    fn set(&mut self, value: Value<'_>) {
+        *self = if matches!(self, Self::Absent) { value.into() } else { Self::Unreadable };
+    }
+
+    /// Whether there may have been more than the one that HAProxy sent: the application might read another of them.
+    fn judge(self, counted: &Text<'_>) -> Result<(), Reject> {
+        match self {
+            Self::Absent | Self::Number(0 | 1) => Ok(()),
+            Self::Number(_) => Err(Reject::DuplicateHeader),
+            // Where there is nothing, HAProxy may have nothing to count in.
+            Self::Null if matches!(counted, Text::Absent | Text::Empty) => Ok(()),
+            Self::Null | Self::Unreadable => Err(Reject::Argument),
         }
     }
 }
 
 impl<'a> Request<'a> {
-    /// Reads the first `verify-jwt` among the messages of a NOTIFY; without one the request is empty. Nothing, where they
-    /// are no list of messages.
+    /// Reads the `verify-jwt` among the messages of a NOTIFY; without one the request is empty. Of several the first is
+    /// read, and it is noted that there are more. Nothing, where they are no list of messages.
     ///
     /// ```text
     /// LIST-OF-MESSAGES : [ <MESSAGE-NAME> <NB-ARGS:1 byte> <KV-LIST> ... ]
     /// ```
     pub fn read(messages: &'a [u8]) -> Option<Self> {
-        let mut request = None;
+        let mut request: Option<Self> = None;
         let mut rest = messages;
         while !rest.is_empty() {
             let (message, after) = string(rest)?;
             let (&count, after) = after.split_first()?;
             rest = after;
-            let mut arguments = (request.is_none() && message == MESSAGE).then(Self::default);
+            let is_ours = message == MESSAGE;
+            if is_ours && let Some(first) = &mut request {
+                first.asks_twice = true;
+            }
+            let mut arguments = (is_ours && request.is_none()).then(Self::default);
             for _ in 0..count {
                 let (name, after) = string(rest)?;
                 let (value, after) = value(after)?;
@@ -88,11 +159,12 @@ impl<'a> Request<'a> {
 
     fn set(&mut self, name: &[u8], value: Value<'a>) {
         match name {
-            b"authorization" => self.authorization = value.into(),
-            b"token" => self.token = value.into(),
-            b"policy" => self.policy = value.into(),
-            b"request_id" => self.request_id = value.into(),
-            b"auth_count" => self.auth_count = count(&value),
+            b"authorization" => self.authorization.set(value),
+            b"auth_count" => self.auth_count.set(value),
+            b"token" => self.token.set(value),
+            b"token_count" => self.token_count.set(value),
+            b"policy" => self.policy.set(value),
+            b"request_id" => self.request_id.set(value),
             _ => {}
         }
     }
@@ -101,29 +173,32 @@ impl<'a> Request<'a> {
     pub fn name(&self) -> Option<&str> {
         match &self.request_id {
             Text::Given(name) if name.len() <= MAX_REQUEST_ID => Some(name),
-            Text::Given(_) | Text::Absent | Text::Binary => None,
+            Text::Given(_) | Text::Absent | Text::Empty | Text::Unreadable => None,
         }
+    }
+
+    /// The name of the policy to apply; absent: the default one.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn policy(&self) -> Result<Option<&str>, Reject> {
+        self.policy.given()
     }
 
     /// The one token of the request, if its form allows to tell which that is.
     ///
     /// # Errors
     ///
-    /// No token, more than one, one behind another scheme, or one that is too long.
+    /// No token, more than one, one behind another scheme, one that is too long, or arguments that cannot be read.
     pub fn token(&self, schemes: &[String], max_bytes: usize) -> Result<&str, Reject> {
-        if self.auth_count > 1 {
-            return Err(Reject::DuplicateHeader);
+        if self.asks_twice {
+            return Err(Reject::Argument);
         }
-        let bare = match &self.token {
-            Text::Absent => None,
-            Text::Given(token) => Some(token.as_ref()),
-            Text::Binary => return Err(Reject::Malformed),
-        };
-        let credentials = match &self.authorization {
-            Text::Absent => None,
-            Text::Given(value) => Some(credentials::token(value, schemes)),
-            Text::Binary => return Err(Reject::Malformed),
-        };
+        self.auth_count.judge(&self.authorization)?;
+        self.token_count.judge(&self.token)?;
+        let bare = self.token.given()?;
+        let credentials = self.authorization.given()?.map(|value| credentials::token(value, schemes));
         let token = match (credentials, bare) {
             (None, None) => Err(Reject::Missing),
             (None, Some(bare)) => Ok(bare),
@@ -135,135 +210,5 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A count that is not a number could hide a second header: it counts as many.
-fn count(value: &Value<'_>) -> i64 {
-    let Value::Other(value) = value else { return i64::MAX };
-    match value {
-        TypedData::Null => 0,
-        TypedData::Int32(count) => i64::from(*count),
-        TypedData::UInt32(count) => i64::from(*count),
-        TypedData::Int64(count) => *count,
-        TypedData::UInt64(count) => i64::try_from(*count).unwrap_or(i64::MAX),
-        _ => i64::MAX,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judge(authorization: &str, token: &str, count: i64) -> Result<String, Reject> {
-        let given = |text| Text::from(Value::Text(Cow::Borrowed(text)));
-        let request = Request {
-            authorization: given(authorization),
-            auth_count: count,
-            token: given(token),
-            ..Request::default()
-        };
-        let schemes = ["JWT".to_owned(), "Bearer".to_owned()];
-        request.token(&schemes, 8).map(str::to_owned)
-    }
-
-    #[test]
-    fn finds_the_one_token_or_says_why_there_is_none() {
-        for (authorization, token, count, expected) in [
-            ("Bearer a.b.c", "", 1, Ok("a.b.c")),
-            ("bearer a.b.c", "", 1, Ok("a.b.c")),
-            ("jWt a.b.c", "", 1, Ok("a.b.c")),
-            ("JWT  a.b.c", "", 1, Ok("a.b.c")),
-            (" JWT a.b.c\t", "", 1, Ok("a.b.c")),
-            ("JWT a.b c", "", 1, Ok("a.b c")),
-            ("", "a.b.c", 0, Ok("a.b.c")),
-            ("Bearer a.b.c", "a.b.c", 1, Ok("a.b.c")),
-            ("", "", 0, Err(Reject::Missing)),
-            (" ", "", 1, Err(Reject::Missing)),
-            ("Bearer", "", 1, Err(Reject::Missing)),
-            ("Bearer ", "", 1, Err(Reject::Missing)),
-            ("Basic dTpw", "", 1, Err(Reject::Scheme)),
-            ("Bearera.b.c", "", 1, Err(Reject::Scheme)),
-            ("Bearer\ta.b.c", "", 1, Err(Reject::Scheme)),
-            ("Bearer a.b.c", "x.y.z", 1, Err(Reject::Ambiguous)),
-            ("Basic dTpw", "x.y.z", 1, Err(Reject::Ambiguous)),
-            ("Bearer", "x.y.z", 1, Err(Reject::Ambiguous)),
-            ("Bearer a.b.c", "", 2, Err(Reject::DuplicateHeader)),
-            ("Bearer aaaa.b.cc", "", 1, Err(Reject::TokenSize)),
-        ] {
-            let found = judge(authorization, token, count);
-            assert_eq!(found, expected.map(str::to_owned), "{authorization:?} {token:?} {count}");
-        }
-    }
-
-    /// As HAProxy writes it; all lengths are below 240, one byte each.
-    fn message(name: &str, arguments: &[(&str, TypedData)]) -> Vec<u8> {
-        let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-        let mut message = text(name);
-        message.push(u8::try_from(arguments.len()).unwrap());
-        for (name, value) in arguments {
-            message.extend(text(name));
-            value.to_bytes(&mut message);
-        }
-        message
-    }
-
-    #[test]
-    fn reads_arguments_by_name_and_ignores_others() {
-        let text = |text: &str| TypedData::String(text.to_owned());
-        let messages = [
-            message("other", &[("token", text("no"))]),
-            message(
-                "verify-jwt",
-                &[
-                    ("", text("unnamed")),
-                    ("policy", text("api")),
-                    ("auth_count", TypedData::Int64(2)),
-                    ("authorization", TypedData::Null),
-                    ("token", TypedData::Binary(vec![1])),
-                    ("path", text("/")),
-                    ("request_id", text("r1")),
-                ],
-            ),
-            message("verify-jwt", &[("policy", text("second"))]),
-        ]
-        .concat();
-        let expected = Request {
-            authorization: Text::Absent,
-            auth_count: 2,
-            token: Text::Binary,
-            policy: Text::Given("api".into()),
-            request_id: Text::Given("r1".into()),
-        };
-        assert_eq!(expected.name(), Some("r1"));
-        assert_eq!(Request::read(&messages), Some(expected));
-        assert_eq!(Request::read(&[]), Some(Request::default()));
-        for end in [1, 5, messages.len() - 1] {
-            assert_eq!(Request::read(&messages[..end]), None, "cut at {end}");
-        }
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_become_replacement_characters() {
-        let mut messages = message("verify-jwt", &[("token", TypedData::String("a.b?c".to_owned()))]);
-        *messages.iter_mut().rfind(|byte| **byte == b'?').unwrap() = 0xff;
-        assert!(Request::read(&messages).unwrap().token == Text::Given("a.b\u{fffd}c".into()));
-    }
-
-    #[test]
-    fn a_name_that_would_fill_the_log_is_none() {
-        let named = |name| Request { request_id: Text::from(name), ..Request::default() };
-        let text = |bytes: usize| Value::Text("r".repeat(bytes).into());
-        assert_eq!(named(text(MAX_REQUEST_ID)).name().map(str::len), Some(MAX_REQUEST_ID));
-        let binary = TypedData::Binary(vec![b'r']);
-        for refused in
-            [text(MAX_REQUEST_ID + 1), text(0), Value::Other(TypedData::Null), Value::Other(binary)]
-        {
-            assert_eq!(named(refused).name(), None);
-        }
-    }
-
-    #[test]
-    fn a_count_that_is_no_number_counts_as_many() {
-        assert_eq!(count(&Value::Text("1".into())), i64::MAX);
-        assert_eq!(count(&Value::Other(TypedData::UInt64(u64::MAX))), i64::MAX);
-        assert_eq!(count(&Value::Other(TypedData::Null)), 0);
-    }
-}
+mod tests;

@@ -14,8 +14,9 @@ use service::lease::{Stamp, Word};
 
 use crate::answer::{Decision, Outcome};
 use crate::cache::Key;
-use crate::request::{Request, Text};
+use crate::request::Request;
 use crate::token_server::{Answer, TokenServer};
+use crate::unknown_policies::UnknownPolicies;
 
 /// Judges requests; shared by all connections.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct Verifier {
     schemes: Vec<String>,
     max_token_bytes: usize,
     token_server: Option<TokenServer>,
+    unknown_policies: UnknownPolicies,
 }
 
 impl Verifier {
@@ -36,7 +38,8 @@ impl Verifier {
         max_token_bytes: usize,
         token_server: Option<TokenServer>,
     ) -> Self {
-        Self { keys, trust, schemes, max_token_bytes, token_server }
+        let unknown_policies = UnknownPolicies::default();
+        Self { keys, trust, schemes, max_token_bytes, token_server, unknown_policies }
     }
 
     /// What is asked, as far as it can be told without looking at the token.
@@ -51,13 +54,20 @@ impl Verifier {
             profile: self.trust.profile(),
             policy: None,
         };
-        let route = match &request.policy {
-            Text::Absent => Some(0),
-            Text::Given(name) => self.trust.routes().iter().position(|route| route.name == *name),
-            Text::Binary => None,
+        let name = match request.policy() {
+            Ok(name) => name,
+            Err(reject) => {
+                decision.outcome = Outcome::refused(reject);
+                return Err(Box::new(decision));
+            }
         };
-        let Some((route, named)) = route.and_then(|route| Some((route, self.trust.routes().get(route)?)))
-        else {
+        let mut routes = self.trust.routes().iter().enumerate();
+        let found = match name {
+            None => routes.next(),
+            Some(name) => routes.find(|(_, route)| route.name == name),
+        };
+        let Some((route, named)) = found else {
+            self.unknown_policies.tell(name.unwrap_or_default());
             return Err(Box::new(decision));
         };
         match request.token(&self.schemes, self.max_token_bytes) {

@@ -86,7 +86,6 @@ fn a_path_that_could_be_read_in_two_ways_gets_no_other_policy() {
 fn a_route_without_its_policy_is_closed() {
     let (edge, _folder) = edge("");
     edge.admits("the default policy", &get("/", "ES256", json!({"iss": "ann"})));
-    let response =
-        edge.refuses("a policy that is missing", 401, &get("/admin", "ES256", json!({"iss": "ann"})));
-    assert!(response.header("www-authenticate").unwrap().contains("unknown_policy"), "{response:?}");
+    // The token may be good; what is at fault is the configuration.
+    edge.refuses("a policy that is missing", 503, &get("/admin", "ES256", json!({"iss": "ann"})));
 }

@@ -194,6 +194,32 @@ fn a_token_can_come_from_a_cookie() {
 }
 
 #[test]
+fn a_second_cookie_of_the_name_is_refused_since_the_application_may_read_the_first() {
+    let edge = Setup::denying()
+        .edit_spoe(
+            "auth_count=req.fhdr_cnt(authorization)\n    event",
+            "auth_count=req.fhdr_cnt(authorization) token=req.cook(t) token_count=req.cook_cnt(t)\n    event",
+        )
+        .start();
+    let (token, other) = (token(key("ES256"), json!({})), token(key("ES256"), json!({"sub": "bob"})));
+    let cookies = |cookies: &str| Request::get("/").header("Cookie", cookies.to_owned());
+    edge.admits("one", &cookies(&format!("a=b; t={token}")));
+    edge.admits("none beside a header", &cookies("a=b").bearer(&token));
+    for (what, request) in [
+        ("two in one header", cookies(&format!("t=x; t={token}"))),
+        ("two that agree", cookies(&format!("t={token}; t={token}"))),
+        ("two in two headers", cookies(&format!("t={other}")).header("Cookie", format!("t={token}"))),
+        ("an empty one first", cookies(&format!("t=; t={token}"))),
+        ("two empty ones beside a header", cookies("t=; t=").bearer(&token)),
+    ] {
+        let response = edge.refuses(what, 401, &request);
+        let challenge = response.header("www-authenticate").unwrap();
+        assert!(challenge.contains("duplicate_header"), "{what}: {challenge}");
+    }
+    edge.refuses("none at all", 401, &cookies("a=b"));
+}
+
+#[test]
 fn a_rule_can_decide_whether_to_ask() {
     let names = ["valid", "payload.sub"];
     let rules = "    http-request send-spoe-group jwt-group jwt unless { path_beg /public/ }\n";
@@ -207,11 +233,19 @@ fn a_rule_can_decide_whether_to_ask() {
 }
 
 #[test]
-fn a_policy_that_nobody_configured_is_refused() {
-    let edge = Setup::denying()
-        .edit_spoe("(authorization)\n    event", "(authorization) policy=str(novel)\n    event")
-        .start();
-    let response =
-        edge.refuses("an unknown policy", 401, &Request::get("/").bearer(&token(key("ES256"), json!({}))));
-    assert!(response.header("www-authenticate").unwrap().contains("unknown_policy"), "{response:?}");
+fn a_policy_that_nobody_configured_is_our_fault_and_not_the_tokens() {
+    for (arguments, detail) in [
+        ("(authorization) policy=str(novel)\n    event", "unknown_policy"),
+        ("(authorization) policy=bin(6e6f)\n    event", "argument"),
+    ] {
+        let edge = Setup::denying().edit_spoe("(authorization)\n    event", arguments).start();
+        let good = Request::get("/").bearer(&token(key("ES256"), json!({})));
+        let response = edge.refuses(detail, 503, &good);
+        assert_eq!(response.header("www-authenticate"), None, "{response:?}");
+        let metrics = edge.agents[0].admin("/metrics");
+        let counted =
+            format!("jwt_agent_decisions_total{{reason=\"E_BACKEND_UNAVAIL\",detail=\"{detail}\"}} 1");
+        let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
 }

@@ -37,6 +37,10 @@ mod committed {
             (include_bytes!("../../../fuzz/corpus/spop_connection/many"), 0),
             (include_bytes!("../../../fuzz/corpus/spop_connection/notify_first"), 0),
             (include_bytes!("../../../fuzz/corpus/spop_connection/two_headers"), 0),
+            (include_bytes!("../../../fuzz/corpus/spop_connection/two_cookies"), 0),
+            (include_bytes!("../../../fuzz/corpus/spop_connection/less_than_none"), 0),
+            (include_bytes!("../../../fuzz/corpus/spop_connection/two_questions"), 0),
+            (include_bytes!("../../../fuzz/corpus/spop_connection/an_argument_twice"), 0),
         ] {
             assert_eq!(properties::connection::admitted(input), expected);
         }

@@ -31,7 +31,7 @@ pub enum Reason {
     /// The token, or the answer about it, does not fit a limit.
     #[serde(rename = "E_TKN_TOO_LARGE")]
     TooLarge,
-    /// Nobody could decide: no keys, no token-server. The token may be good.
+    /// Nobody could decide: no keys, no token-server, a policy that nobody configured. The token may be good.
     #[serde(rename = "E_BACKEND_UNAVAIL")]
     BackendUnavailable,
 }
@@ -83,12 +83,10 @@ rejects! {
     Missing = "missing" => Invalid,
     /// The `Authorization` scheme is not an accepted one.
     Scheme = "scheme" => Invalid,
-    /// More than one `Authorization` header.
+    /// More than one `Authorization` header, or more than one cookie, parameter or header that a token is taken from.
     DuplicateHeader = "duplicate_header" => Invalid,
     /// An `Authorization` header and a different bare token.
     Ambiguous = "ambiguous" => Invalid,
-    /// The request names a policy that is not configured.
-    UnknownPolicy = "unknown_policy" => Invalid,
     /// Not a compact JOSE token: parts, base64url, JSON, duplicate members, nesting.
     Malformed = "malformed" => Invalid,
     /// A form that nobody here can judge, such as an encrypted token where none is expected.
@@ -139,6 +137,10 @@ rejects! {
     TokenSize = "token_size" => TooLarge,
     /// The answer would not fit the frame that HAProxy takes.
     AnswerSize = "answer_size" => TooLarge,
+    /// The proxy names a policy that is not configured. That is a fault of two configurations, not of the token.
+    UnknownPolicy = "unknown_policy" => BackendUnavailable,
+    /// An argument of the proxy's cannot be read: of another type, below zero, or sent twice.
+    Argument = "argument" => BackendUnavailable,
     /// No verification key is loaded.
     NoKeys = "no_keys" => BackendUnavailable,
     /// No token-server is configured or none could be asked.
@@ -187,5 +189,13 @@ mod tests {
             assert_ne!(reject.reason(), Reason::Ok);
         }
         assert_eq!(Reject::from_detail("ok"), None);
+    }
+
+    #[test]
+    fn a_fault_of_the_configuration_is_not_the_tokens_and_is_not_kept() {
+        for reject in [Reject::UnknownPolicy, Reject::Argument] {
+            assert_eq!(reject.reason(), Reason::BackendUnavailable);
+            assert!(!reject.is_lasting());
+        }
     }
 }

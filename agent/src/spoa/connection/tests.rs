@@ -15,7 +15,7 @@ use crate::answer::Variables;
 use crate::cache::{Limits, VerdictCache};
 use crate::current::Current;
 use crate::metrics::Metrics;
-use crate::request::{Request, Text};
+use crate::request::Text;
 use crate::responder::Responder;
 use crate::spoa::frame::{Ids, encode_ack};
 use crate::verifier::Verifier;
@@ -186,6 +186,52 @@ async fn a_notify_without_our_message_gets_an_answer_with_actions() {
     assert!(text.contains("missing") && text.contains("E_TKN_INVALID"), "{text}");
 }
 
+/// A NOTIFY of these messages of ours.
+fn asking(messages: &[&[(&str, TypedData)]]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for arguments in messages {
+        payload.push(10);
+        payload.extend(b"verify-jwt");
+        payload.push(u8::try_from(arguments.len()).unwrap());
+        payload.extend(items(arguments));
+    }
+    frame(NOTIFY, 1, 1, &payload)
+}
+
+#[tokio::test]
+async fn what_the_configuration_of_haproxy_gets_wrong_is_never_judged_as_if_it_were_right() {
+    let text = |text: &str| TypedData::String(text.into());
+    let policy = |value| [("token", text("a.b.c")), ("policy", value)];
+    let counted = |count| [("token", text("a.b.c")), ("token_count", count)];
+    let [first, second] = [[("token", text("a.b.c"))], [("policy", text("admin"))]];
+    for (what, bytes, reason, detail) in [
+        ("an unknown policy", asking(&[&policy(text("admin"))]), "E_BACKEND_UNAVAIL", "unknown_policy"),
+        ("another case", asking(&[&policy(text("Default"))]), "E_BACKEND_UNAVAIL", "unknown_policy"),
+        ("a long name", asking(&[&policy(text(&"p".repeat(9000)))]), "E_BACKEND_UNAVAIL", "unknown_policy"),
+        (
+            "a binary policy",
+            asking(&[&policy(TypedData::Binary(b"default".to_vec()))]),
+            "E_BACKEND_UNAVAIL",
+            "argument",
+        ),
+        ("a policy of a number", asking(&[&policy(TypedData::Int64(0))]), "E_BACKEND_UNAVAIL", "argument"),
+        ("no policy", asking(&[&policy(TypedData::Null)]), "E_TKN_INVALID", "malformed"),
+        ("the default policy", asking(&[&policy(text("default"))]), "E_TKN_INVALID", "malformed"),
+        ("two cookies", asking(&[&counted(TypedData::Int64(2))]), "E_TKN_INVALID", "duplicate_header"),
+        ("less than none", asking(&[&counted(TypedData::Int64(-1))]), "E_BACKEND_UNAVAIL", "argument"),
+        ("two questions", asking(&[&first, &second]), "E_BACKEND_UNAVAIL", "argument"),
+    ] {
+        let mut peer = Peer::greeted().await;
+        // The second answer is no other one.
+        for _ in 0..2 {
+            peer.send(&bytes).await;
+            let answer = peer.answer().await.unwrap();
+            let told = String::from_utf8_lossy(&answer.payload);
+            assert!(told.contains(reason) && told.contains(detail), "{what}: {told}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn each_breach_of_the_protocol_ends_with_its_status() {
     for (what, bytes, status) in [
@@ -317,7 +363,7 @@ impl Respond for Patient {
     fn receive(&self) {}
 
     fn answer_at_once(&self, notify: &Notify<'_>, (): &(), max: u32, out: &mut Vec<u8>) -> Option<bool> {
-        if notify.request == Request::default() {
+        if notify.request.authorization == Text::Empty {
             assert!(encode_ack(notify.ids, &[], max, out));
             return None;
         }

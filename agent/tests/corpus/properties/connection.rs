@@ -9,7 +9,6 @@ use jose::{
     UnixTime, Verdict,
 };
 use jwt_agent::answer::{Decision, Outcome, Variables, answer};
-use jwt_agent::request::Text;
 use jwt_agent::spoa::connection::serve;
 use jwt_agent::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
 use jwt_agent::spoa::leave::Leave;
@@ -236,16 +235,17 @@ struct Decides {
 impl Decides {
     fn ack(notify: &Notify<'_>, max: u32, out: &mut Vec<u8>) {
         let request = &notify.request;
-        let outcome = match (&request.policy, request.token(&["Bearer".to_owned()], 8192)) {
-            (Text::Absent, Ok(token)) => {
+        let token = request.token(&["Bearer".to_owned()], 8192);
+        let outcome = match (request.policy(), token) {
+            (Ok(None), Ok(token)) => {
                 let now = UnixTime::from_secs(1_800_000_000);
                 match TRUST.verify(token, std::slice::from_ref(&KEYS), &TRUST.routes()[0], now) {
                     Verdict::Accept(signed) => Outcome::Accepted(signed),
                     Verdict::Refuse(Refusal { reject, signed }) => Outcome::Refused { reject, signed },
                 }
             }
-            (Text::Absent, Err(reject)) => Outcome::refused(reject),
-            (Text::Given(_) | Text::Binary, _) => Outcome::refused(Reject::UnknownPolicy),
+            (Ok(Some(_)), _) => Outcome::refused(Reject::UnknownPolicy),
+            (Err(reject), _) | (Ok(None), Err(reject)) => Outcome::refused(reject),
         };
         let decision = Decision { outcome, id: None, profile: Profile::Standard, policy: None };
         let whole = encode_actions(answer(&decision, &Variables::All, None).actions);

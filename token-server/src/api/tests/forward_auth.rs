@@ -164,8 +164,8 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
         ("/verify/admin", good(json!({})), 403, "scope"),
         ("/verify/billing", good(json!({"aud": ["x", "billing"]})), 200, "ok"),
         ("/verify/billing", good(json!({"aud": "x"})), 403, "audience"),
-        ("/verify/weak", scoped.clone(), 401, "unknown_policy"),
-        ("/verify/Admin", scoped.clone(), 401, "unknown_policy"),
+        ("/verify/weak", scoped.clone(), 503, "unknown_policy"),
+        ("/verify/Admin", scoped.clone(), 503, "unknown_policy"),
         ("/verify", good(json!({"exp": NOW})), 401, "expired"),
         ("/verify", good(json!({"nbf": NOW + 1})), 401, "not_yet_valid"),
         ("/verify", format!("{scoped}A"), 401, "signature"),
@@ -177,7 +177,8 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
     ] {
         let heard = server.with_token(path, &token).await;
         assert_eq!((heard.status, heard.detail().as_str()), (status, detail), "{path} {token}");
-        assert_eq!(heard.header("www-authenticate").is_some(), status != 200);
+        assert_eq!(heard.header("www-authenticate").is_some(), matches!(status, 401 | 403));
+        assert_eq!(heard.header("retry-after").is_some(), status == 503);
         assert!(heard.header("x-user-id").is_none_or(|id| status == 200 && id == "anna"));
     }
     for path in ["/verify/admin/x", "/verify/", "/verify//", "/verifyx", "/%76erify"] {
@@ -187,7 +188,7 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
         r#"token_server_verify_decisions_total{policy="admin",reason="E_TKN_FORBIDDEN",detail="scope"} 1"#
     ));
     assert!(server.metric(
-        r#"token_server_verify_decisions_total{policy="",reason="E_TKN_INVALID",detail="unknown_policy"} 2"#
+        r#"token_server_verify_decisions_total{policy="",reason="E_BACKEND_UNAVAIL",detail="unknown_policy"} 2"#
     ));
 }
 

@@ -1,0 +1,186 @@
+use super::*;
+
+fn text(text: &'static str) -> Text<'static> {
+    Text::from(Value::Text(Cow::Borrowed(text)))
+}
+
+fn asked(request: &Request<'_>) -> Result<String, Reject> {
+    let schemes = ["JWT".to_owned(), "Bearer".to_owned()];
+    request.token(&schemes, 8).map(str::to_owned)
+}
+
+fn judge(authorization: &'static str, token: &'static str) -> Result<String, Reject> {
+    asked(&Request { authorization: text(authorization), token: text(token), ..Request::default() })
+}
+
+#[test]
+fn finds_the_one_token_or_says_why_there_is_none() {
+    for (authorization, token, expected) in [
+        ("Bearer a.b.c", "", Ok("a.b.c")),
+        ("bearer a.b.c", "", Ok("a.b.c")),
+        ("jWt a.b.c", "", Ok("a.b.c")),
+        ("JWT  a.b.c", "", Ok("a.b.c")),
+        (" JWT a.b.c\t", "", Ok("a.b.c")),
+        ("JWT a.b c", "", Ok("a.b c")),
+        ("", "a.b.c", Ok("a.b.c")),
+        ("Bearer a.b.c", "a.b.c", Ok("a.b.c")),
+        ("", "", Err(Reject::Missing)),
+        (" ", "", Err(Reject::Missing)),
+        ("Bearer", "", Err(Reject::Missing)),
+        ("Bearer ", "", Err(Reject::Missing)),
+        ("Basic dTpw", "", Err(Reject::Scheme)),
+        ("Bearera.b.c", "", Err(Reject::Scheme)),
+        ("Bearer\ta.b.c", "", Err(Reject::Scheme)),
+        ("Bearer a.b.c", "x.y.z", Err(Reject::Ambiguous)),
+        ("Basic dTpw", "x.y.z", Err(Reject::Ambiguous)),
+        ("Bearer", "x.y.z", Err(Reject::Ambiguous)),
+        ("Bearer aaaa.b.cc", "", Err(Reject::TokenSize)),
+    ] {
+        assert_eq!(judge(authorization, token), expected.map(str::to_owned), "{authorization:?} {token:?}");
+    }
+}
+
+#[test]
+fn refuses_more_than_one_of_each_and_a_count_that_cannot_be_read() {
+    let good = Ok("a.b.c".to_owned());
+    for (what, count, with_it, without_it) in [
+        ("absent", None, good.clone(), Err(Reject::Missing)),
+        ("0", Some(TypedData::Int64(0)), good.clone(), Err(Reject::Missing)),
+        ("1", Some(TypedData::Int32(1)), good.clone(), Err(Reject::Missing)),
+        ("2", Some(TypedData::Int64(2)), Err(Reject::DuplicateHeader), Err(Reject::DuplicateHeader)),
+        ("2 as u32", Some(TypedData::UInt32(2)), Err(Reject::DuplicateHeader), Err(Reject::DuplicateHeader)),
+        (
+            "many",
+            Some(TypedData::UInt64(u64::MAX)),
+            Err(Reject::DuplicateHeader),
+            Err(Reject::DuplicateHeader),
+        ),
+        ("-1", Some(TypedData::Int64(-1)), Err(Reject::Argument), Err(Reject::Argument)),
+        ("-1 as i32", Some(TypedData::Int32(-1)), Err(Reject::Argument), Err(Reject::Argument)),
+        ("a text", Some(TypedData::String("1".into())), Err(Reject::Argument), Err(Reject::Argument)),
+        ("no text", Some(TypedData::String(String::new())), Err(Reject::Argument), Err(Reject::Argument)),
+        ("bytes", Some(TypedData::Binary(vec![1])), Err(Reject::Argument), Err(Reject::Argument)),
+        ("true", Some(TypedData::Bool(true)), Err(Reject::Argument), Err(Reject::Argument)),
+        ("NULL", Some(TypedData::Null), Err(Reject::Argument), Err(Reject::Missing)),
+    ] {
+        for (counts, counted, value) in
+            [("auth_count", "authorization", "Bearer a.b.c"), ("token_count", "token", "a.b.c")]
+        {
+            for (value, expected) in [(Some(value), &with_it), (None, &without_it)] {
+                let value = value.map(|value| (counted, TypedData::String(value.to_owned())));
+                let count = count.clone().map(|count| (counts, count));
+                let arguments: Vec<_> = value.into_iter().chain(count).collect();
+                let bytes = message("verify-jwt", &arguments);
+                let request = Request::read(&bytes).unwrap();
+                assert_eq!(&asked(&request), expected, "{counts}={what} beside {counted} {arguments:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn many_cookies_are_refused_beside_a_good_header_too() {
+    for token in ["", "a.b.c", "x.y.z"] {
+        let request = Request {
+            authorization: text("Bearer a.b.c"),
+            token: text(token),
+            token_count: Count::Number(2),
+            ..Request::default()
+        };
+        assert_eq!(asked(&request), Err(Reject::DuplicateHeader), "{token}");
+    }
+}
+
+#[test]
+fn an_argument_that_cannot_be_read_is_never_taken_for_an_absent_one() {
+    let text = |text: &str| TypedData::String(text.to_owned());
+    let good = ("authorization", text("Bearer a.b.c"));
+    for name in ["authorization", "token", "policy", "auth_count", "token_count"] {
+        let valid = if name.ends_with("count") { TypedData::Int64(1) } else { text("a.b.c") };
+        for again in [valid.clone(), TypedData::Null, text("")] {
+            let bytes = message("verify-jwt", &[(name, valid.clone()), (name, again)]);
+            let twice = Request::read(&bytes).unwrap();
+            let judged = twice.policy().and_then(|_| asked(&twice).map(drop));
+            assert_eq!(judged, Err(Reject::Argument), "{name} twice");
+        }
+        for odd in
+            [TypedData::Binary(b"a.b.c".to_vec()), TypedData::Bool(true), TypedData::IPv4([1; 4].into())]
+        {
+            let bytes = message("verify-jwt", &[(name, odd)]);
+            let request = Request::read(&bytes).unwrap();
+            let judged = request.policy().and_then(|_| asked(&request).map(drop));
+            assert_eq!(judged, Err(Reject::Argument), "{name} of an odd type");
+        }
+    }
+    for second in [message("verify-jwt", &[]), message("verify-jwt", std::slice::from_ref(&good))] {
+        let both = [message("verify-jwt", std::slice::from_ref(&good)), second].concat();
+        assert_eq!(asked(&Request::read(&both).unwrap()), Err(Reject::Argument), "two questions");
+    }
+}
+
+/// As HAProxy writes it; all lengths are below 240, one byte each.
+fn message(name: &str, arguments: &[(&str, TypedData)]) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let mut message = text(name);
+    message.push(u8::try_from(arguments.len()).unwrap());
+    for (name, value) in arguments {
+        message.extend(text(name));
+        value.to_bytes(&mut message);
+    }
+    message
+}
+
+#[test]
+fn reads_arguments_by_name_and_ignores_others() {
+    let text = |text: &str| TypedData::String(text.to_owned());
+    let messages = [
+        message("other", &[("token", text("no"))]),
+        message(
+            "verify-jwt",
+            &[
+                ("", text("unnamed")),
+                ("policy", text("api")),
+                ("auth_count", TypedData::Int64(2)),
+                ("authorization", TypedData::Null),
+                ("token", TypedData::Binary(vec![1])),
+                ("path", text("/")),
+                ("request_id", text("r1")),
+            ],
+        ),
+        message("another", &[("policy", text("second"))]),
+    ]
+    .concat();
+    let expected = Request {
+        authorization: Text::Empty,
+        auth_count: Count::Number(2),
+        token: Text::Unreadable,
+        token_count: Count::Absent,
+        policy: Text::Given("api".into()),
+        request_id: Text::Given("r1".into()),
+        asks_twice: false,
+    };
+    assert_eq!(expected.name(), Some("r1"));
+    assert_eq!(Request::read(&messages), Some(expected));
+    assert_eq!(Request::read(&[]), Some(Request::default()));
+    for end in [1, 5, messages.len() - 1] {
+        assert_eq!(Request::read(&messages[..end]), None, "cut at {end}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_become_replacement_characters() {
+    let mut messages = message("verify-jwt", &[("token", TypedData::String("a.b?c".to_owned()))]);
+    *messages.iter_mut().rfind(|byte| **byte == b'?').unwrap() = 0xff;
+    assert!(Request::read(&messages).unwrap().token == Text::Given("a.b\u{fffd}c".into()));
+}
+
+#[test]
+fn a_name_that_would_fill_the_log_is_none() {
+    let named = |name| Request { request_id: Text::from(name), ..Request::default() };
+    let text = |bytes: usize| Value::Text("r".repeat(bytes).into());
+    assert_eq!(named(text(MAX_REQUEST_ID)).name().map(str::len), Some(MAX_REQUEST_ID));
+    let binary = TypedData::Binary(vec![b'r']);
+    for refused in [text(MAX_REQUEST_ID + 1), text(0), Value::Other(TypedData::Null), Value::Other(binary)] {
+        assert_eq!(named(refused).name(), None);
+    }
+}
