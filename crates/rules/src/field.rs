@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::Claims;
 
-/// A field: first a claim of exactly this name, else a path into the claims.
+/// A field: a claim of exactly this name, or a path into the claims. A token may have both, and which of them an
+/// application reads is not known here.
 ///
 /// Shared: a million rules name the same few fields.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,11 +40,28 @@ impl Field {
         Arc::strong_count(&self.0) == 1
     }
 
-    /// The value, or `None` for `undefined`.
-    pub(crate) fn of<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
-        if let Some(value) = claims.get(&*self.0.name) {
-            return Some(value);
+    /// Whether a test holds for the field: for its value, where `None` is `undefined`; where a claim of this name and one
+    /// at the end of the path are both there, for either of them.
+    ///
+    /// ms-users reads the claim of this name alone then. A rule is there to refuse, so what it may have meant counts.
+    pub(crate) fn any<'a>(
+        &self,
+        claims: &'a Claims,
+        mut test: impl FnMut(Option<&'a Value>) -> bool,
+    ) -> bool {
+        match (claims.get(&*self.0.name), self.nested(claims)) {
+            (Some(literal), Some(nested)) => test(Some(literal)) || test(Some(nested)),
+            (literal, nested) => test(literal.or(nested)),
         }
+    }
+
+    /// The values that the field has.
+    pub(crate) fn values<'a>(&self, claims: &'a Claims) -> impl Iterator<Item = &'a Value> {
+        claims.get(&*self.0.name).into_iter().chain(self.nested(claims))
+    }
+
+    /// What the path leads to.
+    fn nested<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
         let (first, rest) = self.0.path.split_first()?;
         rest.iter().try_fold(claims.get(&**first)?, |value, step| child(value, step))
     }
@@ -113,33 +131,45 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_field_is_a_name_before_it_is_a_path() {
+    fn a_field_is_a_name_and_a_path() {
         let Value::Object(claims) = json!({
             "a.b": 1, "a": {"b": 2, "c": [10, {"d": 3}, [7, 8]]}, "https://x.org/y": 4, "n": null, "s": "text",
+            "l[0]": 5, "l": [null], "x.y": 6, "x": "text",
         }) else {
             panic!("an object")
         };
         for (field, expected) in [
-            ("a.b", Some(json!(1))),
-            ("a.c[0]", Some(json!(10))),
-            ("a.c.0", Some(json!(10))),
-            ("a.c[1].d", Some(json!(3))),
-            ("a.c[2][1]", Some(json!(8))),
-            ("https://x.org/y", Some(json!(4))),
-            ("n", Some(json!(null))),
-            ("n.x", None),
-            ("s.length", None),
-            ("s[0]", None),
-            ("a.c[01]", None),
-            ("a.c[9]", None),
-            ("a.c[]", None),
-            ("a.c[0", None),
-            ("a..b", None),
-            ("a]b", None),
-            ("", None),
-            ("constructor", None),
+            ("a.b", &[json!(1), json!(2)][..]),
+            ("l[0]", &[json!(5), json!(null)]),
+            ("x.y", &[json!(6)]),
+            ("a.c[0]", &[json!(10)]),
+            ("a.c.0", &[json!(10)]),
+            ("a.c[1].d", &[json!(3)]),
+            ("a.c[2][1]", &[json!(8)]),
+            ("https://x.org/y", &[json!(4)]),
+            ("n", &[json!(null)]),
+            ("n.x", &[]),
+            ("s.length", &[]),
+            ("s[0]", &[]),
+            ("a.c[01]", &[]),
+            ("a.c[9]", &[]),
+            ("a.c[]", &[]),
+            ("a.c[0", &[]),
+            ("a..b", &[]),
+            ("a]b", &[]),
+            ("", &[]),
+            ("constructor", &[]),
         ] {
-            assert_eq!(Field::new(field).of(&claims), expected.as_ref(), "{field}");
+            let field = Field::new(field);
+            assert_eq!(
+                field.values(&claims).collect::<Vec<_>>(),
+                expected.iter().collect::<Vec<_>>(),
+                "{field:?}"
+            );
+            for value in expected {
+                assert!(field.any(&claims, |found| found == Some(value)), "{field:?} {value}");
+            }
+            assert_eq!(field.any(&claims, |found| found.is_none()), expected.is_empty(), "{field:?}");
         }
     }
 }

@@ -122,7 +122,7 @@ impl Group {
 impl Condition {
     fn holds(&self, payload: &Payload<'_>) -> bool {
         match self {
-            Self::Test { field, test } => test.holds(field.of(payload.claims), payload),
+            Self::Test { field, test } => field.any(payload.claims, |claim| test.holds(claim, payload)),
             Self::Group(group) => group.holds(payload),
         }
     }
@@ -164,5 +164,48 @@ mod tests {
         let same = Rule::parse("{ \"b\": \"xA\",\n\"a\": {\"lt\": 100.0, \"gt\": 1} }").expect("a rule");
         assert_eq!(text.canonical(), r#"{"a":{"gt":1,"lt":100},"b":"xA"}"#);
         assert_eq!(text.canonical(), same.canonical());
+    }
+
+    #[test]
+    fn a_claim_whose_name_is_a_path_hides_no_nested_one() {
+        // Members `a.b` and `a` > `b`; absent where empty. The tests that hold: eq 1, ne 1, lt 2, sw "1", eq null.
+        for (literal, nested, expected) in [
+            ("", "", [false, true, false, false, false]),
+            ("1", "", [true, false, true, true, false]),
+            ("", "1", [true, false, true, true, false]),
+            ("3", "1", [true, true, true, true, false]),
+            ("1", "3", [true, true, true, true, false]),
+            ("1", "1.0", [true, false, true, true, false]),
+            ("3", "4", [false, true, false, false, false]),
+            ("null", "1", [true, true, true, true, true]),
+            ("1", "null", [true, true, true, true, true]),
+            ("\"1\"", "[1]", [false, true, true, true, false]),
+            ("1", "{\"c\":1}", [true, true, true, true, false]),
+        ] {
+            let member = |name: &str, value: &str| match value {
+                "" => String::new(),
+                value => format!("\"{name}\":{value}"),
+            };
+            let separator = if literal.is_empty() { "" } else { "," };
+            let json = format!("{{{}{separator}\"a\":{{{}}}}}", member("a.b", literal), member("b", nested));
+            let claims: Claims = serde_json::from_str(&json).expect(&json);
+            for (test, expected) in
+                ["1", r#"{"ne":1}"#, r#"{"lt":2}"#, r#"{"sw":"1"}"#, "null"].into_iter().zip(expected)
+            {
+                let rule = Rule::parse(&format!("{{\"a.b\":{test}}}")).expect(test);
+                assert_eq!(rule.matches(&claims), expected, "{test} {json}");
+                // Few rules are looked at one by one, many are found by their values.
+                let fill = |number| Rule::parse(&format!("{{\"x\":{number}}}")).expect("a rule");
+                let mut set = crate::RuleSet::default();
+                for rule in (0..20).map(fill).chain([rule]) {
+                    let entry = crate::RuleEntry { rule, expire_at: crate::ExpireAt::Never };
+                    assert_eq!(set.insert(entry), Ok(()));
+                }
+                assert_eq!(set.matches(&claims, 0), expected, "{test} {json} among many");
+            }
+        }
+        let both = Rule::parse(r#"{"a.b":{"gte":1,"lte":5}}"#).expect("a rule");
+        let around: Claims = serde_json::from_str(r#"{"a.b":0,"a":{"b":9}}"#).expect("claims");
+        assert!(both.matches(&around), "each condition looks for itself");
     }
 }

@@ -98,7 +98,11 @@ impl Fields {
                 if self.names.contains_key(name.as_str()) { visit(name, value) } else { None }
             })
         };
-        by_name.or_else(|| self.paths.iter().find_map(|(field, _)| visit(field.name(), field.of(claims)?)))
+        by_name.or_else(|| {
+            self.paths
+                .iter()
+                .find_map(|(field, _)| field.values(claims).find_map(|value| visit(field.name(), value)))
+        })
     }
 
     #[cfg(test)]
