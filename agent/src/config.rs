@@ -150,9 +150,9 @@ impl Config {
         let Some((trust, issuers)) = trusted else {
             return Err(ConfigError::one("JWT_JWKS_FILE", "nobody is trusted"));
         };
-        if trust.profile() == Profile::Standard && trust.accepts_any_audience_and_issuer() {
+        if trust.profile() == Profile::Standard && trust.accepts_any_audience() {
             warnings.push(
-                "neither JWT_ISSUERS nor JWT_AUDIENCES is set: a token that the key's owner made for anybody is accepted"
+                "no audience is judged: a token that the issuer made for any other application is accepted; set JWT_AUDIENCES"
                     .to_owned(),
             );
         }

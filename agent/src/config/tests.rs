@@ -26,7 +26,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.variables, Variables::All);
     assert_eq!(config.cache, Limits { entries: 100_000, bytes: 268_435_456 });
     assert!(config.token_server.is_none() && config.claims.is_none());
-    assert!(config.warnings[0].contains("JWT_ISSUERS"), "{:?}", config.warnings);
+    assert!(config.warnings[0].contains("set JWT_AUDIENCES"), "{:?}", config.warnings);
 }
 
 #[test]
@@ -118,6 +118,25 @@ fn a_bound_token_is_refused_unless_binding_is_ignored_and_any_other_value_is_a_f
     for value in ["off", "false", "IF-BOUND", "required"] {
         let text = faults(&[("JWT_JWKS_FILE", "/k"), ("JWT_BINDING", value)]);
         assert_eq!(text, "JWT_BINDING: expected if-bound (a bound token is refused) or ignore");
+    }
+}
+
+#[test]
+fn a_start_without_an_audience_warns_whatever_the_issuers() {
+    let keys = ("JWT_JWKS_FILE", "/k");
+    for (variables, is_told) in [
+        (&[keys][..], true),
+        (&[keys, ("JWT_ISSUERS", "https://id.example")], true),
+        (&[("JWT_OIDC_ISSUERS", "https://id.example")], true),
+        (&[keys, ("JWT_AUDIENCES", "api")], false),
+        (&[keys, ("JWT_PROFILE", "ms-users")], false),
+    ] {
+        let warnings = load(variables).unwrap().warnings;
+        assert_eq!(
+            warnings.iter().any(|warning| warning.contains("no audience is judged")),
+            is_told,
+            "{variables:?}"
+        );
     }
 }
 

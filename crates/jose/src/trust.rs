@@ -127,13 +127,13 @@ impl Trust {
         self.issuers.iter().map(|issuer| issuer.policy.leeway).max().unwrap_or_default()
     }
 
-    /// Whether some token is accepted by the default policy whoever made it for whomever: worth a warning.
-    pub fn accepts_any_audience_and_issuer(&self) -> bool {
-        let asks = |route: &Route| !route.audiences.is_empty();
-        self.issuers
-            .iter()
-            .any(|issuer| issuer.policy.issuers.is_empty() && issuer.policy.audiences.is_empty())
-            && !self.routes.first().is_some_and(asks)
+    /// Whether some token is accepted by the default policy whatever it was made for: worth a warning, whoever its issuer
+    /// is, since one issuer makes tokens for many.
+    pub fn accepts_any_audience(&self) -> bool {
+        self.routes.first().is_some_and(|route| {
+            let mut accepted = route.issuers.iter().filter_map(|index| self.issuers.get(*index));
+            route.audiences.is_empty() && accepted.any(|issuer| issuer.policy.audiences.is_empty())
+        })
     }
 
     /// Whether bound tokens of some issuer are accepted without a proof: worth a warning.
@@ -266,6 +266,27 @@ mod tests {
             algorithms: AlgorithmSet::ALL,
             audiences: Vec::new(),
             requirements: Requirements::default(),
+        }
+    }
+
+    #[test]
+    fn a_default_policy_that_judges_no_audience_is_told_whatever_the_issuers() {
+        let of = |iss: &str, audiences: &[&str]| {
+            let mut issuer = issuer(iss, 0);
+            issuer.policy.audiences = audiences.iter().map(|name| (*name).to_owned()).collect();
+            issuer
+        };
+        let asking = Route { audiences: vec!["api".into()], ..route("default", &[0, 1]) };
+        for (issuers, default, expected) in [
+            (vec![of("", &[])], route("default", &[0]), true),
+            (vec![of("a", &[])], route("default", &[0]), true),
+            (vec![of("a", &["api"])], route("default", &[0]), false),
+            (vec![of("a", &["api"]), of("b", &[])], route("default", &[0, 1]), true),
+            (vec![of("a", &["api"]), of("b", &[])], route("default", &[0]), false),
+            (vec![of("a", &[]), of("b", &[])], asking, false),
+        ] {
+            let trust = Trust::new(Profile::Standard, issuers, vec![default, route("open", &[0])]).unwrap();
+            assert_eq!(trust.accepts_any_audience(), expected, "{trust:?}");
         }
     }
 

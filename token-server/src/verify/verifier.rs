@@ -78,10 +78,10 @@ impl Verifier {
     /// Warns of settings that let in more than most operators want.
     pub(crate) fn warn_of_open_doors(&self) {
         let trust = &self.settings.trust;
-        if trust.profile() == Profile::Standard && trust.accepts_any_audience_and_issuer() {
+        if trust.profile() == Profile::Standard && trust.accepts_any_audience() {
             tracing::warn!(
-                "neither TOKEN_SERVER__VERIFY__ISSUERS nor TOKEN_SERVER__VERIFY__AUDIENCES is set: /verify accepts a token \
-                 that the key's owner made for anybody"
+                "no audience is judged: /verify accepts a token that the issuer made for any other application; set \
+                 TOKEN_SERVER__VERIFY__AUDIENCES"
             );
         }
         if trust.ignores_binding() {
