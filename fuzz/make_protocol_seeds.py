@@ -220,16 +220,22 @@ def asked(behaviour, line, *headers):
 BEARER = "Authorization: Bearer a.b.c"
 forwarded = {
     "header": asked(NO_PROXY, "GET /verify", BEARER),
-    "traefik_query": asked(TRAEFIK, "GET /verify", "X-Forwarded-Method: GET", "X-Forwarded-Uri: /a?x=1&t=a.b.c#t=x.y.z"),
+    "traefik_query": asked(TRAEFIK, "GET /verify", "X-Forwarded-Method: GET", "X-Forwarded-Uri: /a?x=1&t=a.b.c"),
     "nginx_query": asked(NGINX, "GET /verify", "X-Original-Method: PUT", "X-Original-URL: https://h/a?t=a.b.c"),
     "envoy_query": asked(ENVOY, "POST /verify/default/a?t=a.b.c", "x-envoy-internal: true"),
-    "cookie": asked(TRAEFIK, "GET /verify", 'Cookie: a=b; session="a.b.c"; c', "Cookie: session=a.b.c"),
+    "cookie": asked(TRAEFIK, "GET /verify", 'Cookie: a=b; session="a.b.c"; c', "Cookie: d=e"),
     "preflight": asked(NGINX | PREFLIGHTS, "GET /verify", "X-Original-Method: OPTIONS", "Origin: https://a", "Access-Control-Request-Method: PUT"),
     "missing": asked(ENVOY | MAY_MISS, "GET /verify", "Authorization:", "Cookie: session="),
     "two_tokens": asked(ENVOY, "GET /verify/a?t=x.y.z", BEARER),
     "told_twice": asked(TRAEFIK, "GET /verify", BEARER, "X-Forwarded-Uri: /", "X-Forwarded-Uri: /?t=a.b.c"),
     "another_proxys_words": asked(TRAEFIK, "GET /verify?t=a.b.c", "X-Original-URL: /?t=a.b.c", "X-Original-Method: OPTIONS"),
-    "all_three": asked(NGINX, "GET /verify", BEARER, "Cookie: session=a.b.c", "X-Original-URL: /?t=a.b.c&t=&u"),
+    "all_three": asked(NGINX, "GET /verify", BEARER, "Cookie: session=a.b.c", "X-Original-URL: /?t=a.b.c&tt=&u"),
+    "nginx_origin": asked(NGINX, "GET /verify", "X-Original-URL: /a?t=a.b.c"),
+    "nginx_host_hides": asked(NGINX, "GET /verify", BEARER, "X-Original-URL: http://h?t=a.b.c#/a?t=x.y.z"),
+    "encoded_name": asked(ENVOY, "GET /verify/a?%74=a.b.c"),
+    "name_of_php": asked(TRAEFIK, "GET /verify", BEARER, "X-Forwarded-Uri: /?t[]=a.b.c"),
+    "semicolon": asked(TRAEFIK, "GET /verify", "X-Forwarded-Uri: /?a;t=x.y.z&t=a.b.c"),
+    "fragment": asked(TRAEFIK, "GET /verify", "X-Forwarded-Uri: /?t=a.b.c#t=x.y.z"),
     "other_scheme": asked(NO_PROXY | MAY_MISS, "GET /verify", "Authorization: Basic dTpw", "Cookie: session=a.b.c"),
 }
 

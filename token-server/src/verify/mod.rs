@@ -2,13 +2,14 @@
 //! Envoy `ext_authz` over HTTP).
 //!
 //! The way of a question: [`route`] finds the policy, [`question`] what is asked (by [`proxy`], what the proxy tells of the
-//! original request, and [`token`], the one token in it), [`verifier`] judges it (with the [`cache`] for what cannot change
+//! original request, and [`token`], the one token in it, by its [`names`]), [`verifier`] judges it (with the [`cache`] for what cannot change
 //! between two requests), [`claim_headers`] and [`answer`] say it in HTTP. What is not decided is no 200.
 
 mod answer;
 mod cache;
 mod claim_headers;
 mod metrics;
+mod names;
 mod proxy;
 mod question;
 mod route;

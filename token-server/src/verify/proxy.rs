@@ -5,8 +5,9 @@
 
 use std::str::FromStr;
 
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri};
+use axum::http::uri::PathAndQuery;
 use jose::Reject;
 
 /// A proxy that asks.
@@ -14,7 +15,7 @@ use jose::Reject;
 pub enum Proxy {
     /// `forwardAuth`: `X-Forwarded-Method` and `X-Forwarded-Uri`, which it sets itself.
     Traefik,
-    /// `auth_request`: `X-Original-Method` and `X-Original-URL`, which the shipped configuration sets.
+    /// `auth_request`: `X-Original-Method` and `X-Original-URL` (the target), which the shipped configuration sets.
     Nginx,
     /// `ext_authz` over HTTP: the question has the method of the original request, and its path behind ours.
     Envoy,
@@ -38,8 +39,8 @@ impl FromStr for Proxy {
 pub(super) struct Original<'a> {
     /// Its method.
     pub(super) method: Option<&'a str>,
-    /// Its query, as it was sent.
-    pub(super) query: Option<&'a str>,
+    /// Its target, as it was sent, in origin form (RFC 9112 section 3.2.1) where it has a query.
+    target: Option<&'a str>,
 }
 
 impl<'a> Original<'a> {
@@ -52,17 +53,42 @@ impl<'a> Original<'a> {
         match proxy {
             None => Ok(Self::default()),
             Some(Proxy::Traefik) => Self::told(headers, "x-forwarded-method", "x-forwarded-uri"),
-            Some(Proxy::Nginx) => Self::told(headers, "x-original-method", "x-original-url"),
+            Some(Proxy::Nginx) => {
+                let told = Self::told(headers, "x-original-method", "x-original-url")?;
+                Ok(Self { target: told.target.map(without_host), ..told })
+            }
             Some(Proxy::Envoy) => {
-                Ok(Self { method: Some(parts.method.as_str()), query: Uri::query(&parts.uri) })
+                let target = parts.uri.path_and_query().map(PathAndQuery::as_str);
+                Ok(Self { method: Some(parts.method.as_str()), target })
             }
         }
     }
 
-    fn told(headers: &'a HeaderMap, method: &str, url: &str) -> Result<Self, Reject> {
-        let query = only(headers, url)?.and_then(|url| url.split_once('?')).map(|(_, query)| query);
-        let without_fragment = |query: &'a str| query.split_once('#').map_or(query, |(query, _)| query);
-        Ok(Self { method: only(headers, method)?, query: query.map(without_fragment) })
+    fn told(headers: &'a HeaderMap, method: &str, target: &str) -> Result<Self, Reject> {
+        Ok(Self { method: only(headers, method)?, target: only(headers, target)? })
+    }
+
+    /// Its query, as it was sent.
+    ///
+    /// # Errors
+    /// [`Reject::Malformed`] for one that does not stand behind a path, or with a fragment, which no client sends: where
+    /// it begins and ends the application may see otherwise.
+    pub(super) fn query(&self) -> Result<Option<&'a str>, Reject> {
+        let Some((path, query)) = self.target.and_then(|target| target.split_once('?')) else {
+            return Ok(None);
+        };
+        let plain = path.starts_with('/') && ![path, query].iter().any(|part| part.contains('#'));
+        if plain { Ok(Some(query)) } else { Err(Reject::Malformed) }
+    }
+}
+
+/// Configurations of nginx may tell `$scheme://$http_host$request_uri`. The middle is the client's, and may hold `?` and
+/// `#`, but nginx refuses a slash there: the target begins at the first one.
+fn without_host(told: &str) -> &str {
+    let rest = ["http://", "https://"].iter().find_map(|scheme| told.strip_prefix(scheme));
+    match rest.map(|rest| rest.find('/').and_then(|slash| rest.get(slash..))) {
+        None => told,
+        Some(target) => target.unwrap_or(told),
     }
 }
 
@@ -84,7 +110,7 @@ mod tests {
         ("x-forwarded-method", "PUT"),
         ("x-forwarded-uri", "/a?t=1"),
         ("x-original-method", "DELETE"),
-        ("x-original-url", "https://host/b?t=2#f?g"),
+        ("x-original-url", "/b?t=2"),
     ];
 
     fn parts(headers: &[(&str, &str)]) -> Parts {
@@ -104,7 +130,8 @@ mod tests {
             (Some(Proxy::Nginx), Some("DELETE"), Some("t=2")),
             (Some(Proxy::Envoy), Some("PATCH"), Some("t=3")),
         ] {
-            assert_eq!(Original::read(&parts, proxy), Ok(Original { method, query }), "{proxy:?}");
+            let original = Original::read(&parts, proxy).unwrap();
+            assert_eq!((original.method, original.query()), (method, Ok(query)), "{proxy:?}");
         }
     }
 

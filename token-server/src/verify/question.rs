@@ -25,14 +25,16 @@ impl<'a> Question<'a> {
     /// Reads a request that is asked about under this policy.
     ///
     /// # Errors
-    /// It shows no token, more than one, or one that is no text or too long; or the proxy's words are there twice.
+    /// It shows no token, more than one, or one that is no text or too long; or the proxy's words are there twice
+    /// or name no path of the request.
     pub fn read(parts: &'a Parts, settings: &VerifySettings, guard: &Guard) -> Result<Self, Reject> {
         let VerifySettings { proxy, schemes, max_token_bytes, .. } = settings;
         let original = Original::read(parts, *proxy)?;
         if guard.preflight && is_preflight(&original, parts) {
             return Ok(Self::Preflight);
         }
-        match token::find(&parts.headers, original.query, guard, schemes, *max_token_bytes) {
+        let query = if guard.query.is_some() { original.query()? } else { None };
+        match token::find(&parts.headers, query, guard, schemes, *max_token_bytes) {
             Err(Reject::Missing) if guard.allow_missing => Ok(Self::Missing),
             found => found.map(Self::Token),
         }

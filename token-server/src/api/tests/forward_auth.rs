@@ -241,6 +241,66 @@ async fn the_original_request_is_read_in_the_configured_proxys_way_alone() {
 }
 
 #[tokio::test]
+async fn no_host_and_no_spelling_hides_or_forges_the_query() {
+    let (good, other) = (good(json!({})), good(json!({"sub": "root"})));
+    for (proxy, own) in [("traefik", "x-forwarded-uri"), ("nginx", "x-original-url")] {
+        let server = guarded(proxy, |_| {}).await;
+        for (told, detail) in [
+            (format!("/x?t={good}"), "ok"),
+            (format!("/x?a=%zz&%74={good}&b"), "ok"),
+            (format!("/x?{good}"), "missing"),
+            ("/x".to_owned(), "missing"),
+            ("*".to_owned(), "missing"),
+            (format!("/x?t={good}&t={other}"), "ambiguous"),
+            (format!("/x?%74={good}&t={other}"), "ambiguous"),
+            (format!("/x?t={good}&T={other}"), "ambiguous"),
+            // A fragment, which no client sends: some applications read on, others do not.
+            (format!("/x?t={good}#"), "malformed"),
+            (format!("/x#?t={good}"), "malformed"),
+            (format!("/x?a#&t={good}"), "malformed"),
+            (format!("x?t={good}"), "malformed"),
+            (format!("?t={good}"), "malformed"),
+            (format!("h?t={good}"), "malformed"),
+            (format!("h?t={good}/x"), "malformed"),
+        ] {
+            let heard = server.ask("GET", "/verify", &[(own, &told)]).await;
+            assert_eq!(heard.detail(), detail, "{proxy} {told}");
+            // Not asked for: nothing of it decides.
+            let bearer = format!("Bearer {good}");
+            let heard =
+                server.ask("GET", "/verify/public", &[(own, &told), ("authorization", &bearer)]).await;
+            assert_eq!(heard.detail(), "ok", "{proxy} {told}");
+        }
+        // nginx's example told scheme and host too, and the client's Host stood there.
+        for (told, of_nginx) in [
+            (format!("https://h/x?t={good}"), "ok"),
+            (format!("http:///x?t={good}"), "ok"),
+            (format!("http://h?t={good}#/x"), "missing"),
+            (format!("http://h?t={good}#/x?t={other}"), "ok"),
+            (format!("http://h#/x?t={good}"), "ok"),
+            (format!("http://h?t={good}"), "malformed"),
+            (format!("ftp://h/x?t={good}"), "malformed"),
+        ] {
+            let heard = server.ask("GET", "/verify", &[(own, &told)]).await;
+            assert_eq!(
+                heard.detail(),
+                if proxy == "nginx" { of_nginx } else { "malformed" },
+                "{proxy} {told}"
+            );
+        }
+    }
+    let envoy = guarded("envoy", |_| {}).await;
+    for (path, detail) in [
+        (format!("/verify/default/x?%74={good}"), "ok"),
+        (format!("/verify/default/x?t={good}&t={good}"), "ambiguous"),
+        (format!("/verify/default/x?t={good}&%74={other}"), "ambiguous"),
+        (format!("/verify/default/x?t[]={good}"), "ambiguous"),
+    ] {
+        assert_eq!(envoy.ask("GET", &path, &[]).await.detail(), detail, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_token_and_a_preflight_pass_where_the_policy_says_so_with_empty_headers() {
     let server = guarded("traefik", |_| {}).await;
     let preflight = [

@@ -42,6 +42,10 @@ pub fn token(input: &[u8]) -> Option<Result<Option<String>, Reject>> {
     let parts = parts(request)?;
     let read = Question::read(&parts, &settings, &guard);
     assert_eq!(Question::read(&without_others(&parts, settings.proxy), &settings, &guard), read);
+    let told_once = parts.headers.get_all("x-original-url").iter().count() == 1;
+    if told_once {
+        assert_no_host_matters(&parts, &settings, &guard);
+    }
     Some(match read {
         Err(reject) => Err(reject),
         Ok(Question::Missing) => {
@@ -69,10 +73,50 @@ fn assert_nobody_adds_one(parts: &Parts, settings: &VerifySettings, guard: &Guar
         let read = Question::read(&more, settings, guard);
         assert!(matches!(read, Err(Reject::Ambiguous | Reject::DuplicateHeader)), "{name}: {read:?}");
     }
+    for parameter in [QUERY, "%74", "T", "+t", "t[]", "a=1;t"] {
+        if let Some(more) = with_parameter(parts, settings.proxy, &format!("{parameter}={ANOTHER}")) {
+            let read = Question::read(&more, settings, guard);
+            assert!(matches!(read, Err(Reject::Ambiguous | Reject::Malformed)), "{parameter}: {read:?}");
+        }
+    }
     for name in own(settings.proxy).iter().filter(|name| parts.headers.contains_key(**name)) {
         let mut more = parts.clone();
         more.headers.append(HeaderName::from_static(name), HeaderValue::from_static("/"));
         assert_eq!(Question::read(&more, settings, guard), Err(Reject::Ambiguous), "{name}");
+    }
+}
+
+/// The request with one more parameter; nothing where its target is not told in origin form.
+fn with_parameter(parts: &Parts, proxy: Option<Proxy>, parameter: &str) -> Option<Parts> {
+    let longer = |told: &str| format!("{told}{}{parameter}", if told.contains('?') { "&" } else { "?" });
+    let mut more = parts.clone();
+    if proxy == Some(Proxy::Envoy) {
+        more.uri = longer(&parts.uri.to_string()).parse().ok()?;
+    } else {
+        let name = *own(proxy).last()?;
+        let told = parts.headers.get(name).map_or(Ok("/"), HeaderValue::to_str).ok()?;
+        if !told.starts_with('/') {
+            return None;
+        }
+        more.headers.insert(name, longer(told).parse().ok()?);
+    }
+    Some(more)
+}
+
+/// The client's Host, which nginx's configuration may put before the target, changes nothing.
+fn assert_no_host_matters(parts: &Parts, settings: &VerifySettings, guard: &Guard) {
+    let Some(told) = parts.headers.get("x-original-url").and_then(|told| told.to_str().ok()) else { return };
+    if settings.proxy != Some(Proxy::Nginx) || !told.starts_with('/') {
+        return;
+    }
+    for host in ["", "h", "h:1", "h?t=x.y.z", "h#", "h?t=x.y.z#", "u@h?%74=x.y.z&t=x.y.z"] {
+        let mut hosted = parts.clone();
+        hosted.headers.insert("x-original-url", format!("https://{host}{told}").parse().unwrap());
+        assert_eq!(
+            Question::read(&hosted, settings, guard),
+            Question::read(parts, settings, guard),
+            "{host}"
+        );
     }
 }
 
