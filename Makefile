@@ -75,7 +75,7 @@ under-load: setup stores
 	$(CARGO) build --workspace --bins
 
 stores:
-	@tests/setup.sh redis-server:redis-server redis-cli:redis-tools openssl:openssl
+	@tests/setup.sh redis-server:redis-server redis-cli:redis-tools openssl:openssl faketime:faketime
 	@tests/consul.sh >/dev/null
 
 setup:

@@ -34,6 +34,7 @@ const ADMIN_SOCKET: &str = "TOKEN_SERVER__ADMIN__SOCKET";
 const ADMIN_TOKENS_FILE: &str = "TOKEN_SERVER__ADMIN__TOKENS_FILE";
 const AGENT_TOKENS_FILE: &str = "TOKEN_SERVER__AGENT__TOKENS_FILE";
 const STORE_PATH: &str = "TOKEN_SERVER__STORE__PATH";
+const STORE_NEW: &str = "TOKEN_SERVER__STORE__NEW";
 const PROFILE: &str = "TOKEN_SERVER__PROFILE";
 const PREVIEW_SUBJECTS: &str = "TOKEN_SERVER__PREVIEW__SUBJECTS";
 const TLS_CERT: &str = "TOKEN_SERVER__TLS__CERT";
@@ -45,6 +46,7 @@ const REDIS_URLS: &str = "TOKEN_SERVER__REDIS__URLS";
 const REDIS_MASTER: &str = "TOKEN_SERVER__REDIS__MASTER";
 const REDIS_PREFIX: &str = "TOKEN_SERVER__REDIS__PREFIX";
 const REDIS_MIN_REPLICAS: &str = "TOKEN_SERVER__REDIS__MIN_REPLICAS";
+const REDIS_ACCEPT_EVICTION: &str = "TOKEN_SERVER__REDIS__ACCEPT_EVICTION";
 const REDIS_CA_FILE: &str = "TOKEN_SERVER__REDIS__CA_FILE";
 const CONSUL_URL: &str = "TOKEN_SERVER__CONSUL__URL";
 const CACHE_TTL: &str = "TOKEN_SERVER__CACHE__TTL";
@@ -83,6 +85,8 @@ pub struct Config {
     pub verify: Option<VerifySettings>,
     /// Where rules live.
     pub store: StoreSettings,
+    /// `TOKEN_SERVER__STORE__NEW`: whether the embedded store may begin without the rules that it had.
+    pub store_new: bool,
     /// How long rules may be used that were read from Redis.
     pub lifetimes: Lifetimes,
     /// `TOKEN_SERVER__CACHE__BYTES`: memory for rules other than everybody's.
@@ -125,6 +129,7 @@ impl Config {
             verify,
             keys: keys::read(&mut settings, issuers, profile),
             store: store(&mut settings),
+            store_new: settings.flag(STORE_NEW).unwrap_or(false),
             lifetimes: Lifetimes {
                 ttl: seconds(&mut settings, CACHE_TTL, 7),
                 max_stale: seconds(&mut settings, MAX_STALE, 30),
@@ -232,17 +237,28 @@ fn store(settings: &mut Settings) -> StoreSettings {
             None
         }
     });
+    let accepts_eviction = settings.flag(REDIS_ACCEPT_EVICTION).unwrap_or(false);
     let consul = consul(settings);
     let Some(urls) = urls else {
-        for name in [REDIS_MODE, REDIS_MASTER, REDIS_PREFIX, REDIS_MIN_REPLICAS, REDIS_CA_FILE, CONSUL_URL] {
+        for name in [
+            REDIS_MODE,
+            REDIS_MASTER,
+            REDIS_PREFIX,
+            REDIS_MIN_REPLICAS,
+            REDIS_ACCEPT_EVICTION,
+            REDIS_CA_FILE,
+            CONSUL_URL,
+        ] {
             if settings.is_set(name) {
                 settings.fault(name, format!("has no effect without {REDIS_URLS}"));
             }
         }
         return StoreSettings::Embedded(path.unwrap_or_else(|| "token-server.redb".to_owned()).into());
     };
-    if path.is_some() {
-        settings.fault(STORE_PATH, format!("has no effect beside {REDIS_URLS}: rules are kept in Redis"));
+    for name in [STORE_PATH, STORE_NEW] {
+        if settings.is_set(name) {
+            settings.fault(name, format!("has no effect beside {REDIS_URLS}: rules are kept in Redis"));
+        }
     }
     let mode = match (mode, master) {
         (RedisModeName::Standalone, None) => RedisMode::Standalone,
@@ -258,7 +274,10 @@ fn store(settings: &mut Settings) -> StoreSettings {
         }
     };
     match RedisSettings::new(mode, &urls, &prefix, min_replicas.into(), authority.as_deref()) {
-        Ok(redis) => StoreSettings::Redis { redis, consul },
+        Ok(redis) => {
+            let redis = if accepts_eviction { redis.accepting_eviction() } else { redis };
+            StoreSettings::Redis { redis, consul }
+        }
         Err(error) => {
             let name = match error {
                 RedisSettingsError::Url => REDIS_URLS,

@@ -1,6 +1,8 @@
 //! What is counted. The help texts are the documentation.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jose::{Reason, Reject};
@@ -12,6 +14,10 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::rulebook::Totals;
+use crate::store::Fault;
+
+/// Seconds by which clocks may differ without a warning; time synchronisation keeps them within one.
+const MAX_CLOCK_DIFFERENCE: i64 = 5;
 
 /// The first bucket of request durations ends here; 14 buckets, each twice as long as the one before, reach 0.8 s.
 const FIRST_BUCKET_SECONDS: f64 = 0.0001;
@@ -26,6 +32,15 @@ pub(crate) struct Metrics {
     shadow_rules: Gauge,
     shadow_hits: Counter,
     reloads: Family<OutcomeLabels, Counter>,
+    store_faults: Family<CauseLabels, Gauge>,
+    store_emptied: Counter,
+    clock_ahead: Gauge,
+    clock_is_off: Arc<AtomicBool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabels {
+    cause: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,6 +71,10 @@ impl Metrics {
             shadow_rules: Gauge::default(),
             shadow_hits: Counter::default(),
             reloads: Family::default(),
+            store_faults: Family::default(),
+            store_emptied: Counter::default(),
+            clock_ahead: Gauge::default(),
+            clock_is_off: Arc::default(),
         };
         let registry = registry.sub_registry_with_prefix("token_server");
         registry.register(
@@ -84,6 +103,12 @@ impl Metrics {
             totals.unreadable,
         );
         registry.register(
+            "rules_beyond_limits",
+            "Rules in memory that no check looks at since their group has too many: tokens that the group concerns get \
+             E_BACKEND_UNAVAIL, in g all tokens. Anything but 0 needs an operator: GET /v1/rules shows the groups",
+            totals.beyond,
+        );
+        registry.register(
             "store_revision",
             "Grows with every change of a rule that is heard of",
             totals.revision,
@@ -98,6 +123,7 @@ impl Metrics {
             "Tokens that were accepted and that rules in shadow mode would have refused, once for each such rule",
             metrics.shadow_hits.clone(),
         );
+        metrics.register_store(registry);
         for outcome in ["applied", "refused"] {
             metrics.reloads.get_or_create(&OutcomeLabels { outcome }).inc_by(0);
         }
@@ -107,6 +133,45 @@ impl Metrics {
             metrics.reloads.clone(),
         );
         metrics
+    }
+
+    fn register_store(&self, registry: &mut Registry) {
+        self.show_store(None, 0);
+        registry.register(
+            "store_fault",
+            "1 while the store must not be relied on though it answers, by cause: evicts (Redis may remove rules when its \
+             memory is full), file_gone (the embedded store's file was deleted or replaced). /ready tells the cure",
+            self.store_faults.clone(),
+        );
+        registry.register(
+            "store_emptied",
+            "How often the store was found without what it had before, or with other data: rules that were in force may be \
+             gone",
+            self.store_emptied.clone(),
+        );
+        registry.register_with_unit(
+            "store_clock_ahead",
+            "By how much this server's clock is ahead of the clock of Redis; negative: behind",
+            Unit::Seconds,
+            self.clock_ahead.clone(),
+        );
+    }
+
+    /// Shows why the store must not be relied on, if so, and how often it was emptied.
+    pub(crate) fn show_store(&self, fault: Option<&str>, emptied: u64) {
+        for cause in Fault::CAUSES {
+            self.store_faults.get_or_create(&CauseLabels { cause }).set(i64::from(fault == Some(cause)));
+        }
+        self.store_emptied.inc_by(emptied.saturating_sub(self.store_emptied.get()));
+    }
+
+    /// Shows by how much this server's clock is ahead of the store's. Returns it when it has just become too much.
+    pub(crate) fn show_clock(&self, ahead: Option<i64>) -> Option<i64> {
+        let ahead = ahead?;
+        self.clock_ahead.set(ahead);
+        let is_off = ahead.abs() > MAX_CLOCK_DIFFERENCE;
+        let was_off = self.clock_is_off.swap(is_off, Ordering::Relaxed);
+        (is_off && !was_off).then_some(ahead)
     }
 
     /// Counts one verdict.

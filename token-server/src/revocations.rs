@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::changes::{Session, Sessions, Source};
 use crate::feed::Feed;
 use crate::rulebook::{Boarding, Flight, Group, Lifetimes, Read, Rulebook, Totals, judge};
-use crate::store::{Cursor, EVERYBODY, Page, Store, StoreError, StoredRule, random_name};
+use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, StoredRule, random_name};
 
 /// Rules of one group. A check looks at few of them, but where others write too the group is read and parsed anew after
 /// each change, which should be done within [`LOAD_WAIT`]: parsing so many takes about 20 ms, ten times as many 250 ms.
@@ -24,6 +24,9 @@ pub const MAX_RULES_PER_GROUP: usize = 10_000;
 /// Rules of everybody in a store that is ours alone: they are read once, and then changed in memory as in the store.
 /// So many take about 300 MiB.
 pub const MAX_RULES_OF_EVERYBODY: usize = 1_000_000;
+
+/// Bytes of a group's name: a subject claim.
+pub const MAX_GROUP_BYTES: usize = 512;
 
 /// How long a check waits for rules that have to be read. Agents wait 80 ms for all of it.
 pub const LOAD_WAIT: Duration = Duration::from_millis(60);
@@ -81,6 +84,8 @@ pub struct GroupSize {
     pub rules: usize,
     /// Rules that are not understood.
     pub unreadable: usize,
+    /// Why its rules are not known though the store answers.
+    pub fault: Option<String>,
 }
 
 impl Revocations {
@@ -122,6 +127,19 @@ impl Revocations {
         &self.feed
     }
 
+    /// The time by the store's own clock, unix seconds, if it has one and tells.
+    pub fn store_now(&self) -> Option<i64> {
+        self.store.now()
+    }
+
+    /// What may cost rules though the store answers.
+    ///
+    /// # Errors
+    /// The store could not be examined.
+    pub async fn examine(&self) -> Result<Condition, StoreError> {
+        self.store.examine().await
+    }
+
     /// The number of the last change that is known here.
     pub fn revision(&self) -> u64 {
         self.feed.revision()
@@ -140,6 +158,8 @@ impl Revocations {
 
     /// Judges claims at `now` (unix seconds) by the rules of their subject and of everybody, which are read if need be.
     /// Waits no longer than [`LOAD_WAIT`].
+    ///
+    /// A rule has ended when it has by this server's clock and by the store's: of clocks that differ, one is wrong.
     pub async fn judge(self: &Arc<Self>, claims: &Claims, subject: Option<&str>, now: i64) -> RulesVerdict {
         let session = self.sessions.current();
         let own = async {
@@ -149,6 +169,7 @@ impl Revocations {
             }
         };
         let (everybody, own) = tokio::join!(self.read(EVERYBODY, session.as_ref(), LOAD_WAIT), own);
+        let now = self.store.now().map_or(now, |stores| stores.min(now));
         let verdict = judge(group(everybody.as_ref()), group(own.as_ref()), claims, now);
         // Asked last: a session that lives now has missed nothing since the caller looked at the revision.
         let vouched = session.is_some_and(|session| {
@@ -193,11 +214,21 @@ impl Revocations {
                 let known = self.book.fresh(&name, Instant::now(), self.sessions.current().as_ref());
                 let group = match known {
                     Some(read) => read.group,
-                    None => parse(self.store.group(&name).await?, Totals::default()).await?,
+                    None => match self.store.group(&name).await {
+                        Ok(stored) => parse(stored, Totals::default()).await?,
+                        // One group's fault must not hide the others.
+                        Err(error @ StoreError::NotRules) => {
+                            let fault = Some(error.to_string());
+                            sizes.push(GroupSize { group: name, rules: 0, unreadable: 0, fault });
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    },
                 };
                 // One that vanished between the two reads is no group any more.
                 if !group.is_empty() {
-                    sizes.push(GroupSize { group: name, rules: group.len(), unreadable: group.unreadable() });
+                    let (rules, unreadable) = (group.len(), group.unreadable());
+                    sizes.push(GroupSize { group: name, rules, unreadable, fault: None });
                 }
             }
             Ok((sizes, more))
@@ -205,10 +236,15 @@ impl Revocations {
         within(STORE_LIMIT, reading).await
     }
 
-    /// A group was changed, here or elsewhere: what was read before is forgotten, and the feed tells it.
+    /// A group was changed, here or elsewhere: what was read before is forgotten, and the feed tells it. A name that is too
+    /// long for a group comes from somebody who writes no rules, or not only; it is told as a change of anything.
     pub fn changed(&self, group: &str) -> u64 {
         self.book.forget(group);
-        let revision = self.feed.changed(group);
+        let revision = if group.len() > MAX_GROUP_BYTES {
+            self.feed.everything_changed()
+        } else {
+            self.feed.changed(group)
+        };
         self.book.show_revision(revision);
         revision
     }

@@ -28,7 +28,7 @@ use crate::reconfigure::{Origin, Reconfigure};
 use crate::reload;
 use crate::revocations::Revocations;
 use crate::serve::serve;
-use crate::store::StoreError;
+use crate::store::{Fault, StoreError};
 use crate::verify::{Verifier, VerifyMetrics};
 
 /// How long requests that have begun may take after the signal to stop; below the 30 s that orchestrators wait.
@@ -65,6 +65,11 @@ pub async fn run(
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let mut parts = JoinSet::new();
+    if config.store_new {
+        tracing::warn!(
+            "TOKEN_SERVER__STORE__NEW is set: a store that has vanished begins anew without its rules; unset it after this start"
+        );
+    }
     let Rules { revocations, annotations } = Rules::follow(&config, &metrics, &mut parts, &shutdown).await?;
     let tls = config.tls.clone();
     let files = reloads(&config, &revocations);
@@ -225,10 +230,39 @@ async fn keep_warm(app: Arc<App>, shutdown: Shutdown) {
 }
 
 async fn warm(app: &App) {
+    watch_store(app).await;
     if app.revocations.store_id().is_some() && app.revocations.warm().await {
         app.readiness.clear("rules");
     } else {
         app.readiness.block("rules", "the store cannot be read");
+    }
+}
+
+/// Shows what is known of the store beside its rules, and is not ready while it must not be relied on.
+async fn watch_store(app: &App) {
+    let ahead = app.revocations.store_now().map(|stores| seconds(app.now()).saturating_sub(stores));
+    if let Some(seconds) = app.metrics.show_clock(ahead) {
+        tracing::warn!(
+            seconds,
+            "this server's clock is ahead of the clock of Redis, or behind if negative: rules end by the one that is \
+             behind; correct the clocks"
+        );
+    }
+    let condition = match app.revocations.examine().await {
+        Ok(condition) => condition,
+        // That it cannot be read is seen where it is read.
+        Err(_) => return,
+    };
+    let fault = condition.fault.as_ref();
+    app.metrics.show_store(fault.map(Fault::cause), condition.emptied);
+    match fault {
+        None => app.readiness.clear("store"),
+        Some(fault) => {
+            let told = fault.to_string();
+            if app.readiness.block("store", told.as_str()) != Some(told) {
+                tracing::error!(%fault, "the store must not be relied on; not ready");
+            }
+        }
     }
 }
 

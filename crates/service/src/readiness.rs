@@ -18,9 +18,9 @@ impl Readiness {
         Self::default()
     }
 
-    /// Not ready from now on; a later call for the same cause replaces its text.
-    pub fn block(&self, cause: &'static str, why: impl Into<String>) {
-        self.lock().insert(cause, why.into());
+    /// Not ready from now on; a later call for the same cause replaces its text, and returns the one before.
+    pub fn block(&self, cause: &'static str, why: impl Into<String>) -> Option<String> {
+        self.lock().insert(cause, why.into())
     }
 
     /// This cause no longer holds the process back.

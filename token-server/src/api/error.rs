@@ -80,8 +80,13 @@ impl ApiError {
                 StatusCode::INSUFFICIENT_STORAGE
             }
             Self::Store(error) | Self::Annotation(AnnotationError::Store(error)) => match error {
+                StoreError::NotRules => StatusCode::CONFLICT,
                 StoreError::GroupFull { .. } | StoreError::RuleRefused(_) => StatusCode::INSUFFICIENT_STORAGE,
                 StoreError::Open { .. }
+                | StoreError::Vanished { .. }
+                | StoreError::Empty { .. }
+                | StoreError::AnotherStore { .. }
+                | StoreError::Unreliable(_)
                 | StoreError::Locked { .. }
                 | StoreError::Damaged { .. }
                 | StoreError::Format { .. }

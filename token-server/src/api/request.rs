@@ -11,9 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{ApiError, App};
 use crate::bearer::BearerTokens;
-
-/// Bytes of a group's name: a subject claim.
-const MAX_GROUP_BYTES: usize = 512;
+use crate::revocations::MAX_GROUP_BYTES;
 
 /// A body of any content type, up to `MAX` bytes.
 pub(crate) struct Body<const MAX: usize>(pub(crate) Bytes);

@@ -21,6 +21,9 @@ use crate::store::{StoreError, random_name};
 /// The time between two signs of life.
 const BEAT: Duration = Duration::from_millis(500);
 
+/// Signs of life between two looks at what may be changed on a running master.
+const BEATS_PER_LOOK: u64 = 10;
+
 /// The time between two attempts to be heard and to hear.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -158,7 +161,13 @@ async fn send(store: &RedisStore, node: &Node, server: &str, number: u64) -> Res
     if store.has_left(node).await {
         return Err(Deaf::MasterLeft);
     }
-    Ok(store.beat(node, server, number).await?)
+    store.beat(node, server, number).await?;
+    if number % BEATS_PER_LOOK == 0 {
+        store.look(node).await;
+    } else {
+        store.look_at_clock(node).await;
+    }
+    Ok(())
 }
 
 /// Follows one message. Returns when the last sign of life was sent, if this is it.

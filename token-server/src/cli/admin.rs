@@ -34,7 +34,11 @@ pub(super) enum Admin {
 
 impl Admin {
     /// Opens what the command line, or else the configuration, names.
-    pub(super) async fn open(target: &Target, config: Config, missing: Missing) -> Result<Self, CliError> {
+    pub(super) async fn open(
+        target: &Target,
+        mut config: Config,
+        missing: Missing,
+    ) -> Result<Self, CliError> {
         let store = match &target.store {
             Some(path) => Some(StoreSettings::Embedded(path.clone())),
             None => target.configured_store.then(|| config.store.clone()),
@@ -46,6 +50,7 @@ impl Admin {
             {
                 return Err(CliError::NoStore(path.clone()));
             }
+            config.store_new |= missing == Missing::Create;
             let app = crate::run::open(config, store).await?;
             return Ok(Self::Here(Box::new(api::admin_router(&app, AdminAccess::Everyone))));
         }

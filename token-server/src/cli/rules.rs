@@ -198,6 +198,9 @@ fn sizes(row: &Value) -> String {
             line += &format!("  {label} {}", number(name));
         }
     }
+    if let Some(error) = row.get("error").and_then(Value::as_str) {
+        line += &format!("  {error}");
+    }
     line
 }
 

@@ -9,6 +9,9 @@ use tokio::sync::watch;
 /// Changes that are remembered: several seconds of the busiest writer, where readers come back within one.
 const MAX_CHANGES: usize = 10_000;
 
+/// Bytes of the names that are remembered: ten times what subjects of usual length take.
+const MAX_NAME_BYTES: usize = 4 * 1024 * 1024;
+
 /// Groups that one answer names; whoever is further behind gets everything.
 const MAX_ANSWER: usize = 1_000;
 
@@ -26,6 +29,8 @@ struct Log {
     /// Changes up to this revision are forgotten.
     forgotten: u64,
     changes: VecDeque<(u64, Arc<str>)>,
+    /// Bytes of the names in it.
+    bytes: usize,
 }
 
 /// How far a reader is: an epoch and the last revision that he has seen.
@@ -40,7 +45,7 @@ pub struct Since {
 impl Feed {
     /// An empty log that goes on counting from `revision`, under a name that no other process has.
     pub fn new(epoch: impl Into<Box<str>>, revision: u64) -> Self {
-        let log = Log { revision, forgotten: revision, changes: VecDeque::new() };
+        let log = Log { revision, forgotten: revision, changes: VecDeque::new(), bytes: 0 };
         Self { epoch: epoch.into(), log: Mutex::new(log), latest: watch::Sender::new(revision) }
     }
 
@@ -58,10 +63,12 @@ impl Feed {
     pub fn changed(&self, group: &str) -> u64 {
         self.note(|log| {
             log.changes.push_back((log.revision, group.into()));
-            if log.changes.len() > MAX_CHANGES
-                && let Some((revision, _)) = log.changes.pop_front()
+            log.bytes = log.bytes.saturating_add(group.len());
+            while (log.changes.len() > MAX_CHANGES || log.bytes > MAX_NAME_BYTES)
+                && let Some((revision, name)) = log.changes.pop_front()
             {
                 log.forgotten = revision;
+                log.bytes = log.bytes.saturating_sub(name.len());
             }
         })
     }
@@ -70,6 +77,7 @@ impl Feed {
     pub fn everything_changed(&self) -> u64 {
         self.note(|log| {
             log.changes.clear();
+            log.bytes = 0;
             log.forgotten = log.revision;
         })
     }
@@ -164,5 +172,20 @@ mod tests {
         }
         let seen = u64::try_from(MAX_CHANGES).unwrap() + 1;
         assert_eq!(feed.after(since("e", seen).as_ref()).1, Changes::Everything, "too many to name");
+    }
+
+    #[test]
+    fn long_names_make_the_log_short() {
+        let feed = Feed::new("e", 0);
+        let long = "x".repeat(MAX_NAME_BYTES / 4);
+        for number in 0..6 {
+            feed.changed(&format!("{number}{long}"));
+        }
+        assert!(feed.lock().bytes <= MAX_NAME_BYTES);
+        assert_eq!(feed.after(since("e", 2).as_ref()).1, Changes::Everything, "they are forgotten");
+        let names = feed.lock().changes.iter().map(|(_, name)| name.len()).sum::<usize>();
+        assert_eq!(feed.lock().bytes, names);
+        feed.everything_changed();
+        assert_eq!(feed.lock().bytes, 0);
     }
 }

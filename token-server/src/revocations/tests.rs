@@ -356,3 +356,16 @@ async fn few_groups_are_read_at_once_and_everybodys_never_waits_for_them() {
     // Everybody's was asked about beside those that had a turn.
     assert_eq!(store.reads(), READS + 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_too_long_for_a_group_is_told_as_a_change_of_anything() {
+    use crate::feed::Since;
+    use service::events::Changes;
+    let revocations = heard(&Scripted::new());
+    let since = Since { epoch: revocations.feed().epoch().to_owned(), revision: revocations.revision() };
+    let long = "x".repeat(MAX_GROUP_BYTES);
+    revocations.changed(&long);
+    assert_eq!(revocations.feed().after(Some(&since)).1, Changes::Groups([long.clone()].into()));
+    revocations.changed(&(long + "x"));
+    assert_eq!(revocations.feed().after(Some(&since)).1, Changes::Everything);
+}

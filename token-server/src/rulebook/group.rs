@@ -1,5 +1,6 @@
 //! The rules of one group, parsed.
 
+use std::cmp::Reverse;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use jose::Reject;
@@ -25,8 +26,10 @@ pub struct Group {
 #[derive(Debug)]
 struct Content {
     rules: RuleSet,
-    /// Texts in the store that are no rules, as an edit by hand leaves them, and rules beyond what a group may cost.
+    /// Texts in the store that are no rules, as an edit by hand leaves them.
     unreadable: Vec<(Box<str>, ExpireAt)>,
+    /// Rules beyond what a group may cost: they are known to hold, and not for which tokens.
+    beyond: Vec<(Box<str>, ExpireAt)>,
     bytes: usize,
     /// Whether each rule stands in the store once, in its canonical text, and all of them are here. Else a change cannot
     /// be made here alone: another text of the same rule may go on holding.
@@ -42,21 +45,28 @@ pub struct Totals {
     pub rules: Gauge,
     /// Rules that are not understood.
     pub unreadable: Gauge,
+    /// Rules that no check looks at, since there are too many in their groups.
+    pub beyond: Gauge,
     /// The number of the last change that was heard of.
     pub revision: Gauge,
 }
 
 impl Group {
-    /// Parses what a store holds. What is not understood is kept as such: it can refuse, but not vanish. A rule that
-    /// would make checks too dear is not looked at, and so is treated as one that is not understood.
+    /// Parses what a store holds. What is not understood is kept as such: it can refuse, but not vanish. Nor can a rule that
+    /// would make checks too dear. What ends last is kept first, so that rules for some minutes, however many, do not push
+    /// out one for ever.
     pub fn parse(mut stored: Vec<StoredRule>, totals: &Totals) -> Self {
-        // Others write one rule in several texts with ends of their own; what is read last sets the end.
         stored.sort_by_key(|stored| match stored.expire_at {
-            ExpireAt::At(seconds) => seconds,
-            ExpireAt::Never => i64::MAX,
+            ExpireAt::Never => Reverse(i64::MAX),
+            ExpireAt::At(seconds) => Reverse(seconds),
         });
-        let mut content =
-            Content { rules: RuleSet::default(), unreadable: Vec::new(), bytes: GROUP_BYTES, plain: true };
+        let mut content = Content {
+            rules: RuleSet::default(),
+            unreadable: Vec::new(),
+            beyond: Vec::new(),
+            bytes: GROUP_BYTES,
+            plain: true,
+        };
         for StoredRule { json, expire_at, .. } in stored {
             content.bytes = content.bytes.saturating_add(bytes_of(&json));
             let rule = match Rule::parse(&json) {
@@ -68,18 +78,27 @@ impl Group {
                 }
             };
             content.plain &= rule.canonical() == json;
+            // Others write one rule in several texts with ends of their own; it holds until the last of them.
+            if content.rules.contains(rule.canonical()) {
+                continue;
+            }
             if let Err(error) = content.rules.insert(RuleEntry { rule, expire_at }) {
                 tracing::debug!(%error, "a rule in the store is beyond the limits");
                 content.plain = false;
-                content.unreadable.push((json.into(), expire_at));
+                content.beyond.push((json.into(), expire_at));
             }
+        }
+        if !content.beyond.is_empty() {
+            let rules = content.beyond.len();
+            tracing::error!(
+                rules,
+                "rules in the store are beyond the limits of their group: tokens that it concerns are answered \
+                 E_BACKEND_UNAVAIL until some are deleted or end; GET /v1/rules tells the group"
+            );
         }
         if !content.unreadable.is_empty() {
             let rules = content.unreadable.len();
-            tracing::error!(
-                rules,
-                "rules in the store are not understood or beyond the limits; GET /v1/rules tells their groups"
-            );
+            tracing::error!(rules, "rules in the store are not understood; GET /v1/rules tells their groups");
         }
         totals.came(&content);
         Self { content: RwLock::new(content), totals: totals.clone() }
@@ -93,6 +112,11 @@ impl Group {
     /// Whether it holds what is no rule and has not ended at `now`: nobody knows which tokens that meant.
     pub fn is_doubtful(&self, now: i64) -> bool {
         self.read().unreadable.iter().any(|(_, end)| !end.has_passed(now))
+    }
+
+    /// Whether it holds more rules than checks may cost, of which one that is not looked at has not ended at `now`.
+    pub fn is_overfull(&self, now: i64) -> bool {
+        self.read().beyond.iter().any(|(_, end)| !end.has_passed(now))
     }
 
     /// Whether it may have one more rule where `max` are allowed; a rule that is there already needs no room.
@@ -147,6 +171,7 @@ impl Group {
         self.change(|content| {
             content.rules.remove_ended(now);
             content.unreadable.retain(|(_, end)| !end.has_passed(now));
+            content.beyond.retain(|(_, end)| !end.has_passed(now));
         });
     }
 
@@ -160,9 +185,10 @@ impl Group {
         self.len() == 0
     }
 
-    /// Rules that are not understood.
+    /// Rules that are not understood, or beyond the limits.
     pub fn unreadable(&self) -> usize {
-        self.read().unreadable.len()
+        let content = self.read();
+        content.unreadable.len().saturating_add(content.beyond.len())
     }
 
     /// About what it costs in memory.
@@ -185,7 +211,7 @@ impl Group {
 
 impl Content {
     fn len(&self) -> usize {
-        self.rules.len() + self.unreadable.len()
+        self.rules.len() + self.unreadable.len() + self.beyond.len()
     }
 }
 
@@ -194,12 +220,14 @@ impl Totals {
         self.groups.inc_by(i64::from(content.len() > 0));
         self.rules.inc_by(as_gauge(content.len()));
         self.unreadable.inc_by(as_gauge(content.unreadable.len()));
+        self.beyond.inc_by(as_gauge(content.beyond.len()));
     }
 
     fn went(&self, content: &Content) {
         self.groups.dec_by(i64::from(content.len() > 0));
         self.rules.dec_by(as_gauge(content.len()));
         self.unreadable.dec_by(as_gauge(content.unreadable.len()));
+        self.beyond.dec_by(as_gauge(content.beyond.len()));
     }
 }
 
@@ -217,7 +245,8 @@ fn bytes_of(json: &str) -> usize {
 /// The verdict of the rules that concern one token: of its subject, and of everybody. Absent: not known.
 ///
 /// A rule of the subject that is not understood makes the answer [`Reject::Rules`], as does ignorance of any rules.
-/// One of everybody is left out, so that it cannot shut out everybody.
+/// One of everybody is left out, so that it cannot shut out everybody. More rules than checks may cost make it
+/// [`Reject::Rules`] in both: which tokens they mean was understood, and is not looked at.
 ///
 /// # Errors
 /// [`Reject::Revoked`] or [`Reject::Rules`].
@@ -231,7 +260,11 @@ pub fn judge(
         return Err(Reject::Revoked);
     }
     match (everybody, subject) {
-        (Some(_), Some(subject)) if !subject.is_doubtful(now) => Ok(()),
+        (Some(everybody), Some(subject))
+            if !everybody.is_overfull(now) && !subject.is_overfull(now) && !subject.is_doubtful(now) =>
+        {
+            Ok(())
+        }
         (Some(_) | None, Some(_) | None) => Err(Reject::Rules),
     }
 }
@@ -299,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_beyond_what_checks_may_cost_blocks_its_subject_and_is_not_admitted() {
+    fn a_rule_beyond_what_checks_may_cost_blocks_all_whom_it_concerns_and_is_not_admitted() {
         let lookahead = |number: usize| format!(r#"{{"sub":{{"regex":"(?={number})"}}}}"#);
         let count = rules::MAX_BACKTRACKING_PATTERNS;
         let texts: Vec<_> = (0..=count).map(lookahead).collect();
@@ -308,13 +341,34 @@ mod tests {
         let claims = claims(r#"{"sub":"x"}"#);
         assert_eq!(judge(Some(&none), Some(&full), &claims, 0), Ok(()));
         assert_eq!(judge(Some(&none), Some(&over), &claims, 0), Err(Reject::Rules));
-        assert_eq!(judge(Some(&over), Some(&none), &claims, 0), Ok(()));
+        assert_eq!(judge(Some(&over), Some(&none), &claims, 0), Err(Reject::Rules), "everybody's too");
         assert_eq!((over.len(), over.unreadable()), (count + 1, 1));
 
         let more = Rule::parse(&lookahead(count)).unwrap();
         assert_eq!(full.admits(&more), Err(InsertError::TooManyBacktrackingPatterns));
         assert_eq!(full.admits(&Rule::parse(&lookahead(0)).unwrap()), Ok(()), "it is there already");
         assert_eq!(none.admits(&more), Ok(()));
+    }
+
+    #[test]
+    fn many_rules_that_end_push_out_none_that_holds_longer() {
+        let range = |number: usize| format!(r#"{{"iat":{{"lt":{number}}}}}"#);
+        let texts: Vec<_> = (0..rules::MAX_SCANNED_RULES).map(range).collect();
+        let many: Vec<_> = texts.iter().map(|text| (text.as_str(), 1_000)).collect();
+        let permanent = (r#"{"exp":{"gt":50}}"#, 0);
+        let (claims, other) = (claims(r#"{"iat":20000,"exp":60}"#), claims(r#"{"iat":20000,"exp":40}"#));
+        for position in [0, many.len()] {
+            let mut stored = many.clone();
+            stored.insert(position, permanent);
+            let (over, none) = (group(&stored), group(&[]));
+            assert_eq!((over.len(), over.unreadable()), (rules::MAX_SCANNED_RULES + 1, 1));
+            for (everybody, subject) in [(&over, &none), (&none, &over)] {
+                assert_eq!(judge(Some(everybody), Some(subject), &claims, 0), Err(Reject::Revoked));
+                assert_eq!(judge(Some(everybody), Some(subject), &other, 999), Err(Reject::Rules));
+                assert_eq!(judge(Some(everybody), Some(subject), &other, 1_000), Ok(()), "they have ended");
+                assert_eq!(judge(Some(everybody), Some(subject), &claims, 1_000), Err(Reject::Revoked));
+            }
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::config::{Config, StoreSettings};
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
 use crate::store::redis::{RedisAnnotations, RedisSettings, RedisStore};
-use crate::store::{EmbeddedAnnotations, EmbeddedStore, Store, StoreError};
+use crate::store::{Beginning, EmbeddedAnnotations, EmbeddedStore, Store, StoreError};
 
 /// The rules, and what is known of them.
 pub(super) struct Rules {
@@ -65,8 +65,9 @@ impl Rules {
 }
 
 async fn embedded(config: &Config, path: PathBuf, metrics: &Metrics) -> Result<Rules, StoreError> {
+    let beginning = if config.store_new { Beginning::Anew } else { Beginning::WhereNoneWas };
     let opening = tokio::task::spawn_blocking(move || {
-        let store = EmbeddedStore::open(&path)?;
+        let store = EmbeddedStore::open_as(&path, beginning)?;
         let revision = store.revision()?;
         Ok((Arc::new(store), revision))
     });

@@ -11,12 +11,12 @@
 //! All calls of [`EmbeddedStore`] block; the [`Store`](super::Store) of an `Arc` of it runs them beside the runtime.
 
 mod annotations;
+mod place;
 mod shared;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,8 +28,10 @@ use redb::{
 use rules::ExpireAt;
 
 pub use annotations::EmbeddedAnnotations;
+pub use place::Beginning;
 
-use super::{Cursor, Page, StoreError, StoredRule, random_name};
+use self::place::Place;
+use super::{Condition, Cursor, Page, StoreError, StoredRule, random_name};
 
 const RULES: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("rules");
 const ENDS: TableDefinition<'_, (i64, &str, &str), ()> = TableDefinition::new("ends");
@@ -47,29 +49,37 @@ const PURGE_BATCH: usize = 1_000;
 /// An open store file, locked against other processes.
 pub struct EmbeddedStore {
     database: Database,
+    place: Place,
     path: PathBuf,
     store_id: Arc<str>,
 }
 
 impl EmbeddedStore {
-    /// Opens the file, or makes it where none is.
+    /// Opens the file, or makes it where none ever was.
+    ///
+    /// # Errors
+    /// As [`open_as`](Self::open_as).
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_as(path, Beginning::WhereNoneWas)
+    }
+
+    /// Opens the file, or makes it where it may begin.
     ///
     /// # Errors
     /// [`StoreError`] with a cure; a file that cannot be understood is left as it is.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(FILE_MODE)
-            .open(path)
-            .map_err(|cause| StoreError::Open { path: path.into(), cause })?;
-        let database = open_database(file, path)?;
-        let store_id = Arc::from(prepare(&database, path)?);
-        let store = Self { database, path: path.into(), store_id };
+    pub fn open_as(path: &Path, beginning: Beginning) -> Result<Self, StoreError> {
+        let (file, place) = Place::open(path, beginning)?;
+        let database = open_database(file, path).inspect_err(|_| place.abandon())?;
+        let store_id: Arc<str> = Arc::from(prepare(&database, path)?);
+        place.mark(&store_id, beginning)?;
+        let store = Self { database, place, path: path.into(), store_id };
         store.read_through()?;
         Ok(store)
+    }
+
+    /// What may cost rules though the file can be read.
+    pub fn condition(&self) -> Condition {
+        Condition { fault: self.place.fault(), emptied: 0 }
     }
 
     /// The random name that the file got when it was made.
@@ -235,7 +245,15 @@ impl EmbeddedStore {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        write(&self.database, work).map_err(failed)
+        // Before, so that nothing is written in vain; after, since it may have gone meanwhile.
+        self.is_in_place()?;
+        let written = write(&self.database, work).map_err(failed)?;
+        self.is_in_place()?;
+        Ok(written)
+    }
+
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        self.place.fault().map_or(Ok(()), |fault| Err(StoreError::Unreliable(fault)))
     }
 
     /// Reads every rule once: a file that opens may still be damaged where nobody has looked yet.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Fault;
+
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -13,6 +15,36 @@ pub enum StoreError {
         /// What the system says.
         cause: std::io::Error,
     },
+    /// The file is gone, and its marker tells that it was there.
+    #[error(
+        "store {}: the file is gone, and the rules that it held with it; restore it from a backup, or set \
+         TOKEN_SERVER__STORE__NEW=true for one start to begin without rules (revoked tokens are let in again)", path.display()
+    )]
+    Vanished {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has no bytes: what was in it is lost, or it was made by another program.
+    #[error(
+        "store {}: the file is empty, so that any rules that it held are lost; restore it from a backup, or set \
+         TOKEN_SERVER__STORE__NEW=true for one start to begin without rules (revoked tokens are let in again)", path.display()
+    )]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds another store than the one that was here.
+    #[error(
+        "store {}: the file is another store than the one that was here; put the right one back, or set \
+         TOKEN_SERVER__STORE__NEW=true for one start to use this one with the rules that it has", path.display()
+    )]
+    AnotherStore {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no longer where it was opened; what is written is lost with this process.
+    #[error("{0}")]
+    Unreliable(Fault),
     /// Another process has the file open.
     #[error("store {}: in use by another process; stop it, or set TOKEN_SERVER__STORE__PATH to another file", path.display())]
     Locked {
@@ -46,6 +78,11 @@ pub enum StoreError {
     /// Redis cannot be reached, or refuses; what was asked for may still have happened.
     #[error("redis: {0}")]
     Redis(#[from] redis::RedisError),
+    /// The key of a group holds something that is no sorted set.
+    #[error(
+        "redis: the group's key holds no sorted set, so its rules are not known; delete the key, or all rules of the group"
+    )]
+    NotRules,
     /// No server of `TOKEN_SERVER__REDIS__URLS` leads to a master.
     #[error("redis: no server of TOKEN_SERVER__REDIS__URLS leads to a master: {last}")]
     NoMaster {

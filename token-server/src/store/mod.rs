@@ -1,14 +1,16 @@
 //! Where rules live durably. Only this folder knows how.
 
 mod annotations;
+mod condition;
 mod cursor;
 mod embedded;
 mod error;
 pub mod redis;
 
 pub use annotations::{AnnotatedRule, Annotation, AnnotationStore, Mode};
+pub use condition::{Condition, Fault};
 pub use cursor::Cursor;
-pub use embedded::{EmbeddedAnnotations, EmbeddedStore};
+pub use embedded::{Beginning, EmbeddedAnnotations, EmbeddedStore};
 pub use error::StoreError;
 
 use std::pin::Pin;
@@ -46,8 +48,20 @@ pub trait Store: Send + Sync {
     /// Removes every rule of a group; tells how many there were.
     fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize>;
 
-    /// Removes some of the rules that have ended at `now` (unix seconds); tells how many, 0 when none are left.
+    /// Removes some of the rules that have ended at `now` (unix seconds); tells how many, 0 when none are left. A store
+    /// that has a clock of its own goes by that.
     fn purge(&self, now: i64) -> Answer<'_, usize>;
+
+    /// The time by the clock of a store that several servers share, unix seconds; absent where there is none, or it is
+    /// not told.
+    fn now(&self) -> Option<i64> {
+        None
+    }
+
+    /// What may cost rules though the store answers.
+    fn examine(&self) -> Answer<'_, Condition> {
+        Box::pin(async { Ok(Condition::default()) })
+    }
 }
 
 /// A rule as the store has it.

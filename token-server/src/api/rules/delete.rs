@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::MAX_BODY_BYTES;
 use crate::api::request::{Body, Document, GroupName};
 use crate::api::{ApiError, App};
+use crate::store::StoreError;
 
 #[derive(Serialize)]
 struct DeletedView {
@@ -36,7 +37,17 @@ async fn delete_all(app: &Arc<App>, group: String) -> Result<usize, ApiError> {
     let outcome = app.revocations.remove_group(group.clone()).await;
     app.metrics.count_write(&outcome);
     let enforced = outcome?;
-    Ok(enforced + app.annotations.remove_group(&group).await?)
+    match app.annotations.remove_group(&group).await {
+        Ok(tried) => Ok(enforced.saturating_add(tried)),
+        Err(error) if enforced > 0 => Ok(notes_stay(enforced, &error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Rules that were deleted are told as deleted, whatever becomes of what stands beside them: it refuses nothing.
+fn notes_stay(deleted: usize, error: &StoreError) -> usize {
+    tracing::error!(%error, "rules were deleted, but their notes, or rules in shadow mode, could not be");
+    deleted
 }
 
 async fn delete_one(app: &Arc<App>, group: String, body: &[u8]) -> Result<usize, ApiError> {
@@ -49,7 +60,10 @@ async fn delete_one(app: &Arc<App>, group: String, body: &[u8]) -> Result<usize,
     let outcome = app.revocations.remove(group.clone(), json.clone()).await;
     app.metrics.count_write(&outcome);
     let enforced = outcome?;
-    let tried = app.annotations.remove(&group, &json).await?;
+    let tried = match app.annotations.remove(&group, &json).await {
+        Err(error) if enforced => notes_stay(0, &error) > 0,
+        tried => tried?,
+    };
     match (enforced || tried, parsed) {
         (false, Err(error)) => Err(ApiError::invalid("rule", error.to_string())),
         (removed, Ok(_) | Err(_)) => Ok(usize::from(removed)),

@@ -40,6 +40,9 @@ struct GroupSizeView {
     rules: usize,
     unreadable: usize,
     shadow: usize,
+    /// Why its rules are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// `GET /v1/rules/{group}?after=&limit=`: a page costs what is on it, however many rules the group has.
@@ -116,16 +119,16 @@ pub(in crate::api) async fn list_groups(
     let (page, more) = app.revocations.groups(after.as_deref(), limit).await?;
     let mut sizes: BTreeMap<String, GroupSizeView> = page
         .into_iter()
-        .map(|GroupSize { group, rules, unreadable }| {
+        .map(|GroupSize { group, rules, unreadable, fault: error }| {
             let shadow = shadows.size(&group);
-            (group.clone(), GroupSizeView { group, rules, unreadable, shadow })
+            (group.clone(), GroupSizeView { group, rules, unreadable, shadow, error })
         })
         .collect();
     // Groups whose rules are only tried stand between the others, unless those of the next page come first.
     let last = sizes.last_key_value().filter(|_| more).map(|(last, _)| last.clone());
     for (group, shadow) in shadows.sizes(after.as_deref(), limit.saturating_add(1)) {
         if last.as_ref().is_none_or(|last| group < *last) {
-            let tried = GroupSizeView { group: group.clone(), rules: 0, unreadable: 0, shadow };
+            let tried = GroupSizeView { group: group.clone(), rules: 0, unreadable: 0, shadow, error: None };
             sizes.entry(group).or_insert(tried);
         }
     }

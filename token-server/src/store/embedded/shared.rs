@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rules::ExpireAt;
 
 use super::EmbeddedStore;
-use crate::store::{Answer, Cursor, Page, Store, StoreError, StoredRule};
+use crate::store::{Answer, Condition, Cursor, Page, Store, StoreError, StoredRule};
 
 impl Store for Arc<EmbeddedStore> {
     fn store_id(&self) -> Option<Arc<str>> {
@@ -44,6 +44,10 @@ impl Store for Arc<EmbeddedStore> {
 
     fn purge(&self, now: i64) -> Answer<'_, usize> {
         blocking(self, move |store| EmbeddedStore::purge(store, now))
+    }
+
+    fn examine(&self) -> Answer<'_, Condition> {
+        blocking(self, |store| Ok(store.condition()))
     }
 }
 

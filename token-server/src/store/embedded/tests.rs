@@ -181,3 +181,85 @@ fn files_of_other_programs_and_versions_are_refused() {
     .unwrap();
     assert!(matches!(EmbeddedStore::open(&foreign), Err(StoreError::Damaged { .. })));
 }
+
+#[test]
+fn a_store_that_vanished_or_is_empty_begins_anew_only_where_that_is_said() {
+    for ruin in [(|path| std::fs::remove_file(path).unwrap()) as fn(&Path), |path| {
+        std::fs::write(path, "").unwrap();
+    }] {
+        let (_folder, path, store) = store();
+        store.put("anna", "{}", ExpireAt::Never).unwrap();
+        drop(store);
+        ruin(&path);
+        for _ in 0..2 {
+            let error = EmbeddedStore::open(&path).err().unwrap();
+            assert!(matches!(error, StoreError::Vanished { .. } | StoreError::Empty { .. }), "{error}");
+            let told = error.to_string();
+            assert!(
+                told.contains(path.to_str().unwrap()) && told.contains("TOKEN_SERVER__STORE__NEW"),
+                "{told}"
+            );
+            assert_eq!(told.lines().count(), 1);
+        }
+        let anew = EmbeddedStore::open_as(&path, Beginning::Anew).unwrap();
+        assert_eq!(all(&anew), []);
+        drop(anew);
+        drop(EmbeddedStore::open(&path).unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("never a store.redb");
+    std::fs::write(&empty, "").unwrap();
+    assert!(matches!(EmbeddedStore::open(&empty), Err(StoreError::Empty { .. })));
+}
+
+#[test]
+fn a_store_of_before_is_marked_and_a_restored_one_is_taken() {
+    let (folder, path, store) = store();
+    store.put("anna", "{}", ExpireAt::Never).unwrap();
+    drop(store);
+    let marker = folder.path().join("rules.redb.exists");
+    std::fs::remove_file(&marker).unwrap();
+    drop(EmbeddedStore::open(&path).unwrap());
+    assert!(marker.exists(), "one of a version without markers gets its own");
+
+    let backup = folder.path().join("backup");
+    std::fs::copy(&path, &backup).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::rename(&backup, &path).unwrap();
+    assert_eq!(all(&EmbeddedStore::open(&path).unwrap()).len(), 1);
+
+    let other = folder.path().join("other.redb");
+    drop(EmbeddedStore::open(&other).unwrap());
+    std::fs::rename(&other, &path).unwrap();
+    assert!(matches!(EmbeddedStore::open(&path), Err(StoreError::AnotherStore { .. })));
+    drop(EmbeddedStore::open_as(&path, Beginning::Anew).unwrap());
+    drop(EmbeddedStore::open(&path).unwrap());
+}
+
+#[test]
+fn a_file_that_is_deleted_or_replaced_while_in_use_takes_no_more_rules() {
+    let (folder, path, store) = store();
+    store.put("anna", "1", ExpireAt::Never).unwrap();
+    let away = folder.path().join("away");
+    assert_eq!(store.condition(), Condition::default());
+    std::fs::rename(&path, &away).unwrap();
+    for replaced in [false, true] {
+        if replaced {
+            std::fs::copy(&away, &path).unwrap();
+        }
+        assert!(store.condition().fault.is_some());
+        let refused = [
+            store.put("anna", "2", ExpireAt::Never).map(|_| ()),
+            store.remove("anna", "1").map(|_| ()),
+            store.remove_group("anna").map(|_| ()),
+        ];
+        assert!(
+            refused.iter().all(|written| matches!(written, Err(StoreError::Unreliable(_)))),
+            "{refused:?}"
+        );
+        assert_eq!(store.group("anna").unwrap().len(), 1, "what is known is still known");
+    }
+    std::fs::rename(&away, &path).unwrap();
+    assert_eq!(store.condition(), Condition::default(), "put back");
+    store.put("anna", "2", ExpireAt::Never).unwrap();
+}

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisResult, cmd, pipe};
 
+use super::link::is_of_another_type;
 use super::{Keys, Node, PURGE_MARGIN, RedisStore, SCAN_STEP, WRITE_LIMIT};
 use crate::store::annotations::{AnnotatedRule, AnnotationStore, Mode, parse};
 use crate::store::{Answer, StoreError};
@@ -53,14 +54,20 @@ impl RedisAnnotations {
         self.store.transact(change).await
     }
 
+    /// Removes notes of one group.
+    async fn unnote(&self, mut change: Pipeline) -> Result<(), StoreError> {
+        change.ignore();
+        self.store.transact_fewer(change).await
+    }
+
     /// A change that may remove rules on trial and answers how many; the others are told if it did. A message that is lost
     /// with this server leaves them counting what no longer is, until they look for themselves.
     async fn tell_of_fewer(&self, change: Pipeline) -> Result<usize, StoreError> {
-        let (removed,): (usize,) = self.store.transact(change).await?;
+        let (removed,): (usize,) = self.store.transact_fewer(change).await?;
         if removed > 0 {
             let mut told = pipe();
             told.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
-            self.store.transact::<()>(told).await?;
+            self.store.transact_fewer::<()>(told).await?;
         }
         Ok(removed)
     }
@@ -149,7 +156,7 @@ impl AnnotationStore for RedisAnnotations {
                     trial.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
                     self.store.transact::<()>(trial).await?;
                     note.cmd("HDEL").arg(notes).arg(json);
-                    self.note(note).await
+                    self.unnote(note).await
                 }
             }
         })
@@ -159,7 +166,7 @@ impl AnnotationStore for RedisAnnotations {
         Box::pin(async move {
             let (mut note, mut trial) = (pipe(), pipe());
             note.cmd("HDEL").arg(self.keys().notes(&group)).arg(&json);
-            self.note(note).await?;
+            self.unnote(note).await?;
             trial.cmd("HDEL").arg(self.keys().shadows()).arg(field(&group, &json));
             Ok(self.tell_of_fewer(trial).await? > 0)
         })
@@ -169,7 +176,7 @@ impl AnnotationStore for RedisAnnotations {
         Box::pin(async move {
             let mut note = pipe();
             note.cmd("DEL").arg(self.keys().notes(&group));
-            self.note(note).await?;
+            self.unnote(note).await?;
             let tried = self.shadows().await?.into_iter().filter(|tried| tried.group == group);
             let fields: Vec<String> = tried.map(|tried| field(&tried.group, &tried.json)).collect();
             if fields.is_empty() {
@@ -182,14 +189,21 @@ impl AnnotationStore for RedisAnnotations {
     }
 
     /// One step of a walk over all notes, so that many do not make a burst of work.
-    fn purge(&self, now: i64) -> Answer<'_, usize> {
+    fn purge(&self, _now: i64) -> Answer<'_, usize> {
         Box::pin(async move {
+            let Some(now) = self.store.time().await? else { return Ok(0) };
             let mut removed = self.purge_shadows(now.saturating_sub(PURGE_MARGIN)).await?;
             let from = self.purge_cursor.load(Ordering::Relaxed);
             let (next, keys) = self.store.scan(from, self.keys().all_notes()).await?;
             self.purge_cursor.store(next, Ordering::Relaxed);
             for group in keys.iter().filter_map(|key| self.keys().noted_group(key)) {
-                removed = removed.saturating_add(self.purge_group(group).await?);
+                match self.purge_group(group).await {
+                    Ok(some) => removed = removed.saturating_add(some),
+                    Err(StoreError::Redis(error)) if is_of_another_type(&error) => {
+                        tracing::warn!("notes stay of a group whose key holds no rules");
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             Ok(removed)
         })

@@ -1,11 +1,13 @@
 //! A connection to the master that is made when it is needed, and made anew when it has failed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{RedisError, ServerErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::condition::Watch;
 use super::locate::Node;
 use super::settings::RedisSettings;
 use crate::store::StoreError;
@@ -14,6 +16,7 @@ use crate::store::StoreError;
 pub(crate) struct Link {
     settings: RedisSettings,
     answer_limit: Duration,
+    watch: Arc<Watch>,
     state: Mutex<State>,
 }
 
@@ -25,8 +28,8 @@ struct State {
 }
 
 impl Link {
-    pub(super) fn new(settings: RedisSettings, answer_limit: Duration) -> Self {
-        Self { settings, answer_limit, state: Mutex::default() }
+    pub(super) fn new(settings: RedisSettings, answer_limit: Duration, watch: Arc<Watch>) -> Self {
+        Self { settings, answer_limit, watch, state: Mutex::default() }
     }
 
     /// The master. Whoever waits for somebody else's attempt shares its failure, so that a dead Redis is tried once and
@@ -44,6 +47,8 @@ impl Link {
         }
         match Node::find(&self.settings, self.answer_limit).await {
             Ok(node) => {
+                // Before anything is read: what has ended is judged by the master's clock.
+                self.watch.look(&node).await;
                 state.failure = None;
                 Ok(state.node.insert(node).clone())
             }
@@ -78,6 +83,12 @@ pub(super) fn asked_away(error: &RedisError) -> Option<(String, u16)> {
     let (_slot, address) = ask.details()?.split_once(' ')?;
     let (host, port) = address.rsplit_once(':')?;
     Some((host.to_owned(), port.parse().ok()?))
+}
+
+/// Whether something else than rules stands under the key.
+pub(super) fn is_of_another_type(error: &RedisError) -> bool {
+    let errors = error.clone().into_server_errors();
+    errors.is_some_and(|errors| errors.iter().any(|(_, error)| error.code() == "WRONGTYPE"))
 }
 
 /// Whether the master refused because it is not the one, or not ready: then nothing was done.

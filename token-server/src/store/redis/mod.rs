@@ -4,6 +4,7 @@
 //! transaction, so that neither is there without the other, whoever dies in between.
 
 mod annotations;
+mod condition;
 mod keys;
 mod link;
 mod locate;
@@ -18,18 +19,19 @@ pub(crate) use locate::Node;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use redis::{FromRedisValue, Pipeline, RedisResult, cmd, pipe};
+use redis::{FromRedisValue, Pipeline, RedisError, RedisResult, cmd, pipe};
 use rules::ExpireAt;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use self::link::{Link, asked_away, is_misdirected};
+use self::condition::Watch;
+use self::link::{Link, asked_away, is_misdirected, is_of_another_type};
 use self::page::Scored;
-use super::{Answer, Cursor, Page, Store, StoreError, StoredRule};
+use super::{Answer, Condition, Cursor, Page, Store, StoreError, StoredRule};
 
 /// How long Redis may take for an answer to a read.
 const READ_LIMIT: Duration = Duration::from_secs(1);
@@ -46,7 +48,7 @@ const WRITE_LIMIT: Duration = Duration::from_secs(3);
 /// Keys that Redis looks at for one step of a walk over all of them.
 const SCAN_STEP: usize = 1_000;
 
-/// Rules go this long after they have ended: a server whose clock is ahead must not remove what still holds for others.
+/// Rules go this long after they have ended by the clock of Redis: another master's may be behind.
 const PURGE_MARGIN: i64 = 60;
 
 /// Rules on a Redis master.
@@ -56,6 +58,9 @@ pub struct RedisStore {
     /// Held for a whole write, since WAIT asks about the last write of its connection.
     writer: Mutex<Link>,
     store_id: ArcSwapOption<String>,
+    watch: Arc<Watch>,
+    /// Whether it was told that this user may not ask for the time.
+    timeless: AtomicBool,
     /// Where the walk that removes ended rules goes on.
     purge_cursor: AtomicU64,
 }
@@ -63,11 +68,14 @@ pub struct RedisStore {
 impl RedisStore {
     /// A store that connects when it is first asked.
     pub fn new(settings: RedisSettings) -> Self {
+        let watch = Arc::new(Watch::new(settings.accepts_eviction));
         Self {
-            reader: Link::new(settings.clone(), READ_LIMIT),
-            writer: Mutex::new(Link::new(settings.clone(), WRITE_LIMIT)),
+            reader: Link::new(settings.clone(), READ_LIMIT, Arc::clone(&watch)),
+            writer: Mutex::new(Link::new(settings.clone(), WRITE_LIMIT, Arc::clone(&watch))),
             settings,
             store_id: ArcSwapOption::empty(),
+            watch,
+            timeless: AtomicBool::new(false),
             purge_cursor: AtomicU64::new(0),
         }
     }
@@ -107,13 +115,12 @@ impl RedisStore {
             None => crate::store::random_name()?,
         };
         let (id, beat) = (self.settings.keys.store_id(), self.settings.keys.beat(server));
-        let (found,): (String,) = pipe()
+        let (made, found): (Option<String>, String) = pipe()
             .atomic()
             .cmd("SET")
             .arg(&id)
             .arg(&name)
             .arg("NX")
-            .ignore()
             .cmd("GET")
             .arg(&id)
             .cmd("ZADD")
@@ -130,10 +137,58 @@ impl RedisStore {
             .ignore()
             .query_async(&mut node.connection.clone())
             .await?;
-        if known.is_none_or(|known| *known != found) {
-            self.store_id.store(Some(Arc::new(found)));
+        match (known, made) {
+            (None, None) => {}
+            (None, Some(_)) => tracing::warn!(
+                database = node.database(),
+                "no token-server has used this Redis before under this prefix: if rules should be there, see \
+                 TOKEN_SERVER__REDIS__PREFIX and the number of the database in TOKEN_SERVER__REDIS__URLS"
+            ),
+            (Some(_), Some(_)) => {
+                self.watch.note_emptied();
+                tracing::error!(
+                    "Redis has lost what it had: it was emptied, or started again without its data; revoked tokens are \
+                     let in again until their rules are restored"
+                );
+            }
+            (Some(known), None) if *known == found => return Ok(()),
+            (Some(_), None) => {
+                self.watch.note_emptied();
+                tracing::error!(
+                    "Redis holds another store than before: other data were restored there, or the address leads to \
+                     another Redis; rules that were in force may be gone"
+                );
+            }
         }
+        self.store_id.store(Some(Arc::new(found)));
         Ok(())
+    }
+
+    /// Looks at the master's clock, which other servers go by too.
+    pub(crate) async fn look_at_clock(&self, node: &Node) {
+        self.watch.look_at_clock(node).await;
+    }
+
+    /// Looks at all that may have been changed on the master while it runs.
+    pub(crate) async fn look(&self, node: &Node) {
+        self.watch.look(node).await;
+    }
+
+    /// The time by the clock of Redis, now; absent if this user may not ask for it.
+    async fn time(&self) -> Result<Option<i64>, StoreError> {
+        let ask = async |mut node: Node| cmd("TIME").query_async::<(i64, i64)>(&mut node.connection).await;
+        match self.read(ask).await {
+            Ok((seconds, _microseconds)) => Ok(Some(seconds)),
+            Err(StoreError::Redis(error)) if error.code() == Some("NOPERM") => {
+                if !self.timeless.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "this user of Redis may not ask for its TIME: rules that have ended stay there; allow +time"
+                    );
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Asks the master; once more, if the answer shows that it was not the master, or nobody.
@@ -153,16 +208,26 @@ impl RedisStore {
         }
     }
 
-    /// A change of one group and the message that tells of it, then the replicas' word.
-    async fn write<T: FromRedisValue>(&self, group: &str, mut change: Pipeline) -> Result<T, StoreError> {
+    /// The removal of one group's rules and the message that tells of it, then the replicas' word.
+    async fn erase(&self, group: &str, mut change: Pipeline) -> Result<usize, StoreError> {
         change.cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
-        let (written,) = self.transact(change).await?;
-        Ok(written)
+        let (removed,) = self.transact_fewer(change).await?;
+        Ok(removed)
     }
 
     /// Several commands on one key in one go on the master, then the replicas' word. Keys of one slot may lie on two nodes
     /// while it moves, and a transaction on both would be refused by both.
-    async fn transact<T: FromRedisValue>(&self, mut change: Pipeline) -> Result<T, StoreError> {
+    async fn transact<T: FromRedisValue>(&self, change: Pipeline) -> Result<T, StoreError> {
+        self.perform(change, Full::Refuses).await
+    }
+
+    /// The same for a change that only removes: a Redis without memory takes no transactions, but removals it does.
+    async fn transact_fewer<T: FromRedisValue>(&self, change: Pipeline) -> Result<T, StoreError> {
+        self.perform(change, Full::TakesRemovals).await
+    }
+
+    async fn perform<T: FromRedisValue>(&self, single: Pipeline, full: Full) -> Result<T, StoreError> {
+        let mut change = single.clone();
         change.atomic();
         let writer = self.writer.lock().await;
         let mut node = live(&writer).await?;
@@ -177,6 +242,11 @@ impl RedisStore {
                 node = writer.node().await?;
                 written = change.query_async(&mut node.connection).await;
             }
+        }
+        // Nothing of the transaction was done. If only its message is lost, others go on to refuse what was removed.
+        if full == Full::TakesRemovals && written.as_ref().err().is_some_and(is_out_of_memory) {
+            node = writer.node().await?;
+            written = single.query_async(&mut node.connection).await;
         }
         let written = written?;
         self.replicated(&mut node).await?;
@@ -252,8 +322,14 @@ impl Store for RedisStore {
     fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut change = pipe();
-            change.cmd("ZADD").arg(self.settings.keys.rules(group)).arg(expire_at.as_seconds()).arg(json);
-            self.write::<usize>(group, change).await.map(|_| ())
+            change
+                .cmd("ZADD")
+                .arg(self.settings.keys.rules(group))
+                .arg(expire_at.as_seconds())
+                .arg(json)
+                .ignore();
+            change.cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
+            self.transact(change).await
         })
     }
 
@@ -261,22 +337,30 @@ impl Store for RedisStore {
         Box::pin(async move {
             let mut change = pipe();
             change.cmd("ZREM").arg(self.settings.keys.rules(group)).arg(json);
-            self.write::<usize>(group, change).await.map(|removed| removed > 0)
+            self.erase(group, change).await.map(|removed| removed > 0)
         })
     }
 
     fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize> {
         Box::pin(async move {
             let key = self.settings.keys.rules(group);
-            let mut change = pipe();
-            change.cmd("ZCARD").arg(&key).cmd("DEL").arg(&key).ignore();
-            self.write::<usize>(group, change).await
+            let (mut rules, mut whatever) = (pipe(), pipe());
+            rules.cmd("ZREMRANGEBYRANK").arg(&key).arg(0).arg(-1);
+            match self.erase(group, rules).await {
+                Err(StoreError::Redis(error)) if is_of_another_type(&error) => {
+                    whatever.cmd("DEL").arg(&key);
+                    self.erase(group, whatever).await
+                }
+                erased => erased,
+            }
         })
     }
 
-    /// One step of a walk over all groups, so that many groups do not make a burst of work.
-    fn purge(&self, now: i64) -> Answer<'_, usize> {
+    /// One step of a walk over all groups, so that many groups do not make a burst of work. What has ended, the clock of
+    /// Redis says: a server whose own is ahead must not remove what still holds.
+    fn purge(&self, _now: i64) -> Answer<'_, usize> {
         Box::pin(async move {
+            let Some(now) = self.time().await? else { return Ok(0) };
             let from = self.purge_cursor.load(Ordering::Relaxed);
             let (next, keys) = self.scan(from, self.settings.keys.all_rules()).await?;
             self.purge_cursor.store(next, Ordering::Relaxed);
@@ -284,18 +368,48 @@ impl Store for RedisStore {
                 return Ok(0);
             }
             let until = now.saturating_sub(PURGE_MARGIN);
-            let removed: Vec<usize> = self
-                .read(async move |mut node| {
-                    let mut change = pipe();
-                    for key in &keys {
-                        change.cmd("ZREMRANGEBYSCORE").arg(key).arg(1).arg(until);
+            self.read(async move |mut node| {
+                let mut change = pipe();
+                change.ignore_errors();
+                for key in &keys {
+                    change.cmd("ZREMRANGEBYSCORE").arg(key).arg(1).arg(until);
+                }
+                let answers: Vec<RedisResult<usize>> = change.query_async(&mut node.connection).await?;
+                let mut removed: usize = 0;
+                for answer in answers {
+                    match answer {
+                        Ok(some) => removed = removed.saturating_add(some),
+                        // One key that holds something else keeps the ended rules of no other.
+                        Err(error) if is_of_another_type(&error) => {}
+                        Err(error) => return Err(error),
                     }
-                    change.query_async(&mut node.connection).await
-                })
-                .await?;
-            Ok(removed.into_iter().sum())
+                }
+                Ok(removed)
+            })
+            .await
         })
     }
+
+    fn now(&self) -> Option<i64> {
+        self.watch.now()
+    }
+
+    fn examine(&self) -> Answer<'_, Condition> {
+        Box::pin(async { Ok(self.watch.condition()) })
+    }
+}
+
+/// What to do when Redis has no memory for a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Full {
+    Refuses,
+    TakesRemovals,
+}
+
+/// Whether a transaction was refused whole since the master's memory is full.
+fn is_out_of_memory(error: &RedisError) -> bool {
+    let errors = error.clone().into_server_errors();
+    errors.is_some_and(|errors| errors.iter().any(|(_, error)| error.code() == "OOM"))
 }
 
 /// The master over a connection that still answers. One that died between two writes would leave the next in doubt.
@@ -319,13 +433,14 @@ fn stored(group: &str, (member, score): Scored) -> StoredRule {
     }
 }
 
-/// A score is a double: fractions end with the second that they are in, infinity never comes.
+/// A score is a double. ms-users removes those from 1 to now, so that what is below 1 holds as long as what is infinite:
+/// until it is deleted. Fractions end with the second that they are in.
 fn expire_at(score: &str) -> ExpireAt {
     let seconds = score.parse::<i64>().ok().or_else(|| {
-        let score = score.parse::<f64>().ok()?;
+        let score = score.parse::<f64>().ok().filter(|score| *score >= 1.0)?;
         format!("{:.0}", score.ceil()).parse().ok()
     });
-    seconds.map_or(ExpireAt::Never, ExpireAt::from_seconds)
+    seconds.filter(|seconds| *seconds >= 1).map_or(ExpireAt::Never, ExpireAt::from_seconds)
 }
 
 #[cfg(test)]
@@ -339,7 +454,17 @@ mod tests {
             ("1700000000", ExpireAt::At(1_700_000_000)),
             ("1700000000.25", ExpireAt::At(1_700_000_001)),
             ("1.7e9", ExpireAt::At(1_700_000_000)),
-            ("-5", ExpireAt::At(-5)),
+            ("1", ExpireAt::At(1)),
+            ("1.5", ExpireAt::At(2)),
+            ("-5", ExpireAt::Never),
+            ("-1", ExpireAt::Never),
+            ("-0", ExpireAt::Never),
+            ("0.5", ExpireAt::Never),
+            ("-0.5", ExpireAt::Never),
+            ("-1e300", ExpireAt::Never),
+            ("-inf", ExpireAt::Never),
+            ("nan", ExpireAt::Never),
+            ("what is no number", ExpireAt::Never),
             ("inf", ExpireAt::Never),
             ("1e300", ExpireAt::Never),
         ] {

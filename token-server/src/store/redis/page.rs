@@ -3,6 +3,7 @@
 
 use redis::cmd;
 
+use super::link::is_of_another_type;
 use super::{Node, RedisStore, stored};
 use crate::store::{Cursor, Page, StoreError};
 
@@ -46,7 +47,7 @@ impl RedisStore {
         let mut count = cmd("ZCARD");
         count.arg(key);
         let count = async move |mut node: Node| count.query_async(&mut node.connection).await;
-        let (mut low, mut high): (usize, usize) = (0, self.read(count).await?);
+        let (mut low, mut high): (usize, usize) = (0, self.read(count).await.map_err(of_another_type)?);
         while low < high {
             let middle = low.midpoint(high);
             match self.members(key, middle, 1).await?.first() {
@@ -67,7 +68,15 @@ impl RedisStore {
     pub(super) async fn range(&self, key: &str, from: usize, to: i64) -> Result<Vec<Scored>, StoreError> {
         let mut range = cmd("ZRANGE");
         range.arg(key).arg(from).arg(to).arg("WITHSCORES");
-        self.read(async move |mut node: Node| range.query_async(&mut node.connection).await).await
+        let read = self.read(async move |mut node: Node| range.query_async(&mut node.connection).await).await;
+        read.map_err(of_another_type)
+    }
+}
+
+fn of_another_type(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Redis(error) if is_of_another_type(&error) => StoreError::NotRules,
+        other => other,
     }
 }
 

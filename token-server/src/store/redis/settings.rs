@@ -27,6 +27,7 @@ pub struct RedisSettings {
     pub(super) servers: Vec<ConnectionInfo>,
     pub(super) keys: Keys,
     pub(super) min_replicas: usize,
+    pub(super) accepts_eviction: bool,
 }
 
 /// Why settings do not lead to a Redis. Addresses may hold passwords and are not quoted.
@@ -64,7 +65,13 @@ impl RedisSettings {
         if mode == RedisMode::Cluster && !keys.have_a_hash_tag() {
             return Err(RedisSettingsError::NoHashTag);
         }
-        Ok(Self { mode, servers, keys, min_replicas })
+        Ok(Self { mode, servers, keys, min_replicas, accepts_eviction: false })
+    }
+
+    /// The same for a Redis that may remove rules when its memory is full.
+    #[must_use]
+    pub fn accepting_eviction(self) -> Self {
+        Self { accepts_eviction: true, ..self }
     }
 }
 

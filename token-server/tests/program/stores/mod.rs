@@ -1,13 +1,16 @@
 //! The program on stores that it does not own: real Redis in its three forms, real Consul, and what becomes of them.
 
+mod clocks;
 mod cluster;
 mod consul;
 mod disk;
 mod faults;
 mod feed;
+mod losses;
 mod notes;
 mod operators;
 mod pages;
+mod scores;
 mod sentinel;
 mod standalone;
 
@@ -38,14 +41,26 @@ struct RedisBacked {
 
 impl RedisBacked {
     fn start(settings: &[(&str, &str)]) -> Self {
+        let started = Self::launch(settings);
+        eventually("the server is ready", || started.admin("/ready").status == 200);
+        started
+    }
+
+    /// The same of a server that has no reason to become ready.
+    fn launch(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("admin.sock");
         let mut all: Vec<(&str, &OsStr)> = vec![("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str())];
         all.extend(settings.iter().map(|(name, value)| (*name, OsStr::new(*value))));
         let server = Server::start_as(command(&all));
-        let started = Self { server, socket, _folder: folder };
-        eventually("the server is ready", || started.admin("/ready").status == 200);
-        started
+        Self { server, socket, _folder: folder }
+    }
+
+    /// The value of a metric, by its name and labels as they are shown.
+    fn metric(&self, name: &str) -> i64 {
+        let shown = self.admin("/metrics").body;
+        let value = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} is not in\n{shown}")).parse().unwrap()
     }
 
     fn admin(&self, path: &str) -> Answer {
