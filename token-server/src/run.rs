@@ -37,6 +37,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How often rules that have ended are removed. They decide nothing in the meantime.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The time after which a removal is tried again that failed.
+const PURGE_RETRY: Duration = Duration::from_secs(5);
+
 /// How often everybody's rules are looked after.
 const WARM_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -283,7 +286,10 @@ async fn purge(app: Arc<App>, shutdown: Shutdown) {
         match &purged {
             Ok(0) => continue,
             Ok(rules) => tracing::info!(rules, "rules that have ended were removed"),
-            Err(error) => tracing::error!(%error, "rules that have ended could not be removed"),
+            Err(error) => {
+                tracing::error!(%error, "rules that have ended could not be removed");
+                ticks.reset_after(PURGE_RETRY);
+            }
         }
         app.metrics.count_write(&purged);
     }
