@@ -162,7 +162,7 @@ async fn send(store: &RedisStore, node: &Node, server: &str, number: u64) -> Res
         return Err(Deaf::MasterLeft);
     }
     store.beat(node, server, number).await?;
-    if number % BEATS_PER_LOOK == 0 {
+    if number.is_multiple_of(BEATS_PER_LOOK) {
         store.look(node).await;
     } else {
         store.look_at_clock(node).await;
