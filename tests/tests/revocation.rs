@@ -40,7 +40,8 @@ struct Server {
 impl Server {
     fn on(redis: &Redis) -> Self {
         let folder = TempDir::new().unwrap();
-        let settings = [("TOKEN_SERVER__REDIS__URLS", redis.url())];
+        let settings =
+            [("TOKEN_SERVER__REDIS__URLS", redis.url()), ("TOKEN_SERVER__COMPAT__ENABLED", "true")];
         Self { server: TokenServer::start_with(folder.path(), "standard", &settings), _folder: folder }
     }
 }

@@ -204,6 +204,8 @@ fn no_encrypted_token_no_bearer_token_and_no_decryption_key_is_ever_printed() {
         .token_server_env("TOKEN_SERVER__JWE__KEYS_FILE", &file(&folder, "jwe", &keys))
         .token_server_env("TOKEN_SERVER__AGENT__TOKENS_FILE", &agents)
         .token_server_env("TOKEN_SERVER__ADMIN__TOKENS_FILE", &file(&folder, "admins", ADMIN_TOKEN))
+        .token_server_env("TOKEN_SERVER__COMPAT__ENABLED", "true")
+        .token_server_env("TOKEN_SERVER__COMPAT__OPEN", "true")
         .start();
     let server = edge.token_server.as_ref().unwrap();
     let good = encrypted(&DECRYPTION_KEY, "main", &json!({"sub": "alice", "exp": now() + 600}).to_string());

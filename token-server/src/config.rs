@@ -41,6 +41,7 @@ const TLS_CERT: &str = "TOKEN_SERVER__TLS__CERT";
 const TLS_KEY: &str = "TOKEN_SERVER__TLS__KEY";
 const TLS_CLIENT_CA: &str = "TOKEN_SERVER__TLS__CLIENT_CA";
 const COMPAT_ENABLED: &str = "TOKEN_SERVER__COMPAT__ENABLED";
+const COMPAT_OPEN: &str = "TOKEN_SERVER__COMPAT__OPEN";
 const REDIS_MODE: &str = "TOKEN_SERVER__REDIS__MODE";
 const REDIS_URLS: &str = "TOKEN_SERVER__REDIS__URLS";
 const REDIS_MASTER: &str = "TOKEN_SERVER__REDIS__MASTER";
@@ -93,8 +94,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// `TOKEN_SERVER__PROFILE`: the preset of the agents that ask.
     pub profile: Profile,
-    /// `TOKEN_SERVER__COMPAT__ENABLED`: whether `POST /` answers.
-    pub compat: bool,
+    /// `TOKEN_SERVER__COMPAT__ENABLED`, `__OPEN`: whom `POST /` answers.
+    pub compat: Compat,
     /// `TOKEN_SERVER__PREVIEW__SUBJECTS`: how many subjects' last claims are remembered to preview rules; 0 = none.
     pub preview_subjects: usize,
 }
@@ -119,7 +120,7 @@ impl Config {
         let jwe_keys = from_file(&mut settings, "TOKEN_SERVER__JWE__KEYS_FILE", decryption_keys);
         let (verify, issuers) = verify::read(&mut settings, profile, jwe_keys.is_some());
         let config = Self {
-            listen: address(&mut settings, LISTEN, "0.0.0.0:4000"),
+            listen: address(&mut settings, LISTEN, "127.0.0.1:4000"),
             admin_listen: address(&mut settings, ADMIN_LISTEN, "127.0.0.1:4001"),
             admin_socket: settings.text(ADMIN_SOCKET).map(PathBuf::from),
             admin_tokens: tokens(&mut settings, ADMIN_TOKENS_FILE),
@@ -136,7 +137,7 @@ impl Config {
             },
             cache_bytes: settings.parse(CACHE_BYTES, "bytes").unwrap_or(rulebook::DEFAULT_BYTES),
             profile,
-            compat: settings.flag(COMPAT_ENABLED).unwrap_or(true),
+            compat: compat(&mut settings, profile),
             preview_subjects: preview_subjects(&mut settings),
         };
         settings.finish()?;
@@ -152,6 +153,17 @@ pub(crate) fn settings(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigError> {
     Settings::load(PREFIX, CONFIG, environment)
+}
+
+/// Whom `POST /` answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compat {
+    /// Nobody: there is no such route.
+    Off,
+    /// Callers that show a bearer token of `TOKEN_SERVER__AGENT__TOKENS_FILE`; every caller without such a file.
+    Guarded,
+    /// Every caller, whatever guards the other routes.
+    Open,
 }
 
 /// Where rules live.
@@ -298,6 +310,21 @@ fn consul(settings: &mut Settings) -> Option<Url> {
     }
     settings.fault(CONSUL_URL, "expected http://host:port or https://host:port");
     None
+}
+
+/// Only ms-users has callers of the old forms.
+fn compat(settings: &mut Settings, profile: Profile) -> Compat {
+    let enabled = settings.flag(COMPAT_ENABLED).unwrap_or(profile == Profile::MsUsers);
+    let open = settings.flag(COMPAT_OPEN).unwrap_or(false);
+    match (enabled, open) {
+        (true, false) => Compat::Guarded,
+        (true, true) => Compat::Open,
+        (false, false) => Compat::Off,
+        (false, true) => {
+            settings.fault(COMPAT_OPEN, format!("has no effect: POST / is off; set {COMPAT_ENABLED}=true"));
+            Compat::Off
+        }
+    }
 }
 
 fn preview_subjects(settings: &mut Settings) -> usize {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::{AlgorithmSet, Binding, Claims, Policy, Profile, Reject, Requirements, UnixTime};
+use jose::{AlgorithmSet, Binding, Claims, Policy, Profile, Reject, Requirements, TokenVersion, UnixTime};
 
 use crate::revocations::{Revocations, RulesVerdict};
 
@@ -36,8 +36,8 @@ pub fn time_policy(profile: Profile, leeway: Duration) -> Policy {
 
 /// Judges a payload.
 ///
-/// A payload without a subject is judged by the rules of everybody, as no others can exist for it. A subject that is
-/// there but is neither a string nor a number is refused ([`Reject::ClaimType`]): no rule could ever revoke it.
+/// A payload without a subject is judged by the rules of everybody, as no others can exist for it. A subject that no rule
+/// could name alone is refused; see [`Claims::revocable_subject`]. A refresh token is refused as one, revoked or not.
 pub async fn judge(
     payload: &[u8],
     policy: &Policy,
@@ -49,8 +49,10 @@ pub async fn judge(
         Err(reject) => return Judgement::refused(reject),
     };
     let expires = policy.expiry(&claims).ok().flatten();
-    let without_rules =
-        policy.judge_time(&claims, now).and_then(|()| Revocable::read(&claims, policy.profile));
+    let without_rules = policy
+        .refuse_refresh_token(&claims, TokenVersion::of(&claims))
+        .and_then(|()| policy.judge_time(&claims, now))
+        .and_then(|()| Revocable::read(&claims, policy.profile));
     let (RulesVerdict { verdict, vouched }, subject) = match without_rules {
         Ok(revocable) => (revocable.judge(revocations, now).await, revocable.subject),
         Err(reject) => {
@@ -74,8 +76,7 @@ impl Revocable {
     /// # Errors
     /// [`Reject::ClaimType`] and [`Reject::Malformed`] for what no rule could ever be held against.
     pub fn read(claims: &Claims, profile: Profile) -> Result<Self, Reject> {
-        let subject = claims.subject(profile);
-        subject_is_readable(claims, profile, subject.as_deref())?;
+        let subject = claims.revocable_subject(profile)?;
         Ok(Self { claims: as_rules_read_them(claims)?, subject })
     }
 
@@ -89,13 +90,6 @@ impl Judgement {
     /// A refusal of what has no readable claims.
     pub fn refused(reject: Reject) -> Self {
         Self { verdict: Err(reject), subject: None, expires: None, vouched: false }
-    }
-}
-
-fn subject_is_readable(claims: &Claims, profile: Profile, subject: Option<&str>) -> Result<(), Reject> {
-    match (claims.get(profile.subject_claim()), subject) {
-        (None, _) | (Some(_), Some(_)) => Ok(()),
-        (Some(_), None) => Err(Reject::ClaimType),
     }
 }
 
@@ -163,6 +157,16 @@ mod tests {
             (MsUsers, r#"{"username":"anna","exp":1700000001000}"#, Ok(())),
             (MsUsers, r#"{"username":"anna","exp":1699999999000}"#, Err(Reject::Expired)),
             (MsUsers, r#"{"username":{},"exp":1700000001}"#, Err(Reject::ClaimType)),
+            (MsUsers, r#"{"username":"anna","st":1,"irt":1,"rt":"x","exp":1}"#, Err(Reject::RefreshToken)),
+            (MsUsers, r#"{"username":"anna","st":1,"irt":1}"#, Err(Reject::RefreshToken)),
+            (MsUsers, r#"{"username":"anna","st":1,"irt":0}"#, Ok(())),
+            (MsUsers, r#"{"username":"anna","irt":1}"#, Ok(())),
+            (MsUsers, r#"{"username":"","rt":"x"}"#, Ok(())),
+            (Standard, r#"{"sub":"anna","exp":1700000001,"st":1,"irt":1}"#, Ok(())),
+            (Standard, r#"{"sub":"","exp":1700000001}"#, Err(Reject::ClaimType)),
+            (Standard, r#"{"sub":"g","exp":1700000001}"#, Err(Reject::ClaimType)),
+            (Standard, r#"{"sub":5.0,"exp":1700000001}"#, Err(Reject::Revoked)),
+            (Standard, r#"{"sub":0.5e1,"exp":1700000001}"#, Err(Reject::Revoked)),
             (MsUsers, "[]", Err(Reject::Malformed)),
             (MsUsers, "", Err(Reject::Malformed)),
         ] {

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use self::rules::Rules;
 use crate::api::{self, AdminAccess, App};
-use crate::config::{Config, StoreSettings};
+use crate::config::{Compat, Config, StoreSettings};
 use crate::encrypted::ToldKeys;
 use crate::files::Reload;
 use crate::judge::{seconds, time_policy};
@@ -199,6 +199,18 @@ fn warn_of_open_doors(app: &App) {
         tracing::warn!(
             "TOKEN_SERVER__AGENT__TOKENS_FILE is not set: whoever reaches the main listener may ask /v1/check"
         );
+    }
+    match (app.compat, &app.agent_tokens) {
+        (Compat::Off, _) | (Compat::Guarded, Some(_)) => {}
+        (Compat::Guarded, None) => tracing::warn!(
+            "POST / answers without a bearer token: whoever reaches the main listener may open encrypted tokens and ask \
+             about any subject; set TOKEN_SERVER__AGENT__TOKENS_FILE, or TOKEN_SERVER__COMPAT__ENABLED=false if no old \
+             caller is left"
+        ),
+        (Compat::Open, _) => tracing::warn!(
+            "TOKEN_SERVER__COMPAT__OPEN is true: POST / answers without a bearer token whatever guards /v1/check, so \
+             whoever reaches the main listener may open encrypted tokens and ask about any subject"
+        ),
     }
     if let Some(verifier) = app.verify.load().as_deref() {
         verifier.warn_of_open_doors();

@@ -29,7 +29,7 @@ use tower::ServiceExt as _;
 pub(crate) use error::ApiError;
 
 use crate::annotations::Annotations;
-use crate::config::TokensFile;
+use crate::config::{Compat, TokensFile};
 use crate::encrypted::DecryptionKeysFile;
 use crate::feed;
 use crate::judge::{self, Judgement};
@@ -52,7 +52,7 @@ pub(crate) struct App {
     pub(crate) jwe_keys: Option<Arc<DecryptionKeysFile>>,
     /// Answers proxies, by the configuration in use; absent where nothing is configured that could verify.
     pub(crate) verify: ArcSwapOption<Verifier>,
-    pub(crate) compat: bool,
+    pub(crate) compat: Compat,
     pub(crate) clock: fn() -> UnixTime,
 }
 
@@ -61,7 +61,7 @@ impl App {
         (self.clock)()
     }
 
-    /// Judges a payload, and takes note of a good one for the rules that are tried.
+    /// Judges a payload that was verified, and takes note of a good one for the rules that are tried.
     async fn judge(&self, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
         let judgement = judge::judge(payload, policy, &self.revocations, now).await;
         if judgement.verdict.is_ok() {
@@ -70,7 +70,7 @@ impl App {
         judgement
     }
 
-    /// Takes note of a good token for the rules that are tried.
+    /// Takes note of a good token for the rules that are tried. Only what was verified may come here.
     pub(crate) fn note_good(&self, payload: &[u8], subject: Option<&str>, now: UnixTime) {
         let hits = self.annotations.shadows().count(payload, subject, judge::seconds(now));
         self.metrics.count_shadow_hits(hits);
@@ -123,7 +123,7 @@ impl From<Router> for Routes {
 pub(crate) fn main_routes(app: &Arc<App>) -> Routes {
     let mut routes =
         Router::new().route("/v1/check", post(check::judge)).route("/v1/events", get(feed::events));
-    if app.compat {
+    if app.compat != Compat::Off {
         routes = routes.route("/", post(compat::judge));
     }
     let health = service::admin::health_router(app.readiness.clone());

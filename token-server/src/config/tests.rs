@@ -12,15 +12,37 @@ fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
 #[test]
 fn everything_has_a_default() {
     let config = config(&[("PATH", "/bin")]).unwrap();
-    assert_eq!(config.listen.as_str(), "0.0.0.0:4000");
+    assert_eq!(config.listen.as_str(), "127.0.0.1:4000");
     assert_eq!(config.admin_listen.as_str(), "127.0.0.1:4001");
     let StoreSettings::Embedded(path) = config.store else { panic!("no Redis is configured") };
     assert_eq!(path, Path::new("token-server.redb"));
     assert_eq!((config.lifetimes.ttl.as_secs(), config.lifetimes.max_stale.as_secs()), (7, 30));
     assert_eq!(config.cache_bytes, 268_435_456);
     assert_eq!(config.profile, Profile::Standard);
-    assert!(config.compat);
+    assert_eq!(config.compat, Compat::Off);
     assert!(config.admin_socket.is_none() && config.admin_tokens.is_none() && config.agent_tokens.is_none());
+}
+
+#[test]
+fn old_callers_are_answered_in_their_own_profile_or_where_it_is_said() {
+    let ms_users = (PROFILE, "ms-users");
+    let (on, off) = ((COMPAT_ENABLED, "true"), (COMPAT_ENABLED, "false"));
+    let open = (COMPAT_OPEN, "true");
+    for (variables, compat) in [
+        (&[][..], Compat::Off),
+        (&[on], Compat::Guarded),
+        (&[on, open], Compat::Open),
+        (&[ms_users], Compat::Guarded),
+        (&[ms_users, open], Compat::Open),
+        (&[ms_users, (COMPAT_OPEN, "false")], Compat::Guarded),
+        (&[ms_users, off], Compat::Off),
+    ] {
+        assert_eq!(config(variables).unwrap().compat, compat, "{variables:?}");
+    }
+    for variables in [&[open][..], &[ms_users, off, open]] {
+        let fault = config(variables).unwrap_err().to_string();
+        assert!(fault.starts_with("TOKEN_SERVER__COMPAT__OPEN: has no effect"), "{fault}");
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub struct Server {
     child: Child,
     /// Lines that nobody has looked at yet; behind a lock so that several threads can ask one server.
     log: Mutex<Receiver<String>>,
+    /// Lines that were passed over.
+    seen: Mutex<Vec<String>>,
     pub main: SocketAddr,
     pub admin: SocketAddr,
 }
@@ -92,7 +94,8 @@ impl Server {
             }
         });
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { child, log: Mutex::new(log), main: unknown, admin: unknown };
+        let mut server =
+            Self { child, log: Mutex::new(log), seen: Mutex::default(), main: unknown, admin: unknown };
         server.main = server.listening("main");
         server.admin = server.listening("admin");
         server
@@ -105,7 +108,7 @@ impl Server {
 
     /// The first log line from now on that is the one.
     pub fn wait_for_log(&self, is_it: impl Fn(&Value) -> bool) -> Value {
-        let mut seen = Vec::new();
+        let mut seen = self.seen.lock().expect("one reader");
         loop {
             let Ok(line) = self.log.lock().expect("one reader").recv_timeout(PATIENCE) else {
                 panic!("the log ended or fell silent after\n{}", seen.join("\n"))
@@ -115,6 +118,11 @@ impl Server {
                 Ok(_) | Err(_) => seen.push(line),
             }
         }
+    }
+
+    /// Whether a log line that was passed over on the way to another one has this text.
+    pub fn has_said(&self, text: &str) -> bool {
+        self.seen.lock().expect("one reader").iter().any(|line| line.contains(text))
     }
 
     pub fn signal(&self, signal: &str) {

@@ -38,6 +38,7 @@ fn keys_come_from_a_url_and_outlive_it() {
             ("TOKEN_SERVER__JWE__KEYS_FILE", secret.as_os_str()),
             ("TOKEN_SERVER__JWKS__URL", OsStr::new(&url)),
             ("TOKEN_SERVER__JWKS__SYNC_INTERVAL", OsStr::new("1")),
+            ("TOKEN_SERVER__COMPAT__ENABLED", OsStr::new("true")),
         ],
     );
     eventually("the server is ready", || {

@@ -107,9 +107,45 @@ fn old_callers_are_answered_and_proxies_are_not() {
     assert_eq!(ask(&[("X-Forwarded-Proto", "https")], "a.b.c").status, 403);
     assert_eq!(post(connect(server.admin), "/v1/rules/g", &[], r#"{"rule":{"a":1}}"#).status, 403);
 
+    for settings in [
+        &[][..],
+        &[
+            ("TOKEN_SERVER__PROFILE", "ms-users".as_ref()),
+            ("TOKEN_SERVER__COMPAT__ENABLED", "false".as_ref()),
+        ],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let off = Server::start(folder.path(), settings);
+        assert_eq!(post(connect(off.main), "/", &[], "a.b.c").status, 404, "{settings:?}");
+    }
+}
+
+#[test]
+fn old_callers_without_a_bearer_token_are_answered_beside_guarded_agents_only_where_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let off = Server::start(folder.path(), &[("TOKEN_SERVER__COMPAT__ENABLED", "false".as_ref())]);
-    assert_eq!(post(connect(off.main), "/", &[], "a.b.c").status, 404);
+    let agents = folder.path().join("agents");
+    fs::write(&agents, "agent-token\n").unwrap();
+    let settings = [
+        ("TOKEN_SERVER__PROFILE", "ms-users".as_ref()),
+        ("TOKEN_SERVER__AGENT__TOKENS_FILE", agents.as_os_str()),
+    ];
+    let bearer = [("authorization", "Bearer agent-token")];
+    let guarded = Server::start(folder.path(), &settings);
+    assert_eq!(post(connect(guarded.main), "/", &[], r#"{"username":"anna"}"#).status, 401);
+    assert_eq!(post(connect(guarded.main), "/", &bearer, r#"{"username":"anna"}"#).body, "ok");
+    assert!(!guarded.has_said("POST / answers without a bearer token"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [settings[0], settings[1], ("TOKEN_SERVER__COMPAT__OPEN", "true".as_ref())];
+    let open = Server::start(folder.path(), &settings);
+    assert_eq!(post(connect(open.main), "/", &[], r#"{"username":"anna"}"#).body, "ok");
+    let batch = r#"{"profile":"ms-users","checks":[]}"#;
+    assert_eq!(
+        post(connect(open.main), "/v1/check", &[], batch).status,
+        401,
+        "agents show theirs all the same"
+    );
+    assert!(open.has_said("POST / answers without a bearer token"));
 }
 
 #[test]

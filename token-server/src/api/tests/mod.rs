@@ -79,7 +79,7 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         agent_tokens: None,
         jwe_keys: None,
         verify: verifier(open_to_everybody(), VerifyMetrics::default(), &no_keys(0)),
-        compat: true,
+        compat: Compat::Guarded,
         clock: || UnixTime::from_secs(NOW),
     };
     change(&mut app);
