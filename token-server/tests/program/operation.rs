@@ -194,7 +194,7 @@ fn old_forms_are_told_apart_by_the_body_alone() {
 #[test]
 fn a_body_without_a_length_is_read_in_chunks() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[]);
+    let server = Server::start(folder.path(), &[("TOKEN_SERVER__PROFILE", "ms-users".as_ref())]);
     let mut stream = connect(server.main);
     let head = "POST / HTTP/1.1\r\nhost: test\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
