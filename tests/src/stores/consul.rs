@@ -31,12 +31,23 @@ struct Ports {
 }
 
 impl Consul {
-    /// Starts it and waits until it takes keys.
+    /// Starts it and waits until it takes keys. ms-users has told it of a rule before.
     ///
     /// # Panics
     ///
     /// It does not come up.
     pub fn start() -> Self {
+        let consul = Self::start_untold();
+        consul.tell("somebody", "1");
+        consul
+    }
+
+    /// The same of one that has never heard of a rule.
+    ///
+    /// # Panics
+    ///
+    /// It does not come up.
+    pub fn start_untold() -> Self {
         let port = || free_port().unwrap();
         let ports = Ports { http: port(), serf_lan: port(), serf_wan: port(), server: port() };
         let daemon = Daemon::start("consul", command(&ports), TempDir::new().unwrap());
@@ -91,7 +102,7 @@ impl Consul {
         self.daemon.process.kill();
     }
 
-    /// The same server again, empty.
+    /// The same server again, with nothing but that it was told of a rule.
     ///
     /// # Panics
     ///
@@ -99,6 +110,7 @@ impl Consul {
     pub fn start_again(&mut self) {
         self.daemon.start_again(command(&self.ports));
         self.wait();
+        self.tell("somebody", "1");
     }
 }
 

@@ -13,14 +13,14 @@ use serde::Deserialize;
 use service::shutdown::Shutdown;
 use tokio::time::{Instant, sleep};
 
-use super::Source;
+use super::{MAX_SILENCE, Source};
 use crate::revocations::Revocations;
 
 /// Where ms-users writes.
 const FOLDER: &str = "microfleet/ms-users/revocation-rules/";
 
 /// How long a query waits for a change.
-const WAIT: &str = "500ms";
+const WAIT: Duration = Duration::from_millis(500);
 
 /// How long an answer may take; Consul adds up to a sixteenth to the wait.
 const ANSWER_LIMIT: Duration = Duration::from_millis(2_500);
@@ -45,6 +45,13 @@ enum Deaf {
     NoIndex,
     #[error("Consul's index went back, so that changes may have been missed")]
     IndexWentBack,
+    #[error(
+        "Consul answers at once, without waiting for a change, so that its answers may be old; see what stands between it \
+         and this server"
+    )]
+    NoWait,
+    #[error("the keys under {FOLDER} are gone; Consul was emptied, or this server may no longer read them")]
+    Emptied,
     #[error("the answer is larger than {MAX_ANSWER} bytes")]
     TooLarge,
     #[error("the answer is not what Consul writes")]
@@ -88,19 +95,89 @@ async fn watch(url: &Url, revocations: &Revocations) -> Result<Never, Deaf> {
         .build()
         .map_err(Deaf::Http)?;
     let begun = Instant::now();
-    let (mut index, mut known) = ask(&client, url, None).await?;
-    revocations.joined(Source::Consul, begun);
+    let (index, keys) = ask(&client, url, None).await?;
+    if keys.is_empty() {
+        tracing::warn!(
+            "Consul has no key under {FOLDER}, so it is not known whether it hears of rules; until it shows one, rules are \
+             read again after TOKEN_SERVER__CACHE__TTL"
+        );
+    }
+    let mut hearing = Hearing::new(index, keys, begun);
     loop {
         let asked = Instant::now();
-        let (next, keys) = ask(&client, url, Some(index)).await?;
-        if next < index {
+        let (index, keys) = ask(&client, url, Some(hearing.index)).await?;
+        let Heard { changed, sign } = hearing.take(asked, Instant::now(), index, keys)?;
+        for group in changed {
+            revocations.changed(&group);
+        }
+        match sign {
+            Sign::Joined => revocations.joined(Source::Consul, asked),
+            Sign::Life => revocations.heard(Source::Consul, asked),
+            // An answer that comes at once is not asked for again at once.
+            Sign::None => sleep(WAIT.saturating_sub(asked.elapsed())).await,
+        }
+    }
+}
+
+/// What has been heard on one connection.
+#[derive(Debug)]
+struct Hearing {
+    index: u64,
+    known: Keys,
+    /// Whether a key was seen and an answer was a sign of life since.
+    joined: bool,
+    lived: Instant,
+}
+
+/// What an answer tells.
+#[derive(Debug, PartialEq, Eq)]
+struct Heard {
+    changed: Vec<String>,
+    sign: Sign,
+}
+
+/// What an answer shows about the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// Nothing: it may be old, or this Consul may be one that hears of no rules.
+    None,
+    /// From now on it tells every change.
+    Joined,
+    /// It has told every change from before the question.
+    Life,
+}
+
+impl Hearing {
+    fn new(index: u64, known: Keys, begun: Instant) -> Self {
+        Self { index, known, joined: false, lived: begun }
+    }
+
+    /// An answer to a question with the last index. Only one that waited its time, or that has a new index, is from now:
+    /// any cache can give an old one at once. And only where rules were told of before can it be known that they will be.
+    fn take(&mut self, asked: Instant, answered: Instant, index: u64, keys: Keys) -> Result<Heard, Deaf> {
+        if index < self.index {
             return Err(Deaf::IndexWentBack);
         }
-        for group in changed(&known, &keys) {
-            revocations.changed(group);
+        if self.joined && keys.is_empty() {
+            return Err(Deaf::Emptied);
         }
-        (index, known) = (next, keys);
-        revocations.heard(Source::Consul, asked);
+        let is_alive = index > self.index || answered.saturating_duration_since(asked) >= WAIT;
+        let changed = changed(&self.known, &keys).map(str::to_owned).collect();
+        (self.index, self.known) = (index, keys);
+        if !is_alive {
+            if answered.saturating_duration_since(self.lived) > MAX_SILENCE {
+                return Err(Deaf::NoWait);
+            }
+            return Ok(Heard { changed, sign: Sign::None });
+        }
+        self.lived = answered;
+        let sign = match (self.joined, self.known.is_empty()) {
+            (true, _) => Sign::Life,
+            (false, true) => Sign::None,
+            (false, false) => Sign::Joined,
+        };
+        self.joined |= sign == Sign::Joined;
+        Ok(Heard { changed, sign })
     }
 }
 
@@ -109,7 +186,9 @@ async fn ask(client: &Client, base: &Url, index: Option<u64>) -> Result<(u64, Ke
     url.set_path(&format!("/v1/kv/{FOLDER}"));
     url.query_pairs_mut().clear().append_key_only("recurse");
     if let Some(index) = index {
-        url.query_pairs_mut().append_pair("index", &index.to_string()).append_pair("wait", WAIT);
+        url.query_pairs_mut()
+            .append_pair("index", &index.to_string())
+            .append_pair("wait", &format!("{}ms", WAIT.as_millis()));
     }
     let mut response = client.get(url).send().await.map_err(Deaf::Http)?;
     // Without any key the answer is 404, which waits and counts like the others.
@@ -157,5 +236,45 @@ mod tests {
         groups.sort_unstable();
         assert_eq!(groups, ["anna", "ben", "carl"]);
         assert_eq!(changed(&before, &before).count(), 0);
+    }
+
+    fn folder(pairs: &[(&str, u64)]) -> Keys {
+        pairs.iter().map(|(name, index)| ((*name).to_owned(), *index)).collect()
+    }
+
+    #[test]
+    fn a_consul_that_shows_no_key_is_not_trusted_however_long_it_waits() {
+        let start = Instant::now();
+        let mut hearing = Hearing::new(5, Keys::new(), start);
+        let mut asked = start;
+        for _ in 0..20 {
+            let heard = hearing.take(asked, asked + WAIT, 5, Keys::new()).unwrap();
+            assert_eq!(heard, Heard { changed: vec![], sign: Sign::None });
+            asked += WAIT;
+        }
+        let first = hearing.take(asked, asked, 6, folder(&[("anna", 6)])).unwrap();
+        assert_eq!(first, Heard { changed: vec!["anna".to_owned()], sign: Sign::Joined });
+        assert_eq!(hearing.take(asked, asked + WAIT, 6, folder(&[("anna", 6)])).unwrap().sign, Sign::Life);
+        let gone = hearing.take(asked, asked + WAIT, 7, Keys::new());
+        assert!(matches!(gone, Err(Deaf::Emptied)), "its keys are gone");
+    }
+
+    #[test]
+    fn an_early_answer_with_the_old_index_is_no_sign_of_life() {
+        let (start, keys) = (Instant::now(), || folder(&[("g", 5)]));
+        let mut hearing = Hearing::new(5, keys(), start);
+        let early = WAIT - Duration::from_millis(1);
+        assert_eq!(hearing.take(start, start + early, 5, keys()).unwrap().sign, Sign::None);
+        assert_eq!(hearing.take(start, start + WAIT, 5, keys()).unwrap().sign, Sign::Joined);
+        let mut asked = start + WAIT;
+        assert_eq!(hearing.take(asked, asked, 6, keys()).unwrap().sign, Sign::Life, "a new index is news");
+        while asked + early <= start + WAIT + MAX_SILENCE {
+            assert_eq!(hearing.take(asked, asked + early, 6, keys()).unwrap().sign, Sign::None);
+            asked += early;
+        }
+        let mut cached = Hearing::new(5, keys(), start);
+        let late = start + MAX_SILENCE + WAIT;
+        assert!(matches!(cached.take(late, late, 5, keys()), Err(Deaf::NoWait)));
+        assert!(matches!(cached.take(late, late, 4, keys()), Err(Deaf::IndexWentBack)));
     }
 }

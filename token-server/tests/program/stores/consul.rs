@@ -2,7 +2,9 @@
 
 use integration_tests::stores::{Consul, Redis};
 
-use super::{FOREVER, RedisBacked, eventually};
+use std::time::Duration;
+
+use super::{FOREVER, RedisBacked, eventually, throughout};
 
 fn start(redis: &Redis, consul: &Consul, ttl: &str) -> RedisBacked {
     let url = consul.url();
@@ -44,6 +46,9 @@ fn what_was_written_while_consul_was_away_is_read_when_it_is_back() {
     consul.freeze();
     redis.write("anna", r#"{"rt":"x"}"#, 0);
     eventually("a silent Consul vouches for nothing", || !server.is_complete());
+    // An answer that is only late has missed nothing, and nobody has told of this rule.
+    let given_up = "changes in Consul are not heard; rules are read again";
+    server.server.wait_for_log(|line| line["message"] == given_up);
     consul.thaw();
     eventually("everything is read again", || server.check("anna", "x") == "revoked");
     server.wait_until_complete();
@@ -58,4 +63,21 @@ fn without_consul_rules_are_read_after_the_ttl() {
     redis.write("anna", r#"{"rt":"x"}"#, 0);
     eventually("the rule is read", || server.check("anna", "x") == "revoked");
     eventually("a dead Consul vouches for nothing", || !server.is_complete());
+}
+
+#[test]
+fn a_consul_that_hears_of_no_rules_vouches_for_nothing() {
+    let (redis, consul) = (Redis::start(&[]), Consul::start_untold());
+    let url = consul.url();
+    let server = RedisBacked::start(&[
+        ("TOKEN_SERVER__REDIS__URLS", redis.url()),
+        ("TOKEN_SERVER__CONSUL__URL", &url),
+        ("TOKEN_SERVER__CACHE__TTL", "1"),
+    ]);
+    throughout(Duration::from_secs(3), "it has shown no key", || !server.is_complete());
+    assert_eq!(server.check("anna", "x"), "ok");
+    redis.write("anna", r#"{"rt":"x"}"#, 0);
+    eventually("the rule is read after the time to live", || server.check("anna", "x") == "revoked");
+    consul.tell("anna", "1");
+    server.wait_until_complete();
 }
