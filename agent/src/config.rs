@@ -114,7 +114,9 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let environment: Vec<_> = environment.into_iter().collect();
         let environment = match haproxy_cfg {
-            Some(cfg) => cfg.apply(environment),
+            Some(cfg) => cfg
+                .apply(environment)
+                .map_err(|error| ConfigError::one("--haproxy-cfg", error.to_string()))?,
             None => environment,
         };
         let mut settings = Settings::load("JWT_", "JWT_CONFIG", environment)?;

@@ -11,6 +11,9 @@ use std::ffi::OsString;
 const OURS: &str = "JWT_";
 /// How a variable of ours is written in rules and logs.
 const VARIABLE: &str = "txn.tkn.";
+/// What the error says of a line whose effect depends on a condition.
+const CONDITIONAL: &str =
+    "a setting of ours under .if, and which branch is on cannot be known here; move it out of the condition";
 
 /// What one haproxy.cfg says.
 #[derive(Debug, Clone)]
@@ -19,18 +22,31 @@ pub struct HaproxyCfg {
     variables: BTreeSet<String>,
 }
 
+/// A line that changes the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Assignment {
-    overrides: bool,
-    name: String,
-    value: Vec<Piece>,
+    line: usize,
+    change: Change,
+    /// What stands behind the keyword; absent where a foreign line cannot be read.
+    words: Option<Vec<Vec<Piece>>>,
+    /// The name as it is written, for a foreign line that cannot be read.
+    raw_name: String,
+    conditional: bool,
 }
 
-/// A part of a word: text, or a variable that HAProxy would have put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Set,
+    Preset,
+    Unset,
+    Reset,
+}
+
+/// A part of a word: text, or a variable that HAProxy would have put in, with what stands for it where it is not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
-    Variable(String),
+    Variable(String, String),
 }
 
 /// Why a line cannot be read.
@@ -46,33 +62,64 @@ impl HaproxyCfg {
     ///
     /// # Errors
     ///
-    /// A `setenv` or `presetenv` line whose quotes do not close, or that does not have a name and a value, or whose name begins
-    /// like ours and is none.
+    /// A line of ours whose quotes do not close, that does not have a name and a value, whose name begins like ours and is
+    /// none, or that stands under `.if`. Foreign lines are HAProxy's to judge.
     pub fn parse(text: &str) -> Result<Self, CfgError> {
         let mut assignments = Vec::new();
+        let mut depth = 0_usize;
         for (index, line) in text.lines().enumerate() {
-            let keyword = line.split_whitespace().next().unwrap_or_default();
-            let overrides = match keyword {
-                "setenv" => true,
-                "presetenv" => false,
+            let fault = |what| CfgError { line: index + 1, what };
+            let words = split_words(line);
+            let first = match words.as_deref() {
+                Ok([first, ..]) => plain(first),
+                Ok([]) => None,
+                Err(_) => line.split_whitespace().next(),
+            };
+            let change = match first.unwrap_or_default() {
+                ".if" => {
+                    depth = depth.saturating_add(1);
+                    continue;
+                }
+                ".endif" => {
+                    depth = depth.saturating_sub(1);
+                    continue;
+                }
+                "setenv" => Change::Set,
+                "presetenv" => Change::Preset,
+                "unsetenv" => Change::Unset,
+                "resetenv" => Change::Reset,
                 _ => continue,
             };
-            let fault = |what| CfgError { line: index + 1, what };
-            let words = split_words(line).map_err(fault)?;
-            let mut words = words.into_iter().skip(1);
-            let (Some(name), Some(value), None) = (words.next(), words.next(), words.next()) else {
-                return Err(fault("expected a name and one value"));
+            let raw_name = line.split_whitespace().nth(1).unwrap_or_default().to_owned();
+            let words = match words {
+                Ok(words) => Some(words.into_iter().skip(1).collect::<Vec<_>>()),
+                Err(what) if line.contains(OURS) => return Err(fault(what)),
+                Err(_) => None,
             };
-            let [Piece::Text(name)] = name.as_slice() else {
-                return Err(fault("expected a plain name"));
+            let is_ours =
+                |word: &Vec<Piece>| matches!(word.first(), Some(Piece::Text(text)) if text.starts_with(OURS));
+            let named = words.as_deref().unwrap_or_default();
+            let named = if matches!(change, Change::Set | Change::Preset) {
+                named.get(..1).unwrap_or(named)
+            } else {
+                named
             };
-            // Names are quoted in messages; what is none may hold a value, as in `setenv "JWT_A=secret" x`.
-            if name.starts_with(OURS)
-                && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            {
-                return Err(fault("expected a name of letters, digits and _"));
+            for word in named.iter().filter(|word| is_ours(word)) {
+                let name = plain(word).ok_or_else(|| fault("expected a plain name"))?;
+                // Names are quoted in messages; what is none may hold a value, as in `setenv "JWT_A=secret" x`.
+                if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                    return Err(fault("expected a name of letters, digits and _"));
+                }
+                let values = words.as_deref().map_or(0, <[_]>::len);
+                if matches!(change, Change::Set | Change::Preset) && values != 2 {
+                    return Err(fault("expected a name and one value"));
+                }
             }
-            assignments.push(Assignment { overrides, name: name.clone(), value });
+            // What `resetenv` keeps is named, what it takes away is not.
+            if depth > 0 && (change == Change::Reset || named.iter().any(is_ours)) {
+                return Err(fault(CONDITIONAL));
+            }
+            assignments.push(Assignment { line: index + 1, change, words, raw_name, conditional: depth > 0 });
         }
         Ok(Self { assignments, variables: variables_in(text) })
     }
@@ -82,26 +129,115 @@ impl HaproxyCfg {
         self.variables.clone()
     }
 
-    /// The environment that a `program` section would see: `setenv` replaces, `presetenv` only fills.
-    pub fn apply(&self, environment: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    /// The environment that a `program` section would see: `setenv` replaces, `presetenv` only fills, `unsetenv` and
+    /// `resetenv` take away.
+    ///
+    /// # Errors
+    ///
+    /// A setting of ours uses a variable whose value cannot be known here.
+    pub fn apply(
+        &self,
+        environment: Vec<(OsString, OsString)>,
+    ) -> Result<Vec<(OsString, OsString)>, CfgError> {
         let mut merged: BTreeMap<OsString, OsString> = environment.into_iter().collect();
+        // Set under a condition, or by a line that cannot be read.
+        let mut unknown: BTreeSet<OsString> = BTreeSet::new();
         for assignment in &self.assignments {
-            let name = OsString::from(&assignment.name);
-            if assignment.overrides || !merged.contains_key(&name) {
-                let mut value = OsString::new();
-                for piece in &assignment.value {
-                    match piece {
-                        Piece::Text(text) => value.push(text),
-                        Piece::Variable(name) => {
-                            value.push(merged.get(&OsString::from(name)).cloned().unwrap_or_default());
+            let fault = |what| CfgError { line: assignment.line, what };
+            let Some(words) = &assignment.words else {
+                unknown.insert(assignment.raw_name.clone().into());
+                continue;
+            };
+            let expanded: Vec<_> = words.iter().map(|word| expand(word, &merged, &unknown)).collect();
+            let mut expanded = expanded.into_iter();
+            match assignment.change {
+                Change::Set | Change::Preset => {
+                    let (Some(name), Some(value), None) = (expanded.next(), expanded.next(), expanded.next())
+                    else {
+                        continue;
+                    };
+                    let name = name.ok_or_else(|| fault("a name that is made of a variable under .if"))?;
+                    let is_ours = name.to_string_lossy().starts_with(OURS);
+                    if assignment.change == Change::Preset
+                        && merged.contains_key(&name)
+                        && !unknown.contains(&name)
+                    {
+                        continue;
+                    }
+                    if is_ours && assignment.conditional {
+                        return Err(fault(CONDITIONAL));
+                    }
+                    match value {
+                        Some(value) if !assignment.conditional => {
+                            // Where a preset meets a name that may be set, the value stays unknown.
+                            if assignment.change == Change::Set {
+                                unknown.remove(&name);
+                            }
+                            merged.insert(name, value);
+                        }
+                        None if is_ours => {
+                            return Err(fault(
+                                "uses a variable that is set under .if, or by a line that cannot be read; write its value here",
+                            ));
+                        }
+                        Some(_) | None => {
+                            unknown.insert(name);
                         }
                     }
                 }
-                merged.insert(name, value);
+                Change::Unset => {
+                    for name in expanded {
+                        let name =
+                            name.ok_or_else(|| fault("a name that is made of a variable under .if"))?;
+                        if assignment.conditional {
+                            if name.to_string_lossy().starts_with(OURS) {
+                                return Err(fault(CONDITIONAL));
+                            }
+                            unknown.insert(name);
+                        } else {
+                            unknown.remove(&name);
+                            merged.remove(&name);
+                        }
+                    }
+                }
+                Change::Reset => {
+                    let kept: Option<BTreeSet<OsString>> = expanded.collect();
+                    let kept = kept.ok_or_else(|| fault("a name that is made of a variable under .if"))?;
+                    merged.retain(|name, _| kept.contains(name));
+                    unknown.retain(|name| kept.contains(name));
+                }
             }
         }
-        merged.into_iter().filter(|(name, _)| name.to_string_lossy().starts_with(OURS)).collect()
+        Ok(merged.into_iter().filter(|(name, _)| name.to_string_lossy().starts_with(OURS)).collect())
     }
+}
+
+/// The word, if it holds no variable.
+fn plain(word: &[Piece]) -> Option<&str> {
+    match word {
+        [Piece::Text(text)] => Some(text),
+        _ => None,
+    }
+}
+
+/// A word with its variables put in; absent where one of them cannot be known.
+fn expand(
+    word: &[Piece],
+    environment: &BTreeMap<OsString, OsString>,
+    unknown: &BTreeSet<OsString>,
+) -> Option<OsString> {
+    let mut value = OsString::new();
+    for piece in word {
+        match piece {
+            Piece::Text(text) => value.push(text),
+            Piece::Variable(name, _) if unknown.contains(&OsString::from(name)) => return None,
+            Piece::Variable(name, default) => match environment.get(&OsString::from(name)) {
+                Some(found) => value.push(found),
+                None => value.push(default),
+            },
+        }
+    }
+    Some(value)
 }
 
 fn variables_in(text: &str) -> BTreeSet<String> {
@@ -116,21 +252,23 @@ fn variables_in(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Splits a line into words: blanks separate, `\` takes the next character as it is, `'..'` is literal, `".."` expands
-/// `$NAME` and `${NAME}`, `#` outside of quotes ends the line.
+/// Splits a line into words as HAProxy does: blanks separate; `'..'` is literal; elsewhere `\` makes blanks, quotes, `#`, `$`
+/// and itself plain, `\n`, `\r`, `\t` and `\x41` stand for a character, and before any other it is a character itself;
+/// `".."` expands `$NAME`, `${NAME}` and `${NAME-default}`; `#` outside of quotes ends the line.
 fn split_words(line: &str) -> Result<Vec<Vec<Piece>>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<Word> = None;
+    let mut is_quoted = false;
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            ' ' | '\t' => words.extend(word.take().map(Word::finish)),
-            '#' => break,
+            ' ' | '\t' if !is_quoted => words.extend(word.take().map(Word::finish)),
+            '#' if !is_quoted => break,
             '\\' => {
-                let next = chars.next().ok_or("ends in a backslash")?;
-                word.get_or_insert_default().push(next);
+                let escaped = escape(&mut chars)?;
+                word.get_or_insert_default().text.push_str(&escaped);
             }
-            '\'' => {
+            '\'' if !is_quoted => {
                 let word = word.get_or_insert_default();
                 loop {
                     match chars.next().ok_or("a single quote is not closed")? {
@@ -140,31 +278,67 @@ fn split_words(line: &str) -> Result<Vec<Vec<Piece>>, &'static str> {
                 }
             }
             '"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next().ok_or("a double quote is not closed")? {
-                        '"' => break,
-                        '\\' => word.push(chars.next().ok_or("ends in a backslash")?),
-                        '$' => {
-                            let braces = chars.next_if_eq(&'{').is_some();
-                            let mut name = String::new();
-                            while let Some(c) = chars.next_if(|c| c.is_ascii_alphanumeric() || *c == '_') {
-                                name.push(c);
-                            }
-                            if braces && chars.next_if_eq(&'}').is_none() {
-                                return Err("${NAME} is not closed");
-                            }
-                            word.variable(name);
-                        }
-                        c => word.push(c),
-                    }
-                }
+                is_quoted = !is_quoted;
+                word.get_or_insert_default();
+            }
+            '$' if is_quoted => {
+                let (name, default) = variable(&mut chars)?;
+                word.get_or_insert_default().variable(name, default);
             }
             c => word.get_or_insert_default().push(c),
         }
     }
+    if is_quoted {
+        return Err("a double quote is not closed");
+    }
     words.extend(word.map(Word::finish));
     Ok(words)
+}
+
+type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+
+/// What stands for a backslash and what follows it.
+fn escape(chars: &mut Chars<'_>) -> Result<String, &'static str> {
+    let simple = |c| match c {
+        ' ' | '\\' | '#' | '\'' | '"' | '$' => Some(c),
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        _ => None,
+    };
+    if let Some(c) = chars.peek().copied().and_then(simple) {
+        chars.next();
+        return Ok(c.into());
+    }
+    if chars.next_if_eq(&'x').is_none() {
+        return Ok("\\".to_owned());
+    }
+    const HEX: &str = "\\x is not followed by two hexadecimal digits of an ASCII character";
+    let mut digit = || chars.next().and_then(|c| c.to_digit(16)).ok_or(HEX);
+    let code = digit()? * 16 + digit()?;
+    u8::try_from(code)
+        .ok()
+        .filter(|code| code.is_ascii() && *code != 0)
+        .map(|code| char::from(code).into())
+        .ok_or(HEX)
+}
+
+/// The name behind a `$`, and what stands for it where it is not set.
+fn variable(chars: &mut Chars<'_>) -> Result<(String, String), &'static str> {
+    let has_braces = chars.next_if_eq(&'{').is_some();
+    let (mut name, mut default) = (String::new(), String::new());
+    while let Some(c) = chars.next_if(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
+        name.push(c);
+    }
+    if has_braces {
+        if chars.next_if_eq(&'-').is_some() {
+            while let Some(c) = chars.next_if(|c| *c != '}') {
+                default.push(c);
+            }
+        }
+        chars.next_if_eq(&'}').ok_or("${NAME} is not closed")?;
+    }
+    Ok((name, default))
 }
 
 #[derive(Default)]
@@ -178,11 +352,11 @@ impl Word {
         self.text.push(c);
     }
 
-    fn variable(&mut self, name: String) {
+    fn variable(&mut self, name: String, default: String) {
         if !self.text.is_empty() {
             self.pieces.push(Piece::Text(std::mem::take(&mut self.text)));
         }
-        self.pieces.push(Piece::Variable(name));
+        self.pieces.push(Piece::Variable(name, default));
     }
 
     fn finish(mut self) -> Vec<Piece> {
@@ -194,70 +368,4 @@ impl Word {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environment(cfg: &str, process: &[(&str, &str)]) -> BTreeMap<String, String> {
-        let process = process.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
-        HaproxyCfg::parse(cfg)
-            .unwrap()
-            .apply(process)
-            .into_iter()
-            .map(|(n, v)| (n.into_string().unwrap(), v.into_string().unwrap()))
-            .collect()
-    }
-
-    #[test]
-    fn reads_what_a_program_section_would_inherit() {
-        let cfg = r#"
-global
-    presetenv BASE /etc/keys
-    setenv JWT_JWKS_FILE "${BASE}/jwks.json"   # a comment
-    setenv JWT_ISSUERS 'https://a.example/$x'
-    setenv JWT_SCHEMES JWT,\ Bearer
-    presetenv JWT_LEEWAY 5
-    presetenv JWT_TIMEOUT_MS 50
-    # setenv JWT_PROFILE ms-users
-    setenv OTHER 1
-"#;
-        let found = environment(cfg, &[("BASE", "/srv"), ("JWT_TIMEOUT_MS", "20"), ("JWT_ISSUERS", "old")]);
-        let expected = [
-            ("JWT_ISSUERS", "https://a.example/$x"),
-            ("JWT_JWKS_FILE", "/srv/jwks.json"),
-            ("JWT_LEEWAY", "5"),
-            ("JWT_SCHEMES", "JWT, Bearer"),
-            ("JWT_TIMEOUT_MS", "20"),
-        ];
-        assert_eq!(found, expected.map(|(n, v)| (n.to_owned(), v.to_owned())).into());
-    }
-
-    #[test]
-    fn names_the_line_that_it_cannot_read() {
-        for (cfg, what) in [
-            ("setenv JWT_A \"x", "line 1: a double quote is not closed"),
-            ("\nsetenv JWT_A 'x", "line 2: a single quote is not closed"),
-            ("setenv JWT_A", "line 1: expected a name and one value"),
-            ("setenv JWT_A b c", "line 1: expected a name and one value"),
-            ("setenv \"JWT_A=secret\" x", "line 1: expected a name of letters, digits and _"),
-            ("setenv JWT_A\\ secret x", "line 1: expected a name of letters, digits and _"),
-            ("setenv JWT_A\0secret x", "line 1: expected a name of letters, digits and _"),
-            ("setenv \"JWT_A${B}\" x", "line 1: expected a plain name"),
-            ("setenv JWT_A \"${B\"", "line 1: ${NAME} is not closed"),
-            ("setenv JWT_A x\\", "line 1: ends in a backslash"),
-        ] {
-            assert_eq!(HaproxyCfg::parse(cfg).unwrap_err().to_string(), what, "{cfg}");
-        }
-    }
-
-    #[test]
-    fn finds_the_variables_that_the_file_uses() {
-        let cfg = HaproxyCfg::parse(
-            "http-request deny unless { var(txn.tkn.valid) -m bool }\n\
-             http-request set-header x-user %[var(txn.tkn.payload.sub)] if { var(txn.tkn.payload.a.b) -m found }\n\
-             log-format \"%[var(txn.tkn.reason)]\"\n # var(txn.tkn.body)\n",
-        )
-        .unwrap();
-        let expected = ["payload.a.b", "payload.sub", "reason", "valid"];
-        assert_eq!(cfg.variables(), expected.map(str::to_owned).into());
-    }
-}
+mod tests;
