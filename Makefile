@@ -4,14 +4,14 @@ PORT ?= 8080
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
 
-.PHONY: help run test check unit integration test-haproxy-versions conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test check unit integration test-haproxy-versions test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
 
 run: setup ## the whole thing on 127.0.0.1:$(PORT): HAProxy, two agents, a token-server, a backend; Ctrl-C ends it
 	$(CARGO) build --workspace --bins
-	@target/debug/demo --port $(PORT) $(ARGS)
+	@$(CARGO) run --quiet --package integration-tests --bin demo -- --port $(PORT) $(ARGS)
 
 test: setup-test check unit integration ## everything that must pass before a change lands
 
@@ -27,21 +27,21 @@ integration: setup-test stores ## tests against a real HAProxy, and against Trae
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --package integration-tests --quiet
 
-test-haproxy-versions: setup-test stores ## the same tests against HAProxy 3.0 and 3.2
+test-haproxy-versions: setup-test stores ## the same tests against each HAProxy that Debian holds today, and HAPROXY=path
 	$(CARGO) build --workspace --bins
 	tests/versions.sh
 
 test-secrets: ## the integration tests at trace level, then a search of all that was logged for all tokens and keys used
-	rm -rf target/secrets && mkdir -p target/secrets
-	SCAN_SECRETS=$(CURDIR)/target/secrets $(MAKE) integration
-	$(CARGO) run --quiet --package integration-tests --bin scan-secrets target/secrets
+	set -e; logs=$$(tests/target.sh)/secrets; rm -rf "$$logs"; mkdir -p "$$logs"; \
+	SCAN_SECRETS="$$logs" $(MAKE) integration; \
+	$(CARGO) run --quiet --package integration-tests --bin scan-secrets "$$logs"
 
 test-faults: under-load ## everything under load while one part after the other fails; FAULTS=hangs: only those
 	$(CARGO) test --package integration-tests --quiet --test names
 	$(CARGO) run --quiet --package integration-tests --bin under-load -- faults $(FAULTS)
 
 soak: under-load ## everything under load for SOAK_SECONDS (600): memory and descriptors must come to rest
-	$(CARGO) run --quiet --package integration-tests --bin under-load -- soak --seconds $(SOAK_SECONDS)
+	$(CARGO) run --quiet --package integration-tests --bin under-load -- soak --seconds $(SOAK_SECONDS) --chart "$$(tests/target.sh)/soak.svg"
 
 test-compose: setup-test ## docker-compose.yml in containers; without an engine or a registry it makes its own
 	tests/compose/run.sh
@@ -55,8 +55,13 @@ test-deb: ## Debian packages, built, installed below a folder, judged by systemd
 	$(CARGO) build --workspace --bins
 	tests/deb.sh
 
-conformance: ## renew docs/CONFORMANCE.md from the test vectors
-	WRITE_CONFORMANCE=1 $(CARGO) test --package jose --test suite --quiet conformance
+test-conformance: ## published vectors (Wycheproof, RFC 7520) in VECTORS=folder, held against docs/CONFORMANCE.md
+	@tests/setup.sh cc:gcc /usr/include/stdlib.h:libc6-dev
+	@tests/conformance.sh "$(VECTORS)"
+
+conformance: ## renew docs/CONFORMANCE.md from the same vectors
+	@tests/setup.sh cc:gcc /usr/include/stdlib.h:libc6-dev
+	@tests/conformance.sh "$(VECTORS)" renew
 
 rules-table: setup-test ## renew the rule language's tables by running the same expressions in node
 	cd crates/rules/tests/data && node generate.mjs
@@ -79,7 +84,7 @@ stores:
 	@tests/consul.sh >/dev/null
 
 setup:
-	@tests/setup.sh haproxy:haproxy curl:curl cc:gcc
+	@tests/setup.sh haproxy:haproxy curl:curl cc:gcc /usr/include/stdlib.h:libc6-dev
 
 setup-test: setup
-	@tests/setup.sh node:nodejs npm:npm pip3:python3-pip
+	@tests/setup.sh node:nodejs npm:npm pip3:python3-pip python3:python3

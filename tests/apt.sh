@@ -15,15 +15,18 @@ find_mirror() {
     [ -n "$mirror" ] || fail "apt knows no Debian mirror: run apt-get update first"
 }
 
-# private_suite FOLDER SUITE [OPTION...]: gives apt-get a state of its own in FOLDER, and reads SUITE's package lists.
+# private_suite FOLDER "SUITE..." [OPTION...]: gives apt-get a state of its own in FOLDER, and reads the package lists of
+# each SUITE. What FOLDER has already is brought up to date. The last SUITE is the one that packages are taken from.
 private_suite() {
-    apt=$1 suite=$2
+    apt=$1 lists=$2
     shift 2
     find_mirror
     mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
     : >"$apt/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$apt/sources.list"
-    private_apt "$@" update || fail "cannot read $suite from this machine's Debian mirror"
+    for taken_from in $lists; do
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $taken_from main"
+    done >"$apt/sources.list"
+    private_apt "$@" update || fail "cannot read $lists from this machine's Debian mirror"
 }
 
 # apt-get with the state of private_suite.
@@ -32,5 +35,5 @@ private_apt() {
         -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
         -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
-        -o APT::Sandbox::User="$(id -un)" -o APT::Install-Recommends=false "$@"
+        -o APT::Sandbox::User="$(id -un)" -o APT::Install-Recommends=false -o APT::Default-Release="$taken_from" "$@"
 }

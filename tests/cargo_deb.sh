@@ -6,9 +6,8 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-tools="${CARGO_TARGET_DIR:-target}/tools"
+tools=$(tests/target.sh)/tools
 mkdir -p "$tools"
-tools=$(cd "$tools" && pwd)
 version=3.8.0
 
 if [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" != "cargo-deb $version" ]; then

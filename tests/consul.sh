@@ -6,9 +6,8 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-home="${CARGO_TARGET_DIR:-target}/consul"
+home=$(tests/target.sh)/consul
 mkdir -p "$home"
-home=$(cd "$home" && pwd)
 version=1.8.7
 
 fail() {

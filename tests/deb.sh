@@ -5,7 +5,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-target="${CARGO_TARGET_DIR:-target}"
+target=$(tests/target.sh)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -16,8 +16,12 @@ fail() {
 
 # cargo-deb packs what it finds in a folder `release`; what the programs were built with makes no difference to the packages.
 tools=$(tests/cargo_deb.sh)
-mkdir "$work/target"
-ln -s "$(cd "$target" && pwd)/debug" "$work/target/release"
+mkdir -p "$work/target/release"
+cargo build --locked --workspace --bins --message-format=json-render-diagnostics |
+    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$work/programs"
+while read -r program; do
+    ln -s "$program" "$work/target/release/"
+done <"$work/programs"
 for program in jwt-agent token-server; do
     PATH="$tools:$PATH" CARGO_TARGET_DIR="$work/target" cargo deb --package "$program" --output "$work/packages" \
         --locked --no-build --strip --fast --quiet >>"$work/built" || fail "$program cannot be packed"

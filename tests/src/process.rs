@@ -161,6 +161,17 @@ pub fn workspace_program(name: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("{name} is not built: run cargo build -p jwt-agent -p token-server"))
 }
 
+/// The folder that cargo builds into, for what tests keep between runs.
+///
+/// # Panics
+///
+/// Cargo does not tell.
+pub fn target_folder() -> PathBuf {
+    let told = Command::new(repository().join("tests/target.sh")).output().unwrap();
+    assert!(told.status.success(), "tests/target.sh: {}", String::from_utf8_lossy(&told.stderr));
+    String::from_utf8_lossy(&told.stdout).trim_end().into()
+}
+
 /// The repository's root, from which shipped files are read.
 pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use integration_tests::process::{repository, workspace_program};
+use integration_tests::process::{repository, target_folder, workspace_program};
 use jose::{
     AlgorithmSet, Decrypted, DecryptionKeys, KeyOrigin, KeyRules, KeySet, Policy, Profile, Reject,
     Requirements, UnixTime, Verdict, decrypt, verify, verify_signature,
@@ -182,7 +182,7 @@ fn installed() -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER
         .get_or_init(|| {
-            let folder = repository().join("target/interop");
+            let folder = target_folder().join("interop");
             let setup = Command::new(sources().join("setup.sh")).arg(&folder).output().unwrap();
             let log = String::from_utf8_lossy(&setup.stderr);
             assert!(

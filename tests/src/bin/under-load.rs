@@ -28,7 +28,7 @@ enum What {
         #[arg(long, default_value_t = 600)]
         seconds: u64,
         /// Where the chart is written
-        #[arg(long, default_value = "target/soak.svg")]
+        #[arg(long, default_value = "soak.svg")]
         chart: PathBuf,
     },
 }

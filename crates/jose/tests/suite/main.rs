@@ -6,8 +6,6 @@ mod attacks;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
-mod conformance;
-#[cfg(test)]
 mod jwe;
 #[cfg(test)]
 mod keys;
@@ -17,6 +15,8 @@ mod misuse;
 mod pem_files;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod rfc7520;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod encrypter;
 mod keys;
 mod properties;
 mod round_trips;
-pub(crate) mod vectors;
+mod vectors;
 
 use std::sync::LazyLock;
 
