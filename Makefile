@@ -4,7 +4,7 @@ PORT ?= 8080
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
 
-.PHONY: help run test check unit integration test-haproxy-versions test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test check unit integration test-haproxy-versions test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -15,11 +15,11 @@ run: setup ## the whole thing on 127.0.0.1:$(PORT): HAProxy, two agents, a token
 
 test: setup-test check unit integration ## everything that must pass before a change lands
 
-check: ## format and lints
+check: setup-build ## format and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 
-unit: stores ## tests beside the code, and the token-server on real Redis and Consul
+unit: setup-build stores ## tests beside the code, and the token-server on real Redis and Consul
 	$(CARGO) test --workspace --exclude integration-tests --quiet
 
 integration: setup-test stores ## tests against a real HAProxy, and against Traefik, nginx and Envoy
@@ -46,30 +46,29 @@ soak: under-load ## everything under load for SOAK_SECONDS (600): memory and des
 test-compose: setup-test ## docker-compose.yml in containers; without an engine or a registry it makes its own
 	tests/compose/run.sh
 
-deb: ## Debian packages of both programs, in target/debian
+deb: setup-build ## Debian packages of both programs, in target/debian
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev
 	@PATH="$$(tests/cargo_deb.sh):$$PATH" && for program in jwt-agent token-server; do $(CARGO) deb --locked --package $$program || exit 1; done
 
-test-deb: ## Debian packages, built, installed below a folder, judged by systemd's tools, started by it, removed
+test-deb: setup-build ## Debian packages, built, installed below a folder, judged by systemd's tools, started by it, removed
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev systemd-analyze:systemd debootstrap:debootstrap ip:iproute2 pgrep:procps
 	$(CARGO) build --workspace --bins
 	tests/deb.sh
 
-test-conformance: ## published vectors (Wycheproof, RFC 7520) in VECTORS=folder, held against docs/CONFORMANCE.md
-	@tests/setup.sh cc:gcc /usr/include/stdlib.h:libc6-dev
+test-conformance: setup-build ## published vectors (Wycheproof, RFC 7520) in VECTORS=folder, held against docs/CONFORMANCE.md
 	@tests/conformance.sh "$(VECTORS)"
 
-conformance: ## renew docs/CONFORMANCE.md from the same vectors
-	@tests/setup.sh cc:gcc /usr/include/stdlib.h:libc6-dev
+conformance: setup-build ## renew docs/CONFORMANCE.md from the same vectors
 	@tests/conformance.sh "$(VECTORS)" renew
 
 rules-table: setup-test ## renew the rule language's tables by running the same expressions in node
 	cd crates/rules/tests/data && node generate.mjs
 
-fuzz: ## each fuzz target for FUZZ_SECONDS (60)
+fuzz: setup-build ## each fuzz target for FUZZ_SECONDS (60)
+	@tests/setup.sh c++:g++
 	tests/fuzz.sh
 
-audit: ## licences, forbidden and duplicate crates, sources; known vulnerabilities where their database can be had
+audit: setup-build ## licences, forbidden and duplicate crates, sources; known vulnerabilities where their database can be had
 	tests/audit.sh
 
 bench: setup stores ## all measurements, or PART="edge delay"; BENCH=full for every line: bench/results.json
@@ -83,8 +82,11 @@ stores:
 	@tests/setup.sh redis-server:redis-server redis-cli:redis-tools openssl:openssl faketime:faketime
 	@tests/consul.sh >/dev/null
 
-setup:
-	@tests/setup.sh haproxy:haproxy curl:curl cc:gcc /usr/include/stdlib.h:libc6-dev
+setup: setup-build
+	@tests/setup.sh haproxy:haproxy curl:curl
+
+setup-build:
+	@tests/setup.sh cc:gcc /usr/include/stdlib.h:libc6-dev
 
 setup-test: setup
 	@tests/setup.sh node:nodejs npm:npm pip3:python3-pip python3:python3
