@@ -79,7 +79,7 @@ under-load: setup stores
 	$(CARGO) build --workspace --bins
 
 stores:
-	@tests/setup.sh redis-server:redis-server redis-cli:redis-tools openssl:openssl faketime:faketime
+	@tests/setup.sh redis-server:redis-server redis-cli:redis-tools openssl:openssl faketime:faketime /bin/kill:procps
 	@tests/consul.sh >/dev/null
 
 setup: setup-build

@@ -165,7 +165,8 @@ fn what_is_missing_is_named_with_the_command_that_installs_it() {
         assert!(Command::new("chmod").arg("+x").arg(&file).status().unwrap().success());
     }
     let pairs = ["no-such-command:one", "/no/such/file:two", "sh:dash"];
-    let told = run(script("setup.sh").args(pairs).env("PATH", format!("{}:/usr/bin:/bin", path(folder.path()))), "");
+    let told =
+        run(script("setup.sh").args(pairs).env("PATH", format!("{}:/usr/bin:/bin", path(folder.path()))), "");
     assert!(!told.status.success());
     let said = text(&told.stderr);
     assert!(said.contains("missing: one two;"), "{said}");
@@ -179,7 +180,10 @@ fn cargo_is_asked_where_it_builds() {
     let home = TempDir::with_prefix("cargo-home-").unwrap();
     fs::write(home.path().join("config.toml"), "[build]\ntarget-dir = \"/configured\"\n").unwrap();
     let mut configured = script("target.sh");
-    configured.env("CARGO_HOME", home.path()).env_remove("CARGO_TARGET_DIR").env_remove("CARGO_BUILD_TARGET_DIR");
+    configured
+        .env("CARGO_HOME", home.path())
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("CARGO_BUILD_TARGET_DIR");
     let configured = run(&mut configured, "");
     assert_eq!(text(&configured.stdout), "/configured\n", "{}", text(&configured.stderr));
 }
