@@ -26,7 +26,7 @@ section() {
             -e 's,"${AGENT_\([12]\)}",unix@/haproxy-jwt/sockets/agent\1.sock,'
 }
 
-section "frontend edge" | grep -E '^ *(filter|acl|http-request) ' | sed 's/^ *//' >"$1/frontend.cfg"
+section "frontend edge" | grep -E '^ *(filter|acl|http-request|http-after-response) ' | sed 's/^ *//' >"$1/frontend.cfg"
 {
     echo "backend jwt-agents"
     section "backend jwt-agents"

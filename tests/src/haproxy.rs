@@ -18,14 +18,44 @@ pub enum Shipped {
     Annotating,
     /// Only good tokens pass, by a policy for each route.
     Routes,
+    /// Only good tokens pass to one backend of several.
+    Backend,
+    /// Denying, for scripts of another origin.
+    Browsers,
+    /// Denying, for a token in a cookie.
+    Cookie,
+    /// Who sends no token is a guest.
+    Optional,
+    /// Denying, for a token in the query.
+    Query,
+    /// Denying, with claims as headers of other names.
+    ClaimHeaders,
 }
 
 impl Shipped {
+    pub const ALL: [Self; 9] = [
+        Self::Denying,
+        Self::Annotating,
+        Self::Routes,
+        Self::Backend,
+        Self::Browsers,
+        Self::Cookie,
+        Self::Optional,
+        Self::Query,
+        Self::ClaimHeaders,
+    ];
+
     pub fn path(self) -> PathBuf {
         repository().join("haproxy").join(match self {
             Self::Denying => "haproxy.cfg",
             Self::Annotating => "haproxy-ms-users.cfg",
             Self::Routes => "haproxy-routes.cfg",
+            Self::Backend => "haproxy-backend.cfg",
+            Self::Browsers => "recipes/browsers.cfg",
+            Self::Cookie => "recipes/cookie.cfg",
+            Self::Optional => "recipes/optional.cfg",
+            Self::Query => "recipes/query.cfg",
+            Self::ClaimHeaders => "recipes/claim-headers.cfg",
         })
     }
 }

@@ -40,6 +40,7 @@ pub struct Setup {
     haproxy_environment: Vec<(&'static str, String)>,
     extra: Option<String>,
     spoe_edit: Option<(&'static str, &'static str)>,
+    edit: Option<fn(&str) -> String>,
 }
 
 /// What HAProxy's patience with agents is called in the shipped files: at the first question, and at a second one.
@@ -59,10 +60,18 @@ impl Setup {
             haproxy_environment: AGENT_TIMEOUTS.map(|name| (name, PATIENT_HAPROXY.to_owned())).into(),
             extra: None,
             spoe_edit: None,
+            edit: None,
         };
         let setup = match shipped {
-            Shipped::Denying | Shipped::Routes => setup,
             Shipped::Annotating => setup.agent_env("JWT_PROFILE", "ms-users"),
+            Shipped::Denying
+            | Shipped::Routes
+            | Shipped::Backend
+            | Shipped::Browsers
+            | Shipped::Cookie
+            | Shipped::Optional
+            | Shipped::Query
+            | Shipped::ClaimHeaders => setup,
         };
         setup.agent_env("JWT_TIMEOUT_MS", PATIENT_AGENT)
     }
@@ -164,6 +173,13 @@ impl Setup {
         self
     }
 
+    /// With the shipped file changed, as a user's own lines around ours change it.
+    #[must_use]
+    pub fn edit(mut self, edit: fn(&str) -> String) -> Self {
+        self.edit = Some(edit);
+        self
+    }
+
     /// Starts everything and waits until it works: agents with a key file are ready, HAProxy has checked them.
     ///
     /// # Panics
@@ -194,6 +210,11 @@ impl Setup {
         let (agents, script) = self.start_agents(&addresses);
         let (edge, extra) = (Address::Unix(path("edge.sock")), Address::Unix(path("extra.sock")));
         let mut files = vec![self.shipped.path()];
+        if let Some(edit) = self.edit {
+            let shipped = fs::read_to_string(&files[0]).unwrap();
+            files = vec![path("edited.cfg")];
+            fs::write(path("edited.cfg"), edit(&shipped)).unwrap();
+        }
         if let Some(text) = &self.extra {
             files.push(path("extra.cfg"));
             fs::write(path("extra.cfg"), text).unwrap();
@@ -202,6 +223,7 @@ impl Setup {
             ("EDGE_BIND", edge.to_string()),
             ("EXTRA_BIND", extra.to_string()),
             ("APP_SERVER", backend.address().to_string()),
+            ("WEB_SERVER", backend.address().to_string()),
             ("AGENT_1", addresses[0].to_string()),
             // A single agent is both servers of the backend, so that none of them is down.
             ("AGENT_2", addresses[addresses.len() - 1].to_string()),

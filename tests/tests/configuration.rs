@@ -77,7 +77,7 @@ fn each_reason_becomes_its_status_and_challenge() {
         ("E_TKN_ACCESS_TOKEN_REQUIRED", "refresh_token", 401, Some(invalid("refresh_token"))),
         ("E_TKN_TOO_LARGE", "token_size", 401, Some(invalid("token_size"))),
         ("E_TKN_NOVEL", "novel", 401, Some(invalid("novel"))),
-        ("E_TKN_AUDIENCE_MISMATCH", "audience", 403, Some(invalid("audience"))),
+        ("E_TKN_AUDIENCE_MISMATCH", "audience", 401, Some(invalid("audience"))),
         (
             "E_TKN_FORBIDDEN",
             "scope",
@@ -99,7 +99,7 @@ fn a_reason_that_contradicts_valid_is_not_believed() {
     let edge = edge(Shipped::Denying, Script::Silence);
     let contradiction = |reason| Script::Ack(vec![("reason", text(reason)), ("valid", Value::Bool(true))]);
     for (reason, status) in
-        [("E_BACKEND_UNAVAIL", 503), ("E_TKN_FORBIDDEN", 403), ("E_TKN_AUDIENCE_MISMATCH", 403)]
+        [("E_BACKEND_UNAVAIL", 503), ("E_TKN_FORBIDDEN", 403), ("E_TKN_AUDIENCE_MISMATCH", 401)]
     {
         edge.script(contradiction(reason));
         edge.refuses(reason, status, &Request::get("/"));

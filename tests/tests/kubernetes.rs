@@ -362,8 +362,11 @@ fn haproxys_ingress_controller_gets_every_rule_of_the_shipped_file() {
     let (done, said) = checks(Command::new(self::folder().join("ingress-controller.sh")).arg(folder.path()));
     assert!(done, "{said}");
     let shipped = fs::read_to_string(repository().join("haproxy/haproxy.cfg")).unwrap();
-    let begins =
-        |line: &str| ["filter ", "acl ", "http-request "].iter().any(|word| line.trim().starts_with(word));
+    let begins = |line: &str| {
+        ["filter ", "acl ", "http-request ", "http-after-response "]
+            .iter()
+            .any(|word| line.trim().starts_with(word))
+    };
     let snippet = fs::read_to_string(path("frontend.cfg")).unwrap();
     assert_eq!(snippet.lines().count(), shipped.lines().filter(|line| begins(line)).count());
     assert!(!snippet.contains("${"), "{snippet}");
