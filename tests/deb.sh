@@ -54,8 +54,19 @@ done <"$work/built"
 for program in jwt-agent token-server; do
     "$root/usr/bin/$program" --version | grep -q "^$program " || fail "$program does not run"
     [ -s "$root/etc/default/$program" ] || fail "$program has no settings file"
-    [ -s "$root/usr/share/doc/$program/README.md" ] || fail "$program has no documentation"
+    for file in README.md SECURITY.md CHANGELOG.md docs/OPERATING.md copyright; do
+        [ -s "$root/usr/share/doc/$program/$file" ] || fail "$program comes without $file"
+    done
+    for file in dashboards/*; do
+        cmp -s "$file" "$root/usr/share/$program/$file" || fail "$program comes without $file"
+    done
 done
+# Every file that users copy, those in folders too.
+find haproxy -name '*.cfg' -o -name '*.conf' >"$work/copied"
+[ "$(wc -l <"$work/copied")" -ge 4 ] || fail "there is little to copy: $(cat "$work/copied")"
+while read -r file; do
+    cmp -s "$file" "$root/usr/share/jwt-agent/$file" || fail "jwt-agent comes without $file"
+done <"$work/copied"
 
 # The shipped settings are good as they stand, apart from the keys, which nobody can ship.
 (
@@ -68,8 +79,10 @@ done
 
 # systemd looks for the units that ours name, and for the programs, below the same folder.
 mkdir -p "$root/bin" "$root/etc/systemd/system"
-: >"$root/bin/sh"
-chmod +x "$root/bin/sh"
+for program in sh systemd-tmpfiles; do
+    : >"$root/bin/$program"
+    chmod +x "$root/bin/$program"
+done
 units="$root/lib/systemd/system"
 for unit in network-online.target multi-user.target sysinit.target basic.target shutdown.target; do
     printf '[Unit]\nDefaultDependencies=no\n' >"$units/$unit"

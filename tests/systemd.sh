@@ -35,11 +35,11 @@ trap tidy EXIT
 
 [ "$(id -u)" -eq 0 ] || fail "a systemd of its own takes root"
 . tests/apt.sh
-if [ ! -e "$folder/done" ]; then
+if [ ! -e "$folder/done" ] || [ ! -x "$debian/usr/sbin/haproxy" ]; then
     rm -rf "$folder"
     mkdir -p "$folder"
     find_mirror
-    debootstrap --variant=minbase --include=systemd,dbus,ca-certificates bookworm "$debian" "$mirror" >"$folder/log" 2>&1 ||
+    debootstrap --variant=minbase --include=systemd,dbus,ca-certificates,haproxy bookworm "$debian" "$mirror" >"$folder/log" 2>&1 ||
         fail "debootstrap fails: $(tail -n 5 "$folder/log")"
     : >"$folder/done"
 fi
@@ -83,13 +83,16 @@ ln -s /proc/self/fd "$root/dev/fd"
 cd "$root"
 pivot_root . mnt
 umount -l /mnt
-groupadd --system haproxy
+# HAProxy is started further below, with something to serve.
+rm /etc/systemd/system/multi-user.target.wants/haproxy.service
 dpkg --install /srv/*.deb >/srv/installed 2>&1
-echo '[{"kid":"a","secret":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}]' >/etc/keys.json
+echo '[{"kid":"a","secret":"'"$SECRET"'"}]' >/etc/keys.json
 echo JWT_JWKS_FILE=/etc/keys.json >>/etc/default/jwt-agent
 exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=journal --show-status=false
 START
 
+SECRET=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+export SECRET
 mkdir "$branch"
 # shellcheck disable=SC2016 # for the inner shell
 unshare --fork --pid --mount --uts --ipc --net --kill-child=KILL \
@@ -152,8 +155,67 @@ done
 for ready in 'JWT_ADMIN_LISTEN=127.0.0.1:9461 jwt-agent' 'TOKEN_SERVER__ADMIN__SOCKET=/run/token-server/admin.sock token-server'; do
     inside sh -c "set -a; . /etc/default/${ready##* }; env $ready health" 2>&1 || fail "$ready is not ready: $(journal)"
 done
-[ "$(inside stat -c '%a %G' /run/jwt-agent-1/agent.sock)" = "660 haproxy" ] || fail "HAProxy may not open the socket"
+for folder in /run/haproxy-jwt /var/lib/haproxy/run/haproxy-jwt; do
+    [ "$(inside stat -c '%a %U %G' "$folder")" = "770 root haproxy" ] || fail "$folder is open to others"
+    for agent in 1 2; do
+        [ "$(inside stat -c '%a %G' "$folder/agent$agent.sock")" = "660 haproxy" ] || fail "HAProxy may not open the socket in $folder"
+    done
+done
 [ "$(inside stat -c '%a' /var/lib/token-server/token-server.redb)" = 600 ] || fail "others may read the store"
+
+# Debian's own haproxy.cfg and our lines, as they are shipped, below it.
+inside sh -ec '
+    grep -q "^[[:space:]]*chroot /var/lib/haproxy$" /etc/haproxy/haproxy.cfg
+    cd /usr/share/jwt-agent/haproxy
+    cp spoe-jwt.conf /etc/haproxy/
+    {
+        echo global
+        grep "^ *presetenv " haproxy.cfg
+        sed -n "/^frontend /,\$p" haproxy.cfg
+        printf "%s\n" "frontend application" "    bind 127.0.0.1:8081" "    http-request return status 200" \
+            "frontend both" "    bind 127.0.0.1:8082" \
+            "    http-request return status 200 if { nbsrv(jwt-agents) eq 2 }" "    http-request deny status 503"
+    } >>/etc/haproxy/haproxy.cfg' || fail "Debian's haproxy.cfg has no chroot, or ours has other lines"
+
+base64url() {
+    openssl base64 -A | tr '+/' '-_' | tr -d =
+}
+
+# signed SECRET
+signed() {
+    said="$(printf '{"alg":"HS256","kid":"a"}' | base64url).$(printf '{"sub":"anna","exp":%s}' $(($(date +%s) + 3600)) | base64url)"
+    echo "$said.$(printf %s "$said" | openssl dgst -sha256 -hmac "$1" -binary | base64url)"
+}
+
+# answers STATUS HEADER [PORT]: HAProxy's answer to a request with this line in its head.
+answers() {
+    # shellcheck disable=SC2016 # for the inner shell
+    got=$(inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/$2 && printf "GET /api HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n\r\n" "$1" >&3 && head -n 1 <&3' \
+        bash "$2" "${3:-8080}" | cut -d ' ' -f 2)
+    [ "$got" = "$1" ] || { echo "$got instead of $1"; return 1; }
+}
+
+good="Authorization: Bearer $(signed "$SECRET")"
+edge_judges() {
+    inside systemctl restart haproxy || fail "HAProxy does not start: $(inside journalctl --no-pager --output=cat -u haproxy)"
+    eventually "a good token's 200 $1" answers 200 "$good"
+    eventually "HAProxy's use of both agents $1" answers 200 "Accept: */*" 8082
+    answers 401 "Accept: */*" || fail "no token, $1"
+    answers 401 "Authorization: Bearer $(signed "not-$SECRET")" || fail "a forged token, $1"
+    for agent in 1 2; do
+        inside systemctl stop "jwt-agent@$agent"
+        eventually "the other agent's 200 $1" answers 200 "$good"
+        inside systemctl start "jwt-agent@$agent"
+        eventually "HAProxy's use of both agents $1" answers 200 "Accept: */*" 8082
+    done
+    inside systemctl stop jwt-agent@1 jwt-agent@2
+    eventually "503 without an agent $1" answers 503 "$good"
+    inside systemctl start jwt-agent@1 jwt-agent@2
+}
+edge_judges "in Debian's chroot"
+inside sed -i '/^[[:space:]]*chroot /d' /etc/haproxy/haproxy.cfg
+edge_judges "without a chroot"
+inside systemctl stop haproxy
 
 inside systemctl reload jwt-agent@1 token-server
 eventually "the agent's reload" logged "the new configuration is in use"
@@ -196,7 +258,7 @@ inside systemctl stop jwt-agent@1 token-server
 for unit in jwt-agent@1 token-server; do
     state "$unit" inactive success
 done
-[ -z "$(inside find /run/jwt-agent-1 /run/token-server 2>/dev/null)" ] || fail "sockets are left behind"
+[ -z "$(inside find /run/haproxy-jwt /var/lib/haproxy/run /run/token-server -type s 2>/dev/null)" ] || fail "sockets are left behind"
 
 # Removal stops what runs; nothing stays but what was revoked.
 inside systemctl enable --quiet token-server
@@ -206,7 +268,7 @@ inside dpkg --purge jwt-agent token-server >"$work/last" 2>&1 || fail "cannot re
 for process in $removed; do
     ! inside test -e "/proc/$process" || fail "$(inside cat "/proc/$process/comm") runs after its removal"
 done
-left=$(inside find /etc /usr /run/systemd/system -name '*jwt-agent*' -o -name '*token-server*')
+left=$(inside find /etc /usr /run /var/lib/haproxy ! -path '/run/log/*' \( -name '*jwt*' -o -name '*token-server*' \) ! -path /etc/haproxy/spoe-jwt.conf)
 [ -z "$left" ] || fail "left behind: $left"
 inside test -s /var/lib/private/token-server/token-server.redb || fail "the revocations are gone"
 echo "systemd: units started, reloaded, upgraded, restarted, refused, stopped and removed"
