@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jose::{Claim, Claims, Profile, Reason, Reject, Signed, TokenVersion};
+use jose::{Claim, Claims, Profile, Reason, Refusal, Reject, Signed, TokenVersion, Verdict};
 use spop::{Action, TypedData, VarScope};
 
 /// What HAProxy puts before each of our names.
@@ -46,10 +46,29 @@ pub enum Outcome {
     },
 }
 
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Accept(signed) => Self::Accepted(signed),
+            Verdict::Refuse(Refusal { reject, signed }) => Self::Refused { reject, signed },
+        }
+    }
+}
+
 impl Outcome {
     /// Refused, with nothing verified about the token.
     pub const fn refused(reject: Reject) -> Self {
         Self::Refused { reject, signed: None }
+    }
+
+    /// What is told of a token that no key at hand verifies, while newer keys may exist and cannot be had.
+    #[must_use]
+    pub fn undecided(self) -> Self {
+        match self {
+            // There are no keys at all: that is the better word.
+            Self::Refused { reject: Reject::NoKeys, .. } => self,
+            Self::Refused { .. } | Self::Accepted(_) => Self::refused(Reject::KeysStale),
+        }
     }
 
     /// The coarse code.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use jose::{Reason, Reject, Signed, TokenForm, UnixTime, Window};
+use keys::Newer;
 use prometheus_client::metrics::gauge::Gauge;
 use service::lease::Word;
 use service::readiness::Readiness;
@@ -92,32 +93,37 @@ impl Responder {
     pub async fn decide(
         &self,
         ids: Ids,
-        question: Question<'static>,
+        mut question: Question<'static>,
         received: Received,
         max: u32,
     ) -> Vec<u8> {
-        let kept = self.judge(&question, &received).await;
+        let kept = self.judge(&mut question, &received).await;
         let mut ack = Vec::new();
         self.repeat(ids, &question, &kept, max, &mut ack);
         self.metrics.decision_seconds.observe(received.at.elapsed().as_secs_f64());
         ack
     }
 
-    /// The checks, in the order in which they are made.
-    async fn judge(&self, question: &Question<'_>, received: &Received) -> Arc<Kept> {
+    /// The checks, in the order in which they are made; once more where newer keys have come meanwhile.
+    async fn judge(&self, question: &mut Question<'_>, received: &Received) -> Arc<Kept> {
         let deadline = received.at + self.budget;
-        if Instant::now() >= deadline {
-            // HAProxy has given up on a request that waited so long; deciding it would only delay others.
-            return self.overloaded(question);
-        }
         loop {
+            if Instant::now() >= deadline {
+                // HAProxy has given up on a request that waited so long; deciding it would only delay others.
+                return self.overloaded(question);
+            }
             let landing = match self.cache.board(question.key) {
-                Boarding::Walk => return self.kept_or_found(question, received, deadline).await,
-                Boarding::Fly(flight) => {
-                    let kept = self.kept_or_found(question, received, deadline).await;
-                    flight.land(&kept);
-                    return kept;
-                }
+                Boarding::Walk => match self.kept_or_found(question, received, deadline).await {
+                    Some(kept) => return kept,
+                    None => continue,
+                },
+                Boarding::Fly(flight) => match self.kept_or_found(question, received, deadline).await {
+                    Some(kept) => {
+                        flight.land(&kept);
+                        return kept;
+                    }
+                    None => continue,
+                },
                 Boarding::Join(landing) => landing,
             };
             match timeout_at(deadline.into(), landing.verdict()).await {
@@ -127,23 +133,28 @@ impl Responder {
                     return kept;
                 }
                 // What was found for another is out of date already.
-                Ok(Some(_)) => return self.kept_or_found(question, received, deadline).await,
+                Ok(Some(_)) => {
+                    if let Some(kept) = self.kept_or_found(question, received, deadline).await {
+                        return kept;
+                    }
+                }
                 Ok(None) => {}
             }
         }
     }
 
-    /// The kept verdict if it holds, else one that is found, and kept if it may hold for the next one.
+    /// The kept verdict if it holds, else one that is found, and kept if it may hold for the next one. Absent: newer keys
+    /// have come, by which the question has to be asked anew.
     async fn kept_or_found(
         &self,
-        question: &Question<'_>,
+        question: &mut Question<'_>,
         received: &Received,
         deadline: Instant,
-    ) -> Arc<Kept> {
+    ) -> Option<Arc<Kept>> {
         let lapsed = match self.cache.get(&question.key, received.now, Instant::now()) {
             Found::Verdict(kept) => {
                 self.metrics.cache_hits.inc();
-                return kept;
+                return Some(kept);
             }
             Found::Lapsed(kept) => {
                 self.metrics.cache_lapses.inc();
@@ -155,8 +166,25 @@ impl Responder {
             }
         };
         let verified = lapsed.as_deref().and_then(|kept| kept.signed.as_ref());
-        let Judgement { outcome, word } = self.find(question, verified, received.now, deadline).await;
-        let window = self.lasts(&outcome, word.is_some(), received.now);
+        let Judgement { mut outcome, word, missing } =
+            self.find(question, verified, received.now, deadline).await;
+        let mut window = self.lasts(&outcome, word.is_some(), received.now);
+        if let Some(missing) = missing {
+            let newer =
+                self.verifier.newer_keys(question, &missing, received.at, deadline, received.now).await;
+            match newer {
+                Newer::Keys(keys) => {
+                    question.renew(keys);
+                    return None;
+                }
+                Newer::Final => {}
+                Newer::Current => window = None,
+                Newer::Unknown => {
+                    window = None;
+                    outcome = outcome.undecided();
+                }
+            }
+        }
         let decision = self.verifier.decision(&question.key, outcome);
         log(&decision, question.request.as_deref());
         let kept = Arc::new(self.kept(&decision, window.unwrap_or(Window::ALWAYS), word));
@@ -164,7 +192,7 @@ impl Responder {
             self.cache.keep(question.key, &kept, received.at);
             self.metrics.show_cache(self.cache.size());
         }
-        kept
+        Some(kept)
     }
 
     /// Signature, policy, revocation; `verified` is what the signature is known to vouch for.
@@ -178,14 +206,14 @@ impl Responder {
         if TokenForm::of(&question.token) == TokenForm::Jwe {
             return self.verifier.judge_encrypted(question, now, deadline).await;
         }
-        let outcome = match verified {
-            Some(signed) => Outcome::Accepted(signed.clone()),
-            None => self.verifier.judge_token(question, now),
+        let signed = match verified {
+            Some(signed) => signed.clone(),
+            None => match self.verifier.judge_token(question, now) {
+                Judgement { outcome: Outcome::Accepted(signed), .. } => signed,
+                refused => return refused,
+            },
         };
-        match outcome {
-            Outcome::Accepted(signed) => self.verifier.judge_revocation(signed, deadline).await,
-            Outcome::Refused { .. } => Judgement::alone(outcome),
-        }
+        self.verifier.judge_revocation(signed, deadline).await
     }
 
     /// When the outcome may be told again; absent: never.
@@ -228,9 +256,6 @@ impl Responder {
 
     /// Sends a verdict on this question.
     fn repeat(&self, ids: Ids, question: &Question<'_>, kept: &Kept, max: u32, out: &mut Vec<u8>) {
-        if let Some(reject) = kept.reject {
-            self.verifier.missed(reject);
-        }
         let outcome = Outcome::refused(Reject::AnswerSize);
         self.send(ids, kept, max, out, || self.verifier.decision(&question.key, outcome));
     }

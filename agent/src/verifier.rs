@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jose::{
-    Claims, Profile, Refusal, Reject, Signed, TokenHash, TokenVersion, Trust, UnixTime, Verdict, Window,
+    Claims, Hint, Profile, Refusal, Reject, Route, Signed, TokenHash, TokenVersion, Trust, UnixTime, Verdict,
+    Window,
 };
-use keys::{KeyRing, Keys};
+use keys::{KeyRing, Keys, Newer};
 use serde_json::value::RawValue;
 use service::check::{Check, CheckResult};
 use service::lease::{Stamp, Word};
@@ -96,14 +97,30 @@ impl Verifier {
     }
 
     /// Judges the token alone: signature and policy, without revocation.
-    pub fn judge_token(&self, question: &Question<'_>, now: UnixTime) -> Outcome {
+    pub fn judge_token(&self, question: &Question<'_>, now: UnixTime) -> Judgement {
         let Some(route) = self.trust.routes().get(question.key.route) else {
-            return Outcome::refused(Reject::UnknownPolicy);
+            return Judgement::alone(Outcome::refused(Reject::UnknownPolicy));
         };
-        match self.trust.verify(&question.token, &question.keys.sets, route, now) {
-            Verdict::Accept(signed) => Outcome::Accepted(signed),
-            Verdict::Refuse(Refusal { reject, signed }) => Outcome::Refused { reject, signed },
-        }
+        let (verdict, missing) = self.judge_signed(&question.token, question, route, now);
+        Judgement { outcome: verdict.into(), word: None, missing }
+    }
+
+    /// The verdict on a signed token, and what it says of itself where newer keys might change it.
+    fn judge_signed(
+        &self,
+        token: &str,
+        question: &Question<'_>,
+        route: &Route,
+        now: UnixTime,
+    ) -> (Verdict, Option<Hint>) {
+        let verdict = self.trust.verify(token, &question.keys.sets, route, now);
+        let missing = match &verdict {
+            Verdict::Refuse(refusal) if refusal.reject.suggests_newer_keys() => {
+                Some(self.trust.hint(token, route))
+            }
+            Verdict::Refuse(_) | Verdict::Accept(_) => None,
+        };
+        (verdict, missing)
     }
 
     /// When a token that was accepted may be used.
@@ -115,11 +132,16 @@ impl Verifier {
         self.trust.window(signed)
     }
 
-    /// A token was refused that newer keys might verify.
-    pub fn missed(&self, reject: Reject) {
-        if reject.suggests_newer_keys() {
-            self.keys.refresh_soon();
-        }
+    /// The keys after those of the question, which came `since` then, for a token that newer ones might verify.
+    pub async fn newer_keys(
+        &self,
+        question: &Question<'_>,
+        missing: &Hint,
+        since: Instant,
+        deadline: Instant,
+        now: UnixTime,
+    ) -> Newer {
+        self.keys.newer_than(question.key.keys, missing, since.into(), deadline.into(), now).await
     }
 
     /// Judges an encrypted token, which only a token-server can open: its verdict on time and rules, then ours on the
@@ -143,7 +165,7 @@ impl Verifier {
         };
         let word = Some(word(&answer));
         let verdict = answer.result.verdict();
-        let judged = self.judge_opened(answer.result, question, now);
+        let (judged, missing) = self.judge_opened(answer.result, question, now);
         let outcome = match (verdict, judged) {
             // What was opened tells the token's version, whatever the verdict.
             (
@@ -151,29 +173,34 @@ impl Verifier {
                 Verdict::Accept(signed) | Verdict::Refuse(Refusal { signed: Some(signed), .. }),
             ) => Outcome::Refused { reject, signed: Some(signed) },
             (Err(reject), Verdict::Refuse(_)) => Outcome::refused(reject),
-            (Ok(()), Verdict::Accept(signed)) => Outcome::Accepted(signed),
-            (Ok(()), Verdict::Refuse(Refusal { reject, signed })) => Outcome::Refused { reject, signed },
+            (Ok(()), judged) => return Judgement { outcome: judged.into(), word, missing },
         };
-        Judgement { outcome, word }
+        Judgement { outcome, word, missing: None }
     }
 
-    fn judge_opened(&self, result: CheckResult, question: &Question<'_>, now: UnixTime) -> Verdict {
+    fn judge_opened(
+        &self,
+        result: CheckResult,
+        question: &Question<'_>,
+        now: UnixTime,
+    ) -> (Verdict, Option<Hint>) {
+        let refused = |reject| (Verdict::Refuse(Refusal { reject, signed: None }), None);
         let Some(route) = self.trust.routes().get(question.key.route) else {
-            return Verdict::Refuse(Refusal { reject: Reject::UnknownPolicy, signed: None });
+            return refused(Reject::UnknownPolicy);
         };
         let header = result.header.as_deref().map(RawValue::get);
         match (result.token, header, result.claims) {
-            (Some(nested), _, _) => self.trust.verify(&nested, &question.keys.sets, route, now),
+            (Some(nested), _, _) => self.judge_signed(&nested, question, route, now),
             (None, Some(header), Some(claims)) => match Claims::parse(claims.get().as_bytes()) {
                 Ok(claims) => {
                     let version = TokenVersion::Stateless;
                     let decrypted = Signed { header: header.to_owned(), claims, version };
-                    self.trust.judge_decrypted(decrypted, route, now)
+                    (self.trust.judge_decrypted(decrypted, route, now), None)
                 }
-                Err(reject) => Verdict::Refuse(Refusal { reject, signed: None }),
+                Err(reject) => refused(reject),
             },
             // An answer without the claims cannot make a token valid.
-            (None, _, _) => Verdict::Refuse(Refusal { reject: Reject::Unsupported, signed: None }),
+            (None, _, _) => refused(Reject::Unsupported),
         }
     }
 
@@ -194,7 +221,7 @@ impl Verifier {
                     Ok(()) => Outcome::Accepted(signed),
                     Err(reject) => Outcome::Refused { reject, signed: Some(signed) },
                 };
-                Judgement { outcome, word }
+                Judgement { outcome, word, missing: None }
             }
             Err(reject) => Judgement::alone(Outcome::Refused { reject, signed: Some(signed) }),
         }
@@ -208,12 +235,14 @@ pub struct Judgement {
     pub outcome: Outcome,
     /// Whose word it is.
     pub word: Option<Word>,
+    /// What a refused token says of itself, where newer keys might verify it.
+    pub missing: Option<Hint>,
 }
 
 impl Judgement {
     /// What no token-server has a part in.
     pub const fn alone(outcome: Outcome) -> Self {
-        Self { outcome, word: None }
+        Self { outcome, word: None, missing: None }
     }
 }
 
@@ -242,6 +271,12 @@ pub struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// Asks by other keys from now on.
+    pub fn renew(&mut self, keys: Arc<Keys>) {
+        self.key.keys = keys.version;
+        self.keys = keys;
+    }
+
     /// The same question, for longer than the request is at hand.
     pub fn into_owned(self) -> Question<'static> {
         Question {

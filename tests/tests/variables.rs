@@ -202,7 +202,7 @@ fn a_second_cookie_of_the_name_is_refused_since_the_application_may_read_the_fir
         )
         .start();
     let (token, other) = (token(key("ES256"), json!({})), token(key("ES256"), json!({"sub": "bob"})));
-    let cookies = |cookies: &str| Request::get("/").header("Cookie", cookies.to_owned());
+    let cookies = |cookies: &str| Request::get("/").header("Cookie", cookies);
     edge.admits("one", &cookies(&format!("a=b; t={token}")));
     edge.admits("none beside a header", &cookies("a=b").bearer(&token));
     for (what, request) in [

@@ -53,6 +53,7 @@ mod claims;
 mod condition;
 mod explain;
 mod header;
+mod hint;
 mod json;
 mod jwe;
 mod jws;
@@ -73,6 +74,7 @@ pub use binding::{Binding, UnknownBinding};
 pub use claims::{Claim, Claims, EVERYBODY, MAX_GROUP_BYTES};
 pub use condition::{ClaimCondition, ClaimRule, ClaimValue};
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
+pub use hint::Hint;
 pub use jwe::{
     AesSize, ContentEncryption, Decrypted, DecryptionKey, DecryptionKeys, DecryptionKeysError,
     DecryptionSkipReason, Jwe, KeyManagement, OaepHash, UnknownJweAlgorithm, decrypt,

@@ -151,6 +151,11 @@ impl Policy {
         Ok(self.date(claims, "exp")?.map(UnixTime::from_millis))
     }
 
+    /// When the token was issued by its own word; absent where it does not say so in a way that can be read.
+    pub(crate) fn issued(&self, claims: &Claims) -> Option<UnixTime> {
+        self.date(claims, "iat").ok().flatten().map(UnixTime::from_millis)
+    }
+
     /// Milliseconds of a date claim, as the profile reads it.
     fn date(&self, claims: &Claims, name: &str) -> Result<Option<i64>, Reject> {
         let millis = claims.numeric_date(name)?.map(UnixTime::as_millis);

@@ -143,6 +143,8 @@ rejects! {
     Argument = "argument" => BackendUnavailable,
     /// No verification key is loaded.
     NoKeys = "no_keys" => BackendUnavailable,
+    /// No key at hand verifies the token, its issuer's keys may not be fetched now, and it may be newer than they are.
+    KeysStale = "keys_stale" => BackendUnavailable,
     /// No token-server is configured or none could be asked.
     NoTokenServer = "no_token_server" => BackendUnavailable,
     /// The token-server's answer did not come in time.
@@ -167,11 +169,11 @@ impl Reject {
         Self::ALL.iter().copied().find(|reject| reject.detail() == detail)
     }
 
-    /// Whether newer keys might change the answer: the token's key is unknown, or the keys that we have did not make
-    /// its signature (an issuer may replace a key under the same `kid`, or use none). Strangers can cause this at
+    /// Whether newer keys might change the answer: there are none yet, the token's key is unknown, or the keys that we have
+    /// did not make its signature (an issuer may replace a key under the same `kid`, or use none). Strangers can cause this at
     /// will, so who fetches keys early for it has to limit how often.
     pub const fn suggests_newer_keys(self) -> bool {
-        matches!(self, Self::UnknownKey | Self::Signature)
+        matches!(self, Self::UnknownKey | Self::Signature | Self::NoKeys)
     }
 }
 

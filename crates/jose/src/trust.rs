@@ -215,14 +215,23 @@ impl Trust {
         keys: &'k [KeySet],
         route: &Route,
     ) -> Result<(&'t TrustedIssuer, &'k KeySet, AlgorithmSet), Reject> {
+        let issuer = self.choose_issuer(unverified, route)?;
+        let keys = keys.get(issuer.keys).ok_or(Reject::NoKeys)?;
+        Ok((issuer, keys, issuer.policy.algorithms.intersection(route.algorithms)))
+    }
+
+    /// Whose keys may be tried.
+    pub(crate) fn choose_issuer(
+        &self,
+        unverified: &Unverified<'_>,
+        route: &Route,
+    ) -> Result<&TrustedIssuer, Reject> {
         let issuer = match (self.issuers.as_slice(), route.issuers.as_slice()) {
             // The only one is judged with the other claims, after the signature.
             ([only], [0]) => Some(only),
             (_, accepted) => self.issuer_of(&Claims::parse(unverified.payload())?, accepted),
         };
-        let issuer = issuer.ok_or(Reject::Issuer)?;
-        let keys = keys.get(issuer.keys).ok_or(Reject::NoKeys)?;
-        Ok((issuer, keys, issuer.policy.algorithms.intersection(route.algorithms)))
+        issuer.ok_or(Reject::Issuer)
     }
 
     fn issuer_of(&self, claims: &Claims, accepted: &[usize]) -> Option<&TrustedIssuer> {

@@ -6,9 +6,11 @@
 //! configuration. What a key is, and whether a token
 //! fits it, is the crate `jose`'s.
 
+mod early;
 mod file;
 mod live;
 mod metrics;
+mod part;
 mod refresh;
 mod ring;
 mod sources;
@@ -16,7 +18,8 @@ mod url;
 
 pub use live::{Background, LiveKeys, NoKeys};
 pub use metrics::KeyMetrics;
+pub use part::Place;
 pub use refresh::{Source, Timing, keep_fresh};
-pub use ring::{KeyRing, Keys, LoadError};
+pub use ring::{KeyRing, Keys, LoadError, Newer};
 pub use sources::{KeySources, OpenError};
 pub use url::{Client, ClientError, UrlSource};

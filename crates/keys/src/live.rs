@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::{KeyMetrics, KeyRing, KeySources, Source, Timing, keep_fresh};
+use crate::{KeyMetrics, KeyRing, KeySources, Place, Source, Timing, keep_fresh};
 
 /// How long one configuration waits for key URLs before it takes another's place. One that is later gives its keys later,
 /// as at a start.
@@ -55,8 +55,9 @@ impl LiveKeys {
         metrics: KeyMetrics,
         background: Background,
     ) -> Self {
-        let owners: Vec<usize> = sources.iter().map(|(issuer, _)| *issuer).collect();
-        let ring = KeyRing::new(configured.issuers.len(), &owners, readiness, metrics);
+        let places: Vec<Place> = sources.iter().map(|(issuer, source)| source.place(*issuer)).collect();
+        let refill = Timing::every(configured.interval).cool_down;
+        let ring = KeyRing::new(configured.issuers.len(), &places, refill, readiness, metrics);
         Self::refresh(configured, sources, ring, background)
     }
 
@@ -75,7 +76,9 @@ impl LiveKeys {
         configured: KeySources,
         sources: Vec<(usize, Source)>,
     ) -> Result<Self, NoKeys> {
-        let ring = self.ring.successor(configured.issuers.len(), &self.heirs(&configured, &sources));
+        let refill = Timing::every(configured.interval).cool_down;
+        let heirs = self.heirs(&configured, &sources);
+        let ring = self.ring.successor(configured.issuers.len(), &heirs, refill);
         let needs_keys = !sources.is_empty();
         let successor = Self::refresh(configured, sources, ring, self.background.clone());
         if timeout(PATIENCE, successor.ring.settled()).await.is_err() {
@@ -124,10 +127,13 @@ impl LiveKeys {
 
     /// Each source's issuer, and which source of now it is. Keys that were taken by other rules, or from a server that
     /// others vouched for, are not passed on.
-    fn heirs(&self, configured: &KeySources, sources: &[(usize, Source)]) -> Vec<(usize, Option<usize>)> {
+    fn heirs(&self, configured: &KeySources, sources: &[(usize, Source)]) -> Vec<(Place, Option<usize>)> {
         let before = &self.configured;
         let alike = before.rules == configured.rules && before.ca_file == configured.ca_file;
         let known = |source: &Source| self.sources.iter().position(|(_, known)| known.is_same(source));
-        sources.iter().map(|(issuer, source)| (*issuer, if alike { known(source) } else { None })).collect()
+        sources
+            .iter()
+            .map(|(issuer, source)| (source.place(*issuer), if alike { known(source) } else { None }))
+            .collect()
     }
 }

@@ -2,22 +2,23 @@
 //! early when a token asks for a key that is not there.
 
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use jose::{KeyOrigin, KeyRules, KeySet};
+use jose::{KeyOrigin, KeyRules, KeySet, UnixTime};
 use service::shutdown::Shutdown;
 use service::watch::{Watch, folder_of, watch};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::early::Good;
 use crate::metrics::BySource;
+use crate::part::Place;
 use crate::url::Fetched;
 use crate::{Client, KeyRing, LoadError, UrlSource, file};
 
-/// The least time between two early loads of one source. A flood of unknown `kid`s costs one fetch in this time, and
-/// a real rotation waits no longer for its own.
+/// In this time a source may be loaded early once more. A flood of unknown `kid`s costs one fetch in it, when the few that
+/// are free are spent, and a real rotation waits no longer for its own.
 const COOL_DOWN: Duration = Duration::from_secs(10);
 /// The delay after the first failure; it doubles up to the interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -74,6 +75,11 @@ impl Source {
         Ok(KeySet::parse(bytes, &KeyRules { origin, ..*rules })?)
     }
 
+    /// What a ring has to know of it, as a source of that issuer.
+    pub fn place(&self, issuer: usize) -> Place {
+        Place { issuer, remote: matches!(self, Self::Url(..)) }
+    }
+
     /// What an operator knows it by.
     pub fn name(&self) -> String {
         match self {
@@ -97,7 +103,7 @@ impl Source {
 pub struct Timing {
     /// The longest time between two loads.
     pub interval: Duration,
-    /// The least time between two loads that tokens or a server's `max-age` ask for.
+    /// The least time between two loads that a server's `max-age` asks for, and that in which tokens may ask for one more.
     pub cool_down: Duration,
 }
 
@@ -136,6 +142,7 @@ pub async fn keep_fresh(
     let mut etag = None;
     loop {
         let loaded_at = Instant::now();
+        let began = Good { began: loaded_at, at: UnixTime::from_system(SystemTime::now()) };
         ring.begins(index);
         ring.metrics.loads.get_or_create(&label).inc();
         let read = tokio::select! {
@@ -153,10 +160,11 @@ pub async fn keep_fresh(
             etag = fetched.etag;
             Ok(fetched.fresh_for)
         });
+        ring.ends(index, loaded.is_ok().then_some(began));
         let fresh_for = match loaded {
             Ok(fresh_for) => {
                 failures = 0;
-                ring.confirm(&name);
+                ring.confirm(&name, began.at);
                 fresh_for
             }
             Err(error) => {
@@ -166,24 +174,13 @@ pub async fn keep_fresh(
                 None
             }
         };
-        // Listened for before others hear of the end, so that no wish is missed in between.
-        let mut wanted = pin!(ring.wanted.notified());
-        wanted.as_mut().enable();
-        let early_from = loaded_at + timing.cool_down;
-        ring.ends(index, early_from);
         tokio::select! {
             () = sleep_until(loaded_at + timing.delay(failures, fresh_for)) => {}
             () = changed.notified() => sleep_until(Instant::now() + SETTLE).await,
-            () = not_before(early_from, wanted) => {}
+            () = ring.wanted(index) => {}
             () = shutdown.cancelled() => return,
         }
     }
-}
-
-/// Ends when a token has asked for new keys and the cool-down is over.
-async fn not_before(instant: Instant, wanted: impl Future<Output = ()>) {
-    wanted.await;
-    sleep_until(instant).await;
 }
 
 #[cfg(test)]

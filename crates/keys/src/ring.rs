@@ -5,19 +5,25 @@
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jose::{Algorithm, KeySet, KeySetError};
+use jose::{Algorithm, Hint, KeySet, KeySetError, UnixTime};
 use service::readiness::Readiness;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::early::{Good, is_credible};
 use crate::metrics::{ByAlgorithm, BySource, KeyMetrics};
+use crate::part::{Part, Place, State};
 
 /// What holds the process back while there is no key.
 const CAUSE: &str = "keys";
+
+/// Tokens that wait for newer keys at a time. What comes on top is answered at once: a flood while a key server hangs must
+/// not hold memory and connections.
+const MAX_WAITING: usize = 1_024;
 
 /// Why a source gave no key set. No text of the source is in it: it could be a secret.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +52,8 @@ pub enum LoadError {
 pub struct KeyRing {
     parts: Mutex<Vec<Part>>,
     merged: ArcSwap<Keys>,
-    pub(crate) wanted: Notify,
     ended: Notify,
+    waiting: Semaphore,
     readiness: Readiness,
     pub(crate) metrics: KeyMetrics,
 }
@@ -61,13 +67,26 @@ pub struct Keys {
     pub sets: Vec<KeySet>,
 }
 
-/// What one source gave last.
+/// What can be said of a token that the keys at hand did not verify.
 #[derive(Debug, Clone)]
-struct Part {
-    issuer: usize,
-    set: Option<KeySet>,
-    /// When an early load may begin; absent while a load is under way.
-    early_from: Option<Instant>,
+pub enum Newer {
+    /// These keys are newer: try again.
+    Keys(Arc<Keys>),
+    /// No load can change the answer: the token is older than the last good one.
+    Final,
+    /// The keys are as new as can be; the next request may find newer ones.
+    Current,
+    /// There may be newer keys, and they could not be had in time: the token cannot be judged.
+    Unknown,
+}
+
+/// Whether newer keys are on their way.
+enum Outlook {
+    Coming,
+    /// Each source was loaded since the token came.
+    Fresh,
+    /// Some source may not be loaded now.
+    Spent,
 }
 
 impl fmt::Debug for KeyRing {
@@ -78,18 +97,27 @@ impl fmt::Debug for KeyRing {
 
 impl KeyRing {
     /// A ring without keys: `sources` says whose keys each source has, of `issuers` issuers. With any source the process
-    /// is not ready until one has given a key.
-    pub fn new(issuers: usize, sources: &[usize], readiness: Readiness, metrics: KeyMetrics) -> Self {
+    /// is not ready until one has given a key. Each source may be loaded early once more in each `refill`.
+    pub fn new(
+        issuers: usize,
+        sources: &[Place],
+        refill: Duration,
+        readiness: Readiness,
+        metrics: KeyMetrics,
+    ) -> Self {
         if !sources.is_empty() {
             readiness.block(CAUSE, "no key is loaded");
         }
-        let parts =
-            sources.iter().map(|issuer| Part { issuer: *issuer, set: None, early_from: None }).collect();
+        let parts = sources.iter().map(|place| Part::new(*place, refill)).collect();
+        Self::with(parts, Keys { version: 0, sets: vec![KeySet::empty(); issuers] }, readiness, metrics)
+    }
+
+    fn with(parts: Vec<Part>, keys: Keys, readiness: Readiness, metrics: KeyMetrics) -> Self {
         Self {
             parts: Mutex::new(parts),
-            merged: ArcSwap::from_pointee(Keys { version: 0, sets: vec![KeySet::empty(); issuers] }),
-            wanted: Notify::new(),
+            merged: ArcSwap::from_pointee(keys),
             ended: Notify::new(),
+            waiting: Semaphore::new(MAX_WAITING),
             readiness,
             metrics,
         }
@@ -98,27 +126,25 @@ impl KeyRing {
     /// A ring for another configuration, which begins with what this one's sources gave last: `sources` says whose keys
     /// each source has, of `issuers` issuers, and which of this ring's sources it is, if it is one of them.
     #[must_use]
-    pub fn successor(&self, issuers: usize, sources: &[(usize, Option<usize>)]) -> Self {
-        let before = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn successor(&self, issuers: usize, sources: &[(Place, Option<usize>)], refill: Duration) -> Self {
+        let before = self.lock();
         let parts: Vec<_> = sources
             .iter()
-            .map(|(issuer, same)| {
-                let set = same.and_then(|index| before.get(index)?.set.clone());
-                Part { issuer: *issuer, set, early_from: None }
+            .map(|(place, same)| {
+                let same = same.and_then(|index| before.get(index));
+                let mut part = Part::new(*place, refill);
+                if let Some(same) = same {
+                    (part.set, part.good) = (same.set.clone(), same.good);
+                }
+                part
             })
             .collect();
         if parts.is_empty() {
             self.readiness.clear(CAUSE);
         }
         let version = u64::from(parts.iter().any(|part| part.set.is_some()));
-        Self {
-            merged: ArcSwap::from_pointee(Keys { version, sets: merge(&parts, issuers) }),
-            parts: Mutex::new(parts),
-            wanted: Notify::new(),
-            ended: Notify::new(),
-            readiness: self.readiness.clone(),
-            metrics: self.metrics.clone(),
-        }
+        let keys = Keys { version, sets: merge(&parts, issuers) };
+        Self::with(parts, keys, self.readiness.clone(), self.metrics.clone())
     }
 
     /// Whether any source has given keys.
@@ -131,16 +157,16 @@ impl KeyRing {
         loop {
             let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
-            if !self.is_loading() {
+            if !self.lock().iter().any(|part| part.state == State::Loading) {
                 return;
             }
             ended.await;
         }
     }
 
-    fn is_loading(&self) -> bool {
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.iter().any(|part| part.early_from.is_none())
+    fn lock(&self) -> MutexGuard<'_, Vec<Part>> {
+        // The parts are whole after each call, so a panic elsewhere leaves nothing half done in them.
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows a source no more that is not loaded any more.
@@ -157,55 +183,109 @@ impl KeyRing {
         self.merged.load_full()
     }
 
-    /// A token could not be verified, but might with newer keys: asks the sources for one early load, at most one for
-    /// each cool-down, however often this is called.
-    pub fn refresh_soon(&self) {
-        self.wanted.notify_waiters();
+    /// A token could not be verified, but might with newer keys: asks its issuer's sources for one early load, if they
+    /// may be loaded now.
+    pub fn refresh_soon(&self, hint: &Hint) {
+        // Whether a load is coming tells the caller nothing that it could wait for.
+        let _outlook = self.outlook(hint, Instant::now());
     }
 
-    /// The keys after those of `version`, for a token that newer ones might verify: asks for an early load, and waits for
-    /// it no longer than `patience`. While no source may be loaded early, nobody waits: a flood of unknown `kid`s is
-    /// answered at once, but for one load in each cool-down.
-    pub async fn newer_than(&self, version: u64, patience: Duration) -> Option<Arc<Keys>> {
-        let deadline = Instant::now() + patience;
+    /// The keys after those of `version`, for a token that came `since` then and that newer ones might verify. Waits for
+    /// loads of its issuer's sources, until `deadline`: those under way, then one that begins now, if one may. `hint` is
+    /// what the token says of itself, unverified; it can cost its bearer a 503 instead of a 401, and nothing else.
+    pub async fn newer_than(
+        &self,
+        version: u64,
+        hint: &Hint,
+        since: Instant,
+        deadline: Instant,
+        now: UnixTime,
+    ) -> Newer {
+        let mut turn = None;
         loop {
             let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
             let current = self.current();
             if current.version != version {
-                return Some(current);
+                return Newer::Keys(current);
             }
-            self.refresh_soon();
-            if !self.load_is_near() {
-                return None;
+            match self.outlook(hint, since) {
+                Outlook::Fresh if self.is_older(hint) => return Newer::Final,
+                Outlook::Fresh => return Newer::Current,
+                Outlook::Spent if self.is_older(hint) => return Newer::Final,
+                // A token that does not say when it was issued, or says a time to come, is no sign of newer keys.
+                Outlook::Spent => {
+                    let newer = hint.issued.is_some_and(|issued| is_credible(issued, now));
+                    return if newer || self.lacks_keys(hint) { Newer::Unknown } else { Newer::Current };
+                }
+                Outlook::Coming => {}
             }
-            timeout_at(deadline, ended).await.ok()?;
+            turn = turn.or_else(|| self.waiting.try_acquire().ok());
+            if turn.is_none() || timeout_at(deadline, ended).await.is_err() {
+                return if self.is_older(hint) { Newer::Final } else { Newer::Unknown };
+            }
         }
     }
 
-    /// Whether a load is under way, or may begin now.
-    fn load_is_near(&self) -> bool {
+    /// Asks the issuer's sources for newer keys than those that a token met which came `since` then.
+    fn outlook(&self, hint: &Hint, since: Instant) -> Outlook {
         let now = Instant::now();
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.iter().any(|part| part.early_from.is_none_or(|from| from <= now))
+        let mut parts = self.lock();
+        let stale = parts.iter_mut().filter(|part| hint.concerns(part.place.issuer) && !part.is_fresh(since));
+        let (mut coming, mut spent) = (false, false);
+        for part in stale {
+            let comes = part.ask(now);
+            coming |= comes;
+            spent |= !comes && part.place.remote;
+        }
+        match (coming, spent) {
+            (true, _) => Outlook::Coming,
+            (false, true) => Outlook::Spent,
+            (false, false) => Outlook::Fresh,
+        }
+    }
+
+    /// Whether the token says that it is older than what each of its issuer's URLs gave last.
+    fn is_older(&self, hint: &Hint) -> bool {
+        let parts = self.lock();
+        let mut fetched = parts.iter().filter(|part| part.place.remote && hint.concerns(part.place.issuer));
+        fetched.all(|part| hint.issued.zip(part.good).is_some_and(|(issued, good)| good.is_after(issued)))
+    }
+
+    /// Whether some source of the issuer has given no keys yet.
+    fn lacks_keys(&self, hint: &Hint) -> bool {
+        self.lock().iter().any(|part| hint.concerns(part.place.issuer) && part.set.is_none())
+    }
+
+    /// Ends when a token asks for a load of one source.
+    pub(crate) async fn wanted(&self, index: usize) {
+        let Some(wanted) = self.lock().get(index).map(|part| Arc::clone(&part.wanted)) else {
+            return std::future::pending().await;
+        };
+        loop {
+            wanted.notified().await;
+            // A wish that the clock's load has met meanwhile is none any more.
+            if self.lock().get(index).is_some_and(|part| part.state == State::Wanted) {
+                return;
+            }
+        }
     }
 
     /// A load of one source begins.
     pub(crate) fn begins(&self, index: usize) {
-        self.allow_early(index, None);
-    }
-
-    /// A load of one source has ended, and its next early one may begin at `early_from`.
-    pub(crate) fn ends(&self, index: usize, early_from: Instant) {
-        self.allow_early(index, Some(early_from));
-        self.ended.notify_waiters();
-    }
-
-    fn allow_early(&self, index: usize, from: Option<Instant>) {
-        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(part) = parts.get_mut(index) {
-            part.early_from = from;
+        if let Some(part) = self.lock().get_mut(index) {
+            part.state = State::Loading;
         }
+    }
+
+    /// A load of one source has ended; `good` tells when it began, if it gave keys.
+    pub(crate) fn ends(&self, index: usize, good: Option<Good>) {
+        if let Some(part) = self.lock().get_mut(index) {
+            part.state = State::Ended(Instant::now());
+            part.failures = if good.is_some() { 0 } else { part.failures.saturating_add(1) };
+            part.good = good.or(part.good);
+        }
+        self.ended.notify_waiters();
     }
 
     /// Puts the new keys of one source in use.
@@ -220,7 +300,7 @@ impl KeyRing {
         tracing::info!(source = name, keys = set.len(), skipped = set.skipped().len(), "keys loaded");
         let source = BySource { source: name.to_owned() };
         self.metrics.skipped.get_or_create(&source).set(count(set.skipped().len()));
-        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parts = self.lock();
         if let Some(part) = parts.get_mut(index) {
             part.set = Some(set);
         }
@@ -239,19 +319,18 @@ impl KeyRing {
         self.readiness.clear(CAUSE);
     }
 
-    /// The source has just given a good set, new or not.
-    pub(crate) fn confirm(&self, name: &str) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    /// The source has given a good set, new or not, at that time.
+    pub(crate) fn confirm(&self, name: &str, at: UnixTime) {
         let source = BySource { source: name.to_owned() };
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        self.metrics.loaded.get_or_create(&source).set(seconds);
+        self.metrics.loaded.get_or_create(&source).set(at.as_millis().div_euclid(1000));
     }
 }
 
 /// The keys of each issuer, of all its sources.
 fn merge(parts: &[Part], issuers: usize) -> Vec<KeySet> {
-    let of =
-        |issuer| parts.iter().filter(move |part| part.issuer == issuer).filter_map(|part| part.set.as_ref());
+    let of = |issuer| {
+        parts.iter().filter(move |part| part.place.issuer == issuer).filter_map(|part| part.set.as_ref())
+    };
     (0..issuers).map(|issuer| KeySet::merge(of(issuer))).collect()
 }
 

@@ -62,7 +62,7 @@ fn in_query<'a>(query: &'a str, name: &str) -> Result<Option<&'a str>, Reject> {
 }
 
 /// What is there once, in the one spelling that all applications read alike.
-fn only<'a>(alike: usize, own: Option<&'a str>) -> Result<Option<&'a str>, Reject> {
+fn only(alike: usize, own: Option<&str>) -> Result<Option<&str>, Reject> {
     match (alike, own) {
         (0, _) => Ok(None),
         (1, Some(value)) => Ok(Some(value)),

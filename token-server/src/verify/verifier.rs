@@ -6,10 +6,11 @@ use std::time::Duration;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use jose::{
-    Profile, Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion, UnixTime, Verdict,
+    Hint, Profile, Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion, UnixTime,
+    Verdict,
 };
-use keys::{KeyRing, Keys};
-use tokio::sync::Semaphore;
+use keys::{KeyRing, Keys, Newer};
+use tokio::time::Instant;
 use tracing::Level;
 
 use super::cache::{Key, Verified, VerifiedTokens};
@@ -22,14 +23,10 @@ use crate::judge::Revocable;
 /// How long a token with an unknown key waits for newer keys. Proxies wait a second or more.
 const EARLY_LOAD_WAIT: Duration = Duration::from_millis(800);
 
-/// How many requests wait for newer keys at a time; others are refused at once.
-const MAX_WAITING: usize = 64;
-
 /// Judges requests; shared by all connections.
 pub struct Verifier {
     settings: VerifySettings,
     verified: VerifiedTokens,
-    waiting: Semaphore,
     metrics: VerifyMetrics,
     keys: Arc<KeyRing>,
 }
@@ -61,6 +58,19 @@ impl Pass {
     }
 }
 
+/// Why a token was refused.
+struct Refused {
+    reject: Reject,
+    /// What it says of itself, where newer keys might verify it.
+    missing: Option<Hint>,
+}
+
+impl From<Reject> for Refused {
+    fn from(reject: Reject) -> Self {
+        Self { reject, missing: None }
+    }
+}
+
 /// A policy, found by its name.
 struct Policy<'a> {
     place: usize,
@@ -72,7 +82,7 @@ impl Verifier {
     /// A verifier that has verified nothing yet.
     pub(crate) fn new(settings: VerifySettings, metrics: VerifyMetrics, keys: &Arc<KeyRing>) -> Self {
         let verified = VerifiedTokens::new(settings.cache);
-        Self { settings, verified, waiting: Semaphore::new(MAX_WAITING), metrics, keys: Arc::clone(keys) }
+        Self { settings, verified, metrics, keys: Arc::clone(keys) }
     }
 
     /// Warns of settings that let in more than most operators want.
@@ -107,7 +117,7 @@ impl Verifier {
         let verified = self.settings.trust.verify_signature(token, &self.keys.current().sets, route);
         verified.inspect_err(|reject| {
             if reject.suggests_newer_keys() {
-                self.keys.refresh_soon();
+                self.keys.refresh_soon(&self.settings.trust.hint(token, route));
             }
         })
     }
@@ -170,6 +180,7 @@ impl Verifier {
         policy: &Policy<'_>,
         now: UnixTime,
     ) -> Result<Arc<Verified>, Reject> {
+        let since = Instant::now();
         let mut keys = self.keys.current();
         let hash = TokenHash::of(token);
         let key = Key { token: hash, route: policy.place, keys: keys.version };
@@ -186,16 +197,19 @@ impl Verifier {
             }
         }
         self.metrics.misses.inc();
-        let mut verified = self.verify(app, token, &keys, policy, now);
-        if let Err(reject) = &verified
-            && reject.suggests_newer_keys()
-            && let Ok(_waiting) = self.waiting.try_acquire()
-            && let Some(newer) = self.keys.newer_than(keys.version, EARLY_LOAD_WAIT).await
-        {
-            keys = newer;
-            verified = self.verify(app, token, &keys, policy, now);
-        }
-        let verified = Arc::new(verified?);
+        let verified = loop {
+            let refused = match self.verify(app, token, &keys, policy, now) {
+                Ok(verified) => break Arc::new(verified),
+                Err(refused) => refused,
+            };
+            let Some(missing) = refused.missing else { return Err(refused.reject) };
+            match self.keys.newer_than(keys.version, &missing, since, since + EARLY_LOAD_WAIT, now).await {
+                Newer::Keys(newer) => keys = newer,
+                Newer::Final | Newer::Current => return Err(refused.reject),
+                Newer::Unknown if refused.reject == Reject::NoKeys => return Err(Reject::NoKeys),
+                Newer::Unknown => return Err(Reject::KeysStale),
+            }
+        };
         self.verified.keep(Key { keys: keys.version, ..key }, Arc::clone(&verified));
         self.metrics.show_entries(self.verified.len());
         Ok(verified)
@@ -218,18 +232,14 @@ impl Verifier {
         keys: &Keys,
         policy: &Policy<'_>,
         now: UnixTime,
-    ) -> Result<Verified, Reject> {
+    ) -> Result<Verified, Refused> {
         let trust = &self.settings.trust;
-        let (verdict, opened_with) = match TokenForm::of(token) {
+        let (signed, opened_with) = match TokenForm::of(token) {
             TokenForm::Jwe => {
                 let opening = app.jwe_keys.as_ref().ok_or(Reject::Unsupported)?.current();
-                (self.opened(encrypted::open_with(token, &opening)?, keys, policy.route, now), Some(opening))
+                (self.opened(encrypted::open_with(token, &opening)?, keys, policy.route, now)?, Some(opening))
             }
-            TokenForm::Jws | TokenForm::Other => (trust.verify(token, &keys.sets, policy.route, now), None),
-        };
-        let signed = match verdict {
-            Verdict::Accept(signed) => signed,
-            Verdict::Refuse(Refusal { reject, .. }) => return Err(reject),
+            TokenForm::Jws | TokenForm::Other => (self.signed(token, keys, policy.route, now)?, None),
         };
         Ok(Verified {
             window: trust.window(&signed)?,
@@ -240,13 +250,27 @@ impl Verifier {
         })
     }
 
-    fn opened(&self, opened: Opened, keys: &Keys, route: &Route, now: UnixTime) -> Verdict {
+    fn opened(&self, opened: Opened, keys: &Keys, route: &Route, now: UnixTime) -> Result<Signed, Refused> {
         let Opened { header, claims, nested } = opened;
         match nested {
-            Some(token) => self.settings.trust.verify(&token, &keys.sets, route, now),
+            Some(token) => self.signed(&token, keys, route, now),
             None => {
-                let signed = Signed { header, claims, version: TokenVersion::Stateless };
-                self.settings.trust.judge_decrypted(signed, route, now)
+                let decrypted = Signed { header, claims, version: TokenVersion::Stateless };
+                match self.settings.trust.judge_decrypted(decrypted, route, now) {
+                    Verdict::Accept(signed) => Ok(signed),
+                    Verdict::Refuse(Refusal { reject, .. }) => Err(reject.into()),
+                }
+            }
+        }
+    }
+
+    fn signed(&self, token: &str, keys: &Keys, route: &Route, now: UnixTime) -> Result<Signed, Refused> {
+        let trust = &self.settings.trust;
+        match trust.verify(token, &keys.sets, route, now) {
+            Verdict::Accept(signed) => Ok(signed),
+            Verdict::Refuse(Refusal { reject, .. }) => {
+                let missing = reject.suggests_newer_keys().then(|| trust.hint(token, route));
+                Err(Refused { reject, missing })
             }
         }
     }

@@ -69,7 +69,13 @@ impl Answer {
 impl Peer {
     fn new(readiness: Readiness) -> Self {
         let metrics = Metrics::register(&mut Registry::default());
-        let ring = Arc::new(KeyRing::new(1, &[], readiness.clone(), KeyMetrics::default()));
+        let ring = Arc::new(KeyRing::new(
+            1,
+            &[],
+            std::time::Duration::ZERO,
+            readiness.clone(),
+            KeyMetrics::default(),
+        ));
         let policy = Policy {
             name: "default".into(),
             profile: Profile::Standard,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,9 +14,9 @@ use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use jose::{KeyOrigin, KeyRules};
+use jose::{Hint, KeyOrigin, KeyRules, UnixTime};
 
-use crate::{KeyMetrics, KeyRing, Source, Timing, keep_fresh};
+use crate::{KeyMetrics, KeyRing, Newer, Source, Timing, keep_fresh};
 
 /// Longer than any machine needs; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,6 +27,8 @@ struct Answer {
     headers: Vec<(&'static str, String)>,
     body: String,
     etag: Option<&'static str>,
+    /// Nothing comes back.
+    hangs: bool,
 }
 
 #[derive(Clone, Default)]
@@ -76,6 +78,9 @@ impl Server {
 async fn page(State(site): State<Site>, request: Request) -> Response<String> {
     site.asked.lock().unwrap().push(Instant::now());
     let answer = site.pages.lock().unwrap().get(request.uri().path()).cloned().unwrap_or_default();
+    if answer.hangs {
+        std::future::pending::<()>().await;
+    }
     let shown = request.headers().get(header::IF_NONE_MATCH).and_then(|etag| etag.to_str().ok());
     let known = answer.etag.is_some() && shown == answer.etag;
     let status = if known { 304 } else { answer.status.max(100) };
@@ -170,7 +175,10 @@ async fn discovery_believes_only_the_issuer_that_was_asked() {
 async fn an_etag_spares_the_document_and_max_age_is_read() {
     let server = Server::start().await;
     let headers = vec![("cache-control", "public, Max-Age=60, must-revalidate".to_owned())];
-    server.set("/k", Answer { status: 200, headers, body: jwks("a"), etag: Some("\"v1\"") });
+    server.set(
+        "/k",
+        Answer { status: 200, headers, body: jwks("a"), etag: Some("\"v1\""), ..Answer::default() },
+    );
     let first = client().fetch(&server.url("/k"), None).await.unwrap();
     assert_eq!(first.etag.as_deref(), Some("\"v1\""));
     assert_eq!(first.fresh_for, Some(Duration::from_secs(60)));
@@ -197,9 +205,9 @@ struct Ring {
 impl Ring {
     fn fed_by(server: &Server, timing: Timing) -> Self {
         let metrics = KeyMetrics::register(&mut Registry::default());
-        let ring = Arc::new(KeyRing::new(1, &[0], Readiness::new(), metrics));
-        let stop = Shutdown::new();
         let source = Source::Url(server.url("/k"), client());
+        let ring = Arc::new(KeyRing::new(1, &[source.place(0)], timing.cool_down, Readiness::new(), metrics));
+        let stop = Shutdown::new();
         tokio::spawn(keep_fresh(source, 0, Arc::clone(&ring), rules(), timing, stop.clone()));
         Self { ring, _stop: stop.drop_guard() }
     }
@@ -218,52 +226,163 @@ async fn until(mut condition: impl FnMut() -> bool) {
     timeout(PATIENCE, wait).await.expect("the condition comes true");
 }
 
+/// When the tokens of these tests say they were issued.
+fn now() -> UnixTime {
+    UnixTime::from_system(SystemTime::now())
+}
+
+fn issued(millis_ago: i64) -> Hint {
+    Hint { keys: Some(0), issued: Some(UnixTime::from_millis(now().as_millis() - millis_ago)) }
+}
+
+/// Longer than any clock skew that is granted.
+const LONG_AGO: i64 = 3_600_000;
+
+impl Ring {
+    /// What a token that comes now is told about keys newer than those of now.
+    async fn newer(&self, hint: Hint, patience: Duration) -> Newer {
+        let since = tokio::time::Instant::now();
+        self.ring.newer_than(self.ring.current().version, &hint, since, since + patience, now()).await
+    }
+
+    fn version(&self) -> u64 {
+        self.ring.current().version
+    }
+}
+
+/// Nothing but tokens makes such a source be loaded.
+fn by_tokens_alone(cool_down: Duration) -> Timing {
+    Timing { interval: Duration::from_secs(3600), cool_down }
+}
+
 #[tokio::test]
-async fn a_flood_of_unknown_kids_costs_one_fetch_a_cool_down_and_hides_no_rotation() {
+async fn a_flood_of_unknown_kids_costs_few_fetches_and_hides_no_rotation() {
     let server = Server::start().await;
     server.keys("/k", "old");
     let cool_down = Duration::from_millis(200);
-    let fed = Ring::fed_by(&server, Timing { interval: Duration::from_secs(3600), cool_down });
+    let fed = Ring::fed_by(&server, by_tokens_alone(cool_down));
     until(|| fed.has("old")).await;
+    let begun = Instant::now();
     // As a flood does: asking all the time, and a real rotation in the middle of it.
     until(|| {
-        fed.ring.refresh_soon();
-        server.asked().len() >= 3
+        fed.ring.refresh_soon(&issued(0));
+        server.asked().len() >= 6
     })
     .await;
     server.keys("/k", "new");
     until(|| {
-        fed.ring.refresh_soon();
+        fed.ring.refresh_soon(&issued(0));
         fed.has("new")
     })
     .await;
     assert!(!fed.has("old"), "a removed key is refused at once");
-    let asked = server.asked();
-    let gaps: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    // The server sees a request a little after it was sent, so that a gap may seem shorter by that.
-    assert!(gaps.iter().all(|gap| *gap > cool_down / 2), "{gaps:?}");
-    assert!(asked.len() <= 6, "{}", asked.len());
+    let refills = begun.elapsed().as_millis() / cool_down.as_millis();
+    let asked = server.asked().len();
+    assert!(asked <= usize::try_from(refills).unwrap() + 1 + 3 + 1, "{asked} fetches, {refills} refills");
 }
 
 #[tokio::test]
-async fn a_token_with_a_new_key_waits_for_the_early_load_and_others_do_not_wait_at_all() {
+async fn a_token_with_a_new_key_waits_for_it_also_where_a_load_was_just_made_or_fails_once() {
+    let server = Server::start().await;
+    server.keys("/k", "first");
+    // No load is ever added: the three that are there must do.
+    let fed = Ring::fed_by(&server, by_tokens_alone(Duration::from_secs(3600)));
+    until(|| fed.has("first")).await;
+    for next in ["second", "third"] {
+        server.keys("/k", next);
+        let Newer::Keys(keys) = fed.newer(issued(0), PATIENCE).await else {
+            panic!("{next} is not waited for")
+        };
+        assert!(keys.version == fed.version() && fed.has(next));
+    }
+    let fed = Ring::fed_by(&server, by_tokens_alone(Duration::from_secs(3600)));
+    until(|| fed.has("third")).await;
+    server.set("/k", Answer { status: 500, ..Answer::default() });
+    let asked = server.asked().len();
+    let waits = fed.newer(issued(0), PATIENCE);
+    let mended = async {
+        until(|| server.asked().len() > asked).await;
+        server.keys("/k", "fourth");
+    };
+    let (newer, ()) = tokio::join!(waits, mended);
+    assert!(matches!(newer, Newer::Keys(_)) && fed.has("fourth"), "{newer:?}");
+}
+
+#[tokio::test]
+async fn where_no_load_may_be_made_only_a_token_that_is_older_than_the_last_one_is_judged() {
+    let server = Server::start().await;
+    server.keys("/k", "only");
+    let fed = Ring::fed_by(&server, by_tokens_alone(Duration::from_secs(3600)));
+    until(|| fed.has("only")).await;
+    let silent = Hint { keys: Some(0), issued: None };
+    for spends in ["the first", "the second", "the third"] {
+        let newer = fed.newer(issued(0), PATIENCE).await;
+        assert!(matches!(newer, Newer::Current), "{spends}: {newer:?}");
+    }
+    for (what, hint, expected) in [
+        ("issued after the last load", issued(0), "Unknown"),
+        ("issued by a clock that is behind", issued(20_000), "Unknown"),
+        ("issued long before", issued(LONG_AGO), "Final"),
+        ("issued in the future", issued(-LONG_AGO), "Current"),
+        ("not saying when", silent, "Current"),
+        ("of another issuer", Hint { keys: Some(1), issued: None }, "Final"),
+    ] {
+        let newer = fed.newer(hint, PATIENCE).await;
+        assert_eq!(format!("{newer:?}"), expected, "{what}");
+    }
+    assert_eq!(server.asked().len(), 4, "the start and three early loads");
+}
+
+#[tokio::test]
+async fn a_key_server_that_hangs_holds_a_token_no_longer_than_its_patience_and_refuses_none_that_may_be_new()
+{
     let server = Server::start().await;
     server.keys("/k", "old");
-    let timing = Timing { interval: Duration::from_secs(3600), cool_down: Duration::ZERO };
-    let fed = Ring::fed_by(&server, timing);
+    let fed = Ring::fed_by(&server, by_tokens_alone(Duration::from_secs(3600)));
     until(|| fed.has("old")).await;
-    let version = fed.ring.current().version;
-    assert_eq!(fed.ring.newer_than(version.wrapping_sub(1), PATIENCE).await.unwrap().version, version);
-    server.keys("/k", "new");
-    assert!(fed.ring.newer_than(version, PATIENCE).await.is_some());
-    assert!(fed.has("new"));
+    server.set("/k", Answer { hangs: true, ..Answer::default() });
+    for (hint, expected) in [(issued(0), "Unknown"), (issued(LONG_AGO), "Final")] {
+        let newer = timeout(PATIENCE, fed.newer(hint, Duration::from_millis(20))).await.unwrap();
+        assert_eq!(format!("{newer:?}"), expected);
+    }
+}
 
-    let timing = Timing { interval: Duration::from_secs(3600), cool_down: Duration::from_secs(3600) };
-    let fed = Ring::fed_by(&server, timing);
-    until(|| fed.has("new")).await;
-    // The first load has told its keys, and may still be about to say that it has ended.
-    let answered = timeout(PATIENCE, fed.ring.newer_than(fed.ring.current().version, PATIENCE * 100));
-    assert!(answered.await.unwrap().is_none());
+#[tokio::test]
+async fn a_source_that_was_down_at_the_start_is_asked_when_a_token_needs_it() {
+    let server = Server::start().await;
+    let fed = Ring::fed_by(&server, by_tokens_alone(Duration::from_millis(50)));
+    // The next load by the clock is eight seconds away by then.
+    until(|| server.asked().len() >= 4).await;
+    server.keys("/k", "late");
+    until(|| {
+        fed.ring.refresh_soon(&issued(LONG_AGO));
+        fed.has("late")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_issuer_has_early_loads_of_its_own() {
+    let server = Server::start().await;
+    server.keys("/k", "a");
+    let source = Source::Url(server.url("/k"), client());
+    let timing = by_tokens_alone(Duration::from_secs(3600));
+    let metrics = KeyMetrics::register(&mut Registry::default());
+    let places = [source.place(0), source.place(1)];
+    let ring = Arc::new(KeyRing::new(2, &places, timing.cool_down, Readiness::new(), metrics));
+    let stop = Shutdown::new();
+    for index in 0..2 {
+        tokio::spawn(keep_fresh(source.clone(), index, Arc::clone(&ring), rules(), timing, stop.clone()));
+    }
+    ring.settled().await;
+    let fed = Ring { ring, _stop: stop.drop_guard() };
+    for _ in 0..4 {
+        fed.newer(issued(0), PATIENCE).await;
+    }
+    assert!(matches!(fed.newer(issued(0), PATIENCE).await, Newer::Unknown), "the first one's are spent");
+    server.keys("/k", "b");
+    let other = Hint { keys: Some(1), ..issued(0) };
+    assert!(matches!(fed.newer(other, PATIENCE).await, Newer::Keys(_)), "the second one's are not");
 }
 
 #[tokio::test]

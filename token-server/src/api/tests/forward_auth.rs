@@ -62,7 +62,10 @@ async fn guarded_with(stored: &[(&str, &str)], proxy: &str, change: impl FnOnce(
     ];
     let config =
         Config::from_environment(variables.map(|(name, value)| (name.into(), value.into()))).unwrap();
-    let ring = Arc::new(KeyRing::new(1, &[0], Readiness::new(), KeyMetrics::default()));
+    let source = Source::File(file.clone());
+    let timing = Timing::every(Duration::from_secs(3600));
+    let places = [source.place(0)];
+    let ring = Arc::new(KeyRing::new(1, &places, timing.cool_down, Readiness::new(), KeyMetrics::default()));
     let stop = Shutdown::new();
     let rules = KeyRules {
         origin: KeyOrigin::File,
@@ -70,9 +73,9 @@ async fn guarded_with(stored: &[(&str, &str)], proxy: &str, change: impl FnOnce(
         allow_short_secrets: false,
         allow_mixed_keys: false,
     };
-    let timing = Timing::every(Duration::from_secs(3600));
-    tokio::spawn(keep_fresh(Source::File(file), 0, Arc::clone(&ring), rules, timing, stop.clone()));
-    ring.newer_than(0, Duration::from_secs(30)).await.expect("the keys are loaded");
+    tokio::spawn(keep_fresh(source, 0, Arc::clone(&ring), rules, timing, stop.clone()));
+    ring.settled().await;
+    assert!(ring.has_keys());
     let server = server_with(stored, |app| {
         let mut registry = Registry::default();
         let metrics = VerifyMetrics::register(&mut registry);

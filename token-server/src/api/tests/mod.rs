@@ -24,7 +24,7 @@ use crate::store::{EmbeddedAnnotations, EmbeddedStore};
 use crate::verify::{ClaimHeaders, Guard, Limits, Proxy, VerifyMetrics, VerifySettings};
 use ::rules::ExpireAt;
 use jose::{Profile, Trust};
-use keys::{KeyMetrics, KeyRing};
+use keys::{KeyMetrics, KeyRing, Place};
 
 const NOW: i64 = 1_700_000_000;
 
@@ -88,8 +88,8 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
 
 /// Keys of so many issuers that are not loaded.
 fn no_keys(issuers: usize) -> Arc<KeyRing> {
-    let sources: Vec<usize> = (0..issuers).collect();
-    Arc::new(KeyRing::new(issuers, &sources, Readiness::new(), KeyMetrics::default()))
+    let sources: Vec<Place> = (0..issuers).map(|issuer| Place { issuer, remote: false }).collect();
+    Arc::new(KeyRing::new(issuers, &sources, Duration::ZERO, Readiness::new(), KeyMetrics::default()))
 }
 
 fn verifier(

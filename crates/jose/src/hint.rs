@@ -1,0 +1,78 @@
+//! What an unverified token says of itself that helps to find newer keys for it. Nothing of it is believed: it can only
+//! choose which sources are asked, and whether a token that no key verifies is refused or cannot be judged yet.
+
+use crate::verify::open;
+use crate::{Claims, Route, Trust, UnixTime};
+
+/// Whose keys a token wants, and when it says it was issued.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hint {
+    /// The key set of the issuer that it names: the index in the slice that [`Trust::verify`] gets. Absent: any.
+    pub keys: Option<usize>,
+    /// Its `iat`; absent: it does not say.
+    pub issued: Option<UnixTime>,
+}
+
+impl Hint {
+    /// Whether newer keys of that set might verify the token.
+    pub fn concerns(&self, keys: usize) -> bool {
+        self.keys.is_none_or(|own| own == keys)
+    }
+}
+
+impl Trust {
+    /// Reads what a signed token, which `route` would judge, says of itself.
+    pub fn hint(&self, token: &str, route: &Route) -> Hint {
+        let Ok(unverified) = open(token, self.profile()) else { return Hint::default() };
+        let Ok(issuer) = self.choose_issuer(&unverified, route) else { return Hint::default() };
+        let claims = Claims::parse(unverified.payload()).ok();
+        Hint { keys: Some(issuer.keys), issued: claims.and_then(|claims| issuer.policy.issued(&claims)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use crate::{AlgorithmSet, Binding, Policy, Profile, Requirements};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    fn token(payload: &str) -> String {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.{}", part(r#"{"alg":"ES256","kid":"k"}"#), part(payload), part("signature"))
+    }
+
+    #[test]
+    fn what_a_token_says_of_itself_is_read_and_what_it_does_not_say_is_absent() {
+        let trust = |profile| {
+            Trust::single(Policy {
+                name: "default".to_owned(),
+                profile,
+                algorithms: AlgorithmSet::ALL,
+                issuers: Vec::new(),
+                audiences: Vec::new(),
+                leeway: Duration::ZERO,
+                binding: Binding::IfBound,
+                requirements: Requirements::default(),
+            })
+        };
+        for (profile, payload, issued) in [
+            (Profile::Standard, r#"{"iat":1700000000}"#, Some(1_700_000_000)),
+            (Profile::MsUsers, r#"{"iat":1700000000000}"#, Some(1_700_000_000)),
+            (Profile::Standard, r#"{"iat":"now"}"#, None),
+            (Profile::Standard, "{}", None),
+            (Profile::Standard, "[]", None),
+        ] {
+            let trust = trust(profile);
+            let hint = trust.hint(&token(payload), &trust.routes()[0]);
+            let expected = Hint { keys: Some(0), issued: issued.map(UnixTime::from_secs) };
+            assert_eq!(hint, expected, "{payload}");
+            assert!(hint.concerns(0) && !hint.concerns(1));
+        }
+        let trust = trust(Profile::Standard);
+        assert_eq!(trust.hint("garbage", &trust.routes()[0]), Hint::default());
+        assert!(Hint::default().concerns(7));
+    }
+}
