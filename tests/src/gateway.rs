@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use crate::agent::ask;
 use crate::backend::{Backend, Seen};
-use crate::http::{Request, Response};
+use crate::http::{Client, Request, Response};
 use crate::key_server::{Answer, KeyServer};
 use crate::process::Process;
 use crate::proxy::Proxy;
@@ -44,6 +44,24 @@ impl Gateway {
         environment: &[(&str, &str)],
         change: impl Fn(String) -> String,
     ) -> Self {
+        let backend = Backend::start(&Address::free_port().unwrap()).unwrap();
+        let application = backend.address().clone();
+        Self::start_before(kind, keys, environment, change, backend, &application)
+    }
+
+    /// The same before another application.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_before(
+        kind: Proxy,
+        keys: String,
+        environment: &[(&str, &str)],
+        change: impl Fn(String) -> String,
+        backend: Backend,
+        application: &Address,
+    ) -> Self {
         let folder = TempDir::with_prefix("gateway-").unwrap();
         let keys = KeyServer::start(Answer::Body(keys));
         let url = keys.url();
@@ -53,9 +71,8 @@ impl Gateway {
         settings.extend(own.iter().map(|(name, value)| (*name, value.as_str())));
         settings.extend(environment);
         let token_server = TokenServer::start_with(folder.path(), "standard", &settings);
-        let backend = Backend::start(&Address::free_port().unwrap()).unwrap();
         let address = Address::free_port().unwrap();
-        let places = [("8080", &address), ("8081", backend.address()), ("4000", &token_server.address)];
+        let places = [("8080", &address), ("8081", application), ("4000", &token_server.address)];
         let mut proxy = kind.start(folder.path(), &places, change);
         let up = poll(DEADLINE, || match proxy.exited() {
             Some(_) => Some(false),
@@ -73,7 +90,18 @@ impl Gateway {
         ask(&self.address, request)
     }
 
-    /// The same when somebody could decide: a busy machine may read the rules later than a request waits for them.
+    /// What the client hears to bytes of its own.
+    ///
+    /// # Panics
+    ///
+    /// Nothing.
+    pub fn answer_to(&self, bytes: &[u8]) -> Response {
+        let mut client = Client::new(self.address.connect(DEADLINE).unwrap());
+        client.write(bytes).unwrap();
+        client.response().unwrap()
+    }
+
+    /// What the client hears when somebody could decide: a busy machine may read the rules later than a request waits for them.
     pub fn decision(&self, request: &Request) -> Response {
         let mut last = None;
         poll(DEADLINE, || {

@@ -28,6 +28,24 @@ impl Proxy {
         }
     }
 
+    /// The shipped file with a policy for each route in the place of the one with a single policy.
+    ///
+    /// # Panics
+    ///
+    /// It is not there.
+    pub fn with_routes(self, shipped: String) -> String {
+        let (name, mark) = match self {
+            Self::Traefik | Self::TraefikHttp2 => ("traefik/routes.yml", "forwardAuth:"),
+            Self::Nginx => ("nginx/routes.conf", ""),
+            Self::Envoy => ("envoy/routes.yaml", ""),
+        };
+        // Traefik's own settings are the same.
+        if !shipped.contains(mark) {
+            return shipped;
+        }
+        fs::read_to_string(repository().join("examples").join(name)).unwrap()
+    }
+
     /// What the token-server that it asks must be told beside. `folder` gets its certificate, if it needs one.
     ///
     /// # Panics
@@ -109,7 +127,8 @@ fn edited(
     places: &[(&str, &Address)],
     change: &dyn Fn(String) -> String,
 ) -> PathBuf {
-    let mut text = fs::read_to_string(repository().join("examples").join(kind.name()).join(name)).unwrap();
+    let shipped = fs::read_to_string(repository().join("examples").join(kind.name()).join(name)).unwrap();
+    let mut text = change(shipped);
     for (port, address) in places {
         let own = address.to_string();
         let (_, own_port) = own.rsplit_once(':').unwrap();
@@ -120,7 +139,7 @@ fn edited(
         text = text.replace("[drop-spoofed, jwt]", "[drop-spoofed, jwt-http2]");
     }
     let copy = folder.join(name);
-    fs::write(&copy, change(text)).unwrap();
+    fs::write(&copy, text).unwrap();
     copy
 }
 
