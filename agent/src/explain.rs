@@ -26,6 +26,8 @@ struct Answer {
     issuer: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keys: Vec<Trial>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<LeftOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
     header: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +40,13 @@ struct Trial {
     kid: Option<String>,
     kind: String,
     outcome: &'static str,
+}
+
+/// A key of the source that is not used, though the token may mean it.
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    kid: Option<String>,
+    why: String,
 }
 
 /// Judges the tokens of the command line; whether all were valid.
@@ -132,6 +141,7 @@ impl Answer {
             detail,
             issuer: None,
             keys: Vec::new(),
+            left_out: Vec::new(),
             header: None,
             claims: None,
         };
@@ -139,6 +149,11 @@ impl Answer {
             answer.issuer = explanation.issuer;
             answer.header = explanation.header.and_then(raw);
             answer.claims = explanation.claims.and_then(|claims| raw(claims.as_json().to_owned()));
+            answer.left_out = explanation
+                .left_out
+                .into_iter()
+                .map(|skipped| LeftOut { why: skipped.reason.to_string(), kid: skipped.kid })
+                .collect();
             answer.keys = explanation
                 .keys
                 .into_iter()
@@ -178,6 +193,9 @@ fn for_people(answer: &Answer) -> String {
     for key in &answer.keys {
         let kid = key.kid.as_deref().unwrap_or("(no kid)");
         line("key", &format!("{kid}, {}: {}", key.kind, key.outcome));
+    }
+    for key in &answer.left_out {
+        line("key", &format!("{}: left out: {}", key.kid.as_deref().unwrap_or("(no kid)"), key.why));
     }
     if let Some(header) = &answer.header {
         line("header", header.get());

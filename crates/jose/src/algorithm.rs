@@ -77,6 +77,37 @@ impl fmt::Display for Algorithm {
     }
 }
 
+/// Names of the registry "JSON Web Signature and Encryption Algorithms" that are no signature algorithms of ours: those of
+/// encryption, and what is not verified here. `none` is registered too.
+const REGISTERED_ELSEWHERE: [&str; 16] = [
+    "none", "ES256K", "Ed448", "RSA1_5", "dir", "RS1", "HS1", "A128CBC", "A192CBC", "A256CBC", "A128CTR",
+    "A192CTR", "A256CTR", "A128GCM", "A192GCM", "A256GCM",
+];
+
+/// How the registry's families of such names begin.
+const REGISTERED_FAMILIES: [&str; 15] = [
+    "RSA-OAEP",
+    "ECDH-ES",
+    "PBES2-",
+    "A128KW",
+    "A192KW",
+    "A256KW",
+    "A128GCMKW",
+    "A192GCMKW",
+    "A256GCMKW",
+    "A128CBC-",
+    "A192CBC-",
+    "A256CBC-",
+    "ML-DSA-",
+    "SLH-DSA-",
+    "HPKE-",
+];
+
+/// Whether the name is registered for something that no key of ours does, so that a key which bears it is none of ours.
+pub(crate) fn is_registered_elsewhere(name: &str) -> bool {
+    REGISTERED_ELSEWHERE.contains(&name) || REGISTERED_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
 /// A set of algorithms, such as an allow-list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AlgorithmSet(u16);

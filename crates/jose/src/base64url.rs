@@ -14,6 +14,16 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>, NotBase64Url> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| NotBase64Url)
 }
 
+/// The bytes, also where the text is padded or of the standard alphabet (RFC 4648 section 4): for the parameters of keys,
+/// which are compared as bytes. A token is read by [`decode`] alone.
+pub(crate) fn decode_tolerantly(text: &str) -> Result<Vec<u8>, NotBase64Url> {
+    let unpadded = text.trim_end_matches('=');
+    if unpadded.len() != text.len() && (!text.len().is_multiple_of(4) || text.len() - unpadded.len() > 2) {
+        return Err(NotBase64Url);
+    }
+    decode(&unpadded.replace('+', "-").replace('/', "_"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,6 +35,20 @@ mod tests {
         for text in ["-_9", "_x", "-_8=", "+/8", "-_ 8", "-_8\n", " -_8", "A", "AAAAA", "ä", "-_8\0", "-.8"]
         {
             assert_eq!(decode(text), Err(NotBase64Url), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_keys_may_be_padded_and_of_the_standard_alphabet() {
+        for text in ["-_8", "+/8", "-_8=", "+/8=", "+_8"] {
+            assert_eq!(decode_tolerantly(text), Ok(vec![0xfb, 0xff]), "{text:?}");
+        }
+        assert_eq!(decode_tolerantly("AA=="), Ok(vec![0]));
+        for text in [
+            "=", "====", "AA=", "AAA==", "AAAA=", "AAAA====", "AB=", "-_9=", "A===", "AA==AA==", "-_8=\n",
+            " +/8",
+        ] {
+            assert_eq!(decode_tolerantly(text), Err(NotBase64Url), "{text:?}");
         }
     }
 }

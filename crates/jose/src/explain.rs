@@ -3,7 +3,7 @@
 //! Slower than [`Trust::verify`], whose verdict it repeats: every key is accounted for. Nothing here holds a key.
 
 use crate::verify::open;
-use crate::{Claims, KeyKind, KeySet, Route, Trust, UnixTime, Verdict};
+use crate::{Claims, KeyKind, KeySet, Route, SkippedKey, Trust, UnixTime, Verdict};
 
 /// The verdict on a token and what led to it.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Explanation {
     pub issuer: Option<String>,
     /// What became of each key of that issuer, in the order of its sources.
     pub keys: Vec<KeyTrial>,
+    /// The keys of that issuer that were left out and that the token may mean: those of its `kid`, or all if it names none.
+    pub left_out: Vec<SkippedKey>,
 }
 
 /// What became of one key.
@@ -71,6 +73,7 @@ impl Trust {
             claims: None,
             issuer: None,
             keys: Vec::new(),
+            left_out: Vec::new(),
         };
         let Ok(unverified) = open(token, self.profile()) else {
             return explanation;
@@ -82,8 +85,10 @@ impl Trust {
             return explanation;
         };
         explanation.issuer = issuer.policy.issuers.first().cloned();
+        let is_meant = |skipped: &&SkippedKey| header.kid.is_none() || skipped.kid == header.kid;
+        explanation.left_out = keys.skipped().iter().filter(is_meant).cloned().collect();
         let allowed = algorithms.contains(header.algorithm);
-        let mut turns: Vec<_> = keys.candidates(header.kid.as_deref(), header.algorithm).collect();
+        let mut turns: Vec<_> = keys.candidates(header).collect();
         let maker = turns.iter().position(|key| unverified.is_signed_by(key));
         turns.truncate(maker.map_or(turns.len(), |turn| turn.saturating_add(1)));
         explanation.keys = keys

@@ -1,12 +1,13 @@
-//! The protected header of a signed token (RFC 7515 section 4), of which four parameters count.
+//! The protected header of a signed token (RFC 7515 section 4), of which six parameters count.
 //!
-//! `alg` and `kid` choose among our own keys; `crit` and `b64` would change the rules and are refused. Keys that the
+//! `alg`, `kid` and the hashes of a certificate (`x5t`, `x5t#S256`) choose among our own keys; `crit` and `b64` would change the rules and are refused. Keys that the
 //! token brings along or points to (`jwk`, `jku`, `x5c`, `x5u`) are not read at all.
 
 use std::borrow::Cow;
 
-use crate::json::{Malformed, Object, compact, string};
-use crate::{Algorithm, Reject};
+use crate::json::{Malformed, Object, compact, name, string};
+use crate::keys::thumbprint::Thumbprints;
+use crate::{Algorithm, Reject, base64url};
 
 /// What the header asks for.
 pub(crate) struct Header {
@@ -16,6 +17,8 @@ pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     /// Which key it names.
     pub(crate) kid: Option<String>,
+    /// The hashes of a certificate by which it names a key. One that cannot be read names nothing.
+    pub(crate) thumbprints: Thumbprints,
 }
 
 impl Header {
@@ -27,14 +30,21 @@ impl Header {
 
         let alg = object.get("alg").and_then(string).ok_or(Reject::Malformed)?;
         let kid = match object.get("kid") {
-            Some(kid) => Some(string(kid).map(Cow::into_owned).ok_or(Reject::Malformed)?),
+            Some(kid) => Some(name(kid).map(Cow::into_owned).ok_or(Reject::Malformed)?),
             None => None,
         };
         if object.get("crit").is_some() || object.get("b64").is_some() {
             return Err(Reject::CriticalHeader);
         }
         let algorithm = alg.parse().map_err(|_| Reject::Algorithm)?;
-        Ok(Self { algorithm, kid, json: json.into_owned() })
+        let mut thumbprints = Thumbprints::default();
+        for member in Thumbprints::MEMBERS {
+            let hash = object.get(member).and_then(string);
+            if let Some(hash) = hash.and_then(|text| base64url::decode(&text).ok()) {
+                thumbprints.add(hash);
+            }
+        }
+        Ok(Self { algorithm, kid, thumbprints, json: json.into_owned() })
     }
 }
 
@@ -49,6 +59,10 @@ mod tests {
         let header = Header::parse(header).unwrap();
         assert_eq!(header.algorithm, Algorithm::ES256);
         assert_eq!(header.kid.as_deref(), Some("a/b"));
+        assert_eq!(
+            Header::parse(br#"{"alg":"ES256","kid":1399593380}"#).unwrap().kid.as_deref(),
+            Some("1399593380")
+        );
         assert!(header.json.starts_with(r#"{"typ":"JWT","alg":"ES256","kid":"a\/b","jwk":{"#));
     }
 
@@ -61,7 +75,8 @@ mod tests {
             (r#"{"alg":null}"#, Reject::Malformed),
             (r#"{"alg":["HS256"]}"#, Reject::Malformed),
             (r#"{"alg":"HS256","alg":"HS256"}"#, Reject::Malformed),
-            (r#"{"alg":"HS256","kid":1}"#, Reject::Malformed),
+            (r#"{"alg":"HS256","kid":true}"#, Reject::Malformed),
+            (r#"{"alg":"HS256","kid":[1]}"#, Reject::Malformed),
             (r#"{"alg":"HS256","kid":null}"#, Reject::Malformed),
             (r#"{"alg":"HS256","jwk":{"k":1,"k":2}}"#, Reject::Malformed),
             (r#"{"alg":"HS256","crit":[]}"#, Reject::CriticalHeader),

@@ -60,7 +60,7 @@ impl<'a> Unverified<'a> {
         if keys.is_empty() {
             return Err(Reject::NoKeys);
         }
-        let mut candidates = keys.candidates(header.kid.as_deref(), header.algorithm).peekable();
+        let mut candidates = keys.candidates(header).peekable();
         if candidates.peek().is_none() {
             return Err(Reject::UnknownKey);
         }

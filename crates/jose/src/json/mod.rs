@@ -8,7 +8,7 @@ mod layout;
 mod object;
 
 pub(crate) use layout::compact;
-pub(crate) use object::{Object, string};
+pub(crate) use object::{Object, name, string};
 
 /// The text is not a JSON object that every reader understands alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -51,6 +51,16 @@ pub(crate) fn string(raw: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Text<'_>>(raw).ok().map(|Text(text)| text)
 }
 
+/// The text of a raw JSON string or number; `None` if it is another type. Some write numbers where a name is due: the name is
+/// then the number's text.
+pub(crate) fn name(raw: &str) -> Option<Cow<'_, str>> {
+    if raw.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        Some(Cow::Borrowed(raw))
+    } else {
+        string(raw)
+    }
+}
+
 /// A string that borrows from the input unless it holds an escape.
 #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(transparent)]

@@ -4,10 +4,10 @@ use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, Un
 use aws_lc_rs::kdf::{SskdfDigestAlgorithmId, get_sskdf_digest_algorithm, sskdf_digest};
 
 use super::secret::{Secret, Undecryptable};
-use crate::Curve;
-use crate::json::Object;
-use crate::keys::components::Components;
+use crate::json::{Object, string};
+use crate::keys::components::{Components, trimmed};
 use crate::keys::{Excerpt, SkipReason, jwk};
+use crate::{Curve, base64url};
 
 /// A curve on which keys are agreed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,22 @@ impl AgreementCurve {
     }
 }
 
+impl AgreementCurve {
+    /// A private scalar in the length of its curve: leading zeros say nothing. On X25519 every byte counts.
+    pub(super) fn sized(self, scalar: Secret) -> Secret {
+        match self {
+            Self::Nist(curve) => {
+                let number = trimmed(&scalar);
+                let zeros = curve.coordinate_len().saturating_sub(number.len());
+                let mut sized = Secret::new(vec![0; zeros]);
+                sized.extend_from_slice(number);
+                sized
+            }
+            Self::X25519 => scalar,
+        }
+    }
+}
+
 /// The public half of a key as it was given: whether it is on its curve is found when it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PublicPoint {
@@ -38,6 +54,23 @@ pub(super) struct PublicPoint {
 }
 
 impl PublicPoint {
+    /// Reads the `epk` of a token, which has one spelling (RFC 7518 sections 4.6.1.1 and 6.2.1).
+    pub(super) fn of_token(key: &Object<'_>) -> Result<Self, SkipReason> {
+        let point = Self::of_jwk(key)?;
+        let coordinate_len = match point.curve {
+            AgreementCurve::Nist(curve) => curve.coordinate_len(),
+            AgreementCurve::X25519 => point.bytes.len(),
+        };
+        for name in ["x", "y"] {
+            let spelled = key.get(name).and_then(string);
+            let decoded = spelled.map(|text| base64url::decode(&text));
+            if decoded.is_some_and(|decoded| !decoded.is_ok_and(|bytes| bytes.len() == coordinate_len)) {
+                return Err(SkipReason::Parameter(name));
+            }
+        }
+        Ok(point)
+    }
+
     /// Reads the public parameters of an `EC` or `OKP` JWK.
     pub(super) fn of_jwk(key: &Object<'_>) -> Result<Self, SkipReason> {
         match jwk::text(key, "kty")?.as_deref() {
@@ -113,7 +146,6 @@ impl Agreement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base64url;
 
     #[test]
     fn agrees_on_the_key_of_rfc_7518_appendix_c() {
@@ -126,5 +158,25 @@ mod tests {
             Agreement { ephemeral: Some(ephemeral), party_u: b"Alice".to_vec(), party_v: b"Bob".to_vec() };
         let agreed = agreement.derive(&bob, &Derived { algorithm_id: "A128GCM", len: 16 }).unwrap();
         assert_eq!(*agreed, base64url::decode("VqqN6vgjbSBcIijNcacQGg").unwrap());
+    }
+
+    #[test]
+    fn a_key_of_ours_may_be_spelled_in_several_ways_and_that_of_a_token_in_one() {
+        let (x, y) =
+            ("gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0", "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps");
+        let zero_y = "AEi1v8Un385T1qxxFSN9AxzP-HoFcLdzUKnlA-5zBaab";
+        for (x, y, is_exact) in [
+            (x.to_owned(), y.to_owned(), true),
+            (format!("{x}="), y.to_owned(), false),
+            (x.to_owned(), y.replace('_', "/"), false),
+            (x.to_owned(), zero_y.to_owned(), false),
+        ] {
+            let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
+            let jwk = Object::parse(&jwk).unwrap();
+            assert!(PublicPoint::of_jwk(&jwk).is_ok(), "{x} {y}");
+            assert_eq!(PublicPoint::of_token(&jwk).is_ok(), is_exact, "{x} {y}");
+        }
+        let padded = format!(r#"{{"kty":"OKP","crv":"X25519","x":"{x}="}}"#);
+        assert!(PublicPoint::of_token(&Object::parse(&padded).unwrap()).is_err());
     }
 }

@@ -5,7 +5,7 @@
 
 use super::agreement::{Agreement, PublicPoint};
 use super::algorithm::{AesSize, ContentEncryption, KeyManagement, OaepHash};
-use crate::json::{Malformed, Object, compact, string};
+use crate::json::{Malformed, Object, compact, name, string};
 use crate::{Reject, base64url};
 
 /// What the header asks for.
@@ -46,7 +46,10 @@ impl Header {
         let alg = text_of(&object, "alg")?.ok_or(Reject::Malformed)?;
         let enc = text_of(&object, "enc")?.ok_or(Reject::Malformed)?;
         let zip = text_of(&object, "zip")?;
-        let kid = text_of(&object, "kid")?;
+        let kid = match object.get("kid") {
+            None => None,
+            Some(kid) => Some(name(kid).ok_or(Reject::Malformed)?.into_owned()),
+        };
         let content_type = text_of(&object, "cty")?;
         if object.get("crit").is_some() || object.get("b64").is_some() {
             return Err(Reject::CriticalHeader);
@@ -91,7 +94,7 @@ impl Recipient {
 fn agreement(header: &Object<'_>) -> Result<Agreement, Reject> {
     let epk = header.get("epk").and_then(Object::members_of).ok_or(Reject::Malformed)?;
     Ok(Agreement {
-        ephemeral: PublicPoint::of_jwk(&epk).ok(),
+        ephemeral: PublicPoint::of_token(&epk).ok(),
         party_u: octets_of(header, "apu")?.unwrap_or_default(),
         party_v: octets_of(header, "apv")?.unwrap_or_default(),
     })
@@ -145,7 +148,7 @@ mod tests {
             (r#"{"alg":["dir"],"enc":"A128GCM"}"#, Reject::Malformed),
             (r#"{"alg":"dir","enc":null}"#, Reject::Malformed),
             (r#"{"alg":"dir","enc":"A128GCM","enc":"A128GCM"}"#, Reject::Malformed),
-            (r#"{"alg":"dir","enc":"A128GCM","kid":1}"#, Reject::Malformed),
+            (r#"{"alg":"dir","enc":"A128GCM","kid":[1]}"#, Reject::Malformed),
             (r#"{"alg":"dir","enc":"A128GCM","cty":{}}"#, Reject::Malformed),
             (r#"{"alg":"dir","enc":"A128GCM","zip":true}"#, Reject::Malformed),
             (r#"{"alg":"dir","enc":"A128GCM","crit":[]}"#, Reject::CriticalHeader),

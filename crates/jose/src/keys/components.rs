@@ -31,7 +31,6 @@ pub(crate) struct Tolerance {
 }
 
 /// The public parts of a key, or a secret.
-#[derive(PartialEq, Eq)]
 pub(crate) enum Components {
     /// Modulus and public exponent, big-endian.
     Rsa { n: Vec<u8>, e: Vec<u8> },
@@ -59,6 +58,22 @@ impl Components {
             Self::Ec { .. } => "EC",
             Self::Ed25519 { .. } => "OKP",
             Self::Oct { .. } => "oct",
+        }
+    }
+
+    /// Whether both are one key, however each is spelled: numbers may have leading zeros, points may be compressed.
+    pub(super) fn is_same_key_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rsa { n, e }, Self::Rsa { n: other_n, e: other_e }) => {
+                trimmed(n) == trimmed(other_n) && trimmed(e) == trimmed(other_e)
+            }
+            (Self::Ec { curve, point }, Self::Ec { curve: other_curve, point: other }) => {
+                let len = curve.coordinate_len();
+                curve == other_curve && compressed(point, len) == compressed(other, len)
+            }
+            (Self::Ed25519 { x }, Self::Ed25519 { x: other }) => x == other,
+            (Self::Oct { .. }, Self::Oct { .. })
+            | (Self::Rsa { .. } | Self::Ec { .. } | Self::Ed25519 { .. } | Self::Oct { .. }, _) => false,
         }
     }
 
@@ -183,6 +198,18 @@ fn is_key_text(secret: &[u8]) -> bool {
 fn is_sane_exponent(e: &[u8]) -> bool {
     let value = e.iter().try_fold(0_u64, |value, byte| value.checked_mul(256)?.checked_add(u64::from(*byte)));
     value.is_some_and(|value| value & 1 == 1 && (3..1 << 33).contains(&value))
+}
+
+/// A point as x and the parity of y (SEC 1 section 2.3.3), however it is spelled; a text that is neither stays as it is.
+fn compressed(point: &[u8], coordinate_len: usize) -> Vec<u8> {
+    match point {
+        [4, coordinates @ ..] if coordinates.len() == 2 * coordinate_len => {
+            let parity = coordinates.last().map_or(2, |last| 2 + (last & 1));
+            let x = coordinates.iter().take(coordinate_len);
+            std::iter::once(&parity).chain(x).copied().collect()
+        }
+        other => other.to_vec(),
+    }
 }
 
 /// Without leading zero bytes, which some issuers write though RFC 7518 section 2 forbids them.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::material::Material;
+use super::thumbprint::Thumbprints;
 use crate::{Algorithm, AlgorithmSet};
 
 /// An elliptic curve of RFC 7518 section 6.2.1.1.
@@ -87,6 +88,7 @@ pub struct Key {
     pub(super) kind: KeyKind,
     pub(super) algorithms: AlgorithmSet,
     pub(super) reach: Reach,
+    pub(super) thumbprints: Thumbprints,
     pub(super) material: Arc<Material>,
 }
 

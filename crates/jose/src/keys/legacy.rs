@@ -4,7 +4,7 @@
 
 use super::components::{Admitted, Components, Tolerance};
 use super::skip::SkipReason;
-use super::{Candidate, pem};
+use super::{Candidate, jwk, pem};
 use crate::json::{Object, string};
 
 /// Judges one entry. The caller has bounded the nesting.
@@ -12,19 +12,22 @@ pub(super) fn candidate(json: &str, tolerance: Tolerance) -> Candidate {
     let Ok(entry) = Object::parse(json) else {
         return Candidate::skipped(None, SkipReason::Malformed);
     };
-    match entry.get("kid").map(string) {
-        Some(None) => Candidate::skipped(None, SkipReason::Parameter("kid")),
-        kid => Candidate::unbound(kid.flatten().map(Into::into), admit(&entry, tolerance)),
+    match jwk::kid(&entry) {
+        Ok(kid) => Candidate::unbound(kid, admit(&entry, tolerance)),
+        Err(reason) => Candidate::skipped(None, reason),
     }
 }
 
 fn admit(entry: &Object<'_>, tolerance: Tolerance) -> Result<Admitted, SkipReason> {
-    let components = match (entry.get("secret"), entry.get("cert")) {
+    let components = match (jwk::present(entry, "secret"), jwk::present(entry, "cert")) {
         (Some(secret), None) => {
             let secret = string(secret).ok_or(SkipReason::Parameter("secret"))?;
             Components::Oct { k: secret.into_owned().into_bytes() }
         }
-        (None, Some(cert)) => pem::single(&string(cert).ok_or(SkipReason::Parameter("cert"))?)?,
+        (None, Some(cert)) => {
+            let cert = string(cert).ok_or(SkipReason::Parameter("cert"))?;
+            pem::single(&cert).into_components()?
+        }
         (None, None) | (Some(_), Some(_)) => return Err(SkipReason::LegacyEntry),
     };
     components.admit(None, tolerance)

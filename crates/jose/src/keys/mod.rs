@@ -12,6 +12,7 @@ mod pem;
 mod roca;
 mod skip;
 pub(crate) mod source;
+pub(crate) mod thumbprint;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,9 +21,11 @@ use components::Admitted;
 use key::Reach;
 pub use key::{Curve, Key, KeyKind};
 pub use skip::{Doubt, Excerpt, KeyWarning, SkipReason, SkippedKey};
+use thumbprint::Thumbprints;
 
+use crate::Profile;
+use crate::header::Header;
 use crate::limits::MAX_TRIED_KEYS;
-use crate::{Algorithm, Profile};
 
 /// Where keys come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,7 +86,7 @@ pub enum KeySetError {
         max: usize,
     },
     /// The source is neither a JWK set, nor a JWK, nor PEM, nor the legacy list.
-    #[error("neither a JWK set, nor PEM, nor a list of secrets and certificates")]
+    #[error("neither a JWK set, nor PEM, nor a map of certificates, nor a list of secrets and certificates")]
     Form,
     /// The source holds no key at all.
     #[error("holds no key")]
@@ -97,6 +100,7 @@ pub enum KeySetError {
 struct Candidate {
     kid: Option<String>,
     reach: Reach,
+    thumbprints: Thumbprints,
     outcome: Result<Admitted, SkipReason>,
 }
 
@@ -104,12 +108,17 @@ impl Candidate {
     /// A key that is tried for tokens with its `kid`, or for all tokens if it has none.
     fn named(kid: Option<String>, outcome: Result<Admitted, SkipReason>) -> Self {
         let reach = if kid.is_some() { Reach::Named } else { Reach::Every };
-        Self { kid, reach, outcome }
+        Self { kid, reach, thumbprints: Thumbprints::default(), outcome }
     }
 
     /// A key that is tried for tokens with any `kid`.
     fn unbound(kid: Option<String>, outcome: Result<Admitted, SkipReason>) -> Self {
-        Self { kid, reach: Reach::Every, outcome }
+        Self { kid, reach: Reach::Every, thumbprints: Thumbprints::default(), outcome }
+    }
+
+    /// With hashes by which tokens may name the key.
+    fn with_thumbprints(self, thumbprints: Thumbprints) -> Self {
+        Self { thumbprints, ..self }
     }
 
     fn skipped(kid: Option<String>, reason: SkipReason) -> Self {
@@ -118,7 +127,7 @@ impl Candidate {
 }
 
 impl KeySet {
-    /// Reads a source: a JWK set, a single JWK, PEM blocks, or the legacy list.
+    /// Reads a source: a JWK set, a list of JWKs or a single one, PEM blocks, a map from `kid` to PEM, or the legacy list.
     ///
     /// # Errors
     ///
@@ -126,12 +135,19 @@ impl KeySet {
     pub fn parse(bytes: &[u8], rules: &KeyRules) -> Result<Self, KeySetError> {
         let candidates = source::candidates(bytes, rules)?;
         let mut set = Self::empty();
-        for Candidate { kid, reach, outcome } in candidates {
+        for Candidate { kid, reach, thumbprints, outcome } in candidates {
             match outcome {
                 Ok(Admitted { kind, algorithms, material, doubts }) => {
                     set.warnings
                         .extend(doubts.into_iter().map(|doubt| KeyWarning { kid: kid.clone(), doubt }));
-                    set.keys.push(Key { kid, kind, algorithms, reach, material: Arc::new(material) });
+                    set.keys.push(Key {
+                        kid,
+                        kind,
+                        algorithms,
+                        reach,
+                        thumbprints,
+                        material: Arc::new(material),
+                    });
                 }
                 Err(reason) => set.skipped.push(SkippedKey { kid, reason }),
             }
@@ -184,15 +200,14 @@ impl KeySet {
         &self.warnings
     }
 
-    /// The keys to try for a token, at most [`MAX_TRIED_KEYS`]: those that bear its `kid` first, then those that are
-    /// tried for every token. A token without `kid` is tried with all that fit its algorithm.
-    pub(crate) fn candidates<'a>(
-        &'a self,
-        kid: Option<&'a str>,
-        algorithm: Algorithm,
-    ) -> impl Iterator<Item = &'a Key> {
-        let fits = move |key: &&Key| key.algorithms.contains(algorithm);
-        let is_named = move |key: &&Key| kid.is_some() && key.kid() == kid;
+    /// The keys to try for a token, at most [`MAX_TRIED_KEYS`]: those that bear its `kid` or a hash of its certificate
+    /// first, then those that are tried for every token. A token without `kid` is tried with all that fit its algorithm.
+    pub(crate) fn candidates<'a>(&'a self, header: &'a Header) -> impl Iterator<Item = &'a Key> {
+        let kid = header.kid.as_deref();
+        let fits = move |key: &&Key| key.algorithms.contains(header.algorithm);
+        let is_named = move |key: &&Key| {
+            (kid.is_some() && key.kid() == kid) || key.thumbprints.meet(&header.thumbprints)
+        };
         let is_tried_anyway =
             move |key: &&Key| !is_named(key) && (kid.is_none() || key.reach == Reach::Every);
         let named = self.keys.iter().filter(fits).filter(is_named);

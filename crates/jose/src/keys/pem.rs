@@ -1,7 +1,9 @@
 //! Public keys and certificates in PEM (RFC 7468). Each block is a key of its own, without a `kid`.
 //!
-//! Of a certificate only the key is taken. Names, dates and chains are not judged: whoever put the certificate there
-//! trusts its key.
+//! Of a certificate only the key is taken. Names, dates and signatures are not judged: the one who put the certificate
+//! there trusts its key. The certificates of authorities that stand beside it as its chain sign certificates and no tokens.
+
+use std::collections::HashSet;
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::der_parser::Oid;
@@ -15,6 +17,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::components::{Components, Tolerance};
 use super::skip::{Excerpt, SkipReason};
+use super::thumbprint::Thumbprints;
 use super::{Candidate, Curve};
 
 /// How every block begins.
@@ -31,26 +34,98 @@ pub(super) fn blocks(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Judges one block.
-pub(super) fn candidate(block: &str, tolerance: Tolerance) -> Candidate {
-    Candidate::named(None, components(block).and_then(|components| components.admit(None, tolerance)))
+/// What a block holds, before it is judged.
+pub(super) struct PemKey {
+    components: Result<Components, SkipReason>,
+    thumbprints: Thumbprints,
 }
 
-/// The key in a text that holds exactly one block.
-pub(super) fn single(text: &str) -> Result<Components, SkipReason> {
-    let mut blocks = blocks(text);
-    match (blocks.next(), blocks.next()) {
-        (Some(block), None) => components(block),
-        (None, _) | (Some(_), Some(_)) => Err(SkipReason::Pem),
+impl PemKey {
+    fn of(block: &Result<pem::Pem, SkipReason>) -> Self {
+        let block = match block {
+            Ok(block) => block,
+            Err(reason) => return Self::refused(reason.clone()),
+        };
+        let thumbprints = match block.tag() {
+            CERTIFICATE => Thumbprints::of(block.contents()),
+            _ => Thumbprints::default(),
+        };
+        Self { components: components(block), thumbprints }
+    }
+
+    fn refused(reason: SkipReason) -> Self {
+        Self { components: Err(reason), thumbprints: Thumbprints::default() }
+    }
+
+    /// The key's parts.
+    pub(super) fn into_components(self) -> Result<Components, SkipReason> {
+        self.components
+    }
+
+    /// As a key without a name.
+    pub(super) fn judge(self, tolerance: Tolerance) -> Candidate {
+        self.candidate(None, tolerance)
+    }
+
+    /// As a key that is called so.
+    pub(super) fn named(self, kid: String, tolerance: Tolerance) -> Candidate {
+        self.candidate(Some(kid), tolerance)
+    }
+
+    fn candidate(self, kid: Option<String>, tolerance: Tolerance) -> Candidate {
+        let outcome = self.components.and_then(|components| components.admit(None, tolerance));
+        Candidate::named(kid, outcome).with_thumbprints(self.thumbprints)
     }
 }
 
-fn components(block: &str) -> Result<Components, SkipReason> {
-    let block = pem::parse(block).map_err(|_| SkipReason::Pem)?;
+/// The keys of all blocks. A certificate that has issued another one of the text, which is not itself its own issuer, is
+/// part of that one's chain and no key.
+pub(super) fn keys(text: &str) -> Vec<PemKey> {
+    let blocks: Vec<_> = blocks(text).map(|block| pem::parse(block).map_err(|_| SkipReason::Pem)).collect();
+    let certificates: Vec<_> = blocks.iter().map(|block| block.as_ref().ok().and_then(read)).collect();
+    let issuers: HashSet<_> = certificates
+        .iter()
+        .flatten()
+        .map(|certificate| (certificate.issuer().as_raw(), certificate.subject().as_raw()))
+        .filter_map(|(issuer, subject)| (issuer != subject).then_some(issuer))
+        .collect();
+    let is_issuer = |certificate: &Option<X509Certificate<'_>>| {
+        certificate.as_ref().is_some_and(|certificate| issuers.contains(certificate.subject().as_raw()))
+    };
+    blocks
+        .iter()
+        .zip(&certificates)
+        .map(
+            |(block, certificate)| {
+                if is_issuer(certificate) { PemKey::refused(SkipReason::Issuer) } else { PemKey::of(block) }
+            },
+        )
+        .collect()
+}
+
+/// The key of a text that holds one block, or one chain of certificates, of which the first is meant.
+pub(super) fn single(text: &str) -> PemKey {
+    let mut keys = keys(text).into_iter();
+    let first = keys.next().unwrap_or_else(|| PemKey::refused(SkipReason::Pem));
+    if keys.all(|further| matches!(further.components, Err(SkipReason::Issuer))) {
+        first
+    } else {
+        PemKey::refused(SkipReason::Pem)
+    }
+}
+
+/// The label of a certificate.
+const CERTIFICATE: &str = "CERTIFICATE";
+
+fn read(block: &pem::Pem) -> Option<X509Certificate<'_>> {
+    (block.tag() == CERTIFICATE).then(|| whole(block.contents()).ok()).flatten()
+}
+
+fn components(block: &pem::Pem) -> Result<Components, SkipReason> {
     let der = block.contents();
     match block.tag() {
         "PUBLIC KEY" => subject_public_key(&whole::<SubjectPublicKeyInfo<'_>, _>(der)?),
-        "CERTIFICATE" => certificate(der),
+        CERTIFICATE => certificate(der),
         "RSA PUBLIC KEY" => Ok(rsa(&whole::<RSAPublicKey<'_>, _>(der)?)),
         label if label.ends_with("PRIVATE KEY") => Err(SkipReason::PrivateOnly),
         _ => Err(SkipReason::Pem),

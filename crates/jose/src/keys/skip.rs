@@ -110,6 +110,9 @@ pub enum SkipReason {
     /// A public key of an algorithm that nothing here can use.
     #[error("public key algorithm is not supported")]
     PublicKeyAlgorithm,
+    /// A certificate that issued another one of the source: of a chain only the first certificate is a key.
+    #[error("its certificate issued another one here; of a chain only the first certificate is a key")]
+    Issuer,
     /// An entry of the legacy list has not exactly one of `secret` and `cert`.
     #[error("exactly one of `secret` and `cert` is needed")]
     LegacyEntry,
@@ -124,7 +127,7 @@ pub enum SkipReason {
 }
 
 /// Why a key is in doubt though it was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
     /// A secret shorter than the output of the hash can be guessed from one token.
     #[error("secret of {bits} bits, shorter than its hash; it can be guessed from one token")]
@@ -144,6 +147,12 @@ pub enum Doubt {
     /// The JWK holds private parameters, which do not belong where keys are verified.
     #[error("holds private parameters; only the public half is used, and the private one should not be here")]
     PrivateParameters,
+    /// `alg` is no registered name, and counts as absent.
+    #[error("its algorithm {0} is no registered name and counts as absent")]
+    UnregisteredAlgorithm(Excerpt),
+    /// `x5c` cannot be read; the other members give the key.
+    #[error("its x5c certificate cannot be read; the other members give the key")]
+    UnreadableCertificate,
 }
 
 /// The beginning of a text from a key source, fit for a log line.

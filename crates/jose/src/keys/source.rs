@@ -1,4 +1,4 @@
-//! The three forms of a key source, told apart by their content.
+//! The forms of a key source, told apart by their content.
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -7,7 +7,7 @@ use super::components::Tolerance;
 use super::skip::{Doubt, SkipReason};
 use super::{Candidate, KeyKind, KeyOrigin, KeyRules, KeySetError, jwk, legacy, pem};
 use crate::Profile;
-use crate::json::{Object, compact};
+use crate::json::{Object, compact, string};
 use crate::limits::{MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS};
 
 /// Judges every key of the source, first on its own and then by its company.
@@ -20,15 +20,15 @@ pub(super) fn candidates(bytes: &[u8], rules: &KeyRules) -> Result<Vec<Candidate
     };
 
     let (mut candidates, tolerance) = if text.starts_with('[') {
-        let tolerance = match rules.profile {
+        let legacy = match rules.profile {
             Profile::Standard => strict,
             Profile::MsUsers => Tolerance { short_secrets: true, small_rsa: true, mixed_kinds: true },
         };
-        (legacy_list(text, tolerance)?, tolerance)
+        list(text, strict, legacy)?
     } else if text.starts_with('{') {
         (jwk_set(text, strict)?, strict)
     } else if text.contains(pem::BEGIN) {
-        (bounded(pem::blocks(text), |block| pem::candidate(block, strict)), strict)
+        (bounded(pem::keys(text), |key| key.judge(strict)), strict)
     } else {
         return Err(if text.is_empty() { KeySetError::Empty } else { KeySetError::Form });
     };
@@ -43,15 +43,36 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, KeySetError> {
     if bytes.len() > MAX_KEY_SET_BYTES {
         return Err(KeySetError::TooLarge { len: bytes.len(), max: MAX_KEY_SET_BYTES });
     }
-    std::str::from_utf8(bytes).map(str::trim_ascii).map_err(|_| KeySetError::NotText)
+    let text = std::str::from_utf8(bytes).map_err(|_| KeySetError::NotText)?;
+    // Editors and frameworks put a byte order mark before texts in UTF-8.
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii())
 }
 
-fn legacy_list(text: &str, tolerance: Tolerance) -> Result<Vec<Candidate>, KeySetError> {
+/// A list of JWKs, or the legacy list. What the legacy list may bring though it is weak, a list with a JWK in it may not.
+fn list(
+    text: &str,
+    strict: Tolerance,
+    legacy: Tolerance,
+) -> Result<(Vec<Candidate>, Tolerance), KeySetError> {
     let entries: Vec<&RawValue> = serde_json::from_str(well_formed(text)?).map_err(|_| KeySetError::Form)?;
-    Ok(bounded(entries, |entry| legacy::candidate(entry.get(), tolerance)))
+    let is_jwk = |entry: &&RawValue| {
+        Object::members_of(entry.get()).is_some_and(|entry| {
+            jwk::present(&entry, "kty").is_some()
+                && ["secret", "cert"].iter().all(|name| entry.get(name).is_none())
+        })
+    };
+    let tolerance = if entries.iter().any(is_jwk) { strict } else { legacy };
+    let judge = |entry: &RawValue| {
+        if is_jwk(&entry) {
+            jwk::candidate(entry.get(), tolerance)
+        } else {
+            legacy::candidate(entry.get(), tolerance)
+        }
+    };
+    Ok((bounded(entries, judge), tolerance))
 }
 
-/// A JWK set, or a single JWK.
+/// A JWK set, a single JWK, or a map from `kid` to a public key or certificate in PEM.
 fn jwk_set(text: &str, tolerance: Tolerance) -> Result<Vec<Candidate>, KeySetError> {
     let json = well_formed(text)?;
     let object = Object::members_of(json).ok_or(KeySetError::Form)?;
@@ -59,7 +80,18 @@ fn jwk_set(text: &str, tolerance: Tolerance) -> Result<Vec<Candidate>, KeySetErr
         let keys: Vec<&RawValue> = serde_json::from_str(keys).map_err(|_| KeySetError::Form)?;
         return Ok(bounded(keys, |key| jwk::candidate(key.get(), tolerance)));
     }
-    object.get("kty").map(|_| vec![jwk::candidate(json, tolerance)]).ok_or(KeySetError::Form)
+    if object.get("kty").is_some() {
+        return Ok(vec![jwk::candidate(json, tolerance)]);
+    }
+    let texts: Option<Vec<_>> =
+        object.into_members().map(|(kid, raw)| string(raw).map(|text| (kid.into_owned(), text))).collect();
+    let is_pem = |text: &str| text.contains(pem::BEGIN);
+    match texts {
+        Some(texts) if texts.iter().any(|(_, text)| is_pem(text)) => {
+            Ok(bounded(texts, |(kid, text)| pem::single(&text).named(kid, tolerance)))
+        }
+        Some(_) | None => Err(KeySetError::Form),
+    }
 }
 
 /// Secrets beside public keys: whoever serves public keys to the world serves these to the world as well.

@@ -24,6 +24,7 @@ fn an_x5c_certificate_must_hold_the_same_key_or_stands_in_for_it() {
         (json!(["AAAA"]), None),
         (json!("AAAA"), None),
         (json!([]), None),
+        (json!(null), None),
     ] {
         let mut jwk = own.clone();
         jwk.as_object_mut().unwrap().insert("x5c".to_owned(), x5c.clone());

@@ -20,6 +20,8 @@ mod rfc7520;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tolerance;
+#[cfg(test)]
 mod trust;
 #[cfg(test)]
 mod verdicts;

@@ -8,7 +8,7 @@ use jose::{
 };
 use serde_json::json;
 
-use crate::support::{NOW, STRICT, Signer, policy};
+use crate::support::{NOW, STRICT, Signer, parse, policy};
 
 fn keys(signer: &Signer, kid: &str) -> KeySet {
     let mut jwk = signer.jwk();
@@ -188,6 +188,21 @@ fn an_explanation_accounts_for_every_key_and_repeats_the_verdict() {
     let only_rsa = AlgorithmSet::RSA;
     let strict = Trust::single(Policy { algorithms: only_rsa, ..policy(Profile::Standard) });
     assert_eq!(outcomes(&strict, &token), [NotAllowed; 5]);
+    let left_out = |token: &str| {
+        let set = json!({"keys": [
+            good.jwk_with(json!({"kid": "good", "use": "enc"})),
+            rsa.jwk_with(json!({"kid": "bad", "alg": "ES256"})),
+            rsa.jwk_with(json!({"kid": "rsa"})),
+        ]});
+        let explanation = trust.explain(token, &[parse(&set, &STRICT)], trust.route(None).unwrap(), NOW);
+        explanation.left_out.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (used, fits) = (
+        r#"key "good": its use is "enc", not "sig""#,
+        r#"key "bad": algorithm ES256 does not fit the key's type, curve or size"#,
+    );
+    assert_eq!(left_out(&token), [used], "of the token's kid alone");
+    assert_eq!(left_out(&without_kid), [used, fits]);
     let explanation = trust.explain("a.b", &sets, trust.route(None).unwrap(), NOW);
     assert!(explanation.header.is_none() && explanation.keys.is_empty());
 }

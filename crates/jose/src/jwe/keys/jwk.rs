@@ -16,7 +16,7 @@ use crate::jwe::agreement::PublicPoint;
 use crate::jwe::algorithm::KeyManagement;
 use crate::jwe::secret::Secret;
 use crate::keys::components::{Components, Tolerance, trimmed};
-use crate::keys::jwk::{octets, rsa, text};
+use crate::keys::jwk::{kid, octets, present, rsa, text};
 use crate::{Excerpt, SkipReason};
 
 /// The operations of which a decryption key has one.
@@ -25,12 +25,21 @@ const OPERATIONS: [&str; 4] = ["decrypt", "unwrapKey", "deriveKey", "deriveBits"
 /// Verification takes weak keys at times; decryption never does.
 const STRICT: Tolerance = Tolerance { short_secrets: false, small_rsa: false, mixed_kinds: false };
 
+/// What a secret without the mark `default` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unmarked {
+    /// One of several keys: tokens must name it.
+    Named,
+    /// The only key of its source: there is no other that could be meant.
+    Default,
+}
+
 /// Judges one JWK. The caller has bounded the nesting.
-pub(super) fn candidate(json: &str) -> Candidate {
+pub(super) fn candidate(json: &str, unmarked: Unmarked) -> Candidate {
     let Ok(jwk) = Object::parse(json) else {
         return Candidate { kid: None, is_default: false, outcome: Err(SkipReason::Malformed.into()) };
     };
-    let (kid, mark) = (text(&jwk, "kid"), default_mark(&jwk));
+    let (kid, mark) = (kid(&jwk), default_mark(&jwk, unmarked));
     let is_default = matches!(mark, Ok(true));
     let outcome = match (&kid, mark) {
         (Err(reason), _) => Err(reason.clone().into()),
@@ -43,9 +52,12 @@ pub(super) fn candidate(json: &str) -> Candidate {
     Candidate { kid: kid.unwrap_or_default(), is_default, outcome }
 }
 
-fn default_mark(jwk: &Object<'_>) -> Result<bool, SkipReason> {
-    match jwk.get("default") {
-        None | Some("false") => Ok(false),
+fn default_mark(jwk: &Object<'_>, unmarked: Unmarked) -> Result<bool, SkipReason> {
+    match present(jwk, "default") {
+        None => {
+            Ok(unmarked == Unmarked::Default && matches!(text(jwk, "kty"), Ok(Some(kty)) if kty == "oct"))
+        }
+        Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(SkipReason::Parameter("default")),
     }
@@ -75,7 +87,7 @@ fn may_decrypt(jwk: &Object<'_>) -> Result<(), DecryptionSkipReason> {
     {
         return Err(DecryptionSkipReason::Use(Excerpt::of(&usage)));
     }
-    if let Some(operations) = jwk.get("key_ops") {
+    if let Some(operations) = present(jwk, "key_ops") {
         let operations: Vec<String> =
             serde_json::from_str(operations).map_err(|_| SkipReason::Parameter("key_ops"))?;
         if !operations.iter().any(|operation| OPERATIONS.contains(&operation.as_str())) {
@@ -125,13 +137,15 @@ fn private_rsa(jwk: &Object<'_>) -> Result<(Material, usize), DecryptionSkipReas
     let Components::Rsa { n, e } = rsa(jwk)? else {
         return Err(SkipReason::Parameter("kty").into());
     };
-    if jwk.get("oth").is_some() {
+    if present(jwk, "oth").is_some() {
         return Err(SkipReason::Parameter("oth").into());
     }
-    let private = |name| octets(jwk, name).map(Secret::new);
+    let exponent = private_exponent(jwk)?;
+    let private =
+        |name| octets(jwk, name).map(Secret::new).map(|number| Secret::new(trimmed(&number).to_vec()));
     let components = KeyPairComponents {
         public_key: PublicKeyComponents { n: trimmed(&n), e: trimmed(&e) },
-        d: &*private_exponent(jwk)?,
+        d: trimmed(&exponent),
         p: &*private("p")?,
         q: &*private("q")?,
         dP: &*private("dp")?,
@@ -152,7 +166,7 @@ fn private_rsa(jwk: &Object<'_>) -> Result<(Material, usize), DecryptionSkipReas
 
 fn private_curve(jwk: &Object<'_>) -> Result<(Material, usize), DecryptionSkipReason> {
     let public = PublicPoint::of_jwk(jwk)?;
-    let private = private_exponent(jwk)?;
+    let private = public.curve.sized(private_exponent(jwk)?);
     let key = PrivateKey::from_private_key(public.curve.algorithm(), &private)
         .map_err(|_| SkipReason::Parameter("d"))?;
     let computed = key.compute_public_key().map_err(|_| SkipReason::Parameter("d"))?;
@@ -165,7 +179,7 @@ fn private_curve(jwk: &Object<'_>) -> Result<(Material, usize), DecryptionSkipRe
 
 /// `d`, without which only the public half is there.
 fn private_exponent(jwk: &Object<'_>) -> Result<Secret, DecryptionSkipReason> {
-    match jwk.get("d") {
+    match present(jwk, "d") {
         None => Err(DecryptionSkipReason::PublicOnly),
         Some(_) => Ok(Secret::new(octets(jwk, "d")?)),
     }

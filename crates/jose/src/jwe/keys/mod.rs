@@ -9,6 +9,7 @@ mod skip;
 
 use serde_json::value::RawValue;
 
+use jwk::Unmarked;
 pub use key::DecryptionKey;
 pub use skip::DecryptionSkipReason;
 
@@ -58,9 +59,9 @@ struct Candidate {
 impl DecryptionKeys {
     /// Reads private and secret JWKs: a list, a JWK set, or a single one.
     ///
-    /// `"default": true` marks the key for tokens that name no key or an unknown one. Without a mark there is no such
-    /// key, even if the source holds only one: that a key may open every token is for its owner to say. A default key
-    /// that was left out is not replaced by another.
+    /// `"default": true` marks the key for tokens that name no key or an unknown one. A secret that is the only key of its
+    /// source is the default without a mark, unless it says `"default": false`. A default key that was left out is not
+    /// replaced by another.
     ///
     /// `alg` binds a key, and may also be the content encryption of a key for `dir`; `enc` binds it further. A key
     /// without `alg` serves every algorithm that its type and size fit.
@@ -70,7 +71,8 @@ impl DecryptionKeys {
     /// When there is not one usable key in it, or when the marks contradict each other.
     pub fn parse(bytes: &[u8]) -> Result<Self, DecryptionKeysError> {
         let (jwks, more) = jwks(source::text(bytes)?)?;
-        let candidates: Vec<_> = jwks.into_iter().map(jwk::candidate).collect();
+        let unmarked = if jwks.len() == 1 && more == 0 { Unmarked::Default } else { Unmarked::Named };
+        let candidates: Vec<_> = jwks.into_iter().map(|jwk| jwk::candidate(jwk, unmarked)).collect();
         let count = candidates.iter().filter(|candidate| candidate.is_default).count();
         if count > 1 {
             return Err(DecryptionKeysError::SeveralDefaults { count });

@@ -1,7 +1,8 @@
 //! One test for each way to make a decrypter give in.
 
 use jose::{
-    AesSize, ContentEncryption, Decrypted, Jwe, KeyManagement, MAX_INFLATED_BYTES, OaepHash, Reject, decrypt,
+    AesSize, ContentEncryption, Decrypted, DecryptionKeys, Jwe, KeyManagement, MAX_INFLATED_BYTES, OaepHash,
+    Reject, decrypt,
 };
 use miniz_oxide::deflate::compress_to_vec;
 use serde_json::{Value, json};
@@ -140,9 +141,21 @@ fn a_token_without_a_known_kid_falls_back_to_the_default_secret_alone() {
     ] {
         assert_eq!(decrypt(&token.encode(), &with_default).err(), expected, "{name}");
     }
-    let unmarked = parse(&json!([jwk("oct512")]));
+    // A secret that is the only key is the default, unless its owner says that it is not.
     let token = default_for(json!({"kid": "?"})).encode();
-    assert_eq!(decrypt(&token, &unmarked), Err(Reject::UnknownKey));
+    for (source, expected) in [
+        (json!([jwk("oct512")]), None),
+        (jwk("oct512"), None),
+        (json!({"keys": [{"kty": "oct", "k": default["k"]}]}), None),
+        (jwk_with("oct512", json!({"default": null})), None),
+        (jwk_with("oct512", json!({"default": false})), Some(Reject::UnknownKey)),
+        (json!([jwk("oct512"), jwk("oct256")]), Some(Reject::UnknownKey)),
+        (json!([jwk("oct512"), jwk("rsa")]), Some(Reject::UnknownKey)),
+        (json!([jwk("oct512"), {"kty": "oct", "kid": "bad", "k": ""}]), Some(Reject::UnknownKey)),
+    ] {
+        let keys = DecryptionKeys::parse(source.to_string().as_bytes()).unwrap();
+        assert_eq!(decrypt(&token, &keys).err(), expected, "{source}");
+    }
 }
 
 #[test]

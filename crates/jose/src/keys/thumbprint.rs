@@ -1,0 +1,32 @@
+//! Hashes of a key's certificate, by which a token may name the key (RFC 7515 sections 4.1.7 and 4.1.8).
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+
+/// The hashes that name a key. They choose which key is tried, and prove nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Thumbprints(Vec<Vec<u8>>);
+
+impl Thumbprints {
+    /// The members that hold one, of a key and of a token's header.
+    pub(crate) const MEMBERS: [&'static str; 2] = ["x5t", "x5t#S256"];
+
+    /// Both hashes of a certificate in DER.
+    pub(crate) fn of(der: &[u8]) -> Self {
+        let hash = |algorithm| digest(algorithm, der).as_ref().to_vec();
+        Self(vec![hash(&SHA1_FOR_LEGACY_USE_ONLY), hash(&SHA256)])
+    }
+
+    /// One more. What is as long as no hash names nothing.
+    pub(crate) fn add(&mut self, hash: Vec<u8>) {
+        let is_hash =
+            [&SHA1_FOR_LEGACY_USE_ONLY, &SHA256].iter().any(|known| known.output_len() == hash.len());
+        if is_hash && !self.0.contains(&hash) {
+            self.0.push(hash);
+        }
+    }
+
+    /// Whether a hash is among both.
+    pub(crate) fn meet(&self, other: &Self) -> bool {
+        self.0.iter().any(|hash| other.0.contains(hash))
+    }
+}
