@@ -24,10 +24,12 @@ unit: setup-build stores ## tests beside the code, and the token-server on real 
 
 integration: setup-test stores ## tests against a real HAProxy, and against Traefik, nginx and Envoy
 	@tests/forward_auth.sh >/dev/null
+	@tests/kubectl.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --package integration-tests --quiet
 
 test-haproxy-versions: setup-test stores ## the same tests against each HAProxy that Debian holds today, and HAPROXY=path
+	@tests/kubectl.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	tests/versions.sh
 

@@ -11,7 +11,7 @@ use integration_tests::token::{forge_signature, now, token};
 use integration_tests::wait::eventually;
 use serde_json::{Value, json};
 
-use stack::Stack;
+use stack::{ISSUER, Stack};
 
 /// Clients that ask at the same time.
 const CLIENTS: usize = 4;
@@ -64,6 +64,60 @@ fn a_rule_written_at_one_token_server_holds_at_both() {
     });
     stack.exec("token-server2", &["token-server", "rules", "remove", "boris", "--all"]);
     eventually("the token passes again", || (0..8).all(|_| passes(&stack, &token)).then_some(()));
+}
+
+/// Whether a program in the application's container is let in there.
+fn the_application_reaches(stack: &Stack, host: &str, port: u16) -> bool {
+    // Bash opens the connection; the time is for a network that swallows what it does not carry.
+    let connect = format!("exec 3<>/dev/tcp/{host}/{port}");
+    let container = stack.container("app");
+    stack.try_docker(&["exec", &container, "timeout", "10", "bash", "-c", &connect]).is_ok()
+}
+
+#[test]
+fn the_application_reaches_haproxy_and_neither_redis_nor_token_servers_nor_agents() {
+    let stack = Stack::up();
+    assert!(the_application_reaches(&stack, "haproxy", 8080), "this test sees nothing");
+    stack.exec("redis", &["redis-cli", "-h", "redis", "ping"]);
+    let beyond = [
+        ("redis", 6379),
+        ("token-server1", 4000),
+        ("token-server1", 4001),
+        ("token-server2", 4000),
+        ("agent1", 9464),
+        ("agent2", 9464),
+        ("prometheus", 9090),
+        ("haproxy", 8405),
+    ];
+    for (service, port) in beyond {
+        assert!(!the_application_reaches(&stack, service, port), "{service}:{port}");
+        if service == "haproxy" {
+            continue;
+        }
+        // By no address either.
+        let inspected: Value =
+            serde_json::from_str(&stack.docker(&["inspect", &stack.container(service)])).unwrap();
+        let networks = inspected[0]["NetworkSettings"]["Networks"].as_object().unwrap();
+        for address in networks.values().filter_map(|network| network["IPAddress"].as_str()) {
+            assert!(!the_application_reaches(&stack, address, port), "{service} at {address}:{port}");
+        }
+    }
+}
+
+#[test]
+fn agents_alone_take_their_keys_from_an_issuer_without_a_file_of_keys() {
+    let stack = Stack::by_discovery();
+    let of_issuer = token(key("ES256"), json!({"sub": "anna", "iss": ISSUER}));
+    assert_eq!(stack.ask(&Request::get("/").bearer(&of_issuer)), 200);
+    // Of another issuer, although its key is a good one.
+    assert_eq!(stack.ask(&Request::get("/").bearer(&good())), 401);
+    for request in bad() {
+        assert_eq!(stack.ask(&request), 401);
+    }
+    // It is the agents that reach the issuer: an application has no way out.
+    assert!(the_application_reaches(&stack, "haproxy", 8080), "this test sees nothing");
+    assert!(!the_application_reaches(&stack, "issuer", 8080));
+    stack.compose(&["down", "-v", "-t", "5"]);
 }
 
 #[test]
@@ -158,7 +212,7 @@ fn prometheus_reaches_every_target_and_knows_the_alerts() {
         let up =
             names("/api/v1/targets", "activeTargets", "/labels/instance", &|target| target["health"] == "up");
         let expected =
-            ["agent1:9464", "agent2:9464", "haproxy:8405", "token-server1:4001", "token-server2:4001"];
+            ["agent1:9464", "agent2:9464", "metrics.edge:8405", "token-server1:4001", "token-server2:4001"];
         (up == expected.map(str::to_owned).into()).then_some(())
     });
     let groups = stack.prometheus("/api/v1/rules");

@@ -21,12 +21,19 @@ export PATH
 tests/setup.sh dockerd:docker.io docker-compose:docker-compose debootstrap:debootstrap
 
 engine=
+# With everything, and by discovery alone: two stacks, one after the other; both are taken down by the files of the first.
+projects="haproxy-jwt-test-$$ haproxy-jwt-test-$$-oidc"
+COMPOSE_FILE=docker-compose.yml:deploy/compose/keys.yml:deploy/compose/token-server.yml:deploy/compose/metrics.yml
+export COMPOSE_FILE
 stop() {
     code=$?
     trap - EXIT INT TERM
     if [ -n "${KEYS_FILE-}" ]; then
-        [ "$code" -eq 0 ] || docker-compose logs --no-color --tail=60 2>&1 || true
-        docker-compose --profile sentinel --profile cluster down -v --remove-orphans -t 5 >/dev/null 2>&1 || true
+        for project in $projects; do
+            export COMPOSE_PROJECT_NAME="$project"
+            [ "$code" -eq 0 ] || docker-compose logs --no-color --tail=60 2>&1 || true
+            docker-compose --profile sentinel --profile cluster down -v --remove-orphans -t 5 >/dev/null 2>&1 || true
+        done
     fi
     [ -z "$engine" ] || tests/compose/engine.sh stop "$engine"
     exit "$code"

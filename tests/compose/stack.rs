@@ -1,4 +1,5 @@
-//! The stack of docker-compose.yml, started once and shared by the tests, which `run.sh` runs one after the other.
+//! The stack of docker-compose.yml and its overlays, started once and shared by the tests, which `run.sh` runs one after the
+//! other; and a second one, of agents alone.
 
 use std::fs;
 use std::process::Command;
@@ -12,11 +13,19 @@ use integration_tests::socket::Address;
 use integration_tests::wait::{DEADLINE, eventually, poll};
 use serde_json::Value;
 
-/// Services that tell whether they are well.
-const WITH_HEALTH: [&str; 5] = ["agent1", "agent2", "token-server1", "token-server2", "redis"];
+/// A running stack.
+pub(crate) struct Stack {
+    /// Behind the name of the project.
+    suffix: &'static str,
+    /// docker-compose.yml and its overlays; `None` where `run.sh` has said it.
+    files: Option<&'static str>,
+    /// Services that tell whether they are well.
+    with_health: &'static [&'static str],
+    ports: &'static Ports,
+}
 
-/// The running stack.
-pub(crate) struct Stack;
+/// The issuer of tests/compose/issuer.yml.
+pub(crate) const ISSUER: &str = "http://issuer:8080";
 
 /// Where it is published on this machine.
 struct Ports {
@@ -26,11 +35,9 @@ struct Ports {
 }
 
 impl Ports {
-    /// The same for every test: docker-compose starts a container anew whose settings have changed.
-    fn chosen() -> &'static Self {
-        static CHOSEN: OnceLock<Ports> = OnceLock::new();
+    fn free() -> Self {
         let free = || free_port().unwrap();
-        CHOSEN.get_or_init(|| Ports { edge: free(), metrics: free(), prometheus: free() })
+        Self { edge: free(), metrics: free(), prometheus: free() }
     }
 }
 
@@ -38,7 +45,14 @@ impl Stack {
     /// Starts it, unless a test before has, and waits until it works.
     pub(crate) fn up() -> Self {
         static STARTED: OnceLock<()> = OnceLock::new();
-        let stack = Self;
+        // The same for every test: docker-compose starts a container anew whose settings have changed.
+        static PORTS: OnceLock<Ports> = OnceLock::new();
+        let stack = Self {
+            suffix: "",
+            files: None,
+            with_health: &["agent1", "agent2", "token-server1", "token-server2", "redis"],
+            ports: PORTS.get_or_init(Ports::free),
+        };
         STARTED.get_or_init(|| {
             let keys = std::env::var("KEYS_FILE").expect("run this with make test-compose");
             fs::write(keys, jwks(ALGORITHMS.map(key))).unwrap();
@@ -48,17 +62,33 @@ impl Stack {
         stack
     }
 
+    /// Agents alone, with an issuer to discover keys from and no file of keys. The caller takes it down.
+    pub(crate) fn by_discovery() -> Self {
+        static PORTS: OnceLock<Ports> = OnceLock::new();
+        let stack = Self {
+            suffix: "-oidc",
+            files: Some("docker-compose.yml:deploy/compose/oidc.yml:tests/compose/issuer.yml"),
+            with_health: &["agent1", "agent2"],
+            ports: PORTS.get_or_init(Ports::free),
+        };
+        let keys = std::env::var("KEYS_FILE").expect("run this with make test-compose");
+        fs::write(keys, jwks(ALGORITHMS.map(key))).unwrap();
+        stack.compose(&["up", "-d"]);
+        stack.wait_settled();
+        stack
+    }
+
     /// Waits until every part is well and HAProxy uses both agents.
     pub(crate) fn wait_settled(&self) {
         eventually("every container is healthy", || {
             let healthy = self.services(&["--filter", "health=healthy"]);
-            WITH_HEALTH
+            self.with_health
                 .iter()
                 .all(|service| healthy.lines().any(|line| line.split(' ').nth(1) == Some(*service)))
                 .then_some(())
         });
         eventually("haproxy uses both agents", || {
-            let answer = published(Ports::chosen().metrics, &whole("/metrics"))?;
+            let answer = published(self.ports.metrics, &whole("/metrics"))?;
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             ["agent1", "agent2"]
                 .iter()
@@ -75,8 +105,7 @@ impl Stack {
 
     /// Id and service of each container of this stack that docker ps lists with these arguments.
     fn services(&self, arguments: &[&str]) -> String {
-        let project = std::env::var("COMPOSE_PROJECT_NAME").expect("run this with make test-compose");
-        let label = format!("label=com.docker.compose.project={project}");
+        let label = format!("label=com.docker.compose.project={}", self.project());
         let format = "{{.ID}} {{.Label \"com.docker.compose.service\"}}";
         self.docker(&[&["ps", "--filter", &label, "--format", format], arguments].concat())
     }
@@ -88,12 +117,12 @@ impl Stack {
 
     /// The answer to a request at the edge.
     pub(crate) fn response(&self, request: &Request) -> Option<Response> {
-        published(Ports::chosen().edge, request)
+        published(self.ports.edge, request)
     }
 
     /// What Prometheus answers.
     pub(crate) fn prometheus(&self, path: &str) -> Value {
-        let answer = poll(DEADLINE, || published(Ports::chosen().prometheus, &whole(path))).unwrap();
+        let answer = poll(DEADLINE, || published(self.ports.prometheus, &whole(path))).unwrap();
         serde_json::from_slice(&answer.body).unwrap()
     }
 
@@ -109,7 +138,7 @@ impl Stack {
 
     /// The same, with further variables for docker-compose.yml.
     pub(crate) fn compose_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> String {
-        let mut command = compose();
+        let mut command = self.command();
         command.args(arguments).envs(environment.iter().copied());
         succeed(&mut command)
             .unwrap_or_else(|why| panic!("docker-compose {arguments:?}: {why}\n{}", self.logs()))
@@ -133,27 +162,36 @@ impl Stack {
         succeed(Command::new("docker").args(arguments))
     }
 
+    fn project(&self) -> String {
+        let project = std::env::var("COMPOSE_PROJECT_NAME").expect("run this with make test-compose");
+        format!("{project}{}", self.suffix)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("docker-compose");
+        command
+            .current_dir(repository())
+            .env("COMPOSE_PROJECT_NAME", self.project())
+            // Above any delay of a busy machine: what is lost here is not to be blamed on it.
+            .env("AGENT_TIMEOUT", "10s")
+            .env("AGENT_AGAIN_TIMEOUT", "5s")
+            .env("JWT_TIMEOUT_MS", "8000")
+            .env("JWT_OIDC_ISSUERS", ISSUER)
+            .env("EDGE_PORT", self.ports.edge.to_string())
+            .env("HAPROXY_METRICS_PORT", self.ports.metrics.to_string())
+            .env("PROMETHEUS_PORT", self.ports.prometheus.to_string());
+        if let Some(files) = self.files {
+            command.env("COMPOSE_FILE", files);
+        }
+        command
+    }
+
     /// The last lines of every container.
     pub(crate) fn logs(&self) -> String {
-        let mut command = compose();
+        let mut command = self.command();
         command.args(["logs", "--no-color", "--tail=40"]);
         succeed(&mut command).unwrap_or_default()
     }
-}
-
-fn compose() -> Command {
-    let ports = Ports::chosen();
-    let mut command = Command::new("docker-compose");
-    command
-        .current_dir(repository())
-        // Above any delay of a busy machine: what is lost here is not to be blamed on it.
-        .env("AGENT_TIMEOUT", "10s")
-        .env("AGENT_AGAIN_TIMEOUT", "5s")
-        .env("JWT_TIMEOUT_MS", "8000")
-        .env("EDGE_PORT", ports.edge.to_string())
-        .env("HAPROXY_METRICS_PORT", ports.metrics.to_string())
-        .env("PROMETHEUS_PORT", ports.prometheus.to_string());
-    command
 }
 
 /// HTTP/1.0 has no chunks: the answer comes in one piece.

@@ -63,6 +63,22 @@ impl KeyServer {
         Self { address, state }
     }
 
+    /// Starts an OpenID issuer with these keys, and returns its name. One document is both of those that discovery asks for.
+    ///
+    /// # Panics
+    ///
+    /// There is no free port, or `jwks` is no JSON object.
+    pub fn issuer(jwks: &str) -> String {
+        let server = Self::start(Answer::Close);
+        let url = server.url();
+        let issuer = url.trim_end_matches("/jwks.json").to_owned();
+        let mut document: serde_json::Value = serde_json::from_str(jwks).unwrap();
+        document["issuer"] = issuer.as_str().into();
+        document["jwks_uri"] = url.into();
+        server.set(Answer::Body(document.to_string()));
+        issuer
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}/jwks.json", self.address)
     }

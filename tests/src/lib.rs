@@ -14,6 +14,7 @@ pub mod http2;
 pub mod key_server;
 pub mod keys;
 pub mod load;
+pub mod manifests;
 pub mod ms_users;
 pub mod name_server;
 pub mod port;

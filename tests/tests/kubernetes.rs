@@ -1,4 +1,5 @@
-//! The manifests of deploy/kubernetes: what they refer to is there, and the programs take what they are told.
+//! The manifests of deploy/kubernetes, as kubectl builds them: what they refer to is there, the programs take what they are told,
+//! and who may not speak to whom cannot.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,221 +8,217 @@ use std::process::Command;
 
 use integration_tests::agent::{self, program};
 use integration_tests::haproxy;
+use integration_tests::key_server::KeyServer;
 use integration_tests::keys::{jwks, key};
+use integration_tests::manifests::mounted::{Brought, Mounted};
+use integration_tests::manifests::{LAYOUTS, Manifests, Peer, containers, items, text};
 use integration_tests::process::repository;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-/// What README.md tells an operator to bring.
-const BROUGHT_CONFIG_MAPS: [&str; 2] = ["jwt-agent", "jwt-spoe"];
-const BROUGHT_SECRETS: [&str; 3] = ["jwt-keys", "jwt-agent-bearer", "token-server-redis"];
-/// Pods of somebody else, by `app.kubernetes.io/name`.
-const BROUGHT_PODS: [&str; 2] = ["app", "redis"];
 
 fn folder() -> PathBuf {
     repository().join("deploy/kubernetes")
 }
 
+fn parse(text: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(text).unwrap_or_else(|why| panic!("{why}: {text}"))
+}
+
 fn documents(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap();
-    serde_saphyr::from_multiple(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+    parse(&fs::read_to_string(path).unwrap())
 }
 
-/// All objects that `kubectl apply -k` makes of the listed files.
-fn objects() -> Vec<Value> {
-    let kustomization = documents(&folder().join("kustomization.yaml")).remove(0);
-    let files = texts(&kustomization["resources"]);
-    files
-        .iter()
-        .filter(|name| name.ends_with(".yaml"))
-        .flat_map(|name| documents(&folder().join(name)))
-        .collect()
+fn layouts() -> impl Iterator<Item = Manifests> {
+    LAYOUTS.into_iter().map(|layout| Manifests::build(layout, parse))
 }
 
-fn of_kind(kind: &str) -> Vec<Value> {
-    let found: Vec<Value> = objects().into_iter().filter(|object| object["kind"] == kind).collect();
-    assert!(!found.is_empty(), "no {kind}");
-    found
+fn names<'a>(values: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
+    values.map(|value| text(&value["name"])).collect()
 }
 
-fn list(value: &Value) -> Vec<Value> {
-    value.as_array().cloned().unwrap_or_default()
+fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+    names.map(str::to_owned).into()
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+/// The pod of each Deployment.
+fn pods(manifests: &Manifests) -> Vec<Value> {
+    let deployments = manifests.of_kind("Deployment");
+    assert!(!deployments.is_empty(), "{} runs nothing", manifests.layout);
+    deployments.iter().map(|deployment| deployment["spec"]["template"]["spec"].clone()).collect()
 }
 
-fn texts(value: &Value) -> Vec<String> {
-    list(value).iter().map(text).collect()
-}
-
-fn names(values: &[Value]) -> BTreeSet<String> {
-    values.iter().map(|value| text(&value["name"])).collect()
-}
-
-/// The pod of each Deployment, and of the ingress controller as far as its values tell.
-fn pods() -> Vec<Value> {
-    let mut pods: Vec<Value> = of_kind("Deployment")
-        .iter()
-        .map(|deployment| deployment["spec"]["template"]["spec"].clone())
-        .collect();
+/// The pod of HAProxy's ingress controller, as far as our values tell.
+fn controller() -> Value {
     let values = documents(&folder().join("ingress-controller.yaml")).remove(0);
     let controller = &values["controller"];
-    pods.push(json!({
+    json!({
         "initContainers": controller["initContainers"],
         "containers": [{"name": "controller", "volumeMounts": controller["extraVolumeMounts"]}],
         "volumes": controller["extraVolumes"],
-    }));
-    pods
+    })
 }
 
-fn containers(pod: &Value) -> Vec<Value> {
-    [list(&pod["initContainers"]), list(&pod["containers"])].concat()
+/// What pods of a layout refer to and it does not make: ConfigMaps, then Secrets.
+fn brought(pods: &[Value], made: &BTreeSet<String>) -> [BTreeSet<String>; 2] {
+    let variables = || pods.iter().flat_map(containers).flat_map(|each| items(&each["env"]));
+    let volumes = || pods.iter().flat_map(|pod| items(&pod["volumes"]));
+    let of = |reference: &str, volume: &str| -> BTreeSet<String> {
+        let in_variables = variables().map(|each| each.pointer(&format!("/valueFrom/{reference}/name")));
+        let named = in_variables.chain(volumes().map(|each| each.pointer(volume)));
+        named.flatten().map(text).filter(|name| !made.contains(name)).collect()
+    };
+    [of("configMapKeyRef", "/configMap/name"), of("secretKeyRef", "/secret/secretName")]
 }
 
-fn ours(image: &str) -> Vec<(Value, Value)> {
-    let of_pod = |pod: Value| containers(&pod).into_iter().map(move |container| (pod.clone(), container));
-    let found: Vec<_> =
-        pods().into_iter().flat_map(of_pod).filter(|(_, each)| each["image"] == image).collect();
-    assert!(!found.is_empty(), "no container of {image}");
-    found
-}
-
-/// The ConfigMaps that the two kustomizations make, each with its files.
-fn generated() -> Vec<(String, Vec<PathBuf>)> {
-    [folder(), repository().join("haproxy")]
-        .iter()
-        .flat_map(|folder| {
-            let kustomization = documents(&folder.join("kustomization.yaml")).remove(0);
-            let maps = list(&kustomization["configMapGenerator"]);
-            maps.into_iter().map(|map| {
-                let files = texts(&map["files"]).iter().map(|name| folder.join(name)).collect();
-                (text(&map["name"]), files)
-            })
-        })
-        .collect()
+fn made(manifests: &Manifests) -> BTreeSet<String> {
+    names(manifests.of_kind("ConfigMap").into_iter().map(|map| &map["metadata"]))
 }
 
 #[test]
-fn the_folder_holds_nothing_that_is_not_applied_or_explained() {
-    let kustomization = documents(&folder().join("kustomization.yaml")).remove(0);
-    let mut listed: BTreeSet<String> = texts(&kustomization["resources"]).into_iter().collect();
-    assert!(listed.remove("../../haproxy"), "{listed:?}");
-    let known =
-        ["kustomization.yaml", "README.md", "probes.cfg", "ingress-controller.yaml", "ingress-controller.sh"];
-    listed.extend(known.map(str::to_owned));
-    let there: BTreeSet<String> = fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(listed, there);
-    for (map, files) in generated() {
-        for file in files {
-            assert!(file.is_file(), "{map}: {}", file.display());
-        }
-    }
-}
-
-#[test]
-fn every_volume_is_mounted_and_every_config_map_and_secret_is_made_or_asked_for() {
+fn every_layout_asks_for_what_it_needs_and_for_nothing_else() {
     let readme = fs::read_to_string(folder().join("README.md")).unwrap();
-    for name in BROUGHT_CONFIG_MAPS.iter().chain(&BROUGHT_SECRETS) {
-        assert!(readme.contains(&format!(" {name} ")), "README.md says nothing of {name}");
-    }
-    let made: Vec<String> = generated().into_iter().map(|(name, _)| name).collect();
-    let config_map =
-        |name: &Value| made.contains(&text(name)) || BROUGHT_CONFIG_MAPS.contains(&text(name).as_str());
-    let secret = |name: &Value| BROUGHT_SECRETS.contains(&text(name).as_str());
-    for pod in pods() {
-        let containers = containers(&pod);
-        let mounts: Vec<Value> = containers.iter().flat_map(|each| list(&each["volumeMounts"])).collect();
-        assert_eq!(names(&mounts), names(&list(&pod["volumes"])));
-        for volume in list(&pod["volumes"]) {
-            let known = match (&volume["configMap"]["name"], &volume["secret"]["secretName"]) {
-                (Value::Null, Value::Null) => volume["emptyDir"].is_object(),
-                (name, Value::Null) => config_map(name),
-                (_, name) => secret(name),
-            };
-            assert!(known, "{volume}");
+    let secrets = [
+        set(["jwt-keys"]),
+        set([]),
+        set(["jwt-agent-bearer", "jwt-keys", "token-server-redis"]),
+        set(["jwt-agent-bearer", "token-server-redis"]),
+    ];
+    for (manifests, secrets) in layouts().zip(secrets) {
+        let brought = brought(&pods(&manifests), &made(&manifests));
+        assert_eq!(brought, [set(["jwt-agent"]), secrets], "{}", manifests.layout);
+        for name in brought.iter().flatten() {
+            assert!(readme.contains(&format!(" {name} ")), "README.md says nothing of {name}");
         }
-        for variable in containers.iter().flat_map(|each| list(&each["env"])) {
-            let from = &variable["valueFrom"];
-            let known = match (&from["configMapKeyRef"]["name"], &from["secretKeyRef"]["name"]) {
-                (Value::Null, Value::Null) => variable["value"].is_string(),
-                (name, Value::Null) => config_map(name),
-                (_, name) => secret(name),
-            };
-            assert!(known, "{variable}");
+        assert!(
+            readme.contains(&format!("`{}`", manifests.layout)),
+            "README.md says nothing of {}",
+            manifests.layout
+        );
+    }
+    // Of the controller's, one ConfigMap tells which of the Secrets there must be.
+    let pod = controller();
+    assert_eq!(
+        brought(&[pod.clone()], &set([])),
+        [set(["jwt-agent", "jwt-spoe"]), set(["jwt-agent-bearer", "jwt-keys"])]
+    );
+    for volume in items(&pod["volumes"]).filter(|volume| volume["secret"].is_object()) {
+        assert_eq!(volume["secret"]["optional"], true, "{volume}");
+    }
+}
+
+#[test]
+fn every_volume_is_mounted_and_every_variable_has_a_value() {
+    for manifests in layouts() {
+        for pod in [pods(&manifests), vec![controller()]].concat() {
+            let mounts = containers(&pod).flat_map(|each| items(&each["volumeMounts"]));
+            assert_eq!(names(mounts), names(items(&pod["volumes"])), "{}", manifests.layout);
+            for variable in containers(&pod).flat_map(|each| items(&each["env"])) {
+                assert!(variable["value"].is_string() != variable["valueFrom"].is_object(), "{variable}");
+            }
         }
     }
 }
 
 #[test]
 fn selectors_meet_labels_and_ports_are_those_of_containers() {
-    let deployments = of_kind("Deployment");
-    // The Deployments whose pods have these labels.
-    let selected = |labels: &Value| -> Vec<&Value> {
-        let labels = labels.as_object().unwrap();
-        let has = |deployment: &&Value| {
-            labels
-                .iter()
-                .all(|(name, value)| deployment["spec"]["template"]["metadata"]["labels"][name] == *value)
+    for manifests in layouts() {
+        let deployments = manifests.of_kind("Deployment");
+        // The Deployments whose pods have these labels.
+        let selected = |labels: &Value| -> Vec<&Value> {
+            let labels = labels.as_object().unwrap();
+            let has = |deployment: &&&Value| {
+                let own = &deployment["spec"]["template"]["metadata"]["labels"];
+                labels.iter().all(|(name, value)| own[name] == *value)
+            };
+            deployments.iter().filter(has).copied().collect()
         };
-        deployments.iter().filter(has).collect()
-    };
-    let ports = |deployment: &Value| -> Vec<Value> {
-        let all = containers(&deployment["spec"]["template"]["spec"]);
-        all.iter()
-            .flat_map(|each| list(&each["ports"]))
-            .flat_map(|port| [port["name"].clone(), port["containerPort"].clone()])
-            .collect()
-    };
-    for deployment in &deployments {
-        assert_eq!(selected(&deployment["spec"]["selector"]["matchLabels"]), [deployment]);
-        for container in containers(&deployment["spec"]["template"]["spec"]) {
-            let own: Vec<Value> = list(&container["ports"]).iter().map(|port| port["name"].clone()).collect();
-            for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
-                let port = &container[probe]["httpGet"]["port"];
-                assert!(port.is_null() || own.contains(port), "{probe}: {container}");
-            }
-        }
-    }
-    for budget in of_kind("PodDisruptionBudget") {
-        assert_eq!(selected(&budget["spec"]["selector"]["matchLabels"]).len(), 1, "{budget}");
-    }
-    for service in of_kind("Service") {
-        let [deployment] = selected(&service["spec"]["selector"])[..] else { panic!("{service}") };
-        for port in list(&service["spec"]["ports"]) {
-            assert!(ports(deployment).contains(&port["targetPort"]), "{port}");
-        }
-    }
-    let mut guarded = 0;
-    for policy in of_kind("NetworkPolicy") {
-        let [deployment] = selected(&policy["spec"]["podSelector"]["matchLabels"])[..] else {
-            panic!("{policy}")
+        let ports = |deployment: &Value| -> Vec<Value> {
+            containers(&deployment["spec"]["template"]["spec"])
+                .flat_map(|each| items(&each["ports"]))
+                .flat_map(|port| [port["name"].clone(), port["containerPort"].clone()])
+                .collect()
         };
-        guarded += 1;
-        for port in list(&policy["spec"]["ingress"]).iter().flat_map(|rule| list(&rule["ports"])) {
-            assert!(ports(deployment).contains(&port["port"]), "{port}");
-        }
-        for rule in [list(&policy["spec"]["ingress"]), list(&policy["spec"]["egress"])].concat() {
-            for peer in [list(&rule["from"]), list(&rule["to"])].concat() {
-                let labels = &peer["podSelector"]["matchLabels"];
-                let name = &labels["app.kubernetes.io/name"];
-                let brought = name.as_str().is_some_and(|name| BROUGHT_PODS.contains(&name));
-                if !labels.is_null() && !brought {
-                    assert_eq!(selected(labels).len(), 1, "{peer}");
+        for deployment in &deployments {
+            assert_eq!(selected(&deployment["spec"]["selector"]["matchLabels"]), [*deployment]);
+            for container in containers(&deployment["spec"]["template"]["spec"]) {
+                let own: Vec<&Value> = items(&container["ports"]).map(|port| &port["name"]).collect();
+                for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+                    let port = &container[probe]["httpGet"]["port"];
+                    assert!(port.is_null() || own.contains(&port), "{probe}: {container}");
                 }
             }
         }
+        for budget in manifests.of_kind("PodDisruptionBudget") {
+            assert_eq!(selected(&budget["spec"]["selector"]["matchLabels"]).len(), 1, "{budget}");
+        }
+        for service in manifests.of_kind("Service") {
+            let [deployment] = selected(&service["spec"]["selector"])[..] else { panic!("{service}") };
+            for port in items(&service["spec"]["ports"]) {
+                assert!(ports(deployment).contains(&port["targetPort"]), "{port}");
+            }
+        }
     }
-    assert_eq!(guarded, deployments.len(), "a Deployment without a NetworkPolicy");
+}
+
+#[test]
+fn the_network_lets_by_what_has_to_meet_and_nothing_else() {
+    let outside = |text: &str| Peer::Address(text.parse().unwrap());
+    let (edge, server, redis, app) =
+        (Peer::Pod("edge"), Peer::Pod("token-server"), Peer::Pod("redis"), Peer::Pod("app"));
+    let other = Peer::Pod("somebody");
+    for manifests in layouts() {
+        let servers = manifests.layout.contains("token-server");
+        let discovery = manifests.layout.contains("oidc");
+        let mut cases = vec![
+            (outside("203.0.113.7"), edge, 8080, true),
+            (edge, app, 8081, true),
+            // Nothing but HAProxy reaches the application, which believes its headers.
+            (other, app, 8081, false),
+            (outside("203.0.113.7"), app, 8081, false),
+            (edge, app, 22, false),
+            // What agents and HAProxy tell of themselves is for Prometheus.
+            (app, edge, 9464, false),
+            (app, edge, 9465, false),
+            (app, edge, 8405, false),
+            (edge, redis, 6379, false),
+            // The agents' way out is one to the issuer.
+            (edge, outside("203.0.113.7"), 443, discovery),
+            (edge, outside("203.0.113.7"), 80, false),
+            (edge, outside("10.96.0.1"), 443, false),
+            (edge, outside("169.254.169.254"), 443, false),
+            (edge, outside("192.168.3.4"), 443, false),
+            // Whatever else runs in this namespace.
+            (app, redis, 6379, false),
+            (app, server, 4000, false),
+            (app, server, 4001, false),
+            (other, redis, 6379, false),
+            (other, server, 4000, false),
+        ];
+        if servers {
+            cases.extend([
+                (edge, server, 4000, true),
+                (edge, server, 4001, false),
+                (server, redis, 6379, true),
+                (redis, redis, 6379, true),
+                (server, outside("203.0.113.7"), 443, false),
+                (server, app, 8081, false),
+            ]);
+        }
+        for (from, to, port, expected) in cases {
+            let layout = manifests.layout;
+            assert_eq!(
+                manifests.allows(from, to, port),
+                expected,
+                "{layout}: {from:?} to {to:?}, port {port}"
+            );
+        }
+    }
 }
 
 #[test]
 fn images_are_those_of_docker_compose() {
     let compose = documents(&repository().join("docker-compose.yml")).remove(0);
+    let servers = documents(&repository().join("deploy/compose/token-server.yml")).remove(0);
     let of = |value: &Value| {
         // `haproxy:${HAPROXY_VERSION:-3.2}`: the version that it has unless somebody asks for another.
         let image = text(&value["image"]);
@@ -229,80 +226,42 @@ fn images_are_those_of_docker_compose() {
             format!("{name}:{}", version.split_once(":-").unwrap().1.trim_end_matches('}'))
         })
     };
-    let known = ["x-agent", "x-token-server"].map(|name| of(&compose[name]));
-    let known: BTreeSet<String> = known.into_iter().chain([of(&compose["services"]["haproxy"])]).collect();
-    let used: BTreeSet<String> = pods()
+    let known: BTreeSet<String> =
+        [&compose["x-agent"], &servers["x-token-server"], &compose["services"]["haproxy"]].map(of).into();
+    let pods: Vec<Value> = layouts().flat_map(|manifests| pods(&manifests)).chain([controller()]).collect();
+    let used: BTreeSet<String> = pods
         .iter()
         .flat_map(containers)
-        .filter_map(|each| each["image"].as_str().map(str::to_owned))
+        .filter_map(|each| each["image"].as_str())
+        .map(str::to_owned)
         .collect();
     assert_eq!(used, known);
 }
 
 #[test]
 fn every_container_is_a_nobody_on_a_read_only_file_system() {
-    for namespace in of_kind("Namespace") {
+    let mut all = vec![controller()];
+    for manifests in layouts() {
+        let [namespace] = manifests.of_kind("Namespace")[..] else { panic!("{}", manifests.layout) };
         assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");
+        for object in &manifests.objects {
+            let inside = object["kind"] == "Namespace"
+                || object["metadata"]["namespace"] == namespace["metadata"]["name"];
+            assert!(inside, "{object}");
+        }
+        for pod in pods(&manifests) {
+            assert_eq!(pod["automountServiceAccountToken"], false);
+            let user = &pod["securityContext"];
+            assert_eq!((&user["runAsUser"], &user["runAsNonRoot"]), (&json!(65532), &json!(true)));
+            assert_eq!(user["seccompProfile"]["type"], "RuntimeDefault");
+            all.push(pod);
+        }
     }
-    for deployment in of_kind("Deployment") {
-        let pod = &deployment["spec"]["template"]["spec"];
-        assert_eq!(pod["automountServiceAccountToken"], false);
-        let user = &pod["securityContext"];
-        assert_eq!((&user["runAsUser"], &user["runAsNonRoot"]), (&json!(65532), &json!(true)));
-        assert_eq!(user["seccompProfile"]["type"], "RuntimeDefault");
-    }
-    for container in pods().iter().flat_map(containers).filter(|each| each["image"].is_string()) {
+    for container in all.iter().flat_map(containers).filter(|each| each["image"].is_string()) {
         let context = &container["securityContext"];
         assert_eq!(context["readOnlyRootFilesystem"], true, "{container}");
         assert_eq!(context["allowPrivilegeEscalation"], false, "{container}");
         assert_eq!(context["capabilities"]["drop"], json!(["ALL"]), "{container}");
-    }
-}
-
-/// The files of a container's volumes, below a folder of this test.
-struct Mounted {
-    folder: TempDir,
-    paths: Vec<(String, String)>,
-}
-
-impl Mounted {
-    fn new(pod: &Value, container: &Value) -> Self {
-        let folder = TempDir::with_prefix("kubernetes-").unwrap();
-        let mut paths = Vec::new();
-        for mount in list(&container["volumeMounts"]) {
-            let own = folder.path().join(text(&mount["name"]));
-            fs::create_dir_all(&own).unwrap();
-            let volume =
-                list(&pod["volumes"]).into_iter().find(|volume| volume["name"] == mount["name"]).unwrap();
-            let made = generated().into_iter().find(|(name, _)| volume["configMap"]["name"] == name.as_str());
-            for file in made.map(|(_, files)| files).unwrap_or_default() {
-                fs::copy(&file, own.join(file.file_name().unwrap())).unwrap();
-            }
-            match volume["secret"]["secretName"].as_str() {
-                Some("jwt-keys") => fs::write(own.join("keys"), jwks([key("ES256")])).unwrap(),
-                Some("jwt-agent-bearer") => {
-                    fs::write(own.join("token"), "a-bearer-token-of-this-test\n").unwrap()
-                }
-                Some(_) | None => (),
-            }
-            paths.push((text(&mount["mountPath"]), own.display().to_string()));
-        }
-        // `/etc/haproxy-probes` before `/etc/haproxy`.
-        paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
-        Self { folder, paths }
-    }
-
-    fn path(&self, text: &str) -> String {
-        let below = |(path, own): &(String, String)| text.contains(path).then(|| text.replace(path, own));
-        self.paths.iter().find_map(below).unwrap_or_else(|| text.to_owned())
-    }
-
-    fn environment(&self, container: &Value) -> Vec<(String, String)> {
-        let value = |variable: &Value| match variable["valueFrom"]["secretKeyRef"]["name"].as_str() {
-            Some("token-server-redis") => "redis://redis:6379".to_owned(),
-            Some(_) | None => self.path(variable["value"].as_str().unwrap_or("brought")),
-        };
-        list(&container["env"]).iter().map(|variable| (text(&variable["name"]), value(variable))).collect()
     }
 }
 
@@ -314,8 +273,8 @@ fn checks(command: &mut Command) -> (bool, String) {
     (output.status.success(), said)
 }
 
-#[test]
-fn the_programs_take_what_the_manifests_set_beside_what_kubernetes_adds() {
+/// Each container of this image takes what it is told, beside what Kubernetes adds; `--check` looks for the keys, too.
+fn takes(image: &str, made_up: &str, objects: &[Value], pods: &[Value], brought: &Brought) {
     // Services named as ours, and `jwt-agent`, in a pod's environment.
     let links = [
         ("TOKEN_SERVER_SERVICE_HOST", "10.0.0.7"),
@@ -325,16 +284,32 @@ fn the_programs_take_what_the_manifests_set_beside_what_kubernetes_adds() {
         ("JWT_AGENT_SERVICE_PORT_HTTP", "9464"),
         ("JWT_AGENT_PORT_9464_TCP", "tcp://10.0.0.8:9464"),
     ];
-    for (image, made_up) in [("jwt-agent", "JWT_MADE_UP"), ("token-server", "TOKEN_SERVER__MADE__UP")] {
-        for (pod, container) in ours(image) {
-            let mounted = Mounted::new(&pod, &container);
+    let mut count = 0;
+    for pod in pods {
+        for container in containers(pod).filter(|each| each["image"] == image) {
+            count += 1;
+            let mounted = Mounted::new(objects, pod, container);
             let mut command = Command::new(program(image));
-            command.env_clear().arg("--check").envs(mounted.environment(&container)).envs(links);
-            command.current_dir(mounted.folder.path());
+            command.env_clear().arg("--check").envs(mounted.environment(container, brought)).envs(links);
+            command.current_dir(mounted.folder());
             let (good, said) = checks(&mut command);
-            assert!(good, "{image}: {said}");
+            assert!(good, "{image}, {brought:?}: {said}");
             let (good, said) = checks(command.env(made_up, "1"));
             assert!(!good, "{image} takes any setting: {said}");
+        }
+    }
+    assert!(count > 0, "no container of {image}");
+}
+
+#[test]
+fn the_programs_take_what_the_manifests_set_beside_what_kubernetes_adds() {
+    let issuer = KeyServer::issuer(&jwks([key("ES256")]));
+    for manifests in layouts() {
+        let pods = pods(&manifests);
+        let brought = [("issuers", issuer.clone()), ("audiences", "api".to_owned())];
+        takes("jwt-agent", "JWT_MADE_UP", &manifests.objects, &pods, &brought);
+        if manifests.layout.contains("token-server") {
+            takes("token-server", "TOKEN_SERVER__MADE__UP", &manifests.objects, &pods, &brought);
         }
     }
     assert!(checks(agent::command().args(["health", "--help"])).0);
@@ -342,16 +317,44 @@ fn the_programs_take_what_the_manifests_set_beside_what_kubernetes_adds() {
 }
 
 #[test]
+fn the_agents_of_haproxys_ingress_controller_need_no_more_than_their_config_map_names() {
+    let audience = ("audiences", "api".to_owned());
+    let file = [
+        ("jwks-file", "/etc/haproxy-jwt/keys/keys".to_owned()),
+        ("issuers", "https://issuer.example".to_owned()),
+    ];
+    let discovery = [("oidc-issuers", KeyServer::issuer(&jwks([key("ES256")])))];
+    let servers = [
+        ("token-servers", "http://token-server.haproxy-jwt:4000".to_owned()),
+        ("token-file", "/etc/haproxy-jwt/bearer/token".to_owned()),
+    ];
+    for keys in [&file[..], &discovery] {
+        for servers in [&[][..], &servers] {
+            let brought = [std::slice::from_ref(&audience), keys, servers].concat();
+            takes("jwt-agent", "JWT_MADE_UP", &[], &[controller()], &brought);
+        }
+    }
+    // Without keys they do not start.
+    let pod = controller();
+    let container = items(&pod["initContainers"]).next().unwrap();
+    let environment = Mounted::new(&[], &pod, container).environment(container, &[audience]);
+    assert!(!checks(Command::new(program("jwt-agent")).env_clear().arg("--check").envs(environment)).0);
+}
+
+#[test]
 fn haproxy_takes_the_files_and_the_environment_of_its_container() {
-    for (pod, container) in ours("haproxy:3.2") {
-        let mounted = Mounted::new(&pod, &container);
-        let arguments: Vec<String> =
-            texts(&container["command"]).iter().skip(1).map(|argument| mounted.path(argument)).collect();
-        let mut command = Command::new(haproxy::program());
-        command.arg("-c").args(arguments).envs(mounted.environment(&container));
-        // The Service `app` is no name on this machine.
-        let (good, said) = checks(command.env("APP_SERVER", "127.0.0.1:8081"));
-        assert!(good, "{said}");
+    for manifests in layouts() {
+        for pod in pods(&manifests) {
+            for container in containers(&pod).filter(|each| each["name"] == "haproxy") {
+                let mounted = Mounted::new(&manifests.objects, &pod, container);
+                let arguments = items(&container["command"]).skip(1).map(|each| mounted.path(&text(each)));
+                let mut command = Command::new(haproxy::program());
+                command.arg("-c").args(arguments).envs(mounted.environment(container, &[]));
+                // The Service `app` is no name on this machine.
+                let (good, said) = checks(command.env("APP_SERVER", "127.0.0.1:8081"));
+                assert!(good, "{said}");
+            }
+        }
     }
 }
 
