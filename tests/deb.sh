@@ -54,7 +54,7 @@ done <"$work/built"
 for program in jwt-agent token-server; do
     "$root/usr/bin/$program" --version | grep -q "^$program " || fail "$program does not run"
     [ -s "$root/etc/default/$program" ] || fail "$program has no settings file"
-    for file in README.md SECURITY.md CHANGELOG.md docs/OPERATING.md copyright; do
+    for file in README.md SECURITY.md CHANGELOG.md docs/OPERATING.md copyright LICENSE-MIT LICENSE-APACHE; do
         [ -s "$root/usr/share/doc/$program/$file" ] || fail "$program comes without $file"
     done
     for file in dashboards/*; do
@@ -67,6 +67,13 @@ find haproxy -name '*.cfg' -o -name '*.conf' >"$work/copied"
 while read -r file; do
     cmp -s "$file" "$root/usr/share/jwt-agent/$file" || fail "jwt-agent comes without $file"
 done <"$work/copied"
+# What the documents and the units name is there.
+grep -ohE '/usr/share/(doc/)?(jwt-agent|token-server)[A-Za-z0-9_./-]*' README.md docs/*.md haproxy/README.md deploy/systemd/* |
+    sort -u >"$work/named"
+[ "$(wc -l <"$work/named")" -ge 5 ] || fail "the documents name few files: $(cat "$work/named")"
+while read -r file; do
+    [ -e "$root$file" ] || fail "the documents name $file, which no package brings"
+done <"$work/named"
 
 # The shipped settings are good as they stand, apart from the keys, which nobody can ship.
 (
