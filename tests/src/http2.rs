@@ -9,6 +9,7 @@ use crate::socket::Connection;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -17,9 +18,19 @@ const END_HEADERS: u8 = 4;
 const STATUS_200: u8 = 0x88;
 const STATUS_LITERAL: [u8; 2] = [0x08, 0x48];
 
-/// Sends GET requests at once, each a path with headers, and returns their statuses in the same order.
+/// Sends GET requests at once, each a path with headers, and returns their statuses in the same order; 0 where the
+/// stream was reset instead.
 pub fn statuses(
     connection: &mut Connection,
+    requests: &[(&str, Vec<(&str, String)>)],
+) -> io::Result<Vec<u16>> {
+    statuses_at(connection, "edge.test", requests)
+}
+
+/// The same for another `:authority`.
+pub fn statuses_at(
+    connection: &mut Connection,
+    authority: &str,
     requests: &[(&str, Vec<(&str, String)>)],
 ) -> io::Result<Vec<u16>> {
     let mut bytes = PREFACE.to_vec();
@@ -28,7 +39,7 @@ pub fn statuses(
     let streams = (1_u32..).step_by(2);
     for (stream, (path, headers)) in streams.clone().zip(requests) {
         let mut block = Vec::new();
-        let pseudo = [(":method", "GET"), (":scheme", "http"), (":authority", "edge.test"), (":path", path)];
+        let pseudo = [(":method", "GET"), (":scheme", "http"), (":authority", authority), (":path", path)];
         let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
         for (name, value) in pseudo.into_iter().chain(headers) {
             scan::note_header(name, value.as_bytes());
@@ -45,6 +56,8 @@ pub fn statuses(
         let (kind, stream, payload) = read_frame(connection)?;
         if kind == HEADERS {
             answered.insert(stream, status(&payload)?);
+        } else if kind == RST_STREAM {
+            answered.entry(stream).or_insert(0);
         }
     }
     streams

@@ -40,7 +40,8 @@ pub struct Setup {
     haproxy_environment: Vec<(&'static str, String)>,
     extra: Option<String>,
     spoe_edit: Option<(&'static str, &'static str)>,
-    edit: Option<fn(&str) -> String>,
+    edit: Option<fn(&str, &Path) -> String>,
+    chroot: bool,
 }
 
 /// What HAProxy's patience with agents is called in the shipped files: at the first question, and at a second one.
@@ -61,6 +62,7 @@ impl Setup {
             extra: None,
             spoe_edit: None,
             edit: None,
+            chroot: false,
         };
         let setup = match shipped {
             Shipped::Annotating => setup.agent_env("JWT_PROFILE", "ms-users"),
@@ -173,10 +175,18 @@ impl Setup {
         self
     }
 
-    /// With the shipped file changed, as a user's own lines around ours change it.
+    /// With the shipped file changed, as a user's own lines around ours change it; what they name lies in the folder.
     #[must_use]
-    pub fn edit(mut self, edit: fn(&str) -> String) -> Self {
+    pub fn edit(mut self, edit: fn(&str, &Path) -> String) -> Self {
         self.edit = Some(edit);
+        self
+    }
+
+    /// With HAProxy in a `chroot`, as Debian's own configuration has it, and with the sockets of agents and application
+    /// inside. Only root may do that.
+    #[must_use]
+    pub fn chroot(mut self) -> Self {
+        self.chroot = true;
         self
     }
 
@@ -213,7 +223,12 @@ impl Setup {
         if let Some(edit) = self.edit {
             let shipped = fs::read_to_string(&files[0]).unwrap();
             files = vec![path("edited.cfg")];
-            fs::write(path("edited.cfg"), edit(&shipped)).unwrap();
+            fs::write(path("edited.cfg"), edit(&shipped, folder.path())).unwrap();
+        }
+        if self.chroot {
+            fs::write(path("chroot.cfg"), format!("global\n    chroot {}\n", folder.path().display()))
+                .unwrap();
+            files.push(path("chroot.cfg"));
         }
         if let Some(text) = &self.extra {
             files.push(path("extra.cfg"));
@@ -231,6 +246,14 @@ impl Setup {
             ("STATS_SOCKET", path("stats.sock").display().to_string()),
         ];
         environment.append(&mut self.haproxy_environment);
+        if self.chroot {
+            let outside = format!("unix@{}", folder.path().display());
+            for (name, value) in &mut environment {
+                if ["APP_SERVER", "WEB_SERVER", "AGENT_1", "AGENT_2"].contains(name) {
+                    *value = value.replace(&outside, "unix@");
+                }
+            }
+        }
         let haproxy = Haproxy::start(&files, &environment, &edge, &path("stats.sock"));
         Edge { haproxy, agents, script, token_server, backend, edge, extra, key_file, files, folder }
     }
