@@ -25,6 +25,7 @@ unit: setup-build stores ## tests beside the code, and the token-server on real 
 integration: setup-test stores ## tests against a real HAProxy, and against Traefik, nginx and Envoy
 	@tests/forward_auth.sh >/dev/null
 	@tests/kubectl.sh >/dev/null
+	@tests/applications/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --package integration-tests --quiet
 

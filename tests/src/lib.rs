@@ -4,6 +4,7 @@
 //! token-server, and the backend. Everything lives in a temporary folder and dies with its owner; nothing waits by sleeping for a guess.
 
 pub mod agent;
+pub mod applications;
 pub mod backend;
 pub mod demo;
 pub mod edge;

@@ -154,6 +154,11 @@ fn make_certificate(folder: &Path) {
     assert!(made.status.success(), "{told}: {}", String::from_utf8_lossy(&made.stderr));
 }
 
+/// nginx, to be used for something else.
+pub fn nginx() -> Command {
+    Command::new(programs().join(Proxy::Nginx.name()))
+}
+
 /// The folder of the proxies; fetched by the first who asks.
 fn programs() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();

@@ -161,6 +161,14 @@ impl Setup {
         self.token_server()
     }
 
+    /// With another server in the place of the backend: `APP_SERVER`, or `WEB_SERVER`.
+    #[must_use]
+    pub fn server(mut self, variable: &'static str, address: &Address) -> Self {
+        // What comes later wins.
+        self.haproxy_environment.push((variable, address.to_string()));
+        self
+    }
+
     /// With a second configuration file, in which `EXTRA_BIND` is free for a frontend.
     #[must_use]
     pub fn extra(mut self, text: &str) -> Self {
