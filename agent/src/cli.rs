@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::explain;
+use crate::haproxy_cfg::HaproxyCfg;
 use crate::reload::Origin;
 use crate::run::{Agent, StartError, Stop, key_sources};
 
@@ -30,7 +31,7 @@ pub struct Arguments {
     /// Take `setenv JWT_..` and `presetenv JWT_..` lines of this haproxy.cfg as a `program` section would.
     #[arg(long, value_name = "FILE")]
     haproxy_cfg: Option<PathBuf>,
-    /// Validate configuration and keys, and exit with 0 or 64.
+    /// Validate configuration and keys, and the policies that the rules of --haproxy-cfg name; exit with 0 or 64.
     #[arg(long)]
     check: bool,
     /// How log lines look.
@@ -96,7 +97,10 @@ pub fn main(arguments: Arguments) -> ExitCode {
         };
     }
     if arguments.check {
-        return runtime.block_on(check(config));
+        return match origin.haproxy_cfg() {
+            Ok(cfg) => runtime.block_on(check(config, cfg.as_ref())),
+            Err(error) => complain(&error),
+        };
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -154,13 +158,13 @@ fn supervisor() -> Supervisor {
     })
 }
 
-async fn check(config: Config) -> ExitCode {
+async fn check(config: Config, cfg: Option<&HaproxyCfg>) -> ExitCode {
     let mut report = Vec::new();
     let sources = match key_sources(&config.keys) {
         Ok(sources) => sources,
         Err(error) => return complain(&error),
     };
-    let mut faults = Vec::new();
+    let mut faults = cfg.map(|cfg| unknown_policies(&config, cfg)).unwrap_or_default();
     for (_, source) in sources {
         let name = source.name();
         match source.load(&config.keys.rules).await {
@@ -187,6 +191,21 @@ async fn check(config: Config) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// What HAProxy's rules would ask for in vain.
+fn unknown_policies(config: &Config, cfg: &HaproxyCfg) -> Vec<String> {
+    cfg.policies()
+        .iter()
+        .filter(|policy| config.trust.route(Some(&policy.name)).is_none())
+        .map(|policy| {
+            format!(
+                "--haproxy-cfg: line {}: sets the policy {}, which is not configured: its requests would be answered \
+                 E_BACKEND_UNAVAIL; write a [[policies]] table of that name in the file of JWT_CONFIG, or correct the name",
+                policy.line, policy.name
+            )
+        })
+        .collect()
 }
 
 fn complain(error: &dyn Display) -> ExitCode {

@@ -1,4 +1,5 @@
-//! Reads what concerns us out of a haproxy.cfg: the environment it sets for its programs, and the variables it uses.
+//! Reads what concerns us out of a haproxy.cfg: the environment it sets for its programs, the variables it uses, and the
+//! policies that its rules name.
 //!
 //! A `program` section inherits what `setenv` and `presetenv` set in `global` (HAProxy configuration manual, sections
 //! 2.3 and 3.1). HAProxy 3.3 has no `program` any more; with `--haproxy-cfg` the same lines go on to work. This is no
@@ -6,6 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+
+pub use policies::NamedPolicy;
+use policies::Policies;
+
+mod policies;
 
 /// Whose environment we speak for.
 const OURS: &str = "JWT_";
@@ -20,6 +26,7 @@ const CONDITIONAL: &str =
 pub struct HaproxyCfg {
     assignments: Vec<Assignment>,
     variables: BTreeSet<String>,
+    policies: Policies,
 }
 
 /// A line that changes the environment.
@@ -66,6 +73,7 @@ impl HaproxyCfg {
     /// none, or that stands under `.if`. Foreign lines are HAProxy's to judge.
     pub fn parse(text: &str) -> Result<Self, CfgError> {
         let mut assignments = Vec::new();
+        let mut policies = Policies::default();
         let mut depth = 0_usize;
         for (index, line) in text.lines().enumerate() {
             let fault = |what| CfgError { line: index + 1, what };
@@ -88,7 +96,10 @@ impl HaproxyCfg {
                 "presetenv" => Change::Preset,
                 "unsetenv" => Change::Unset,
                 "resetenv" => Change::Reset,
-                _ => continue,
+                _ => {
+                    policies.read(index + 1, words.as_deref().unwrap_or_default());
+                    continue;
+                }
             };
             let raw_name = line.split_whitespace().nth(1).unwrap_or_default().to_owned();
             let words = match words {
@@ -121,12 +132,17 @@ impl HaproxyCfg {
             }
             assignments.push(Assignment { line: index + 1, change, words, raw_name, conditional: depth > 0 });
         }
-        Ok(Self { assignments, variables: variables_in(text) })
+        Ok(Self { assignments, variables: variables_in(text), policies })
     }
 
     /// The names behind `txn.tkn.` that the file mentions.
     pub fn variables(&self) -> BTreeSet<String> {
         self.variables.clone()
+    }
+
+    /// The policies that its rules name.
+    pub const fn policies(&self) -> &BTreeSet<NamedPolicy> {
+        self.policies.named()
     }
 
     /// The environment that a `program` section would see: `setenv` replaces, `presetenv` only fills, `unsetenv` and

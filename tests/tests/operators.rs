@@ -173,6 +173,38 @@ fn an_old_haproxy_cfg_configures_the_agent() {
 }
 
 #[test]
+fn the_check_names_each_policy_that_a_rule_sets_and_the_configuration_lacks() {
+    let folder = Folder::new();
+    let keys = folder.0.path().join("keys.json");
+    let rules = |rule: &str| {
+        folder.write(
+            "haproxy.cfg",
+            &format!(
+                "global\n    setenv JWT_JWKS_FILE {}\n    setenv JWT_ISSUERS ann\nfrontend web\n    {rule}\n",
+                keys.display()
+            ),
+        )
+    };
+    for (rule, code) in [
+        ("http-request set-var(txn.tkn_policy) str(admn) if { path_beg /admin }", 64),
+        ("http-request set-var-fmt(txn.tkn_policy) admn", 64),
+        ("http-request set-var(txn.policy) str(admn)", 64),
+        ("http-request set-var(txn.tkn_policy) str(default)", 0),
+        ("http-request set-var(txn.tkn_policy) path", 0),
+    ] {
+        let cfg = rules(rule);
+        let output = run(command().args(["--check", "--haproxy-cfg", cfg.as_str()]), "");
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{rule}: {stderr}");
+        if code != 0 {
+            for part in ["line 5", "the policy admn", "[[policies]]"] {
+                assert!(stderr.contains(part), "{rule}: {stderr}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_agent_that_the_token_server_would_misjudge_is_not_ready_and_says_why() {
     let folder = Folder::new();
     let bearer = folder.write("bearer", "s3cret-of-the-agent\n");
