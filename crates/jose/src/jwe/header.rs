@@ -136,6 +136,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_in_the_token_has_one_spelling() {
+        let (x, y) =
+            ("gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0", "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps");
+        for (x, expected) in [(x.to_owned(), true), (format!("{x}="), false)] {
+            let epk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
+            let header = format!(r#"{{"alg":"ECDH-ES","enc":"A128GCM","epk":{epk}}}"#);
+            let recipient = Header::parse(header.as_bytes()).unwrap().recipient;
+            let Recipient::EcdhEs(agreement) = recipient else { panic!("{header}") };
+            assert_eq!(agreement.ephemeral.is_some(), expected, "{header}");
+        }
+    }
+
+    #[test]
     fn refuses_headers_by_what_is_wrong_with_them() {
         let deep = format!(r#"{{"alg":"dir","enc":"A128GCM","x":{}{}}}"#, "[".repeat(32), "]".repeat(32));
         for (header, reject) in [
