@@ -7,6 +7,9 @@ use jose::{AlgorithmSet, Binding, Claims, Policy, Profile, Reject, Requirements,
 
 use crate::revocations::{Revocations, RulesVerdict};
 
+/// How far the clock of an issuer may be ahead of ours: the leeway for `iat`, unless a policy grants another one.
+const CLOCKS_APART_MILLIS: i64 = 30_000;
+
 /// What is known of a payload after it was judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
@@ -66,6 +69,7 @@ pub async fn judge(
 #[derive(Debug)]
 pub struct Revocable {
     claims: rules::Claims,
+    profile: Profile,
     /// Whose it is; absent when the claims name nobody.
     pub subject: Option<String>,
 }
@@ -77,12 +81,40 @@ impl Revocable {
     /// [`Reject::ClaimType`] and [`Reject::Malformed`] for what no rule could ever be held against.
     pub fn read(claims: &Claims, profile: Profile) -> Result<Self, Reject> {
         let subject = claims.revocable_subject(profile)?;
-        Ok(Self { claims: as_rules_read_them(claims)?, subject })
+        Ok(Self { claims: as_rules_read_them(claims)?, profile, subject })
     }
 
     /// Judges it by the rules as they are now.
     pub async fn judge(&self, revocations: &Arc<Revocations>, now: UnixTime) -> RulesVerdict {
-        revocations.judge(&self.claims, self.subject.as_deref(), seconds(now)).await
+        let subject = self.subject.as_deref();
+        let verdict = revocations.judge(&self.claims, subject, seconds(now)).await;
+        match self.as_issued_long_ago(now) {
+            Some(claims) if verdict.verdict.is_ok() => {
+                revocations.judge(&claims, subject, seconds(now)).await
+            }
+            Some(_) | None => verdict,
+        }
+    }
+
+    /// The claims with the earliest `iat`, for a token that does not usably say when it was issued: without one, not as a
+    /// number, or in the future by more than clocks are apart (as milliseconds are). Such a token is not newer than a
+    /// rule, so an upper bound on `iat` hits it. ms-users compares its dates, which are milliseconds, as they are.
+    fn as_issued_long_ago(&self, now: UnixTime) -> Option<rules::Claims> {
+        let latest = now.as_millis().saturating_add(CLOCKS_APART_MILLIS);
+        let usable = match (self.profile, self.claims.get("iat")) {
+            (Profile::MsUsers, _) => true,
+            (Profile::Standard, Some(serde_json::Value::Number(iat))) => iat
+                .as_f64()
+                .and_then(|iat| Duration::try_from_secs_f64(iat.max(0.0)).ok())
+                .is_some_and(|iat| i64::try_from(iat.as_millis()).is_ok_and(|issued| issued <= latest)),
+            (Profile::Standard, Some(_) | None) => false,
+        };
+        if usable {
+            return None;
+        }
+        let mut claims = self.claims.clone();
+        claims.insert("iat".to_owned(), serde_json::json!(f64::MIN));
+        Some(claims)
     }
 }
 
@@ -173,6 +205,58 @@ mod tests {
             let policy = time_policy(profile, Duration::ZERO);
             assert_eq!(judge(payload.as_bytes(), &policy, &rules, NOW).await.verdict, verdict, "{payload}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upper_bound_on_iat_hits_a_token_that_does_not_usably_say_when_it_was_issued() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = revocations(&folder).await;
+        for (group, json) in [
+            ("below", r#"{"iat":{"lt":1700000001}}"#),
+            ("upto", r#"{"iat":{"lte":1700000000}}"#),
+            ("both", r#"{"rt":"x","iat":{"lt":1700000001}}"#),
+            ("either", r#"{"_or":true,"rt":"y","iat":{"lt":1700000001}}"#),
+            ("nested", r#"{"rt":"x","n":{"_or":true,"rt":{"eq":"y"},"iat":{"lt":1700000001}}}"#),
+            ("above", r#"{"iat":{"gt":0}}"#),
+            ("exact", r#"{"iat":{"eq":1700000000}}"#),
+        ] {
+            let rule = Rule::parse(json).unwrap();
+            revocations_add(&rules, group, rule).await;
+        }
+        let (hit, passes) = (Err(Reject::Revoked), Ok(()));
+        for (iat, bounded, above) in [
+            ("", hit, passes),
+            (r#","iat":1700000001000"#, hit, hit),
+            (r#","iat":1700003600"#, hit, hit),
+            (r#","iat":1700000031"#, hit, hit),
+            (r#","iat":1e300"#, hit, hit),
+            (r#","iat":1700000030"#, passes, hit),
+            (r#","iat":1700000001"#, passes, hit),
+            (r#","iat":1600000000"#, hit, hit),
+        ] {
+            for (group, verdict) in [
+                ("below", bounded),
+                ("upto", bounded),
+                ("both", bounded),
+                ("either", bounded),
+                ("nested", bounded),
+                ("above", above),
+                ("exact", passes),
+            ] {
+                let payload = format!(r#"{{"sub":"{group}","rt":"x","exp":1800000000{iat}}}"#);
+                let revocable =
+                    Revocable::read(&Claims::parse(payload.as_bytes()).unwrap(), Profile::Standard).unwrap();
+                assert_eq!(revocable.judge(&rules, NOW).await.verdict, verdict, "{payload}");
+            }
+        }
+        let old = r#"{"username":"below","iat":1700000001000}"#;
+        let as_ever =
+            judge(old.as_bytes(), &time_policy(Profile::MsUsers, Duration::ZERO), &rules, NOW).await;
+        assert_eq!(as_ever.verdict, Ok(()), "ms-users writes milliseconds, in tokens and in rules");
+    }
+
+    async fn revocations_add(rules: &Arc<Revocations>, group: &str, rule: Rule) {
+        rules.add(group.into(), rule, ExpireAt::Never).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
