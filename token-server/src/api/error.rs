@@ -16,6 +16,11 @@ pub(crate) enum ApiError {
     Json { line: usize, column: usize },
     #[error("{why}")]
     Invalid { field: String, why: String },
+    #[error(
+        "g is no subject here: the rules for everybody are written and deleted at /v1/everybody/rules \
+         (on the command line: --everybody)"
+    )]
+    Everybody,
     #[error("the path is not valid UTF-8")]
     Path,
     #[error("the body did not arrive whole")]
@@ -67,7 +72,7 @@ impl ApiError {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Json { .. } | Self::BodyCut | Self::Path => StatusCode::BAD_REQUEST,
+            Self::Json { .. } | Self::BodyCut | Self::Path | Self::Everybody => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::RulesApiOff | Self::Proxied { .. } => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
@@ -105,6 +110,7 @@ impl ApiError {
     fn field(&self) -> Option<&str> {
         match self {
             Self::Invalid { field, .. } => Some(field),
+            Self::Everybody => Some("group"),
             Self::ProfileMismatch { .. } => Some("profile"),
             Self::TooManyChecks { .. } => Some("checks"),
             Self::Json { .. }

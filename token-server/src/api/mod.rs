@@ -136,6 +136,10 @@ pub(crate) fn admin_router(app: &Arc<App>, access: AdminAccess) -> Router {
     let mut rules = Router::new()
         .route("/v1/rules", get(rules::list_groups).post(rules::write_to_named_group))
         .route("/v1/rules/{group}", get(rules::list_group).post(rules::write_to_group).delete(rules::delete))
+        .route(
+            "/v1/everybody/rules",
+            get(rules::list_everybody).post(rules::write_for_everybody).delete(rules::delete_for_everybody),
+        )
         .route("/v1/explain", post(explain::explain));
     if access == AdminAccess::Bearer {
         rules = rules.route_layer(from_fn_with_state(Arc::clone(app), layers::require_admin));

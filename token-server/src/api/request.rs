@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::{ApiError, App};
 use crate::bearer::BearerTokens;
 use crate::revocations::MAX_GROUP_BYTES;
+use crate::store::EVERYBODY;
 
 /// A body of any content type, up to `MAX` bytes.
 pub(crate) struct Body<const MAX: usize>(pub(crate) Bytes);
@@ -31,14 +32,14 @@ impl<const MAX: usize, S: Send + Sync> FromRequest<S> for Body<MAX> {
     }
 }
 
-/// The name of a group of rules: a subject, or `g`.
+/// The name of a group of rules, to read them: a subject, or `g`.
 #[derive(Debug)]
 pub(crate) struct GroupName(pub(crate) String);
 
 impl GroupName {
     pub(crate) fn parse(name: String) -> Result<Self, ApiError> {
         if name.is_empty() {
-            return Err(ApiError::invalid("group", "a group has a name: a subject, or g for everybody"));
+            return Err(ApiError::invalid("group", "a group has a name: its subject"));
         }
         if name.len() > MAX_GROUP_BYTES {
             return Err(ApiError::invalid(
@@ -56,6 +57,29 @@ impl<S: Send + Sync> FromRequestParts<S> for GroupName {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Path(name) =
             Path::<String>::from_request_parts(parts, state).await.map_err(|_| ApiError::Path)?;
+        Self::parse(name)
+    }
+}
+
+/// The subject whose rules are changed. Never `g`, which a caller may have meant as a user's name: everybody's rules are
+/// changed on a route of their own.
+#[derive(Debug)]
+pub(crate) struct Subject(pub(crate) String);
+
+impl Subject {
+    pub(crate) fn parse(name: String) -> Result<Self, ApiError> {
+        match GroupName::parse(name)? {
+            GroupName(name) if name == EVERYBODY => Err(ApiError::Everybody),
+            GroupName(name) => Ok(Self(name)),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Subject {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let GroupName(name) = GroupName::from_request_parts(parts, state).await?;
         Self::parse(name)
     }
 }

@@ -1,4 +1,4 @@
-//! `DELETE /v1/rules/{group}`, without a body all rules, with `{"rule":{..}}` one, enforced or tried.
+//! `DELETE /v1/rules/{group}` and `DELETE /v1/everybody/rules`, without a body all rules, with `{"rule":{..}}` one, enforced or tried.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use rules::Rule;
 use serde::Serialize;
 
 use super::MAX_BODY_BYTES;
-use crate::api::request::{Body, Document, GroupName};
+use crate::api::request::{Body, Document, Subject};
 use crate::api::{ApiError, App};
-use crate::store::StoreError;
+use crate::store::{EVERYBODY, StoreError};
 
 #[derive(Serialize)]
-struct DeletedView {
+pub(in crate::api) struct DeletedView {
     deleted: usize,
     revision: u64,
 }
@@ -21,12 +21,24 @@ struct DeletedView {
 /// `DELETE /v1/rules/{group}`
 pub(in crate::api) async fn delete(
     State(app): State<Arc<App>>,
-    GroupName(group): GroupName,
+    Subject(subject): Subject,
     Body(body): Body<MAX_BODY_BYTES>,
-) -> Result<Json<impl Serialize>, ApiError> {
+) -> Result<Json<DeletedView>, ApiError> {
+    delete_from(&app, subject, &body).await
+}
+
+/// `DELETE /v1/everybody/rules`
+pub(in crate::api) async fn delete_for_everybody(
+    State(app): State<Arc<App>>,
+    Body(body): Body<MAX_BODY_BYTES>,
+) -> Result<Json<DeletedView>, ApiError> {
+    delete_from(&app, EVERYBODY.to_owned(), &body).await
+}
+
+async fn delete_from(app: &Arc<App>, group: String, body: &[u8]) -> Result<Json<DeletedView>, ApiError> {
     let deleted = match body.trim_ascii() {
-        b"" => delete_all(&app, group).await?,
-        body => delete_one(&app, group, body).await?,
+        b"" => delete_all(app, group).await?,
+        body => delete_one(app, group, body).await?,
     };
     let revision = app.revocations.revision();
     tracing::info!(revision, deleted, "rules were deleted");

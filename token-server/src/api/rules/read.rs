@@ -1,4 +1,4 @@
-//! `GET /v1/rules` and `GET /v1/rules/{group}`, in pages.
+//! `GET /v1/rules`, `GET /v1/rules/{group}` and `GET /v1/everybody/rules`, in pages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use super::view::RuleView;
 use crate::api::request::{GroupName, Parameters};
 use crate::api::{ApiError, App};
 use crate::revocations::GroupSize;
-use crate::store::{Cursor, Page, StoredRule};
+use crate::store::{Cursor, EVERYBODY, Page, StoredRule};
 
 #[derive(Serialize)]
-struct GroupView {
+pub(in crate::api) struct GroupView {
     group: String,
     revision: u64,
     rules: Vec<RuleView>,
@@ -49,8 +49,24 @@ struct GroupSizeView {
 pub(in crate::api) async fn list_group(
     State(app): State<Arc<App>>,
     GroupName(group): GroupName,
+    parameters: Parameters,
+) -> Result<Json<GroupView>, ApiError> {
+    list_rules(&app, group, parameters).await
+}
+
+/// `GET /v1/everybody/rules?after=&limit=`
+pub(in crate::api) async fn list_everybody(
+    State(app): State<Arc<App>>,
+    parameters: Parameters,
+) -> Result<Json<GroupView>, ApiError> {
+    list_rules(&app, EVERYBODY.to_owned(), parameters).await
+}
+
+async fn list_rules(
+    app: &App,
+    group: String,
     mut parameters: Parameters,
-) -> Result<Json<impl Serialize>, ApiError> {
+) -> Result<Json<GroupView>, ApiError> {
     let after = parameters.take("after");
     let limit = parameters.take("limit");
     parameters.finish()?;
@@ -58,12 +74,12 @@ pub(in crate::api) async fn list_group(
     let place = after.map_or(Ok(Place::START), |after| Place::parse(&after))?;
     let revision = app.revocations.revision();
     let (mut rules, mut next) = match &place {
-        Place::Enforced(after) => enforced(&app, &group, after.as_ref(), limit).await?,
+        Place::Enforced(after) => enforced(app, &group, after.as_ref(), limit).await?,
         Place::Tried(_) => (Vec::new(), None),
     };
     if next.is_none() {
         let room = limit.saturating_sub(rules.len());
-        let (tried, more) = tried(&app, &group, place.tried_after(), room).await?;
+        let (tried, more) = tried(app, &group, place.tried_after(), room).await?;
         rules.extend(tried);
         next = more;
     }

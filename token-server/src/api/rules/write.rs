@@ -1,4 +1,4 @@
-//! `POST /v1/rules` and `POST /v1/rules/{group}`, for real or, with `dry_run=true`, to see what it would do.
+//! `POST /v1/rules`, `POST /v1/rules/{group}` and `POST /v1/everybody/rules`, for real or, with `dry_run=true`, to see what it would do.
 
 use std::sync::Arc;
 
@@ -10,18 +10,25 @@ use rules::{ExpireAt, Rule};
 use serde::Serialize;
 
 use super::view::RuleView;
-use super::{MAX_BODY_BYTES, fields};
-use crate::api::request::{Body, Document, GroupName, Parameters};
+use super::{MAX_BODY_BYTES, doubts, fields};
+use crate::api::request::{Body, Document, Parameters, Subject};
 use crate::api::{ApiError, App};
 use crate::judge::seconds;
 use crate::recent::{Preview, WINDOW};
-use crate::store::{Annotation, Mode, StoreError, StoredRule};
+use crate::store::{Annotation, EVERYBODY, Mode, StoreError, StoredRule};
+
+/// How long a rule for everybody holds, in seconds, unless its writer says otherwise: 30 days, longer than tokens usually
+/// live. What hits everybody must not stay for ever because its end was left out.
+const EVERYBODY_SECONDS: i64 = 30 * 24 * 60 * 60;
 
 #[derive(Serialize)]
 struct WrittenView {
     group: String,
     #[serde(flatten)]
     rule: RuleView,
+    /// Why it may not do what its writer thinks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -29,6 +36,8 @@ struct PreviewView {
     group: String,
     mode: Mode,
     preview: PreviewNumbers,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -45,22 +54,42 @@ struct PreviewNumbers {
 struct Draft {
     rule: Rule,
     annotation: Annotation,
+    confirmed: bool,
 }
 
 /// `POST /v1/rules/{group}`
 pub(in crate::api) async fn write_to_group(
     State(app): State<Arc<App>>,
-    group: GroupName,
+    Subject(subject): Subject,
     parameters: Parameters,
     Body(body): Body<MAX_BODY_BYTES>,
 ) -> Result<Response, ApiError> {
-    let mut document = Document::parse(&body)?;
-    if let Some(named) = document.take("group").map(|group| fields::string("group", &group)).transpose()?
-        && named != group.0
+    write_to(&app, subject, parameters, &body).await
+}
+
+/// `POST /v1/everybody/rules`
+pub(in crate::api) async fn write_for_everybody(
+    State(app): State<Arc<App>>,
+    parameters: Parameters,
+    Body(body): Body<MAX_BODY_BYTES>,
+) -> Result<Response, ApiError> {
+    write_to(&app, EVERYBODY.to_owned(), parameters, &body).await
+}
+
+/// Writes to the group that the path names; the body may name it too.
+async fn write_to(
+    app: &Arc<App>,
+    group: String,
+    parameters: Parameters,
+    body: &[u8],
+) -> Result<Response, ApiError> {
+    let mut document = Document::parse(body)?;
+    if let Some(named) = document.take("group").map(|named| fields::string("group", &named)).transpose()?
+        && named != group
     {
         return Err(ApiError::invalid("group", "is another group than the path names"));
     }
-    write(&app, group, parameters, document).await
+    write(app, group, parameters, document).await
 }
 
 /// `POST /v1/rules`
@@ -70,37 +99,40 @@ pub(in crate::api) async fn write_to_named_group(
     Body(body): Body<MAX_BODY_BYTES>,
 ) -> Result<Response, ApiError> {
     let mut document = Document::parse(&body)?;
-    let group = GroupName::parse(fields::string("group", &document.take_required("group")?)?)?;
-    write(&app, group, parameters, document).await
+    let Subject(subject) = Subject::parse(fields::string("group", &document.take_required("group")?)?)?;
+    write(&app, subject, parameters, document).await
 }
 
 async fn write(
     app: &Arc<App>,
-    GroupName(group): GroupName,
+    group: String,
     mut parameters: Parameters,
     document: Document,
 ) -> Result<Response, ApiError> {
     let dry_run = parameters.take("dry_run");
     parameters.finish()?;
     let dry_run = dry_run.map_or(Ok(false), |text| fields::flag("dry_run", &text))?;
-    let draft = Draft::read(document, seconds(app.now()))?;
+    let draft = Draft::read(document, &group, seconds(app.now()))?;
     if draft.annotation.mode == Mode::Shadow {
         refuse_to_try_what_is_enforced(app, &group, &draft.rule).await?;
     }
     if dry_run {
         return preview(app, group, draft).await;
     }
+    draft.refuse_unless_confirmed(app, &group).await?;
+    let warnings = doubts::of(&draft.rule);
     let rule = match draft.annotation.mode {
         Mode::Enforce => enforce(app, &group, draft).await?,
         Mode::Shadow => try_out(app, &group, draft).await?,
     };
-    Ok((StatusCode::CREATED, Json(WrittenView { group, rule })).into_response())
+    Ok((StatusCode::CREATED, Json(WrittenView { group, rule, warnings })).into_response())
 }
 
 impl Draft {
-    fn read(mut document: Document, now: i64) -> Result<Self, ApiError> {
+    fn read(mut document: Document, group: &str, now: i64) -> Result<Self, ApiError> {
         let rule = document.take_required("rule")?;
         let expire_at = document.take("expireAt");
+        let forever = document.take("forever");
         let confirm = document.take("confirm");
         let mode = document.take("mode");
         let note = document.take("note");
@@ -108,15 +140,28 @@ impl Draft {
         document.finish()?;
 
         let rule = Rule::parse(rule.get()).map_err(|error| ApiError::invalid("rule", error.to_string()))?;
-        let expire_at = expire_at.map_or(Ok(ExpireAt::Never), |text| fields::end(&text, now))?;
         let confirmed = confirm.map_or(Ok(false), |text| fields::flag("confirm", text.get()))?;
         let mode = mode.map_or(Ok(Mode::default()), |text| fields::mode(&text))?;
-        if mode == Mode::Enforce && rule.matches_everything() && !confirmed {
-            return Err(ApiError::invalid(
-                "confirm",
-                "this rule revokes every token of the group; say \"confirm\": true",
-            ));
-        }
+        let forever = forever.map_or(Ok(false), |text| fields::flag("forever", text.get()))?;
+        let expire_at = expire_at.map(|text| fields::end(&text, now)).transpose()?;
+        let must_end = group == EVERYBODY && mode == Mode::Enforce;
+        let expire_at = match (expire_at, forever) {
+            (Some(ExpireAt::At(_)), true) => {
+                return Err(ApiError::invalid(
+                    "forever",
+                    "a rule with an expireAt ends; leave one of them out",
+                ));
+            }
+            (Some(ExpireAt::Never), false) if must_end => {
+                return Err(ApiError::invalid(
+                    "expireAt",
+                    "a rule for everybody that never ends needs \"forever\": true (on the command line: --forever)",
+                ));
+            }
+            (None | Some(ExpireAt::Never), true) => ExpireAt::Never,
+            (None, false) if must_end => ExpireAt::At(now.saturating_add(EVERYBODY_SECONDS)),
+            (expire_at, false) => expire_at.unwrap_or(ExpireAt::Never),
+        };
         let annotation = Annotation {
             mode,
             note: note.map(|text| fields::note(&text)).transpose()?,
@@ -124,7 +169,25 @@ impl Draft {
             written_at: now,
             expire_at: expire_at.as_seconds(),
         };
-        Ok(Self { rule, annotation })
+        Ok(Self { rule, annotation, confirmed })
+    }
+
+    /// What hits everybody, or every token of a subject, is said twice. A rule that is only tried hits no token.
+    async fn refuse_unless_confirmed(&self, app: &App, group: &str) -> Result<(), ApiError> {
+        if self.confirmed || self.annotation.mode == Mode::Shadow {
+            return Ok(());
+        }
+        let whom = if group == EVERYBODY {
+            let (preview, _) = hold_against_recent(app, group.to_owned(), self.rule.clone()).await?;
+            let PreviewNumbers { seconds, subjects, hits } = preview;
+            format!("is for everybody: it hits {hits} of {subjects} subjects checked in the last {seconds} s")
+        } else if self.rule.matches_everything() {
+            "revokes every token of the group".to_owned()
+        } else {
+            return Ok(());
+        };
+        let why = format!("this rule {whom}; say \"confirm\": true (on the command line: --confirm)");
+        Err(ApiError::invalid("confirm", why))
     }
 }
 
@@ -137,7 +200,7 @@ async fn refuse_to_try_what_is_enforced(app: &App, group: &str, rule: &Rule) -> 
 }
 
 async fn enforce(app: &Arc<App>, group: &str, draft: Draft) -> Result<RuleView, ApiError> {
-    let Draft { rule, annotation } = draft;
+    let Draft { rule, annotation, confirmed: _ } = draft;
     let written = app.revocations.add(group.to_owned(), rule.clone(), annotation.end()).await;
     app.metrics.count_write(&written);
     let stored: StoredRule = written?;
@@ -148,7 +211,7 @@ async fn enforce(app: &Arc<App>, group: &str, draft: Draft) -> Result<RuleView, 
 }
 
 async fn try_out(app: &App, group: &str, draft: Draft) -> Result<RuleView, ApiError> {
-    let Draft { rule, annotation } = draft;
+    let Draft { rule, annotation, confirmed: _ } = draft;
     let json = rule.canonical().to_owned();
     app.annotations.put(group, rule, annotation.clone()).await?;
     tracing::info!("a rule in shadow mode was written");
@@ -156,14 +219,23 @@ async fn try_out(app: &App, group: &str, draft: Draft) -> Result<RuleView, ApiEr
 }
 
 async fn preview(app: &App, group: String, draft: Draft) -> Result<Response, ApiError> {
+    let warnings = doubts::of(&draft.rule);
+    let (preview, group) = hold_against_recent(app, group, draft.rule).await?;
+    Ok(Json(PreviewView { group, mode: draft.annotation.mode, preview, warnings }).into_response())
+}
+
+/// Holds a rule against the subjects checked lately.
+async fn hold_against_recent(
+    app: &App,
+    group: String,
+    rule: Rule,
+) -> Result<(PreviewNumbers, String), ApiError> {
     let (recent, now) = (Arc::clone(&app.recent), app.now());
-    let Draft { rule, annotation } = draft;
     let (group, Preview { subjects, hits }) = tokio::task::spawn_blocking(move || {
         let preview = recent.preview(&rule, &group, now);
         (group, preview)
     })
     .await
     .map_err(|_| StoreError::Stopping)?;
-    let preview = PreviewNumbers { seconds: WINDOW.as_secs(), subjects, hits };
-    Ok(Json(PreviewView { group, mode: annotation.mode, preview }).into_response())
+    Ok((PreviewNumbers { seconds: WINDOW.as_secs(), subjects, hits }, group))
 }

@@ -86,18 +86,20 @@ async fn a_shadow_rule_counts_and_refuses_nobody_until_it_is_enforced() {
 #[tokio::test(start_paused = true)]
 async fn shadow_rules_are_deleted_like_others_and_survive_a_start() {
     let server = server(|_| {}).await;
-    for rule in
-        [r#"{"rule":{},"mode":"shadow"}"#, r#"{"rule":{"a":1},"mode":"shadow"}"#, r#"{"rule":{"b":1}}"#]
-    {
-        server.write("/v1/rules/g", rule).await;
+    for rule in [
+        r#"{"rule":{},"mode":"shadow"}"#,
+        r#"{"rule":{"a":1},"mode":"shadow"}"#,
+        r#"{"rule":{"b":1},"confirm":true}"#,
+    ] {
+        server.write("/v1/everybody/rules", rule).await;
     }
     let again =
         Annotations::new(server.annotation_store(), prometheus_client::metrics::gauge::Gauge::default());
     again.refresh().await.unwrap();
     assert_eq!(again.shadows().len(), 2);
-    let one = server.admin(Method::DELETE, "/v1/rules/g", r#"{"rule":{"a":1.0}}"#).await;
+    let one = server.admin(Method::DELETE, "/v1/everybody/rules", r#"{"rule":{"a":1.0}}"#).await;
     assert_eq!(one.json()["deleted"], 1);
-    assert_eq!(server.admin(Method::DELETE, "/v1/rules/g", "").await.json()["deleted"], 2);
+    assert_eq!(server.admin(Method::DELETE, "/v1/everybody/rules", "").await.json()["deleted"], 2);
     assert!(server.app.annotations.shadows().is_empty());
 }
 
@@ -124,8 +126,8 @@ async fn a_preview_tells_whom_a_rule_would_hit_and_writes_nothing() {
         server.check(&good(sub, more)).await;
     }
     server.check(&format!(r#"{{"sub":"dora","rt":"x","exp":{NOW}}}"#)).await;
-    let body = r#"{"group":"g","rule":{"rt":"x"}}"#;
-    let preview = server.admin(Method::POST, "/v1/rules?dry_run=true", body).await;
+    let body = r#"{"rule":{"rt":"x"}}"#;
+    let preview = server.admin(Method::POST, "/v1/everybody/rules?dry_run=true", body).await;
     assert_eq!(preview.status, StatusCode::OK);
     let numbers = json!({"seconds": 900, "subjects": 3, "hits": 2});
     assert_eq!(preview.json(), json!({"group": "g", "mode": "enforce", "preview": numbers}));

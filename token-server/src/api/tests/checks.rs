@@ -14,7 +14,9 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_rule_of_everybody_refuses_everybody() {
     let server = server(|_| {}).await;
-    let written = server.admin(Method::POST, "/v1/rules", r#"{"group":"g","rule":{"iat":{"lt":5}}}"#).await;
+    let written = server
+        .admin(Method::POST, "/v1/everybody/rules", r#"{"rule":{"iat":{"lt":5}},"confirm":true}"#)
+        .await;
     assert_eq!(written.status, StatusCode::CREATED);
     assert_eq!(server.check(&format!(r#"{{"exp":{},"iat":4}}"#, NOW + 1)).await["detail"], "revoked");
     assert_eq!(server.check(&format!(r#"{{"exp":{},"iat":5}}"#, NOW + 1)).await["detail"], "ok");
@@ -188,7 +190,7 @@ async fn each_listener_serves_its_own_routes() {
         assert_eq!(server.main(Method::GET, path, "").await.status, StatusCode::OK, "{path}");
         assert_eq!(server.admin(Method::GET, path, "").await.status, StatusCode::OK, "{path}");
     }
-    for path in ["/metrics", "/v1/rules", "/v1/rules/g"] {
+    for path in ["/metrics", "/v1/rules", "/v1/rules/g", "/v1/everybody/rules"] {
         assert_eq!(server.main(Method::GET, path, "").await.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(server.admin(Method::GET, path, "").await.status, StatusCode::OK, "{path}");
     }

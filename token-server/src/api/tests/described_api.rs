@@ -163,15 +163,23 @@ async fn examples_are_answered_as_described_where_they_are_described() {
         }
     }
     for (method, path, body) in [
-        (Method::POST, "/v1/rules?dry_run=true", r#"{"group":"g","rule":{"a":1}}"#),
-        (Method::POST, "/v1/rules/g", r#"{"rule":{"sub":"anna"},"note":"n","by":"b"}"#),
+        (Method::POST, "/v1/rules?dry_run=true", r#"{"group":"anna","rule":{"a":1}}"#),
+        (Method::POST, "/v1/rules/anna", r#"{"rule":{"iat":"x"},"note":"n","by":"b"}"#),
+        (Method::POST, "/v1/rules/anna?dry_run=true", r#"{"rule":{"iat":"x"}}"#),
+        (Method::POST, "/v1/rules/g", r#"{"rule":{"sub":"anna"}}"#),
+        (Method::DELETE, "/v1/rules/g", ""),
+        (Method::POST, "/v1/rules", r#"{"group":"g","rule":{"sub":"anna"}}"#),
+        (Method::POST, "/v1/everybody/rules?dry_run=true", r#"{"rule":{"sub":"anna"}}"#),
+        (Method::POST, "/v1/everybody/rules", r#"{"rule":{"sub":"anna"},"confirm":true,"forever":true}"#),
+        (Method::POST, "/v1/everybody/rules", r#"{"rule":{"sub":"anna"}}"#),
+        (Method::GET, "/v1/everybody/rules", ""),
         (Method::GET, "/v1/rules", ""),
         (Method::GET, "/v1/rules/g", ""),
         (Method::POST, "/v1/explain", r#"{"payload":{"sub":"anna","exp":4000000000}}"#),
         (Method::POST, "/v1/explain", r#"{"token":"a.b.c"}"#),
     ] {
         let answer = server.admin(method.clone(), path, body).await;
-        let template = path.split('?').next().unwrap().replace("/g", "/{group}");
+        let template = path.split('?').next().unwrap().replace("/g", "/{group}").replace("/anna", "/{group}");
         let operation = &document["paths"][&template][method.as_str().to_lowercase()];
         check(&document, operation, path, &answer);
     }

@@ -20,13 +20,16 @@ async fn explain(server: &Server, body: String) -> Value {
 #[tokio::test(start_paused = true)]
 async fn every_matching_rule_is_told_with_its_conditions() {
     let server = server(|_| {}).await;
-    for (group, body) in [
-        ("g", r#"{"rule":{"_or":true,"rt":"x","iss":"old"},"note":"why","by":"olga"}"#),
-        ("g", r#"{"rule":{"iat":{"lt":5}},"mode":"shadow"}"#),
-        ("anna", r#"{"rule":{"rt":"y"}}"#),
-        ("ben", r#"{"rule":{"rt":"x"}}"#),
+    for (path, body) in [
+        (
+            "everybody/rules",
+            r#"{"rule":{"_or":true,"rt":"x","iss":"old"},"note":"why","by":"olga","confirm":true}"#,
+        ),
+        ("everybody/rules", r#"{"rule":{"iat":{"lt":5}},"mode":"shadow"}"#),
+        ("rules/anna", r#"{"rule":{"rt":"y"}}"#),
+        ("rules/ben", r#"{"rule":{"rt":"x"}}"#),
     ] {
-        server.admin(Method::POST, &format!("/v1/rules/{group}"), body).await;
+        server.admin(Method::POST, &format!("/v1/{path}"), body).await;
     }
     let told = explain(&server, format!(r#"{{"payload":{PAYLOAD}}}"#)).await;
     assert_eq!((&told["valid"], &told["reason"]), (&json!(false), &json!("E_TKN_INVALID")));

@@ -4,6 +4,7 @@
 mod annotated_rules;
 mod checks;
 mod described_api;
+mod everybody_api;
 mod explain_api;
 mod forward_auth;
 mod rules_api;

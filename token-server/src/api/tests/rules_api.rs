@@ -36,9 +36,14 @@ async fn a_written_rule_refuses_at_once_and_a_deleted_one_no_longer_does() {
 async fn without_a_tokens_file_the_rules_api_is_off_over_tcp() {
     let server = server(|_| {}).await;
     let router = admin_router(&server.app, AdminAccess::Bearer);
-    let answer =
-        call(router, Method::POST, "/v1/rules/g", &[("authorization", "Bearer x")], r#"{"rule":{"a":1}}"#)
-            .await;
+    let answer = call(
+        router,
+        Method::POST,
+        "/v1/everybody/rules",
+        &[("authorization", "Bearer x")],
+        r#"{"rule":{"a":1}}"#,
+    )
+    .await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.json()["error"].as_str().unwrap().contains("TOKEN_SERVER__ADMIN__TOKENS_FILE"));
 }
