@@ -73,13 +73,25 @@ impl TokenServer {
         format!("http://{}", self.address)
     }
 
-    /// Writes a revocation rule for a subject, or `g` for everybody.
+    /// Writes a revocation rule for a subject.
     ///
     /// # Panics
     ///
     /// The server does not store it.
-    pub fn revoke(&self, group: &str, rule: &Value) {
-        let response = self.rules("POST", group, &serde_json::json!({ "rule": rule }).to_string());
+    pub fn revoke(&self, subject: &str, rule: &Value) {
+        let body = serde_json::json!({ "rule": rule }).to_string();
+        let response = self.rules("POST", &format!("/v1/rules/{subject}"), &body);
+        assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
+    }
+
+    /// Writes a revocation rule for everybody, which never ends.
+    ///
+    /// # Panics
+    ///
+    /// The server does not store it.
+    pub fn revoke_for_everybody(&self, rule: &Value) {
+        let body = serde_json::json!({ "rule": rule, "confirm": true, "forever": true }).to_string();
+        let response = self.rules("POST", "/v1/everybody/rules", &body);
         assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
     }
 
@@ -93,13 +105,13 @@ impl TokenServer {
         String::from_utf8_lossy(&response.body).into_owned()
     }
 
-    /// Deletes the rules of a group.
+    /// Deletes the rules of a subject.
     ///
     /// # Panics
     ///
     /// The server does not.
-    pub fn restore(&self, group: &str) {
-        let response = self.rules("DELETE", group, "");
+    pub fn restore(&self, subject: &str) {
+        let response = self.rules("DELETE", &format!("/v1/rules/{subject}"), "");
         assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
     }
 
@@ -111,8 +123,8 @@ impl TokenServer {
         client.response().unwrap()
     }
 
-    fn rules(&self, method: &str, group: &str, body: &str) -> Response {
-        let request = Request::line(&format!("{method} /v1/rules/{group} HTTP/1.1"))
+    fn rules(&self, method: &str, path: &str, body: &str) -> Response {
+        let request = Request::line(&format!("{method} {path} HTTP/1.1"))
             .header("Content-Type", "application/json")
             .header("Content-Length", body.len().to_string());
         let mut bytes = request.to_bytes();

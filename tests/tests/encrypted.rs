@@ -109,7 +109,7 @@ fn an_encrypted_token_is_opened_once_and_believed_while_its_server_vouches() {
         }
     }
     assert_eq!(edge.count("jwt_agent_token_server_calls_total"), calls);
-    edge.token_server.as_ref().unwrap().revoke("g", &json!({"sub": "alice"}));
+    edge.token_server.as_ref().unwrap().revoke_for_everybody(&json!({"sub": "alice"}));
     edge.comes_to("revoked for everybody", 401, &request(&good));
 }
 

@@ -103,7 +103,7 @@ fn a_rule_for_everybody_refuses_everybody_whom_it_names() {
         })
         .collect();
     tokens.iter().for_each(|(device, request)| edge.comes_to(device, 200, request));
-    edge.token_server.as_ref().unwrap().revoke("g", &json!({"device": "stolen"}));
+    edge.token_server.as_ref().unwrap().revoke_for_everybody(&json!({"device": "stolen"}));
     edge.comes_to("the first is refused", 401, &tokens[0].1);
     for (device, request) in &tokens {
         if *device == "stolen" {

@@ -154,11 +154,13 @@ impl Edge {
 pub(crate) fn store(profile: &str, of_subject: usize, global: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut server = TokenServer::start(folder.path(), profile);
-    for (group, count) in [(SUBJECT, of_subject), ("g", global)] {
-        for number in 0..count {
-            // As a log-out writes them; tokens of the subject carry other names of refresh tokens.
-            server.revoke(group, &json!({"rt": format!("gone-{number}"), "iat": {"lt": 1_900_000_000}}));
-        }
+    // As a log-out writes them; tokens of the subject carry other names of refresh tokens.
+    let rule = |number| json!({"rt": format!("gone-{number}"), "iat": {"lt": 1_900_000_000}});
+    for number in 0..of_subject {
+        server.revoke(SUBJECT, &rule(number));
+    }
+    for number in 0..global {
+        server.revoke_for_everybody(&rule(number));
     }
     server.process.signal(Signal::TERM);
     assert!(server.process.wait(DEADLINE).is_some(), "the token-server does not stop");

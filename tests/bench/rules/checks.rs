@@ -155,8 +155,12 @@ fn write(server: &TokenServer, users: usize, done: &AtomicBool, written: &Atomic
             return;
         }
         let at = number as usize;
-        let group = if at.is_multiple_of(100) { "g".to_owned() } else { user(at * 31 % users) };
-        server.revoke(&group, &json!({"rt": format!("written-{number}")}));
+        let rule = json!({"rt": format!("written-{number}")});
+        if at.is_multiple_of(100) {
+            server.revoke_for_everybody(&rule);
+        } else {
+            server.revoke(&user(at * 31 % users), &rule);
+        }
         written.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -14,6 +14,7 @@ mod serve;
 mod tls;
 mod token;
 mod transfer;
+mod whose;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

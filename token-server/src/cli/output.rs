@@ -63,3 +63,9 @@ pub(super) fn rule(rule: &Value) -> String {
     }
     line
 }
+
+/// The warnings of an answer, each on a line of its own.
+pub(super) fn warnings(answer: &Value) -> String {
+    let warnings = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
+    warnings.filter_map(Value::as_str).map(|warning| format!("\nwarning: {warning}")).collect()
+}

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::admin::{Admin, Missing};
 use super::duration::Seconds;
 use super::output::{self, Output};
+use super::whose::Whose;
 use super::{CliError, Outcome, Target, transfer};
 use crate::config::Config;
 
@@ -21,8 +22,12 @@ pub(super) enum Rules {
     List {
         #[command(flatten)]
         target: Target,
-        /// A subject, or g for everybody
+        /// A subject
+        #[arg(conflicts_with = "everybody")]
         group: Option<String>,
+        /// The rules for everybody
+        #[arg(long)]
+        everybody: bool,
     },
     /// Write a rule; when this returns it is durable and refuses
     Add {
@@ -35,13 +40,15 @@ pub(super) enum Rules {
     Remove {
         #[command(flatten)]
         target: Target,
-        /// A subject, or g for everybody
-        group: String,
+        /// A subject; left out with --everybody
+        group: Option<String>,
         /// The rule's JSON
-        #[arg(required_unless_present = "all")]
         rule: Option<String>,
+        /// From the rules for everybody
+        #[arg(long)]
+        everybody: bool,
         /// Every rule of the group
-        #[arg(long, conflicts_with = "rule")]
+        #[arg(long)]
         all: bool,
     },
     /// Try a rule: whom of the subjects checked lately it would hit, or whether it matches one payload
@@ -69,16 +76,22 @@ pub(super) enum Rules {
 /// A rule to write or to try.
 #[derive(Debug, Args)]
 pub(super) struct Draft {
-    /// A subject, or g for everybody
-    group: String,
+    /// A subject; left out with --everybody
+    group: Option<String>,
     /// The rule's JSON, such as {"iat":{"lt":1795300000}}
-    rule: String,
+    rule: Option<String>,
+    /// A rule for everybody; it needs --confirm, and ends in 30 days unless an end or --forever is said
+    #[arg(long)]
+    everybody: bool,
     /// When the rule ends, unix seconds
     #[arg(long, value_name = "SECONDS", conflicts_with = "expire_in")]
     expire_at: Option<i64>,
     /// In how long the rule ends: 90s, 15m, 12h, 30d
     #[arg(long, value_name = "TIME")]
     expire_in: Option<Seconds>,
+    /// The rule never ends, as every rule but one for everybody unless an end is said
+    #[arg(long, conflicts_with_all = ["expire_at", "expire_in"])]
+    forever: bool,
     /// Count what the rule would refuse, and refuse nothing
     #[arg(long)]
     shadow: bool,
@@ -88,39 +101,52 @@ pub(super) struct Draft {
     /// Who writes it
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// Yes, the rule {} shall refuse every token of the group
+    /// Yes, the rule shall hold for everybody, or be {}, which refuses every token of the subject
     #[arg(long)]
     confirm: bool,
 }
 
 pub(super) async fn run(command: Rules, config: Config) -> Result<Outcome, CliError> {
     match command {
-        Rules::List { target, group } => {
+        Rules::List { target, group, everybody } => {
+            let whose =
+                if everybody { Some(Whose::Everybody) } else { group.map(Whose::subject).transpose()? };
             let admin = Admin::open(&target, config, Missing::Refuse).await?;
-            list(&admin, group.as_deref(), Output::new(target.json)).await
+            list(&admin, whose.as_ref(), Output::new(target.json)).await
         }
         Rules::Add { target, draft } => {
+            let (whose, document) = draft.document()?;
             let admin = Admin::open(&target, config, Missing::Refuse).await?;
-            let written = admin.post("/v1/rules", draft.document()?).await?;
-            Output::new(target.json)
-                .answer(&written, |written| format!("written: {}", output::rule(written)))?;
+            let written = admin.post(whose.route(), document).await?;
+            Output::new(target.json).answer(&written, |written| {
+                format!("written: {}{}", output::rule(written), output::warnings(written))
+            })?;
             Ok(Outcome::Done)
         }
-        Rules::Remove { target, group, rule, all: _ } => {
+        Rules::Remove { target, group, rule, everybody, all } => {
+            let (whose, rule) = Whose::with_rule(everybody, group, rule)?;
+            let refuse = |why: &str| Err(CliError::Argument { name: "RULE", why: why.to_owned() });
+            let body = match (rule, all) {
+                (Some(rule), false) => removal(&rule)?,
+                (None, true) => String::new(),
+                (Some(_), true) => return refuse("cannot be used with --all"),
+                (None, false) => return refuse("required, or --all"),
+            };
             let admin = Admin::open(&target, config, Missing::Refuse).await?;
-            let body = rule.as_deref().map(removal).transpose()?.unwrap_or_default();
-            let deleted = admin.delete(&group_path(&group), body).await?;
+            let deleted = admin.delete(&whose.path(), body).await?;
             Output::new(target.json).answer(&deleted, |deleted| {
                 format!("removed: {}", deleted.get("deleted").unwrap_or(&Value::Null))
             })?;
             Ok(Outcome::Done)
         }
         Rules::Test { target, draft, payload: Some(payload) } => {
-            hold_against(&draft.rule, &payload, Output::new(target.json))
+            let (_, rule) = draft.words()?;
+            hold_against(&rule, &payload, Output::new(target.json))
         }
         Rules::Test { target, draft, payload: None } => {
+            let (whose, document) = draft.document()?;
             let admin = Admin::open(&target, config, Missing::Refuse).await?;
-            let preview = admin.post("/v1/rules?dry_run=true", draft.document()?).await?;
+            let preview = admin.post(&format!("{}?dry_run=true", whose.route()), document).await?;
             Output::new(target.json).answer(&preview, told)?;
             Ok(Outcome::Done)
         }
@@ -136,30 +162,40 @@ pub(super) async fn run(command: Rules, config: Config) -> Result<Outcome, CliEr
 }
 
 impl Draft {
-    fn document(&self) -> Result<String, CliError> {
+    fn words(&self) -> Result<(Whose, String), CliError> {
+        let (whose, rule) = Whose::with_rule(self.everybody, self.group.clone(), self.rule.clone())?;
+        match rule {
+            Some(rule) => Ok((whose, rule)),
+            None => Err(CliError::Argument { name: "RULE", why: "required".to_owned() }),
+        }
+    }
+
+    fn document(&self) -> Result<(Whose, String), CliError> {
+        let (whose, rule) = self.words()?;
         let end = self.expire_in.map(|Seconds(seconds)| now().saturating_add(seconds)).or(self.expire_at);
         let mut members = Map::from_iter([
-            ("group".to_owned(), json!(self.group)),
-            ("rule".to_owned(), canonical(&self.rule)?),
+            ("group".to_owned(), json!(whose.group())),
+            ("rule".to_owned(), canonical(&rule)?),
             ("mode".to_owned(), json!(if self.shadow { "shadow" } else { "enforce" })),
             ("confirm".to_owned(), json!(self.confirm)),
+            ("forever".to_owned(), json!(self.forever)),
         ]);
         members.extend(end.map(|end| ("expireAt".to_owned(), json!(end))));
         members.extend(self.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
         members.extend(self.by.as_ref().map(|by| ("by".to_owned(), json!(by))));
-        Ok(Value::Object(members).to_string())
+        Ok((whose, Value::Object(members).to_string()))
     }
 }
 
-async fn list(admin: &Admin, group: Option<&str>, output: Output) -> Result<Outcome, CliError> {
+async fn list(admin: &Admin, whose: Option<&Whose>, output: Output) -> Result<Outcome, CliError> {
     let mut after = None;
     loop {
-        let (page, rows) = match group {
-            Some(group) => (page(admin, &group_path(group), after.as_deref()).await?, "rules"),
+        let (page, rows) = match whose {
+            Some(whose) => (page(admin, &whose.path(), after.as_deref()).await?, "rules"),
             None => (page(admin, "/v1/rules", after.as_deref()).await?, "groups"),
         };
         for row in rows_of(&page, rows) {
-            output.answer(row, |row| if group.is_some() { output::rule(row) } else { sizes(row) })?;
+            output.answer(row, |row| if whose.is_some() { output::rule(row) } else { sizes(row) })?;
         }
         after = next(&page);
         if after.is_none() {
@@ -184,11 +220,6 @@ pub(super) fn rows_of<'a>(page: &'a Value, name: &str) -> impl Iterator<Item = &
     page.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// The path of a group's rules.
-pub(super) fn group_path(group: &str) -> String {
-    format!("/v1/rules/{}", percent_encoded(group))
-}
-
 fn sizes(row: &Value) -> String {
     let number = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or(0);
     let group = row.get("group").and_then(Value::as_str).unwrap_or_default();
@@ -207,10 +238,11 @@ fn sizes(row: &Value) -> String {
 fn told(preview: &Value) -> String {
     let number = |name| preview.pointer(name).and_then(Value::as_u64).unwrap_or(0);
     format!(
-        "would hit {} of {} subjects checked in the last {} s",
+        "would hit {} of {} subjects checked in the last {} s{}",
         number("/preview/hits"),
         number("/preview/subjects"),
-        number("/preview/seconds")
+        number("/preview/seconds"),
+        output::warnings(preview)
     )
 }
 
@@ -242,7 +274,7 @@ fn removal(rule: &str) -> Result<String, CliError> {
 }
 
 /// Everything but what RFC 3986 section 2.3 leaves unreserved.
-fn percent_encoded(text: &str) -> String {
+pub(super) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -11,10 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::admin::Admin;
 use super::output::{self, Output};
-use super::rules::{group_path, next, page, rows_of};
+use super::rules::{next, page, rows_of};
+use super::whose::Whose;
 use super::{CliError, Outcome};
 
-/// What a line may have; `confirm` is said for all: they were in force where they come from.
+/// What a line may have; `confirm`, and `forever` where there is no end, are said for all: they were in force where they
+/// come from.
 const MEMBERS: [&str; 6] = ["group", "rule", "expireAt", "mode", "note", "by"];
 
 /// Faulty lines that are told.
@@ -42,7 +44,7 @@ async fn export_group(admin: &Admin, group: &str) -> Result<usize, CliError> {
     let mut left_out = 0;
     let mut after = None;
     loop {
-        let rules = page(admin, &group_path(group), after.as_deref()).await?;
+        let rules = page(admin, &Whose::of_group(group).path(), after.as_deref()).await?;
         for rule in rows_of(&rules, "rules") {
             if rule.get("error").is_some() {
                 left_out += 1;
@@ -83,11 +85,11 @@ pub(super) async fn import(admin: &Admin, now: i64, output: Output) -> Result<Ou
         return Err(CliError::Lines(faults));
     }
     for (written, (line, draft)) in drafts.iter().enumerate() {
-        admin.post("/v1/rules", draft.to_string()).await.map_err(|cause| CliError::ImportEnded {
-            line: *line,
-            written,
-            cause: Box::new(cause),
-        })?;
+        let group = draft.get("group").and_then(Value::as_str).unwrap_or_default();
+        admin
+            .post(Whose::of_group(group).route(), draft.to_string())
+            .await
+            .map_err(|cause| CliError::ImportEnded { line: *line, written, cause: Box::new(cause) })?;
     }
     let imported = json!({ "imported": drafts.len(), "ended": ended });
     output.answer(&imported, |_| {
@@ -112,8 +114,10 @@ fn draft(line: &str) -> Result<(Value, ExpireAt), String> {
         None => 0,
         Some(end) => end.as_i64().ok_or("expireAt: expected unix seconds")?,
     };
+    let end = ExpireAt::from_seconds(end);
     members.insert("confirm".to_owned(), Value::Bool(true));
-    Ok((Value::Object(members), ExpireAt::from_seconds(end)))
+    members.insert("forever".to_owned(), Value::Bool(end == ExpireAt::Never));
+    Ok((Value::Object(members), end))
 }
 
 #[cfg(test)]

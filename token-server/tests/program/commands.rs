@@ -71,6 +71,22 @@ fn faults_are_told_on_one_line_with_an_exit_code() {
             (&["rules", "add", "anna", "{}"], 1, "confirm: "),
             (&["rules", "add", "anna", r#"{"a":1}"#, "--expire-at", "5"], 1, "expireAt: "),
             (&["rules", "remove", "anna"], 64, "required"),
+            (&["rules", "remove", "--everybody"], 64, "RULE: required"),
+            (&["rules", "remove", "anna", "{}", "--all"], 64, "cannot be used with --all"),
+            (&["rules", "add", "anna"], 64, "RULE: required"),
+            (&["rules", "add"], 64, "GROUP: required"),
+            (&["rules", "add", "--everybody", "anna", "{}"], 64, "--everybody: takes no GROUP"),
+            (&["rules", "add", "g", r#"{"a":1}"#, "--confirm"], 64, "say --everybody"),
+            (&["rules", "test", "g", r#"{"a":1}"#], 64, "say --everybody"),
+            (&["rules", "remove", "g", "--all"], 64, "say --everybody"),
+            (&["rules", "list", "g"], 64, "say --everybody"),
+            (&["rules", "list", "anna", "--everybody"], 64, "cannot be used with"),
+            (&["rules", "add", "--everybody", r#"{"a":1}"#], 1, "--confirm"),
+            (
+                &["rules", "add", "anna", r#"{"a":1}"#, "--forever", "--expire-in", "1h"],
+                64,
+                "cannot be used with",
+            ),
             (&["rules", "frobnicate"], 64, "unrecognized subcommand"),
             (&["token", "explain"], 64, "standard input: is empty"),
         ] {
@@ -86,7 +102,7 @@ fn faults_are_told_on_one_line_with_an_exit_code() {
 #[test]
 fn a_token_or_its_claims_are_explained() {
     everywhere(|operator| {
-        operator.json(&["rules", "add", "g", r#"{"rt":"x"}"#, "--note", "leaked"], "");
+        operator.json(&["rules", "add", "--everybody", r#"{"rt":"x"}"#, "--note", "leaked", "--confirm"], "");
         let good = format!(r#"{{"sub":"anna","exp":{LATER}}}"#);
         let done = operator.run(&["token", "explain"], &good);
         assert_eq!((done.code, done.out.lines().next()), (Some(0), Some("accepted: ok (ok)")));
@@ -102,7 +118,24 @@ fn a_token_or_its_claims_are_explained() {
         assert_eq!(told.code, Some(2));
         let told: Value = serde_json::from_str(&told.out).unwrap();
         assert_eq!(told["detail"], "malformed");
-        operator.json(&["rules", "remove", "g", "--all"], "");
+        operator.json(&["rules", "remove", "--everybody", "--all"], "");
+    });
+}
+
+#[test]
+fn a_rule_for_everybody_is_said_with_a_word_of_its_own() {
+    everywhere(|operator| {
+        let add = ["rules", "add", "--everybody", r#"{"rt":"x"}"#, "--confirm"];
+        let written = operator.json(&add, "");
+        assert_eq!(written[0]["group"], "g");
+        assert!(written[0]["expireAt"].as_u64() > Some(0), "{}", written[0]);
+        let add = ["rules", "add", "--everybody", r#"{"iat":{"lt":"noon"}}"#, "--confirm", "--forever"];
+        let told = operator.run(&add, "");
+        assert!(told.out.contains("never ends") && told.out.contains("\nwarning: iat "), "{}", told.out);
+        assert_eq!(operator.json(&["rules", "list", "--everybody"], "").len(), 2);
+        let removed = operator.json(&["rules", "remove", "--everybody", r#"{"rt":"x"}"#], "");
+        assert_eq!(removed[0]["deleted"], 1);
+        assert_eq!(operator.json(&["rules", "remove", "--everybody", "--all"], "")[0]["deleted"], 1);
     });
 }
 
@@ -111,20 +144,21 @@ fn rules_move_from_store_to_store() {
     let folder = tempfile::tempdir().unwrap();
     let old = folder.path().join("old.redb");
     let lines = format!(
-        "{}\n\n{}\n{}\n{}\n",
+        "{}\n\n{}\n{}\n{}\n{}\n",
         r#"{"group":"anna","rule":{"rt":"x"},"expireAt":0,"mode":"enforce","note":"why","by":"olga"}"#,
         format_args!(r#"{{"group":"anna","rule":{{"rt":"y"}},"expireAt":{LATER}}}"#),
         r#"{"group":"ben","rule":{},"mode":"shadow"}"#,
         r#"{"group":"g","rule":{"a":1},"expireAt":1000000000}"#,
+        r#"{"group":"g","rule":{"a":2},"expireAt":0}"#,
     );
     let from = Operator::asking(&["--store", old.to_str().unwrap()]);
-    assert_eq!(from.json(&["rules", "import"], &lines), [json!({"imported": 3, "ended": 1})]);
+    assert_eq!(from.json(&["rules", "import"], &lines), [json!({"imported": 4, "ended": 1})]);
     let exported = from.run(&["rules", "export"], "");
-    assert_eq!((exported.code, exported.out.lines().count()), (Some(0), 3), "{}", exported.err);
+    assert_eq!((exported.code, exported.out.lines().count()), (Some(0), 4), "{}", exported.err);
 
     let new = folder.path().join("new.redb");
     let to = Operator::asking(&["--store", new.to_str().unwrap()]);
-    assert_eq!(to.json(&["rules", "import"], &exported.out), [json!({"imported": 3, "ended": 0})]);
+    assert_eq!(to.json(&["rules", "import"], &exported.out), [json!({"imported": 4, "ended": 0})]);
     assert_eq!(to.run(&["rules", "export"], "").out, exported.out);
 
     let faulty = to.run(&["rules", "import"], "{\"group\":\"carl\",\"rule\":{\"a\":1}}\n{\"group\":7}\nx\n");
@@ -155,7 +189,7 @@ fn a_rule_is_tried_on_a_payload_or_on_the_subjects_checked_lately() {
         assert_eq!(server.check(&format!(r#"{{"sub":"{sub}","rt":"{rt}","exp":{LATER}}}"#)), "ok");
     }
     let settings = [("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str())];
-    let done = output_of(&settings, &["rules", "test", "g", r#"{"rt":"x"}"#], "");
+    let done = output_of(&settings, &["rules", "test", "--everybody", r#"{"rt":"x"}"#], "");
     let told = "would hit 1 of 2 subjects checked in the last 900 s\n";
     assert_eq!(String::from_utf8(done.stdout).unwrap(), told);
     assert_eq!(

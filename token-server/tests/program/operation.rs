@@ -105,7 +105,7 @@ fn old_callers_are_answered_and_proxies_are_not() {
     assert_eq!(jwe.json(), serde_json::json!({"valid": "0", "reason": "E_TKN_INVALID", "stateless": "1"}));
     assert_eq!(ask(&[], "a.b.c").json(), serde_json::json!({"valid": "0", "reason": "E_TKN_LEGACY"}));
     assert_eq!(ask(&[("X-Forwarded-Proto", "https")], "a.b.c").status, 403);
-    assert_eq!(post(connect(server.admin), "/v1/rules/g", &[], r#"{"rule":{"a":1}}"#).status, 403);
+    assert_eq!(post(connect(server.admin), "/v1/everybody/rules", &[], r#"{"rule":{"a":1}}"#).status, 403);
 
     for settings in [
         &[][..],

@@ -71,6 +71,10 @@ impl RedisBacked {
         write(&self.socket, group, rule)
     }
 
+    fn write_for_everybody(&self, rule: &str) -> Answer {
+        write_for_everybody(&self.socket, rule)
+    }
+
     /// What is said of a token of this subject with this refresh token.
     fn check(&self, subject: &str, rt: &str) -> String {
         self.server.check(&payload(subject, rt))
@@ -98,6 +102,11 @@ impl RedisBacked {
     fn wait_until_complete(&self) {
         eventually("the feed is complete", || self.is_complete());
     }
+}
+
+fn write_for_everybody(socket: &Path, rule: &str) -> Answer {
+    let body = format!(r#"{{"rule":{rule},"confirm":true}}"#);
+    post(connect_socket(socket), "/v1/everybody/rules", &[], &body)
 }
 
 fn write(socket: &Path, group: &str, rule: &str) -> Answer {

@@ -77,7 +77,9 @@ fn commands_find_the_master_of_the_slot_in_a_cluster() {
 fn a_redis_that_does_not_answer_is_told_and_nothing_is_made_up() {
     let url = format!("redis://127.0.0.1:{}", free_port().unwrap());
     let operator = Operator::configured(&[("TOKEN_SERVER__REDIS__URLS", &url)], &["--configured-store"]);
-    for arguments in [&["rules", "list"][..], &["rules", "export"], &["rules", "add", "g", r#"{"rt":"x"}"#]] {
+    for arguments in
+        [&["rules", "list"][..], &["rules", "export"], &["rules", "add", "anna", r#"{"rt":"x"}"#]]
+    {
         let done = operator.run(arguments, "");
         assert_eq!((done.code, done.out.as_str()), (Some(1), ""), "{arguments:?}: {}", done.err);
         assert!(done.err.contains("TOKEN_SERVER__REDIS__URLS leads to a master"), "{}", done.err);

@@ -71,7 +71,7 @@ fn more_rules_than_checks_may_cost_are_never_ok_and_push_out_none_that_ends_late
     eventually("the one that never ends is held", || server.detail("anna", "stolen") == "revoked");
     assert_eq!(server.detail("anna", "other"), "rules", "one of the others is not looked at");
     assert_eq!(server.metric("token_server_rules_beyond_limits"), 1);
-    let refused = server.write("g", r#"{"iat":{"lt":20000}}"#);
+    let refused = server.write_for_everybody(r#"{"iat":{"lt":20000}}"#);
     assert_eq!(refused.status, 507, "{}", refused.body);
     assert_eq!(redis.rules("g"), 10_001, "nothing was written");
     redis.command(&["ZREM", key, r#"{"iat":{"lt":7}}"#]);

@@ -63,7 +63,7 @@ fn what_one_server_writes_every_server_hears() {
     assert_eq!((other.check("anna", "x"), other.check("ben", "x")), ("ok".into(), "ok".into()));
     assert_eq!(one.write("anna", r#"{"rt":"x"}"#).status, 201);
     eventually("the other server has heard it", || other.check("anna", "x") == "revoked");
-    assert_eq!(one.write("g", r#"{"rt":"x"}"#).status, 201);
+    assert_eq!(one.write_for_everybody(r#"{"rt":"x"}"#).status, 201);
     eventually("the other server has heard it", || other.check("ben", "x") == "revoked");
     assert!(!one.is_complete(), "a foreign writer would not be heard");
 }
