@@ -63,7 +63,7 @@ fn more_rules_than_checks_may_cost_are_never_ok_and_push_out_none_that_ends_late
     let key = "{ms-users}jwt-rules:g";
     let () = connection.zadd(key, r#"{"exp":{"gt":3999999999},"rt":{"sw":"stolen"}}"#, 0).unwrap();
     let many: Vec<(i64, String)> =
-        (0..10_000).map(|number| (3_000_000_000, format!(r#"{{"iat":{{"lt":{number}}}}}"#))).collect();
+        (0..10_000).map(|number| (3_000_000_000, format!(r#"{{"n":{{"lt":{number}}}}}"#))).collect();
     for some in many.chunks(1_000) {
         let () = connection.zadd_multiple(key, some).unwrap();
     }
@@ -74,7 +74,7 @@ fn more_rules_than_checks_may_cost_are_never_ok_and_push_out_none_that_ends_late
     let refused = server.write_for_everybody(r#"{"iat":{"lt":20000}}"#);
     assert_eq!(refused.status, 507, "{}", refused.body);
     assert_eq!(redis.rules("g"), 10_001, "nothing was written");
-    redis.command(&["ZREM", key, r#"{"iat":{"lt":7}}"#]);
+    redis.command(&["ZREM", key, r#"{"n":{"lt":7}}"#]);
     redis.command(&["PUBLISH", "{ms-users}jwt-rules-changed", "g"]);
     eventually("within the limits all is known", || server.detail("anna", "other") == "ok");
 }
