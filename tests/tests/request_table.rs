@@ -224,6 +224,34 @@ fn no_shipped_file_names_an_acl_or_a_variable_outside_of_our_prefix() {
     }
 }
 
+/// What is mended in one file is mended in all.
+#[test]
+fn every_denying_file_has_the_same_lines_about_names_targets_and_answers() {
+    let common = |shipped: Shipped| -> Vec<String> {
+        let text = std::fs::read_to_string(shipped.path()).unwrap();
+        // The file of a backend has a line of the same kind for the backend that is not protected.
+        let ours = text.split("\nbackend api\n").last().unwrap();
+        let wanted = [
+            "del-header",
+            "fhdr(host)",
+            "path -m beg",
+            "url -m",
+            "jwt-again",
+            "spoe_error)",
+            "E_TKN_FORBIDDEN",
+        ];
+        let lines = ours.lines().map(str::trim).filter(|line| line.starts_with("http-"));
+        let lines =
+            lines.filter(|line| wanted.iter().any(|part| line.contains(part)) && !line.contains("user"));
+        lines.map(|line| line.replace("!tkn_public ", "").replace("!tkn_guest ", "")).collect()
+    };
+    let first = common(Shipped::Backend);
+    assert!(first.len() >= 12, "{first:?}");
+    for shipped in Shipped::ALL.into_iter().filter(|shipped| *shipped != Shipped::Annotating) {
+        assert_eq!(common(shipped), first, "{shipped:?}");
+    }
+}
+
 /// Every file in the folder is one that the table runs.
 #[test]
 fn no_shipped_file_is_left_out_of_the_table() {
