@@ -98,7 +98,7 @@ fn every_layout_asks_for_what_it_needs_and_for_nothing_else() {
     // Of the controller's, one ConfigMap tells which of the Secrets there must be.
     let pod = controller();
     assert_eq!(
-        brought(&[pod.clone()], &set([])),
+        brought(std::slice::from_ref(&pod), &set([])),
         [set(["jwt-agent", "jwt-spoe"]), set(["jwt-agent-bearer", "jwt-keys"])]
     );
     for volume in items(&pod["volumes"]).filter(|volume| volume["secret"].is_object()) {
