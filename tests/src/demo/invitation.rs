@@ -59,7 +59,7 @@ impl Invitation<'_> {
         let good = demo_token(key, json!({"sub": "alice"}));
         self.bearer(f, "expired", 401, &demo_token(key, json!({"exp": now() - 1})))?;
         self.bearer(f, "wrong signature", 401, &forge_signature(&good))?;
-        self.bearer(f, "for another audience", 403, &demo_token(key, json!({"aud": "another"})))
+        self.bearer(f, "for another audience", 401, &demo_token(key, json!({"aud": "another"})))
     }
 
     fn revocation(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
