@@ -120,6 +120,15 @@ impl Server {
         }
     }
 
+    /// The first log line since the start that is the one: what a start tells may come before it listens, or after.
+    pub fn log_line(&self, is_it: impl Fn(&Value) -> bool) -> Value {
+        let passed = {
+            let seen = self.seen.lock().expect("one reader");
+            seen.iter().filter_map(|line| serde_json::from_str(line).ok()).find(&is_it)
+        };
+        passed.unwrap_or_else(|| self.wait_for_log(is_it))
+    }
+
     /// Whether a log line that was passed over on the way to another one has this text.
     pub fn has_said(&self, text: &str) -> bool {
         self.seen.lock().expect("one reader").iter().any(|line| line.contains(text))

@@ -24,7 +24,7 @@ fn hold(settings: &[(&str, &str)], master: &Redis, ahead: i64) {
         environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let settings = [settings, &environment, &[("TOKEN_SERVER__CACHE__TTL", FOREVER)]].concat();
     let server = RedisBacked::start(&settings);
-    let warned = server.server.wait_for_log(|line| line["seconds"].is_i64() && line["level"] == "WARN");
+    let warned = server.server.log_line(|line| line["seconds"].is_i64() && line["level"] == "WARN");
     assert!((warned["seconds"].as_i64().unwrap() - ahead).abs() < 60, "{warned}");
     eventually("what has ended by the clock of Redis is removed", || master.rules("anna") == 1);
     assert_eq!(server.check("anna", "live"), "revoked", "it has not ended by both clocks");

@@ -15,7 +15,7 @@ fn fault(server: &RedisBacked, cause: &str) -> i64 {
 fn a_redis_that_may_remove_rules_makes_the_server_not_ready_until_it_is_mended_or_accepted() {
     let redis = Redis::start(&EVICTING);
     let server = RedisBacked::launch(&[("TOKEN_SERVER__REDIS__URLS", redis.url())]);
-    server.server.wait_for_log(|line| line["level"] == "ERROR" && line["fault"].is_string());
+    server.server.log_line(|line| line["level"] == "ERROR" && line["fault"].is_string());
     let ready = server.admin("/ready");
     assert_eq!(ready.status, 503);
     for told in ["allkeys-lru", "TOKEN_SERVER__REDIS__ACCEPT_EVICTION"] {
@@ -31,7 +31,7 @@ fn a_redis_that_may_remove_rules_makes_the_server_not_ready_until_it_is_mended_o
     }
     let accepting =
         [("TOKEN_SERVER__REDIS__URLS", redis.url()), ("TOKEN_SERVER__REDIS__ACCEPT_EVICTION", "true")];
-    RedisBacked::start(&accepting).server.wait_for_log(|line| line["policy"] == "allkeys-random");
+    RedisBacked::start(&accepting).server.log_line(|line| line["policy"] == "allkeys-random");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_user_of_redis_who_may_not_ask_for_the_policy_is_warned_and_one_of_two_permi
         ]);
         let url = format!("redis://{user}:secret@127.0.0.1:{}", redis.port);
         let server = RedisBacked::launch(&[("TOKEN_SERVER__REDIS__URLS", url.as_str())]);
-        let line = server.server.wait_for_log(|line| {
+        let line = server.server.log_line(|line| {
             line["message"].as_str().is_some_and(|text| text.contains("maxmemory-policy"))
                 || line["fault"].is_string()
         });
