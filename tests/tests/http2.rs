@@ -35,7 +35,11 @@ fn every_route_answers_the_same_over_http2_and_http1() {
     let keys = folder.path().join("keys.json");
     std::fs::write(&keys, jwks([key("ES256")])).unwrap();
     let own = Proxy::TraefikHttp2.token_server_settings(folder.path());
-    let mut settings = vec![("TOKEN_SERVER__JWKS__FILE", keys.to_str().unwrap())];
+    let mut settings = vec![
+        ("TOKEN_SERVER__JWKS__FILE", keys.to_str().unwrap()),
+        // The form of old callers is off in this profile unless it is asked for.
+        ("TOKEN_SERVER__COMPAT__ENABLED", "true"),
+    ];
     settings.extend(own.iter().map(|(name, value)| (*name, value.as_str())));
     let server = TokenServer::start_with(folder.path(), "standard", &settings);
 
