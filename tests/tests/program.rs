@@ -76,7 +76,7 @@ impl Folder {
 
     fn judges_by_the_settings(&self) {
         eventually("a token for the shop passes", || (self.ask("shop") == Some(200)).then_some(()));
-        assert_eq!(self.ask("bank"), Some(403));
+        assert_eq!(self.ask("bank"), Some(401));
     }
 }
 
@@ -154,5 +154,5 @@ fn the_same_lines_configure_an_agent_that_haproxy_does_not_start() {
     fs::write(&own, text.replace("JWT_AUDIENCES shop", "JWT_AUDIENCES bank")).unwrap();
     agent.process.signal(Signal::HUP);
     eventually("a token for the bank passes", || (folder.ask("bank") == Some(200)).then_some(()));
-    assert_eq!(folder.ask("shop"), Some(403));
+    assert_eq!(folder.ask("shop"), Some(401));
 }

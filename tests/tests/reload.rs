@@ -65,12 +65,12 @@ fn a_new_policy_holds_for_tokens_that_were_judged_by_the_old_one() {
     let here = Configured::start(|folder| Configured::keys(folder, "keys.json", "shop"));
     let (shop, bank) = (get("ES256", "shop"), get("ES256", "bank"));
     here.edge.comes_to("the shop's token passes", 200, &shop);
-    here.edge.refuses("the bank's token", 403, &bank);
+    here.edge.refuses("the bank's token", 401, &bank);
     here.edge.admits("the shop's token, by its kept verdict", &shop);
     assert!(here.edge.count("jwt_agent_cache_hits_total") > 0);
 
     assert_eq!(here.reload(&Configured::keys(&here.folder, "keys.json", "bank")), "applied");
-    here.edge.refuses("the shop's token, after the reload", 403, &shop);
+    here.edge.refuses("the shop's token, after the reload", 401, &shop);
     here.edge.admits("the bank's token, after the reload", &bank);
     assert!(here.edge.agents[0].is_ready());
 }
@@ -118,7 +118,7 @@ fn what_cannot_be_used_changes_nothing_and_is_told() {
             lines.iter().any(|line| line.contains("was not reloaded") && line.contains(told)).then_some(())
         });
         here.edge.admits(what, &shop);
-        here.edge.refuses(what, 403, &bank);
+        here.edge.refuses(what, 401, &bank);
         assert!(here.edge.agents[0].is_ready(), "{what}");
     }
     assert_eq!(here.reload(&bank_settings), "applied");

@@ -190,7 +190,7 @@ fn issuer_and_audience_are_required_once_configured() {
     for aud in [Value::Null, json!("ap"), json!("apis"), json!(""), json!([]), json!(["x"]), json!("api,web")]
     {
         let what = format!("aud {aud}");
-        let response = edge.refuses(&what, 403, &with("aud", aud));
+        let response = edge.refuses(&what, 401, &with("aud", aud));
         let challenge = response.header("www-authenticate").unwrap();
         assert_eq!(
             challenge, r#"Bearer realm="api", error="invalid_token", error_description="audience""#,
