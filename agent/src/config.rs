@@ -14,7 +14,7 @@ use keys::KeySources;
 use reqwest::Url;
 use service::lease::Terms;
 use service::settings::{ConfigError, Settings};
-use service::trust::{Flat, IssuerKeys, MAX_LEEWAY};
+use service::trust::{Fetch, FetchNames, Flat, IssuerKeys, MAX_LEEWAY};
 
 use crate::answer::Variables;
 use crate::cache::Limits;
@@ -29,6 +29,8 @@ const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
 const CACHE_TTL: std::ops::RangeInclusive<u64> = 0..=86_400;
 /// The range of `JWT_MAX_TOKEN_BYTES`; HAProxy's default buffer holds 16 KiB.
 const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 256..=65_536;
+/// How the URLs of the one issuer that flat settings name are fetched.
+const FETCH: FetchNames = FetchNames { keys_url: "JWT_JWKS_URL", ca_file: "JWT_CA_FILE" };
 
 /// The agent's configuration.
 #[derive(Debug, Clone)]
@@ -243,6 +245,7 @@ fn flat_keys(settings: &mut Settings) -> IssuerKeys {
         file: settings.text("JWT_JWKS_FILE").map(PathBuf::from),
         urls,
         discovery: settings.list("JWT_OIDC_ISSUERS").unwrap_or_default(),
+        fetch: Fetch::read(settings, FETCH),
     }
 }
 
@@ -280,7 +283,6 @@ fn key_sources(settings: &mut Settings, profile: Profile) -> KeySources {
     let interval = within(settings, "JWT_SYNC_INTERVAL", 1..=MAX_SYNC_INTERVAL, "seconds");
     KeySources {
         issuers: Vec::new(),
-        ca_file: settings.text("JWT_CA_FILE").map(PathBuf::from),
         interval: Duration::from_secs(interval.unwrap_or(300)),
         rules: KeyRules {
             origin: KeyOrigin::File,

@@ -42,7 +42,7 @@ pub enum StartError {
     #[error("{name}: {why}")]
     Config {
         /// The setting.
-        name: &'static str,
+        name: String,
         /// Cause and cure.
         why: String,
     },
@@ -98,12 +98,12 @@ pub fn check_key_files(config: &KeySources) -> Result<(), StartError> {
 }
 
 fn key_fault(error: OpenError) -> StartError {
-    let name = match error {
-        OpenError::Authorities(_) => "JWT_CA_FILE",
+    let name = match &error {
+        OpenError::Fetch { setting, .. } => setting,
         OpenError::Url(_) => "keys_url",
         OpenError::File { .. } => "JWT_JWKS_FILE",
     };
-    StartError::Config { name, why: error.to_string() }
+    StartError::Config { name: name.to_owned(), why: error.to_string() }
 }
 
 impl Agent {
@@ -235,7 +235,7 @@ async fn open_token_server(
     metrics: &Arc<Metrics>,
 ) -> Result<Option<(TokenServer, Discovery)>, StartError> {
     let Some(server) = &config.token_server else { return Ok(None) };
-    let fault = |why| StartError::Config { name: "token-server", why };
+    let fault = |why| StartError::Config { name: "token-server".to_owned(), why };
     let (server, mut discovery) = TokenServer::new(server, &config.trust, Arc::clone(metrics))
         .map_err(|error| fault(error.to_string()))?;
     discovery.open().await.map_err(|error| fault(error.to_string()))?;

@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use service::check::Check;
 use service::shutdown::Shutdown;
+use service::trust::Fetch;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -81,8 +82,12 @@ impl Authority {
     }
 }
 
+fn trusting(ca_file: Option<&PathBuf>) -> Fetch {
+    Fetch { ca_file: ca_file.cloned(), ..Fetch::default() }
+}
+
 async fn keys_from(url: &str, ca_file: Option<&PathBuf>) -> Result<usize, String> {
-    let client = Client::new("test", ca_file.map(PathBuf::as_path)).unwrap();
+    let client = Client::new("test", &trusting(ca_file)).unwrap();
     let rules = KeyRules {
         origin: KeyOrigin::Url,
         profile: Profile::Standard,
@@ -127,7 +132,7 @@ fn a_ca_file_without_a_certificate_is_a_fault() {
     let empty = folder.path().join("empty.pem");
     fs::write(&empty, "nothing here").unwrap();
     for file in [empty, folder.path().join("missing.pem")] {
-        assert!(Client::new("test", Some(&file)).is_err(), "{}", file.display());
+        assert!(Client::new("test", &trusting(Some(&file))).is_err(), "{}", file.display());
         assert!(token_server("https://localhost:1", Some(file.clone())).is_err(), "{}", file.display());
     }
 }

@@ -6,6 +6,7 @@
 //! configuration. What a key is, and whether a token
 //! fits it, is the crate `jose`'s.
 
+mod client;
 mod early;
 mod file;
 mod live;
@@ -16,10 +17,11 @@ mod ring;
 mod sources;
 mod url;
 
+pub use client::{Client, ClientError};
 pub use live::{Background, LiveKeys, NoKeys};
 pub use metrics::KeyMetrics;
 pub use part::Place;
 pub use refresh::{Source, Timing, keep_fresh};
 pub use ring::{KeyRing, Keys, LoadError, Newer};
 pub use sources::{KeySources, OpenError};
-pub use url::{Client, ClientError, UrlSource};
+pub use url::UrlSource;

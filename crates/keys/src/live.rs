@@ -128,8 +128,7 @@ impl LiveKeys {
     /// Each source's issuer, and which source of now it is. Keys that were taken by other rules, or from a server that
     /// others vouched for, are not passed on.
     fn heirs(&self, configured: &KeySources, sources: &[(usize, Source)]) -> Vec<(Place, Option<usize>)> {
-        let before = &self.configured;
-        let alike = before.rules == configured.rules && before.ca_file == configured.ca_file;
+        let alike = self.configured.rules == configured.rules;
         let known = |source: &Source| self.sources.iter().position(|(_, known)| known.is_same(source));
         sources
             .iter()

@@ -11,10 +11,10 @@ use service::watch::{Watch, folder_of, watch};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::client::Fetched;
 use crate::early::Good;
 use crate::metrics::BySource;
 use crate::part::Place;
-use crate::url::Fetched;
 use crate::{Client, KeyRing, LoadError, UrlSource, file};
 
 /// In this time a source may be loaded early once more. A flood of unknown `kid`s costs one fetch in it, when the few that
@@ -35,11 +35,11 @@ pub enum Source {
 }
 
 impl Source {
-    /// Whether it is the same file or URL, by whatever client it is fetched.
+    /// Whether it is the same file, or the same URL behind certificates of the same authorities.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::File(path), Self::File(other)) => path == other,
-            (Self::Url(url, _), Self::Url(other, _)) => url == other,
+            (Self::Url(url, client), Self::Url(other, others)) => url == other && client.trusts_as(others),
             (Self::File(_), Self::Url(..)) | (Self::Url(..), Self::File(_)) => false,
         }
     }

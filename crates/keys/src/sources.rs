@@ -14,8 +14,6 @@ use crate::{Client, ClientError, LoadError, Source, UrlSource};
 pub struct KeySources {
     /// The sources of each issuer, in the order of [`jose::Trust::issuers`].
     pub issuers: Vec<IssuerKeys>,
-    /// Certificates that vouch for the URLs, beside the system's.
-    pub ca_file: Option<PathBuf>,
     /// The time between two reloads.
     pub interval: Duration,
     /// Which keys are good enough.
@@ -25,9 +23,14 @@ pub struct KeySources {
 /// Why sources cannot be used as they were configured.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The certificates for the URLs cannot be used.
-    #[error(transparent)]
-    Authorities(#[from] ClientError),
+    /// What a setting says of fetches cannot be used.
+    #[error("{error}")]
+    Fetch {
+        /// The setting.
+        setting: String,
+        /// Why not.
+        error: ClientError,
+    },
     /// What should be a URL is none.
     #[error("is no URL: {0}")]
     Url(String),
@@ -49,8 +52,9 @@ impl KeySources {
     /// The CA file cannot be used, or a URL is none.
     pub fn open(&self, user_agent: &str) -> Result<Vec<(usize, Source)>, OpenError> {
         let mut sources = Vec::new();
-        let client = Client::new(user_agent, self.ca_file.as_deref())?;
         for (issuer, keys) in self.issuers.iter().enumerate() {
+            let client = Client::new(user_agent, &keys.fetch)
+                .map_err(|error| OpenError::Fetch { setting: keys.fetch.ca_setting.clone(), error })?;
             let mut add = |source| sources.push((issuer, source));
             if let Some(path) = &keys.file {
                 add(Source::File(path.clone()));

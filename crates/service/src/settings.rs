@@ -115,6 +115,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Where the settings stand, put before their names: empty, or `issuers[0].` and the like.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
     /// The variables that were left out, since Kubernetes wrote them about a Service.
     pub fn service_links(&self) -> &[String] {
         &self.service_links

@@ -25,6 +25,10 @@ use jose::{
 
 use crate::settings::{Scalar, Settings};
 
+mod fetch;
+
+pub use fetch::{Fetch, FetchNames};
+
 /// The largest clock skew that may be granted, seconds.
 pub const MAX_LEEWAY: u64 = 300;
 
@@ -37,6 +41,8 @@ pub struct IssuerKeys {
     pub urls: Vec<String>,
     /// Issuers whose discovery document names such a URL.
     pub discovery: Vec<String>,
+    /// How they are fetched.
+    pub fetch: Fetch,
 }
 
 impl fmt::Debug for IssuerKeys {
@@ -44,7 +50,7 @@ impl fmt::Debug for IssuerKeys {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = out.debug_struct("IssuerKeys");
         shown.field("file", &self.file).field("urls", &self.urls.len()).field("discovery", &self.discovery);
-        shown.finish()
+        shown.field("fetch", &self.fetch).finish()
     }
 }
 
@@ -75,7 +81,7 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
     let mut issuers = Vec::new();
     let mut keys = Vec::new();
     for mut table in settings.tables("issuers") {
-        if let Some((policy, own)) = issuer(&mut table, &flat.policy) {
+        if let Some((policy, own)) = issuer(&mut table, &flat) {
             issuers.push(TrustedIssuer { policy, keys: keys.len() });
             keys.push(own);
         }
@@ -125,13 +131,15 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
     }
 }
 
-fn issuer(table: &mut Settings, base: &Policy) -> Option<(Policy, IssuerKeys)> {
+fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
+    let base = &flat.policy;
     let name = required(table, "issuer");
     let discovery = table.flag("discovery").unwrap_or(false);
     let keys = IssuerKeys {
         file: table.text("keys_file").map(PathBuf::from),
         urls: table.list("keys_url").unwrap_or_default(),
         discovery: name.iter().filter(|_| discovery).cloned().collect(),
+        fetch: Fetch::of_table(table, &flat.keys.fetch),
     };
     if keys.is_empty() {
         table.fault("issuer", "has no keys: set keys_file, keys_url or discovery = true");

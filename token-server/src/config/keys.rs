@@ -7,15 +7,17 @@ use jose::{KeyOrigin, KeyRules, Profile};
 use keys::{KeySources, OpenError, Source};
 use reqwest::Url;
 use service::settings::Settings;
-use service::trust::IssuerKeys;
+use service::trust::{Fetch, FetchNames, IssuerKeys};
 
 pub(super) const FILE: &str = "TOKEN_SERVER__JWKS__FILE";
 const URL: &str = "TOKEN_SERVER__JWKS__URL";
 const OIDC_ISSUERS: &str = "TOKEN_SERVER__JWKS__OIDC_ISSUERS";
 const SYNC_INTERVAL: &str = "TOKEN_SERVER__JWKS__SYNC_INTERVAL";
-const CA_FILE: &str = "TOKEN_SERVER__JWKS__CA_FILE";
 const ALLOW_SHORT_SECRETS: &str = "TOKEN_SERVER__JWKS__ALLOW_SHORT_SECRETS";
 const ALLOW_MIXED_KEYS: &str = "TOKEN_SERVER__JWKS__ALLOW_MIXED_KEYS";
+
+/// How the URLs of the one issuer that flat settings name are fetched.
+const FETCH: FetchNames = FetchNames { keys_url: URL, ca_file: "TOKEN_SERVER__JWKS__CA_FILE" };
 
 /// How old keys may get, unless the operator says otherwise.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
@@ -47,6 +49,7 @@ pub(super) fn flat(settings: &mut Settings) -> IssuerKeys {
         urls,
         // As they were written: an issuer is compared as a string (RFC 7519 section 4.1.1).
         discovery: settings.list(OIDC_ISSUERS).unwrap_or_default(),
+        fetch: Fetch::read(settings, FETCH),
     }
 }
 
@@ -59,7 +62,6 @@ pub(super) fn read(settings: &mut Settings, issuers: Vec<IssuerKeys>, profile: P
     }
     let configured = KeySources {
         issuers,
-        ca_file: settings.text(CA_FILE).map(PathBuf::from),
         interval: interval.map_or(DEFAULT_INTERVAL, Duration::from_secs),
         rules: KeyRules {
             origin: KeyOrigin::File,
@@ -72,8 +74,8 @@ pub(super) fn read(settings: &mut Settings, issuers: Vec<IssuerKeys>, profile: P
         .check_files()
         .and_then(|()| configured.open(concat!("token-server/", env!("CARGO_PKG_VERSION"))));
     let sources = opened.unwrap_or_else(|error| {
-        let name = match error {
-            OpenError::Authorities(_) => CA_FILE,
+        let name = match &error {
+            OpenError::Fetch { setting, .. } => setting,
             OpenError::Url(_) => "keys_url",
             OpenError::File { .. } => FILE,
         };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,11 +10,12 @@ use axum::http::{Response, header};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
+use service::trust::Fetch;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use jose::{Hint, KeyOrigin, KeyRules, UnixTime};
+use jose::{Hint, KeyOrigin, KeyRules, MAX_KEY_SET_BYTES, UnixTime};
 
 use crate::{KeyMetrics, KeyRing, Newer, Source, Timing, keep_fresh};
 
@@ -112,7 +113,7 @@ fn rules() -> KeyRules {
 }
 
 fn client() -> Client {
-    Client::new("test", None).unwrap()
+    Client::new("test", &Fetch::default()).unwrap()
 }
 
 #[tokio::test]

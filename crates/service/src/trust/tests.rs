@@ -10,8 +10,9 @@ fn load(
 ) -> Result<(Trust, Vec<IssuerKeys>), String> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(toml.as_bytes()).unwrap();
-    let variable = ("APP_CONFIG".into(), file.path().into());
-    let mut settings = Settings::load("APP_", "APP_CONFIG", [variable]).unwrap();
+    let variables = [("APP_CONFIG".into(), file.path().into()), ("APP_CA".into(), "/flat-ca".into())];
+    let mut settings = Settings::load("APP_", "APP_CONFIG", variables).unwrap();
+    let fetch = Fetch::read(&mut settings, FetchNames { keys_url: "APP_URL", ca_file: "APP_CA" });
     let flat = Flat {
         policy: Policy {
             name: Trust::DEFAULT.to_owned(),
@@ -23,7 +24,7 @@ fn load(
             binding: Binding::Ignore,
             requirements: Requirements::default(),
         },
-        keys: IssuerKeys { file: flat_keys.then(|| "/flat".into()), ..IssuerKeys::default() },
+        keys: IssuerKeys { file: flat_keys.then(|| "/flat".into()), fetch, ..IssuerKeys::default() },
         keys_setting: "APP_KEYS",
         issuer_setting: "APP_ISSUERS",
     };
@@ -96,6 +97,17 @@ fn tables_become_issuers_and_policies() {
             r#"tenant NoneOf([String("guest")])"#
         ]
     );
+}
+
+#[test]
+fn a_table_has_certificates_of_its_own_or_those_of_the_flat_setting() {
+    let table = |field: &str| {
+        let toml = format!("[[issuers]]\nissuer = \"a\"\nkeys_url = \"https://a.example\"\n{field}");
+        let (_, keys) = load(&toml, Profile::Standard, &[], false).unwrap();
+        (keys[0].fetch.ca_file.clone(), keys[0].fetch.ca_setting.clone())
+    };
+    assert_eq!(table("ca_file = \"/own\""), (Some("/own".into()), "issuers[0].ca_file".to_owned()));
+    assert_eq!(table(""), (Some("/flat-ca".into()), "APP_CA".to_owned()));
 }
 
 #[test]
