@@ -159,29 +159,14 @@ fn supervisor() -> Supervisor {
 }
 
 async fn check(config: Config, cfg: Option<&HaproxyCfg>) -> ExitCode {
-    let mut report = Vec::new();
     let sources = match key_sources(&config.keys) {
         Ok(sources) => sources,
         Err(error) => return complain(&error),
     };
     let mut faults = cfg.map(|cfg| unknown_policies(&config, cfg)).unwrap_or_default();
-    for (_, source) in sources {
-        let name = source.name();
-        match source.load(&config.keys.rules).await {
-            Ok(set) => {
-                report.push(format!("{name}: {} keys", set.len()));
-                report.extend(set.skipped().iter().map(|skipped| {
-                    format!(
-                        "{name}: key {} skipped: {}",
-                        skipped.kid.as_deref().unwrap_or("-"),
-                        skipped.reason
-                    )
-                }));
-                report.extend(set.warnings().iter().map(|warning| format!("{name}: warning: {warning}")));
-            }
-            Err(error) => faults.push(format!("{name}: {error}")),
-        }
-    }
+    let keys::Report { lines: mut report, faults: unusable } =
+        keys::report(&sources, &config.keys.rules).await;
+    faults.extend(unusable);
     report.extend(config.warnings.iter().map(|warning| format!("warning: {warning}")));
     if !faults.is_empty() {
         return complain(&faults.join("\n"));

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use keys::KeysView;
 
 use crate::responder::{Received, Responder};
 use crate::spoa::frame::{Fault, Ids, Notify};
@@ -30,6 +31,11 @@ impl Current {
     /// Asks this one from now on, with its own kept verdicts.
     pub fn replace(&self, responder: Responder) {
         self.0.store(Arc::new(responder));
+    }
+
+    /// What operators see of the keys in use.
+    pub fn keys_view(&self) -> KeysView {
+        self.0.load().keys_view()
     }
 }
 

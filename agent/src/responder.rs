@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use jose::{Reason, Reject, Signed, TokenForm, UnixTime, Window};
-use keys::Newer;
+use keys::{KeysView, Newer};
 use prometheus_client::metrics::gauge::Gauge;
 use service::lease::Word;
 use service::readiness::Readiness;
@@ -55,6 +55,11 @@ impl Responder {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self { verifier, cache, variables, claims, budget, readiness, metrics }
+    }
+
+    /// What operators see of the keys.
+    pub fn keys_view(&self) -> KeysView {
+        self.verifier.keys_view(UnixTime::from_system(SystemTime::now()))
     }
 
     /// Notes that a request has come, and when.

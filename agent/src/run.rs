@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
+use axum::routing::get;
 use keys::{Background, KeyMetrics, KeyRing, KeySources, LiveKeys, OpenError, Source};
 use prometheus_client::registry::Registry;
 use service::lease::SharedLease;
@@ -170,7 +172,9 @@ impl Agent {
             tasks.spawn(token_server::follow(servers, self.asking, readiness, background.clone()));
         }
         log_address("admin", self.admin.local_addr());
-        let admin = service::admin::router(readiness.clone(), self.registry);
+        let current = Arc::clone(&self.current);
+        let admin = service::admin::router(readiness.clone(), self.registry)
+            .route("/v1/keys", get(async move || Json(current.keys_view())));
         let serving =
             axum::serve(self.admin, admin).with_graceful_shutdown(background.clone().cancelled_owned());
         tasks.spawn(async move {

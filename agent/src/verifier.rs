@@ -8,7 +8,7 @@ use jose::{
     Claims, Hint, Profile, Refusal, Reject, Route, Signed, TokenHash, TokenVersion, Trust, UnixTime, Verdict,
     Window,
 };
-use keys::{KeyRing, Keys, Newer};
+use keys::{KeyRing, Keys, KeysView, Newer};
 use serde_json::value::RawValue;
 use service::check::{Check, CheckResult};
 use service::lease::{Stamp, Word};
@@ -41,6 +41,11 @@ impl Verifier {
     ) -> Self {
         let unknown_policies = UnknownPolicies::default();
         Self { keys, trust, schemes, max_token_bytes, token_server, unknown_policies }
+    }
+
+    /// What operators see of the keys.
+    pub fn keys_view(&self, now: UnixTime) -> KeysView {
+        self.keys.view(&self.trust, now)
     }
 
     /// What is asked, as far as it can be told without looking at the token.

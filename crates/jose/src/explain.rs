@@ -18,7 +18,8 @@ pub struct Explanation {
     pub issuer: Option<String>,
     /// What became of each key of that issuer, in the order of its sources.
     pub keys: Vec<KeyTrial>,
-    /// The keys of that issuer that were left out and that the token may mean: those of its `kid`, or all if it names none.
+    /// The keys of that issuer that were left out and that the token may mean: those of its `kid` and
+    /// those without a readable one, or all if it names none.
     pub left_out: Vec<SkippedKey>,
 }
 
@@ -85,7 +86,9 @@ impl Trust {
             return explanation;
         };
         explanation.issuer = issuer.policy.issuers.first().cloned();
-        let is_meant = |skipped: &&SkippedKey| header.kid.is_none() || skipped.kid == header.kid;
+        let is_meant = |skipped: &&SkippedKey| {
+            header.kid.is_none() || skipped.kid.is_none() || skipped.kid == header.kid
+        };
         explanation.left_out = keys.skipped().iter().filter(is_meant).cloned().collect();
         let allowed = algorithms.contains(header.algorithm);
         let mut turns: Vec<_> = keys.candidates(header).collect();

@@ -8,20 +8,25 @@
 
 mod client;
 mod early;
+pub mod explain;
 mod file;
 mod live;
 mod metrics;
 mod part;
 mod refresh;
+mod report;
 mod ring;
 mod sources;
 mod url;
+mod view;
 
 pub use client::{Client, ClientError};
 pub use live::{Background, LiveKeys, NoKeys};
 pub use metrics::KeyMetrics;
 pub use part::Place;
 pub use refresh::{Source, Timing, keep_fresh};
+pub use report::{Report, report};
 pub use ring::{KeyRing, Keys, LoadError, Newer};
 pub use sources::{KeySources, OpenError};
 pub use url::UrlSource;
+pub use view::KeysView;

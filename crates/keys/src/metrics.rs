@@ -1,5 +1,9 @@
 //! What is counted about keys and their sources.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jose::SkippedKey;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,13 +24,24 @@ pub(crate) struct ByAlgorithm {
     pub algorithm: &'static str,
 }
 
+/// A source and why its keys were left out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ByReason {
+    /// What an operator knows the source by.
+    pub source: String,
+    /// A word of a closed list.
+    pub reason: &'static str,
+}
+
 /// The metrics of a ring and its sources.
 #[derive(Debug, Clone, Default)]
 pub struct KeyMetrics {
     /// Keys in use.
     pub(crate) keys: Family<ByAlgorithm, Gauge>,
-    /// Keys of the last good set that were skipped.
-    pub(crate) skipped: Family<BySource, Gauge>,
+    /// Keys of the last document that were left out.
+    skipped: Family<ByReason, Gauge>,
+    /// The reasons that are shown of each source.
+    shown: Arc<Mutex<HashMap<String, BTreeMap<&'static str, i64>>>>,
     /// When a source last gave a good set.
     pub(crate) loaded: Family<BySource, Gauge>,
     /// Loads that gave no good set.
@@ -42,7 +57,7 @@ impl KeyMetrics {
         registry.register("keys", "Keys in use, by algorithm that they may verify", metrics.keys.clone());
         registry.register(
             "keys_skipped",
-            "Keys of a source's last good set that were not used",
+            "Keys of a source's last document that were left out, by reason",
             metrics.skipped.clone(),
         );
         registry.register(
@@ -57,5 +72,27 @@ impl KeyMetrics {
             metrics.failures.clone(),
         );
         metrics
+    }
+
+    /// Shows what was left out of a source, instead of what was shown of it before.
+    pub(crate) fn show_skipped(&self, source: &str, left_out: &[SkippedKey]) {
+        let mut counts = BTreeMap::new();
+        for skipped in left_out {
+            let count: &mut i64 = counts.entry(skipped.reason.word()).or_default();
+            *count = count.saturating_add(1);
+        }
+        let label = |reason: &&'static str| ByReason { source: source.to_owned(), reason };
+        // No number here is wrong after a panic elsewhere.
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = shown.remove(source).unwrap_or_default();
+        for reason in before.keys().filter(|reason| !counts.contains_key(*reason)) {
+            self.skipped.remove(&label(reason));
+        }
+        for (reason, count) in &counts {
+            self.skipped.get_or_create(&label(reason)).set(*count);
+        }
+        if !counts.is_empty() {
+            shown.insert(source.to_owned(), counts);
+        }
     }
 }

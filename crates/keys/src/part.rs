@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::KeySet;
+use jose::{KeySet, SkippedKey};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -13,24 +13,37 @@ use crate::early::{Bucket, Good};
 const EARLY_RETRY: Duration = Duration::from_secs(1);
 
 /// What a ring knows of one of its sources before it is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// Whose keys it has.
     pub issuer: usize,
     /// Whether it is fetched. A file is watched, so that what it holds is never out of date for long.
     pub remote: bool,
+    /// What an operator knows it by.
+    pub name: String,
 }
 
 /// What one source gave last.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) place: Place,
-    pub(crate) set: Option<KeySet>,
+    pub(crate) set: Option<Arc<KeySet>>,
     pub(crate) good: Option<Good>,
     pub(crate) failures: u32,
+    pub(crate) failure: Option<Failure>,
+    /// When it is loaded again by the clock.
+    pub(crate) next: Option<Instant>,
     pub(crate) state: State,
     bucket: Bucket,
     pub(crate) wanted: Arc<Notify>,
+}
+
+/// Why the last load gave no keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) why: String,
+    /// The keys of a document in which none could be used.
+    pub(crate) left_out: Arc<[SkippedKey]>,
 }
 
 /// What a source is at.
@@ -51,6 +64,8 @@ impl Part {
             set: None,
             good: None,
             failures: 0,
+            failure: None,
+            next: None,
             state: State::Loading,
             bucket: Bucket::full(Instant::now(), refill),
             wanted: Arc::new(Notify::new()),

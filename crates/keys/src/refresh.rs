@@ -77,7 +77,7 @@ impl Source {
 
     /// What a ring has to know of it, as a source of that issuer.
     pub fn place(&self, issuer: usize) -> Place {
-        Place { issuer, remote: matches!(self, Self::Url(..)) }
+        Place { issuer, remote: matches!(self, Self::Url(..)), name: self.name() }
     }
 
     /// What an operator knows it by.
@@ -160,22 +160,19 @@ pub async fn keep_fresh(
             etag = fetched.etag;
             Ok(fetched.fresh_for)
         });
-        ring.ends(index, loaded.is_ok().then_some(began));
-        let fresh_for = match loaded {
-            Ok(fresh_for) => {
-                failures = 0;
-                ring.confirm(&name, began.at);
-                fresh_for
-            }
+        failures = if loaded.is_ok() { 0 } else { failures.saturating_add(1) };
+        let fresh_for = loaded.as_ref().copied().unwrap_or_default();
+        let next = loaded_at + timing.delay(failures, fresh_for);
+        ring.ends(index, loaded.as_ref().map(|_| began), next);
+        match loaded {
+            Ok(_) => ring.confirm(&name, began.at),
             Err(error) => {
-                failures = failures.saturating_add(1);
                 ring.metrics.failures.get_or_create(&label).inc();
                 tracing::warn!(source = name, %error, failures, "keys not loaded; the last good set stays in use");
-                None
             }
-        };
+        }
         tokio::select! {
-            () = sleep_until(loaded_at + timing.delay(failures, fresh_for)) => {}
+            () = sleep_until(next) => {}
             () = changed.notified() => sleep_until(Instant::now() + SETTLE).await,
             () = ring.wanted(index) => {}
             () = shutdown.cancelled() => return,

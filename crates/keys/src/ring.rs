@@ -9,14 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jose::{Algorithm, Hint, KeySet, KeySetError, UnixTime};
+use jose::{Algorithm, Hint, KeySet, KeySetError, SkippedKey, Trust, UnixTime};
 use service::readiness::Readiness;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::early::{Good, is_credible};
 use crate::metrics::{ByAlgorithm, BySource, KeyMetrics};
-use crate::part::{Part, Place, State};
+use crate::part::{Failure, Part, Place, State};
+use crate::view::{KeysView, shortened};
 
 /// What holds the process back while there is no key.
 const CAUSE: &str = "keys";
@@ -108,7 +109,7 @@ impl KeyRing {
         if !sources.is_empty() {
             readiness.block(CAUSE, "no key is loaded");
         }
-        let parts = sources.iter().map(|place| Part::new(*place, refill)).collect();
+        let parts = sources.iter().map(|place| Part::new(place.clone(), refill)).collect();
         Self::with(parts, Keys { version: 0, sets: vec![KeySet::empty(); issuers] }, readiness, metrics)
     }
 
@@ -132,7 +133,7 @@ impl KeyRing {
             .iter()
             .map(|(place, same)| {
                 let same = same.and_then(|index| before.get(index));
-                let mut part = Part::new(*place, refill);
+                let mut part = Part::new(place.clone(), refill);
                 if let Some(same) = same {
                     (part.set, part.good) = (same.set.clone(), same.good);
                 }
@@ -171,8 +172,8 @@ impl KeyRing {
 
     /// Shows a source no more that is not loaded any more.
     pub fn forget(&self, source: &str) {
+        self.metrics.show_skipped(source, &[]);
         let source = BySource { source: source.to_owned() };
-        self.metrics.skipped.remove(&source);
         self.metrics.loaded.remove(&source);
         self.metrics.failures.remove(&source);
         self.metrics.loads.remove(&source);
@@ -278,31 +279,56 @@ impl KeyRing {
         }
     }
 
-    /// A load of one source has ended; `good` tells when it began, if it gave keys.
-    pub(crate) fn ends(&self, index: usize, good: Option<Good>) {
+    /// A load of one source has ended: when it began, if it gave keys, or why it gave none. `next` is when the clock asks for
+    /// the next one.
+    pub(crate) fn ends(&self, index: usize, outcome: Result<Good, &LoadError>, next: Instant) {
         if let Some(part) = self.lock().get_mut(index) {
             part.state = State::Ended(Instant::now());
-            part.failures = if good.is_some() { 0 } else { part.failures.saturating_add(1) };
-            part.good = good.or(part.good);
+            part.next = Some(next);
+            match outcome {
+                Ok(good) => (part.good, part.failures, part.failure) = (Some(good), 0, None),
+                Err(error) => {
+                    part.failures = part.failures.saturating_add(1);
+                    let left_out = match error {
+                        LoadError::Keys(KeySetError::NoneUsable(left_out)) => left_out.as_slice(),
+                        _ => &[],
+                    };
+                    // Each is told once, however often the same document is read again.
+                    let known = part.failure.take().map(|failure| failure.left_out).unwrap_or_default();
+                    let left_out =
+                        if *known == *left_out { known } else { self.tell(&part.place.name, left_out) };
+                    part.failure = Some(Failure { why: error.to_string(), left_out });
+                }
+            }
         }
         self.ended.notify_waiters();
     }
 
+    /// Tells of each key that was left out, and counts them.
+    fn tell(&self, name: &str, left_out: &[SkippedKey]) -> Arc<[SkippedKey]> {
+        for skipped in left_out {
+            let kid = skipped.kid.as_deref().map_or_else(|| "-".to_owned(), shortened);
+            tracing::warn!(source = name, kid, position = skipped.position, reason = %skipped.reason, "key skipped");
+        }
+        self.metrics.show_skipped(name, left_out);
+        left_out.into()
+    }
+
+    /// What operators see of the sources and their keys; `trust` tells whose they are.
+    pub fn view(&self, trust: &Trust, now: UnixTime) -> KeysView {
+        KeysView::of(&self.lock(), trust, now)
+    }
+
     /// Puts the new keys of one source in use.
     pub(crate) fn publish(&self, index: usize, name: &str, set: KeySet) {
-        for skipped in set.skipped() {
-            let kid = skipped.kid.as_deref().unwrap_or("-");
-            tracing::warn!(source = name, kid, reason = %skipped.reason, "key skipped");
-        }
+        self.tell(name, set.skipped());
         for warning in set.warnings() {
             tracing::warn!(source = name, %warning, "weak key");
         }
         tracing::info!(source = name, keys = set.len(), skipped = set.skipped().len(), "keys loaded");
-        let source = BySource { source: name.to_owned() };
-        self.metrics.skipped.get_or_create(&source).set(count(set.skipped().len()));
         let mut parts = self.lock();
         if let Some(part) = parts.get_mut(index) {
-            part.set = Some(set);
+            part.set = Some(Arc::new(set));
         }
         let before = self.current();
         let sets = merge(&parts, before.sets.len());
@@ -329,7 +355,7 @@ impl KeyRing {
 /// The keys of each issuer, of all its sources.
 fn merge(parts: &[Part], issuers: usize) -> Vec<KeySet> {
     let of = |issuer| {
-        parts.iter().filter(move |part| part.place.issuer == issuer).filter_map(|part| part.set.as_ref())
+        parts.iter().filter(move |part| part.place.issuer == issuer).filter_map(|part| part.set.as_deref())
     };
     (0..issuers).map(|issuer| KeySet::merge(of(issuer))).collect()
 }

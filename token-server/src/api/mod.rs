@@ -4,6 +4,7 @@ mod check;
 mod compat;
 mod error;
 mod explain;
+mod key_sources;
 mod layers;
 mod openapi;
 pub(crate) mod request;
@@ -140,7 +141,8 @@ pub(crate) fn admin_router(app: &Arc<App>, access: AdminAccess) -> Router {
             "/v1/everybody/rules",
             get(rules::list_everybody).post(rules::write_for_everybody).delete(rules::delete_for_everybody),
         )
-        .route("/v1/explain", post(explain::explain));
+        .route("/v1/explain", post(explain::explain))
+        .route("/v1/keys", get(key_sources::view));
     if access == AdminAccess::Bearer {
         rules = rules.route_layer(from_fn_with_state(Arc::clone(app), layers::require_admin));
     }

@@ -39,6 +39,14 @@ pub(super) enum CliError {
     NoStore(PathBuf),
     #[error("{name}: {why}")]
     Argument { name: &'static str, why: String },
+    #[error(
+        "verify: there are no keys to judge by: set TOKEN_SERVER__JWKS__FILE, __URL or __OIDC_ISSUERS, or add [[issuers]] tables"
+    )]
+    NoKeys,
+    #[error("{0}")]
+    Verify(String),
+    #[error("{}", .0.join("\ntoken-server: "))]
+    Sources(Vec<String>),
     #[error("{}: {cause}", path.display())]
     File { path: PathBuf, cause: io::Error },
     #[error("{server} cannot be asked: {cause}")]
@@ -64,9 +72,14 @@ pub(super) enum CliError {
 impl CliError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NoTarget | Self::ServerForm | Self::NoProbe | Self::Argument { .. } => {
-                exit::USAGE
-            }
+            Self::Config(_)
+            | Self::NoTarget
+            | Self::ServerForm
+            | Self::NoProbe
+            | Self::NoKeys
+            | Self::Verify(_)
+            | Self::Sources(_)
+            | Self::Argument { .. } => exit::USAGE,
             Self::Listen(_)
             | Self::Run(_)
             | Self::Probe(_)

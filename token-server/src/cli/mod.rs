@@ -4,6 +4,7 @@
 //! this process.
 
 mod admin;
+mod check;
 mod duration;
 mod error;
 mod health;
@@ -14,6 +15,7 @@ mod serve;
 mod tls;
 mod token;
 mod transfer;
+mod verify;
 mod whose;
 
 use std::ffi::OsString;
@@ -30,14 +32,14 @@ use crate::reconfigure::Origin;
 /// Decides whether tokens have been revoked, for jwt-agent and for older callers.
 ///
 /// Configured by TOKEN_SERVER__SECTION__KEY environment variables, over the TOML file that TOKEN_SERVER_CONFIG names.
-/// Exit codes: 0 done; 1 could not be done; 2 the token is refused (token explain), the rule does not match (rules
+/// Exit codes: 0 done; 1 could not be done; 2 a token is refused (verify, token explain), the rule does not match (rules
 /// test --payload); 64 the command line or the configuration is wrong.
 #[derive(Debug, Parser)]
 #[command(name = "token-server", version)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Validate the configuration and exit: 0 when it is good, 64 when it is not
+    /// Validate configuration and keys, and exit: 0 when they are good, 64 when they are not
     #[arg(long)]
     check: bool,
     /// How log lines on standard error look
@@ -53,6 +55,8 @@ enum Command {
     /// Ask about a token
     #[command(subcommand)]
     Token(token::Token),
+    /// Judge signed tokens by keys and policy, without the rules, and say why; exit with 0 if all are valid, else with 2
+    Verify(verify::Verify),
     /// Ask the running server whether it is ready; exit with 0, or with 1 and the causes
     Health,
 }
@@ -110,8 +114,9 @@ pub async fn main(
     let done = match arguments.command {
         Some(Command::Rules(command)) => rules::run(command, config).await,
         Some(Command::Token(command)) => token::run(command, config).await,
+        Some(Command::Verify(command)) => verify::run(command, config).await,
         Some(Command::Health) => health::run(config).await.map(|()| Outcome::Done),
-        None if arguments.check => Ok(Outcome::Done),
+        None if arguments.check => check::run(config).await,
         None => serve::run(origin, config, arguments.log_format).await.map(|()| Outcome::Done),
     };
     match done {

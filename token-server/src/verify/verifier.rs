@@ -9,7 +9,7 @@ use jose::{
     Hint, Profile, Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion, UnixTime,
     Verdict,
 };
-use keys::{KeyRing, Keys, Newer};
+use keys::{KeyRing, Keys, KeysView, Newer};
 use tokio::time::Instant;
 use tracing::Level;
 
@@ -100,6 +100,11 @@ impl Verifier {
                  from any client"
             );
         }
+    }
+
+    /// What operators see of the keys.
+    pub(crate) fn keys_view(&self, now: UnixTime) -> KeysView {
+        self.keys.view(&self.settings.trust, now)
     }
 
     /// Which proxy asks.

@@ -9,7 +9,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::material::Material;
 use super::skip::{Doubt, SkipReason};
-use super::{Curve, KeyKind, pem, roca};
+use super::{Curve, Identity, KeyKind, pem, roca};
 use crate::json::Object;
 use crate::{Algorithm, AlgorithmSet};
 
@@ -47,6 +47,7 @@ pub(crate) struct Admitted {
     pub(super) kind: KeyKind,
     pub(super) algorithms: AlgorithmSet,
     pub(super) material: Material,
+    pub(super) identity: Identity,
     pub(super) doubts: Vec<Doubt>,
 }
 
@@ -120,7 +121,8 @@ fn admit_rsa(
         (algorithms, Material::rsa(&parts, algorithms), Vec::new())
     };
     let material = material.ok_or(SkipReason::WeakModulus)?;
-    Ok(Admitted { kind: KeyKind::Rsa { bits }, algorithms, material, doubts })
+    let identity = Identity::of_rsa(n, e);
+    Ok(Admitted { kind: KeyKind::Rsa { bits }, algorithms, material, identity, doubts })
 }
 
 fn admit_ec(curve: Curve, point: &[u8], declared: Option<Algorithm>) -> Result<Admitted, SkipReason> {
@@ -135,7 +137,8 @@ fn admit_ec(curve: Curve, point: &[u8], declared: Option<Algorithm>) -> Result<A
     let parsed = ParsedPublicKey::new(verifier, point).ok().filter(|_| is_uncompressed);
     let parsed = parsed.ok_or(SkipReason::Point(curve))?;
     let material = Material::single(curve.algorithm(), parsed);
-    Ok(Admitted { kind: KeyKind::Ec(curve), algorithms, material, doubts: Vec::new() })
+    let identity = Identity::of_ec(curve, point);
+    Ok(Admitted { kind: KeyKind::Ec(curve), algorithms, material, identity, doubts: Vec::new() })
 }
 
 fn admit_ed25519(x: &[u8], declared: Option<Algorithm>) -> Result<Admitted, SkipReason> {
@@ -143,7 +146,8 @@ fn admit_ed25519(x: &[u8], declared: Option<Algorithm>) -> Result<Admitted, Skip
     // aws-lc-rs also takes whole SubjectPublicKeyInfos.
     let parsed = ParsedPublicKey::new(&ED25519, x).ok().filter(|_| x.len() == 32);
     let material = Material::single(Algorithm::EdDSA, parsed.ok_or(SkipReason::Parameter("x"))?);
-    Ok(Admitted { kind: KeyKind::Ed25519, algorithms, material, doubts: Vec::new() })
+    let identity = Identity::of_ed25519(x);
+    Ok(Admitted { kind: KeyKind::Ed25519, algorithms, material, identity, doubts: Vec::new() })
 }
 
 fn admit_secret(k: &[u8], declared: Option<Algorithm>, tolerance: Tolerance) -> Result<Admitted, SkipReason> {
@@ -163,7 +167,8 @@ fn admit_secret(k: &[u8], declared: Option<Algorithm>, tolerance: Tolerance) -> 
         wanted.iter().filter(|algorithm| tolerance.short_secrets || bits >= hash_bits(*algorithm)).collect();
     let doubts = if bits < min { vec![Doubt::ShortSecret { bits }] } else { Vec::new() };
     let material = Material::secret(k, algorithms).ok_or(SkipReason::Parameter("k"))?;
-    Ok(Admitted { kind: KeyKind::Oct, algorithms, material, doubts })
+    let identity = Identity::of_secret(bits);
+    Ok(Admitted { kind: KeyKind::Oct, algorithms, material, identity, doubts })
 }
 
 /// What the key can do and was meant for.

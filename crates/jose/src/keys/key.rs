@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::identity::{Identity, encode};
 use super::material::Material;
 use super::thumbprint::Thumbprints;
 use crate::{Algorithm, AlgorithmSet};
@@ -72,6 +73,29 @@ pub enum KeyKind {
     Oct,
 }
 
+impl KeyKind {
+    /// The JWK key type (RFC 7518 section 6.1, RFC 8037 section 2).
+    pub const fn kty(self) -> &'static str {
+        match self {
+            Self::Rsa { .. } => "RSA",
+            Self::Ec(_) => "EC",
+            Self::Ed25519 => "OKP",
+            Self::Oct => "oct",
+        }
+    }
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rsa { bits } => write!(f, "RSA {bits}"),
+            Self::Ec(curve) => write!(f, "EC {curve}"),
+            Self::Ed25519 => f.write_str("Ed25519"),
+            Self::Oct => f.write_str("secret"),
+        }
+    }
+}
+
 /// Which tokens a key is tried for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -89,6 +113,7 @@ pub struct Key {
     pub(super) algorithms: AlgorithmSet,
     pub(super) reach: Reach,
     pub(super) thumbprints: Thumbprints,
+    pub(super) identity: Identity,
     pub(super) material: Arc<Material>,
 }
 
@@ -106,6 +131,16 @@ impl Key {
     /// The algorithms that it may verify: bound by its type, its curve, its size and its own `alg`.
     pub fn algorithms(&self) -> AlgorithmSet {
         self.algorithms
+    }
+
+    /// What may be shown of its material.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The hashes of its certificate, as base64url, each with the member that names the key by it (`x5t`, `x5t#S256`).
+    pub fn certificate_hashes(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.thumbprints.named().map(|(name, hash)| (name, encode(hash)))
     }
 
     /// Whether the signature is the key's over the message.

@@ -4,6 +4,7 @@
 //! An algorithm is bound to a key when the key is read, never when a token asks for it.
 
 pub(crate) mod components;
+mod identity;
 pub(crate) mod jwk;
 mod key;
 mod legacy;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use components::Admitted;
+pub use identity::Identity;
 use key::Reach;
 pub use key::{Curve, Key, KeyKind};
 pub use skip::{Doubt, Excerpt, KeyWarning, SkipReason, SkippedKey};
@@ -135,9 +137,9 @@ impl KeySet {
     pub fn parse(bytes: &[u8], rules: &KeyRules) -> Result<Self, KeySetError> {
         let candidates = source::candidates(bytes, rules)?;
         let mut set = Self::empty();
-        for Candidate { kid, reach, thumbprints, outcome } in candidates {
+        for (index, Candidate { kid, reach, thumbprints, outcome }) in candidates.into_iter().enumerate() {
             match outcome {
-                Ok(Admitted { kind, algorithms, material, doubts }) => {
+                Ok(Admitted { kind, algorithms, material, identity, doubts }) => {
                     set.warnings
                         .extend(doubts.into_iter().map(|doubt| KeyWarning { kid: kid.clone(), doubt }));
                     set.keys.push(Key {
@@ -146,10 +148,13 @@ impl KeySet {
                         algorithms,
                         reach,
                         thumbprints,
+                        identity,
                         material: Arc::new(material),
                     });
                 }
-                Err(reason) => set.skipped.push(SkippedKey { kid, reason }),
+                Err(reason) => {
+                    set.skipped.push(SkippedKey { kid, position: index.saturating_add(1), reason });
+                }
             }
         }
         match set {

@@ -10,13 +10,18 @@ use crate::Algorithm;
 pub struct SkippedKey<R = SkipReason> {
     /// Its identifier, if it has a readable one.
     pub kid: Option<String>,
+    /// Its place in the source, from 1.
+    pub position: usize,
     /// Why.
     pub reason: R,
 }
 
 impl<R: fmt::Display> fmt::Display for SkippedKey<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "key {}: {}", Named(self.kid.as_deref()), self.reason)
+        match &self.kid {
+            Some(kid) => write!(f, "key {}: {}", Excerpt::of(kid), self.reason),
+            None => write!(f, "key {} without kid: {}", self.position, self.reason),
+        }
     }
 }
 
@@ -126,6 +131,37 @@ pub enum SkipReason {
     },
 }
 
+impl SkipReason {
+    /// The reason in one word of a closed list, for metrics and programs.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Parameter(_) => "parameter",
+            Self::KeyType(_) => "key_type",
+            Self::Curve(_) => "curve",
+            Self::Use(_) => "use",
+            Self::KeyOps => "key_ops",
+            Self::UnknownAlgorithm(_) => "unknown_algorithm",
+            Self::Algorithm(_) => "algorithm",
+            Self::PrivateOnly => "private_only",
+            Self::Point(_) => "point",
+            Self::ModulusSize { .. } => "modulus_size",
+            Self::Exponent => "exponent",
+            Self::WeakModulus => "weak_modulus",
+            Self::Certificate => "certificate",
+            Self::EmptySecret => "empty_secret",
+            Self::ShortSecret { .. } => "short_secret",
+            Self::SecretIsKey => "secret_is_key",
+            Self::MixedKinds => "mixed_kinds",
+            Self::Pem => "pem",
+            Self::PublicKeyAlgorithm => "public_key_algorithm",
+            Self::Issuer => "issuer",
+            Self::LegacyEntry => "legacy_entry",
+            Self::TooMany { .. } => "too_many",
+        }
+    }
+}
+
 /// Why a key is in doubt though it was taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
@@ -192,11 +228,15 @@ mod tests {
 
     #[test]
     fn messages_are_short_and_escape_what_the_source_wrote() {
-        let skipped =
-            SkippedKey { kid: Some("a\n\"b".to_owned()), reason: SkipReason::KeyType(Excerpt::of("AKP")) };
+        let skipped = SkippedKey {
+            kid: Some("a\n\"b".to_owned()),
+            position: 1,
+            reason: SkipReason::KeyType(Excerpt::of("AKP")),
+        };
         assert_eq!(skipped.to_string(), r#"key "a\n\"b": key type "AKP" is not supported"#);
-        let long = SkippedKey { kid: None, reason: SkipReason::Curve(Excerpt::of(&"x".repeat(1000))) };
-        assert!(long.to_string().len() < 100);
+        let long =
+            SkippedKey { kid: None, position: 7, reason: SkipReason::Curve(Excerpt::of(&"x".repeat(1000))) };
+        assert!(long.to_string().starts_with("key 7 without kid: curve") && long.to_string().len() < 100);
         let warning = KeyWarning { kid: None, doubt: Doubt::ShortSecret { bits: 8 } };
         assert!(warning.to_string().starts_with("key without kid: secret of 8 bits"));
     }

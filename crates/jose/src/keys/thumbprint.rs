@@ -25,6 +25,13 @@ impl Thumbprints {
         }
     }
 
+    /// Each hash with the member that holds such a one.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let [sha1, sha256] = Self::MEMBERS;
+        let name = move |hash: &[u8]| if hash.len() == SHA256.output_len() { sha256 } else { sha1 };
+        self.0.iter().map(move |hash| (name(hash), hash.as_slice()))
+    }
+
     /// Whether a hash is among both.
     pub(crate) fn meet(&self, other: &Self) -> bool {
         self.0.iter().any(|hash| other.0.contains(hash))

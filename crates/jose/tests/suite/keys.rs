@@ -42,12 +42,12 @@ fn one_bad_key_spoils_no_other() {
     assert_eq!(
         skipped,
         [
-            "key without kid: not a JSON object with unique members",
-            "key without kid: not a JSON object with unique members",
-            "key without kid: parameter `kty` is missing or malformed",
+            "key 1 without kid: not a JSON object with unique members",
+            "key 2 without kid: not a JSON object with unique members",
+            "key 3 without kid: parameter `kty` is missing or malformed",
             r#"key "pq": key type "AKP" is not supported"#,
             r#"key "k1": curve "secp256k1" is not supported"#,
-            "key without kid: parameter `kid` is missing or malformed",
+            "key 7 without kid: parameter `kid` is missing or malformed",
         ]
     );
 }

@@ -79,18 +79,18 @@ impl DecryptionKeys {
         }
 
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
-        for Candidate { kid, is_default, outcome } in candidates {
+        for (index, Candidate { kid, is_default, outcome }) in candidates.into_iter().enumerate() {
             match outcome {
                 Ok(key) if is_default && !key.is_symmetric() => {
                     return Err(DecryptionKeysError::AsymmetricDefault);
                 }
                 Ok(key) => keys.push(key),
-                Err(reason) => skipped.push(SkippedKey { kid, reason }),
+                Err(reason) => skipped.push(SkippedKey { kid, position: index.saturating_add(1), reason }),
             }
         }
         if more > 0 {
             let reason = SkipReason::TooMany { more, max: MAX_KEYS }.into();
-            skipped.push(SkippedKey { kid: None, reason });
+            skipped.push(SkippedKey { kid: None, position: MAX_KEYS.saturating_add(1), reason });
         }
         match (keys.is_empty(), skipped.is_empty()) {
             (false, _) => Ok(Self { keys, skipped }),

@@ -41,7 +41,7 @@ fn sources_without_a_usable_key_are_errors_that_show_nothing_of_them() {
         (r#"{"keys":{}}"#, "neither a JWK set, nor a JWK, nor a list of JWKs"),
         ("[secret]", "not JSON: error at line 1, column 2"),
         (r#"{"kty":"oct","k":"AA","kid":"a""#, "not JSON: error at line 1, column 31"),
-        ("[1]", "holds no usable key: key without kid: not a JSON object with unique members"),
+        ("[1]", "holds no usable key: key 1 without kid: not a JSON object with unique members"),
     ] {
         assert_eq!(parse(source).to_string(), message, "{source}");
     }

@@ -1,0 +1,219 @@
+//! `verify` of both programs: the verdict on a token by its issuer's keys and the policy, and how that came.
+//!
+//! Revocation is not asked about. Keys are named, never shown; a key that the source holds and that is not used is named with
+//! the reason, where the token may mean it.
+
+use std::fmt;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::SystemTime;
+
+use jose::{
+    Explanation, KeyRules, KeySet, Reason, Refusal, Reject, Route, TrialOutcome, Trust, UnixTime, Verdict,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::Source;
+
+/// By what tokens are judged.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    /// Whom to trust.
+    pub trust: &'a Trust,
+    /// The keys of each issuer.
+    pub keys: &'a [KeySet],
+    /// The policy.
+    pub route: &'a Route,
+    /// Judge the signature alone: no expiry, issuer or audience.
+    pub signature_only: bool,
+    /// Longer tokens are refused.
+    pub max_token_bytes: usize,
+}
+
+/// What is told about one token; as JSON, one line.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    valid: bool,
+    reason: Reason,
+    detail: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<Trial>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<LeftOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<Box<RawValue>>,
+}
+
+/// What became of one key.
+#[derive(Debug, Serialize)]
+struct Trial {
+    kid: Option<String>,
+    kind: String,
+    outcome: &'static str,
+}
+
+/// A key of the source that is not used, though the token may mean it.
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    kid: Option<String>,
+    position: usize,
+    reason: &'static str,
+    why: String,
+}
+
+/// The keys of each of so many issuers, as a program would hold them after its start.
+///
+/// # Errors
+///
+/// A source gives no keys.
+pub async fn load(
+    issuers: usize,
+    sources: &[(usize, Source)],
+    rules: &KeyRules,
+) -> Result<Vec<KeySet>, String> {
+    let mut sets = vec![KeySet::empty(); issuers];
+    for (issuer, source) in sources {
+        let set = source.load(rules).await.map_err(|error| format!("{}: {error}", source.name()))?;
+        if let Some(sum) = sets.get_mut(*issuer) {
+            *sum = KeySet::merge([&*sum, &set]);
+        }
+    }
+    Ok(sets)
+}
+
+/// The policy of that name, or the default one.
+///
+/// # Errors
+///
+/// There is none of that name.
+pub fn route<'a>(trust: &'a Trust, name: Option<&str>) -> Result<&'a Route, String> {
+    trust.route(name).ok_or_else(|| {
+        let names: Vec<_> = trust.routes().iter().map(|route| route.name.as_str()).collect();
+        format!("--policy: there is none of that name; there are: {}", names.join(", "))
+    })
+}
+
+/// Judges `token`, or where it is `-` or absent those on standard input, one a line, and prints the answers: JSON where it is
+/// asked for or standard output is no terminal. Whether all were valid.
+///
+/// # Errors
+///
+/// Standard input or output fails.
+pub fn print(token: Option<&str>, json: bool, judge: &Judge<'_>) -> Result<bool, String> {
+    let as_json = json || !io::stdout().is_terminal();
+    let mut out = io::stdout().lock();
+    let mut all_valid = true;
+    let mut one = |token: &str| -> Result<(), String> {
+        let answer = judge.answer(token);
+        all_valid &= answer.valid;
+        let text = if as_json {
+            serde_json::to_string(&answer).map_err(|error| error.to_string())?
+        } else {
+            answer.to_string()
+        };
+        writeln!(out, "{text}").map_err(|error| format!("standard output: {error}"))
+    };
+    match token {
+        None | Some("-") => {
+            for line in io::stdin().lock().lines() {
+                let line = line.map_err(|error| format!("standard input: {error}"))?;
+                let token = line.trim();
+                if !token.is_empty() {
+                    one(token)?;
+                }
+            }
+        }
+        Some(token) => one(token)?,
+    }
+    Ok(all_valid)
+}
+
+impl Judge<'_> {
+    /// The answer on one token.
+    pub fn answer(&self, token: &str) -> Answer {
+        if token.len() > self.max_token_bytes {
+            return Answer::of(Err(Reject::TokenSize), None);
+        }
+        let now = UnixTime::from_system(SystemTime::now());
+        let explanation = self.trust.explain(token, self.keys, self.route, now);
+        let verdict = match &explanation.verdict {
+            // What was signed is there as soon as the signature is good, whatever the policy says.
+            Verdict::Accept(_) => Ok(()),
+            Verdict::Refuse(Refusal { signed: Some(_), .. }) if self.signature_only => Ok(()),
+            Verdict::Refuse(Refusal { reject, .. }) => Err(*reject),
+        };
+        Answer::of(verdict, Some(explanation))
+    }
+}
+
+impl Answer {
+    fn of(verdict: Result<(), Reject>, explanation: Option<Explanation>) -> Self {
+        let raw = |json: String| RawValue::from_string(json).ok();
+        let (reason, detail) = match verdict {
+            Ok(()) => (Reason::Ok, "ok"),
+            Err(reject) => (reject.reason(), reject.detail()),
+        };
+        let mut answer = Self {
+            valid: verdict.is_ok(),
+            reason,
+            detail,
+            issuer: None,
+            keys: Vec::new(),
+            left_out: Vec::new(),
+            header: None,
+            claims: None,
+        };
+        if let Some(explanation) = explanation {
+            answer.issuer = explanation.issuer;
+            answer.header = explanation.header.and_then(raw);
+            answer.claims = explanation.claims.and_then(|claims| raw(claims.as_json().to_owned()));
+            let left_out = explanation.left_out.into_iter().map(|skipped| LeftOut {
+                position: skipped.position,
+                reason: skipped.reason.word(),
+                why: skipped.reason.to_string(),
+                kid: skipped.kid,
+            });
+            answer.left_out = left_out.collect();
+            let keys = explanation.keys.into_iter().map(|trial| Trial {
+                kid: trial.kid,
+                kind: trial.kind.to_string(),
+                outcome: TrialOutcome::as_str(trial.outcome),
+            });
+            answer.keys = keys.collect();
+        }
+        answer
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.valid {
+            f.write_str("valid")?;
+        } else {
+            write!(f, "refused: {} ({})", self.detail, self.reason.as_str())?;
+        }
+        let mut line = |label: &str, value: &str| write!(f, "\n  {label:<8}{value}");
+        if let Some(issuer) = &self.issuer {
+            line("issuer", issuer)?;
+        }
+        for key in &self.keys {
+            let kid = key.kid.as_deref().unwrap_or("(no kid)");
+            line("key", &format!("{kid}, {}: {}", key.kind, key.outcome))?;
+        }
+        for key in &self.left_out {
+            let kid = key.kid.as_deref().unwrap_or("(no kid)");
+            line("key", &format!("{kid}, number {} of its source: left out: {}", key.position, key.why))?;
+        }
+        if let Some(header) = &self.header {
+            line("header", header.get())?;
+        }
+        if let Some(claims) = &self.claims {
+            line(if self.valid { "claims" } else { "claimed" }, claims.get())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! `token-server verify`: the verdict on signed tokens as forward-auth would give it, without the rules, and how that came.
+
+use clap::Args;
+use keys::explain::{self, Judge};
+
+use super::{CliError, Outcome};
+use crate::config::Config;
+
+/// Arguments of `token-server verify`.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// Judge the signature alone: no expiry, issuer or audience
+    #[arg(long)]
+    signature_only: bool,
+    /// The policy to apply, if not the default one
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// One JSON line for each token also on a terminal, where the answer is for people otherwise
+    #[arg(long)]
+    json: bool,
+    /// The token; `-` or nothing: one token a line on standard input, where no process list shows it
+    token: Option<String>,
+}
+
+pub(super) async fn run(verify: Verify, config: Config) -> Result<Outcome, CliError> {
+    let settings = config.verify.ok_or(CliError::NoKeys)?;
+    let keys = config.keys;
+    let sets = explain::load(keys.configured.issuers.len(), &keys.sources, &keys.configured.rules).await;
+    let judge = Judge {
+        trust: &settings.trust,
+        keys: &sets.map_err(CliError::Verify)?,
+        route: explain::route(&settings.trust, verify.policy.as_deref()).map_err(CliError::Verify)?,
+        signature_only: verify.signature_only,
+        max_token_bytes: settings.max_token_bytes,
+    };
+    let all_valid = explain::print(verify.token.as_deref(), verify.json, &judge).map_err(CliError::Verify)?;
+    Ok(if all_valid { Outcome::Done } else { Outcome::No })
+}
