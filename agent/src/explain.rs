@@ -28,6 +28,7 @@ pub async fn verify(
         route: explain::route(&config.trust, arguments.policy.as_deref())?,
         signature_only: arguments.signature_only,
         max_token_bytes: config.max_token_bytes,
+        size_setting: "JWT_MAX_TOKEN_BYTES",
     };
     explain::print(arguments.token.as_deref(), arguments.json, &judge)
 }

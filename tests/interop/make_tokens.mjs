@@ -4,10 +4,7 @@ import * as crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { CompactEncrypt, CompactSign, FlattenedSign, GeneralSign, SignJWT, UnsecuredJWT, exportJWK, exportSPKI, generateKeyPair, generateSecret } from 'jose';
 
-// Node 18, which Debian 12 has, does not name it by itself.
-globalThis.crypto ??= crypto.webcrypto;
-
-const ALGORITHMS = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+const ALGORITHMS = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'];
 const ISSUER = 'https://issuer.example';
 const AUDIENCE = 'api';
 const now = Math.floor(Date.now() / 1000);
@@ -55,6 +52,8 @@ for (const alg of ['HS256', 'HS384', 'HS512']) {
 }
 add('EdDSA by its fully-specified name', await sign('EdDSA', claims(), { alg: 'Ed25519' }), 'ok');
 add('Ed25519 under a key of another type', await sign('EdDSA', claims(), { alg: 'Ed25519', kid: 'ES256' }), 'unknown_key');
+add('ML-DSA-65 under a key for ML-DSA-44', await sign('ML-DSA-65', claims(), { kid: 'ML-DSA-44' }), 'unknown_key');
+add('EdDSA under a key for ML-DSA-44', await sign('EdDSA', claims(), { kid: 'ML-DSA-44' }), 'unknown_key');
 add('PS256 under a key for RS256', await sign('PS256', claims(), { kid: 'RS256' }), 'unknown_key');
 add('a kid of nobody', await sign('ES256', claims(), { kid: 'nobody' }), 'unknown_key');
 add('a key that the token brings', await (async () => {

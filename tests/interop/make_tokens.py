@@ -1,14 +1,19 @@
-"""Tokens by joserfc (PyPI): good ones of every algorithm, and wrong ones whose fault is named as our verifier names it."""
+"""Tokens by joserfc (PyPI): good ones of every algorithm, and wrong ones whose fault is named as our verifier names it.
+
+It has no ML-DSA: the signatures of dilithium-py (PyPI) are put into tokens by hand.
+"""
 
 import base64
 import json
 import time
 from importlib.metadata import version
 
+from dilithium_py import ml_dsa
 from joserfc import jwe, jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 ALGORITHMS = "HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA".split()
+ALGORITHMS += ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"]
 ISSUER = "https://issuer.example"
 AUDIENCE = "api"
 NOW = int(time.time())
@@ -22,7 +27,27 @@ def unb64(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+class MlDsaKey:
+    """A key pair of ML-DSA, as the others are used here."""
+
+    def __init__(self, algorithm):
+        self.algorithm = algorithm
+        self.pure = getattr(ml_dsa, algorithm.replace("-", "_"))
+        self.hashed = getattr(ml_dsa, "HASH_" + algorithm.replace("-", "_") + "_WITH_SHA512")
+        self.public, self.private = self.pure.keygen()
+
+    def as_dict(self, private):
+        return {"kty": "AKP", "alg": self.algorithm, "pub": b64(self.public)}
+
+    def token(self, header, payload, signer=None, **options):
+        message = f"{b64(json.dumps(header).encode())}.{b64(payload.encode())}"
+        signature = (signer or self.pure).sign(self.private, message.encode(), **options)
+        return f"{message}.{b64(signature)}"
+
+
 def generate(algorithm):
+    if algorithm.startswith("ML-DSA"):
+        return MlDsaKey(algorithm)
     if algorithm == "EdDSA":
         return OKPKey.generate_key("Ed25519")
     family, bits = algorithm[:2], int(algorithm[2:])
@@ -51,8 +76,11 @@ def sign(algorithm, payload=None, key=None, **header):
     payload = payload if isinstance(payload, str) else json.dumps(payload or claims())
     header = {"alg": algorithm, "kid": algorithm, "typ": "JWT"} | header
     header = {name: value for name, value in header.items() if value is not None}
+    key = key or KEYS[algorithm]
+    if isinstance(key, MlDsaKey):
+        return key.token(header, payload)
     registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
-    return jws.serialize_compact(header, payload, key or KEYS[algorithm], registry=registry)
+    return jws.serialize_compact(header, payload, key, registry=registry)
 
 
 def with_header(token, **members):
@@ -91,6 +119,16 @@ for algorithm in ALGORITHMS:
     add(f"{algorithm}, padded", good + "=", "malformed")
     add(f"{algorithm}, a header that says none", with_header(good, alg="none", kid=algorithm), "algorithm")
     add(f"{algorithm}, expired", sign(algorithm, claims(exp=NOW - 1)), "expired")
+
+for algorithm in ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87"):
+    key, header, body = KEYS[algorithm], {"alg": algorithm, "kid": algorithm}, json.dumps(claims())
+    add(f"{algorithm}, a context", key.token(header, body, ctx=b"JWT"), "signature")
+    add(f"{algorithm}, hashed first", key.token(header, body, signer=key.hashed), "signature")
+    add(f"{algorithm} that says EdDSA", key.token(header | {"alg": "EdDSA"}, body), "unknown_key")
+    for other in ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87"):
+        if other != algorithm:
+            add(f"{algorithm} that says {other}", key.token(header | {"alg": other}, body), "unknown_key")
+            add(f"{algorithm} under a key for {other}", key.token(header | {"kid": other}, body), "unknown_key")
 
 # It refuses to sign under the PEM and the DER; what it takes for a secret is the modulus.
 modulus = OctKey.import_key(KEYS["RS256"].as_dict(private=False)["n"])
@@ -191,7 +229,7 @@ def public(algorithm):
 print(
     json.dumps(
         {
-            "implementation": f"joserfc {version('joserfc')} (PyPI)",
+            "implementation": f"joserfc {version('joserfc')} and dilithium-py {version('dilithium-py')} (PyPI)",
             "issuer": ISSUER,
             "audience": AUDIENCE,
             "jwks": {"keys": [public(algorithm) for algorithm in ALGORITHMS]},

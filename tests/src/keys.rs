@@ -8,7 +8,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
-    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING,
+    ML_DSA_87_SIGNING, PqdsaKeyPair, PqdsaSigningAlgorithm, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
     RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use aws_lc_rs::{hmac, rand};
@@ -17,10 +18,24 @@ use serde_json::{Value, json};
 
 use crate::scan;
 
-/// Every algorithm of RFC 7518 section 3.1 and RFC 8037 that the agent must verify.
-pub const ALGORITHMS: [&str; 13] = [
-    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
-    "ES512", "EdDSA",
+/// Every algorithm of RFC 7518 section 3.1, RFC 8037 and RFC 9964 that the agent must verify.
+pub const ALGORITHMS: [&str; 16] = [
+    "HS256",
+    "HS384",
+    "HS512",
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "ML-DSA-44",
+    "ML-DSA-65",
+    "ML-DSA-87",
 ];
 
 /// A key that signs under one algorithm.
@@ -35,6 +50,7 @@ enum Secret {
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ec(EcdsaKeyPair, &'static str),
     Ed(Ed25519KeyPair),
+    MlDsa(PqdsaKeyPair),
 }
 
 impl fmt::Debug for SigningKey {
@@ -67,6 +83,8 @@ impl SigningKey {
             scan::note("the secret of an HMAC", &base64url(&secret));
             Secret::Hmac(algorithm, secret)
         };
+        let ml_dsa =
+            |signing: &'static PqdsaSigningAlgorithm| Secret::MlDsa(PqdsaKeyPair::generate(signing).unwrap());
         let secret = match algorithm {
             "HS256" => oct(hmac::HMAC_SHA256, 32),
             "HS384" => oct(hmac::HMAC_SHA384, 48),
@@ -81,6 +99,9 @@ impl SigningKey {
             "ES384" => ec(&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384"),
             "ES512" => ec(&ECDSA_P521_SHA512_FIXED_SIGNING, "P-521"),
             "EdDSA" => Secret::Ed(Ed25519KeyPair::generate().unwrap()),
+            "ML-DSA-44" => ml_dsa(&ML_DSA_44_SIGNING),
+            "ML-DSA-65" => ml_dsa(&ML_DSA_65_SIGNING),
+            "ML-DSA-87" => ml_dsa(&ML_DSA_87_SIGNING),
             unknown => panic!("no such algorithm: {unknown}"),
         };
         Self { kid: kid.to_owned(), algorithm, secret }
@@ -112,6 +133,11 @@ impl SigningKey {
             }
             Secret::Ec(pair, _) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
             Secret::Ed(pair) => pair.sign(message).as_ref().to_vec(),
+            Secret::MlDsa(pair) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                pair.sign(message, &mut signature).unwrap();
+                signature
+            }
         }
     }
 
@@ -136,6 +162,7 @@ impl SigningKey {
             Secret::Ed(pair) => {
                 json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(pair.public_key().as_ref())})
             }
+            Secret::MlDsa(pair) => json!({"kty": "AKP", "pub": base64url(pair.public_key().as_ref())}),
         };
         jwk["kid"] = json!(self.kid);
         jwk["alg"] = json!(self.algorithm);
@@ -153,6 +180,7 @@ impl SigningKey {
             Secret::Rsa(pair, _) => pair.public_key().as_der(),
             Secret::Ec(pair, _) => pair.public_key().as_der(),
             Secret::Ed(pair) => pair.public_key().as_der(),
+            Secret::MlDsa(pair) => pair.public_key().as_der(),
         };
         der.unwrap().as_ref().to_vec()
     }

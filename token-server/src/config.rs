@@ -25,6 +25,7 @@ use crate::tls::{Tls, TlsFiles};
 use crate::verify::VerifySettings;
 
 pub use keys::Keys;
+pub(crate) use verify::MAX_TOKEN_BYTES;
 
 const PREFIX: &str = "TOKEN_SERVER_";
 const CONFIG: &str = "TOKEN_SERVER_CONFIG";

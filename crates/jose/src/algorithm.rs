@@ -1,4 +1,4 @@
-//! The signature algorithms of RFC 7518 section 3, RFC 8037 and RFC 9864 that this crate verifies, and sets of them.
+//! The signature algorithms of RFC 7518 section 3, RFC 8037, RFC 9864 and RFC 9964 that this crate verifies, and sets of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 /// Declares [`Algorithm`] with its registered names in one table, so that no list can lose a row.
 macro_rules! algorithms {
-    ($($(#[$doc:meta])* $name:ident,)+) => {
+    ($($(#[$doc:meta])* $name:ident = $registered:literal,)+) => {
         /// A JWS `alg` value. `none` is not among them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Algorithm {
-            $($(#[$doc])* $name,)+
+            $($(#[$doc])* #[serde(rename = $registered)] $name,)+
         }
 
         impl Algorithm {
@@ -20,7 +20,7 @@ macro_rules! algorithms {
 
             /// The registered name, as the `alg` header parameter spells it.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)+ }
+                match self { $(Self::$name => $registered,)+ }
             }
         }
     };
@@ -28,31 +28,37 @@ macro_rules! algorithms {
 
 algorithms! {
     /// HMAC with SHA-256.
-    HS256,
+    HS256 = "HS256",
     /// HMAC with SHA-384.
-    HS384,
+    HS384 = "HS384",
     /// HMAC with SHA-512.
-    HS512,
+    HS512 = "HS512",
     /// RSASSA-PKCS1-v1_5 with SHA-256.
-    RS256,
+    RS256 = "RS256",
     /// RSASSA-PKCS1-v1_5 with SHA-384.
-    RS384,
+    RS384 = "RS384",
     /// RSASSA-PKCS1-v1_5 with SHA-512.
-    RS512,
+    RS512 = "RS512",
     /// RSASSA-PSS with SHA-256.
-    PS256,
+    PS256 = "PS256",
     /// RSASSA-PSS with SHA-384.
-    PS384,
+    PS384 = "PS384",
     /// RSASSA-PSS with SHA-512.
-    PS512,
+    PS512 = "PS512",
     /// ECDSA on P-256 with SHA-256.
-    ES256,
+    ES256 = "ES256",
     /// ECDSA on P-384 with SHA-384.
-    ES384,
+    ES384 = "ES384",
     /// ECDSA on P-521 with SHA-512.
-    ES512,
+    ES512 = "ES512",
     /// EdDSA, of which only Ed25519 is verified. Its fully-specified name `Ed25519` (RFC 9864 section 2.2) means the same.
-    EdDSA,
+    EdDSA = "EdDSA",
+    /// ML-DSA-44 (FIPS 204), pure and with an empty context.
+    MlDsa44 = "ML-DSA-44",
+    /// ML-DSA-65.
+    MlDsa65 = "ML-DSA-65",
+    /// ML-DSA-87.
+    MlDsa87 = "ML-DSA-87",
 }
 
 /// The text is not the name of an [`Algorithm`].
@@ -110,7 +116,7 @@ pub(crate) fn is_registered_elsewhere(name: &str) -> bool {
 
 /// A set of algorithms, such as an allow-list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AlgorithmSet(u16);
+pub struct AlgorithmSet(u32);
 
 impl AlgorithmSet {
     /// No algorithm.
@@ -164,8 +170,8 @@ impl AlgorithmSet {
     }
 }
 
-const fn bit(algorithm: Algorithm) -> u16 {
-    1 << algorithm as u16
+const fn bit(algorithm: Algorithm) -> u32 {
+    1 << algorithm as u32
 }
 
 impl FromIterator<Algorithm> for AlgorithmSet {
@@ -192,8 +198,27 @@ mod tests {
         }
         assert_eq!("Ed25519".parse(), Ok(Algorithm::EdDSA));
         for name in [
-            "", "none", "None", "NONE", "hs256", "Hs256", "HS256 ", "ES521", "ES256K", "EDDSA", "ed25519",
-            "Ed448", "RSA-OAEP",
+            "",
+            "none",
+            "None",
+            "NONE",
+            "hs256",
+            "Hs256",
+            "HS256 ",
+            "ES521",
+            "ES256K",
+            "EDDSA",
+            "ed25519",
+            "Ed448",
+            "RSA-OAEP",
+            "ml-dsa-44",
+            "ML-DSA-43",
+            "ML-DSA-44 ",
+            "ML_DSA_44",
+            "MlDsa44",
+            "ML-DSA",
+            "HashML-DSA-44",
+            "ML-DSA-44-ES256",
         ] {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name:?}");
         }

@@ -82,7 +82,7 @@ pub use jwe::{
 pub use jws::Jws;
 pub use keys::{
     Curve, Doubt, Excerpt, Identity, Key, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError, KeyWarning,
-    SkipReason, SkippedKey,
+    MlDsa, SkipReason, SkippedKey,
 };
 pub use limits::{MAX_INFLATED_BYTES, MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS, MAX_TRIED_KEYS};
 pub use policy::{Policy, Window};

@@ -28,6 +28,8 @@ pub struct Judge<'a> {
     pub signature_only: bool,
     /// Longer tokens are refused.
     pub max_token_bytes: usize,
+    /// The setting that says so.
+    pub size_setting: &'static str,
 }
 
 /// What is told about one token; as JSON, one line.
@@ -36,6 +38,9 @@ pub struct Answer {
     valid: bool,
     reason: Reason,
     detail: &'static str,
+    /// What to do about it, where a setting decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -136,7 +141,8 @@ impl Judge<'_> {
     /// The answer on one token.
     pub fn answer(&self, token: &str) -> Answer {
         if token.len() > self.max_token_bytes {
-            return Answer::of(Err(Reject::TokenSize), None);
+            let cure = Some(self.cure_of_length(token.len()));
+            return Answer { cure, ..Answer::of(Err(Reject::TokenSize), None) };
         }
         let now = UnixTime::from_system(SystemTime::now());
         let explanation = self.trust.explain(token, self.keys, self.route, now);
@@ -147,6 +153,14 @@ impl Judge<'_> {
             Verdict::Refuse(Refusal { reject, .. }) => Err(*reject),
         };
         Answer::of(verdict, Some(explanation))
+    }
+
+    fn cure_of_length(&self, len: usize) -> String {
+        let Self { max_token_bytes, size_setting, .. } = self;
+        format!(
+            "the token has {len} bytes, and {size_setting} allows {max_token_bytes}: set it higher, and the proxy's buffer \
+             for a request's headers (tune.bufsize of HAProxy) to twice as much"
+        )
     }
 }
 
@@ -161,6 +175,7 @@ impl Answer {
             valid: verdict.is_ok(),
             reason,
             detail,
+            cure: None,
             issuer: None,
             keys: Vec::new(),
             left_out: Vec::new(),
@@ -197,6 +212,9 @@ impl fmt::Display for Answer {
             write!(f, "refused: {} ({})", self.detail, self.reason.as_str())?;
         }
         let mut line = |label: &str, value: &str| write!(f, "\n  {label:<8}{value}");
+        if let Some(cure) = &self.cure {
+            line("cure", cure)?;
+        }
         if let Some(issuer) = &self.issuer {
             line("issuer", issuer)?;
         }

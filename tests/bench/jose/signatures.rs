@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, UnparsedPublicKey,
-    VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, ML_DSA_44, ML_DSA_65,
+    ML_DSA_87, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
+    UnparsedPublicKey, VerificationAlgorithm,
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use integration_tests::keys::{ALGORITHMS, SigningKey, jwks, key};
@@ -83,6 +83,9 @@ impl Primitive {
             "ES384" => &ECDSA_P384_SHA384_FIXED,
             "ES512" => &ECDSA_P521_SHA512_FIXED,
             "EdDSA" => &ED25519,
+            "ML-DSA-44" => &ML_DSA_44,
+            "ML-DSA-65" => &ML_DSA_65,
+            "ML-DSA-87" => &ML_DSA_87,
             unknown => panic!("no such algorithm: {unknown}"),
         })
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use keys::explain::{self, Judge};
 
 use super::{CliError, Outcome};
-use crate::config::Config;
+use crate::config::{Config, MAX_TOKEN_BYTES};
 
 /// Arguments of `token-server verify`.
 #[derive(Debug, Args)]
@@ -32,6 +32,7 @@ pub(super) async fn run(verify: Verify, config: Config) -> Result<Outcome, CliEr
         route: explain::route(&settings.trust, verify.policy.as_deref()).map_err(CliError::Verify)?,
         signature_only: verify.signature_only,
         max_token_bytes: settings.max_token_bytes,
+        size_setting: MAX_TOKEN_BYTES,
     };
     let all_valid = explain::print(verify.token.as_deref(), verify.json, &judge).map_err(CliError::Verify)?;
     Ok(if all_valid { Outcome::Done } else { Outcome::No })

@@ -78,9 +78,10 @@ impl PublicPoint {
                 Components::Ec { curve, point } => {
                     Ok(Self { curve: AgreementCurve::Nist(curve), bytes: point })
                 }
-                Components::Rsa { .. } | Components::Ed25519 { .. } | Components::Oct { .. } => {
-                    Err(SkipReason::Parameter("kty"))
-                }
+                Components::Rsa { .. }
+                | Components::Ed25519 { .. }
+                | Components::MlDsa { .. }
+                | Components::Oct { .. } => Err(SkipReason::Parameter("kty")),
             },
             Some("OKP") => match jwk::text(key, "crv")?.as_deref() {
                 Some("X25519") => Ok(Self { curve: AgreementCurve::X25519, bytes: jwk::octets(key, "x")? }),

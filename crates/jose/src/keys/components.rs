@@ -9,7 +9,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::material::Material;
 use super::skip::{Doubt, SkipReason};
-use super::{Curve, Identity, KeyKind, pem, roca};
+use super::{Curve, Identity, KeyKind, MlDsa, pem, roca};
 use crate::json::Object;
 use crate::{Algorithm, AlgorithmSet};
 
@@ -38,6 +38,8 @@ pub(crate) enum Components {
     Ec { curve: Curve, point: Vec<u8> },
     /// The 32 bytes of RFC 8032 section 5.1.5.
     Ed25519 { x: Vec<u8> },
+    /// The encoding of FIPS 204 section 7.2.
+    MlDsa { set: MlDsa, public: Vec<u8> },
     /// A shared secret.
     Oct { k: Vec<u8> },
 }
@@ -58,6 +60,7 @@ impl Components {
             Self::Rsa { .. } => "RSA",
             Self::Ec { .. } => "EC",
             Self::Ed25519 { .. } => "OKP",
+            Self::MlDsa { .. } => "AKP",
             Self::Oct { .. } => "oct",
         }
     }
@@ -73,8 +76,18 @@ impl Components {
                 curve == other_curve && compressed(point, len) == compressed(other, len)
             }
             (Self::Ed25519 { x }, Self::Ed25519 { x: other }) => x == other,
+            (Self::MlDsa { set, public }, Self::MlDsa { set: other_set, public: other }) => {
+                set == other_set && public == other
+            }
             (Self::Oct { .. }, Self::Oct { .. })
-            | (Self::Rsa { .. } | Self::Ec { .. } | Self::Ed25519 { .. } | Self::Oct { .. }, _) => false,
+            | (
+                Self::Rsa { .. }
+                | Self::Ec { .. }
+                | Self::Ed25519 { .. }
+                | Self::MlDsa { .. }
+                | Self::Oct { .. },
+                _,
+            ) => false,
         }
     }
 
@@ -88,6 +101,7 @@ impl Components {
             Self::Rsa { n, e } => admit_rsa(trimmed(&n), trimmed(&e), declared, tolerance),
             Self::Ec { curve, point } => admit_ec(curve, &point, declared),
             Self::Ed25519 { x } => admit_ed25519(&x, declared),
+            Self::MlDsa { set, public } => admit_ml_dsa(set, &public, declared),
             Self::Oct { k } => admit_secret(&k, declared, tolerance),
         }
     }
@@ -148,6 +162,19 @@ fn admit_ed25519(x: &[u8], declared: Option<Algorithm>) -> Result<Admitted, Skip
     let material = Material::single(Algorithm::EdDSA, parsed.ok_or(SkipReason::Parameter("x"))?);
     let identity = Identity::of_ed25519(x);
     Ok(Admitted { kind: KeyKind::Ed25519, algorithms, material, identity, doubts: Vec::new() })
+}
+
+fn admit_ml_dsa(set: MlDsa, public: &[u8], declared: Option<Algorithm>) -> Result<Admitted, SkipReason> {
+    let algorithms = bound(AlgorithmSet::of(&[set.algorithm()]), declared)?;
+    // aws-lc-rs also takes whole SubjectPublicKeyInfos, whose length is none of these.
+    let bytes = public.len();
+    if bytes != set.public_key_len() {
+        return Err(SkipReason::PublicKeySize { set, bytes });
+    }
+    let parsed = ParsedPublicKey::new(set.verifier(), public).map_err(|_| SkipReason::Parameter("pub"))?;
+    let material = Material::ml_dsa(set, parsed);
+    let identity = Identity::of_ml_dsa(set, public);
+    Ok(Admitted { kind: KeyKind::MlDsa(set), algorithms, material, identity, doubts: Vec::new() })
 }
 
 fn admit_secret(k: &[u8], declared: Option<Algorithm>, tolerance: Tolerance) -> Result<Admitted, SkipReason> {

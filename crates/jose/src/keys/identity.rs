@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Curve;
+use super::{Curve, MlDsa};
 
 /// What may be shown of a key's material.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,11 @@ impl Identity {
     /// Of an Ed25519 key.
     pub(super) fn of_ed25519(x: &[u8]) -> Self {
         Self::thumbprint(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encode(x)))
+    }
+
+    /// Of an ML-DSA key (RFC 9964 section 6).
+    pub(super) fn of_ml_dsa(set: MlDsa, public: &[u8]) -> Self {
+        Self::thumbprint(&format!(r#"{{"alg":"{set}","kty":"AKP","pub":"{}"}}"#, encode(public)))
     }
 
     /// Of a secret of so many bits.

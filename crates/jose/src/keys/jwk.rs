@@ -1,4 +1,4 @@
-//! One JSON Web Key (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2).
+//! One JSON Web Key (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2, RFC 9964 section 3).
 //!
 //! `use`, `key_ops`, `alg` and `crv` bind. `x5c` must hold the same key as the other members, or stands in for them where
 //! they are absent; `x5t` and `x5t#S256` name the key; `x5u` is not read.
@@ -12,13 +12,16 @@ use base64::engine::general_purpose::STANDARD;
 use super::components::{Admitted, Components, Tolerance, trimmed};
 use super::skip::{Doubt, Excerpt, SkipReason};
 use super::thumbprint::Thumbprints;
-use super::{Candidate, Curve, pem};
+use super::{Candidate, Curve, MlDsa, pem};
 use crate::algorithm::is_registered_elsewhere;
 use crate::json::{Object, name, string};
 use crate::{Algorithm, base64url};
 
 /// Parameters that belong to the owner of the key alone.
-const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
+
+/// The type of keys whose `alg` tells everything else about them.
+const AKP: &str = "AKP";
 
 /// Judges one JWK. The caller has bounded the nesting.
 pub(super) fn candidate(json: &str, tolerance: Tolerance) -> Candidate {
@@ -33,16 +36,18 @@ pub(super) fn candidate(json: &str, tolerance: Tolerance) -> Candidate {
 
 fn admit(jwk: &Object<'_>, tolerance: Tolerance) -> Result<Admitted, SkipReason> {
     let kty = text(jwk, "kty")?.ok_or(SkipReason::Parameter("kty"))?;
+    let has_private = PRIVATE.iter().any(|name| present(jwk, name).is_some());
     let read: fn(&Object<'_>) -> Result<Components, SkipReason> = match kty.as_str() {
         "RSA" => rsa,
         "EC" => ec,
         "OKP" => okp,
         "oct" => oct,
+        AKP if has_private => return Err(SkipReason::PrivateHalf),
+        AKP => akp,
         _ => return Err(SkipReason::KeyType(Excerpt::of(&kty))),
     };
     may_verify(jwk)?;
     let (declared, unregistered) = declared_algorithm(jwk, &kty)?;
-    let has_private = PRIVATE.iter().any(|name| present(jwk, name).is_some());
 
     let certified = certified(jwk);
     let is_unreadable = certified.is_err();
@@ -126,17 +131,17 @@ fn may_verify(jwk: &Object<'_>) -> Result<(), SkipReason> {
 }
 
 /// `alg`, or its text where it is registered for nothing: such a word binds a public key to nothing. A secret with one is
-/// not taken, since nothing else tells what it is for.
+/// not taken, since nothing else tells what it is for; nor is a key of type `AKP`, which must have one.
 fn declared_algorithm(
     jwk: &Object<'_>,
     kty: &str,
 ) -> Result<(Option<Algorithm>, Option<Excerpt>), SkipReason> {
     let Some(alg) = text(jwk, "alg")? else {
-        return Ok((None, None));
+        return if kty == AKP { Err(SkipReason::Parameter("alg")) } else { Ok((None, None)) };
     };
     match alg.parse() {
         Ok(algorithm) => Ok((Some(algorithm), None)),
-        Err(_) if kty == "oct" || is_registered_elsewhere(&alg) => {
+        Err(_) if kty == "oct" || kty == AKP || is_registered_elsewhere(&alg) => {
             Err(SkipReason::UnknownAlgorithm(Excerpt::of(&alg)))
         }
         Err(_) => Ok((None, Some(Excerpt::of(&alg)))),
@@ -170,6 +175,13 @@ fn okp(jwk: &Object<'_>) -> Result<Components, SkipReason> {
         "Ed25519" => Ok(Components::Ed25519 { x: octets(jwk, "x")? }),
         _ => Err(SkipReason::Curve(Excerpt::of(&crv))),
     }
+}
+
+fn akp(jwk: &Object<'_>) -> Result<Components, SkipReason> {
+    let alg = text(jwk, "alg")?.ok_or(SkipReason::Parameter("alg"))?;
+    let algorithm = alg.parse().map_err(|_| SkipReason::UnknownAlgorithm(Excerpt::of(&alg)))?;
+    let set = MlDsa::of_algorithm(algorithm).ok_or(SkipReason::Algorithm(algorithm))?;
+    Ok(Components::MlDsa { set, public: octets(jwk, "pub")? })
 }
 
 fn oct(jwk: &Object<'_>) -> Result<Components, SkipReason> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::MlDsa;
 use super::identity::{Identity, encode};
 use super::material::Material;
 use super::thumbprint::Thumbprints;
@@ -69,17 +70,20 @@ pub enum KeyKind {
     Ec(Curve),
     /// EdDSA on Ed25519.
     Ed25519,
+    /// ML-DSA.
+    MlDsa(MlDsa),
     /// A shared secret.
     Oct,
 }
 
 impl KeyKind {
-    /// The JWK key type (RFC 7518 section 6.1, RFC 8037 section 2).
+    /// The JWK key type (RFC 7518 section 6.1, RFC 8037 section 2, RFC 9964 section 3).
     pub const fn kty(self) -> &'static str {
         match self {
             Self::Rsa { .. } => "RSA",
             Self::Ec(_) => "EC",
             Self::Ed25519 => "OKP",
+            Self::MlDsa(_) => "AKP",
             Self::Oct => "oct",
         }
     }
@@ -91,6 +95,7 @@ impl fmt::Display for KeyKind {
             Self::Rsa { bits } => write!(f, "RSA {bits}"),
             Self::Ec(curve) => write!(f, "EC {curve}"),
             Self::Ed25519 => f.write_str("Ed25519"),
+            Self::MlDsa(set) => set.fmt(f),
             Self::Oct => f.write_str("secret"),
         }
     }

@@ -12,6 +12,7 @@ use aws_lc_rs::signature::{
     RsaParameters, RsaPublicKeyComponents,
 };
 
+use super::MlDsa;
 use crate::{Algorithm, AlgorithmSet};
 
 /// What verifies signatures.
@@ -22,6 +23,7 @@ pub(super) struct Material {
 enum Verifier {
     Hmac(Box<hmac::Key>),
     PublicKey(ParsedPublicKey),
+    MlDsa(MlDsa, ParsedPublicKey),
 }
 
 impl Material {
@@ -46,6 +48,11 @@ impl Material {
         Self { verifiers: vec![(algorithm, Verifier::PublicKey(key))] }
     }
 
+    /// An ML-DSA key of this parameter set.
+    pub(super) fn ml_dsa(set: MlDsa, key: ParsedPublicKey) -> Self {
+        Self { verifiers: vec![(set.algorithm(), Verifier::MlDsa(set, key))] }
+    }
+
     fn of_rsa(
         key: &RsaPublicKeyComponents<Vec<u8>>,
         algorithms: AlgorithmSet,
@@ -66,6 +73,9 @@ impl Material {
         verifier.is_some_and(|(_, verifier)| match verifier {
             Verifier::Hmac(key) => hmac::verify(key, message, signature).is_ok(),
             Verifier::PublicKey(key) => key.verify_sig(message, signature).is_ok(),
+            Verifier::MlDsa(set, key) => {
+                signature.len() == set.signature_len() && key.verify_sig(message, signature).is_ok()
+            }
         })
     }
 }
@@ -84,7 +94,10 @@ fn hash(algorithm: Algorithm) -> Option<hmac::Algorithm> {
         | Algorithm::ES256
         | Algorithm::ES384
         | Algorithm::ES512
-        | Algorithm::EdDSA => None,
+        | Algorithm::EdDSA
+        | Algorithm::MlDsa44
+        | Algorithm::MlDsa65
+        | Algorithm::MlDsa87 => None,
     }
 }
 
@@ -102,7 +115,10 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
         | Algorithm::ES256
         | Algorithm::ES384
         | Algorithm::ES512
-        | Algorithm::EdDSA => None,
+        | Algorithm::EdDSA
+        | Algorithm::MlDsa44
+        | Algorithm::MlDsa65
+        | Algorithm::MlDsa87 => None,
     }
 }
 
@@ -121,6 +137,9 @@ fn small_rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> 
         | Algorithm::ES256
         | Algorithm::ES384
         | Algorithm::ES512
-        | Algorithm::EdDSA => None,
+        | Algorithm::EdDSA
+        | Algorithm::MlDsa44
+        | Algorithm::MlDsa65
+        | Algorithm::MlDsa87 => None,
     }
 }

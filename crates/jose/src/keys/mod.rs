@@ -9,6 +9,7 @@ pub(crate) mod jwk;
 mod key;
 mod legacy;
 mod material;
+mod ml_dsa;
 mod pem;
 mod roca;
 mod skip;
@@ -22,6 +23,7 @@ use components::Admitted;
 pub use identity::Identity;
 use key::Reach;
 pub use key::{Curve, Key, KeyKind};
+pub use ml_dsa::MlDsa;
 pub use skip::{Doubt, Excerpt, KeyWarning, SkipReason, SkippedKey};
 use thumbprint::Thumbprints;
 

@@ -18,7 +18,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use super::components::{Components, Tolerance};
 use super::skip::{Excerpt, SkipReason};
 use super::thumbprint::Thumbprints;
-use super::{Candidate, Curve};
+use super::{Candidate, Curve, MlDsa};
 
 /// How every block begins.
 pub(super) const BEGIN: &str = "-----BEGIN ";
@@ -145,7 +145,7 @@ fn whole<'a, T: FromDer<'a, E>, E>(der: &'a [u8]) -> Result<T, SkipReason> {
     }
 }
 
-/// A SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7; RFC 3279, 5480 and 8410 for the algorithms).
+/// A SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7; RFC 3279, 5480, 8410 and 9881 for the algorithms).
 fn subject_public_key(info: &SubjectPublicKeyInfo<'_>) -> Result<Components, SkipReason> {
     let algorithm = &info.algorithm.algorithm;
     let bits = info.subject_public_key.data.as_ref();
@@ -161,6 +161,11 @@ fn subject_public_key(info: &SubjectPublicKeyInfo<'_>) -> Result<Components, Ski
         Ok(Components::Ec { curve: curve(&named)?, point: bits.to_vec() })
     } else if *algorithm == OID_SIG_ED25519 {
         Ok(Components::Ed25519 { x: bits.to_vec() })
+    } else if let Some(set) = MlDsa::of_identifier(algorithm) {
+        match info.algorithm.parameters {
+            None => Ok(Components::MlDsa { set, public: bits.to_vec() }),
+            Some(_) => Err(SkipReason::Pem),
+        }
     } else {
         Err(SkipReason::PublicKeyAlgorithm)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Curve;
+use super::{Curve, MlDsa};
 use crate::Algorithm;
 
 /// A key that was left out.
@@ -49,7 +49,7 @@ pub enum SkipReason {
     /// A parameter is missing, of the wrong type, or not in its canonical encoding (RFC 7518 section 6).
     #[error("parameter `{0}` is missing or malformed")]
     Parameter(&'static str),
-    /// `kty` is one that nothing here can use, such as `AKP`.
+    /// `kty` is one that nothing here can use, such as `LMS`.
     #[error("key type {0} is not supported")]
     KeyType(Excerpt),
     /// `crv` is not supported for that key type.
@@ -70,6 +70,19 @@ pub enum SkipReason {
     /// Private parameters without the public ones, or a PEM private key.
     #[error("only the private half is given; verification needs the public one")]
     PrivateOnly,
+    /// A key of type `AKP` with its private half, which RFC 9964 section 3 keeps out of public keys.
+    #[error(
+        "holds its private half, so that others may sign with it; not used: make a new key, publish the public half alone"
+    )]
+    PrivateHalf,
+    /// The public key has not the length of its parameter set (FIPS 204 section 4).
+    #[error("public key of {bytes} bytes; those of {set} have {}", set.public_key_len())]
+    PublicKeySize {
+        /// The parameter set.
+        set: MlDsa,
+        /// The size found.
+        bytes: usize,
+    },
     /// The coordinates are not a point on the curve.
     #[error("not a point on {0}")]
     Point(Curve),
@@ -144,6 +157,8 @@ impl SkipReason {
             Self::UnknownAlgorithm(_) => "unknown_algorithm",
             Self::Algorithm(_) => "algorithm",
             Self::PrivateOnly => "private_only",
+            Self::PrivateHalf => "private_half",
+            Self::PublicKeySize { .. } => "public_key_size",
             Self::Point(_) => "point",
             Self::ModulusSize { .. } => "modulus_size",
             Self::Exponent => "exponent",
@@ -231,9 +246,9 @@ mod tests {
         let skipped = SkippedKey {
             kid: Some("a\n\"b".to_owned()),
             position: 1,
-            reason: SkipReason::KeyType(Excerpt::of("AKP")),
+            reason: SkipReason::KeyType(Excerpt::of("LMS")),
         };
-        assert_eq!(skipped.to_string(), r#"key "a\n\"b": key type "AKP" is not supported"#);
+        assert_eq!(skipped.to_string(), r#"key "a\n\"b": key type "LMS" is not supported"#);
         let long =
             SkippedKey { kid: None, position: 7, reason: SkipReason::Curve(Excerpt::of(&"x".repeat(1000))) };
         assert!(long.to_string().starts_with("key 7 without kid: curve") && long.to_string().len() < 100);

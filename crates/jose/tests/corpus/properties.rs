@@ -36,10 +36,10 @@ const MAX_MESSAGE_CHARS: usize = 8 * 1000;
 
 static KEYS: LazyLock<KeySet> = LazyLock::new(|| KeySet::parse(KEYS_JSON.as_bytes(), &STRICT).unwrap());
 
-/// The same keys as jsonwebtoken reads them, but for those of ES512, which it does not know.
+/// The same keys as jsonwebtoken reads them, but for those of ES512 and ML-DSA, which it does not know.
 static KEYS_OF_JSONWEBTOKEN: LazyLock<JwkSet> = LazyLock::new(|| {
     let mut keys: Value = serde_json::from_str(KEYS_JSON).unwrap();
-    keys["keys"].as_array_mut().unwrap().retain(|key| key["alg"] != "ES512");
+    keys["keys"].as_array_mut().unwrap().retain(|key| key["alg"] != "ES512" && key["kty"] != "AKP");
     serde_json::from_value(keys).unwrap()
 });
 

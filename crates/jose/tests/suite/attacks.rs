@@ -9,7 +9,7 @@ use crate::support::{GOOD, STRICT, Signer, b64, keys, refusal};
 
 #[test]
 fn a_public_key_is_never_an_hmac_secret() {
-    for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+    for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA, Algorithm::MlDsa44] {
         let signer = Signer::generate(algorithm);
         let pem = signer.pem();
         let jwk = signer.jwk_with(json!({"kid": "a"})).to_string();
@@ -70,10 +70,12 @@ fn an_algorithm_is_bound_to_type_and_curve() {
     let p384 = Signer::generate(Algorithm::ES384);
     let rsa = Signer::generate(Algorithm::RS256);
     let ed = Signer::generate(Algorithm::EdDSA);
+    let ml_dsa = Signer::generate(Algorithm::MlDsa65);
     for (signer, fitting) in [
         (&p256, vec![Algorithm::ES256]),
         (&p384, vec![Algorithm::ES384]),
         (&ed, vec![Algorithm::EdDSA]),
+        (&ml_dsa, vec![Algorithm::MlDsa65]),
         (&rsa, jose::AlgorithmSet::RSA.iter().collect()),
     ] {
         let set = keys([signer.jwk()]);

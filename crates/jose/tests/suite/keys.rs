@@ -45,7 +45,7 @@ fn one_bad_key_spoils_no_other() {
             "key 1 without kid: not a JSON object with unique members",
             "key 2 without kid: not a JSON object with unique members",
             "key 3 without kid: parameter `kty` is missing or malformed",
-            r#"key "pq": key type "AKP" is not supported"#,
+            r#"key "pq": public key of 1 bytes; those of ML-DSA-44 have 1312"#,
             r#"key "k1": curve "secp256k1" is not supported"#,
             "key 7 without kid: parameter `kid` is missing or malformed",
         ]
@@ -84,9 +84,18 @@ fn what_a_jwk_says_of_itself_binds() {
             rsa.jwk_with(json!({"alg": "RSA-OAEP"})),
             r#"algorithm "RSA-OAEP" is not a supported signature algorithm"#,
         ),
+        (
+            rsa.jwk_with(json!({"alg": "ML-DSA-65"})),
+            "algorithm ML-DSA-65 does not fit the key's type, curve or size",
+        ),
+        (
+            rsa.jwk_with(json!({"alg": "ML-DSA-65-ES256"})),
+            r#"algorithm "ML-DSA-65-ES256" is not a supported signature algorithm"#,
+        ),
         (rsa.jwk_with(json!({"alg": "ES256"})), "algorithm ES256 does not fit the key's type, curve or size"),
         (ed.jwk_with(json!({"crv": "X25519"})), r#"curve "X25519" is not supported"#),
         (ed.jwk_with(json!({"crv": "Ed448"})), r#"curve "Ed448" is not supported"#),
+        (ed.jwk_with(json!({"crv": "ML-DSA-65"})), r#"curve "ML-DSA-65" is not supported"#),
         (ed.jwk_with(json!({"x": b64(ed.spki())})), "parameter `x` is missing or malformed"),
         (ed.jwk_with(json!({"x": b64([1; 31])})), "parameter `x` is missing or malformed"),
         (json!({"kty": "oct"}), "parameter `k` is missing or malformed"),

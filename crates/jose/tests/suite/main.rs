@@ -12,6 +12,8 @@ mod keys;
 #[cfg(test)]
 mod misuse;
 #[cfg(test)]
+mod ml_dsa;
+#[cfg(test)]
 mod pem_files;
 #[cfg(test)]
 mod properties;

@@ -20,7 +20,16 @@ fn small_rsa_is_refused_in_every_other_form() {
 
 #[test]
 fn a_pem_file_holds_any_number_of_public_keys_and_certificates() {
-    let signers = [Algorithm::RS256, Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA];
+    let signers = [
+        Algorithm::RS256,
+        Algorithm::ES256,
+        Algorithm::ES384,
+        Algorithm::ES512,
+        Algorithm::EdDSA,
+        Algorithm::MlDsa44,
+        Algorithm::MlDsa65,
+        Algorithm::MlDsa87,
+    ];
     let signers = signers.map(|algorithm| (algorithm, Signer::generate(algorithm)));
     let mut text = String::from("# keys of issuer.example\n");
     for (_, signer) in &signers {
@@ -29,8 +38,8 @@ fn a_pem_file_holds_any_number_of_public_keys_and_certificates() {
     }
     text.push_str(CERTIFICATE);
     let set = KeySet::parse(text.as_bytes(), &STRICT).unwrap();
-    assert_eq!(set.len(), 6);
-    assert_eq!(set.skipped().len(), 5);
+    assert_eq!(set.len(), 9);
+    assert_eq!(set.skipped().len(), 8);
     for (algorithm, signer) in &signers {
         assert_eq!(refusal(&signer.plain_token(*algorithm, GOOD), &set), None, "{algorithm}");
     }

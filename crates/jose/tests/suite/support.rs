@@ -4,8 +4,9 @@ use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
-    EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
-    RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING, ML_DSA_87_SIGNING,
+    PqdsaKeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use aws_lc_rs::{hmac, rsa::KeySize};
 use base64::Engine as _;
@@ -35,6 +36,7 @@ pub enum Signer {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair, &'static str),
     Ed25519(Ed25519KeyPair),
+    MlDsa(PqdsaKeyPair, Algorithm),
 }
 
 impl Signer {
@@ -62,10 +64,13 @@ impl Signer {
                 Self::Ec(EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap(), "P-521")
             }
             Algorithm::EdDSA => Self::Ed25519(Ed25519KeyPair::generate().unwrap()),
+            Algorithm::MlDsa44 => Self::MlDsa(PqdsaKeyPair::generate(&ML_DSA_44_SIGNING).unwrap(), algorithm),
+            Algorithm::MlDsa65 => Self::MlDsa(PqdsaKeyPair::generate(&ML_DSA_65_SIGNING).unwrap(), algorithm),
+            Algorithm::MlDsa87 => Self::MlDsa(PqdsaKeyPair::generate(&ML_DSA_87_SIGNING).unwrap(), algorithm),
         }
     }
 
-    /// The public key (or the secret) as a JWK without `kid`, `use` and `alg`.
+    /// The public key (or the secret) as a JWK without `kid` and `use`, and without `alg` where a key needs none.
     pub fn jwk(&self) -> Value {
         match self {
             Self::Hmac(secret) => json!({"kty": "oct", "k": b64(secret)}),
@@ -80,6 +85,9 @@ impl Signer {
             }
             Self::Ed25519(pair) => {
                 json!({"kty": "OKP", "crv": "Ed25519", "x": b64(pair.public_key().as_ref())})
+            }
+            Self::MlDsa(pair, algorithm) => {
+                json!({"kty": "AKP", "alg": algorithm.as_str(), "pub": b64(pair.public_key().as_ref())})
             }
         }
     }
@@ -98,6 +106,7 @@ impl Signer {
             Self::Rsa(pair) => pair.public_key().as_der().unwrap(),
             Self::Ec(pair, _) => pair.public_key().as_der().unwrap(),
             Self::Ed25519(pair) => pair.public_key().as_der().unwrap(),
+            Self::MlDsa(pair, _) => pair.public_key().as_der().unwrap(),
         };
         der.as_ref().to_vec()
     }
@@ -134,6 +143,12 @@ impl Signer {
             }
             Self::Ec(pair, _) => pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
             Self::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+            Self::MlDsa(pair, _) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                let len = pair.sign(message, &mut signature).unwrap();
+                assert_eq!(len, signature.len());
+                signature
+            }
         }
     }
 
