@@ -143,7 +143,8 @@ fn verify_answers_one_line_for_each_token() {
     let long = token(key("ES256"), json!({"blob": "x".repeat(9000)}));
     let (code, lines) = verify(&[&long], "");
     assert_eq!((code, &lines[0]["detail"]), (1, &json!("token_size")));
-    let cure = format!("the token has {} bytes, and JWT_MAX_TOKEN_BYTES allows 8192: set it higher", long.len());
+    let cure =
+        format!("the token has {} bytes, and JWT_MAX_TOKEN_BYTES allows 8192: set it higher", long.len());
     assert!(lines[0]["cure"].as_str().unwrap().starts_with(&cure), "{}", lines[0]);
 
     let (code, lines) = verify(&["--signature-only", &expired], "");

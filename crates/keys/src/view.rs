@@ -121,7 +121,7 @@ impl KeyView {
             KeyKind::Rsa { bits } => (None, Some(bits)),
             KeyKind::Ec(curve) => (Some(curve.as_str()), None),
             KeyKind::Ed25519 => (Some("Ed25519"), None),
-            KeyKind::Oct => (None, None),
+            KeyKind::MlDsa(_) | KeyKind::Oct => (None, None),
         };
         let (thumbprint, at_least_bits) = match key.identity() {
             Identity::Thumbprint(thumbprint) => (Some(thumbprint.clone()), None),

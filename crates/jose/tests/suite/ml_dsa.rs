@@ -1,8 +1,8 @@
 //! ML-DSA (RFC 9964, RFC 9881): which keys are taken, and whose signature a token has.
 
 use jose::{
-    Algorithm, AlgorithmSet, Identity, Jws, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError, MAX_KEY_SET_BYTES,
-    MAX_KEYS, MlDsa, Reject, SkipReason,
+    Algorithm, AlgorithmSet, Identity, Jws, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError,
+    MAX_KEY_SET_BYTES, MAX_KEYS, MlDsa, Reject, SkipReason,
 };
 use serde_json::{Value, json};
 
