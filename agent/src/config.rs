@@ -14,7 +14,7 @@ use keys::KeySources;
 use reqwest::Url;
 use service::lease::Terms;
 use service::settings::{ConfigError, Settings};
-use service::trust::{Fetch, FetchNames, Flat, IssuerKeys, MAX_LEEWAY};
+use service::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, MAX_LEEWAY};
 
 use crate::answer::Variables;
 use crate::cache::Limits;
@@ -240,11 +240,13 @@ fn flat_keys(settings: &mut Settings) -> IssuerKeys {
     // Discovered issuers are kept as they were written: an issuer is compared as a string, not as a URL (RFC 7519
     // section 4.1.1).
     let urls = http_url(settings, "JWT_JWKS_URL").iter().map(ToString::to_string).collect();
-    http_url(settings, "JWT_OIDC_ISSUERS");
+    const OIDC_ISSUERS: &str = "JWT_OIDC_ISSUERS";
+    http_url(settings, OIDC_ISSUERS);
+    let discovered = settings.list(OIDC_ISSUERS).unwrap_or_default();
     IssuerKeys {
         file: settings.text("JWT_JWKS_FILE").map(PathBuf::from),
         urls,
-        discovery: settings.list("JWT_OIDC_ISSUERS").unwrap_or_default(),
+        discovery: discovered.into_iter().map(|name| Discovery::flat(OIDC_ISSUERS, name)).collect(),
         fetch: Fetch::read(settings, FETCH),
     }
 }
@@ -252,7 +254,7 @@ fn flat_keys(settings: &mut Settings) -> IssuerKeys {
 fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> Policy {
     let mut issuers = settings.list("JWT_ISSUERS").unwrap_or_default();
     if issuers.is_empty() {
-        issuers.clone_from(&keys.discovery);
+        issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
     }
     for (name, several) in
         [("JWT_OIDC_ISSUERS", keys.discovery.len() > 1), ("JWT_ISSUERS", issuers.len() > 1)]

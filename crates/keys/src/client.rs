@@ -38,14 +38,24 @@ pub enum ClientError {
 }
 
 /// An answer of a key server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fetched {
     /// The document; absent when it is the one whose ETag was shown.
     pub bytes: Option<Vec<u8>>,
-    /// What to show next time (RFC 9110 section 8.8.3).
-    pub etag: Option<String>,
+    /// What to show next time.
+    pub etag: Option<Etag>,
     /// How long the server promises not to change it.
     pub fresh_for: Option<Duration>,
+    /// What an operator should know though all is well.
+    pub notice: Option<String>,
+}
+
+/// The validator of a document (RFC 9110 section 8.8.3). Of another URL it says nothing: servers number their documents
+/// alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Etag {
+    pub(crate) url: Url,
+    pub(crate) value: String,
 }
 
 impl Client {
@@ -77,22 +87,24 @@ impl Client {
         self.fetch.ca_file == other.fetch.ca_file
     }
 
-    /// Fetches one document; `etag` is what the same URL gave with the last good answer.
-    pub(crate) async fn get(&self, url: Url, etag: Option<&str>) -> Result<Fetched, LoadError> {
+    /// Fetches one document; `etag` came with the last good answer, and is shown to its own URL alone.
+    pub(crate) async fn get(&self, url: Url, etag: Option<&Etag>) -> Result<Fetched, LoadError> {
         let failed = |error: reqwest::Error| LoadError::Fetch(causes(&error.without_url()));
-        let mut request = self.http.get(url);
+        let etag = etag.filter(|etag| etag.url == url);
+        let mut request = self.http.get(url.clone());
         if let Some(etag) = etag {
-            request = request.header(IF_NONE_MATCH, etag);
+            request = request.header(IF_NONE_MATCH, &etag.value);
         }
         let mut response = request.send().await.map_err(failed)?;
         let fresh_for = max_age(response.headers());
         if etag.is_some() && response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Fetched { bytes: None, etag: etag.map(str::to_owned), fresh_for });
+            return Ok(Fetched { etag: etag.cloned(), fresh_for, ..Fetched::default() });
         }
         if !response.status().is_success() {
             return Err(LoadError::Status(response.status()));
         }
-        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
+        let etag = etag.map(|etag| Etag { url, value: etag.to_owned() });
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if bytes.len().saturating_add(chunk.len()) > MAX_KEY_SET_BYTES {
@@ -100,7 +112,7 @@ impl Client {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Fetched { bytes: Some(bytes), etag, fresh_for })
+        Ok(Fetched { bytes: Some(bytes), etag, fresh_for, notice: None })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where verification keys come from, for both programs: files, URLs and issuers (OpenID Connect Discovery), each kept
+//! Where verification keys come from, for both programs: files, URLs and issuers (by discovery), each kept
 //! fresh by a task of its own.
 //!
 //! [`KeySources`] says what an operator configured, [`KeySources::open`] makes [`Source`]s of it, [`keep_fresh`] loads one
@@ -7,6 +7,7 @@
 //! fits it, is the crate `jose`'s.
 
 mod client;
+mod discovery;
 mod early;
 pub mod explain;
 mod file;
@@ -21,6 +22,7 @@ mod url;
 mod view;
 
 pub use client::{Client, ClientError};
+pub use discovery::DiscoveryError;
 pub use live::{Background, LiveKeys, NoKeys};
 pub use metrics::KeyMetrics;
 pub use part::Place;

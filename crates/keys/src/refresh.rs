@@ -11,7 +11,7 @@ use service::watch::{Watch, folder_of, watch};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::client::Fetched;
+use crate::client::{Etag, Fetched};
 use crate::early::Good;
 use crate::metrics::BySource;
 use crate::part::Place;
@@ -58,10 +58,10 @@ impl Source {
         Ok(KeySet::parse(&file::read(path)?, &KeyRules { origin: KeyOrigin::File, ..*rules })?)
     }
 
-    async fn read(&self, etag: Option<&str>) -> Result<Fetched, LoadError> {
+    async fn read(&self, etag: Option<&Etag>) -> Result<Fetched, LoadError> {
         match self {
             Self::File(path) => {
-                file::read(path).map(|bytes| Fetched { bytes: Some(bytes), etag: None, fresh_for: None })
+                file::read(path).map(|bytes| Fetched { bytes: Some(bytes), ..Fetched::default() })
             }
             Self::Url(source, client) => client.fetch(source, etag).await,
         }
@@ -140,13 +140,14 @@ pub async fn keep_fresh(
     let mut failures = 0_u32;
     let mut good = Vec::new();
     let mut etag = None;
+    let mut notice = None;
     loop {
         let loaded_at = Instant::now();
         let began = Good { began: loaded_at, at: UnixTime::from_system(SystemTime::now()) };
         ring.begins(index);
         ring.metrics.loads.get_or_create(&label).inc();
         let read = tokio::select! {
-            read = source.read(etag.as_deref()) => read,
+            read = source.read(etag.as_ref()) => read,
             () = shutdown.cancelled() => return,
         };
         let loaded = read.and_then(|fetched| {
@@ -158,6 +159,10 @@ pub async fn keep_fresh(
                 good = bytes;
             }
             etag = fetched.etag;
+            if fetched.notice != notice {
+                notice = fetched.notice;
+                notice.iter().for_each(|notice| tracing::warn!(source = name, "{notice}"));
+            }
             Ok(fetched.fresh_for)
         });
         failures = if loaded.is_ok() { 0 } else { failures.saturating_add(1) };
@@ -168,6 +173,7 @@ pub async fn keep_fresh(
             Ok(_) => ring.confirm(&name, began.at),
             Err(error) => {
                 ring.metrics.failures.get_or_create(&label).inc();
+                ring.explain(&name, &error);
                 tracing::warn!(source = name, %error, failures, "keys not loaded; the last good set stays in use");
             }
         }

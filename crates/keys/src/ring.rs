@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jose::{Algorithm, Hint, KeySet, KeySetError, SkippedKey, Trust, UnixTime};
+use reqwest::Url;
 use service::readiness::Readiness;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::discovery::DiscoveryError;
 use crate::early::{Good, is_credible};
 use crate::metrics::{ByAlgorithm, BySource, KeyMetrics};
 use crate::part::{Failure, Part, Place, State};
+use crate::url::shown;
 use crate::view::{KeysView, shortened};
 
 /// What holds the process back while there is no key.
@@ -26,7 +29,7 @@ const CAUSE: &str = "keys";
 /// not hold memory and connections.
 const MAX_WAITING: usize = 1_024;
 
-/// Why a source gave no key set. No text of the source is in it: it could be a secret.
+/// Why a source gave no key set. No text of a key source is in it: it could be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
@@ -41,12 +44,29 @@ pub enum LoadError {
     /// The answer is larger than any key set.
     #[error("the answer is over {0} bytes")]
     TooLarge(usize),
-    /// The discovery document is not what OpenID Connect Discovery 1.0 section 4 asks for.
-    #[error("the discovery document {0}")]
-    Discovery(&'static str),
+    /// The discovery document tells of no keys.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// One of several documents was not there.
+    #[error("{what} {url}: {error}")]
+    At {
+        /// The document.
+        what: &'static str,
+        /// Where it should be.
+        url: String,
+        /// Why not.
+        error: Box<LoadError>,
+    },
     /// What was read holds no usable key.
     #[error(transparent)]
     Keys(#[from] KeySetError),
+}
+
+impl LoadError {
+    /// The same, of one of several documents.
+    pub(crate) fn at(self, what: &'static str, url: &Url) -> Self {
+        Self::At { what, url: shown(url), error: Box::new(self) }
+    }
 }
 
 /// All keys in use; swapped whole when a source changes.
@@ -317,6 +337,11 @@ impl KeyRing {
     /// What operators see of the sources and their keys; `trust` tells whose they are.
     pub fn view(&self, trust: &Trust, now: UnixTime) -> KeysView {
         KeysView::of(&self.lock(), trust, now)
+    }
+
+    /// While no source has given a key, whoever asks whether the process is ready learns why.
+    pub(crate) fn explain(&self, name: &str, error: &LoadError) {
+        self.readiness.explain(CAUSE, format!("no key is loaded; {name}: {error}"));
     }
 
     /// Puts the new keys of one source in use.

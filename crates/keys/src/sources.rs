@@ -63,8 +63,11 @@ impl KeySources {
                 let url = Url::parse(url).map_err(|error| OpenError::Url(error.to_string()))?;
                 add(Source::Url(UrlSource::Keys(url), client.clone()));
             }
-            for issuer in &keys.discovery {
-                add(Source::Url(UrlSource::Issuer(issuer.clone()), client.clone()));
+            for discovery in &keys.discovery {
+                if let Some(url) = &discovery.url {
+                    Url::parse(url).map_err(|error| OpenError::Url(format!("(discovery_url) {error}")))?;
+                }
+                add(Source::Url(UrlSource::Issuer(discovery.clone()), client.clone()));
             }
         }
         Ok(sources)

@@ -23,6 +23,13 @@ impl Readiness {
         self.lock().insert(cause, why.into())
     }
 
+    /// Replaces the text of a cause that holds the process back; of one that does not, it changes nothing.
+    pub fn explain(&self, cause: &'static str, why: impl Into<String>) {
+        if let Some(text) = self.lock().get_mut(cause) {
+            *text = why.into();
+        }
+    }
+
     /// This cause no longer holds the process back.
     pub fn clear(&self, cause: &'static str) {
         self.lock().remove(cause);
@@ -59,10 +66,13 @@ mod tests {
         readiness.block("keys", "none loaded");
         readiness.clone().block("draining", "asked to stop");
         assert_eq!(readiness.check(), Err("draining: asked to stop; keys: none loaded".into()));
+        readiness.explain("keys", "none at its URL");
+        assert_eq!(readiness.check(), Err("draining: asked to stop; keys: none at its URL".into()));
         readiness.clear("draining");
         readiness.block("keys", "file is empty");
         assert_eq!(readiness.check(), Err("keys: file is empty".into()));
         readiness.clear("keys");
+        readiness.explain("keys", "none at its URL");
         assert_eq!(readiness.check(), Ok(()));
     }
 }

@@ -3,7 +3,7 @@
 //! ```toml
 //! [[issuers]]
 //! issuer = "https://id.example.com"
-//! discovery = true                          # or keys_file = "..", keys_url = ".."
+//! discovery = true                          # or discovery_url = "..", keys_file = "..", keys_url = ".."
 //! audiences = ["my-api"]
 //!
 //! [[policies]]
@@ -25,8 +25,10 @@ use jose::{
 
 use crate::settings::{Scalar, Settings};
 
+mod discovery;
 mod fetch;
 
+pub use discovery::Discovery;
 pub use fetch::{Fetch, FetchNames};
 
 /// The largest clock skew that may be granted, seconds.
@@ -40,7 +42,7 @@ pub struct IssuerKeys {
     /// URLs that answer with keys.
     pub urls: Vec<String>,
     /// Issuers whose discovery document names such a URL.
-    pub discovery: Vec<String>,
+    pub discovery: Vec<Discovery>,
     /// How they are fetched.
     pub fetch: Fetch,
 }
@@ -134,15 +136,15 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
 fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
     let base = &flat.policy;
     let name = required(table, "issuer");
-    let discovery = table.flag("discovery").unwrap_or(false);
+    let aliases = table.list("issuer_aliases").unwrap_or_default();
     let keys = IssuerKeys {
         file: table.text("keys_file").map(PathBuf::from),
         urls: table.list("keys_url").unwrap_or_default(),
-        discovery: name.iter().filter(|_| discovery).cloned().collect(),
+        discovery: Discovery::of_table(table, name.as_deref(), &aliases).into_iter().collect(),
         fetch: Fetch::of_table(table, &flat.keys.fetch),
     };
     if keys.is_empty() {
-        table.fault("issuer", "has no keys: set keys_file, keys_url or discovery = true");
+        table.fault("issuer", "has no keys: set keys_file, keys_url, discovery = true or discovery_url");
     }
     let leeway = table.parse("leeway", "seconds").map(Duration::from_secs);
     if leeway.is_some_and(|leeway| leeway > Duration::from_secs(MAX_LEEWAY)) {
@@ -156,7 +158,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
         leeway: leeway.unwrap_or(base.leeway),
         binding: base.binding,
         requirements: requirements(table),
-        issuers: vec![name?],
+        issuers: std::iter::once(name?).chain(aliases).collect(),
     };
     Some((policy, keys))
 }
@@ -166,10 +168,12 @@ fn route(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Route> {
         None => (0..issuers.len()).collect(),
         Some(names) => {
             let index_of =
-                |name: &String| issuers.iter().position(|issuer| issuer.policy.issuers.contains(name));
+                |name: &String| issuers.iter().position(|issuer| issuer.policy.issuers.first() == Some(name));
             let found: Option<Vec<usize>> = names.iter().map(index_of).collect();
             if found.is_none() {
-                table.fault("issuers", "names an issuer that is in no [[issuers]] table");
+                // An alias would look as if it let in the tokens of that name alone.
+                let what = "names what is the issuer of no [[issuers]] table; an issuer with aliases is named by its issuer";
+                table.fault("issuers", what);
             }
             found.unwrap_or_default()
         }

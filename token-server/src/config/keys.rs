@@ -7,7 +7,7 @@ use jose::{KeyOrigin, KeyRules, Profile};
 use keys::{KeySources, OpenError, Source};
 use reqwest::Url;
 use service::settings::Settings;
-use service::trust::{Fetch, FetchNames, IssuerKeys};
+use service::trust::{Discovery, Fetch, FetchNames, IssuerKeys};
 
 pub(super) const FILE: &str = "TOKEN_SERVER__JWKS__FILE";
 const URL: &str = "TOKEN_SERVER__JWKS__URL";
@@ -44,11 +44,12 @@ pub(super) fn flat(settings: &mut Settings) -> IssuerKeys {
         urls.iter().map(ToString::to_string).collect()
     };
     let (urls, _judged): (_, Vec<String>) = (http(URL), http(OIDC_ISSUERS));
+    let discovered = settings.list(OIDC_ISSUERS).unwrap_or_default();
     IssuerKeys {
         file: settings.text(FILE).map(PathBuf::from),
         urls,
         // As they were written: an issuer is compared as a string (RFC 7519 section 4.1.1).
-        discovery: settings.list(OIDC_ISSUERS).unwrap_or_default(),
+        discovery: discovered.into_iter().map(|name| Discovery::flat(OIDC_ISSUERS, name)).collect(),
         fetch: Fetch::read(settings, FETCH),
     }
 }

@@ -170,7 +170,7 @@ fn headers(
 fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> Policy {
     let mut issuers = settings.list(ISSUERS).unwrap_or_default();
     if issuers.is_empty() {
-        issuers.clone_from(&keys.discovery);
+        issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
     }
     if issuers.len() > 1 || keys.discovery.len() > 1 {
         let what = "more than one issuer would share all keys, so that one could sign for another; \

@@ -70,7 +70,8 @@ fn tables_become_issuers_and_policies() {
     .unwrap();
     let names: Vec<_> = trust.issuers().iter().map(|issuer| issuer.policy.issuers[0].as_str()).collect();
     assert_eq!(names, ["https://a.example", "b", "flat"]);
-    assert_eq!(keys[0].discovery, ["https://a.example"]);
+    let [found] = keys[0].discovery.as_slice() else { panic!("{keys:?}") };
+    assert_eq!((found.issuer.as_str(), found.url.as_deref()), ("https://a.example", None));
     assert_eq!((keys[1].urls.len(), keys[2].file.clone()), (2, Some("/flat".into())));
     let [first, second, _] = trust.issuers() else { panic!("{trust:?}") };
     assert_eq!((first.policy.leeway.as_secs(), second.policy.leeway.as_secs()), (7, 3));
@@ -108,6 +109,59 @@ fn a_table_has_certificates_of_its_own_or_those_of_the_flat_setting() {
     };
     assert_eq!(table("ca_file = \"/own\""), (Some("/own".into()), "issuers[0].ca_file".to_owned()));
     assert_eq!(table(""), (Some("/flat-ca".into()), "APP_CA".to_owned()));
+}
+
+#[test]
+fn an_issuer_may_go_by_other_names_and_have_its_document_elsewhere() {
+    let names = |trust: &Trust| trust.issuers()[0].policy.issuers.clone();
+    let good = "[[issuers]]\nissuer = \"https://a.example\"\nissuer_aliases = [\"a\", \"b\"]\n";
+    let url = "discovery_url = \"https://in.example/d?p=x\"\n";
+    for (fields, found) in [
+        ("keys_file = \"/k\"", None),
+        ("discovery = true", Some(None)),
+        (url, Some(Some("https://in.example/d?p=x"))),
+        (&format!("{url}discovery = true"), Some(Some("https://in.example/d?p=x"))),
+    ] {
+        let (trust, keys) = load(&format!("{good}{fields}"), Profile::Standard, &[], false).unwrap();
+        assert_eq!(names(&trust), ["https://a.example", "a", "b"]);
+        let read = keys[0].discovery.first();
+        assert_eq!(read.map(|found| found.url.as_deref()), found, "{fields}");
+        for (name, expected) in [("https://a.example", true), ("b", true), ("c", false)] {
+            assert_eq!(read.is_none_or(|found| found.goes_by(name)), expected || found.is_none(), "{name}");
+        }
+    }
+    let (trust, _) = load(
+        &format!("{good}{url}[[policies]]\nname = \"p\"\nissuers = [\"https://a.example\"]"),
+        Profile::Standard,
+        &[],
+        false,
+    )
+    .unwrap();
+    assert_eq!(trust.route(Some("p")).unwrap().issuers, [0]);
+    for (fields, expected) in [
+        (
+            "discovery_url = \"in.example/d\"",
+            "issuers[0].discovery_url: expected the http:// or https:// URL",
+        ),
+        ("discovery_url = \"file:///d\"", "issuers[0].discovery_url: expected the http:// or https:// URL"),
+        ("discovery_url = \"https://\"", "issuers[0].discovery_url: expected the http:// or https:// URL"),
+        (&format!("{url}discovery = false"), "issuers[0].discovery: is false, though discovery_url is set"),
+        ("discovery = false", "set keys_file, keys_url, discovery = true or discovery_url"),
+        (
+            "keys_file = \"/k\"\n[[issuers]]\nissuer = \"b\"\nkeys_file = \"/k\"",
+            "[[issuers]], [[policies]]: b comes twice",
+        ),
+        (
+            "keys_file = \"/k\"\n[[policies]]\nname = \"p\"\nissuers = [\"b\"]",
+            "policies[0].issuers: names what is the issuer of no [[issuers]] table; an issuer with aliases",
+        ),
+    ] {
+        let text = load(&format!("{good}{fields}"), Profile::Standard, &[], false).unwrap_err();
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    let twice = good.replace("\"b\"", "\"https://a.example\"");
+    let text = load(&format!("{twice}{url}"), Profile::Standard, &[], false).unwrap_err();
+    assert!(text.contains("https://a.example comes twice"), "{text}");
 }
 
 #[test]
@@ -172,7 +226,9 @@ fn an_empty_list_restricts_nothing_and_is_a_fault_that_names_the_cure() {
             lines.push((format!("{issuer}{}", line(name)), "issuers[0].", name));
             lines.push((format!("{issuer}{route}{}", line(name)), "policies[0].", name));
         }
-        lines.push((format!("{issuer}{}", line("keys_url")), "issuers[0].", "keys_url"));
+        for name in ["keys_url", "issuer_aliases"] {
+            lines.push((format!("{issuer}{}", line(name)), "issuers[0].", name));
+        }
         lines.push((format!("{issuer}{route}{}", line("issuers")), "policies[0].", "issuers"));
     }
     for name in ["claims", "not_claims"] {
