@@ -3,10 +3,9 @@
 use std::cmp::Reverse;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use jose::Reject;
-use prometheus_client::metrics::gauge::Gauge;
 use rules::{Claims, ExpireAt, InsertError, Rule, RuleEntry, RuleSet};
 
+use super::totals::{Counts, Totals};
 use crate::store::StoredRule;
 
 /// Bytes that a group costs beside its rules; also the price of knowing that a subject has none.
@@ -34,21 +33,6 @@ struct Content {
     /// Whether each rule stands in the store once, in its canonical text, and all of them are here. Else a change cannot
     /// be made here alone: another text of the same rule may go on holding.
     plain: bool,
-}
-
-/// How much the groups in memory hold together, and as of when. Clones count into the same gauges.
-#[derive(Debug, Clone, Default)]
-pub struct Totals {
-    /// Groups with at least one rule.
-    pub groups: Gauge,
-    /// Rules, the unreadable ones included.
-    pub rules: Gauge,
-    /// Rules that are not understood.
-    pub unreadable: Gauge,
-    /// Rules that no check looks at, since there are too many in their groups.
-    pub beyond: Gauge,
-    /// The number of the last change that was heard of.
-    pub revision: Gauge,
 }
 
 impl Group {
@@ -100,7 +84,7 @@ impl Group {
             let rules = content.unreadable.len();
             tracing::error!(rules, "rules in the store are not understood; GET /v1/rules tells their groups");
         }
-        totals.came(&content);
+        totals.came(content.counts());
         Self { content: RwLock::new(content), totals: totals.clone() }
     }
 
@@ -198,9 +182,9 @@ impl Group {
 
     fn change<T>(&self, change: impl FnOnce(&mut Content) -> T) -> T {
         let mut content = self.content.write().unwrap_or_else(PoisonError::into_inner);
-        self.totals.went(&content);
+        self.totals.went(content.counts());
         let changed = change(&mut content);
-        self.totals.came(&content);
+        self.totals.came(content.counts());
         changed
     }
 
@@ -213,64 +197,21 @@ impl Content {
     fn len(&self) -> usize {
         self.rules.len() + self.unreadable.len() + self.beyond.len()
     }
-}
 
-impl Totals {
-    fn came(&self, content: &Content) {
-        self.groups.inc_by(i64::from(content.len() > 0));
-        self.rules.inc_by(as_gauge(content.len()));
-        self.unreadable.inc_by(as_gauge(content.unreadable.len()));
-        self.beyond.inc_by(as_gauge(content.beyond.len()));
-    }
-
-    fn went(&self, content: &Content) {
-        self.groups.dec_by(i64::from(content.len() > 0));
-        self.rules.dec_by(as_gauge(content.len()));
-        self.unreadable.dec_by(as_gauge(content.unreadable.len()));
-        self.beyond.dec_by(as_gauge(content.beyond.len()));
+    fn counts(&self) -> Counts {
+        Counts { rules: self.len(), unreadable: self.unreadable.len(), beyond: self.beyond.len() }
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.totals.went(&self.read());
+        self.totals.went(self.read().counts());
     }
 }
 
 /// What a rule costs in memory by its text.
 fn bytes_of(json: &str) -> usize {
     json.len().saturating_mul(BYTES_PER_BYTE).saturating_add(RULE_BYTES)
-}
-
-/// The verdict of the rules that concern one token: of its subject, and of everybody. Absent: not known.
-///
-/// A rule of the subject that is not understood makes the answer [`Reject::Rules`], as does ignorance of any rules.
-/// One of everybody is left out, so that it cannot shut out everybody. More rules than checks may cost make it
-/// [`Reject::Rules`] in both: which tokens they mean was understood, and is not looked at.
-///
-/// # Errors
-/// [`Reject::Revoked`] or [`Reject::Rules`].
-pub fn judge(
-    everybody: Option<&Group>,
-    subject: Option<&Group>,
-    claims: &Claims,
-    now: i64,
-) -> Result<(), Reject> {
-    if [everybody, subject].into_iter().flatten().any(|group| group.revokes(claims, now)) {
-        return Err(Reject::Revoked);
-    }
-    match (everybody, subject) {
-        (Some(everybody), Some(subject))
-            if !everybody.is_overfull(now) && !subject.is_overfull(now) && !subject.is_doubtful(now) =>
-        {
-            Ok(())
-        }
-        (Some(_) | None, Some(_) | None) => Err(Reject::Rules),
-    }
-}
-
-pub(super) fn as_gauge(count: impl TryInto<i64>) -> i64 {
-    count.try_into().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -292,34 +233,6 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_judged_by_its_subjects_rules_and_by_everybodys() {
-        let (everybody, anna, none) =
-            (group(&[(r#"{"iss":"old"}"#, 0)]), group(&[(r#"{"rt":"x"}"#, 9)]), group(&[]));
-        for (subject, json, now, answer) in [
-            (Some(&anna), r#"{"rt":"x"}"#, 0, Err(Reject::Revoked)),
-            (Some(&anna), r#"{"rt":"x"}"#, 9, Ok(())),
-            (Some(&none), r#"{"rt":"x"}"#, 0, Ok(())),
-            (Some(&none), r#"{"iss":"old"}"#, 0, Err(Reject::Revoked)),
-            (None, r#"{"iss":"old"}"#, 0, Err(Reject::Revoked)),
-            (None, "{}", 0, Err(Reject::Rules)),
-        ] {
-            assert_eq!(judge(Some(&everybody), subject, &claims(json), now), answer, "{json} at {now}");
-        }
-        assert_eq!(judge(None, Some(&none), &claims("{}"), 0), Err(Reject::Rules));
-        assert_eq!(judge(None, Some(&anna), &claims(r#"{"rt":"x"}"#), 0), Err(Reject::Revoked));
-    }
-
-    #[test]
-    fn an_unreadable_rule_blocks_its_subject_but_not_everybody() {
-        let (bad, none) = (group(&[(r#"{"iat":{"like":1}}"#, 100), (r#"{"rt":"x"}"#, 0)]), group(&[]));
-        assert_eq!(judge(Some(&none), Some(&bad), &claims("{}"), 99), Err(Reject::Rules));
-        assert_eq!(judge(Some(&none), Some(&bad), &claims(r#"{"rt":"x"}"#), 99), Err(Reject::Revoked));
-        assert_eq!(judge(Some(&none), Some(&bad), &claims("{}"), 100), Ok(()), "the bad rule has ended");
-        assert_eq!(judge(Some(&bad), Some(&none), &claims("{}"), 0), Ok(()));
-        assert_eq!(judge(Some(&none), Some(&group(&[("{", 0)])), &claims("{}"), 0), Err(Reject::Rules));
-    }
-
-    #[test]
     fn a_rule_in_several_texts_holds_until_the_last_of_them_ends() {
         let claims = claims(r#"{"a":1,"rt":"x"}"#);
         let (one, other) = (r#"{"a":1,"rt":"x"}"#, r#"{"rt":"x","a":1.0}"#);
@@ -328,46 +241,6 @@ mod tests {
             let group = group(&[(one, ends[0]), (other, ends[1])]);
             assert!(group.revokes(&claims, last), "{ends:?}");
             assert!(last == i64::MAX || !group.revokes(&claims, last + 1), "{ends:?}");
-        }
-    }
-
-    #[test]
-    fn a_rule_beyond_what_checks_may_cost_blocks_all_whom_it_concerns_and_is_not_admitted() {
-        let lookahead = |number: usize| format!(r#"{{"sub":{{"regex":"(?={number})"}}}}"#);
-        let count = rules::MAX_BACKTRACKING_PATTERNS;
-        let texts: Vec<_> = (0..=count).map(lookahead).collect();
-        let rules: Vec<_> = texts.iter().map(|text| (text.as_str(), 0)).collect();
-        let (none, full, over) = (group(&[]), group(&rules[..count]), group(&rules));
-        let claims = claims(r#"{"sub":"x"}"#);
-        assert_eq!(judge(Some(&none), Some(&full), &claims, 0), Ok(()));
-        assert_eq!(judge(Some(&none), Some(&over), &claims, 0), Err(Reject::Rules));
-        assert_eq!(judge(Some(&over), Some(&none), &claims, 0), Err(Reject::Rules), "everybody's too");
-        assert_eq!((over.len(), over.unreadable()), (count + 1, 1));
-
-        let more = Rule::parse(&lookahead(count)).unwrap();
-        assert_eq!(full.admits(&more), Err(InsertError::TooManyBacktrackingPatterns));
-        assert_eq!(full.admits(&Rule::parse(&lookahead(0)).unwrap()), Ok(()), "it is there already");
-        assert_eq!(none.admits(&more), Ok(()));
-    }
-
-    #[test]
-    fn many_rules_that_end_push_out_none_that_holds_longer() {
-        let range = |number: usize| format!(r#"{{"iat":{{"lt":{number}}}}}"#);
-        let texts: Vec<_> = (0..rules::MAX_SCANNED_RULES).map(range).collect();
-        let many: Vec<_> = texts.iter().map(|text| (text.as_str(), 1_000)).collect();
-        let permanent = (r#"{"exp":{"gt":50}}"#, 0);
-        let (claims, other) = (claims(r#"{"iat":20000,"exp":60}"#), claims(r#"{"iat":20000,"exp":40}"#));
-        for position in [0, many.len()] {
-            let mut stored = many.clone();
-            stored.insert(position, permanent);
-            let (over, none) = (group(&stored), group(&[]));
-            assert_eq!((over.len(), over.unreadable()), (rules::MAX_SCANNED_RULES + 1, 1));
-            for (everybody, subject) in [(&over, &none), (&none, &over)] {
-                assert_eq!(judge(Some(everybody), Some(subject), &claims, 0), Err(Reject::Revoked));
-                assert_eq!(judge(Some(everybody), Some(subject), &other, 999), Err(Reject::Rules));
-                assert_eq!(judge(Some(everybody), Some(subject), &other, 1_000), Ok(()), "they have ended");
-                assert_eq!(judge(Some(everybody), Some(subject), &claims, 1_000), Err(Reject::Revoked));
-            }
         }
     }
 

@@ -4,8 +4,12 @@
 //! are under way included; nobody who asks later gets their answer.
 
 mod group;
+mod totals;
+mod verdict;
 
-pub use group::{Group, Totals, judge};
+pub use group::Group;
+pub use totals::Totals;
+pub use verdict::judge;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,7 +117,7 @@ impl Rulebook {
 
     /// Shows the number of the last change.
     pub(crate) fn show_revision(&self, revision: u64) {
-        self.totals.revision.set(group::as_gauge(revision));
+        self.totals.revision.set(totals::as_gauge(revision));
     }
 
     /// The group, if it is known to be right: because the current session vouches for it, or, while there is none, for

@@ -9,7 +9,10 @@ mod keys;
 mod link;
 mod locate;
 mod page;
+mod score;
 mod settings;
+mod sign;
+mod transact;
 
 pub use annotations::RedisAnnotations;
 pub use settings::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
@@ -23,24 +26,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use redis::{FromRedisValue, Pipeline, RedisError, RedisResult, cmd, pipe};
+use redis::{RedisResult, cmd, pipe};
 use rules::ExpireAt;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 
 use self::condition::Watch;
 use self::link::{Link, asked_away, is_misdirected, is_of_another_type};
 use self::page::Scored;
+use self::score::expire_at;
 use super::{Answer, Condition, Cursor, Page, Store, StoreError, StoredRule};
 
 /// How long Redis may take for an answer to a read.
 const READ_LIMIT: Duration = Duration::from_secs(1);
-
-/// How long the replicas have to acknowledge a write.
-const REPLICA_LIMIT: Duration = Duration::from_secs(1);
-
-/// How long Redis may take to show, before a write, that it is there.
-const PING_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long Redis may take for an answer to a write, its wait for replicas included.
 const WRITE_LIMIT: Duration = Duration::from_secs(3);
@@ -106,64 +103,6 @@ impl RedisStore {
         deposed
     }
 
-    /// Sends a sign of life through the master: first the notifications of a key that comes and goes, if they are on,
-    /// then a message. Learns the store's name on the way; a store that was emptied keeps the name that is known here.
-    pub(crate) async fn beat(&self, node: &Node, server: &str, number: u64) -> Result<(), StoreError> {
-        let known = self.store_id.load_full();
-        let name = match &known {
-            Some(name) => name.to_string(),
-            None => crate::store::random_name()?,
-        };
-        let (id, beat) = (self.settings.keys.store_id(), self.settings.keys.beat(server));
-        let (made, found): (Option<String>, String) = pipe()
-            .atomic()
-            .cmd("SET")
-            .arg(&id)
-            .arg(&name)
-            .arg("NX")
-            .cmd("GET")
-            .arg(&id)
-            .cmd("ZADD")
-            .arg(&beat)
-            .arg(0)
-            .arg(number)
-            .ignore()
-            .cmd("DEL")
-            .arg(&beat)
-            .ignore()
-            .cmd("PUBLISH")
-            .arg(&beat)
-            .arg(number)
-            .ignore()
-            .query_async(&mut node.connection.clone())
-            .await?;
-        match (known, made) {
-            (None, None) => {}
-            (None, Some(_)) => tracing::warn!(
-                database = node.database(),
-                "no token-server has used this Redis before under this prefix: if rules should be there, see \
-                 TOKEN_SERVER__REDIS__PREFIX and the number of the database in TOKEN_SERVER__REDIS__URLS"
-            ),
-            (Some(_), Some(_)) => {
-                self.watch.note_emptied();
-                tracing::error!(
-                    "Redis has lost what it had: it was emptied, or started again without its data; revoked tokens are \
-                     let in again until their rules are restored"
-                );
-            }
-            (Some(known), None) if *known == found => return Ok(()),
-            (Some(_), None) => {
-                self.watch.note_emptied();
-                tracing::error!(
-                    "Redis holds another store than before: other data were restored there, or the address leads to \
-                     another Redis; rules that were in force may be gone"
-                );
-            }
-        }
-        self.store_id.store(Some(Arc::new(found)));
-        Ok(())
-    }
-
     /// Looks at the master's clock, which other servers go by too.
     pub(crate) async fn look_at_clock(&self, node: &Node) {
         self.watch.look_at_clock(node).await;
@@ -206,61 +145,6 @@ impl RedisStore {
             }
             answered => Ok(answered?),
         }
-    }
-
-    /// The removal of one group's rules and the message that tells of it, then the replicas' word.
-    async fn erase(&self, group: &str, mut change: Pipeline) -> Result<usize, StoreError> {
-        change.cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
-        let (removed,) = self.transact_fewer(change).await?;
-        Ok(removed)
-    }
-
-    /// Several commands on one key in one go on the master, then the replicas' word. Keys of one slot may lie on two nodes
-    /// while it moves, and a transaction on both would be refused by both.
-    async fn transact<T: FromRedisValue>(&self, change: Pipeline) -> Result<T, StoreError> {
-        self.perform(change, Full::Refuses).await
-    }
-
-    /// The same for a change that only removes: a Redis without memory takes no transactions, but removals it does.
-    async fn transact_fewer<T: FromRedisValue>(&self, change: Pipeline) -> Result<T, StoreError> {
-        self.perform(change, Full::TakesRemovals).await
-    }
-
-    async fn perform<T: FromRedisValue>(&self, single: Pipeline, full: Full) -> Result<T, StoreError> {
-        let mut change = single.clone();
-        change.atomic();
-        let writer = self.writer.lock().await;
-        let mut node = live(&writer).await?;
-        let mut written: RedisResult<T> = change.query_async(&mut node.connection).await;
-        if let Some((host, port)) = written.as_ref().err().and_then(asked_away) {
-            node = node.ask_at(&host, port, WRITE_LIMIT).await?;
-            written = change.query_async(&mut node.connection).await;
-        } else if let Err(error) = &written {
-            writer.give_up(&node).await;
-            // Nothing was done, so it may be done again. After any other error it may have been.
-            if is_misdirected(error) {
-                node = writer.node().await?;
-                written = change.query_async(&mut node.connection).await;
-            }
-        }
-        // Nothing of the transaction was done. If only its message is lost, others go on to refuse what was removed.
-        if full == Full::TakesRemovals && written.as_ref().err().is_some_and(is_out_of_memory) {
-            node = writer.node().await?;
-            written = single.query_async(&mut node.connection).await;
-        }
-        let written = written?;
-        self.replicated(&mut node).await?;
-        Ok(written)
-    }
-
-    async fn replicated(&self, node: &mut Node) -> Result<(), StoreError> {
-        let wanted = self.settings.min_replicas;
-        if wanted == 0 {
-            return Ok(());
-        }
-        let limit = u64::try_from(REPLICA_LIMIT.as_millis()).unwrap_or(u64::MAX);
-        let reached: usize = cmd("WAIT").arg(wanted).arg(limit).query_async(&mut node.connection).await?;
-        if reached < wanted { Err(StoreError::TooFewReplicas { reached, wanted }) } else { Ok(()) }
     }
 
     /// One step of a walk over the keys that a glob matches, and where to go on; 0 at the end.
@@ -399,76 +283,11 @@ impl Store for RedisStore {
     }
 }
 
-/// What to do when Redis has no memory for a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Full {
-    Refuses,
-    TakesRemovals,
-}
-
-/// Whether a transaction was refused whole since the master's memory is full.
-fn is_out_of_memory(error: &RedisError) -> bool {
-    let errors = error.clone().into_server_errors();
-    errors.is_some_and(|errors| errors.iter().any(|(_, error)| error.code() == "OOM"))
-}
-
-/// The master over a connection that still answers. One that died between two writes would leave the next in doubt.
-async fn live(writer: &Link) -> Result<Node, StoreError> {
-    let mut node = writer.node().await?;
-    let ping = cmd("PING");
-    let answer = ping.exec_async(&mut node.connection);
-    if !matches!(timeout(PING_LIMIT, answer).await, Ok(Ok(()))) {
-        writer.give_up(&node).await;
-        node = writer.node().await?;
-    }
-    Ok(node)
-}
-
 fn stored(group: &str, (member, score): Scored) -> StoredRule {
     StoredRule {
         group: group.to_owned(),
         json: String::from_utf8_lossy(&member).into_owned(),
         expire_at: expire_at(&score),
         revision: None,
-    }
-}
-
-/// A score is a double. ms-users removes those from 1 to now, so that what is below 1 holds as long as what is infinite:
-/// until it is deleted. Fractions end with the second that they are in.
-fn expire_at(score: &str) -> ExpireAt {
-    let seconds = score.parse::<i64>().ok().or_else(|| {
-        let score = score.parse::<f64>().ok().filter(|score| *score >= 1.0)?;
-        format!("{:.0}", score.ceil()).parse().ok()
-    });
-    seconds.filter(|seconds| *seconds >= 1).map_or(ExpireAt::Never, ExpireAt::from_seconds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scores_are_ends_and_what_has_no_end_never_ends() {
-        for (score, end) in [
-            ("0", ExpireAt::Never),
-            ("1700000000", ExpireAt::At(1_700_000_000)),
-            ("1700000000.25", ExpireAt::At(1_700_000_001)),
-            ("1.7e9", ExpireAt::At(1_700_000_000)),
-            ("1", ExpireAt::At(1)),
-            ("1.5", ExpireAt::At(2)),
-            ("-5", ExpireAt::Never),
-            ("-1", ExpireAt::Never),
-            ("-0", ExpireAt::Never),
-            ("0.5", ExpireAt::Never),
-            ("-0.5", ExpireAt::Never),
-            ("-1e300", ExpireAt::Never),
-            ("-inf", ExpireAt::Never),
-            ("nan", ExpireAt::Never),
-            ("what is no number", ExpireAt::Never),
-            ("inf", ExpireAt::Never),
-            ("1e300", ExpireAt::Never),
-        ] {
-            assert_eq!(expire_at(score), end, "{score}");
-        }
     }
 }
