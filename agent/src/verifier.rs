@@ -171,16 +171,8 @@ impl Verifier {
         let word = Some(word(&answer));
         let verdict = answer.result.verdict();
         let (judged, missing) = self.judge_opened(answer.result, question, now);
-        let outcome = match (verdict, judged) {
-            // What was opened tells the token's version, whatever the verdict.
-            (
-                Err(reject),
-                Verdict::Accept(signed) | Verdict::Refuse(Refusal { signed: Some(signed), .. }),
-            ) => Outcome::Refused { reject, signed: Some(signed) },
-            (Err(reject), Verdict::Refuse(_)) => Outcome::refused(reject),
-            (Ok(()), judged) => return Judgement { outcome: judged.into(), word, missing },
-        };
-        Judgement { outcome, word, missing: None }
+        let missing = missing.filter(|_| verdict.is_ok());
+        Judgement { outcome: of_both(verdict, judged), word, missing }
     }
 
     fn judge_opened(
@@ -230,6 +222,20 @@ impl Verifier {
             }
             Err(reject) => Judgement::alone(Outcome::Refused { reject, signed: Some(signed) }),
         }
+    }
+}
+
+/// What a token-server's verdict on an encrypted token and our own on what was in it come to.
+fn of_both(theirs: Result<(), Reject>, ours: Verdict) -> Outcome {
+    match (theirs, ours) {
+        // As ms-users has it: a refresh token says so before it says that it is expired or revoked.
+        (Err(_), refresh @ Verdict::Refuse(Refusal { reject: Reject::RefreshToken, .. })) => refresh.into(),
+        // What was opened tells the token's version, whatever the verdict.
+        (Err(reject), Verdict::Accept(signed) | Verdict::Refuse(Refusal { signed: Some(signed), .. })) => {
+            Outcome::Refused { reject, signed: Some(signed) }
+        }
+        (Err(reject), Verdict::Refuse(Refusal { signed: None, .. })) => Outcome::refused(reject),
+        (Ok(()), ours) => ours.into(),
     }
 }
 
@@ -290,5 +296,38 @@ impl Question<'_> {
             keys: self.keys,
             request: self.request.map(|name| name.into_owned().into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encrypted_refresh_token_says_so_before_it_says_that_it_is_expired_or_revoked() {
+        let signed = || {
+            let claims = Claims::parse(br#"{"irt":1}"#).unwrap();
+            Some(Signed { header: "{}".to_owned(), claims, version: TokenVersion::Stateless })
+        };
+        let reject_of =
+            |theirs, ours, signed| match of_both(theirs, Verdict::Refuse(Refusal { reject: ours, signed })) {
+                Outcome::Refused { reject, signed } => (reject, signed.is_some()),
+                Outcome::Accepted(_) => panic!("two refusals are no verdict to accept"),
+            };
+        for theirs in [Reject::Expired, Reject::Revoked, Reject::NotYetValid, Reject::Rules] {
+            for (ours, expected) in [
+                (Reject::RefreshToken, Reject::RefreshToken),
+                (Reject::Expired, theirs),
+                (Reject::Signature, theirs),
+            ] {
+                assert_eq!(reject_of(Err(theirs), ours, signed()), (expected, true), "{theirs:?} {ours:?}");
+                assert_eq!(reject_of(Err(theirs), ours, None), (expected, false), "{theirs:?} {ours:?}");
+            }
+        }
+        assert_eq!(reject_of(Ok(()), Reject::RefreshToken, signed()), (Reject::RefreshToken, true));
+        let good = |theirs| of_both(theirs, Verdict::Accept(signed().unwrap()));
+        assert!(matches!(good(Ok(())), Outcome::Accepted(_)));
+        let revoked = good(Err(Reject::Revoked));
+        assert!(matches!(revoked, Outcome::Refused { reject: Reject::Revoked, signed: Some(_) }));
     }
 }

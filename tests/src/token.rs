@@ -94,7 +94,16 @@ pub fn hs256_under(secret: &[u8], kid: &str, claims: &Value) -> String {
 ///
 /// The cryptography fails.
 pub fn encrypted(key: &[u8; 64], kid: &str, claims: &str) -> String {
-    let header = json!({"alg": "dir", "enc": "A256CBC-HS512", "kid": kid}).to_string();
+    encrypted_as(key, &json!({"alg": "dir", "enc": "A256CBC-HS512", "kid": kid}), claims)
+}
+
+/// The same with this header.
+///
+/// # Panics
+///
+/// The cryptography fails.
+pub fn encrypted_as(key: &[u8; 64], header: &Value, claims: &str) -> String {
+    let header = header.to_string();
     let aad = BASE64_URL_SAFE_NO_PAD.encode(header);
     let (mac_key, enc_key) = key.split_at(32);
     let cipher =

@@ -132,11 +132,16 @@ impl Annotations {
         Ok(found)
     }
 
-    /// Writes what is known of a rule; with [`Mode::Shadow`] that writes the rule itself.
+    /// Writes what is known of a rule; with [`Mode::Shadow`] that writes the rule itself. Returns what was known before.
     ///
     /// # Errors
     /// See [`AnnotationError`]. A store that did not acknowledge may have it all the same, anything else changed nothing.
-    pub async fn put(&self, group: &str, rule: Rule, annotation: Annotation) -> Result<(), AnnotationError> {
+    pub async fn put(
+        &self,
+        group: &str,
+        rule: Rule,
+        annotation: Annotation,
+    ) -> Result<Option<Annotation>, AnnotationError> {
         let _turn = self.turn.lock().await;
         let (mode, end) = (annotation.mode, annotation.end());
         if mode == Mode::Shadow {
@@ -146,12 +151,13 @@ impl Annotations {
             self.shadows.admits(group, &rule)?;
         }
         let json = rule.canonical().to_owned();
+        let before = self.of_rules(group, vec![json.clone()]).await?.remove(&json);
         self.store.put(AnnotatedRule { group: group.to_owned(), json, annotation }).await?;
         match mode {
             Mode::Enforce => self.shadows.remove(group, rule.canonical()),
             Mode::Shadow => self.shadows.put(group, rule, end),
         }
-        Ok(())
+        Ok(before)
     }
 
     /// Forgets one rule; tells whether it was one that is only tried.

@@ -79,6 +79,8 @@ pub struct Config {
     pub agent_tokens: Option<Arc<TokensFile>>,
     /// `TOKEN_SERVER__TLS__CERT`, `__KEY`, `__CLIENT_CA`: what the TCP listeners show and ask; plain HTTP when unset.
     pub tls: Option<Arc<Tls>>,
+    /// `TOKEN_SERVER__TLS__CLIENT_CA`: whether only clients with a certificate can connect.
+    pub asks_for_certificates: bool,
     /// `TOKEN_SERVER__JWE__KEYS_FILE`: private and secret keys; without it encrypted tokens are refused.
     pub jwe_keys: Option<Arc<DecryptionKeysFile>>,
     /// `TOKEN_SERVER__JWKS__*`, `[[issuers]]`: verification keys.
@@ -126,6 +128,7 @@ impl Config {
             admin_socket: settings.text(ADMIN_SOCKET).map(PathBuf::from),
             admin_tokens: tokens(&mut settings, ADMIN_TOKENS_FILE),
             agent_tokens: tokens(&mut settings, AGENT_TOKENS_FILE),
+            asks_for_certificates: settings.is_set(TLS_CLIENT_CA),
             tls: tls(&mut settings),
             jwe_keys,
             verify,

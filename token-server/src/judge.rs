@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::{AlgorithmSet, Binding, Claims, Policy, Profile, Reject, Requirements, TokenVersion, UnixTime};
+use rules::{Issued, Token};
 
 use crate::revocations::{Revocations, RulesVerdict};
 
-/// How far the clock of an issuer may be ahead of ours: the leeway for `iat`, unless a policy grants another one.
-const CLOCKS_APART_MILLIS: i64 = 30_000;
+/// How far the clock of an issuer may be ahead of ours where no leeway is configured: a clock that is ahead is no attack.
+const CLOCKS_APART: Duration = Duration::from_secs(30);
 
 /// What is known of a payload after it was judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Judgement {
     pub subject: Option<String>,
     /// When it expires; absent when it does not say, or not readably.
     pub expires: Option<UnixTime>,
+    /// Whether it says when it was issued; an upper bound on `iat` hits one that does not.
+    pub issued: Issued,
     /// Whether the feed tells whatever would change the verdict, time apart.
     pub vouched: bool,
 }
@@ -52,76 +55,92 @@ pub async fn judge(
         Err(reject) => return Judgement::refused(reject),
     };
     let expires = policy.expiry(&claims).ok().flatten();
+    let issued = Dating::of(&claims, policy.profile, policy.leeway).issued(now);
     let without_rules = policy
         .refuse_refresh_token(&claims, TokenVersion::of(&claims))
         .and_then(|()| policy.judge_time(&claims, now))
-        .and_then(|()| Revocable::read(&claims, policy.profile));
+        .and_then(|()| Revocable::read(&claims, policy.profile, policy.leeway));
     let (RulesVerdict { verdict, vouched }, subject) = match without_rules {
         Ok(revocable) => (revocable.judge(revocations, now).await, revocable.subject),
         Err(reject) => {
             (RulesVerdict { verdict: Err(reject), vouched: false }, claims.subject(policy.profile))
         }
     };
-    Judgement { verdict, subject, expires, vouched }
+    Judgement { verdict, subject, expires, issued, vouched }
 }
 
 /// A payload as the rules see it.
 #[derive(Debug)]
 pub struct Revocable {
     claims: rules::Claims,
-    profile: Profile,
+    dating: Dating,
     /// Whose it is; absent when the claims name nobody.
     pub subject: Option<String>,
 }
 
 impl Revocable {
-    /// Reads a payload for the rules.
+    /// Reads a payload for the rules, where clocks may be apart by `leeway`; zero: by what is usual.
     ///
     /// # Errors
     /// [`Reject::ClaimType`] and [`Reject::Malformed`] for what no rule could ever be held against.
-    pub fn read(claims: &Claims, profile: Profile) -> Result<Self, Reject> {
+    pub fn read(claims: &Claims, profile: Profile, leeway: Duration) -> Result<Self, Reject> {
         let subject = claims.revocable_subject(profile)?;
-        Ok(Self { claims: as_rules_read_them(claims)?, profile, subject })
+        let dating = Dating::of(claims, profile, leeway);
+        Ok(Self { claims: as_rules_read_them(claims)?, dating, subject })
+    }
+
+    /// Whether it says when it was issued.
+    pub fn issued(&self, now: UnixTime) -> Issued {
+        self.dating.issued(now)
     }
 
     /// Judges it by the rules as they are now.
     pub async fn judge(&self, revocations: &Arc<Revocations>, now: UnixTime) -> RulesVerdict {
-        let subject = self.subject.as_deref();
-        let verdict = revocations.judge(&self.claims, subject, seconds(now)).await;
-        match self.as_issued_long_ago(now) {
-            Some(claims) if verdict.verdict.is_ok() => {
-                revocations.judge(&claims, subject, seconds(now)).await
+        let token = Token { claims: &self.claims, issued: self.issued(now) };
+        revocations.judge(token, self.subject.as_deref(), seconds(now)).await
+    }
+}
+
+/// What a token says of its time of issue.
+///
+/// One that does not usably say it is not newer than a rule: without `iat`, not as a number, or in the future by more than
+/// clocks may be apart (as milliseconds are). ms-users compares its dates, which are milliseconds, as they are.
+#[derive(Debug, Clone, Copy)]
+enum Dating {
+    AsItStands,
+    /// By its `iat`, unless that cannot be read; how far it may be ahead.
+    By(Option<UnixTime>, Duration),
+}
+
+impl Dating {
+    fn of(claims: &Claims, profile: Profile, leeway: Duration) -> Self {
+        match profile {
+            Profile::MsUsers => Self::AsItStands,
+            Profile::Standard => {
+                let apart = if leeway.is_zero() { CLOCKS_APART } else { leeway };
+                Self::By(claims.numeric_date("iat").ok().flatten(), apart)
             }
-            Some(_) | None => verdict,
         }
     }
 
-    /// The claims with the earliest `iat`, for a token that does not usably say when it was issued: without one, not as a
-    /// number, or in the future by more than clocks are apart (as milliseconds are). Such a token is not newer than a
-    /// rule, so an upper bound on `iat` hits it. ms-users compares its dates, which are milliseconds, as they are.
-    fn as_issued_long_ago(&self, now: UnixTime) -> Option<rules::Claims> {
-        let latest = now.as_millis().saturating_add(CLOCKS_APART_MILLIS);
-        let usable = match (self.profile, self.claims.get("iat")) {
-            (Profile::MsUsers, _) => true,
-            (Profile::Standard, Some(serde_json::Value::Number(iat))) => iat
-                .as_f64()
-                .and_then(|iat| Duration::try_from_secs_f64(iat.max(0.0)).ok())
-                .is_some_and(|iat| i64::try_from(iat.as_millis()).is_ok_and(|issued| issued <= latest)),
-            (Profile::Standard, Some(_) | None) => false,
-        };
-        if usable {
-            return None;
+    fn issued(self, now: UnixTime) -> Issued {
+        match self {
+            Self::AsItStands => Issued::AsTold,
+            Self::By(Some(at), apart) => {
+                let ahead = at.as_millis().saturating_sub(now.as_millis());
+                let apart = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
+                if ahead <= apart { Issued::AsTold } else { Issued::Unknown }
+            }
+            Self::By(None, _) => Issued::Unknown,
         }
-        let mut claims = self.claims.clone();
-        claims.insert("iat".to_owned(), serde_json::json!(f64::MIN));
-        Some(claims)
     }
 }
 
 impl Judgement {
     /// A refusal of what has no readable claims.
     pub fn refused(reject: Reject) -> Self {
-        Self { verdict: Err(reject), subject: None, expires: None, vouched: false }
+        let issued = Issued::Unknown;
+        Self { verdict: Err(reject), subject: None, expires: None, issued, vouched: false }
     }
 }
 
@@ -217,6 +236,7 @@ mod tests {
             ("both", r#"{"rt":"x","iat":{"lt":1700000001}}"#),
             ("either", r#"{"_or":true,"rt":"y","iat":{"lt":1700000001}}"#),
             ("nested", r#"{"rt":"x","n":{"_or":true,"rt":{"eq":"y"},"iat":{"lt":1700000001}}}"#),
+            ("range", r#"{"iat":{"gt":0,"lt":1700000001}}"#),
             ("above", r#"{"iat":{"gt":0}}"#),
             ("exact", r#"{"iat":{"eq":1700000000}}"#),
         ] {
@@ -240,12 +260,17 @@ mod tests {
                 ("both", bounded),
                 ("either", bounded),
                 ("nested", bounded),
+                ("range", bounded),
                 ("above", above),
                 ("exact", passes),
             ] {
                 let payload = format!(r#"{{"sub":"{group}","rt":"x","exp":1800000000{iat}}}"#);
-                let revocable =
-                    Revocable::read(&Claims::parse(payload.as_bytes()).unwrap(), Profile::Standard).unwrap();
+                let revocable = Revocable::read(
+                    &Claims::parse(payload.as_bytes()).unwrap(),
+                    Profile::Standard,
+                    Duration::ZERO,
+                )
+                .unwrap();
                 assert_eq!(revocable.judge(&rules, NOW).await.verdict, verdict, "{payload}");
             }
         }
@@ -253,6 +278,26 @@ mod tests {
         let as_ever =
             judge(old.as_bytes(), &time_policy(Profile::MsUsers, Duration::ZERO), &rules, NOW).await;
         assert_eq!(as_ever.verdict, Ok(()), "ms-users writes milliseconds, in tokens and in rules");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_iat_may_be_ahead_by_the_leeway_that_is_configured() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = revocations(&folder).await;
+        revocations_add(&rules, "below", Rule::parse(r#"{"iat":{"lt":1700000001}}"#).unwrap()).await;
+        for (leeway, ahead, verdict) in [
+            (0, 30, Ok(())),
+            (0, 31, Err(Reject::Revoked)),
+            (5, 5, Ok(())),
+            (5, 6, Err(Reject::Revoked)),
+            (300, 300, Ok(())),
+            (300, 301, Err(Reject::Revoked)),
+        ] {
+            let payload = format!(r#"{{"sub":"below","exp":1800000000,"iat":{}}}"#, 1_700_000_000 + ahead);
+            let policy = time_policy(Profile::Standard, Duration::from_secs(leeway));
+            let judgement = judge(payload.as_bytes(), &policy, &rules, NOW).await;
+            assert_eq!(judgement.verdict, verdict, "{ahead} s ahead where {leeway} s are granted");
+        }
     }
 
     async fn revocations_add(rules: &Arc<Revocations>, group: &str, rule: Rule) {

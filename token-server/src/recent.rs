@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jose::UnixTime;
-use rules::{Claims, Rule};
+use rules::{Claims, Issued, Rule, Token};
 
 use crate::store::EVERYBODY;
 
@@ -29,6 +29,7 @@ struct Seen {
     at: UnixTime,
     subject: Box<str>,
     payload: Box<str>,
+    issued: Issued,
 }
 
 /// What a rule would do to the subjects that are remembered.
@@ -47,7 +48,7 @@ impl Recent {
     }
 
     /// Remembers the payload of a token that was found good.
-    pub fn remember(&self, subject: &str, payload: &[u8], at: UnixTime) {
+    pub fn remember(&self, subject: &str, payload: &[u8], issued: Issued, at: UnixTime) {
         let Some(place) = self.place(subject) else { return };
         if payload.len() > MAX_PAYLOAD_BYTES {
             return;
@@ -55,27 +56,46 @@ impl Recent {
         let Ok(payload) = std::str::from_utf8(payload) else { return };
         match &mut *lock(place) {
             // A token that comes again and again.
-            Some(seen) if *seen.payload == *payload && *seen.subject == *subject => seen.at = at,
-            other => *other = Some(Seen { at, subject: subject.into(), payload: payload.into() }),
+            Some(seen) if *seen.payload == *payload && *seen.subject == *subject => {
+                (seen.at, seen.issued) = (at, issued);
+            }
+            other => *other = Some(Seen { at, subject: subject.into(), payload: payload.into(), issued }),
         }
     }
 
     /// Holds a rule of a group against the payloads that are remembered.
     pub fn preview(&self, rule: &Rule, group: &str, now: UnixTime) -> Preview {
         let mut preview = Preview { subjects: 0, hits: 0 };
-        for place in &self.places {
-            let claims = match &*lock(place) {
-                Some(seen) if seen.is_fresh(now) && (group == EVERYBODY || group == &*seen.subject) => {
-                    serde_json::from_str::<Claims>(&seen.payload)
-                }
-                Some(_) | None => continue,
-            };
-            if let Ok(claims) = claims {
-                preview.subjects += 1;
-                preview.hits += usize::from(rule.matches(&claims));
-            }
+        for (claims, issued) in self.seen(now, Some(group).filter(|group| *group != EVERYBODY)) {
+            preview.subjects += 1;
+            preview.hits += usize::from(rule.matches(Token { claims: &claims, issued }));
         }
         preview
+    }
+
+    /// The claims that a rule names and that no token of any subject has; none where no token is remembered.
+    pub fn unseen(&self, rule: &Rule, now: UnixTime) -> Vec<String> {
+        let mut fields = rule.unseen_fields();
+        let mut tokens = self.seen(now, None).peekable();
+        if tokens.peek().is_none() {
+            return Vec::new();
+        }
+        while fields.names().next().is_some()
+            && let Some((claims, _)) = tokens.next()
+        {
+            fields.see(&claims);
+        }
+        fields.names().map(str::to_owned).collect()
+    }
+
+    /// The payloads that are remembered, of this subject or of all.
+    fn seen(&self, now: UnixTime, of: Option<&str>) -> impl Iterator<Item = (Claims, Issued)> {
+        self.places.iter().filter_map(move |place| match &*lock(place) {
+            Some(seen) if seen.is_fresh(now) && of.is_none_or(|subject| *subject == *seen.subject) => {
+                Some((serde_json::from_str(&seen.payload).ok()?, seen.issued))
+            }
+            Some(_) | None => None,
+        })
     }
 
     /// Forgets what is older than [`WINDOW`].
@@ -124,10 +144,15 @@ mod tests {
     #[test]
     fn a_rule_is_held_against_the_last_payload_of_each_subject_for_a_while() {
         let recent = Recent::new(4096);
-        recent.remember("anna", br#"{"rt":"old"}"#, at(0));
-        recent.remember("anna", br#"{"rt":"x"}"#, at(10));
-        recent.remember("ben", br#"{"rt":"y"}"#, at(20));
-        recent.remember("long", format!(r#"{{"rt":"{}"}}"#, "x".repeat(5_000)).as_bytes(), at(20));
+        recent.remember("anna", br#"{"rt":"old"}"#, Issued::AsTold, at(0));
+        recent.remember("anna", br#"{"rt":"x"}"#, Issued::AsTold, at(10));
+        recent.remember("ben", br#"{"rt":"y"}"#, Issued::AsTold, at(20));
+        recent.remember(
+            "long",
+            format!(r#"{{"rt":"{}"}}"#, "x".repeat(5_000)).as_bytes(),
+            Issued::AsTold,
+            at(20),
+        );
         let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
         let window = i64::try_from(WINDOW.as_secs()).unwrap();
         for (group, now, subjects, hits) in [
@@ -138,10 +163,36 @@ mod tests {
             ("g", 10 + window, 1, 0),
             ("g", 20 + window, 0, 0),
         ] {
-            assert_eq!(recent.preview(&rule, group, at(now)), Preview { subjects, hits }, "{group} at {now}");
+            let preview = recent.preview(&rule, group, at(now));
+            assert_eq!((preview.subjects, preview.hits), (subjects, hits), "{group} at {now}");
         }
         recent.forget_old(at(10 + window));
-        assert_eq!(recent.preview(&rule, "g", at(20)), Preview { subjects: 1, hits: 0 }, "it is gone");
+        let preview = recent.preview(&rule, "g", at(20));
+        assert_eq!((preview.subjects, preview.hits), (1, 0), "it is gone");
+    }
+
+    #[test]
+    fn an_upper_bound_on_iat_is_held_against_a_token_that_does_not_say_when_it_was_issued() {
+        let recent = Recent::new(4096);
+        recent.remember("anna", b"{}", Issued::Unknown, at(0));
+        recent.remember("ben", br#"{"iat":9}"#, Issued::AsTold, at(0));
+        recent.remember("carl", br#"{"iat":3}"#, Issued::AsTold, at(0));
+        for (rule, hits) in
+            [(r#"{"iat":{"lt":5}}"#, 2), (r#"{"iat":{"gt":1,"lt":5}}"#, 2), (r#"{"iat":{"gt":1}}"#, 2)]
+        {
+            assert_eq!(recent.preview(&Rule::parse(rule).unwrap(), "g", at(0)).hits, hits, "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_no_token_has_is_told_where_tokens_are_remembered() {
+        let recent = Recent::new(4096);
+        let rule = Rule::parse(r#"{"iatt":{"lt":5},"rt":"x","a.b":1}"#).unwrap();
+        assert_eq!(recent.unseen(&rule, at(0)), Vec::<String>::new(), "none is known");
+        recent.remember("ben", br#"{"iat":3,"rt":"y"}"#, Issued::AsTold, at(0));
+        assert_eq!(recent.unseen(&rule, at(0)), ["a.b", "iatt"], "a token of any subject");
+        recent.remember("carl", br#"{"a":{"b":2}}"#, Issued::AsTold, at(0));
+        assert_eq!(recent.unseen(&rule, at(0)), ["iatt"]);
     }
 
     #[test]
@@ -150,9 +201,10 @@ mod tests {
         for (capacity, kept) in [(0, 0), (1, 1)] {
             let recent = Recent::new(capacity);
             for subject in ["anna", "ben", "carl"] {
-                recent.remember(subject, b"{}", at(0));
+                recent.remember(subject, b"{}", Issued::AsTold, at(0));
             }
-            assert_eq!(recent.preview(&everything, "g", at(0)), Preview { subjects: kept, hits: kept });
+            let preview = recent.preview(&everything, "g", at(0));
+            assert_eq!((preview.subjects, preview.hits), (kept, kept));
         }
     }
 }

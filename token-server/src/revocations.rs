@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::Reject;
-use rules::Claims;
+use rules::Token;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
@@ -16,6 +16,8 @@ use crate::changes::{Session, Sessions, Source};
 use crate::feed::Feed;
 use crate::rulebook::{Boarding, Flight, Group, Lifetimes, Read, Rulebook, Totals, judge};
 use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, StoredRule, random_name};
+
+pub use writes::Added;
 
 /// Rules of one group. A check looks at few of them, but where others write too the group is read and parsed anew after
 /// each change, which should be done within [`LOAD_WAIT`]: parsing so many takes about 20 ms, ten times as many 250 ms.
@@ -156,11 +158,17 @@ impl Revocations {
         Some(now.saturating_duration_since(session.as_of(now)))
     }
 
-    /// Judges claims at `now` (unix seconds) by the rules of their subject and of everybody, which are read if need be.
+    /// Judges a token at `now` (unix seconds) by the rules of their subject and of everybody, which are read if need be.
     /// Waits no longer than [`LOAD_WAIT`].
     ///
     /// A rule has ended when it has by this server's clock and by the store's: of clocks that differ, one is wrong.
-    pub async fn judge(self: &Arc<Self>, claims: &Claims, subject: Option<&str>, now: i64) -> RulesVerdict {
+    pub async fn judge<'t>(
+        self: &Arc<Self>,
+        token: impl Into<Token<'t>>,
+        subject: Option<&str>,
+        now: i64,
+    ) -> RulesVerdict {
+        let token = token.into();
         let session = self.sessions.current();
         let own = async {
             match subject.filter(|subject| *subject != EVERYBODY) {
@@ -170,7 +178,7 @@ impl Revocations {
         };
         let (everybody, own) = tokio::join!(self.read(EVERYBODY, session.as_ref(), LOAD_WAIT), own);
         let now = self.store.now().map_or(now, |stores| stores.min(now));
-        let verdict = judge(group(everybody.as_ref()), group(own.as_ref()), claims, now);
+        let verdict = judge(group(everybody.as_ref()), group(own.as_ref()), token, now);
         // Asked last: a session that lives now has missed nothing since the caller looked at the revision.
         let vouched = session.is_some_and(|session| {
             is_of(everybody.as_ref(), &session)

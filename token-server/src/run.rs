@@ -187,6 +187,7 @@ fn app(
         readiness,
         admin_tokens: config.admin_tokens,
         agent_tokens: config.agent_tokens,
+        asks_for_certificates: config.asks_for_certificates,
         jwe_keys: config.jwe_keys,
         verify: ArcSwapOption::new(verifier),
         compat: config.compat,
@@ -198,6 +199,12 @@ fn warn_of_open_doors(app: &App) {
     if app.agent_tokens.is_none() {
         tracing::warn!(
             "TOKEN_SERVER__AGENT__TOKENS_FILE is not set: whoever reaches the main listener may ask /v1/check"
+        );
+    }
+    if app.agent_tokens.is_none() && !app.asks_for_certificates {
+        tracing::warn!(
+            "neither TOKEN_SERVER__AGENT__TOKENS_FILE nor TOKEN_SERVER__TLS__CLIENT_CA is set, so payloads that /v1/check is \
+             sent may be forged: they enter no preview of rules and no count of rules in shadow mode"
         );
     }
     match (app.compat, &app.agent_tokens) {

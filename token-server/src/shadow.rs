@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use prometheus_client::metrics::gauge::Gauge;
-use rules::{Claims, ExpireAt, InsertError, Rule, RuleEntry, RuleSet};
+use rules::{Claims, ExpireAt, InsertError, Issued, Rule, RuleEntry, RuleSet, Token};
 
 use crate::store::EVERYBODY;
 
@@ -140,7 +140,7 @@ impl Shadows {
     }
 
     /// Holds every rule of a token's groups against its payload at `now` (unix seconds); tells how many would revoke it.
-    pub fn count(&self, payload: &[u8], subject: Option<&str>, now: i64) -> u64 {
+    pub fn count(&self, payload: &[u8], issued: Issued, subject: Option<&str>, now: i64) -> u64 {
         if self.is_empty() {
             return 0;
         }
@@ -154,9 +154,10 @@ impl Shadows {
         let Ok(claims) = serde_json::from_slice::<Claims>(payload) else {
             return 0;
         };
+        let token = Token { claims: &claims, issued };
         let mut hits = 0;
         for shadow in tried.flatten() {
-            if !shadow.expire_at.has_passed(now) && shadow.rule.matches(&claims) {
+            if !shadow.expire_at.has_passed(now) && shadow.rule.matches(token) {
                 shadow.hits.fetch_add(1, Ordering::Relaxed);
                 hits += 1;
             }
@@ -204,7 +205,11 @@ mod tests {
             (r#"{"iss":"new"}"#, Some("anna"), 0, 0),
             ("not json", Some("anna"), 0, 0),
         ] {
-            assert_eq!(shadows.count(payload.as_bytes(), subject, now), hits, "{payload} of {subject:?}");
+            assert_eq!(
+                shadows.count(payload.as_bytes(), Issued::AsTold, subject, now),
+                hits,
+                "{payload} of {subject:?}"
+            );
         }
         assert_eq!(shadows.hits("g", r#"{"iss":"old"}"#), 5);
         assert_eq!(shadows.hits("anna", r#"{"rt":"x"}"#), 1);
@@ -217,11 +222,25 @@ mod tests {
     }
 
     #[test]
+    fn an_upper_bound_on_iat_is_counted_for_a_token_that_does_not_say_when_it_was_issued() {
+        let shadows = Shadows::default();
+        shadows.put("g", rule(r#"{"iat":{"gt":1,"lt":5}}"#), ExpireAt::Never);
+        for (payload, issued, hits) in [
+            ("{}", Issued::Unknown, 1),
+            (r#"{"iat":1700000000000}"#, Issued::Unknown, 1),
+            (r#"{"iat":4}"#, Issued::AsTold, 1),
+            (r#"{"iat":6}"#, Issued::AsTold, 0),
+        ] {
+            assert_eq!(shadows.count(payload.as_bytes(), issued, None, 0), hits, "{payload}");
+        }
+    }
+
+    #[test]
     fn rules_that_are_read_again_keep_their_counts_and_those_that_are_gone_are_gone() {
         let shadows = Shadows::default();
         shadows.put("g", rule(r#"{"a":1}"#), ExpireAt::Never);
         shadows.put("g", rule(r#"{"b":1}"#), ExpireAt::Never);
-        assert_eq!(shadows.count(br#"{"a":1,"b":1}"#, None, 0), 2);
+        assert_eq!(shadows.count(br#"{"a":1,"b":1}"#, Issued::AsTold, None, 0), 2);
         let read = Shadows::default();
         read.put("g", rule(r#"{"a":1}"#), ExpireAt::Never);
         read.put("anna", rule(r#"{"b":1}"#), ExpireAt::Never);

@@ -127,6 +127,20 @@ impl Trust {
         self.issuers.iter().map(|issuer| issuer.policy.leeway).max().unwrap_or_default()
     }
 
+    /// The longest that an accepted token may be accepted after its `iat`; absent where some issuer's tokens have no such
+    /// limit under some policy.
+    pub fn longest_lifetime(&self) -> Option<Duration> {
+        let mut longest = None;
+        for route in &self.routes {
+            for issuer in route.issuers.iter().filter_map(|index| self.issuers.get(*index)) {
+                let limits = [issuer.policy.requirements.max_lifetime, route.requirements.max_lifetime];
+                let limit = limits.into_iter().flatten().min()?;
+                longest = longest.max(Some(limit.saturating_add(issuer.policy.leeway)));
+            }
+        }
+        longest
+    }
+
     /// Whether some token is accepted by the default policy whatever it was made for: worth a warning, whoever its issuer
     /// is, since one issuer makes tokens for many.
     pub fn accepts_any_audience(&self) -> bool {

@@ -3,8 +3,9 @@
 
 use crate::error::InsertError;
 use crate::payload::Payload;
+use crate::token::Token;
 use crate::weight::Weight;
-use crate::{Claims, ExpireAt, Rule, RuleEntry};
+use crate::{ExpireAt, Rule, RuleEntry};
 
 /// Rules that are kept this way.
 pub(crate) const MAX_FEW: usize = 8;
@@ -13,8 +14,8 @@ pub(crate) const MAX_FEW: usize = 8;
 pub(crate) struct Few(Vec<RuleEntry>);
 
 impl Few {
-    pub(crate) fn first_match(&self, claims: &Claims, now: i64) -> Option<&str> {
-        let payload = Payload::new(claims);
+    pub(crate) fn first_match(&self, token: Token<'_>, now: i64) -> Option<&str> {
+        let payload = Payload::new(token);
         let holds = |entry: &&RuleEntry| !entry.expire_at.has_passed(now) && entry.rule.holds(&payload);
         self.0.iter().find(holds).map(|entry| entry.rule.canonical())
     }

@@ -100,7 +100,8 @@ pub(crate) fn operand_to_string(operand: &Operand) -> String {
     }
 }
 
-fn right_to_number(right: Right<'_>) -> f64 {
+/// `Number(operand)`.
+pub(crate) fn right_to_number(right: Right<'_>) -> f64 {
     match right {
         Right::Null => 0.0,
         Right::Bool(flag) => f64::from(u8::from(flag)),

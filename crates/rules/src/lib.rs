@@ -28,6 +28,8 @@ mod pattern;
 mod payload;
 mod rule;
 mod set;
+mod token;
+mod unseen;
 mod weight;
 
 pub use error::{InsertError, RuleError};
@@ -39,6 +41,8 @@ pub use limits::{
 pub use pattern::PatternError;
 pub use rule::Rule;
 pub use set::{ExpireAt, RuleEntry, RuleSet};
+pub use token::{Issued, Token};
+pub use unseen::UnseenFields;
 
 /// The claims that a rule is held against: a token's payload.
 pub type Claims = serde_json::Map<String, serde_json::Value>;

@@ -63,6 +63,22 @@ impl Test {
         }
     }
 
+    /// The latest time of issue that it admits, if it is an upper bound on one.
+    pub(crate) fn latest(&self) -> Option<f64> {
+        match self {
+            Self::Compare(comparison, operand) => comparison.latest(operand.as_right()),
+            Self::StartsWith(_) | Self::Matches(_) => None,
+        }
+    }
+
+    /// See [`Comparison::holds_undated`].
+    pub(crate) fn holds_undated(&self, latest: Option<f64>) -> bool {
+        match self {
+            Self::Compare(comparison, operand) => comparison.holds_undated(operand.as_right(), latest),
+            Self::StartsWith(_) | Self::Matches(_) => false,
+        }
+    }
+
     /// Whether it asks nothing, as the search for an empty text does.
     pub(crate) fn holds_always(&self) -> bool {
         match self {
@@ -74,6 +90,23 @@ impl Test {
 }
 
 impl Comparison {
+    /// The number below which something is to be, where it is compared with one.
+    pub(crate) fn latest(self, right: Right<'_>) -> Option<f64> {
+        match self {
+            Self::Lt | Self::Lte => Some(js::right_to_number(right)).filter(|number| !number.is_nan()),
+            Self::Eq | Self::Ne | Self::Gt | Self::Gte => None,
+        }
+    }
+
+    /// Whether it is taken to hold of an unknown time of issue, where the conditions beside it admit none after `latest`.
+    pub(crate) fn holds_undated(self, right: Right<'_>, latest: Option<f64>) -> bool {
+        match self {
+            Self::Lt | Self::Lte => self.latest(right).is_some(),
+            Self::Gt | Self::Gte => latest.is_some_and(|latest| js::right_to_number(right) <= latest),
+            Self::Eq | Self::Ne => false,
+        }
+    }
+
     /// Whether it is true of a claim; `None` is `undefined`.
     pub(crate) fn holds<'a>(self, left: Option<&'a Value>, right: Right<'_>, payload: &Payload<'a>) -> bool {
         let order = || js::order(payload, left, right);

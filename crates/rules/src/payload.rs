@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::Claims;
 use crate::js;
 use crate::limits::MAX_MATCH_STEPS;
+use crate::token::{Issued, Token};
 
 /// Texts up to this length are read as numbers each time; that is cheaper than remembering.
 const SHORT: usize = 32;
@@ -17,6 +18,7 @@ const SHORT: usize = 32;
 /// Claims, with what was worked out of them, so that a long claim costs once and not once per rule.
 pub(crate) struct Payload<'a> {
     pub(crate) claims: &'a Claims,
+    issued: Issued,
     /// `String(list)`. Keyed by place: the claims are borrowed, so a place is one value.
     lists: RefCell<HashMap<*const Value, Rc<str>>>,
     /// `Number(value)` of long texts and lists.
@@ -33,13 +35,20 @@ pub(crate) enum Text<'a> {
 }
 
 impl<'a> Payload<'a> {
-    pub(crate) fn new(claims: &'a Claims) -> Self {
+    pub(crate) fn new(token: impl Into<Token<'a>>) -> Self {
+        let Token { claims, issued } = token.into();
         Self {
             claims,
+            issued,
             lists: RefCell::default(),
             numbers: RefCell::default(),
             steps: Cell::new(MAX_MATCH_STEPS),
         }
+    }
+
+    /// Whether the token does not say when it was issued; see [`Issued::Unknown`].
+    pub(crate) fn is_undated(&self) -> bool {
+        self.issued == Issued::Unknown
     }
 
     /// Takes steps from the budget; false when it has no more.

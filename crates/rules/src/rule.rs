@@ -2,11 +2,13 @@
 
 use std::str::FromStr;
 
+use crate::RuleError;
 use crate::field::Field;
 use crate::operator::Test;
 use crate::parse::{self, Parsed};
 use crate::payload::Payload;
-use crate::{Claims, RuleError};
+use crate::token::{ISSUED_AT, Token};
+use crate::unseen::UnseenFields;
 
 /// A revocation rule: a condition on a token's claims.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,14 +51,25 @@ impl Rule {
         Ok(Self { root, canonical })
     }
 
-    /// Whether the rule revokes a token of these claims.
-    pub fn matches(&self, claims: &Claims) -> bool {
-        self.holds(&Payload::new(claims))
+    /// Whether the rule revokes a token.
+    pub fn matches<'a>(&self, token: impl Into<Token<'a>>) -> bool {
+        self.holds(&Payload::new(token))
     }
 
     /// The same, for one of many rules.
     pub(crate) fn holds(&self, payload: &Payload<'_>) -> bool {
-        self.root.holds(payload)
+        self.root.holds(payload, None)
+    }
+
+    /// The fields that the rule looks at, none of them seen in a token yet.
+    pub fn unseen_fields(&self) -> UnseenFields<'_> {
+        let mut fields: Vec<&Field> = Vec::new();
+        self.root.for_each_test(&mut |field, _| {
+            if !fields.contains(&field) {
+                fields.push(field);
+            }
+        });
+        UnseenFields(fields)
     }
 
     /// Whether the rule's form alone makes it match every token, as `{}` and a search for an empty text do.
@@ -84,10 +97,24 @@ impl FromStr for Rule {
 }
 
 impl Group {
-    fn holds(&self, payload: &Payload<'_>) -> bool {
+    /// Whether it holds, where the levels around it admit no time of issue after `latest`.
+    fn holds(&self, payload: &Payload<'_>, latest: Option<f64>) -> bool {
         match self.mode {
-            Mode::All => self.conditions.iter().all(|condition| condition.holds(payload)),
-            Mode::Any => self.conditions.iter().any(|condition| condition.holds(payload)),
+            Mode::All => {
+                let own = payload.is_undated().then(|| self.latest()).flatten();
+                let latest = own.into_iter().chain(latest).reduce(f64::min);
+                self.conditions.iter().all(|condition| condition.holds(payload, latest))
+            }
+            Mode::Any => self.conditions.iter().any(|condition| condition.holds(payload, latest)),
+        }
+    }
+
+    /// The latest time of issue that it admits, if there is a bound on it.
+    fn latest(&self) -> Option<f64> {
+        let bounds = self.conditions.iter().filter_map(Condition::latest);
+        match self.mode {
+            Mode::All => bounds.reduce(f64::min),
+            Mode::Any => bounds.reduce(f64::max),
         }
     }
 
@@ -120,10 +147,20 @@ impl Group {
 }
 
 impl Condition {
-    fn holds(&self, payload: &Payload<'_>) -> bool {
+    fn holds(&self, payload: &Payload<'_>, latest: Option<f64>) -> bool {
         match self {
-            Self::Test { field, test } => field.any(payload.claims, |claim| test.holds(claim, payload)),
-            Self::Group(group) => group.holds(payload),
+            Self::Test { field, test } => {
+                field.any(payload.claims, |claim| test.holds(claim, payload))
+                    || (payload.is_undated() && field.name() == ISSUED_AT && test.holds_undated(latest))
+            }
+            Self::Group(group) => group.holds(payload, latest),
+        }
+    }
+
+    fn latest(&self) -> Option<f64> {
+        match self {
+            Self::Test { field, test } => (field.name() == ISSUED_AT).then(|| test.latest()).flatten(),
+            Self::Group(group) => group.latest(),
         }
     }
 
@@ -138,6 +175,7 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Claims;
 
     #[test]
     fn an_empty_level_is_recognised_as_matching_everything() {

@@ -1,9 +1,10 @@
 //! The rules of one group: of one subject, or of everybody.
 
+use crate::Rule;
 use crate::error::InsertError;
 use crate::few::Few;
 use crate::index::Index;
-use crate::{Claims, Rule};
+use crate::token::Token;
 
 /// When a rule ends, in unix seconds. The store's number 0 stands for never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,19 +58,19 @@ impl ExpireAt {
 }
 
 impl RuleSet {
-    /// Whether a rule revokes a token of these claims at `now` (unix seconds). Rules that have ended do not.
-    pub fn matches(&self, claims: &Claims, now: i64) -> bool {
+    /// Whether a rule revokes a token at `now` (unix seconds). Rules that have ended do not.
+    pub fn matches<'a>(&self, token: impl Into<Token<'a>>, now: i64) -> bool {
         match &self.0 {
-            Rules::Few(few) => few.first_match(claims, now).is_some(),
-            Rules::Many(index) => index.matches(claims, now),
+            Rules::Few(few) => few.first_match(token.into(), now).is_some(),
+            Rules::Many(index) => index.matches(token.into(), now),
         }
     }
 
     /// The canonical text of a rule that does so, if there is one; of several any.
-    pub fn first_match(&self, claims: &Claims, now: i64) -> Option<&str> {
+    pub fn first_match<'a>(&self, token: impl Into<Token<'a>>, now: i64) -> Option<&str> {
         match &self.0 {
-            Rules::Few(few) => few.first_match(claims, now),
-            Rules::Many(index) => index.first_match(claims, now),
+            Rules::Few(few) => few.first_match(token.into(), now),
+            Rules::Many(index) => index.first_match(token.into(), now),
         }
     }
 
@@ -175,6 +176,7 @@ impl Default for Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Claims;
 
     fn entry(json: &str, expire_at: i64) -> RuleEntry {
         RuleEntry { rule: Rule::parse(json).expect("a rule"), expire_at: ExpireAt::from_seconds(expire_at) }

@@ -100,7 +100,10 @@ fn sample(edge: &Edge, number: usize) -> Sample {
         assert_eq!(status(), 200, "a good token of {subject}");
     }
     let sent = Instant::now();
-    edge.token_server.as_ref().unwrap().revoke(&subject, &json!({"iat": {"gt": 0}}));
+    edge.token_server
+        .as_ref()
+        .unwrap()
+        .revoke(&subject, &json!({"iat": {"lte": integration_tests::token::now()}}));
     let acknowledged = Instant::now();
     let (from_acknowledged, from_sent) = loop {
         match status() {

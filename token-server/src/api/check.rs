@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use futures_util::future::join_all;
-use jose::{Policy, Reject, UnixTime};
+use jose::{Policy, Reject, TokenVersion, UnixTime};
 use serde_json::value::RawValue;
 use service::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 
@@ -44,17 +44,30 @@ pub(super) async fn judge(
     Ok(Json(CheckResponse { store_id, epoch, revision, results }))
 }
 
+/// Judges a payload whose signature an agent has verified. Where anybody may ask, anybody may have written it, and no note is
+/// taken: it would fill the preview that operators look at before they write a rule.
+async fn judge_payload(app: &App, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
+    if app.knows_its_agents() {
+        app.judge(payload, policy, now).await
+    } else {
+        judge::judge(payload, policy, &app.revocations, now).await
+    }
+}
+
 async fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> CheckResult {
     let (judgement, opened) = match check {
-        Check::Payload(payload) => (app.judge(payload.get().as_bytes(), policy, now).await, None),
+        Check::Payload(payload) => (judge_payload(app, payload.get().as_bytes(), policy, now).await, None),
         Check::Token(token) => match encrypted::open(token, app.jwe_keys.as_deref()) {
             Err(reject) => (Judgement::refused(reject), None),
             Ok(opened) => {
                 let claims = opened.claims.as_json().as_bytes();
-                let judgement = match opened.nested {
-                    None => app.judge(claims, policy, now).await,
+                // The form makes it stateless, whatever the claims say of themselves.
+                let refresh = policy.refuse_refresh_token(&opened.claims, TokenVersion::Stateless);
+                let judgement = match (&opened.nested, refresh) {
+                    (None, Err(reject)) => Judgement::refused(reject),
+                    (None, Ok(())) => app.judge(claims, policy, now).await,
                     // Anybody may have written these until the agent has verified them, so no note is taken.
-                    Some(_) => judge::judge(claims, policy, &app.revocations, now).await,
+                    (Some(_), _) => judge::judge(claims, policy, &app.revocations, now).await,
                 };
                 (judgement, Some(opened))
             }

@@ -13,7 +13,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::HeaderName;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use jose::{Claims, Reason, Reject, TokenForm, TokenVersion};
+use jose::{Claims, Policy, Reason, Reject, Signed, TokenForm, TokenVersion};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -73,7 +73,7 @@ pub(super) async fn judge(
 ) -> Result<Response, ApiError> {
     let body = body.trim_ascii();
     if body.starts_with(b"{") {
-        let verdict = judge::judge(body, &app.policy, &app.revocations, app.now()).await.verdict;
+        let verdict = payload(&app, body).await;
         app.metrics.count_check(verdict);
         return Ok(verdict.map_or_else(Reject::reason, |()| Reason::Ok).as_str().into_response());
     }
@@ -97,22 +97,42 @@ pub(super) async fn judge(
     Ok(Json(answer).into_response())
 }
 
+/// Judges a payload. Its header is the caller's alone.
+async fn payload(app: &App, body: &[u8]) -> Result<(), Reject> {
+    let claims = Claims::parse(body)?;
+    refuse_misuse(app, None, &claims, TokenVersion::of(&claims))?;
+    judge::judge(body, &app.policy, &app.revocations, app.now()).await.verdict
+}
+
 /// Opens an encrypted token and judges all of it: these callers judge nothing themselves.
 async fn encrypted(app: &App, token: &str) -> Result<(String, Claims), Reject> {
     let Opened { header, mut claims, nested } = encrypted::open(token, app.jwe_keys.as_deref())?;
+    let mut told = header.clone();
     if let Some(nested) = nested {
-        claims = signed(app, &nested)?;
+        Signed { header: told, claims, .. } = signed(app, &nested)?;
     }
     // The form makes it stateless, whatever the claims say of themselves.
-    app.policy.refuse_refresh_token(&claims, TokenVersion::Stateless)?;
+    refuse_misuse(app, Some(&told), &claims, TokenVersion::Stateless)?;
     app.judge(claims.as_json().as_bytes(), &app.policy, app.now()).await.verdict?;
     Ok((header, claims))
 }
 
-/// The claims of a signed token that was inside of an encrypted one.
-fn signed(app: &App, token: &str) -> Result<Claims, Reject> {
-    let verifier = app.verify.load_full().ok_or(Reject::NoKeys)?;
-    Ok(verifier.verify_signature(token)?.claims)
+/// A signed token that was inside of an encrypted one.
+fn signed(app: &App, token: &str) -> Result<Signed, Reject> {
+    app.verify.load_full().ok_or(Reject::NoKeys)?.verify_signature(token)
+}
+
+/// Refuses what opens no door but its own: a refresh token first, then what was made for something else than access, or is
+/// bound to a key that is not asked for here.
+fn refuse_misuse(
+    app: &App,
+    header: Option<&str>,
+    claims: &Claims,
+    version: TokenVersion,
+) -> Result<(), Reject> {
+    app.policy.refuse_refresh_token(claims, version)?;
+    let binding = app.verify.load().as_deref().map_or(app.policy.binding, |verifier| verifier.binding());
+    Policy { binding, ..app.policy.clone() }.refuse_misuse(header, claims)
 }
 
 fn tells_of_a_proxy(name: &HeaderName) -> bool {

@@ -10,8 +10,8 @@ use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jose::{Reason, Reject, TokenForm};
-use rules::{Claims, Rule};
+use jose::{Policy, Reason, Reject, TokenForm};
+use rules::{Claims, Issued, Rule, Token};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -47,6 +47,9 @@ struct ExplanationView {
     /// The payload that was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Box<RawValue>>,
+    /// Whether the token says when it was issued; if not, upper bounds on `iat` hit it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued: Option<&'static str>,
     /// Rules that match, at most [`MAX_MATCHES`]; those in shadow mode revoke nothing.
     matches: Vec<MatchView>,
 }
@@ -85,11 +88,14 @@ pub(super) async fn explain(
         Subject::Undecodable(reject) => return Ok(Json(ExplanationView::refusal(reject))),
     };
     let now = app.now();
-    let Judgement { verdict, subject, expires, vouched: _ } =
-        judge::judge(&payload, &app.policy, &app.revocations, now).await;
+    // The clock skew that this server grants itself; agents tell theirs when they ask.
+    let leeway = app.verify.load().as_deref().map_or(app.policy.leeway, |verifier| verifier.max_leeway());
+    let policy = Policy { leeway, ..app.policy.clone() };
+    let Judgement { verdict, subject, expires, issued, vouched: _ } =
+        judge::judge(&payload, &policy, &app.revocations, now).await;
     let claims: Option<Claims> = serde_json::from_slice(&payload).ok();
     let matches = match &claims {
-        Some(claims) => matches(&app, claims, subject.as_deref(), seconds(now)).await?,
+        Some(claims) => matches(&app, Token { claims, issued }, subject.as_deref(), seconds(now)).await?,
         None => Vec::new(),
     };
     Ok(Json(ExplanationView {
@@ -99,6 +105,7 @@ pub(super) async fn explain(
         subject,
         exp: expires.map(seconds),
         signature,
+        issued: (issued == Issued::Unknown).then_some("unknown"),
         payload: String::from_utf8(payload).ok().and_then(|text| RawValue::from_string(text).ok()),
         matches,
     }))
@@ -147,6 +154,7 @@ impl ExplanationView {
             subject: None,
             exp: None,
             signature: None,
+            issued: None,
             payload: None,
             matches: Vec::new(),
         }
@@ -156,7 +164,7 @@ impl ExplanationView {
 /// Every rule of everybody and of the subject that matches: a verdict needs but one, an operator wants to see all.
 async fn matches(
     app: &Arc<App>,
-    claims: &Claims,
+    token: Token<'_>,
     subject: Option<&str>,
     now: i64,
 ) -> Result<Vec<MatchView>, ApiError> {
@@ -167,7 +175,7 @@ async fn matches(
         loop {
             let page = app.revocations.page(group, after.as_ref(), PAGE).await?;
             let hits = page.rules.into_iter().filter(|stored| !stored.expire_at.has_passed(now));
-            let hits: Vec<_> = hits.filter_map(|stored| Some((why(&stored.json, claims)?, stored))).collect();
+            let hits: Vec<_> = hits.filter_map(|stored| Some((why(&stored.json, token)?, stored))).collect();
             let texts = hits.iter().map(|(_, stored)| stored.json.clone()).collect();
             let mut annotations = app.annotations.of_rules(group, texts).await?;
             for (why, stored) in hits {
@@ -182,9 +190,10 @@ async fn matches(
         }
         for (json, annotation) in app.annotations.tried(group).await? {
             if !annotation.end().has_passed(now)
-                && let Some(why) = why(&json, claims)
+                && let Some(why) = why(&json, token)
             {
-                let rule = RuleView::tried(group, json, annotation, app.annotations.shadows());
+                let hits = app.annotations.shadows().hits(group, &json);
+                let rule = RuleView::tried(json, annotation, hits);
                 found.push(MatchView { group: group.to_owned(), rule, why });
             }
         }
@@ -194,10 +203,10 @@ async fn matches(
 }
 
 /// How a rule's conditions stand, if it matches.
-fn why(json: &str, claims: &Claims) -> Option<ConditionsView> {
+fn why(json: &str, token: Token<'_>) -> Option<ConditionsView> {
     let rule = Rule::parse(json).ok()?;
-    rule.matches(claims).then(|| {
-        let (needs, conditions) = conditions(json, claims);
+    rule.matches(token).then(|| {
+        let (needs, conditions) = conditions(json, token);
         ConditionsView { needs, conditions }
     })
 }

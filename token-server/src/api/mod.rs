@@ -15,6 +15,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use ::rules::Issued;
 use arc_swap::ArcSwapOption;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
@@ -50,6 +51,8 @@ pub(crate) struct App {
     pub(crate) readiness: Readiness,
     pub(crate) admin_tokens: Option<Arc<TokensFile>>,
     pub(crate) agent_tokens: Option<Arc<TokensFile>>,
+    /// Whether only clients with a certificate can connect.
+    pub(crate) asks_for_certificates: bool,
     pub(crate) jwe_keys: Option<Arc<DecryptionKeysFile>>,
     /// Answers proxies, by the configuration in use; absent where nothing is configured that could verify.
     pub(crate) verify: ArcSwapOption<Verifier>,
@@ -62,21 +65,27 @@ impl App {
         (self.clock)()
     }
 
+    /// Whether those who ask `/v1/check` have shown that they are agents, by a bearer token or a certificate. Only then are
+    /// the payloads that they send known to be verified.
+    fn knows_its_agents(&self) -> bool {
+        self.agent_tokens.is_some() || self.asks_for_certificates
+    }
+
     /// Judges a payload that was verified, and takes note of a good one for the rules that are tried.
     async fn judge(&self, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
         let judgement = judge::judge(payload, policy, &self.revocations, now).await;
         if judgement.verdict.is_ok() {
-            self.note_good(payload, judgement.subject.as_deref(), now);
+            self.note_good(payload, judgement.issued, judgement.subject.as_deref(), now);
         }
         judgement
     }
 
     /// Takes note of a good token for the rules that are tried. Only what was verified may come here.
-    pub(crate) fn note_good(&self, payload: &[u8], subject: Option<&str>, now: UnixTime) {
-        let hits = self.annotations.shadows().count(payload, subject, judge::seconds(now));
+    pub(crate) fn note_good(&self, payload: &[u8], issued: Issued, subject: Option<&str>, now: UnixTime) {
+        let hits = self.annotations.shadows().count(payload, issued, subject, judge::seconds(now));
         self.metrics.count_shadow_hits(hits);
         if let Some(subject) = subject {
-            self.recent.remember(subject, payload, now);
+            self.recent.remember(subject, payload, issued, now);
         }
     }
 }

@@ -64,6 +64,12 @@ pub(super) fn rule(rule: &Value) -> String {
     line
 }
 
+/// The rules that a written one replaced, each on a line of its own.
+pub(super) fn replaced(answer: &Value) -> String {
+    let replaced = answer.get("replaced").and_then(Value::as_array).into_iter().flatten();
+    replaced.map(|old| format!("\nreplaced: {}", rule(old))).collect()
+}
+
 /// The warnings of an answer, each on a line of its own.
 pub(super) fn warnings(answer: &Value) -> String {
     let warnings = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();

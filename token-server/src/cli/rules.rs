@@ -80,7 +80,8 @@ pub(super) struct Draft {
     group: Option<String>,
     /// The rule's JSON, such as {"iat":{"lt":1795300000}}
     rule: Option<String>,
-    /// A rule for everybody; it needs --confirm, and ends in 30 days unless an end or --forever is said
+    /// A rule for everybody; it needs --confirm. Unless an end or --forever is said it ends when the longest `max_lifetime` of
+    /// the server's policies is over, and in 30 days where one of them has none
     #[arg(long)]
     everybody: bool,
     /// When the rule ends, unix seconds
@@ -119,7 +120,8 @@ pub(super) async fn run(command: Rules, config: Config) -> Result<Outcome, CliEr
             let admin = Admin::open(&target, config, Missing::Refuse).await?;
             let written = admin.post(whose.route(), document).await?;
             Output::new(target.json).answer(&written, |written| {
-                format!("written: {}{}", output::rule(written), output::warnings(written))
+                let (rule, replaced) = (output::rule(written), output::replaced(written));
+                format!("written: {rule}{replaced}{}", output::warnings(written))
             })?;
             Ok(Outcome::Done)
         }

@@ -80,12 +80,12 @@ impl Store for Scripted {
         Box::pin(async { Ok((Vec::new(), false)) })
     }
 
-    fn put<'a>(&'a self, group: &'a str, json: &'a str, _: ExpireAt) -> Answer<'a, ()> {
+    fn put<'a>(&'a self, group: &'a str, json: &'a str, _: ExpireAt) -> Answer<'a, Option<ExpireAt>> {
         Box::pin(async move {
             self.asked.notify_one();
             drop(self.answers.acquire().await);
             self.write(group, json);
-            Ok(())
+            Ok(None)
         })
     }
 

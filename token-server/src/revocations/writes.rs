@@ -10,6 +10,15 @@ use super::{LOAD_LIMIT, MAX_RULES_OF_EVERYBODY, MAX_RULES_PER_GROUP, Revocations
 use crate::rulebook::Group;
 use crate::store::{EVERYBODY, StoreError, StoredRule};
 
+/// A rule that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// As it is in the store now.
+    pub stored: StoredRule,
+    /// The end that it had, if it was there.
+    pub replaced: Option<ExpireAt>,
+}
+
 impl Revocations {
     /// Writes a rule. When this returns, the rule is durable and every check that starts here sees it.
     ///
@@ -21,17 +30,18 @@ impl Revocations {
         group: String,
         rule: Rule,
         expire_at: ExpireAt,
-    ) -> Result<StoredRule, StoreError> {
+    ) -> Result<Added, StoreError> {
         self.whole(async move |this| {
             let _turn = this.turn().await?;
             this.admits(&group, &rule).await?;
             let json = rule.canonical().to_owned();
             let written = this.store.put(&group, &json, expire_at).await;
             let revision = match &written {
-                Ok(()) => this.amended(&group, |known| known.put(RuleEntry { rule, expire_at })),
+                Ok(_) => this.amended(&group, |known| known.put(RuleEntry { rule, expire_at })),
                 Err(_) => this.changed(&group),
             };
-            written.map(|()| StoredRule { group, json, expire_at, revision: Some(revision) })
+            let stored = StoredRule { group, json, expire_at, revision: Some(revision) };
+            written.map(|replaced| Added { stored, replaced })
         })
         .await
     }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use rules::{Claims, ExpireAt, InsertError, Rule, RuleEntry, RuleSet};
+use rules::{ExpireAt, InsertError, Rule, RuleEntry, RuleSet, Token};
 
 use super::totals::{Counts, Totals};
 use crate::store::StoredRule;
@@ -88,9 +88,9 @@ impl Group {
         Self { content: RwLock::new(content), totals: totals.clone() }
     }
 
-    /// Whether one of the rules revokes a token of these claims at `now` (unix seconds).
-    pub fn revokes(&self, claims: &Claims, now: i64) -> bool {
-        self.read().rules.matches(claims, now)
+    /// Whether one of the rules revokes a token at `now` (unix seconds).
+    pub fn revokes<'t>(&self, token: impl Into<Token<'t>>, now: i64) -> bool {
+        self.read().rules.matches(token, now)
     }
 
     /// Whether it holds what is no rule and has not ended at `now`: nobody knows which tokens that meant.
@@ -217,6 +217,7 @@ fn bytes_of(json: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rules::Claims;
 
     fn group(rules: &[(&str, i64)]) -> Group {
         let stored = rules.iter().map(|(json, expire_at)| StoredRule {

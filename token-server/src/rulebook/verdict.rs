@@ -1,7 +1,7 @@
 //! The verdict of the rules on one token.
 
 use jose::Reject;
-use rules::Claims;
+use rules::Token;
 
 use super::Group;
 
@@ -13,13 +13,14 @@ use super::Group;
 ///
 /// # Errors
 /// [`Reject::Revoked`] or [`Reject::Rules`].
-pub fn judge(
+pub fn judge<'t>(
     everybody: Option<&Group>,
     subject: Option<&Group>,
-    claims: &Claims,
+    token: impl Into<Token<'t>>,
     now: i64,
 ) -> Result<(), Reject> {
-    if [everybody, subject].into_iter().flatten().any(|group| group.revokes(claims, now)) {
+    let token = token.into();
+    if [everybody, subject].into_iter().flatten().any(|group| group.revokes(token, now)) {
         return Err(Reject::Revoked);
     }
     match (everybody, subject) {
@@ -34,7 +35,7 @@ pub fn judge(
 
 #[cfg(test)]
 mod tests {
-    use rules::{ExpireAt, InsertError, Rule};
+    use rules::{Claims, ExpireAt, InsertError, Rule};
 
     use super::super::Totals;
     use super::*;

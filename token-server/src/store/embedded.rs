@@ -54,6 +54,15 @@ pub struct EmbeddedStore {
     store_id: Arc<str>,
 }
 
+/// A rule that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Put {
+    /// The revision that this made.
+    pub revision: u64,
+    /// The end that the rule had, if it was there.
+    pub replaced: Option<ExpireAt>,
+}
+
 impl EmbeddedStore {
     /// Opens the file, or makes it where none ever was.
     ///
@@ -157,22 +166,24 @@ impl EmbeddedStore {
         })
     }
 
-    /// Writes a rule; one that is there already gets the new end. Returns the revision that this made.
+    /// Writes a rule; one that is there already gets the new end.
     ///
     /// # Errors
     /// The file cannot be written; then nothing changed.
-    pub fn put(&self, group: &str, json: &str, expire_at: ExpireAt) -> Result<u64, StoreError> {
+    pub fn put(&self, group: &str, json: &str, expire_at: ExpireAt) -> Result<Put, StoreError> {
         self.write(|transaction| {
             let revision = next_revision(transaction)?;
             let mut ends = transaction.open_table(ENDS)?;
             let mut rules = transaction.open_table(RULES)?;
-            if let Some(old) = rules.insert((group, json), (expire_at.as_seconds(), revision))? {
-                ends.remove((old.value().0, group, json))?;
+            let old = rules.insert((group, json), (expire_at.as_seconds(), revision))?;
+            let old = old.map(|old| old.value().0);
+            if let Some(seconds) = old {
+                ends.remove((seconds, group, json))?;
             }
             if let ExpireAt::At(seconds) = expire_at {
                 ends.insert((seconds, group, json), ())?;
             }
-            Ok(revision)
+            Ok(Put { revision, replaced: old.map(ExpireAt::from_seconds) })
         })
     }
 

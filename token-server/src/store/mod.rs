@@ -10,7 +10,7 @@ pub mod redis;
 pub use annotations::{AnnotatedRule, Annotation, AnnotationStore, Mode};
 pub use condition::{Condition, Fault};
 pub use cursor::Cursor;
-pub use embedded::{Beginning, EmbeddedAnnotations, EmbeddedStore};
+pub use embedded::{Beginning, EmbeddedAnnotations, EmbeddedStore, Put};
 pub use error::StoreError;
 
 use std::pin::Pin;
@@ -39,8 +39,8 @@ pub trait Store: Send + Sync {
     /// Up to `limit` names of groups in their order, after the name `after`, and whether more follow.
     fn groups<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, (Vec<String>, bool)>;
 
-    /// Writes a rule; one that is there already gets the new end.
-    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, ()>;
+    /// Writes a rule; one that is there already gets the new end. Returns the end that it had.
+    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, Option<ExpireAt>>;
 
     /// Removes one rule; tells whether it was there.
     fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool>;

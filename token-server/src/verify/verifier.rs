@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use jose::{
-    Hint, Profile, Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion, UnixTime,
-    Verdict,
+    Binding, Hint, Profile, Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion,
+    UnixTime, Verdict,
 };
 use keys::{KeyRing, Keys, KeysView, Newer};
 use tokio::time::Instant;
@@ -107,6 +107,26 @@ impl Verifier {
         self.keys.view(&self.settings.trust, now)
     }
 
+    /// What becomes of bound tokens where no issuer's policy judges them: as every issuer has it.
+    pub(crate) fn binding(&self) -> Binding {
+        let issuers = self.settings.trust.issuers();
+        if issuers.iter().all(|issuer| issuer.policy.binding == Binding::Ignore) {
+            Binding::Ignore
+        } else {
+            Binding::IfBound
+        }
+    }
+
+    /// The most clock skew that any issuer is granted.
+    pub(crate) fn max_leeway(&self) -> Duration {
+        self.settings.trust.max_leeway()
+    }
+
+    /// The longest that a token which some policy accepts may live, if each limits it.
+    pub(crate) fn longest_lifetime(&self) -> Option<Duration> {
+        self.settings.trust.longest_lifetime()
+    }
+
     /// Which proxy asks.
     pub(crate) fn proxy(&self) -> Option<Proxy> {
         self.settings.proxy
@@ -172,8 +192,9 @@ impl Verifier {
         };
         let now = app.now();
         let verified = self.verified(app, token, policy, now).await?;
-        verified.revocable.judge(&app.revocations, now).await.verdict?;
-        app.note_good(verified.payload.as_bytes(), verified.revocable.subject.as_deref(), now);
+        let revocable = &verified.revocable;
+        revocable.judge(&app.revocations, now).await.verdict?;
+        app.note_good(verified.payload.as_bytes(), revocable.issued(now), revocable.subject.as_deref(), now);
         Ok(Pass::Token(verified))
     }
 
@@ -248,7 +269,7 @@ impl Verifier {
         };
         Ok(Verified {
             window: trust.window(&signed)?,
-            revocable: Revocable::read(&signed.claims, trust.profile())?,
+            revocable: Revocable::read(&signed.claims, trust.profile(), trust.max_leeway())?,
             headers: policy.guard.headers.of(&signed.claims)?,
             payload: signed.claims.as_json().into(),
             opened_with,

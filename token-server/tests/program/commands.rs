@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, output_of};
+use crate::harness::{AGENT_TOKEN, Server, output_of};
 use crate::operator::Operator;
 
 const LATER: u64 = 4_000_000_000;
@@ -51,6 +51,14 @@ fn rules_are_added_listed_and_removed_the_same_way_everywhere() {
         let written = operator.json(&add, "");
         assert_eq!((&written[0]["group"], &written[0]["by"]), (&json!("a/b c"), &json!("olga")));
         operator.json(&["rules", "add", "a/b c", r#"{"rt":"x"}"#, "--shadow"], "");
+        let again = operator.run(&["rules", "add", "a/b c", rule], "");
+        let replaced = again.out.lines().nth(1).unwrap_or_default();
+        assert!(
+            replaced.starts_with("replaced: enforce  ends ") && replaced.contains("(T-42)"),
+            "{}",
+            again.out
+        );
+        operator.run(&add, "");
         let groups = operator.json(&["rules", "list"], "");
         assert_eq!(groups, [json!({"group": "a/b c", "rules": 1, "unreadable": 0, "shadow": 1})]);
         let rules = operator.run(&["rules", "list", "a/b c"], "");
@@ -184,7 +192,15 @@ fn a_rule_is_tried_on_a_payload_or_on_the_subjects_checked_lately() {
     }
 
     let socket = folder.path().join("admin.sock");
-    let server = Server::start(folder.path(), &[("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str())]);
+    let tokens = folder.path().join("agents");
+    fs::write(&tokens, AGENT_TOKEN).unwrap();
+    let server = Server::start(
+        folder.path(),
+        &[
+            ("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str()),
+            ("TOKEN_SERVER__AGENT__TOKENS_FILE", tokens.as_os_str()),
+        ],
+    );
     for (sub, rt) in [("anna", "x"), ("ben", "y")] {
         assert_eq!(server.check(&format!(r#"{{"sub":"{sub}","rt":"{rt}","exp":{LATER}}}"#)), "ok");
     }
@@ -192,6 +208,10 @@ fn a_rule_is_tried_on_a_payload_or_on_the_subjects_checked_lately() {
     let done = output_of(&settings, &["rules", "test", "--everybody", r#"{"rt":"x"}"#], "");
     let told = "would hit 1 of 2 subjects checked in the last 900 s\n";
     assert_eq!(String::from_utf8(done.stdout).unwrap(), told);
+    let misspelt = output_of(&settings, &["rules", "test", "ben", r#"{"rtt":"x"}"#], "");
+    let told = "would hit 0 of 1 subjects checked in the last 900 s\n\
+                warning: no token checked in the last 900 s has a claim rtt: see its spelling\n";
+    assert_eq!(String::from_utf8(misspelt.stdout).unwrap(), told);
     assert_eq!(
         server.check(&format!(r#"{{"sub":"anna","rt":"x","exp":{LATER}}}"#)),
         "ok",

@@ -40,6 +40,12 @@ impl Answer {
     }
 }
 
+/// What agents show where a test's server asks for it.
+pub const AGENT_TOKEN: &str = "agent-token";
+
+/// The header in which they show it.
+pub const AGENT: (&str, &str) = ("authorization", "Bearer agent-token");
+
 /// The program with nothing in its environment but these settings.
 pub fn command(settings: &[(&str, &OsStr)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_token-server"));
@@ -166,7 +172,7 @@ impl Server {
     /// Asks about one payload.
     pub fn ask(&self, payload: &str) -> Answer {
         let body = format!(r#"{{"profile":"standard","checks":[{{"payload":{payload}}}]}}"#);
-        post(connect(self.main), "/v1/check", &[], &body)
+        post(connect(self.main), "/v1/check", &[AGENT], &body)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::js::{Operand, Right};
 use crate::operator::{Comparison, Test};
 use crate::payload::Payload;
 use crate::rule::{Condition, Mode};
+use crate::token::ISSUED_AT;
 use crate::{ExpireAt, Rule};
 
 /// What is left of two lines of 64 bytes beside the other parts.
@@ -76,10 +77,15 @@ impl Compact {
         // Both lines are fetched together here, and not one after the other.
         let code = self.code;
         let mut rest = code.get(..usize::from(self.len)).unwrap_or_default();
+        let latest = payload.is_undated().then(|| latest(rest)).flatten();
         while !rest.is_empty() {
             match condition(&mut rest) {
                 Some((name, comparison, value)) => {
-                    if !comparison.holds(payload.claims.get(name), value, payload) {
+                    let holds = comparison.holds(payload.claims.get(name), value, payload)
+                        || (payload.is_undated()
+                            && name == ISSUED_AT
+                            && comparison.holds_undated(value, latest));
+                    if !holds {
                         return Outcome::Fails;
                     }
                 }
@@ -143,6 +149,14 @@ impl Writer<'_> {
         self.len = end;
         Some(())
     }
+}
+
+/// The latest time of issue that the conditions admit, if there is a bound on it.
+fn latest(mut rest: &[u8]) -> Option<f64> {
+    std::iter::from_fn(|| condition(&mut rest))
+        .filter(|(name, _, _)| *name == ISSUED_AT)
+        .filter_map(|(_, comparison, value)| comparison.latest(value))
+        .reduce(f64::min)
 }
 
 /// Takes one condition off the code.

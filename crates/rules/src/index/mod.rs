@@ -16,8 +16,9 @@ use std::hash::{BuildHasher, RandomState};
 use crate::error::InsertError;
 use crate::limits::{MAX_RULES, MAX_RULES_PER_ANCHOR, MAX_SCANNED_CONDITIONS, MAX_SCANNED_RULES};
 use crate::payload::Payload;
+use crate::token::Token;
 use crate::weight::Weight;
-use crate::{Claims, ExpireAt, Rule, RuleEntry};
+use crate::{ExpireAt, Rule, RuleEntry};
 pub(crate) use anchors::choose;
 use anchors::{Scalar, equalities};
 use compact::{Compact, Outcome};
@@ -63,18 +64,18 @@ enum Placement {
 }
 
 impl Index {
-    pub(crate) fn first_match(&self, claims: &Claims, now: i64) -> Option<&str> {
-        self.find_match(claims, now).and_then(|slot| self.canonical(slot))
+    pub(crate) fn first_match(&self, token: Token<'_>, now: i64) -> Option<&str> {
+        self.find_match(token, now).and_then(|slot| self.canonical(slot))
     }
 
-    pub(crate) fn matches(&self, claims: &Claims, now: i64) -> bool {
-        self.find_match(claims, now).is_some()
+    pub(crate) fn matches(&self, token: Token<'_>, now: i64) -> bool {
+        self.find_match(token, now).is_some()
     }
 
-    fn find_match(&self, claims: &Claims, now: i64) -> Option<Slot> {
-        let payload = Payload::new(claims);
+    fn find_match(&self, token: Token<'_>, now: i64) -> Option<Slot> {
+        let payload = Payload::new(token);
         let hits = |slot: Slot| self.holds(slot, &payload, now).then_some(slot);
-        let found = self.fields.find_in(claims, |name, value| {
+        let found = self.fields.find_in(token.claims, |name, value| {
             let hash = self.value_hash(name, &Scalar::of_claim(value)?);
             self.by_value.find(hash).find_map(hits)
         });

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Claims;
 use crate::limits::{MAX_ANCHOR_PATHS, MAX_BACKTRACKING_PATTERNS, MAX_PATTERNS};
 
 fn entry(json: &str, expire_at: i64) -> RuleEntry {
@@ -16,7 +17,7 @@ fn filled(rules: impl IntoIterator<Item = String>) -> Index {
 
 fn hit(index: &Index, json: &str) -> Option<String> {
     let claims: Claims = serde_json::from_str(json).expect("claims");
-    index.first_match(&claims, 0).map(str::to_owned)
+    index.first_match((&claims).into(), 0).map(str::to_owned)
 }
 
 #[test]

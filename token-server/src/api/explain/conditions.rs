@@ -1,6 +1,6 @@
 //! A rule taken apart: each condition of its outermost level, as a rule of its own, held against the claims.
 
-use rules::{Claims, Rule};
+use rules::{Rule, Token};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -19,28 +19,29 @@ pub(super) struct ConditionView {
 }
 
 /// What a rule needs (`all` or `any`) and how each condition stands.
-pub(super) fn conditions(rule: &str, claims: &Claims) -> (&'static str, Vec<ConditionView>) {
+pub(super) fn conditions(rule: &str, token: Token<'_>) -> (&'static str, Vec<ConditionView>) {
     let mut members: Map<String, Value> = serde_json::from_str(rule).unwrap_or_default();
     // A group with a single nested group is that group, so such a rule is left whole.
     let is_a_group_of_one = members.len() == 1 && members.values().all(Value::is_object);
     let needs = if members.remove(OR) == Some(Value::Bool(true)) { "any" } else { "all" };
     if is_a_group_of_one {
-        return (needs, vec![view(members, claims)]);
+        return (needs, vec![view(members, token)]);
     }
-    let views = members.into_iter().map(|member| view(Map::from_iter([member]), claims)).collect();
+    let views = members.into_iter().map(|member| view(Map::from_iter([member]), token)).collect();
     (needs, views)
 }
 
-fn view(condition: Map<String, Value>, claims: &Claims) -> ConditionView {
-    let claim = condition.keys().next().and_then(|name| claims.get(name)).cloned();
+fn view(condition: Map<String, Value>, token: Token<'_>) -> ConditionView {
+    let claim = condition.keys().next().and_then(|name| token.claims.get(name)).cloned();
     let condition = Value::Object(condition);
-    let holds = Rule::parse(&condition.to_string()).is_ok_and(|rule| rule.matches(claims));
+    let holds = Rule::parse(&condition.to_string()).is_ok_and(|rule| rule.matches(token));
     ConditionView { condition, claim, holds }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rules::{Claims, Issued};
     use serde_json::json;
 
     #[test]
@@ -63,10 +64,20 @@ mod tests {
             (r#"{"iat":{"gt":1}}"#, "all", vec![(json!({"iat": {"gt": 1}}), Some(json!(3)), true)]),
             ("{}", "all", vec![]),
         ] {
-            let (found_needs, found) = conditions(rule, &claims);
+            let (found_needs, found) = conditions(rule, (&claims).into());
             let found: Vec<_> =
                 found.into_iter().map(|view| (view.condition, view.claim, view.holds)).collect();
             assert_eq!((found_needs, found), (needs, expected), "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_range_of_iat_stands_as_it_does_for_a_token_without_one() {
+        let claims = Claims::new();
+        for (issued, holds) in [(Issued::Unknown, true), (Issued::AsTold, false)] {
+            let token = Token { claims: &claims, issued };
+            let (_, found) = conditions(r#"{"iat":{"gt":1,"lt":5}}"#, token);
+            assert_eq!(found.iter().map(|view| view.holds).collect::<Vec<_>>(), [holds], "{issued:?}");
         }
     }
 }

@@ -116,7 +116,8 @@ async fn tried(
     let mut rules = Vec::new();
     for (text, annotation) in rest.by_ref().take(limit) {
         last.clone_from(&text);
-        rules.push(RuleView::tried(group, text, annotation, app.annotations.shadows()));
+        let hits = app.annotations.shadows().hits(group, &text);
+        rules.push(RuleView::tried(text, annotation, hits));
     }
     Ok((rules, rest.next().map(|_| Place::Tried(last))))
 }

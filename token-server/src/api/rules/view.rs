@@ -4,7 +4,6 @@ use rules::{ExpireAt, Rule};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::shadow::Shadows;
 use crate::store::{Annotation, Mode, StoredRule};
 
 /// A rule as it is answered.
@@ -54,14 +53,8 @@ impl RuleView {
         Self::new(json, expire_at, Mode::Enforce, revision, None, annotation)
     }
 
-    /// A rule that is only tried.
-    pub(in crate::api) fn tried(
-        group: &str,
-        json: String,
-        annotation: Annotation,
-        shadows: &Shadows,
-    ) -> Self {
-        let hits = shadows.hits(group, &json);
+    /// A rule that is only tried, and how many tokens it would have refused.
+    pub(in crate::api) fn tried(json: String, annotation: Annotation, hits: u64) -> Self {
         Self::new(json, annotation.end(), Mode::Shadow, None, Some(hits), annotation.into())
     }
 

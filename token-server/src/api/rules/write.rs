@@ -1,6 +1,7 @@
 //! `POST /v1/rules`, `POST /v1/rules/{group}` and `POST /v1/everybody/rules`, for real or, with `dry_run=true`, to see what it would do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -15,17 +16,21 @@ use crate::api::request::{Body, Document, Parameters, Subject};
 use crate::api::{ApiError, App};
 use crate::judge::seconds;
 use crate::recent::{Preview, WINDOW};
+use crate::revocations::Added;
 use crate::store::{Annotation, EVERYBODY, Mode, StoreError, StoredRule};
+use crate::verify::Verifier;
 
-/// How long a rule for everybody holds, in seconds, unless its writer says otherwise: 30 days, longer than tokens usually
-/// live. What hits everybody must not stay for ever because its end was left out.
-const EVERYBODY_SECONDS: i64 = 30 * 24 * 60 * 60;
+/// How long a rule for everybody holds unless its writer says otherwise, and the longest life of a token is not known here: 30
+/// days, longer than tokens usually live. What hits everybody must not stay for ever because its end was left out.
+const USUAL_END: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[derive(Serialize)]
 struct WrittenView {
     group: String,
     #[serde(flatten)]
     rule: RuleView,
+    /// The same rule as it was before, with its end and its note; empty where it is new.
+    replaced: Vec<RuleView>,
     /// Why it may not do what its writer thinks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -112,7 +117,7 @@ async fn write(
     let dry_run = parameters.take("dry_run");
     parameters.finish()?;
     let dry_run = dry_run.map_or(Ok(false), |text| fields::flag("dry_run", &text))?;
-    let draft = Draft::read(document, &group, seconds(app.now()))?;
+    let draft = Draft::read(document, &group, seconds(app.now()), usual_end(app))?;
     if draft.annotation.mode == Mode::Shadow {
         refuse_to_try_what_is_enforced(app, &group, &draft.rule).await?;
     }
@@ -120,16 +125,23 @@ async fn write(
         return preview(app, group, draft).await;
     }
     draft.refuse_unless_confirmed(app, &group).await?;
-    let warnings = doubts::of(&draft.rule);
-    let rule = match draft.annotation.mode {
+    let warnings = warnings(app, &draft.rule).await?;
+    let (rule, replaced) = match draft.annotation.mode {
         Mode::Enforce => enforce(app, &group, draft).await?,
         Mode::Shadow => try_out(app, &group, draft).await?,
     };
-    Ok((StatusCode::CREATED, Json(WrittenView { group, rule, warnings })).into_response())
+    let replaced = replaced.into_iter().collect();
+    Ok((StatusCode::CREATED, Json(WrittenView { group, rule, replaced, warnings })).into_response())
+}
+
+/// In how long a rule for everybody ends unless its writer says otherwise: when the last token that may be there now has
+/// expired, where every issuer or policy of this server limits that.
+fn usual_end(app: &App) -> Duration {
+    app.verify.load().as_deref().and_then(Verifier::longest_lifetime).unwrap_or(USUAL_END)
 }
 
 impl Draft {
-    fn read(mut document: Document, group: &str, now: i64) -> Result<Self, ApiError> {
+    fn read(mut document: Document, group: &str, now: i64, usual_end: Duration) -> Result<Self, ApiError> {
         let rule = document.take_required("rule")?;
         let expire_at = document.take("expireAt");
         let forever = document.take("forever");
@@ -159,7 +171,7 @@ impl Draft {
                 ));
             }
             (None | Some(ExpireAt::Never), true) => ExpireAt::Never,
-            (None, false) if must_end => ExpireAt::At(now.saturating_add(EVERYBODY_SECONDS)),
+            (None, false) if must_end => ExpireAt::At(now.saturating_add(whole_seconds(usual_end))),
             (expire_at, false) => expire_at.unwrap_or(ExpireAt::Never),
         };
         let annotation = Annotation {
@@ -199,29 +211,70 @@ async fn refuse_to_try_what_is_enforced(app: &App, group: &str, rule: &Rule) -> 
     Ok(())
 }
 
-async fn enforce(app: &Arc<App>, group: &str, draft: Draft) -> Result<RuleView, ApiError> {
+/// Writes a rule that refuses. Returns it, and what it replaced.
+async fn enforce(
+    app: &Arc<App>,
+    group: &str,
+    draft: Draft,
+) -> Result<(RuleView, Option<RuleView>), ApiError> {
     let Draft { rule, annotation, confirmed: _ } = draft;
+    let now = annotation.written_at;
+    let hits = app.annotations.shadows().hits(group, rule.canonical());
     let written = app.revocations.add(group.to_owned(), rule.clone(), annotation.end()).await;
     app.metrics.count_write(&written);
-    let stored: StoredRule = written?;
+    let Added { stored, replaced } = written?;
     tracing::info!(revision = stored.revision, "a rule was written");
     // The rule goes first: it is what refuses tokens, the note only tells of it.
-    app.annotations.put(group, rule, annotation.clone()).await?;
-    Ok(RuleView::enforced(stored, Some(annotation)))
+    let before = app.annotations.put(group, rule, annotation.clone()).await?;
+    let replaced = match (replaced, before) {
+        (Some(end), before) if !end.has_passed(now) => {
+            let old = StoredRule { expire_at: end, revision: None, ..stored.clone() };
+            Some(RuleView::enforced(old, before))
+        }
+        (_, before) => trial(&stored.json, before, hits, now),
+    };
+    Ok((RuleView::enforced(stored, Some(annotation)), replaced))
 }
 
-async fn try_out(app: &App, group: &str, draft: Draft) -> Result<RuleView, ApiError> {
+/// Writes a rule that is only tried. Returns it, and what it replaced.
+async fn try_out(app: &App, group: &str, draft: Draft) -> Result<(RuleView, Option<RuleView>), ApiError> {
     let Draft { rule, annotation, confirmed: _ } = draft;
-    let json = rule.canonical().to_owned();
-    app.annotations.put(group, rule, annotation.clone()).await?;
+    let (json, now) = (rule.canonical().to_owned(), annotation.written_at);
+    let before = app.annotations.put(group, rule, annotation.clone()).await?;
     tracing::info!("a rule in shadow mode was written");
-    Ok(RuleView::tried(group, json, annotation, app.annotations.shadows()))
+    let hits = app.annotations.shadows().hits(group, &json);
+    let replaced = trial(&json, before, hits, now);
+    Ok((RuleView::tried(json, annotation, hits), replaced))
+}
+
+/// A rule that was only tried before, unless that has ended.
+fn trial(json: &str, before: Option<Annotation>, hits: u64, now: i64) -> Option<RuleView> {
+    let tried = before.filter(|before| before.mode == Mode::Shadow && !before.end().has_passed(now))?;
+    Some(RuleView::tried(json.to_owned(), tried, hits))
 }
 
 async fn preview(app: &App, group: String, draft: Draft) -> Result<Response, ApiError> {
-    let warnings = doubts::of(&draft.rule);
+    let warnings = warnings(app, &draft.rule).await?;
     let (preview, group) = hold_against_recent(app, group, draft.rule).await?;
     Ok(Json(PreviewView { group, mode: draft.annotation.mode, preview, warnings }).into_response())
+}
+
+/// Why a rule may not do what its writer thinks: by its form, and by the tokens that were checked lately.
+async fn warnings(app: &App, rule: &Rule) -> Result<Vec<String>, ApiError> {
+    let (recent, now, looked_for) = (Arc::clone(&app.recent), app.now(), rule.clone());
+    let unseen = tokio::task::spawn_blocking(move || recent.unseen(&looked_for, now))
+        .await
+        .map_err(|_| StoreError::Stopping)?;
+    let mut warnings = doubts::of(rule);
+    warnings.extend(unseen.into_iter().map(|name| {
+        format!("no token checked in the last {} s has a claim {name}: see its spelling", WINDOW.as_secs())
+    }));
+    Ok(warnings)
+}
+
+fn whole_seconds(time: Duration) -> i64 {
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+    i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
 /// Holds a rule against the subjects checked lately.

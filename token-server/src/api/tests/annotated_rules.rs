@@ -84,6 +84,67 @@ async fn a_shadow_rule_counts_and_refuses_nobody_until_it_is_enforced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rule_that_is_written_again_tells_what_it_replaced() {
+    let server = server(|_| {}).await;
+    let (soon, later) = (NOW + 5, NOW + 50);
+    for path in ["/v1/rules/anna", "/v1/everybody/rules"] {
+        let write = async |more: &str| {
+            let body = format!(r#"{{"rule":{{"rt":"x"}},"confirm":true{more}}}"#);
+            server.write(path, &body).await["replaced"].clone()
+        };
+        assert_eq!(write(r#","mode":"shadow","note":"try","expireAt":0"#).await, json!([]), "it is new");
+        server.check(&good("anna", r#","rt":"x""#)).await;
+        let tried = write(&format!(r#","expireAt":{soon},"note":"stolen phone","by":"olga""#)).await;
+        let old = &tried[0];
+        assert_eq!((&old["mode"], &old["hits"], &old["note"]), (&json!("shadow"), &json!(1), &json!("try")));
+        let enforced = write(&format!(r#","expireAt":{later}"#)).await;
+        let old = &enforced[0];
+        assert_eq!(enforced.as_array().unwrap().len(), 1);
+        assert_eq!((&old["mode"], &old["expireAt"]), (&json!("enforce"), &json!(soon)));
+        assert_eq!((&old["note"], &old["by"]), (&json!("stolen phone"), &json!("olga")));
+        let unsigned = write(&format!(r#","expireAt":{later}"#)).await;
+        assert_eq!((&unsigned[0]["expireAt"], unsigned[0].get("note")), (&json!(later), None));
+        server.admin(Method::DELETE, path, "").await;
+        assert_eq!(write(r#","forever":true"#).await, json!([]), "it was deleted");
+        server.admin(Method::DELETE, path, "").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_has_ended_and_still_stands_in_the_store_was_not_replaced() {
+    let server = server(|_| {}).await;
+    server.store.put("anna", r#"{"rt":"x"}"#, ExpireAt::At(NOW)).unwrap();
+    server.store.put("anna", r#"{"rt":"y"}"#, ExpireAt::At(NOW + 1)).unwrap();
+    for (rt, replaced) in [("x", 0), ("y", 1)] {
+        let written = server.write("/v1/rules/anna", &format!(r#"{{"rule":{{"rt":"{rt}"}}}}"#)).await;
+        assert_eq!(written["replaced"].as_array().unwrap().len(), replaced, "{rt}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_about_a_claim_that_no_token_had_lately_is_written_with_a_warning() {
+    let server = server(|app| app.recent = Arc::new(Recent::new(100_000))).await;
+    let warnings = async |path: &str| {
+        let body = r#"{"rule":{"iatt":{"lt":5},"rt":"x"},"confirm":true}"#;
+        let answer = server.admin(Method::POST, path, body).await;
+        assert!(answer.status.is_success(), "{}", answer.text);
+        answer.json().get("warnings").cloned()
+    };
+    let paths = ["/v1/rules/anna", "/v1/rules/anna?dry_run=true", "/v1/everybody/rules"];
+    for path in paths {
+        assert_eq!(warnings(path).await, None, "no token is known: {path}");
+    }
+    server.check(&good("ben", r#","rt":"y""#)).await;
+    for path in paths {
+        let told = warnings(path).await;
+        let told = told.as_ref().and_then(Value::as_array).unwrap();
+        assert!(told.len() == 1 && told[0].as_str().unwrap().contains("claim iatt"), "{path}: {told:?}");
+    }
+    server.check(&good("carl", r#","iatt":1"#)).await;
+    assert_eq!(warnings("/v1/rules/anna").await, None, "some token has it now");
+}
+
+#[tokio::test(start_paused = true)]
 async fn shadow_rules_are_deleted_like_others_and_survive_a_start() {
     let server = server(|_| {}).await;
     for rule in [

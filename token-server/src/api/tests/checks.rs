@@ -71,115 +71,31 @@ async fn hostile_batches_are_refused_with_their_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_callers_get_their_forms_whatever_the_content_type() {
-    let server = server(|_| {}).await;
-    let good = format!(r#" {{"sub":"anna","exp":{}}}"#, NOW + 1);
-    let legacy = json!({"valid": "0", "reason": "E_TKN_LEGACY"});
-    let invalid = json!({"valid": "0", "reason": "E_TKN_INVALID", "stateless": "1"});
-    let types: [&[(&str, &str)]; 4] = [
-        &[],
-        &[("content-type", "text/plain")],
-        &[("content-type", "application/json")],
-        &[("content-type", "application/x-www-form-urlencoded")],
-    ];
-    for headers in types {
-        let post = async |body: &str| {
-            let answer = call(main_routes(&server.app), Method::POST, "/", headers, body.to_owned()).await;
-            assert_eq!(answer.status, StatusCode::OK, "{body}");
-            answer
-        };
-        assert_eq!(post(&good).await.text, "ok");
-        assert_eq!(post(r#"{"exp":1}"#).await.text, "E_TKN_INVALID");
-        assert_eq!(post(r#"{"exp":"#).await.text, "E_TKN_INVALID");
-        assert_eq!(post("a.b.c.d.e").await.json(), invalid);
-        assert_eq!(post(r#""a.b.c.d.e""#).await.json(), invalid);
-        for body in ["", "a.b.c", "a", "[1,2]", "null", "a.b.c.d.e.f", "\u{fffd}"] {
-            assert_eq!(post(body).await.json(), legacy, "{body}");
-        }
-    }
-    let not_utf8 = server.main(Method::POST, "/", vec![0xff, b'.', b'.', b'.', b'.']).await;
-    assert_eq!(not_utf8.json(), legacy);
-}
-
-#[tokio::test(start_paused = true)]
-async fn old_forms_refuse_a_proxys_auth_request_and_can_be_switched_off() {
-    let server_on = server(|_| {}).await;
-    for name in ["X-Forwarded-For", "x-forwarded-uri", "X-Original-URL", "x-envoy-internal", "Forwarded"] {
-        let answer = call(main_routes(&server_on.app), Method::POST, "/", &[(name, "x")], "a.b.c").await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}");
-    }
-    let other = call(main_routes(&server_on.app), Method::POST, "/", &[("x-forward", "x")], "a.b.c").await;
-    assert_eq!(other.status, StatusCode::OK);
-    assert_eq!(server_on.main(Method::GET, "/", "").await.status, StatusCode::METHOD_NOT_ALLOWED);
-    let large = server_on.main(Method::POST, "/", "x".repeat(64 * 1024 + 1)).await;
-    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
-
-    let off = server(|app| app.compat = Compat::Off).await;
-    assert_eq!(off.main(Method::POST, "/", "a.b.c").await.status, StatusCode::NOT_FOUND);
-}
-
-#[tokio::test(start_paused = true)]
-async fn old_forms_ask_for_an_agents_bearer_token_where_there_are_any_unless_they_are_open() {
-    let shown = ("authorization", "Bearer agent-token");
-    let payload = format!(r#"{{"sub":"anna","exp":{}}}"#, NOW + 1);
-    for (file, compat, headers, status) in [
-        (true, Compat::Guarded, &[][..], StatusCode::UNAUTHORIZED),
-        (true, Compat::Guarded, &[("authorization", "Bearer wrong")], StatusCode::UNAUTHORIZED),
-        (true, Compat::Guarded, &[shown, shown], StatusCode::UNAUTHORIZED),
-        (true, Compat::Guarded, &[shown], StatusCode::OK),
-        (true, Compat::Guarded, &[shown, ("x-forwarded-for", "x")], StatusCode::FORBIDDEN),
-        (true, Compat::Open, &[], StatusCode::OK),
-        (true, Compat::Open, &[("x-forwarded-for", "x")], StatusCode::FORBIDDEN),
-        (false, Compat::Guarded, &[], StatusCode::OK),
-    ] {
+async fn a_payload_that_anybody_may_have_sent_leaves_no_trace_in_previews_and_counts() {
+    let payload = format!(r#"{{"sub":"anna","rt":"x","exp":{}}}"#, NOW + 1);
+    let shown = &[("authorization", "Bearer agent-token")][..];
+    for (file, certificates, headers, traces) in
+        [(false, false, &[][..], 0), (true, false, shown, 1), (false, true, &[], 1)]
+    {
         let server = server(|app| {
             app.agent_tokens = tokens("agent-token\n").filter(|_| file);
-            app.compat = compat;
+            app.asks_for_certificates = certificates;
         })
         .await;
-        for body in ["a.b.c.d.e", &payload] {
-            let answer = call(main_routes(&server.app), Method::POST, "/", headers, body.to_owned()).await;
-            assert_eq!(answer.status, status, "{compat:?} {headers:?} {body}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_payload_that_an_old_caller_sends_leaves_no_trace_in_previews_and_counts() {
-    let server = server(|_| {}).await;
-    let body = r#"{"rule":{"rt":"x"},"mode":"shadow"}"#;
-    assert_eq!(server.admin(Method::POST, "/v1/rules/anna", body).await.status, StatusCode::CREATED);
-    let payload = format!(r#"{{"sub":"anna","rt":"x","exp":{}}}"#, NOW + 1);
-    let traces = async || {
-        let rule = r#"{"rule":{"rt":"x"}}"#;
-        let preview = server.admin(Method::POST, "/v1/rules/anna?dry_run=true", rule).await.json();
+        let body = r#"{"rule":{"rt":"x"},"mode":"shadow"}"#;
+        assert_eq!(server.admin(Method::POST, "/v1/rules/anna", body).await.status, StatusCode::CREATED);
+        let body = format!(r#"{{"profile":"standard","checks":[{{"payload":{payload}}}]}}"#);
+        let answer = call(main_routes(&server.app), Method::POST, "/v1/check", headers, body).await;
+        assert_eq!(answer.json()["results"][0]["detail"], "ok");
+        let preview =
+            server.admin(Method::POST, "/v1/rules/anna?dry_run=true", r#"{"rule":{"rt":"x"}}"#).await;
         let listed = server.admin(Method::GET, "/v1/rules/anna", "").await.json();
-        (preview["preview"]["subjects"].clone(), listed["rules"][0]["hits"].clone())
-    };
-    assert_eq!(server.main(Method::POST, "/", payload.clone()).await.text, "ok");
-    assert_eq!(traces().await, (json!(0), json!(0)));
-    assert_eq!(server.check(&payload).await["detail"], "ok");
-    assert_eq!(traces().await, (json!(1), json!(1)), "an agent verified it");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refresh_token_is_told_so_before_it_is_expired_or_revoked() {
-    let server = server_with(&[("anna", r#"{"rt":"x"}"#)], |app| {
-        app.policy = time_policy(Profile::MsUsers, Duration::ZERO);
-    })
-    .await;
-    for (payload, reason) in [
-        (r#"{"username":"anna","st":1,"irt":1}"#, "E_TKN_ACCESS_TOKEN_REQUIRED"),
-        (r#"{"username":"anna","st":1,"irt":1,"rt":"x"}"#, "E_TKN_ACCESS_TOKEN_REQUIRED"),
-        (r#"{"username":"anna","st":1,"irt":1,"exp":1}"#, "E_TKN_ACCESS_TOKEN_REQUIRED"),
-        (r#"{"username":"anna","st":1,"rt":"x"}"#, "E_TKN_INVALID"),
-        (r#"{"username":"anna","st":1}"#, "ok"),
-    ] {
-        assert_eq!(server.main(Method::POST, "/", payload).await.text, reason, "{payload}");
-        let body = format!(r#"{{"profile":"ms-users","checks":[{{"payload":{payload}}}]}}"#);
-        let answer = server.main(Method::POST, "/v1/check", body).await.json();
-        let refresh = answer["results"][0]["detail"] == "refresh_token";
-        assert_eq!(refresh, reason == "E_TKN_ACCESS_TOKEN_REQUIRED", "{payload}: {answer}");
+        let found = (&preview.json()["preview"]["subjects"], &listed["rules"][0]["hits"]);
+        assert_eq!(
+            found,
+            (&json!(traces), &json!(traces)),
+            "a tokens file: {file}, certificates: {certificates}"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everybody's rules: a route of their own, said twice, with an end.
 
 use axum::http::{Method, StatusCode};
+use jose::{AlgorithmSet, Requirements, Route, TrustedIssuer};
 use serde_json::{Value, json};
 
 use super::*;
@@ -105,6 +106,47 @@ async fn a_rule_for_everybody_ends_unless_it_is_said_to_stay() {
     }
     let own = server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
     assert_eq!(own.json()["expireAt"], 0, "a subject's rule stays as it is written");
+}
+
+/// Forward-auth for two issuers whose tokens live at most as long as these say, under one policy that says no more.
+fn issuers(limits: [Option<u64>; 2], leeway: u64) -> ArcSwapOption<Verifier> {
+    let issuer = |(place, limit): (usize, &Option<u64>)| {
+        let max_lifetime = limit.map(Duration::from_secs);
+        let requirements = Requirements { max_lifetime, ..Requirements::default() };
+        let leeway = Duration::from_secs(leeway);
+        let policy = Policy {
+            issuers: vec![place.to_string()],
+            requirements,
+            ..time_policy(Profile::Standard, leeway)
+        };
+        TrustedIssuer { policy, keys: place }
+    };
+    let route = Route {
+        name: Trust::DEFAULT.to_owned(),
+        issuers: vec![0, 1],
+        algorithms: AlgorithmSet::ALL,
+        audiences: Vec::new(),
+        requirements: Requirements::default(),
+    };
+    let trust =
+        Trust::new(Profile::Standard, limits.iter().enumerate().map(issuer).collect(), vec![route]).unwrap();
+    let settings = VerifySettings { trust, ..open_to_everybody() };
+    verifier(settings, VerifyMetrics::default(), &no_keys(2))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_for_everybody_ends_when_no_token_can_be_left_where_policies_limit_how_long_they_live() {
+    for (limits, leeway, end) in [
+        ([None, None], 0, NOW + 30 * DAY),
+        ([Some(3_600), None], 0, NOW + 30 * DAY),
+        ([Some(3_600), Some(600)], 0, NOW + 3_600),
+        ([Some(3_600), Some(600)], 5, NOW + 3_605),
+        ([Some(600), Some(90 * 24 * 3_600)], 0, NOW + 90 * DAY),
+    ] {
+        let server = server(|app| app.verify = issuers(limits, leeway)).await;
+        let answer = server.admin(Method::POST, ROUTE, r#"{"rule":{"rt":"x"},"confirm":true}"#).await;
+        assert_eq!(answer.json()["expireAt"], end, "{limits:?} {leeway}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,6 +53,24 @@ async fn every_matching_rule_is_told_with_its_conditions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_does_not_say_when_it_was_issued_is_explained_as_it_is_judged() {
+    let server = server(|_| {}).await;
+    let range = r#"{"rule":{"iat":{"gt":1,"lt":5}}}"#;
+    assert_eq!(server.admin(Method::POST, "/v1/rules/anna", range).await.status, StatusCode::CREATED);
+    for (iat, issued, matching) in
+        [("", Some("unknown"), 1), (r#","iat":1700000100000"#, Some("unknown"), 1), (r#","iat":6"#, None, 0)]
+    {
+        let payload = format!(r#"{{"sub":"anna","exp":{}{iat}}}"#, NOW + 60);
+        assert_eq!(server.check(&payload).await["detail"], if matching == 1 { "revoked" } else { "ok" });
+        let told = explain(&server, format!(r#"{{"payload":{payload}}}"#)).await;
+        assert_eq!(told.get("issued").and_then(Value::as_str), issued, "{payload}");
+        let matches = told["matches"].as_array().unwrap();
+        assert_eq!(matches.len(), matching, "{told}");
+        assert!(matches.iter().all(|found| found["conditions"][0]["holds"] == true), "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_is_explained_without_its_signature() {
     let server = server(|_| {}).await;
     let told = explain(&server, json!({"token": format!(" {TOKEN}\n")}).to_string()).await;

@@ -39,13 +39,13 @@ headers = { "X-User-Id" = "sub", "X-Roles" = "realm.roles" }
 "#;
 
 /// A server with an ES256 key, policies, and the way of one proxy; the guard keeps its key task alive.
-struct Guarded {
-    server: Server,
+pub(super) struct Guarded {
+    pub(super) server: Server,
     _stop: tokio_util::sync::DropGuard,
     _folder: tempfile::TempDir,
 }
 
-async fn guarded(proxy: &str, change: impl FnOnce(&mut App)) -> Guarded {
+pub(super) async fn guarded(proxy: &str, change: impl FnOnce(&mut App)) -> Guarded {
     guarded_with(&[], proxy, change).await
 }
 

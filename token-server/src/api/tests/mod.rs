@@ -7,6 +7,7 @@ mod described_api;
 mod everybody_api;
 mod explain_api;
 mod forward_auth;
+mod old_forms;
 mod rules_api;
 
 use std::time::{Duration, Instant};
@@ -78,6 +79,7 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         readiness: Readiness::new(),
         admin_tokens: None,
         agent_tokens: None,
+        asks_for_certificates: true,
         jwe_keys: None,
         verify: verifier(open_to_everybody(), VerifyMetrics::default(), &no_keys(0)),
         compat: Compat::Guarded,

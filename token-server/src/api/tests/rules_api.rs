@@ -21,7 +21,7 @@ async fn a_written_rule_refuses_at_once_and_a_deleted_one_no_longer_does() {
         written.json(),
         json!({
             "group": "anna", "id": jose::fingerprint(r#"{"rt":"x"}"#), "rule": {"rt": "x"}, "mode": "enforce",
-            "expireAt": NOW + 60, "revision": 1, "writtenAt": NOW,
+            "expireAt": NOW + 60, "revision": 1, "writtenAt": NOW, "replaced": [],
         })
     );
     assert_eq!(server.check(&payload).await["detail"], "revoked");

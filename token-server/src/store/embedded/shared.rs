@@ -27,9 +27,9 @@ impl Store for Arc<EmbeddedStore> {
         blocking(self, move |store| store.groups(after.as_deref(), limit))
     }
 
-    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, ()> {
+    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, Option<ExpireAt>> {
         let (group, json) = (group.to_owned(), json.to_owned());
-        blocking(self, move |store| store.put(&group, &json, expire_at).map(|_| ()))
+        blocking(self, move |store| Ok(store.put(&group, &json, expire_at)?.replaced))
     }
 
     fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool> {

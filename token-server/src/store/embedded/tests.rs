@@ -29,10 +29,11 @@ fn store() -> (tempfile::TempDir, PathBuf, EmbeddedStore) {
 #[test]
 fn what_was_written_is_there_after_opening_again() {
     let (_folder, path, store) = store();
-    assert_eq!(store.put("anna", "{\"a\":1}", ExpireAt::Never).unwrap(), 1);
-    assert_eq!(store.put("anna", "{\"a\":2}", ExpireAt::At(50)).unwrap(), 2);
-    assert_eq!(store.put("annabel", "{}", ExpireAt::Never).unwrap(), 3);
-    assert_eq!(store.put("anna", "{\"a\":1}", ExpireAt::At(60)).unwrap(), 4, "written again");
+    assert_eq!(store.put("anna", "{\"a\":1}", ExpireAt::Never).unwrap().revision, 1);
+    assert_eq!(store.put("anna", "{\"a\":2}", ExpireAt::At(50)).unwrap().revision, 2);
+    assert_eq!(store.put("annabel", "{}", ExpireAt::Never).unwrap().revision, 3);
+    let again = store.put("anna", "{\"a\":1}", ExpireAt::At(60)).unwrap();
+    assert_eq!(again, Put { revision: 4, replaced: Some(ExpireAt::Never) }, "written again");
     let id = store.store_id();
     assert_eq!(id.len(), 32);
     drop(store);

@@ -33,7 +33,7 @@ use tokio::sync::Mutex;
 use self::condition::Watch;
 use self::link::{Link, asked_away, is_misdirected, is_of_another_type};
 use self::page::Scored;
-use self::score::expire_at;
+use self::score::end_of;
 use super::{Answer, Condition, Cursor, Page, Store, StoreError, StoredRule};
 
 /// How long Redis may take for an answer to a read.
@@ -203,17 +203,15 @@ impl Store for RedisStore {
         })
     }
 
-    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, ()> {
+    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, Option<ExpireAt>> {
         Box::pin(async move {
+            let key = self.settings.keys.rules(group);
             let mut change = pipe();
-            change
-                .cmd("ZADD")
-                .arg(self.settings.keys.rules(group))
-                .arg(expire_at.as_seconds())
-                .arg(json)
-                .ignore();
+            change.cmd("ZSCORE").arg(&key).arg(json);
+            change.cmd("ZADD").arg(&key).arg(expire_at.as_seconds()).arg(json).ignore();
             change.cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
-            self.transact(change).await
+            let (before,): (Option<String>,) = self.transact(change).await?;
+            Ok(before.map(|score| end_of(&score)))
         })
     }
 
@@ -287,7 +285,7 @@ fn stored(group: &str, (member, score): Scored) -> StoredRule {
     StoredRule {
         group: group.to_owned(),
         json: String::from_utf8_lossy(&member).into_owned(),
-        expire_at: expire_at(&score),
+        expire_at: end_of(&score),
         revision: None,
     }
 }

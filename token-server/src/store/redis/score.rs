@@ -4,7 +4,7 @@ use rules::ExpireAt;
 
 /// A score is a double. ms-users removes those from 1 to now, so that what is below 1 holds as long as what is infinite:
 /// until it is deleted. Fractions end with the second that they are in.
-pub(super) fn expire_at(score: &str) -> ExpireAt {
+pub(super) fn end_of(score: &str) -> ExpireAt {
     let seconds = score.parse::<i64>().ok().or_else(|| {
         let score = score.parse::<f64>().ok().filter(|score| *score >= 1.0)?;
         format!("{:.0}", score.ceil()).parse().ok()
@@ -37,7 +37,7 @@ mod tests {
             ("inf", ExpireAt::Never),
             ("1e300", ExpireAt::Never),
         ] {
-            assert_eq!(expire_at(score), end, "{score}");
+            assert_eq!(end_of(score), end, "{score}");
         }
     }
 }

@@ -18,7 +18,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Answer, Server, command, connect, connect_socket, get, post};
+use crate::harness::{AGENT, AGENT_TOKEN, Answer, Server, command, connect, connect_socket, get, post};
 use serde_json::Value;
 
 const LATER: u64 = 4_000_000_000;
@@ -50,7 +50,12 @@ impl RedisBacked {
     fn launch(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("admin.sock");
-        let mut all: Vec<(&str, &OsStr)> = vec![("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str())];
+        let tokens = folder.path().join("agents");
+        std::fs::write(&tokens, AGENT_TOKEN).unwrap();
+        let mut all: Vec<(&str, &OsStr)> = vec![
+            ("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str()),
+            ("TOKEN_SERVER__AGENT__TOKENS_FILE", tokens.as_os_str()),
+        ];
         all.extend(settings.iter().map(|(name, value)| (*name, OsStr::new(*value))));
         let server = Server::start_as(command(&all));
         Self { server, socket, _folder: folder }
@@ -90,7 +95,7 @@ impl RedisBacked {
     }
 
     fn events(&self, since: &str) -> Value {
-        let answer = get(connect(self.server.main), &format!("/v1/events?since={since}"), &[]);
+        let answer = get(connect(self.server.main), &format!("/v1/events?since={since}"), &[AGENT]);
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()
     }

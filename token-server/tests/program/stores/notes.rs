@@ -45,6 +45,18 @@ fn hold_notes(one: &RedisBacked, other: &RedisBacked, master: &Redis) {
     let members: Vec<(String, i64)> =
         master.connect().zrange_withscores("{ms-users}jwt-rules:anna", 0, -1).unwrap();
     assert_eq!(members, [(r#"{"rt":"x"}"#.to_owned(), 0)], "other readers find the rule they know");
+    // The other server tells what it replaces, as it is in Redis.
+    for (end, before) in [(super::LATER, 0), (super::LATER + 1, super::LATER), (0, super::LATER + 1)] {
+        let body = format!(r#"{{"rule":{{"rt":"x"}},"note":"stolen phone","by":"olga","expireAt":{end}}}"#);
+        let answer = post(connect_socket(&other.socket), "/v1/rules/anna", &[], &body);
+        let old = &answer.json()["replaced"][0];
+        assert_eq!(
+            (&old["expireAt"], &old["note"]),
+            (&json!(before), &json!("stolen phone")),
+            "{}",
+            answer.body
+        );
+    }
 
     one.post("ben", r#"{"rule":{"rt":"y"},"mode":"shadow","note":"is it safe?"}"#);
     eventually("the other server tries it too", || other.tried() == "1");
