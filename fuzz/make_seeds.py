@@ -3,20 +3,24 @@
 The keys are made anew and their private halves are forgotten, so the tokens of an earlier run no longer verify: their
 files are replaced. Inputs that fuzzing has found have other names and stay.
 
-    pip install joserfc && python3 fuzz/make_seeds.py
+    pip install joserfc dilithium-py && python3 fuzz/make_seeds.py
 """
 
 import base64
 import json
+import textwrap
 import zlib
 from pathlib import Path
 
+from dilithium_py import ml_dsa
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 ROOT = Path(__file__).resolve().parent
 KEYS = ROOT / "../crates/jose/tests/corpus/keys.json"
 ALGORITHMS = "HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA".split()
+ML_DSA = ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"]
+ALGORITHMS += ML_DSA
 CLAIMS = {"iss": "https://issuer.example", "sub": "alice", "aud": ["api"], "iat": 1700000000, "exp": 1700000600}
 GOOD = json.dumps(CLAIMS, separators=(",", ":"))
 
@@ -26,7 +30,33 @@ def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+class MlDsaKey:
+    """A key pair of ML-DSA, which joserfc does not know."""
+
+    def __init__(self, algorithm):
+        self.algorithm = algorithm
+        self.scheme = getattr(ml_dsa, algorithm.replace("-", "_"))
+        self.public, self.private = self.scheme.keygen()
+
+    def as_dict(self, private):
+        return {"kty": "AKP", "pub": b64(self.public)}
+
+    def as_pem(self, private):
+        identifier = bytes([6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 17 + ML_DSA.index(self.algorithm)])
+        bits = bytes([0x03, 0x82]) + (len(self.public) + 1).to_bytes(2, "big") + b"\0" + self.public
+        body = bytes([0x30, len(identifier)]) + identifier + bits
+        spki = base64.b64encode(bytes([0x30, 0x82]) + len(body).to_bytes(2, "big") + body).decode()
+        lines = "\n".join(textwrap.wrap(spki, 64))
+        return f"-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n".encode()
+
+    def token(self, header, payload):
+        message = f"{b64(json.dumps(header))}.{b64(payload)}"
+        return f"{message}.{b64(self.scheme.sign(self.private, message.encode()))}"
+
+
 def generate(algorithm):
+    if algorithm in ML_DSA:
+        return MlDsaKey(algorithm)
     if algorithm == "EdDSA":
         return OKPKey.generate_key("Ed25519")
     family, size = algorithm[:2], int(algorithm[2:])
@@ -43,12 +73,14 @@ KEY = {algorithm: generate(algorithm) for algorithm in ALGORITHMS}
 def public(algorithm):
     key = KEY[algorithm].as_dict(private=algorithm.startswith("HS"))
     return {"kid": algorithm, "use": "sig", "alg": algorithm} | {
-        name: key[name] for name in ("kty", "crv", "n", "e", "x", "y", "k") if name in key
+        name: key[name] for name in ("kty", "crv", "n", "e", "x", "y", "k", "pub") if name in key
     }
 
 
 def sign(algorithm, payload=GOOD, **members):
     header = {"alg": algorithm, "kid": algorithm, "typ": "JWT"} | members
+    if algorithm in ML_DSA:
+        return KEY[algorithm].token(header, payload)
     return jws.serialize_compact(header, payload, KEY[algorithm], algorithms=[algorithm])
 
 
@@ -162,7 +194,7 @@ def key_sources():
     keys = {algorithm: public(algorithm) for algorithm in ALGORITHMS}
     pem = {algorithm: KEY[algorithm].as_pem(private=False).decode() for algorithm in ALGORITHMS if algorithm[:2] != "HS"}
     legacy = [{"kid": "a", "secret": "short"}, {"kid": "b", "cert": pem["RS256"]}, {"secret": "", "cert": ""}]
-    rsa, ec, okp, octets = keys["RS256"], keys["ES256"], keys["EdDSA"], keys["HS256"]
+    rsa, ec, okp, octets, akp = (keys[name] for name in ("RS256", "ES256", "EdDSA", "HS256", "ML-DSA-65"))
 
     def bare(key, **members):
         return {name: value for name, value in (key | members).items() if name not in ("alg", "use")}
@@ -195,6 +227,12 @@ def key_sources():
         "secret_jwk": bare(octets, k=b64(json.dumps(ec))),
         "okp_short": okp | {"x": okp["x"][:-4]},
         "okp_x25519": bare(okp, crv="X25519"),
+        "akp_bare": bare(akp),
+        "akp_other_set": akp | {"alg": "ML-DSA-87"},
+        "akp_other_alg": akp | {"alg": "EdDSA"},
+        "akp_short": akp | {"pub": akp["pub"][:-4]},
+        "akp_private": akp | {"priv": "A" * 43},
+        "akp_padded": akp | {"pub": akp["pub"].replace("-", "+").replace("_", "/") + "=" * (-len(akp["pub"]) % 4)},
         "post_quantum": {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"},
     }
     seeds = {f"jwk_{name}": json.dumps({"keys": [key]}) for name, key in odd.items()}
@@ -207,7 +245,7 @@ def key_sources():
         "private_bound": json.dumps({"keys": [private[2] | {"alg": "dir", "enc": "A256GCM"}]}),
         "private_other_half": json.dumps(private[6] | {"d": private[6]["x"]}),
     }
-    seeds |= {f"pem_{algorithm}": pem[algorithm] for algorithm in ("RS256", "ES256", "ES384", "ES512", "EdDSA")}
+    seeds |= {f"pem_{algorithm}": pem[algorithm] for algorithm in ("RS256", "ES256", "ES384", "ES512", "EdDSA", *ML_DSA)}
     seeds |= {
         "single": json.dumps(ec),
         "set_of_all": json.dumps({"keys": list(keys.values())}),

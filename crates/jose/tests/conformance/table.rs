@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jose::{AlgorithmSet, Jws, KeyOrigin, KeyRules, KeySet, Profile};
 use serde_json::Value;
 
-use crate::{rfc7520, wycheproof};
+use crate::{rfc7520, rfc9964, wycheproof};
 
 /// A file of the operator in the standard profile, no switch set.
 pub(crate) const STRICT: KeyRules = KeyRules {
@@ -19,7 +19,13 @@ pub(crate) const STRICT: KeyRules = KeyRules {
 #[test]
 fn the_committed_table_is_what_the_vectors_say_today() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/CONFORMANCE.md");
-    let parts = [heading(), wycheproof::table(), rfc7520::signatures(), rfc7520::encryptions()];
+    let parts = [
+        heading(),
+        wycheproof::table(),
+        rfc9964::signatures(),
+        rfc7520::signatures(),
+        rfc7520::encryptions(),
+    ];
     let table = parts.join("\n");
     println!("{table}");
     if std::env::var_os("WRITE_CONFORMANCE").is_some() {

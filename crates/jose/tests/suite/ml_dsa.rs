@@ -1,5 +1,6 @@
 //! ML-DSA (RFC 9964, RFC 9881): which keys are taken, and whose signature a token has.
 
+use base64::Engine as _;
 use jose::{
     Algorithm, AlgorithmSet, Identity, Jws, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError,
     MAX_KEY_SET_BYTES, MAX_KEYS, MlDsa, Reject, SkipReason,
@@ -34,11 +35,26 @@ fn der(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
     [head, contents].concat()
 }
 
-/// A SubjectPublicKeyInfo of an algorithm below 2.16.840.1.101.3.4.3, in PEM.
-fn pem_of(algorithm: u8, parameters: &[u8], public: &[u8]) -> String {
+/// A SubjectPublicKeyInfo of an algorithm below 2.16.840.1.101.3.4.3.
+fn spki_of(algorithm: u8, parameters: &[u8], public: &[u8]) -> Vec<u8> {
     let identifier = der(6, &[&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, algorithm]]);
-    let spki = der(0x30, &[&der(0x30, &[&identifier, parameters]), &der(3, &[&[0], public])]);
-    pem::encode(&pem::Pem::new("PUBLIC KEY", spki))
+    der(0x30, &[&der(0x30, &[&identifier, parameters]), &der(3, &[&[0], public])])
+}
+
+fn pem_of(algorithm: u8, parameters: &[u8], public: &[u8]) -> String {
+    pem::encode(&pem::Pem::new("PUBLIC KEY", spki_of(algorithm, parameters, public)))
+}
+
+/// A certificate of that key, which nobody has signed.
+fn certificate_of(spki: &[u8]) -> Vec<u8> {
+    let algorithm = der(0x30, &[&der(6, &[&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 18]])]);
+    let name = der(0x30, &[]);
+    let time = der(0x17, &[b"260101000000Z"]);
+    let version = der(0xa0, &[&der(2, &[&[2]])]);
+    let parts =
+        [&version, &der(2, &[&[1]]), &algorithm, &name, &der(0x30, &[&time, &time]), &name, &spki.to_vec()];
+    let signed = der(0x30, &parts.map(Vec::as_slice));
+    der(0x30, &[&signed, &algorithm, &der(3, &[&[0, 7]])])
 }
 
 #[test]
@@ -240,4 +256,31 @@ fn as_many_keys_of_the_largest_kind_as_are_taken_fit_a_source() {
     assert!(source.to_string().len() < MAX_KEY_SET_BYTES, "{}", source.to_string().len());
     let set = parse(&source, &URL);
     assert_eq!((set.len(), set.skipped().len()), (MAX_KEYS, 0));
+}
+
+#[test]
+fn a_certificate_holds_the_same_key_or_stands_in_for_it_and_never_for_the_algorithm() {
+    let signer = Signer::generate(Algorithm::MlDsa65);
+    let certificate = certificate_of(&signer.spki());
+    let x5c = |certificate: &[u8]| json!([base64::engine::general_purpose::STANDARD.encode(certificate)]);
+    let other = x5c(&certificate_of(&Signer::generate(Algorithm::MlDsa65).spki()));
+    let other_set = x5c(&certificate_of(&Signer::generate(Algorithm::MlDsa44).spki()));
+    let other_type = x5c(&certificate_of(&Signer::generate(Algorithm::ES256).spki()));
+    let own = x5c(&certificate);
+    let token = signer.plain_token(Algorithm::MlDsa65, GOOD);
+    for members in [json!({"x5c": own}), json!({"x5c": own, "pub": null})] {
+        assert_eq!(refusal(&token, &keys([signer.jwk_with(members.clone())])), None, "{members:.100}");
+    }
+    for (members, expected) in [
+        (json!({"x5c": own, "pub": null, "alg": null}), SkipReason::Parameter("alg")),
+        (json!({"x5c": own, "pub": null, "alg": "ML-DSA-44"}), SkipReason::Algorithm(Algorithm::MlDsa44)),
+        (json!({"x5c": other}), SkipReason::Certificate),
+        (json!({"x5c": other_set}), SkipReason::Certificate),
+        (json!({"x5c": other_type}), SkipReason::Certificate),
+        (json!({"x5c": other_type, "pub": null}), SkipReason::Certificate),
+    ] {
+        assert_eq!(reason(&signer.jwk_with(members.clone()).to_string()), expected, "{members:.100}");
+    }
+    let pem = pem::encode(&pem::Pem::new("CERTIFICATE", certificate));
+    assert_eq!(refusal(&token, &KeySet::parse(pem.as_bytes(), &STRICT).unwrap()), None);
 }
