@@ -10,7 +10,7 @@ use integration_tests::key_server::Answer;
 use integration_tests::keys::{jwks, key};
 use integration_tests::proxy::Proxy;
 use integration_tests::socket::Address;
-use integration_tests::token::{now, token};
+use integration_tests::token::{forge_signature, now, token};
 use integration_tests::wait::eventually;
 use serde_json::json;
 use tempfile::TempDir;
@@ -34,7 +34,7 @@ fn decides_each_request(proxy: Proxy) {
         ("TOKEN_SERVER__VERIFY__QUERY", "access_token"),
         ("TOKEN_SERVER__VERIFY__COOKIE", "session"),
     ];
-    let gateway = Gateway::start(proxy, jwks([key("ES256")]), &settings);
+    let gateway = Gateway::start(proxy, jwks(["ES256", "ML-DSA-65", "ML-DSA-87"].map(key)), &settings);
 
     let missing = gateway.refuses("no token", &Request::get("/"));
     assert_eq!((missing.status, missing.header("www-authenticate")), (401, Some("Bearer realm=\"api\"")));
@@ -67,6 +67,7 @@ fn decides_each_request(proxy: Proxy) {
     let cookies = format!("a=b; session={good}; c=d");
     gateway.admits("among cookies", &Request::get("/").header("Cookie", cookies));
 
+    long_tokens(&gateway);
     spoofed_headers(&gateway);
     preflights(&gateway);
 
@@ -80,6 +81,17 @@ fn decides_each_request(proxy: Proxy) {
     assert_eq!(gateway.refuses("revoked", &revoked).status, 401);
     gateway.token_server.restore("alice");
     gateway.admits("given back", &revoked);
+}
+
+/// Those of ML-DSA, whose signature alone has up to 6,170 characters.
+fn long_tokens(gateway: &Gateway) {
+    for algorithm in ["ML-DSA-65", "ML-DSA-87"] {
+        let long = token(key(algorithm), json!({"sub": algorithm, "blob": "x".repeat(1000)}));
+        let seen = gateway.admits(algorithm, &Request::get("/").bearer(&long));
+        assert_eq!(user(&seen), [pair("x-user-id", algorithm)]);
+        let forged = Request::get("/").bearer(&forge_signature(&long));
+        assert_eq!(gateway.refuses(algorithm, &forged).status, 401);
+    }
 }
 
 fn spoofed_headers(gateway: &Gateway) {
