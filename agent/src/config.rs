@@ -30,7 +30,18 @@ const CACHE_TTL: std::ops::RangeInclusive<u64> = 0..=86_400;
 /// The range of `JWT_MAX_TOKEN_BYTES`; HAProxy's default buffer holds 16 KiB.
 const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 256..=65_536;
 /// How the URLs of the one issuer that flat settings name are fetched.
-const FETCH: FetchNames = FetchNames { keys_url: "JWT_JWKS_URL", ca_file: "JWT_CA_FILE" };
+const FETCH: FetchNames = FetchNames {
+    keys_url: "JWT_JWKS_URL",
+    ca_file: "JWT_CA_FILE",
+    token_file: "JWT_FETCH_TOKEN_FILE",
+    basic_file: "JWT_FETCH_BASIC_FILE",
+    headers: "JWT_FETCH_HEADERS",
+    headers_file: "JWT_FETCH_HEADERS_FILE",
+    cert_file: "JWT_FETCH_CERT_FILE",
+    key_file: "JWT_FETCH_KEY_FILE",
+    origins: "JWT_FETCH_ORIGINS",
+    proxy: "JWT_FETCH_PROXY",
+};
 
 /// The agent's configuration.
 #[derive(Debug, Clone)]
@@ -243,12 +254,14 @@ fn flat_keys(settings: &mut Settings) -> IssuerKeys {
     const OIDC_ISSUERS: &str = "JWT_OIDC_ISSUERS";
     http_url(settings, OIDC_ISSUERS);
     let discovered = settings.list(OIDC_ISSUERS).unwrap_or_default();
-    IssuerKeys {
+    let keys = IssuerKeys {
         file: settings.text("JWT_JWKS_FILE").map(PathBuf::from),
         urls,
         discovery: discovered.into_iter().map(|name| Discovery::flat(OIDC_ISSUERS, name)).collect(),
         fetch: Fetch::read(settings, FETCH),
-    }
+    };
+    keys.judge_fetch(settings);
+    keys
 }
 
 fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> Policy {
@@ -285,6 +298,7 @@ fn key_sources(settings: &mut Settings, profile: Profile) -> KeySources {
     let interval = within(settings, "JWT_SYNC_INTERVAL", 1..=MAX_SYNC_INTERVAL, "seconds");
     KeySources {
         issuers: Vec::new(),
+        proxies: settings.proxies().clone(),
         interval: Duration::from_secs(interval.unwrap_or(300)),
         rules: KeyRules {
             origin: KeyOrigin::File,

@@ -20,6 +20,7 @@ use value::{Found, flatten, found, items, scalars, tables};
 pub use value::Scalar;
 
 use crate::kubernetes::is_service_link;
+use crate::proxy::ProxyVariables;
 
 /// What is wrong with a list that names nothing.
 const EMPTY_LIST: &str = "is an empty list; name at least one value, or leave it out";
@@ -77,6 +78,7 @@ pub struct Settings {
     faults: Vec<Fault>,
     /// Variables that were left out, since Kubernetes wrote them.
     service_links: Vec<String>,
+    proxies: ProxyVariables,
 }
 
 impl Settings {
@@ -93,8 +95,18 @@ impl Settings {
     ) -> Result<Self, ConfigError> {
         let mut settings = Self::at(String::new(), BTreeMap::new());
         let mut variables = BTreeMap::new();
+        let mut proxies = BTreeMap::new();
         for (name, value) in environment {
             let Some(name) = name.to_str() else { continue };
+            if ProxyVariables::NAMES.contains(&name) {
+                match value.into_string() {
+                    Ok(value) => {
+                        proxies.insert(name.to_owned(), value);
+                    }
+                    Err(_) => settings.fault(name, "is not UTF-8"),
+                }
+                continue;
+            }
             if !name.starts_with(prefix) && name != config_variable {
                 continue;
             }
@@ -112,6 +124,7 @@ impl Settings {
             settings.read_file(path.trim(), prefix, config_variable)?;
         }
         settings.found.extend(variables);
+        settings.proxies = ProxyVariables::read(|name| proxies.get(name).cloned());
         Ok(settings)
     }
 
@@ -123,6 +136,11 @@ impl Settings {
     /// The variables that were left out, since Kubernetes wrote them about a Service.
     pub fn service_links(&self) -> &[String] {
         &self.service_links
+    }
+
+    /// What the environment says of forward proxies, whatever the names of the program's own settings begin with.
+    pub fn proxies(&self) -> &ProxyVariables {
+        &self.proxies
     }
 
     /// The value as text; absent when unset, or blank outside of a table: an environment often holds variables that are
@@ -283,6 +301,7 @@ impl Settings {
             known: BTreeSet::new(),
             faults: Vec::new(),
             service_links: Vec::new(),
+            proxies: ProxyVariables::default(),
         }
     }
 

@@ -29,7 +29,7 @@ mod discovery;
 mod fetch;
 
 pub use discovery::Discovery;
-pub use fetch::{Fetch, FetchNames};
+pub use fetch::{Authorization, CertificateFiles, Fetch, FetchNames, ProxyChoice, header_line};
 
 /// The largest clock skew that may be granted, seconds.
 pub const MAX_LEEWAY: u64 = 300;
@@ -143,6 +143,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
         discovery: Discovery::of_table(table, name.as_deref(), &aliases).into_iter().collect(),
         fetch: Fetch::of_table(table, &flat.keys.fetch),
     };
+    keys.judge_fetch(table);
     if keys.is_empty() {
         table.fault("issuer", "has no keys: set keys_file, keys_url, discovery = true or discovery_url");
     }

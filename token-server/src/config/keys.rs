@@ -17,7 +17,18 @@ const ALLOW_SHORT_SECRETS: &str = "TOKEN_SERVER__JWKS__ALLOW_SHORT_SECRETS";
 const ALLOW_MIXED_KEYS: &str = "TOKEN_SERVER__JWKS__ALLOW_MIXED_KEYS";
 
 /// How the URLs of the one issuer that flat settings name are fetched.
-const FETCH: FetchNames = FetchNames { keys_url: URL, ca_file: "TOKEN_SERVER__JWKS__CA_FILE" };
+const FETCH: FetchNames = FetchNames {
+    keys_url: URL,
+    ca_file: "TOKEN_SERVER__JWKS__CA_FILE",
+    token_file: "TOKEN_SERVER__JWKS__FETCH_TOKEN_FILE",
+    basic_file: "TOKEN_SERVER__JWKS__FETCH_BASIC_FILE",
+    headers: "TOKEN_SERVER__JWKS__FETCH_HEADERS",
+    headers_file: "TOKEN_SERVER__JWKS__FETCH_HEADERS_FILE",
+    cert_file: "TOKEN_SERVER__JWKS__FETCH_CERT_FILE",
+    key_file: "TOKEN_SERVER__JWKS__FETCH_KEY_FILE",
+    origins: "TOKEN_SERVER__JWKS__FETCH_ORIGINS",
+    proxy: "TOKEN_SERVER__JWKS__FETCH_PROXY",
+};
 
 /// How old keys may get, unless the operator says otherwise.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
@@ -45,13 +56,15 @@ pub(super) fn flat(settings: &mut Settings) -> IssuerKeys {
     };
     let (urls, _judged): (_, Vec<String>) = (http(URL), http(OIDC_ISSUERS));
     let discovered = settings.list(OIDC_ISSUERS).unwrap_or_default();
-    IssuerKeys {
+    let keys = IssuerKeys {
         file: settings.text(FILE).map(PathBuf::from),
         urls,
         // As they were written: an issuer is compared as a string (RFC 7519 section 4.1.1).
         discovery: discovered.into_iter().map(|name| Discovery::flat(OIDC_ISSUERS, name)).collect(),
         fetch: Fetch::read(settings, FETCH),
-    }
+    };
+    keys.judge_fetch(settings);
+    keys
 }
 
 /// The sources of all issuers, opened.
@@ -63,6 +76,7 @@ pub(super) fn read(settings: &mut Settings, issuers: Vec<IssuerKeys>, profile: P
     }
     let configured = KeySources {
         issuers,
+        proxies: settings.proxies().clone(),
         interval: interval.map_or(DEFAULT_INTERVAL, Duration::from_secs),
         rules: KeyRules {
             origin: KeyOrigin::File,

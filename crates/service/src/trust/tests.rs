@@ -12,7 +12,7 @@ fn load(
     file.write_all(toml.as_bytes()).unwrap();
     let variables = [("APP_CONFIG".into(), file.path().into()), ("APP_CA".into(), "/flat-ca".into())];
     let mut settings = Settings::load("APP_", "APP_CONFIG", variables).unwrap();
-    let fetch = Fetch::read(&mut settings, FetchNames { keys_url: "APP_URL", ca_file: "APP_CA" });
+    let fetch = Fetch::read(&mut settings, FetchNames { ca_file: "APP_CA", ..FetchNames::TABLE });
     let flat = Flat {
         policy: Policy {
             name: Trust::DEFAULT.to_owned(),
