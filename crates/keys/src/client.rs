@@ -1,40 +1,102 @@
-//! The HTTP client that fetches documents of key servers.
+//! The HTTP client that fetches documents of key servers, as the operator has said for their issuer.
+//!
+//! Who asks is shown only to the origins of the URLs that the operator wrote, over TLS or to this machine. Everything is
+//! bounded: time, redirects, bytes, and bytes after inflation.
 
+mod body;
+mod credentials;
+mod explain;
+mod handshake;
+mod origin;
+mod proxy;
+mod redirect;
+mod tls;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jose::MAX_KEY_SET_BYTES;
-use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
-use reqwest::{Certificate, StatusCode, Url, redirect};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
+};
+use reqwest::{StatusCode, Url};
+use service::proxy::ProxyVariables;
 use service::trust::Fetch;
 
 use crate::LoadError;
+pub(crate) use body::plain;
+use explain::Context;
+use handshake::Seen;
+use origin::Origin;
+use proxy::Proxies;
+use tls::{Files, SystemRoots};
 
-/// How long a connection to a key server may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long one fetch may take in all.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// Redirects that are followed, on the same host only.
-const MAX_REDIRECTS: usize = 3;
-
-/// An HTTP client for key servers.
-#[derive(Debug, Clone)]
-pub struct Client {
-    http: reqwest::Client,
-    fetch: Fetch,
+/// How long one fetch may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Until there is a connection.
+    connect: Duration,
+    /// In all.
+    total: Duration,
 }
 
-/// The client cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The CA file cannot be read.
-    #[error("cannot read the file: {0}")]
-    CaFile(std::io::Error),
-    /// The CA file holds no certificate.
-    #[error("the file holds no PEM certificate")]
-    NoCertificate,
-    /// The TLS library refuses.
-    #[error("no TLS client: {0}")]
-    Tls(reqwest::Error),
+impl Limits {
+    const USUAL: Self = Self { connect: Duration::from_secs(3), total: Duration::from_secs(10) };
+}
+
+/// What all fetches of a program have in common.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The environment's proxies.
+    pub proxies: ProxyVariables,
+    system: Arc<SystemRoots>,
+}
+
+impl Surroundings {
+    /// With these proxies.
+    pub fn new(proxies: ProxyVariables) -> Self {
+        Self { proxies, system: Arc::default() }
+    }
+}
+
+/// What a setting says of fetches cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {why}")]
+pub struct FetchFault {
+    /// The setting.
+    pub setting: String,
+    /// Cause and cure, without a secret.
+    pub why: String,
+}
+
+/// An HTTP client for one source.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    user_agent: String,
+    fetch: Fetch,
+    /// Who may be shown who asks.
+    known: Vec<Origin>,
+    proxies: Proxies,
+    system: Arc<SystemRoots>,
+    limits: Limits,
+    /// Connections to those, and to others.
+    open: [Mutex<Option<Connections>>; 2],
+}
+
+/// Connections under what the files said when they were made.
+#[derive(Clone)]
+struct Connections {
+    files: Files,
+    http: reqwest::Client,
+    seen: Arc<Seen>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Client").field("fetch", &self.0.fetch).finish_non_exhaustive()
+    }
 }
 
 /// An answer of a key server.
@@ -59,61 +121,165 @@ pub struct Etag {
 }
 
 impl Client {
-    /// A client that calls itself `user_agent` and fetches as the operator has said.
+    /// A client that calls itself `user_agent`. `configured` are all URLs that the operator wrote for this issuer.
     ///
     /// # Errors
     ///
-    /// The CA file cannot be used.
-    pub fn new(user_agent: &str, fetch: &Fetch) -> Result<Self, ClientError> {
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(FETCH_TIMEOUT)
-            .redirect(redirect::Policy::custom(same_host))
-            .user_agent(user_agent);
-        if let Some(path) = &fetch.ca_file {
-            let pem = std::fs::read(path).map_err(ClientError::CaFile)?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| ClientError::NoCertificate)?;
-            if certificates.is_empty() {
-                return Err(ClientError::NoCertificate);
-            }
-            builder = builder.tls_certs_merge(certificates);
+    /// A setting cannot be used, or would show who asks to everybody on the way.
+    pub fn new(
+        user_agent: &str,
+        fetch: &Fetch,
+        configured: &[Url],
+        surroundings: &Surroundings,
+    ) -> Result<Self, FetchFault> {
+        let proxies = Proxies::of(fetch, &surroundings.proxies)?;
+        let inner = Inner {
+            user_agent: user_agent.to_owned(),
+            fetch: fetch.clone(),
+            known: known(fetch, configured, &proxies)?,
+            proxies,
+            system: Arc::clone(&surroundings.system),
+            limits: Limits::USUAL,
+            open: [Mutex::default(), Mutex::default()],
+        };
+        credentials::read(fetch)?;
+        if configured.is_empty() {
+            // Nothing is fetched; what is written must be right all the same.
+            Files::read(fetch, true)?.check(fetch)?;
+        } else {
+            inner.connections(true)?;
         }
-        let http = builder.build().map_err(ClientError::Tls)?;
-        Ok(Self { http, fetch: fetch.clone() })
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Whether it believes the same certificates.
     pub(crate) fn trusts_as(&self, other: &Self) -> bool {
-        self.fetch.ca_file == other.fetch.ca_file
+        self.0.fetch.ca_file == other.0.fetch.ca_file
     }
 
     /// Fetches one document; `etag` came with the last good answer, and is shown to its own URL alone.
     pub(crate) async fn get(&self, url: Url, etag: Option<&Etag>) -> Result<Fetched, LoadError> {
-        let failed = |error: reqwest::Error| LoadError::Fetch(causes(&error.without_url()));
+        let Inner { fetch, proxies, limits, .. } = &*self.0;
+        let origin = Origin::of(&url);
+        let known = self.0.known.contains(&origin);
+        let Connections { http, seen, .. } = self.0.connections(known)?;
+        let mut headers = if known { credentials::read(fetch)? } else { HeaderMap::new() };
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let etag = etag.filter(|etag| etag.url == url);
-        let mut request = self.http.get(url.clone());
-        if let Some(etag) = etag {
-            request = request.header(IF_NONE_MATCH, &etag.value);
+        if let Some(value) = etag.and_then(|etag| HeaderValue::from_str(&etag.value).ok()) {
+            headers.insert(IF_NONE_MATCH, value);
         }
-        let mut response = request.send().await.map_err(failed)?;
+        seen.forget();
+        let context = Context {
+            origin: &origin,
+            fetch,
+            seen: &seen,
+            proxy: proxies.for_url(&url),
+            known,
+            limits: *limits,
+        };
+        let failed = |error: reqwest::Error| LoadError::Fetch(context.failure(&error.without_url()));
+        let response = http.get(url.clone()).headers(headers).send().await.map_err(failed)?;
         let fresh_for = max_age(response.headers());
-        if etag.is_some() && response.status() == StatusCode::NOT_MODIFIED {
+        let status = response.status();
+        if etag.is_some() && status == StatusCode::NOT_MODIFIED {
             return Ok(Fetched { etag: etag.cloned(), fresh_for, ..Fetched::default() });
         }
-        if !response.status().is_success() {
-            return Err(LoadError::Status(response.status()));
+        if !status.is_success() {
+            return Err(match context.refusal(status) {
+                Some(cure) => LoadError::Refused(status, cure),
+                None => LoadError::Status(status),
+            });
         }
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
         let etag = etag.map(|etag| Etag { url, value: etag.to_owned() });
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if bytes.len().saturating_add(chunk.len()) > MAX_KEY_SET_BYTES {
-                return Err(LoadError::TooLarge(MAX_KEY_SET_BYTES));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(Fetched { bytes: Some(bytes), etag, fresh_for, notice: None })
+        Ok(Fetched { bytes: Some(body::read(response, failed).await?), etag, fresh_for, notice: None })
     }
+}
+
+impl Inner {
+    /// The connections to those who may be shown who asks, or to others; made anew when a file has changed.
+    fn connections(&self, known: bool) -> Result<Connections, FetchFault> {
+        let [others, ours] = &self.open;
+        let mut open = if known { ours } else { others }.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = Files::read(&self.fetch, known)?;
+        if let Some(connections) = open.as_ref().filter(|connections| connections.files == files) {
+            return Ok(connections.clone());
+        }
+        let seen = Arc::new(Seen::default());
+        let tls = files.config(&self.fetch, &self.system, &seen)?;
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(self.limits.connect)
+            .timeout(self.limits.total)
+            .redirect(redirect::policy(self.fetch.setting(|names| names.keys_url)))
+            .user_agent(&self.user_agent)
+            .tls_backend_preconfigured(tls)
+            .no_proxy();
+        if !self.proxies.is_empty() {
+            let proxies = self.proxies.clone();
+            let proxy = move |url: &Url| proxies.for_url(url).map(|proxy| proxy.url.clone());
+            builder = builder.proxy(reqwest::Proxy::custom(proxy));
+        }
+        let http = builder.build().map_err(|error| FetchFault {
+            setting: self.fetch.ca_setting.clone(),
+            why: format!("no HTTP client: {error}"),
+        })?;
+        Ok(open.insert(Connections { files, http, seen }).clone())
+    }
+}
+
+/// Who may be shown who asks: the origins of configured URLs, and those that are listed. None may be reached in clear.
+fn known(fetch: &Fetch, configured: &[Url], proxies: &Proxies) -> Result<Vec<Origin>, FetchFault> {
+    let fault = |setting: String, why: String| FetchFault { setting, why };
+    let keys_url = || fetch.setting(|names| names.keys_url);
+    let origins = || fetch.setting(|names| names.origins);
+    let mut urls = configured.to_vec();
+    for text in &fetch.origins {
+        let url = Url::parse(text).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.username().is_empty()
+        });
+        let what = "expected origins such as https://keys.example.com:8443";
+        urls.push(url.ok_or_else(|| fault(origins(), what.to_owned()))?);
+    }
+    let set = fetch.credentials();
+    for (index, url) in urls.iter().enumerate() {
+        let origin = Origin::of(url);
+        let has_password = !url.username().is_empty() || url.password().is_some();
+        let setting = match (has_password, set.first()) {
+            (true, Some(_))
+                if fetch.authorization.is_some()
+                    || fetch.headers.iter().any(|(name, _)| *name == AUTHORIZATION) =>
+            {
+                let why = format!("a URL holds a user or password beside {}; leave one out", set.join(", "));
+                return Err(fault(keys_url(), why));
+            }
+            (true, _) => keys_url(),
+            (false, Some(name)) => format!("{}{name}", fetch.place),
+            (false, None) => continue,
+        };
+        let setting = if index < configured.len() { setting } else { origins() };
+        if !origin.is_private() {
+            return Err(fault(
+                setting,
+                format!("credentials would be sent without TLS to {origin}; write https:// there"),
+            ));
+        }
+        if let Some(proxy) = proxies.for_url(url).filter(|_| url.scheme() == "http") {
+            let why = format!(
+                "credentials would be sent without TLS through the proxy {proxy}; write https:// in the URL"
+            );
+            return Err(fault(setting, why));
+        }
+    }
+    if let (Some(proxy), Some(_)) = (proxies.over_tls(), &fetch.certificate) {
+        let why =
+            format!("the proxy {proxy} could ask for the certificate too; write http:// before that proxy");
+        return Err(fault(fetch.setting(|names| names.cert_file), why));
+    }
+    Ok(urls.iter().map(Origin::of).collect())
 }
 
 /// How long an answer is fresh, by `Cache-Control: max-age` (RFC 9111 section 5.2.2.1).
@@ -127,27 +293,5 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-/// A key server may move a document, not hand us to somebody else, nor off TLS.
-fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let from = attempt.previous().last();
-    let same = from.is_some_and(|from| {
-        let to = attempt.url();
-        from.host_str() == to.host_str() && (from.scheme() == to.scheme() || to.scheme() == "https")
-    });
-    if same && attempt.previous().len() <= MAX_REDIRECTS {
-        attempt.follow()
-    } else {
-        attempt.error("redirected to another host, off TLS, or too often")
-    }
-}
-
-/// An error with its sources: "error sending request" alone helps nobody.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
+#[cfg(test)]
+mod tests;

@@ -7,12 +7,13 @@ use std::path::Path;
 use jose::MAX_KEY_SET_BYTES;
 
 use super::LoadError;
+use crate::client::plain;
 
-/// Reads the file.
+/// Reads the file, which may be compressed by gzip.
 ///
 /// # Errors
 ///
-/// It cannot be read, or is larger than any key set.
+/// It cannot be read, or is larger than any key set, also when it is inflated.
 pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(MAX_KEY_SET_BYTES).unwrap_or(u64::MAX);
@@ -21,5 +22,5 @@ pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     if bytes.len() > MAX_KEY_SET_BYTES {
         return Err(LoadError::TooLarge(MAX_KEY_SET_BYTES));
     }
-    Ok(bytes)
+    plain(bytes)
 }

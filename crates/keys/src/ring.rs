@@ -15,6 +15,7 @@ use service::readiness::Readiness;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::FetchFault;
 use crate::discovery::DiscoveryError;
 use crate::early::{Good, is_credible};
 use crate::metrics::{ByAlgorithm, BySource, KeyMetrics};
@@ -41,6 +42,18 @@ pub enum LoadError {
     /// The server answered with another status.
     #[error("the server answered {0}")]
     Status(reqwest::StatusCode),
+    /// The server answered so, and what may help.
+    #[error("the server answered {0}; {1}")]
+    Refused(reqwest::StatusCode, String),
+    /// A setting of fetches cannot be used any more.
+    #[error(transparent)]
+    Setting(#[from] FetchFault),
+    /// The answer is compressed in a way that was not asked for.
+    #[error("the answer has Content-Encoding {0}, and gzip alone was asked for")]
+    Encoding(String),
+    /// What says it is gzip cannot be inflated.
+    #[error("what should be gzip is damaged or cut off")]
+    Gzip,
     /// The answer is larger than any key set.
     #[error("the answer is over {0} bytes")]
     TooLarge(usize),

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use jose::KeyRules;
 use reqwest::Url;
+use service::proxy::ProxyVariables;
 use service::trust::IssuerKeys;
 
-use crate::{Client, ClientError, LoadError, Source, UrlSource};
+use crate::{Client, FetchFault, LoadError, Source, Surroundings, UrlSource};
 
 /// Where verification keys come from.
 #[derive(Debug, Clone)]
 pub struct KeySources {
     /// The sources of each issuer, in the order of [`jose::Trust::issuers`].
     pub issuers: Vec<IssuerKeys>,
+    /// The environment's proxies.
+    pub proxies: ProxyVariables,
     /// The time between two reloads.
     pub interval: Duration,
     /// Which keys are good enough.
@@ -24,12 +27,12 @@ pub struct KeySources {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// What a setting says of fetches cannot be used.
-    #[error("{error}")]
+    #[error("{why}")]
     Fetch {
         /// The setting.
         setting: String,
         /// Why not.
-        error: ClientError,
+        why: String,
     },
     /// What should be a URL is none.
     #[error("is no URL: {0}")]
@@ -49,25 +52,37 @@ impl KeySources {
     ///
     /// # Errors
     ///
-    /// The CA file cannot be used, or a URL is none.
+    /// A setting of fetches cannot be used, or a URL is none.
     pub fn open(&self, user_agent: &str) -> Result<Vec<(usize, Source)>, OpenError> {
         let mut sources = Vec::new();
+        let surroundings = Surroundings::new(self.proxies.clone());
         for (issuer, keys) in self.issuers.iter().enumerate() {
-            let client = Client::new(user_agent, &keys.fetch)
-                .map_err(|error| OpenError::Fetch { setting: keys.fetch.ca_setting.clone(), error })?;
-            let mut add = |source| sources.push((issuer, source));
-            if let Some(path) = &keys.file {
-                add(Source::File(path.clone()));
-            }
-            for url in &keys.urls {
-                let url = Url::parse(url).map_err(|error| OpenError::Url(error.to_string()))?;
-                add(Source::Url(UrlSource::Keys(url), client.clone()));
-            }
+            let parse = |url: &String| Url::parse(url).map_err(|error| OpenError::Url(error.to_string()));
+            let urls = keys.urls.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+            let mut configured = urls.clone();
             for discovery in &keys.discovery {
                 if let Some(url) = &discovery.url {
-                    Url::parse(url).map_err(|error| OpenError::Url(format!("(discovery_url) {error}")))?;
+                    let wrong = |error| OpenError::Url(format!("(discovery_url) {error}"));
+                    configured.push(Url::parse(url).map_err(wrong)?);
                 }
-                add(Source::Url(UrlSource::Issuer(discovery.clone()), client.clone()));
+                configured.extend(Url::parse(&discovery.issuer).ok());
+            }
+            // One for each source: what a client has seen of a server explains the failure of one fetch.
+            let client = || {
+                Client::new(user_agent, &keys.fetch, &configured, &surroundings)
+                    .map_err(|FetchFault { setting, why }| OpenError::Fetch { setting, why })
+            };
+            if let Some(path) = &keys.file {
+                sources.push((issuer, Source::File(path.clone())));
+            }
+            for url in urls {
+                sources.push((issuer, Source::Url(UrlSource::Keys(url), client()?)));
+            }
+            for discovery in &keys.discovery {
+                sources.push((issuer, Source::Url(UrlSource::Issuer(discovery.clone()), client()?)));
+            }
+            if configured.is_empty() {
+                client()?;
             }
         }
         Ok(sources)

@@ -18,7 +18,7 @@ use super::*;
 use jose::{Hint, KeyOrigin, KeyRules, MAX_KEY_SET_BYTES, UnixTime};
 
 use crate::client::Etag;
-use crate::{KeyMetrics, KeyRing, Newer, Source, Timing, keep_fresh};
+use crate::{KeyMetrics, KeyRing, Newer, Source, Surroundings, Timing, keep_fresh};
 
 /// Longer than any machine needs; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -114,7 +114,7 @@ pub(crate) fn rules() -> KeyRules {
 }
 
 pub(crate) fn client() -> Client {
-    Client::new("test", &Fetch::default()).unwrap()
+    Client::new("test", &Fetch::default(), &[], &Surroundings::default()).unwrap()
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn what_is_no_key_set_is_an_error_that_says_why() {
     for (path, expected) in [
         ("/good", None),
         ("/moved", None),
-        ("/away", Some("redirected to another host")),
+        ("/away", Some("which is another origin")),
         ("/round", Some("redirected")),
         ("/broken", Some("500")),
         ("/missing", Some("404")),

@@ -200,7 +200,8 @@ impl IssuerKeys {
 fn authorization(settings: &mut Settings, names: &FetchNames) -> Option<Authorization> {
     match (settings.text(names.token_file), settings.text(names.basic_file)) {
         (Some(_), Some(_)) => {
-            settings.fault(names.basic_file, format!("there is {} too; leave one of them out", names.token_file));
+            settings
+                .fault(names.basic_file, format!("there is {} too; leave one of them out", names.token_file));
             None
         }
         (Some(token), None) => Some(Authorization::Bearer(token.into())),

@@ -40,14 +40,18 @@ fn flat_settings_say_who_asks_and_which_way() {
     ])
     .unwrap();
     assert_eq!(fetch.authorization, Some(Authorization::Bearer("/token".into())));
-    let headers: Vec<_> = fetch.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    let headers: Vec<_> =
+        fetch.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     assert_eq!(headers, [("x-api-key", "hunter2"), ("x-tenant", "b")]);
     assert_eq!(fetch.certificate, Some(CertificateFiles { cert: "/cert".into(), key: "/key".into() }));
     assert_eq!(fetch.origins.len(), 2);
     assert!(matches!(&fetch.proxy, ProxyChoice::Through(url) if url.expose().contains("hunter2")));
     assert!(!format!("{fetch:?}").contains("hunter2"), "{fetch:?}");
     let names: Vec<_> = fetch.credentials();
-    assert_eq!(names, ["APP_FETCH_TOKEN_FILE", "APP_FETCH_HEADERS", "APP_FETCH_HEADERS_FILE", "APP_FETCH_CERT_FILE"]);
+    assert_eq!(
+        names,
+        ["APP_FETCH_TOKEN_FILE", "APP_FETCH_HEADERS", "APP_FETCH_HEADERS_FILE", "APP_FETCH_CERT_FILE"]
+    );
     assert_eq!(read(&[("APP_URL", "u"), ("APP_FETCH_PROXY", "None")]).unwrap().proxy, ProxyChoice::Never);
 }
 
@@ -55,7 +59,10 @@ fn flat_settings_say_who_asks_and_which_way() {
 fn faults_name_the_setting_and_not_its_value() {
     let url = ("APP_URL", "https://a.example");
     for (variables, expected) in [
-        (&[url, ("APP_FETCH_TOKEN_FILE", "/hunter2"), ("APP_FETCH_BASIC_FILE", "/b")][..], "APP_FETCH_BASIC_FILE: there is"),
+        (
+            &[url, ("APP_FETCH_TOKEN_FILE", "/hunter2"), ("APP_FETCH_BASIC_FILE", "/b")][..],
+            "APP_FETCH_BASIC_FILE: there is",
+        ),
         (&[url, ("APP_FETCH_CERT_FILE", "/hunter2")], "APP_FETCH_KEY_FILE: missing"),
         (&[url, ("APP_FETCH_KEY_FILE", "/hunter2")], "APP_FETCH_CERT_FILE: missing"),
         (&[url, ("APP_FETCH_HEADERS", "hunter2")], "APP_FETCH_HEADERS: expected headers"),
@@ -63,7 +70,10 @@ fn faults_name_the_setting_and_not_its_value() {
         (&[url, ("APP_FETCH_HEADERS", "hunter2:")], "APP_FETCH_HEADERS: a header has no value"),
         (&[url, ("APP_FETCH_HEADERS", "x: hunter2\u{1}")], "APP_FETCH_HEADERS: a value holds"),
         (&[url, ("APP_FETCH_HEADERS", "Host: hunter2")], "APP_FETCH_HEADERS: a header of the connection"),
-        (&[("APP_FETCH_TOKEN_FILE", "/hunter2")], "APP_FETCH_TOKEN_FILE: nothing is fetched with it: set APP_URL"),
+        (
+            &[("APP_FETCH_TOKEN_FILE", "/hunter2")],
+            "APP_FETCH_TOKEN_FILE: nothing is fetched with it: set APP_URL",
+        ),
         (&[("APP_FETCH_ORIGINS", "hunter2")], "APP_FETCH_ORIGINS: nothing is fetched"),
         (&[("APP_FETCH_PROXY", "hunter2")], "APP_FETCH_PROXY: nothing is fetched"),
         (&[url, ("APP_FETCH_TOKENFILE", "hunter2")], "did you mean APP_FETCH_TOKEN_FILE?"),
