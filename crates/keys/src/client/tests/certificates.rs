@@ -110,7 +110,7 @@ async fn exactly_the_certificate_in_the_ca_file_is_accepted_as_a_servers_own() {
 async fn a_server_without_tls_is_named_as_such() {
     let site = Site::plain().await;
     let url = Url::parse(&site.url("/").as_str().replace("http:", "https:")).unwrap();
-    let client = Client::new("test", &fetch(), &[url.clone()], &Surroundings::default()).unwrap();
+    let client = Client::new("test", &fetch(), std::slice::from_ref(&url), &Surroundings::default()).unwrap();
     let why = text(&client, url).await.unwrap_err();
     assert!(why.contains("does not answer in TLS"), "{why}");
 }
