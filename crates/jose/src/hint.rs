@@ -33,9 +33,8 @@ impl Trust {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
-    use crate::{AlgorithmSet, Binding, Policy, Profile, Requirements};
+    use crate::Profile;
+    use crate::policy::tests::policy;
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -46,18 +45,7 @@ mod tests {
 
     #[test]
     fn what_a_token_says_of_itself_is_read_and_what_it_does_not_say_is_absent() {
-        let trust = |profile| {
-            Trust::single(Policy {
-                name: "default".to_owned(),
-                profile,
-                algorithms: AlgorithmSet::ALL,
-                issuers: Vec::new(),
-                audiences: Vec::new(),
-                leeway: Duration::ZERO,
-                binding: Binding::IfBound,
-                requirements: Requirements::default(),
-            })
-        };
+        let trust = |profile| Trust::single(policy(profile));
         for (profile, payload, issued) in [
             (Profile::Standard, r#"{"iat":1700000000}"#, Some(1_700_000_000)),
             (Profile::MsUsers, r#"{"iat":1700000000000}"#, Some(1_700_000_000)),

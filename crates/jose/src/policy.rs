@@ -234,12 +234,13 @@ pub(crate) fn judge_audience(claims: &Claims, accepted: &[String]) -> Result<(),
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-    fn policy(profile: Profile) -> Policy {
+    /// A policy that asks for nothing but what the profile does.
+    pub(crate) fn policy(profile: Profile) -> Policy {
         Policy {
             name: "default".to_owned(),
             profile,

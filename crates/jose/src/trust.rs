@@ -267,17 +267,13 @@ fn repeated<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::tests::policy;
 
     fn issuer(iss: &str, keys: usize) -> TrustedIssuer {
         let policy = Policy {
             name: iss.to_owned(),
-            profile: Profile::Standard,
-            algorithms: AlgorithmSet::ALL,
             issuers: if iss.is_empty() { Vec::new() } else { vec![iss.to_owned()] },
-            audiences: Vec::new(),
-            leeway: Duration::ZERO,
-            binding: Binding::IfBound,
-            requirements: Requirements::default(),
+            ..policy(Profile::Standard)
         };
         TrustedIssuer { policy, keys }
     }

@@ -13,6 +13,7 @@ pub mod explain;
 mod file;
 mod live;
 mod metrics;
+mod outlook;
 mod part;
 mod refresh;
 mod report;

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::{KeyMetrics, KeyRing, KeySources, Place, Source, Timing, keep_fresh};
+use crate::{KeyMetrics, KeyRing, KeySources, Place, Source, keep_fresh};
 
 /// How long one configuration waits for key URLs before it takes another's place. One that is later gives its keys later,
 /// as at a start.
@@ -56,8 +56,13 @@ impl LiveKeys {
         background: Background,
     ) -> Self {
         let places: Vec<Place> = sources.iter().map(|(issuer, source)| source.place(*issuer)).collect();
-        let refill = Timing::every(configured.interval).cool_down;
-        let ring = KeyRing::new(configured.issuers.len(), &places, refill, readiness, metrics);
+        let ring = KeyRing::new(
+            configured.issuers.len(),
+            &places,
+            configured.timing().cool_down,
+            readiness,
+            metrics,
+        );
         Self::refresh(configured, sources, ring, background)
     }
 
@@ -76,9 +81,8 @@ impl LiveKeys {
         configured: KeySources,
         sources: Vec<(usize, Source)>,
     ) -> Result<Self, NoKeys> {
-        let refill = Timing::every(configured.interval).cool_down;
         let heirs = self.heirs(&configured, &sources);
-        let ring = self.ring.successor(configured.issuers.len(), &heirs, refill);
+        let ring = self.ring.successor(configured.issuers.len(), &heirs, configured.timing().cool_down);
         let needs_keys = !sources.is_empty();
         let successor = Self::refresh(configured, sources, ring, self.background.clone());
         if timeout(PATIENCE, successor.ring.settled()).await.is_err() {
@@ -107,7 +111,7 @@ impl LiveKeys {
         background: Background,
     ) -> Self {
         let (ring, end) = (Arc::new(ring), background.shutdown.child_token());
-        let (rules, timing) = (configured.rules, Timing::every(configured.interval));
+        let (rules, timing) = (configured.rules, configured.timing());
         let tasks = sources.iter().enumerate().map(|(index, (_, source))| {
             let fresh = keep_fresh(source.clone(), index, Arc::clone(&ring), rules, timing, end.clone());
             background.tasks.spawn(fresh)

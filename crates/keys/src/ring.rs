@@ -19,6 +19,7 @@ use crate::FetchFault;
 use crate::discovery::DiscoveryError;
 use crate::early::{Good, is_credible};
 use crate::metrics::{ByAlgorithm, BySource, KeyMetrics};
+use crate::outlook::{Loads, Outlook};
 use crate::part::{Failure, Part, Place, State};
 use crate::url::shown;
 use crate::view::{KeysView, shortened};
@@ -112,15 +113,6 @@ pub enum Newer {
     Current,
     /// There may be newer keys, and they could not be had in time: the token cannot be judged.
     Unknown,
-}
-
-/// Whether newer keys are on their way.
-enum Outlook {
-    Coming,
-    /// Each source was loaded since the token came.
-    Fresh,
-    /// Some source may not be loaded now.
-    Spent,
 }
 
 impl fmt::Debug for KeyRing {
@@ -243,52 +235,20 @@ impl KeyRing {
             if current.version != version {
                 return Newer::Keys(current);
             }
-            match self.outlook(hint, since) {
-                Outlook::Fresh if self.is_older(hint) => return Newer::Final,
-                Outlook::Fresh => return Newer::Current,
-                Outlook::Spent if self.is_older(hint) => return Newer::Final,
-                // A token that does not say when it was issued, or says a time to come, is no sign of newer keys.
-                Outlook::Spent => {
-                    let newer = hint.issued.is_some_and(|issued| is_credible(issued, now));
-                    return if newer || self.lacks_keys(hint) { Newer::Unknown } else { Newer::Current };
+            let outlook = self.outlook(hint, since);
+            if outlook.loads == Loads::Coming {
+                turn = turn.or_else(|| self.waiting.try_acquire().ok());
+                if turn.is_some() && timeout_at(deadline, ended).await.is_ok() {
+                    continue;
                 }
-                Outlook::Coming => {}
             }
-            turn = turn.or_else(|| self.waiting.try_acquire().ok());
-            if turn.is_none() || timeout_at(deadline, ended).await.is_err() {
-                return if self.is_older(hint) { Newer::Final } else { Newer::Unknown };
-            }
+            return without_newer_keys(&outlook, hint, now);
         }
     }
 
     /// Asks the issuer's sources for newer keys than those that a token met which came `since` then.
     fn outlook(&self, hint: &Hint, since: Instant) -> Outlook {
-        let now = Instant::now();
-        let mut parts = self.lock();
-        let stale = parts.iter_mut().filter(|part| hint.concerns(part.place.issuer) && !part.is_fresh(since));
-        let (mut coming, mut spent) = (false, false);
-        for part in stale {
-            let comes = part.ask(now);
-            coming |= comes;
-            spent |= !comes && part.place.remote;
-        }
-        match (coming, spent) {
-            (true, _) => Outlook::Coming,
-            (false, true) => Outlook::Spent,
-            (false, false) => Outlook::Fresh,
-        }
-    }
-
-    /// Whether the token says that it is older than what each of its issuer's URLs gave last.
-    fn is_older(&self, hint: &Hint) -> bool {
-        let parts = self.lock();
-        let mut fetched = parts.iter().filter(|part| part.place.remote && hint.concerns(part.place.issuer));
-        fetched.all(|part| hint.issued.zip(part.good).is_some_and(|(issued, good)| good.is_after(issued)))
-    }
-
-    /// Whether some source of the issuer has given no keys yet.
-    fn lacks_keys(&self, hint: &Hint) -> bool {
-        self.lock().iter().any(|part| hint.concerns(part.place.issuer) && part.set.is_none())
+        Outlook::of(&mut self.lock(), hint, since, Instant::now())
     }
 
     /// Ends when a token asks for a load of one source.
@@ -387,6 +347,18 @@ impl KeyRing {
     pub(crate) fn confirm(&self, name: &str, at: UnixTime) {
         let source = BySource { source: name.to_owned() };
         self.metrics.loaded.get_or_create(&source).set(at.as_millis().div_euclid(1000));
+    }
+}
+
+/// What can be said of a token that gets no newer keys.
+fn without_newer_keys(outlook: &Outlook, hint: &Hint, now: UnixTime) -> Newer {
+    // A token that does not say when it was issued, or says a time to come, is no sign of newer keys.
+    let is_new = || hint.issued.is_some_and(|issued| is_credible(issued, now));
+    match outlook.loads {
+        _ if outlook.is_older => Newer::Final,
+        Loads::Fresh => Newer::Current,
+        Loads::Spent if !outlook.lacks_keys && !is_new() => Newer::Current,
+        Loads::Spent | Loads::Coming => Newer::Unknown,
     }
 }
 

@@ -8,7 +8,7 @@ use reqwest::Url;
 use service::proxy::ProxyVariables;
 use service::trust::IssuerKeys;
 
-use crate::{Client, FetchFault, LoadError, Source, Surroundings, UrlSource};
+use crate::{Client, FetchFault, LoadError, Source, Surroundings, Timing, UrlSource};
 
 /// Where verification keys come from.
 #[derive(Debug, Clone)]
@@ -48,6 +48,11 @@ pub enum OpenError {
 }
 
 impl KeySources {
+    /// When the sources are loaded again.
+    pub(crate) const fn timing(&self) -> Timing {
+        Timing::every(self.interval)
+    }
+
     /// The sources, each with the issuer whose keys it has. Key servers are told the program's name as `user_agent`.
     ///
     /// # Errors
