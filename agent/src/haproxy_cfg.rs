@@ -10,8 +10,10 @@ use std::ffi::OsString;
 
 pub use policies::NamedPolicy;
 use policies::Policies;
+use words::{Piece, plain, split_words};
 
 mod policies;
+mod words;
 
 /// Whose environment we speak for.
 const OURS: &str = "JWT_";
@@ -20,6 +22,8 @@ const VARIABLE: &str = "txn.tkn.";
 /// What the error says of a line whose effect depends on a condition.
 const CONDITIONAL: &str =
     "a setting of ours under .if, and which branch is on cannot be known here; move it out of the condition";
+/// How the variables are called that HAProxy sets before it reads the file.
+const HAPROXYS_OWN: &str = "HAPROXY_";
 
 /// What one haproxy.cfg says.
 #[derive(Debug, Clone)]
@@ -47,13 +51,6 @@ enum Change {
     Preset,
     Unset,
     Reset,
-}
-
-/// A part of a word: text, or a variable that HAProxy would have put in, with what stands for it where it is not set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
-    Text(String),
-    Variable(String, String),
 }
 
 /// Why a line cannot be read.
@@ -174,6 +171,11 @@ impl HaproxyCfg {
                     };
                     let name = name.ok_or_else(|| fault("a name that is made of a variable under .if"))?;
                     let is_ours = name.to_string_lossy().starts_with(OURS);
+                    if is_ours && value.as_ref().is_some_and(|value| value.is_empty()) {
+                        return Err(fault(
+                            "an empty value, with which HAProxy does not start; drop the line, or write unsetenv",
+                        ));
+                    }
                     if assignment.change == Change::Preset
                         && merged.contains_key(&name)
                         && !unknown.contains(&name)
@@ -193,7 +195,7 @@ impl HaproxyCfg {
                         }
                         None if is_ours => {
                             return Err(fault(
-                                "uses a variable that is set under .if, or by a line that cannot be read; write its value here",
+                                "uses a variable that is set under .if, by a line that cannot be read, or by HAProxy itself; write its value here",
                             ));
                         }
                         Some(_) | None => {
@@ -228,14 +230,6 @@ impl HaproxyCfg {
     }
 }
 
-/// The word, if it holds no variable.
-fn plain(word: &[Piece]) -> Option<&str> {
-    match word {
-        [Piece::Text(text)] => Some(text),
-        _ => None,
-    }
-}
-
 /// A word with its variables put in; absent where one of them cannot be known.
 fn expand(
     word: &[Piece],
@@ -249,6 +243,7 @@ fn expand(
             Piece::Variable(name, _) if unknown.contains(&OsString::from(name)) => return None,
             Piece::Variable(name, default) => match environment.get(&OsString::from(name)) {
                 Some(found) => value.push(found),
+                None if name.starts_with(HAPROXYS_OWN) => return None,
                 None => value.push(default),
             },
         }
@@ -266,121 +261,6 @@ fn variables_in(text: &str) -> BTreeSet<String> {
         })
         .filter(|name| !name.is_empty())
         .collect()
-}
-
-/// Splits a line into words as HAProxy does: blanks separate; `'..'` is literal; elsewhere `\` makes blanks, quotes, `#`, `$`
-/// and itself plain, `\n`, `\r`, `\t` and `\x41` stand for a character, and before any other it is a character itself;
-/// `".."` expands `$NAME`, `${NAME}` and `${NAME-default}`; `#` outside of quotes ends the line.
-fn split_words(line: &str) -> Result<Vec<Vec<Piece>>, &'static str> {
-    let mut words = Vec::new();
-    let mut word: Option<Word> = None;
-    let mut is_quoted = false;
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            ' ' | '\t' if !is_quoted => words.extend(word.take().map(Word::finish)),
-            '#' if !is_quoted => break,
-            '\\' => {
-                let escaped = escape(&mut chars)?;
-                word.get_or_insert_default().text.push_str(&escaped);
-            }
-            '\'' if !is_quoted => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next().ok_or("a single quote is not closed")? {
-                        '\'' => break,
-                        c => word.push(c),
-                    }
-                }
-            }
-            '"' => {
-                is_quoted = !is_quoted;
-                word.get_or_insert_default();
-            }
-            '$' if is_quoted => {
-                let (name, default) = variable(&mut chars)?;
-                word.get_or_insert_default().variable(name, default);
-            }
-            c => word.get_or_insert_default().push(c),
-        }
-    }
-    if is_quoted {
-        return Err("a double quote is not closed");
-    }
-    words.extend(word.map(Word::finish));
-    Ok(words)
-}
-
-type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
-
-/// What stands for a backslash and what follows it.
-fn escape(chars: &mut Chars<'_>) -> Result<String, &'static str> {
-    let simple = |c| match c {
-        ' ' | '\\' | '#' | '\'' | '"' | '$' => Some(c),
-        'n' => Some('\n'),
-        'r' => Some('\r'),
-        't' => Some('\t'),
-        _ => None,
-    };
-    if let Some(c) = chars.peek().copied().and_then(simple) {
-        chars.next();
-        return Ok(c.into());
-    }
-    if chars.next_if_eq(&'x').is_none() {
-        return Ok("\\".to_owned());
-    }
-    const HEX: &str = "\\x is not followed by two hexadecimal digits of an ASCII character";
-    let mut digit = || chars.next().and_then(|c| c.to_digit(16)).ok_or(HEX);
-    let code = digit()? * 16 + digit()?;
-    u8::try_from(code)
-        .ok()
-        .filter(|code| code.is_ascii() && *code != 0)
-        .map(|code| char::from(code).into())
-        .ok_or(HEX)
-}
-
-/// The name behind a `$`, and what stands for it where it is not set.
-fn variable(chars: &mut Chars<'_>) -> Result<(String, String), &'static str> {
-    let has_braces = chars.next_if_eq(&'{').is_some();
-    let (mut name, mut default) = (String::new(), String::new());
-    while let Some(c) = chars.next_if(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
-        name.push(c);
-    }
-    if has_braces {
-        if chars.next_if_eq(&'-').is_some() {
-            while let Some(c) = chars.next_if(|c| *c != '}') {
-                default.push(c);
-            }
-        }
-        chars.next_if_eq(&'}').ok_or("${NAME} is not closed")?;
-    }
-    Ok((name, default))
-}
-
-#[derive(Default)]
-struct Word {
-    pieces: Vec<Piece>,
-    text: String,
-}
-
-impl Word {
-    fn push(&mut self, c: char) {
-        self.text.push(c);
-    }
-
-    fn variable(&mut self, name: String, default: String) {
-        if !self.text.is_empty() {
-            self.pieces.push(Piece::Text(std::mem::take(&mut self.text)));
-        }
-        self.pieces.push(Piece::Variable(name, default));
-    }
-
-    fn finish(mut self) -> Vec<Piece> {
-        if !self.text.is_empty() || self.pieces.is_empty() {
-            self.pieces.push(Piece::Text(self.text));
-        }
-        self.pieces
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Piece, plain};
+use super::words::{Piece, plain};
 
 /// What the shipped files name it.
 const VARIABLE: &str = "txn.tkn_policy";

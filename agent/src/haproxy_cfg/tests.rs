@@ -47,6 +47,13 @@ fn names_the_line_that_it_cannot_read() {
         ("setenv JWT_A\0secret x", "line 1: expected a name of letters, digits and _"),
         ("setenv \"JWT_A${B}\" x", "line 1: expected a plain name"),
         ("setenv JWT_A \"${B\"", "line 1: ${NAME} is not closed"),
+        ("setenv JWT_A \"${B:-x}\"", "line 1: ${NAME} is not closed"),
+        ("setenv JWT_A \"${B.c}\"", "line 1: ${NAME} is not closed"),
+        (
+            "setenv JWT_A \"x$1\"",
+            "line 1: a variable's name begins with a letter or _; a $ that is none is written \\$",
+        ),
+        ("setenv JWT_A \"${B[*]}\"", "line 1: ${NAME[*]} may stand for several words; write the value here"),
         ("setenv JWT_A \\xg1", "line 1: \\x is not followed by two hexadecimal digits of an ASCII character"),
     ] {
         assert_eq!(HaproxyCfg::parse(cfg).unwrap_err().to_string(), what, "{cfg}");
@@ -86,6 +93,9 @@ fn reads_words_as_haproxy_does() {
     setenv JWT_15 "${NOPE-a\}b}"
     setenv JWT_16 "${NOPE-$A2}"
     setenv "JWT_17" "${A2-unused}"
+    setenv JWT_19 "$A2.x$A2-y"
+    setenvJWT_20x
+    setenv JWT_21 a\$b
     unsetenv A2
     setenv JWT_18 "${A2-gone}"
 "##;
@@ -109,6 +119,9 @@ fn reads_words_as_haproxy_does() {
         ("JWT_16", "$A2"),
         ("JWT_17", "ab"),
         ("JWT_18", "gone"),
+        ("JWT_19", "ab.xab-y"),
+        ("JWT_20", "x"),
+        ("JWT_21", "a\\$b"),
     ];
     assert_eq!(environment(cfg, &[]), expected.map(|(n, v)| (n.to_owned(), v.to_owned())).into());
 }
@@ -157,10 +170,16 @@ fn no_setting_of_ours_hangs_on_a_condition() {
         (4, ".if 0\nsetenv DIR /a\n.endif\nsetenv JWT_A \"${DIR}/k\""),
         (4, ".if 0\nsetenv DIR /a\n.endif\nsetenv JWT_A \"${DIR-/b}/k\""),
         (2, "setenv DIR \"/a\nsetenv JWT_A \"${DIR}/k\""),
+        (1, "setenv JWT_A \"${HAPROXY_BRANCH-/etc}/k\""),
+        (2, "setenv DIR \"$HAPROXY_BRANCH\"\nsetenv JWT_A \"$DIR\""),
         (3, "setenv P JWT_A\n.if 0\nsetenv \"$P\" a\n.endif"),
     ] {
         let error = judge(cfg).unwrap_err().to_string();
         assert!(error.starts_with(&format!("line {line}: ")), "{cfg}: {error}");
+    }
+    // A value of nothing is none for HAProxy.
+    for cfg in ["setenv JWT_A \"\"", "presetenv JWT_A \"${NOPE}\"", "setenv JWT_A \"${NOPE-}\""] {
+        assert!(judge(cfg).unwrap_err().to_string().starts_with("line 1: an empty value"), "{cfg}");
     }
     assert!(judge(".if 0\nsetenv DIR /a\n.endif\nsetenv DIR /b\nsetenv JWT_A \"$DIR\"").is_ok());
 }
