@@ -1,169 +1,15 @@
 //! The loop against a peer made of bytes, with paused time. No HAProxy would send most of this.
 
-use std::collections::BTreeMap;
-
-use jose::{AlgorithmSet, Policy, Profile, Trust};
-use prometheus_client::registry::Registry;
-use service::lease::{SharedLease, Terms};
 use service::readiness::Readiness;
-use spop::types::typed_data;
-use spop::{TypedData, decode_varint, encode_varint_into};
-use tokio::io::DuplexStream;
+use spop::TypedData;
 
 use super::*;
-use crate::answer::Variables;
-use crate::cache::{Limits, VerdictCache};
-use crate::current::Current;
-use crate::metrics::Metrics;
-use crate::request::Text;
-use crate::responder::Responder;
-use crate::spoa::frame::{Ids, encode_ack};
-use crate::verifier::Verifier;
-use keys::{KeyMetrics, KeyRing};
+use peer::{
+    ACK, AGENT_DISCONNECT, AGENT_HELLO, HAPROXY_DISCONNECT, NOTIFY, Peer, bye, frame, hello, items, notify,
+};
 
-const HAPROXY_HELLO: u8 = 1;
-const HAPROXY_DISCONNECT: u8 = 2;
-const NOTIFY: u8 = 3;
-const AGENT_HELLO: u8 = 101;
-const AGENT_DISCONNECT: u8 = 102;
-const ACK: u8 = 103;
-
-/// One end of a connection whose other end is served.
-struct Peer {
-    stream: DuplexStream,
-    leave: Leave,
-    serving: tokio::task::JoinHandle<()>,
-}
-
-#[derive(Debug)]
-struct Answer {
-    kind: u8,
-    stream_id: u64,
-    frame_id: u64,
-    payload: Vec<u8>,
-}
-
-impl Answer {
-    fn items(&self) -> BTreeMap<String, TypedData> {
-        let mut items = BTreeMap::new();
-        let mut rest = self.payload.as_slice();
-        while !rest.is_empty() {
-            let (after, len) = decode_varint(rest).unwrap();
-            let (name, after) = after.split_at(usize::try_from(len).unwrap());
-            let (after, value) = typed_data(after).unwrap();
-            items.insert(String::from_utf8(name.to_vec()).unwrap(), value);
-            rest = after;
-        }
-        items
-    }
-
-    fn status(&self) -> StatusCode {
-        assert_eq!(self.kind, AGENT_DISCONNECT, "{self:?}");
-        match self.items().get("status-code") {
-            Some(TypedData::UInt32(status)) => StatusCode::from_u32(*status),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-impl Peer {
-    fn new(readiness: Readiness) -> Self {
-        let metrics = Metrics::register(&mut Registry::default());
-        let ring = Arc::new(KeyRing::new(
-            1,
-            &[],
-            std::time::Duration::ZERO,
-            readiness.clone(),
-            KeyMetrics::default(),
-        ));
-        let policy = Policy {
-            name: "default".into(),
-            profile: Profile::Standard,
-            algorithms: AlgorithmSet::ALL,
-            issuers: Vec::new(),
-            audiences: Vec::new(),
-            leeway: Duration::ZERO,
-            binding: jose::Binding::IfBound,
-            requirements: jose::Requirements::default(),
-        };
-        let verifier = Verifier::new(ring, Trust::single(policy), vec!["Bearer".into()], 8192, None);
-        let lease = SharedLease::new(Terms { ttl: Duration::ZERO, ttl_max: Duration::ZERO });
-        let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
-        let budget = Duration::from_secs(1);
-        let responder = Responder::new(verifier, cache, Variables::All, None, budget, readiness, metrics);
-        let (stream, served) = tokio::io::duplex(1 << 20);
-        let leave = Leave::new();
-        let serving = tokio::spawn(serve(served, Arc::new(Current::new(responder)), leave.clone()));
-        Self { stream, leave, serving }
-    }
-
-    async fn greeted() -> Self {
-        let mut peer = Self::new(Readiness::new());
-        peer.send(&hello(false, "2.0", 16380)).await;
-        assert_eq!(peer.answer().await.unwrap().kind, AGENT_HELLO);
-        peer
-    }
-
-    async fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.unwrap();
-    }
-
-    async fn answer(&mut self) -> Option<Answer> {
-        let mut length = [0; 4];
-        self.stream.read_exact(&mut length).await.ok()?;
-        let mut frame = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
-        self.stream.read_exact(&mut frame).await.unwrap();
-        assert_eq!(frame[1..5], [0, 0, 0, 1], "only FIN is set");
-        let (rest, stream_id) = decode_varint(&frame[5..]).unwrap();
-        let (payload, frame_id) = decode_varint(rest).unwrap();
-        Some(Answer { kind: frame[0], stream_id, frame_id, payload: payload.to_vec() })
-    }
-
-    /// The status of the DISCONNECT that comes next, and is the last.
-    async fn farewell(mut self) -> StatusCode {
-        let status = self.answer().await.expect("a DISCONNECT").status();
-        assert!(self.answer().await.is_none());
-        drop(self.stream);
-        self.serving.await.unwrap();
-        status
-    }
-}
-
-fn frame(kind: u8, stream_id: u64, frame_id: u64, payload: &[u8]) -> Vec<u8> {
-    let mut body = vec![kind, 0, 0, 0, 1];
-    encode_varint_into(stream_id, &mut body);
-    encode_varint_into(frame_id, &mut body);
-    body.extend(payload);
-    [&u32::try_from(body.len()).unwrap().to_be_bytes()[..], &body].concat()
-}
-
-fn items(items: &[(&str, TypedData)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, value) in items {
-        encode_varint_into(name.len() as u64, &mut out);
-        out.extend(name.as_bytes());
-        value.to_bytes(&mut out);
-    }
-    out
-}
-
-fn hello(health_check: bool, version: &str, max_frame_size: u32) -> Vec<u8> {
-    let payload = items(&[
-        ("supported-versions", TypedData::String(version.into())),
-        ("max-frame-size", TypedData::UInt32(max_frame_size)),
-        ("capabilities", TypedData::String("pipelining,async".into())),
-        ("healthcheck", TypedData::Bool(health_check)),
-    ]);
-    frame(HAPROXY_HELLO, 0, 0, &payload)
-}
-
-fn notify(stream_id: u64, authorization: &str) -> Vec<u8> {
-    let mut payload = vec![10];
-    payload.extend(b"verify-jwt");
-    payload.push(1);
-    payload.extend(items(&[("authorization", TypedData::String(authorization.into()))]));
-    frame(NOTIFY, stream_id, 1, &payload)
-}
+mod peer;
+mod waiting;
 
 #[tokio::test]
 async fn twenty_requests_in_one_write_get_twenty_answers_with_valid_last() {
@@ -264,10 +110,6 @@ async fn each_breach_of_the_protocol_ends_with_its_status() {
     }
 }
 
-fn bye() -> Vec<u8> {
-    items(&[("status-code", TypedData::UInt32(0)), ("message", TypedData::String("normal".into()))])
-}
-
 #[tokio::test(start_paused = true)]
 async fn who_says_nothing_or_half_a_frame_is_shown_the_door() {
     assert_eq!(Peer::new(Readiness::new()).farewell().await, StatusCode::Timeout);
@@ -358,75 +200,47 @@ async fn bytes_split_anywhere_make_the_same_frames() {
     assert_eq!(seen, [0, 1, 2]);
 }
 
-/// Answers who has no token; with one it waits until the test lets go, and with the token `panic` it panics.
-struct Patient(tokio::sync::Semaphore);
+/// The kinds of the frames that these bytes are, if they are whole frames.
+fn kinds(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut kinds = Vec::new();
+    while !bytes.is_empty() {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let (frame, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        kinds.push(*frame.first()?);
+        bytes = rest;
+    }
+    Some(kinds)
+}
 
-impl Respond for Patient {
-    type Received = ();
-    /// Whether to panic.
-    type Question = bool;
-
-    fn receive(&self) {}
-
-    fn answer_at_once(&self, notify: &Notify<'_>, (): &(), max: u32, out: &mut Vec<u8>) -> Option<bool> {
-        if notify.request.authorization == Text::Empty {
-            assert!(encode_ack(notify.ids, &[], max, out));
-            return None;
+/// HAProxy 3.2 resets a connection whose HELLO arrives in two pieces.
+#[tokio::test]
+async fn every_frame_leaves_in_one_write() {
+    let mut peer = Peer::greeted().await;
+    for count in [1, 20] {
+        let all: Vec<u8> = (0..count).flat_map(|id| notify(id, "Bearer a.b.c")).collect();
+        peer.send(&all).await;
+        for _ in 0..count {
+            assert_eq!(peer.answer().await.unwrap().kind, ACK);
         }
-        Some(notify.request.authorization == Text::Given("panic".into()))
     }
-
-    async fn decide(self: Arc<Self>, ids: Ids, panics: bool, (): (), max: u32) -> Vec<u8> {
-        assert!(!panics, "asked to panic");
-        self.0.acquire().await.unwrap().forget();
-        let mut ack = Vec::new();
-        assert!(encode_ack(ids, &[], max, &mut ack));
-        ack
-    }
-
-    fn answer_health_check(&self) -> bool {
-        true
-    }
-
-    fn count_fault(&self, fault: &Fault) {
-        panic!("{fault}");
-    }
-}
-
-/// A connection whose decisions wait for this one's permits.
-async fn patient() -> (Peer, Arc<Patient>) {
-    let patient = Arc::new(Patient(tokio::sync::Semaphore::new(0)));
-    let (stream, served) = tokio::io::duplex(1 << 20);
-    let leave = Leave::new();
-    let serving = tokio::spawn(serve(served, Arc::clone(&patient), leave.clone()));
-    let mut peer = Peer { stream, leave, serving };
-    peer.send(&hello(false, "2.0", 16380)).await;
-    assert_eq!(peer.answer().await.unwrap().kind, AGENT_HELLO);
-    (peer, patient)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_decision_that_waits_holds_up_nobody() {
-    let (mut peer, patient) = patient().await;
-    let all: Vec<u8> = [notify(1, "waits"), notify(2, "waits"), notify(3, "")].concat();
-    peer.send(&all).await;
-    assert_eq!(peer.answer().await.unwrap().stream_id, 3);
-    peer.send(&notify(4, "")).await;
-    assert_eq!(peer.answer().await.unwrap().stream_id, 4);
-    patient.0.add_permits(2);
-    let mut last = [peer.answer().await.unwrap().stream_id, peer.answer().await.unwrap().stream_id];
-    last.sort_unstable();
-    assert_eq!(last, [1, 2]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_decision_that_panics_costs_no_other_its_answer() {
-    let (mut peer, patient) = patient().await;
-    patient.0.add_permits(1);
-    let all: Vec<u8> = [notify(1, "panic"), notify(2, "waits"), notify(3, "")].concat();
-    peer.send(&all).await;
-    assert_eq!(peer.answer().await.unwrap().stream_id, 2);
-    assert_eq!(peer.answer().await.unwrap().stream_id, 3);
     peer.send(&frame(HAPROXY_DISCONNECT, 0, 0, &bye())).await;
-    assert_eq!(peer.farewell().await, StatusCode::None);
+    let writes = Arc::clone(&peer.writes);
+    peer.farewell().await;
+    let mut check = Peer::new(Readiness::new());
+    check.send(&hello(true, "2.0", 16380)).await;
+    assert_eq!(check.answer().await.unwrap().kind, AGENT_HELLO);
+    let mut refused = Peer::new(Readiness::new());
+    refused.send(&hello(false, "1.0", 16380)).await;
+    let refusal = Arc::clone(&refused.writes);
+    refused.farewell().await;
+    for (what, writes, first) in [
+        ("a session", writes, AGENT_HELLO),
+        ("a health check", check.writes, AGENT_HELLO),
+        ("a refusal", refusal, AGENT_DISCONNECT),
+    ] {
+        let writes = writes.lock().unwrap().clone();
+        let kinds: Option<Vec<_>> = writes.iter().map(|bytes| kinds(bytes)).collect();
+        let kinds = kinds.unwrap_or_else(|| panic!("{what}: {writes:?}"));
+        assert_eq!(kinds.first().and_then(|write| write.first()), Some(&first), "{what}");
+    }
 }

@@ -1,0 +1,76 @@
+//! Decisions that wait for something, or end in a panic.
+
+use super::super::*;
+use super::peer::{AGENT_HELLO, HAPROXY_DISCONNECT, Peer, bye, frame, hello, notify};
+use crate::request::Text;
+use crate::spoa::frame::{Ids, encode_ack};
+
+/// Answers who has no token; with one it waits until the test lets go, and with the token `panic` it panics.
+struct Patient(tokio::sync::Semaphore);
+
+impl Respond for Patient {
+    type Received = ();
+    /// Whether to panic.
+    type Question = bool;
+
+    fn receive(&self) {}
+
+    fn answer_at_once(&self, notify: &Notify<'_>, (): &(), max: u32, out: &mut Vec<u8>) -> Option<bool> {
+        if notify.request.authorization == Text::Empty {
+            assert!(encode_ack(notify.ids, &[], max, out));
+            return None;
+        }
+        Some(notify.request.authorization == Text::Given("panic".into()))
+    }
+
+    async fn decide(self: Arc<Self>, ids: Ids, panics: bool, (): (), max: u32) -> Vec<u8> {
+        assert!(!panics, "asked to panic");
+        self.0.acquire().await.unwrap().forget();
+        let mut ack = Vec::new();
+        assert!(encode_ack(ids, &[], max, &mut ack));
+        ack
+    }
+
+    fn answer_health_check(&self) -> bool {
+        true
+    }
+
+    fn count_fault(&self, fault: &Fault) {
+        panic!("{fault}");
+    }
+}
+
+/// A connection whose decisions wait for this one's permits.
+async fn patient() -> (Peer, Arc<Patient>) {
+    let patient = Arc::new(Patient(tokio::sync::Semaphore::new(0)));
+    let mut peer = Peer::asking(Arc::clone(&patient));
+    peer.send(&hello(false, "2.0", 16380)).await;
+    assert_eq!(peer.answer().await.unwrap().kind, AGENT_HELLO);
+    (peer, patient)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_waits_holds_up_nobody() {
+    let (mut peer, patient) = patient().await;
+    let all: Vec<u8> = [notify(1, "waits"), notify(2, "waits"), notify(3, "")].concat();
+    peer.send(&all).await;
+    assert_eq!(peer.answer().await.unwrap().stream_id, 3);
+    peer.send(&notify(4, "")).await;
+    assert_eq!(peer.answer().await.unwrap().stream_id, 4);
+    patient.0.add_permits(2);
+    let mut last = [peer.answer().await.unwrap().stream_id, peer.answer().await.unwrap().stream_id];
+    last.sort_unstable();
+    assert_eq!(last, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_panics_costs_no_other_its_answer() {
+    let (mut peer, patient) = patient().await;
+    patient.0.add_permits(1);
+    let all: Vec<u8> = [notify(1, "panic"), notify(2, "waits"), notify(3, "")].concat();
+    peer.send(&all).await;
+    assert_eq!(peer.answer().await.unwrap().stream_id, 2);
+    assert_eq!(peer.answer().await.unwrap().stream_id, 3);
+    peer.send(&frame(HAPROXY_DISCONNECT, 0, 0, &bye())).await;
+    assert_eq!(peer.farewell().await, StatusCode::None);
+}
