@@ -41,6 +41,7 @@ pub struct Setup {
     extra: Option<String>,
     spoe_edit: Option<(&'static str, &'static str)>,
     edit: Option<fn(&str, &Path) -> String>,
+    change: Option<(&'static str, &'static str)>,
     chroot: bool,
 }
 
@@ -62,6 +63,7 @@ impl Setup {
             extra: None,
             spoe_edit: None,
             edit: None,
+            change: None,
             chroot: false,
         };
         let setup = match shipped {
@@ -190,6 +192,13 @@ impl Setup {
         self
     }
 
+    /// With a piece of the shipped file replaced wherever it stands, before any [`edit`](Self::edit).
+    #[must_use]
+    pub fn change(mut self, from: &'static str, to: &'static str) -> Self {
+        self.change = Some((from, to));
+        self
+    }
+
     /// With HAProxy in a `chroot`, as Debian's own configuration has it, and with the sockets of agents and application
     /// inside. Only root may do that.
     #[must_use]
@@ -228,10 +237,17 @@ impl Setup {
         let (agents, script) = self.start_agents(&addresses);
         let (edge, extra) = (Address::Unix(path("edge.sock")), Address::Unix(path("extra.sock")));
         let mut files = vec![self.shipped.path()];
-        if let Some(edit) = self.edit {
-            let shipped = fs::read_to_string(&files[0]).unwrap();
+        if self.edit.is_some() || self.change.is_some() {
+            let mut text = fs::read_to_string(&files[0]).unwrap();
+            if let Some((from, to)) = self.change {
+                assert!(text.contains(from), "{} has no {from:?}", files[0].display());
+                text = text.replace(from, to);
+            }
+            if let Some(edit) = self.edit {
+                text = edit(&text, folder.path());
+            }
             files = vec![path("edited.cfg")];
-            fs::write(path("edited.cfg"), edit(&shipped, folder.path())).unwrap();
+            fs::write(path("edited.cfg"), text).unwrap();
         }
         if self.chroot {
             fs::write(path("chroot.cfg"), format!("global\n    chroot {}\n", folder.path().display()))

@@ -1,5 +1,7 @@
 //! What each recipe adds: browsers of another origin, a cookie, guests, the query.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use integration_tests::backend::WEBSOCKET_KEY;
 use integration_tests::edge::Edge;
 use integration_tests::haproxy::Shipped;
@@ -26,7 +28,14 @@ fn assert_allows(what: &str, response: &Response) {
 
 #[test]
 fn a_script_of_the_known_origin_can_read_every_answer() {
-    let edge = Setup::new(Shipped::Browsers).start();
+    judge_origins(&Setup::new(Shipped::Browsers).start());
+    let edge = Setup::new(Shipped::Browsers).shipped_timeouts().no_agent().start();
+    let response = edge.refuses("no agent", 503, &Request::get("/").bearer(&good()).header("Origin", ORIGIN));
+    assert_allows("503", &response);
+    assert_eq!(response.header("retry-after"), Some("1"));
+}
+
+fn judge_origins(edge: &Edge) {
     let from = |request: Request| request.header("Origin", ORIGIN);
     let preflight = |origin: &str| {
         Request::line("OPTIONS /x HTTP/1.1")
@@ -52,11 +61,8 @@ fn a_script_of_the_known_origin_can_read_every_answer() {
         assert_eq!(response.header("access-control-allow-origin"), None, "{origin}");
     }
     edge.refuses("OPTIONS without an origin", 401, &Request::line("OPTIONS /x HTTP/1.1"));
+    edge.refuses("OPTIONS that is no preflight", 401, &from(Request::line("OPTIONS /x HTTP/1.1")));
     edge.refuses("two origins", 401, &from(preflight("https://evil.example")));
-    let edge = Setup::new(Shipped::Browsers).shipped_timeouts().no_agent().start();
-    let response = edge.refuses("no agent", 503, &from(Request::get("/").bearer(&good())));
-    assert_allows("503", &response);
-    assert_eq!(response.header("retry-after"), Some("1"));
 }
 
 fn cookie(value: &str) -> Request {
@@ -65,7 +71,10 @@ fn cookie(value: &str) -> Request {
 
 #[test]
 fn one_cookie_is_a_token_and_two_are_none() {
-    let edge = Setup::new(Shipped::Cookie).start();
+    judge_cookies(&Setup::new(Shipped::Cookie).start());
+}
+
+fn judge_cookies(edge: &Edge) {
     let (good, other) = (good(), token(key("ES256"), json!({"sub": "bob"})));
     edge.admits("a cookie", &cookie(&format!("a=b; __Host-token={good}; c=d")));
     edge.admits("a header", &Request::get("/").bearer(&good));
@@ -93,7 +102,10 @@ fn one_cookie_is_a_token_and_two_are_none() {
 
 #[test]
 fn a_cookie_of_another_sites_page_changes_nothing() {
-    let edge = Setup::new(Shipped::Cookie).start();
+    judge_pages(&Setup::new(Shipped::Cookie).start());
+}
+
+fn judge_pages(edge: &Edge) {
     let good = good();
     let send = |method: &str, headers: &[(&str, &str)]| {
         let request =
@@ -131,7 +143,13 @@ fn a_cookie_of_another_sites_page_changes_nothing() {
 
 #[test]
 fn a_guest_passes_unannotated_and_a_bad_token_does_not() {
-    let edge = Setup::new(Shipped::Optional).start();
+    judge_guests(&Setup::new(Shipped::Optional).start());
+    let edge = Setup::new(Shipped::Optional).shipped_timeouts().no_agent().start();
+    edge.admits("a guest without an agent", &Request::get("/"));
+    edge.refuses("a token without an agent", 503, &Request::get("/").bearer(&good()));
+}
+
+fn judge_guests(edge: &Edge) {
     let seen = edge.admits("a guest", &Request::get("/").header("X-Tkn-Valid", "1"));
     assert_eq!(seen.header("x-tkn-valid"), None);
     assert_eq!(edge.admits("a token", &Request::get("/").bearer(&good())).header("x-tkn-valid"), Some("1"));
@@ -139,9 +157,6 @@ fn a_guest_passes_unannotated_and_a_bad_token_does_not() {
     edge.refuses("an empty header", 401, &Request::get("/").header("Authorization", ""));
     edge.refuses("another scheme", 401, &Request::get("/").header("Authorization", "Basic YTpi"));
     edge.refuses("two headers", 401, &Request::get("/").bearer(&good()).header("Authorization", ""));
-    let edge = Setup::new(Shipped::Optional).shipped_timeouts().no_agent().start();
-    edge.admits("a guest without an agent", &Request::get("/"));
-    edge.refuses("a token without an agent", 503, &Request::get("/").bearer(&good()));
 }
 
 fn refused_queries(edge: &Edge, queries: &[String]) {
@@ -153,7 +168,10 @@ fn refused_queries(edge: &Edge, queries: &[String]) {
 
 #[test]
 fn a_token_of_the_query_is_the_only_one_that_an_application_could_read() {
-    let edge = Setup::new(Shipped::Query).start();
+    judge_queries(&Setup::new(Shipped::Query).start());
+}
+
+fn judge_queries(edge: &Edge) {
     let (good, bad) = (good(), "a.b.c");
     for query in [
         format!("token={good}"),
@@ -196,5 +214,102 @@ fn a_token_of_the_query_is_the_only_one_that_an_application_could_read() {
         format!("Token={good}"),
         format!("%74oken={good}"),
     ]);
-    refused_queries(&edge, &queries);
+    refused_queries(edge, &queries);
+}
+
+/// A recipe, how it is judged, what stands there, and what a user might make of it.
+type Broken = (Shipped, fn(&Edge), &'static str, &'static str);
+
+const PLAIN_QUERY: &str =
+    "    http-request set-var(txn.tkn_token_count) int(2) if tkn_query_like !tkn_query_plain\n";
+
+const BROKEN: &[Broken] = &[
+    (Shipped::Browsers, judge_origins, "-m str \"${CORS_ORIGIN}\"", "-m sub \"${CORS_ORIGIN}\""),
+    (Shipped::Browsers, judge_origins, "-m str \"${CORS_ORIGIN}\"", "-m str -i \"${CORS_ORIGIN}\""),
+    (
+        Shipped::Browsers,
+        judge_origins,
+        "req.fhdr(origin) -m str \"${CORS_ORIGIN}\"",
+        "req.fhdr(origin) -m found",
+    ),
+    (Shipped::Browsers, judge_origins, " { req.fhdr_cnt(origin) eq 1 }", ""),
+    (Shipped::Browsers, judge_origins, "    http-after-response add-header Vary Origin\n", ""),
+    (Shipped::Browsers, judge_origins, " { req.fhdr(access-control-request-method) -m found }", ""),
+    (
+        Shipped::Browsers,
+        judge_origins,
+        " { req.fhdr(access-control-request-method) -m found } { var(txn.tkn_origin) -m found }",
+        " { req.fhdr(access-control-request-method) -m found }",
+    ),
+    (
+        Shipped::Browsers,
+        judge_origins,
+        "http-after-response set-header Access-Control-Allow-Origin",
+        "http-response set-header Access-Control-Allow-Origin",
+    ),
+    (Shipped::Cookie, judge_cookies, "req.cook_cnt(__Host-token)", "int(1)"),
+    (
+        Shipped::Cookie,
+        judge_cookies,
+        "    http-request deny status 400 default-errorfiles if { req.fhdr(cookie) -m reg (^|[;,])[^=;,]*% }\n",
+        "",
+    ),
+    (Shipped::Cookie, judge_cookies, "-m reg (^|[;,])[^=;,]*%", "-m reg %"),
+    (Shipped::Cookie, judge_cookies, "__Host-token", "__host-token"),
+    (Shipped::Cookie, judge_pages, "if !{ method GET HEAD }", "if { method POST PUT DELETE }"),
+    (Shipped::Cookie, judge_pages, "{ req.fhdr_cnt(origin) eq 1 } ", ""),
+    (Shipped::Cookie, judge_pages, "-m str \"${SITE_ORIGIN}\"", "-m beg \"${SITE_ORIGIN}\""),
+    (Shipped::Cookie, judge_pages, "if !{ req.fhdr(origin) -m found } ", "if "),
+    (Shipped::Cookie, judge_pages, "-m str same-origin", "-m beg same"),
+    (
+        Shipped::Cookie,
+        judge_pages,
+        "{ req.fhdr_cnt(sec-fetch-site) eq 1 } { req.fhdr(sec-fetch-site) -m str same-origin }",
+        "{ req.hdr(sec-fetch-site),lower -m str same-origin none }",
+    ),
+    (
+        Shipped::Cookie,
+        judge_pages,
+        "    http-request deny status 403 default-errorfiles if { req.fhdr(upgrade) -m found } { var(txn.tkn_token_count) -m int gt 0 } !{ var(txn.tkn_own_page) -m found }\n",
+        "",
+    ),
+    (
+        Shipped::Cookie,
+        judge_pages,
+        "if !{ method GET HEAD } { var(txn.tkn_token_count) -m int gt 0 }",
+        "if !{ method GET HEAD }",
+    ),
+    (
+        Shipped::Optional,
+        judge_guests,
+        "req.fhdr_cnt(authorization) eq 0",
+        "req.fhdr(authorization),length eq 0",
+    ),
+    (
+        Shipped::Optional,
+        judge_guests,
+        "req.fhdr_cnt(authorization) eq 0",
+        "req.fhdr(authorization) -m reg -i ^(?!bearer)",
+    ),
+    (Shipped::Query, judge_queries, PLAIN_QUERY, ""),
+    (Shipped::Query, judge_queries, "acl tkn_query_twice  query -i", "acl tkn_query_twice  query"),
+    (
+        Shipped::Query,
+        judge_queries,
+        "    http-request set-var(txn.tkn_token_count) int(2) if tkn_query_twice\n",
+        "",
+    ),
+    (Shipped::Query, judge_queries, "(t|%74)", "t"),
+    (Shipped::Query, judge_queries, "(o|%6[Ff])", "o"),
+    (Shipped::Query, judge_queries, "([+]|%20|%09|%00)*", ""),
+];
+
+#[test]
+fn whatever_is_broken_in_a_recipe_is_found_by_a_request() {
+    let unfound = BROKEN.iter().filter(|(shipped, judge, from, to)| {
+        let edge = Setup::new(*shipped).change(from, to).start();
+        catch_unwind(AssertUnwindSafe(|| judge(&edge))).is_ok()
+    });
+    let unfound: Vec<_> = unfound.map(|(shipped, _, from, to)| (shipped, from, to)).collect();
+    assert!(unfound.is_empty(), "{unfound:#?}");
 }

@@ -1,6 +1,8 @@
 //! One table of requests against every shipped file and recipe, alone and beside a user's own configuration: the status,
 //! and what the application saw.
 
+#[path = "request_table/mutations.rs"]
+mod mutations;
 #[path = "request_table/rows.rs"]
 mod rows;
 #[path = "request_table/user.rs"]
@@ -192,6 +194,19 @@ fn every_shipped_file_answers_the_table_beside_a_users_own_configuration() {
 }
 
 #[test]
+fn every_shipped_file_answers_the_table_below_debians_own_configuration() {
+    for shipped in Shipped::ALL {
+        let folder = TempDir::with_prefix("table-").unwrap();
+        let setup = setup(shipped, &folder).edit(user::below_debians_own);
+        let edge = if user::may_chroot() { setup.chroot() } else { setup }.start();
+        judge_all(shipped, &edge);
+        if !matches!(shipped, Shipped::Annotating | Shipped::Backend) {
+            user::assert_debians_pages(shipped, &edge);
+        }
+    }
+}
+
+#[test]
 fn a_users_rate_limit_above_our_lines_counts_forged_tokens() {
     for shipped in [Shipped::Denying, Shipped::Backend, Shipped::Routes] {
         let folder = TempDir::with_prefix("table-").unwrap();
@@ -270,7 +285,10 @@ fn no_shipped_file_is_left_out_of_the_table() {
 
 #[test]
 fn a_claim_becomes_a_header_that_cannot_be_mistaken() {
-    let edge = Setup::new(Shipped::ClaimHeaders).start();
+    judge_claim_headers(&Setup::new(Shipped::ClaimHeaders).start());
+}
+
+fn judge_claim_headers(edge: &Edge) {
     let table = [
         (json!("anna"), Some("anna")),
         (json!("Anna B"), Some("Anna B")),

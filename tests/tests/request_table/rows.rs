@@ -119,7 +119,9 @@ impl Row {
 
     /// Whether nothing of the target leads to the protected backend.
     pub(crate) fn is_routed_elsewhere(&self) -> bool {
-        matches!(self.target, Target::Raw(target) if !target.contains("PLACE") && !target.contains("/api/"))
+        let is_protected =
+            |target: &str| target.contains("PLACE") || target.to_ascii_lowercase().contains("/api/");
+        matches!(self.target, Target::Raw(target) if !is_protected(target))
     }
 
     pub(crate) fn valid(&self) -> &'static str {
@@ -213,6 +215,8 @@ pub(crate) fn all() -> Vec<Row> {
         for (paths, plain) in [(&PLAIN[..], true), (&ODD[..], false)] {
             rows.extend(paths.iter().map(|path| Row { plain, ..Row::new(path, token, Target::Below(path)) }));
         }
+        rows.push(Row { version: "HTTP/1.0", host: None, ..Row::new("no host", token, Target::Place) });
+        rows.push(Row { plain: true, ..Row::new("another case", token, Target::Raw("/API/Users/X")) });
         rows.extend(forms(token));
     }
     rows.extend(doubled());
@@ -240,6 +244,10 @@ fn forms(token: Token) -> Vec<Row> {
         form("CONNECT", "/public/", "edge.test"),
         form("GET", "PLACE", "h/private?"),
         form("GET", "PLACE", "h?access_token=x#"),
+        form("GET", "PLACE", ""),
+        form("GET", "PLACE", "h?"),
+        form("GET", "PLACE", "h#"),
+        form("GET", "PLACE", "h/x"),
         form("GET", "PLACE", "u@h"),
         form("GET", "PLACE", "h\\private"),
         form("GET", "PLACE#/public/", "edge.test"),

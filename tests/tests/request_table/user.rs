@@ -83,6 +83,41 @@ pub(crate) fn surround(shipped: &str, folder: &Path) -> String {
         )
 }
 
+/// The statuses for which Debian ships pages of its own.
+const PAGES: [u16; 7] = [400, 403, 408, 500, 502, 503, 504];
+
+/// The shipped lines below a haproxy.cfg like Debian's own: its `global` and `defaults`, without the user that it changes to,
+/// and our `presetenv` lines and sections.
+pub(crate) fn below_debians_own(shipped: &str, folder: &Path) -> String {
+    let mut pages = String::new();
+    for status in PAGES {
+        let page = folder.join(format!("{status}.http"));
+        fs::write(
+            &page,
+            format!("HTTP/1.0 {status} Debian\r\nContent-Type: text/html\r\n\r\nDebian's page {status}\n"),
+        )
+        .unwrap();
+        writeln!(pages, "    errorfile {status} {}", page.display()).unwrap();
+    }
+    let settings: String = shipped
+        .lines()
+        .filter(|line| line.trim_start().starts_with("presetenv "))
+        .fold(String::new(), |all, line| all + line + "\n");
+    let (_, sections) = shipped.split_once("\nfrontend edge\n").unwrap();
+    format!(
+        "global\n{settings}    log /dev/log local0\n    log /dev/log local1 notice\n    \
+         stats socket \"${{STATS_SOCKET}}\" mode 660 level admin\n    stats timeout 30s\n    ca-base /etc/ssl/certs\n    \
+         crt-base /etc/ssl/private\n\ndefaults\n    log global\n    mode http\n    option httplog\n    option dontlognull\n    \
+         timeout connect 5000\n    timeout client  50000\n    timeout server  50000\n{pages}\nfrontend edge\n{sections}"
+    )
+}
+
+/// Debian's pages are what a client gets.
+pub(crate) fn assert_debians_pages(shipped: Shipped, edge: &Edge) {
+    let refusal = edge.refuses("a target that is no path", 400, &Request::get("http://edge.test/"));
+    assert_eq!(String::from_utf8_lossy(&refusal.body), "Debian's page 400\n", "{shipped:?}");
+}
+
 /// Whether this process may; said where it may not, since the table then runs without.
 pub(crate) fn may_chroot() -> bool {
     let root = fs::metadata("/proc/self").unwrap().uid() == 0;
