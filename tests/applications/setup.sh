@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts what the applications need from npm and PyPI into <target>/applications/, and prints that folder. PHP is installed as
-# Debian has it; node, npm, python3 and pip must be there (`make setup-test`), nginx comes from tests/forward_auth.sh.
+# Puts what the applications need from npm and PyPI into <target>/applications/, and prints that folder. PHP and uWSGI are
+# installed as Debian has them; node, npm, python3 and pip must be there (`make setup-test`), nginx comes from tests/forward_auth.sh.
 #
 # What cannot be had is an error: what was not tested must not look tested.
 set -eu
@@ -18,7 +18,8 @@ fail() {
 exec 9>"$home/lock"
 flock 9
 
-../setup.sh php:php-cli php-cgi:php-cgi >&2
+../setup.sh php:php-cli php-cgi:php-cgi uwsgi-core:uwsgi-core \
+    /usr/lib/uwsgi/plugins/python3_plugin.so:uwsgi-plugin-python3 >&2
 cp package.json ./*.mjs "$home"
 
 # What is installed there belongs to these versions, and Python's part to its interpreter.

@@ -1,4 +1,4 @@
-"""A WSGI application on wsgiref. Argument: the port of 127.0.0.1. Headers are what CGI folds them to."""
+"""A WSGI application, on wsgiref or loaded by uWSGI. Argument: the port of 127.0.0.1. Headers are what CGI folds them to."""
 
 import json
 import sys
@@ -24,4 +24,5 @@ def application(environ, start_response):
     return [body]
 
 
-make_server("127.0.0.1", int(sys.argv[1]), application, handler_class=Quiet).serve_forever()
+if __name__ == "__main__":
+    make_server("127.0.0.1", int(sys.argv[1]), application, handler_class=Quiet).serve_forever()

@@ -71,7 +71,7 @@ impl Applications {
         let ports = Self::NAMES.map(|name| (name, free_port().unwrap()));
         let port = |name: &str| ports.iter().find(|(known, _)| *known == name).unwrap().1.to_string();
         let fastcgi = free_port().unwrap().to_string();
-        let index = sources().join("index.php");
+        let index = index_php();
         let mut commands = Vec::new();
         for (name, file) in [("node", "node.mjs"), ("express", "express.mjs")] {
             let mut node = Command::new("node");
@@ -134,6 +134,54 @@ impl Applications {
             panic!("{} does not come up: {logs:#?}", application.name);
         }
     }
+}
+
+/// An application that speaks a protocol of servers, not HTTP, to the proxy before it.
+#[derive(Debug)]
+pub struct Worker {
+    pub address: Address,
+    _process: Process,
+}
+
+impl Worker {
+    /// PHP, asked over FastCGI.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be had, or does not come up.
+    pub fn php() -> Self {
+        let mut php = Command::new("php-cgi");
+        // As PHP-FPM has it: the server before it is the only one that asks.
+        php.args(["-d", "cgi.force_redirect=0"]).env("PHP_FCGI_MAX_REQUESTS", "0");
+        Self::start("php-cgi", php, "-b")
+    }
+
+    /// Python, asked over uWSGI's own protocol.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be had, or does not come up.
+    pub fn uwsgi() -> Self {
+        let mut uwsgi = Command::new("uwsgi-core");
+        uwsgi.args(["--plugin", "python3", "--callable", "application", "--wsgi-file"]);
+        uwsgi.arg(sources().join("wsgi.py"));
+        Self::start("uwsgi", uwsgi, "--uwsgi-socket")
+    }
+
+    fn start(name: &str, mut command: Command, option: &str) -> Self {
+        installed();
+        let address = Address::free_port().unwrap();
+        command.arg(option).arg(address.to_string());
+        let process = Process::start(name, command).unwrap();
+        let up = poll(DEADLINE, || address.connect(DEADLINE).ok().map(|_| ()));
+        assert!(up.is_some(), "{name} does not come up: {}", process.log());
+        Self { address, _process: process }
+    }
+}
+
+/// Where the application of [`Worker::php`] stands.
+pub fn index_php() -> PathBuf {
+    sources().join("index.php")
 }
 
 impl Mirror {

@@ -85,6 +85,11 @@ impl Gateway {
         Self { proxy, token_server, keys, backend, address, _folder: folder }
     }
 
+    /// Where the proxy listens.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// What the client hears.
     pub fn ask(&self, request: &Request) -> Response {
         ask(&self.address, request)

@@ -1,204 +1,26 @@
 //! Applications of several kinds behind the shipped files of HAProxy: however one reads a target or folds the name of a
 //! header, nothing protected is reached without a token, and no client is who it says.
 
+#[path = "applications/readings.rs"]
+mod readings;
+#[path = "applications/requests.rs"]
+mod requests;
+#[path = "applications/verdicts.rs"]
+mod verdicts;
+
 use std::fs;
 
 use integration_tests::applications::{Applications, Mirror, Mirrored};
 use integration_tests::edge::Edge;
 use integration_tests::haproxy::Shipped;
 use integration_tests::http::Client;
-use integration_tests::keys::key;
 use integration_tests::setup::Setup;
-use integration_tests::token::token;
 use integration_tests::wait::DEADLINE;
+use readings::{assert_all_read, assert_open, assert_user, normalised};
+use requests::{FORGED, bearer, forged_users, get, requests};
 use serde_json::json;
 use tempfile::NamedTempFile;
-
-/// What every forged header says.
-const FORGED: &str = "forged";
-
-/// Targets, made of a path that asks for less, which takes the place of `PATH`.
-const TARGETS: &str = r"
-    PATH PATH/ PATH/x PATH/admin PATH/x.json PATH.json PATH. PATH/x. PATH/... PATH/.x PATHx PATHx/admin
-    PATH/.. PATH/. PATH/./x PATH/../admin PATH/x/../../admin PATH//admin PATH//../admin PATH/.../../../admin
-    PATH/%2e%2e/admin PATH/.%2e/admin PATH/%2E%2E/admin PATH/%2e%2e%2fadmin PATH/..%2fadmin PATH/..%5cadmin
-    PATH/..\admin PATH\..\admin PATH/\admin PATH/%252e%252e/admin PATH/%c0%ae%c0%ae/admin
-    PATH/..;/admin PATH/..;x=y/admin PATH/;/../admin PATH;/../admin PATH;x PATH/x;y PATH/;
-    PATH%00/../admin PATH/%00 PATH%0a/../admin PATH/%0d%0a PATH%20/../admin
-    PATH?/../admin PATH/x?y=/admin PATH#/../admin PATH/#/../../admin
-    PATH/@admin PATH/a:b@c/admin PATH/x,y=/admin PATH/~!$&-,=:@
-    / // /// /. /.. /? /; /# /admin /ADMIN /Admin/ /admin. /admin.json /admin;x /%61dmin /admin%2f /admin\
-    /./admin /x/../admin //admin //x/admin //x/adminPATH //adminPATH/x ///x/admin /\x/admin /\xPATH \admin
-    \\x/adminPATH //edge.testPATH //x?PATH //x#PATH //x\admin?PATH /@x/admin /.PATH/../admin
-    http://edge.test/admin http://edge.testPATH http://edge.testPATH/x HTTP://EDGE.TESTPATH/../admin
-    https://edge.test/admin ftp://edge.testPATH/x http://edge.test?PATH/x http://edge.test#PATH/x
-    http://edge.test\admin?PATH/x http://edge.test;PATH/x http://x@edge.testPATH/x http://edge.test
-    http:///admin http://PATH/x http:PATH/x http:/PATH/x http:admin httpPATH adminPATH
-    admin * ?PATH/x ?/admin #PATH ;PATH/x @PATH/x .PATH/x edge.test:80 edge.testPATH/x";
-
-/// Lines that tell the host, odd ones, none, and several.
-const HOSTS: [&str; 30] = [
-    "",
-    "Host:\r\n",
-    "Host: \t \r\n",
-    "Host: edge.test/admin?\r\n",
-    "Host: edge.test/admin#\r\n",
-    "Host: edge.test\\admin?\r\n",
-    "Host: edge.test?\r\n",
-    "Host: edge.test#\r\n",
-    "Host: /admin?\r\n",
-    "Host: //x/admin?\r\n",
-    "Host: \\admin?\r\n",
-    "Host: ?\r\n",
-    "Host: x@edge.test\r\n",
-    "Host: edge.test:80\r\n",
-    "Host: edge.test:\r\n",
-    "Host: :\r\n",
-    "Host: :80\r\n",
-    "Host: .\r\n",
-    "Host: ..\r\n",
-    "Host: %2fadmin\r\n",
-    "Host: edge.test%2fadmin%3f\r\n",
-    "Host: [::1]\r\n",
-    "Host: [\r\n",
-    "Host: x y\r\n",
-    "Host: x,/admin?\r\n",
-    "Host: ;\r\n",
-    "Host:\r\nHost: edge.test\r\n",
-    "Host: edge.test\r\nHost:\r\n",
-    "Host: edge.test\r\nHost: edge.test/admin?\r\n",
-    "Host: edge.test\r\nX-Forwarded-Host: x/admin?\r\n",
-];
-
-const HOST: &str = "Host: edge.test\r\n";
-
-/// Where a name of ours has a sign: all that a header's name may have (RFC 9110 section 5.6.2), and pairs of those that
-/// some applications fold into one.
-const SEPARATORS: [(&str, &str); 22] = [
-    ("-", "-"),
-    ("-", "_"),
-    ("-", "."),
-    ("_", "-"),
-    ("_", "_"),
-    ("_", "."),
-    (".", "-"),
-    (".", "_"),
-    (".", "."),
-    ("!", "!"),
-    ("#", "#"),
-    ("$", "$"),
-    ("%", "%"),
-    ("&", "&"),
-    ("'", "'"),
-    ("*", "*"),
-    ("+", "+"),
-    ("^", "^"),
-    ("`", "`"),
-    ("|", "|"),
-    ("~", "~"),
-    ("--", "__"),
-];
-
-/// Lines of headers that only HAProxy may set, one request's each.
-fn forgeries() -> impl Iterator<Item = String> {
-    let names = ["valid", "body", "stateless"];
-    let each = move |(first, second)| names.map(|name| format!("X{first}Tkn{second}{name}: {FORGED}\r\n"));
-    SEPARATORS.into_iter().flat_map(each)
-}
-
-fn targets(path: &str) -> Vec<String> {
-    TARGETS.split_whitespace().map(|target| target.replace("PATH", path)).collect()
-}
-
-/// Requests that differ in their target, and in their host.
-fn requests(path: &str, more: &str) -> Vec<String> {
-    let line = |target: &str, host: &str, version| {
-        format!("GET {target} HTTP/{version}\r\n{host}{more}Connection: close\r\n\r\n")
-    };
-    let mut all: Vec<_> = targets(path).iter().map(|target| line(target, HOST, "1.1")).collect();
-    for host in HOSTS {
-        // Below each path is one that must not be taken for another, should its first segment be taken for a host.
-        for target in [path.to_owned(), format!("{path}/admin")] {
-            all.extend(["1.1", "1.0"].map(|version| line(&target, host, version)));
-        }
-    }
-    all
-}
-
-/// A path as the most willing application would take it: decoded, parameters cut off, dots followed, without case.
-fn normalised(path: &str) -> String {
-    let mut path = path.to_ascii_lowercase();
-    for _ in 0..2 {
-        for (from, to) in [("%25", "%"), ("%2e", "."), ("%2f", "/"), ("%5c", "\\"), ("%3b", ";")] {
-            path = path.replace(from, to);
-        }
-    }
-    let mut segments = Vec::new();
-    for segment in path.split(['/', '\\']).map(|segment| segment.split(';').next().unwrap_or_default()) {
-        match segment {
-            "" | "." => {}
-            ".." => {
-                segments.pop();
-            }
-            segment => segments.push(segment),
-        }
-    }
-    format!("/{}", segments.join("/"))
-}
-
-fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// No application takes any path for one that is below none of `prefixes`, nor for another than `exact`.
-fn assert_open(what: &str, mirrored: &[Mirrored], prefixes: &[&str], exact: &str) {
-    for one in mirrored {
-        for (application, reading) in &one.readings {
-            for path in reading.paths.iter().map(|path| normalised(path)) {
-                let open = path == exact || prefixes.iter().any(|prefix| is_below(&path, prefix));
-                assert!(open, "{what}: {application} takes for {path}: {one:#?}");
-            }
-        }
-    }
-}
-
-/// What an application holds for the value of our header, whatever it folds names to.
-fn ours(reading: &integration_tests::applications::Reading) -> Vec<(String, &str)> {
-    let folded = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        let name = name.strip_prefix("http_").unwrap_or(&name);
-        name.split(|sign: char| !sign.is_ascii_alphanumeric())
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join("-")
-    };
-    let all = reading.headers.iter().map(|(name, value)| (folded(name), value.as_str()));
-    all.filter(|(name, _)| name.starts_with("x-tkn")).collect()
-}
-
-/// Every application holds `valid` for the only verdict, or there is none; and nothing forged.
-fn assert_verdict(what: &str, mirrored: &[Mirrored], valid: Option<&str>) {
-    for one in mirrored {
-        for (application, reading) in &one.readings {
-            let ours = ours(reading);
-            let verdicts: Vec<_> =
-                ours.iter().filter(|(name, _)| name == "x-tkn-valid").map(|(_, value)| *value).collect();
-            let told = || format!("{what}: {application}: {one:#?}");
-            assert_eq!(verdicts, Vec::from_iter(valid), "{}", told());
-            assert!(valid.is_some() || ours.is_empty(), "{}", told());
-            assert!(!ours.iter().any(|(_, value)| value.contains(FORGED)), "{}", told());
-        }
-    }
-}
-
-/// Every application has accepted the only request.
-fn assert_all_read(what: &str, mirrored: &[Mirrored]) {
-    assert_eq!(mirrored.len(), 1, "{what}: {mirrored:?}");
-    let names: Vec<_> = mirrored[0].readings.keys().copied().collect();
-    let mut all = Applications::NAMES;
-    all.sort_unstable();
-    assert_eq!(names, all, "{what}");
-}
+use verdicts::{assert_verdict, forged};
 
 /// Sends bytes, and waits until they are answered or refused.
 fn send(edge: &Edge, bytes: &str) {
@@ -213,18 +35,6 @@ fn through<'a>(
 ) -> Vec<Mirrored> {
     requests.into_iter().for_each(|request| send(edge, request));
     mirror.take()
-}
-
-fn get(path: &str, more: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\n{HOST}{more}Connection: close\r\n\r\n")
-}
-
-fn bearer(claims: serde_json::Value) -> String {
-    format!("Authorization: Bearer {}\r\n", token(key("ES256"), claims))
-}
-
-fn forged(path: &str, more: &str) -> Vec<String> {
-    forgeries().map(|line| get(path, &format!("{line}{more}"))).collect()
 }
 
 #[test]
@@ -361,4 +171,39 @@ fn no_application_takes_a_forged_header_for_a_verdict() {
     assert_eq!(passed.len(), forged.len());
     assert_verdict("forged", &passed, Some("0"));
     assert_all_read("no token", &through(&edge, &mirror, &[get("/", "")]));
+}
+
+#[test]
+fn no_application_behind_a_recipe_sees_a_request_without_a_token_or_a_forged_header() {
+    let applications = Applications::start();
+    let mirror = applications.mirror();
+    for shipped in [Shipped::Browsers, Shipped::Cookie, Shipped::Query, Shipped::ClaimHeaders] {
+        let edge = Setup::new(shipped).server("APP_SERVER", mirror.address()).start();
+        let what = format!("{shipped:?}");
+        let without = requests("/public", &format!("X-Tkn-Valid: {FORGED}\r\n"));
+        let passed = through(&edge, &mirror, &without);
+        assert!(passed.is_empty(), "{what}: {passed:#?}");
+        let bearer = bearer(json!({}));
+        let with_token = forged("/x", &bearer);
+        let passed = through(&edge, &mirror, &with_token);
+        assert_eq!(passed.len(), with_token.len(), "{what}");
+        assert_verdict(&what, &passed, Some("1"));
+        assert_all_read(&what, &through(&edge, &mirror, &[get("/x", &bearer)]));
+        if shipped == Shipped::ClaimHeaders {
+            let passed = through(&edge, &mirror, &forged_users("/x", &bearer));
+            assert!(passed.len() > 20, "{what}: {}", passed.len());
+            assert_user(&what, &passed, "alice");
+        }
+    }
+    let edge = Setup::new(Shipped::Optional).server("APP_SERVER", mirror.address()).start();
+    let guests = requests("/public", &format!("X-Tkn-Valid: {FORGED}\r\n"));
+    let passed = through(&edge, &mirror, &guests);
+    assert!(passed.len() >= 10, "{passed:#?}");
+    assert_verdict("guests", &passed, None);
+    let forged_guests = forged("/x", "");
+    let passed = through(&edge, &mirror, &forged_guests);
+    assert_eq!(passed.len(), forged_guests.len());
+    assert_verdict("forged guests", &passed, None);
+    let passed = through(&edge, &mirror, &forged("/x", &bearer(json!({}))));
+    assert_verdict("forged, with a token", &passed, Some("1"));
 }
