@@ -16,6 +16,7 @@ run: setup ## the whole thing on 127.0.0.1:$(PORT): HAProxy, two agents, a token
 test: setup-test check unit integration ## everything that must pass before a change lands
 
 check: setup-build ## format and lints
+	@tests/rust_tools.sh
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 

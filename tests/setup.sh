@@ -3,8 +3,17 @@
 # Where it may not install, it says which command would, and fails.
 set -eu
 
+cd "$(dirname "$0")/.."
+least=$(sed -n 's/^rust-version = "1\.\([0-9]*\)"$/\1/p' Cargo.toml)
+install="install Rust 1.$least or newer with rustup (Debian 13: apt-get install rustup && rustup default stable), then try again"
 if ! command -v cargo >/dev/null 2>&1; then
-    echo "cargo is missing: install Rust (Debian: apt-get install rustup, then rustup default stable), then try again" >&2
+    echo "cargo is missing: $install" >&2
+    exit 1
+fi
+# Debian's own cargo is older in Debian 12, and would fail on the first file that it reads.
+version=$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\)\..*/\1/p')
+if [ "${version:-$least}" -lt "$least" ]; then
+    echo "$(cargo --version) is too old: $install" >&2
     exit 1
 fi
 
