@@ -4,7 +4,7 @@ PORT ?= 8080
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
 
-.PHONY: help run test check unit integration test-haproxy-versions test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test check unit integration test-haproxy-versions test-idps test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -29,6 +29,12 @@ integration: setup-test stores ## tests against a real HAProxy, and against Trae
 	@tests/applications/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --package integration-tests --quiet
+
+test-idps: setup-test ## identity providers that others wrote, from npm, PyPI and Debian: tokens by real flows, rotation, restart, outage
+	@tests/setup.sh openssl:openssl
+	@tests/interop/providers/setup.sh >/dev/null
+	$(CARGO) build --package jwt-agent
+	$(CARGO) test --package integration-tests --quiet --test identity_providers -- --test-threads=4
 
 test-haproxy-versions: setup-test stores ## the same tests against each HAProxy that Debian holds today, and HAPROXY=path
 	@tests/kubectl.sh >/dev/null

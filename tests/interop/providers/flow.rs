@@ -1,0 +1,140 @@
+//! What a client does at an identity provider, over plain HTTP: forms, cookies, redirects.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use integration_tests::http::{Client, Response};
+use integration_tests::socket::Address;
+use integration_tests::wait::DEADLINE;
+use serde_json::Value;
+
+/// A browser, or a program: it has cookies and a place that it talks to.
+pub(crate) struct Visitor {
+    host: String,
+    address: Address,
+    cookies: BTreeMap<String, String>,
+}
+
+/// A form's fields, `application/x-www-form-urlencoded`.
+pub(crate) type Form<'a> = &'a [(&'a str, &'a str)];
+
+impl Visitor {
+    /// `origin` is `http://127.0.0.1:<port>`, perhaps with a path.
+    pub(crate) fn of(origin: &str) -> Self {
+        let host = origin.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+        let address = Address::Tcp(host.parse().unwrap());
+        Self { host, address, cookies: BTreeMap::new() }
+    }
+
+    pub(crate) fn get(&mut self, target: &str) -> Response {
+        self.send("GET", target, &[], None)
+    }
+
+    pub(crate) fn post(&mut self, target: &str, form: Form<'_>) -> Response {
+        self.send("POST", target, &[], Some(("application/x-www-form-urlencoded", &encoded(form))))
+    }
+
+    /// A form of a client that shows its name and secret (RFC 6749 section 2.3.1).
+    pub(crate) fn post_as(&mut self, client: &str, secret: &str, target: &str, form: Form<'_>) -> Response {
+        let basic = BASE64_STANDARD.encode(format!("{}:{}", percent(client), percent(secret)));
+        let authorization = format!("Basic {basic}");
+        let body = encoded(form);
+        let headers = [("Authorization", authorization.as_str())];
+        self.send("POST", target, &headers, Some(("application/x-www-form-urlencoded", &body)))
+    }
+
+    pub(crate) fn send_json(&mut self, method: &str, target: &str, body: &Value) -> Response {
+        self.send(method, target, &[], Some(("application/json", &body.to_string())))
+    }
+
+    /// Goes where a response leads, until none leads on or one leads to another place; gives that place.
+    pub(crate) fn follow(&mut self, mut response: Response) -> (Response, Option<String>) {
+        while let Some(location) = response.header("location").map(str::to_owned) {
+            let target = match location.strip_prefix(&format!("http://{}", self.host)) {
+                Some(target) => target.to_owned(),
+                None if location.starts_with('/') => location,
+                None => return (response, Some(location)),
+            };
+            response = self.get(&target);
+        }
+        (response, None)
+    }
+
+    /// HTTP/1.0, so that no answer comes in chunks.
+    fn send(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Option<(&str, &str)>,
+    ) -> Response {
+        let target = target.strip_prefix(&format!("http://{}", self.host)).unwrap_or(target);
+        let mut head = format!("{method} {target} HTTP/1.0\r\nHost: {}\r\n", self.host);
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = cookies.join("; ");
+        let cookies = (!cookies.is_empty()).then_some(("Cookie", cookies.as_str()));
+        for (name, value) in headers.iter().copied().chain(cookies) {
+            write!(head, "{name}: {value}\r\n").unwrap();
+        }
+        if let Some((kind, body)) = body {
+            write!(head, "Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()).unwrap();
+        }
+        let mut client = Client::new(self.address.connect(DEADLINE).unwrap());
+        client.write(format!("{head}\r\n{}", body.map_or("", |(_, body)| body)).as_bytes()).unwrap();
+        let response = client.response().unwrap_or_else(|error| panic!("{method} {target}: {error}"));
+        for (name, value) in &response.headers {
+            if name.eq_ignore_ascii_case("set-cookie") {
+                let (name, value) = value.split(';').next().unwrap().split_once('=').unwrap();
+                self.cookies.insert(name.trim().to_owned(), value.to_owned());
+            }
+        }
+        response
+    }
+}
+
+/// The JSON of a good answer.
+pub(crate) fn json(response: &Response) -> Value {
+    assert!((200..300).contains(&response.status), "{response}");
+    serde_json::from_slice(&response.body).unwrap_or_else(|error| panic!("{error}: {response}"))
+}
+
+/// A token of a token response, which the scan of secrets then knows.
+pub(crate) fn token(answer: &Value, name: &str) -> String {
+    let token = answer[name].as_str().unwrap_or_else(|| panic!("no {name}: {answer}"));
+    assert_eq!(token.split('.').count(), 3, "the {name} is no signed JWT: {token}");
+    integration_tests::scan::noted(token.to_owned())
+}
+
+/// A member of the query of a URL, decoded.
+pub(crate) fn query(url: &str, name: &str) -> String {
+    let (_, query) = url.split_once('?').unwrap_or_else(|| panic!("no query: {url}"));
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(key, _)| *key == name).unwrap_or_else(|| panic!("no {name}: {url}"));
+    let mut bytes = Vec::new();
+    let mut rest = value.bytes();
+    while let Some(byte) = rest.next() {
+        let hex: Vec<u8> = if byte == b'%' { rest.by_ref().take(2).collect() } else { Vec::new() };
+        let read = u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16);
+        bytes.push(read.unwrap_or(byte));
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+pub(crate) fn encoded(form: Form<'_>) -> String {
+    let pairs: Vec<_> =
+        form.iter().map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
+    pairs.join("&")
+}
+
+fn percent(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").unwrap();
+        }
+    }
+    encoded
+}

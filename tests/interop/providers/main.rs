@@ -1,0 +1,9 @@
+//! Identity providers that others wrote, run as they are: a token by a real flow, through HAProxy and an agent that knows
+//! their issuer's name and an audience alone; then their keys are replaced, they are restarted, they are away.
+//!
+//! `make test-idps` installs them and runs this.
+
+mod flow;
+mod oidc_provider;
+mod provider;
+mod story;

@@ -1,0 +1,54 @@
+// oidc-provider (npm) as an operator runs it: PORT, STATE (a folder for its keys), ALGORITHM, X5C, and KEYS, the numbers of
+// the keys that it publishes, the first of which signs.
+
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { Provider } from 'oidc-provider';
+
+const { PORT, STATE, ALGORITHM, X5C, KEYS } = process.env;
+const KINDS = {
+  RS256: ['rsa', { modulusLength: 2048 }],
+  PS256: ['rsa', { modulusLength: 2048 }],
+  ES256: ['ec', { namedCurve: 'P-256' }],
+  EdDSA: ['ed25519'],
+  'ML-DSA-65': ['ml-dsa-65'],
+};
+
+function key(number) {
+  const file = `${STATE}/key${number}.pem`;
+  if (!existsSync(file)) {
+    const { privateKey } = generateKeyPairSync(...KINDS[ALGORITHM]);
+    writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  }
+  const jwk = { ...createPrivateKey(readFileSync(file)).export({ format: 'jwk' }), kid: `key ${number}`, alg: ALGORITHM, use: 'sig' };
+  if (X5C) {
+    const der = execFileSync('openssl', ['req', '-x509', '-key', file, '-subj', '/CN=signs', '-days', '2', '-outform', 'DER']);
+    jwk.x5c = [der.toString('base64')];
+  }
+  return jwk;
+}
+
+const issuer = `http://127.0.0.1:${PORT}`;
+const provider = new Provider(issuer, {
+  jwks: { keys: KEYS.split(',').map(key) },
+  enabledJWA: { idTokenSigningAlgValues: [ALGORITHM], userinfoSigningAlgValues: [ALGORITHM], introspectionSigningAlgValues: [ALGORITHM] },
+  clientDefaults: { id_token_signed_response_alg: ALGORITHM },
+  cookies: { keys: ['signs cookies'] },
+  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  clients: [
+    { client_id: 'robot', client_secret: 'of the robot', grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
+    { client_id: 'web', client_secret: 'of the web', redirect_uris: ['http://127.0.0.1:9/callback'] },
+  ],
+  pkce: { required: () => false },
+  features: {
+    clientCredentials: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => undefined,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (_, resource) => ({ scope: 'read', audience: resource, accessTokenFormat: 'jwt', accessTokenTTL: 600, jwt: { sign: { alg: ALGORITHM } } }),
+    },
+  },
+});
+provider.listen(Number(PORT), '127.0.0.1');

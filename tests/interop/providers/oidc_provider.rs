@@ -1,0 +1,93 @@
+//! `oidc-provider` from npm: a token for a resource (RFC 8707) is a JWT of RFC 9068.
+
+use std::process::Command;
+
+use crate::flow::{encoded, json, query, token};
+use crate::provider::{Kind, Place};
+use crate::story::tell;
+
+const RESOURCE: &str = "https://api.example";
+const CALLBACK: &str = "http://127.0.0.1:9/callback";
+
+const fn of(name: &'static str, algorithm: &'static str) -> Kind {
+    Kind { name, command, path: "", algorithm, audience: RESOURCE, token: client_credentials, others }
+}
+
+static RS256: Kind = of("oidc-provider, RS256 with x5c", "RS256");
+static PS256: Kind = of("oidc-provider, PS256", "PS256");
+static ES256: Kind = Kind { token: authorization_code, ..of("oidc-provider, ES256", "ES256") };
+static EDDSA: Kind = of("oidc-provider, EdDSA", "EdDSA");
+
+#[test]
+fn oidc_provider_with_certificates_beside_its_keys() {
+    tell(&RS256);
+}
+
+#[test]
+fn oidc_provider_with_rsa_pss() {
+    tell(&PS256);
+}
+
+#[test]
+fn oidc_provider_with_elliptic_curves_and_a_person_who_logs_in() {
+    tell(&ES256);
+}
+
+#[test]
+fn oidc_provider_with_edwards_curves() {
+    tell(&EDDSA);
+}
+
+fn command(place: &Place) -> Command {
+    let mut command = place.program("node");
+    command.arg(place.home.join("oidc_provider.mjs"));
+    if place.algorithm == "RS256" {
+        command.env("X5C", "1");
+    }
+    command
+}
+
+fn client_credentials(place: &Place) -> String {
+    for_resource(place, RESOURCE)
+}
+
+fn for_resource(place: &Place, resource: &str) -> String {
+    let form = [("grant_type", "client_credentials"), ("resource", resource), ("scope", "read")];
+    let answer = place.visitor().post_as("robot", "of the robot", &place.at("/token"), &form);
+    token(&json(&answer), "access_token")
+}
+
+/// The pages that a person sees: a login, a question.
+fn authorization_code(place: &Place) -> String {
+    let mut person = place.visitor();
+    let request = encoded(&[
+        ("client_id", "web"),
+        ("response_type", "code"),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid read"),
+        ("resource", RESOURCE),
+        ("state", "x"),
+    ]);
+    let mut response = person.get(&place.at(&format!("/auth?{request}")));
+    for form in [&[("prompt", "login"), ("login", "alice"), ("password", "x")][..], &[("prompt", "consent")]]
+    {
+        let page = response.header("location").unwrap_or_else(|| panic!("no page: {response}")).to_owned();
+        let resumes = person.post(&page, form);
+        let resumes = resumes.header("location").unwrap_or_else(|| panic!("{resumes}")).to_owned();
+        response = person.get(&resumes);
+    }
+    let code = query(response.header("location").unwrap(), "code");
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", CALLBACK),
+        ("resource", RESOURCE),
+    ];
+    let answer = json(&place.visitor().post_as("web", "of the web", &place.at("/token"), &form));
+    assert_eq!(crate::story::header(&token(&answer, "id_token"))["alg"], place.algorithm);
+    token(&answer, "access_token")
+}
+
+fn others(place: &Place) -> Vec<(&'static str, String)> {
+    vec![("a token for another resource", for_resource(place, "https://other.example"))]
+}

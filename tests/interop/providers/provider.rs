@@ -1,0 +1,164 @@
+//! An identity provider as a process that keeps its place and its keys through restarts.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use integration_tests::port::free_port;
+use integration_tests::process::{Process, repository};
+use integration_tests::wait::{DEADLINE, poll};
+use tempfile::TempDir;
+
+use crate::flow::Visitor;
+
+/// What the story needs to know of one provider.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    /// What starts it, at a place that is its own.
+    pub(crate) command: fn(&Place) -> Command,
+    /// The path of its issuer, below `http://127.0.0.1:<port>`.
+    pub(crate) path: &'static str,
+    pub(crate) algorithm: &'static str,
+    pub(crate) audience: &'static str,
+    /// A token for that audience, by a flow.
+    pub(crate) token: fn(&Place) -> String,
+    /// Tokens that it makes for something else, and what is said of them.
+    pub(crate) others: fn(&Place) -> Vec<(&'static str, String)>,
+}
+
+/// Where a provider is, and what it has.
+pub(crate) struct Place {
+    /// Where providers are installed.
+    pub(crate) home: PathBuf,
+    /// A folder of this one's own, for its keys.
+    pub(crate) state: TempDir,
+    pub(crate) port: u16,
+    pub(crate) issuer: String,
+    pub(crate) algorithm: &'static str,
+    /// The numbers of the keys that it publishes; it signs with the first.
+    pub(crate) keys: Vec<u32>,
+}
+
+impl Place {
+    pub(crate) fn visitor(&self) -> Visitor {
+        Visitor::of(&self.issuer)
+    }
+
+    /// A path below the issuer's.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// The numbers of the keys, with commas.
+    pub(crate) fn key_list(&self) -> String {
+        let numbers: Vec<_> = self.keys.iter().map(u32::to_string).collect();
+        numbers.join(",")
+    }
+
+    /// A program from Debian's packages, or Node.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        self.with_settings(Command::new(self.home.join("debian").join(name)))
+    }
+
+    /// A program of Python, with what was installed from PyPI.
+    pub(crate) fn python(&self, script: &str) -> Command {
+        let mut command = Command::new("python3");
+        command.arg(scripts().join(script)).env("PYTHONPATH", self.home.join("python"));
+        self.with_settings(command)
+    }
+
+    fn with_settings(&self, mut command: Command) -> Command {
+        command
+            .env("PORT", self.port.to_string())
+            .env("ISSUER", &self.issuer)
+            .env("STATE", self.state.path())
+            .env("ALGORITHM", self.algorithm)
+            .env("KEYS", self.key_list())
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+}
+
+/// A provider that runs, or is away.
+pub(crate) struct Provider {
+    pub(crate) kind: &'static Kind,
+    pub(crate) place: Place,
+    process: Option<Process>,
+}
+
+impl Provider {
+    /// Starts it with its first key.
+    pub(crate) fn start(kind: &'static Kind) -> Self {
+        let port = free_port().unwrap();
+        let place = Place {
+            home: installed().to_owned(),
+            state: TempDir::with_prefix("provider-").unwrap(),
+            port,
+            issuer: format!("http://127.0.0.1:{port}{}", kind.path),
+            algorithm: kind.algorithm,
+            keys: vec![1],
+        };
+        let mut provider = Self { kind, place, process: None };
+        provider.starts();
+        provider
+    }
+
+    /// Ends it, if it runs, and waits until it is gone.
+    pub(crate) fn stops(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it where it was, and waits until it serves its discovery document.
+    pub(crate) fn starts(&mut self) {
+        let mut process = Process::start(self.kind.name, (self.kind.command)(&self.place)).unwrap();
+        let document = self.place.at("/.well-known/openid-configuration");
+        let up = poll(DEADLINE, || match process.exited() {
+            Some(_) => Some(false),
+            None => self
+                .is_listening()
+                .then(|| self.place.visitor().get(&document).status == 200)
+                .filter(|up| *up),
+        });
+        assert_eq!(up, Some(true), "{} does not come up:\n{}", self.kind.name, process.log());
+        self.process = Some(process);
+    }
+
+    /// Starts it again with these keys.
+    pub(crate) fn restarts_with(&mut self, keys: &[u32]) {
+        self.stops();
+        self.place.keys = keys.to_vec();
+        self.starts();
+    }
+
+    pub(crate) fn token(&self) -> String {
+        (self.kind.token)(&self.place)
+    }
+
+    fn is_listening(&self) -> bool {
+        std::net::TcpStream::connect(("127.0.0.1", self.place.port)).is_ok()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        if let (true, Some(process)) = (std::thread::panicking(), &self.process) {
+            eprintln!("== log of {}\n{}", self.kind.name, process.log());
+        }
+    }
+}
+
+/// Where the programs that start the providers are.
+pub(crate) fn scripts() -> PathBuf {
+    repository().join("tests/interop/providers")
+}
+
+/// The folder in which the providers are, installed once.
+fn installed() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let setup = Command::new(scripts().join("setup.sh")).output().unwrap();
+        let log = String::from_utf8_lossy(&setup.stderr);
+        assert!(setup.status.success(), "the identity providers could not be installed:\n{log}");
+        PathBuf::from(String::from_utf8(setup.stdout).unwrap().trim_end())
+    })
+}
