@@ -20,7 +20,7 @@ suites='bookworm trixie forky sid experimental'
 # The branches that this project says it works with.
 required='2.6 3.0 3.2'
 # Suites of tests that start no HAProxy.
-apart='commands forward_auth gateway_applications names'
+apart='commands forward_auth gateway_applications names provider_shapes'
 
 fail() {
     echo "versions.sh: $*" >&2

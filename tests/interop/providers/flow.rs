@@ -44,23 +44,6 @@ impl Visitor {
         self.send("POST", target, &headers, Some(("application/x-www-form-urlencoded", &body)))
     }
 
-    pub(crate) fn send_json(&mut self, method: &str, target: &str, body: &Value) -> Response {
-        self.send(method, target, &[], Some(("application/json", &body.to_string())))
-    }
-
-    /// Goes where a response leads, until none leads on or one leads to another place; gives that place.
-    pub(crate) fn follow(&mut self, mut response: Response) -> (Response, Option<String>) {
-        while let Some(location) = response.header("location").map(str::to_owned) {
-            let target = match location.strip_prefix(&format!("http://{}", self.host)) {
-                Some(target) => target.to_owned(),
-                None if location.starts_with('/') => location,
-                None => return (response, Some(location)),
-            };
-            response = self.get(&target);
-        }
-        (response, None)
-    }
-
     /// HTTP/1.0, so that no answer comes in chunks.
     fn send(
         &mut self,

@@ -3,6 +3,8 @@
 //!
 //! `make test-idps` installs them and runs this.
 
+mod authlib;
+mod django;
 mod flow;
 mod oidc_provider;
 mod provider;
