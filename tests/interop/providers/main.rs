@@ -6,6 +6,8 @@
 mod authlib;
 mod django;
 mod flow;
+mod glewlwyd;
+mod lemonldap;
 mod oidc_provider;
 mod provider;
 mod story;

@@ -10,13 +10,23 @@ const RESOURCE: &str = "https://api.example";
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 
 const fn of(name: &'static str, algorithm: &'static str) -> Kind {
-    Kind { name, command, path: "", algorithm, audience: RESOURCE, token: client_credentials, others }
+    Kind {
+        name,
+        command,
+        path: "",
+        algorithm,
+        audience: RESOURCE,
+        keeps_old_keys: true,
+        token: client_credentials,
+        others,
+    }
 }
 
 static RS256: Kind = of("oidc-provider, RS256 with x5c", "RS256");
 static PS256: Kind = of("oidc-provider, PS256", "PS256");
 static ES256: Kind = Kind { token: authorization_code, ..of("oidc-provider, ES256", "ES256") };
 static EDDSA: Kind = of("oidc-provider, EdDSA", "EdDSA");
+static ML_DSA: Kind = of("oidc-provider, ML-DSA-65", "ML-DSA-65");
 
 #[test]
 fn oidc_provider_with_certificates_beside_its_keys() {
@@ -36,6 +46,11 @@ fn oidc_provider_with_elliptic_curves_and_a_person_who_logs_in() {
 #[test]
 fn oidc_provider_with_edwards_curves() {
     tell(&EDDSA);
+}
+
+#[test]
+fn oidc_provider_with_signatures_that_outlive_quantum_computers() {
+    tell(&ML_DSA);
 }
 
 fn command(place: &Place) -> Command {

@@ -20,6 +20,8 @@ pub(crate) struct Kind {
     pub(crate) path: &'static str,
     pub(crate) algorithm: &'static str,
     pub(crate) audience: &'static str,
+    /// Whether it goes on publishing a key that no longer signs.
+    pub(crate) keeps_old_keys: bool,
     /// A token for that audience, by a flow.
     pub(crate) token: fn(&Place) -> String,
     /// Tokens that it makes for something else, and what is said of them.

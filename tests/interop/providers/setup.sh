@@ -20,7 +20,7 @@ exec 9>"$home/lock"
 flock 9
 
 suite=bookworm
-debian='liblemonldap-ng-portal-perl libcrypt-openssl-x509-perl glewlwyd glewlwyd-common sqlite3'
+debian='liblemonldap-ng-portal-perl libio-string-perl libstring-random-perl glewlwyd'
 
 # What is installed belongs to this list, and Python's part to its interpreter.
 wanted=$(cat package.json requirements.txt setup.sh && python3 --version)
@@ -66,7 +66,6 @@ wrapper() {
 modules=$(find "$root/usr/lib" "$root/usr/share" -maxdepth 3 -type d \( -path '*/perl5' -o -path '*/perl5/5.*' -o -path '*/perl/5.*' -o -path '*/perl-base' \) | paste -sd: -)
 wrapper perl /usr/bin/perl "export PERL5LIB='$modules'"
 wrapper glewlwyd /usr/bin/glewlwyd
-wrapper sqlite3 /usr/bin/sqlite3
 "$home/debian/perl" -MLemonldap::NG::Portal::Main -e 1 || fail "lemonldap-ng of $suite does not run here"
 "$home/debian/glewlwyd" --version >/dev/null || fail "glewlwyd of $suite does not run here"
 
