@@ -11,7 +11,7 @@ static AUTHLIB: Kind = Kind {
     command,
     path: "",
     algorithm: "ES256",
-    audience: "https://api.example",
+    audience: Some("https://api.example"),
     keeps_old_keys: true,
     token: |place| for_scope(place, "read"),
     others: |place| vec![("a token for another audience", for_scope(place, "other"))],

@@ -13,7 +13,7 @@ static DJANGO: Kind = Kind {
     command,
     path: "",
     algorithm: "RS256",
-    audience: "my-api",
+    audience: Some("my-api"),
     keeps_old_keys: true,
     token: |place| authorization_code(place, "my-api"),
     others: |place| vec![("an id token of another client", authorization_code(place, "other"))],

@@ -11,7 +11,7 @@ static GLEWLWYD: Kind = Kind {
     command,
     path: "/api/oidc",
     algorithm: "ES256",
-    audience: "https://api.example",
+    audience: Some("https://api.example"),
     keeps_old_keys: true,
     token: |place| for_resource(place, "https://api.example"),
     others: |place| vec![("a token for another resource", for_resource(place, "https://other.example"))],

@@ -11,7 +11,7 @@ static LEMONLDAP: Kind = Kind {
     command,
     path: "",
     algorithm: "RS256",
-    audience: "https://api.example",
+    audience: Some("https://api.example"),
     keeps_old_keys: false,
     token: |place| of_client(place, "robot"),
     others: |place| vec![("a token for another audience", of_client(place, "other"))],

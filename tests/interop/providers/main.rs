@@ -7,6 +7,7 @@ mod authlib;
 mod django;
 mod flow;
 mod glewlwyd;
+mod idpyoidc;
 mod lemonldap;
 mod oidc_provider;
 mod provider;

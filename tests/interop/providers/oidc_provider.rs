@@ -15,7 +15,7 @@ const fn of(name: &'static str, algorithm: &'static str) -> Kind {
         command,
         path: "",
         algorithm,
-        audience: RESOURCE,
+        audience: Some(RESOURCE),
         keeps_old_keys: true,
         token: client_credentials,
         others,

@@ -19,7 +19,8 @@ pub(crate) struct Kind {
     /// The path of its issuer, below `http://127.0.0.1:<port>`.
     pub(crate) path: &'static str,
     pub(crate) algorithm: &'static str,
-    pub(crate) audience: &'static str,
+    /// What its tokens are for, if they say so.
+    pub(crate) audience: Option<&'static str>,
     /// Whether it goes on publishing a key that no longer signs.
     pub(crate) keeps_old_keys: bool,
     /// A token for that audience, by a flow.

@@ -14,12 +14,11 @@ use crate::provider::{Kind, Provider};
 /// A token by a flow passes, and goes on passing while keys are replaced and the provider is away; nothing else ever does.
 pub(crate) fn tell(kind: &'static Kind) {
     let mut provider = Provider::start(kind);
-    let edge = Setup::denying()
-        .no_key_file()
-        .agent_env("JWT_OIDC_ISSUERS", &provider.place.issuer)
-        .agent_env("JWT_AUDIENCES", kind.audience)
-        .start();
-    let told = Told { name: kind.name, edge };
+    let mut setup = Setup::denying().no_key_file().agent_env("JWT_OIDC_ISSUERS", &provider.place.issuer);
+    if let Some(audience) = kind.audience {
+        setup = setup.agent_env("JWT_AUDIENCES", audience);
+    }
+    let told = Told { name: kind.name, edge: setup.start() };
 
     let first = provider.token();
     told.good("the first token", &first);

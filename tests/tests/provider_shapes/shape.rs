@@ -16,6 +16,9 @@ use serde_json::{Map, Value, json};
 
 type Members = Map<String, Value>;
 
+/// What a server of keys wants to see.
+const BEARER: &str = "shown-to-get-keys";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shape {
@@ -30,9 +33,9 @@ pub(crate) struct Shape {
     /// What a key set has besides its keys.
     #[serde(default)]
     beside: Members,
-    /// A bearer token without which there are no documents, in a file of this name.
+    /// What stands in the files that the lines name.
     #[serde(default)]
-    bearer_file: Option<String>,
+    files: BTreeMap<String, FileShape>,
     token: TokenShape,
     #[serde(default)]
     accepted: Vec<Change>,
@@ -55,6 +58,15 @@ enum KeySetShape {
     Jwks,
     /// A map from `kid` to a certificate in PEM.
     Certificates,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum FileShape {
+    /// A bearer token, without which there are no documents.
+    Bearer,
+    /// A certificate of an authority.
+    Authority,
 }
 
 /// Dates are seconds from now.
@@ -108,13 +120,18 @@ impl Shape {
         let server = Documents::listen();
         let keys: Vec<Made> = self.keys.iter().map(Made::new).collect();
         let mut lines = server.moved(lines);
-        let bearer = self.bearer_file.as_ref().map(|path| {
-            let mine = folder.join("bearer");
+        for (path, shape) in &self.files {
+            let file = folder.join(path.rsplit('/').next().unwrap());
             assert!(lines.contains(path.as_str()), "{}: {path} is not among the lines", self.section);
-            lines = lines.replace(path.as_str(), &mine.display().to_string());
-            fs::write(&mine, "shown to get keys\n").unwrap();
-            "shown to get keys".to_owned()
-        });
+            lines = lines.replace(path.as_str(), &file.display().to_string());
+            let content = match shape {
+                FileShape::Bearer => format!("{BEARER}\n"),
+                FileShape::Authority => certify(&SigningKey::generate("RS256", "")).pem(),
+            };
+            fs::write(&file, content).unwrap();
+        }
+        let bearer = self.files.values().any(|shape| *shape == FileShape::Bearer);
+        let bearer = bearer.then(|| BEARER.to_owned());
         fs::write(folder.join("jwt-agent.toml"), lines).unwrap();
         let cases = self.cases(&keys, |text| server.moved(text));
         let serve = |(url, document): (&String, &Value)| {
