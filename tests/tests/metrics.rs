@@ -6,7 +6,7 @@ use std::io::Write;
 
 use integration_tests::agent::ask;
 use integration_tests::http::Request;
-use integration_tests::keys::{jwks, key};
+use integration_tests::keys::key;
 use integration_tests::process::repository;
 use integration_tests::setup::Setup;
 use integration_tests::socket::Address;
@@ -32,8 +32,12 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
     let nobody = Address::free_port().unwrap();
     let down = format!("http://{nobody}/jwks.json");
     let mut keys = NamedTempFile::new().unwrap();
-    keys.write_all(jwks([key("ES256")]).as_bytes()).unwrap();
+    // So is a key that is left out.
+    let set = json!({"keys": [key("ES256").jwk(), {"kty": "AKP", "alg": "ML-DSA-65", "kid": "no pub"}]})
+        .to_string();
+    keys.write_all(set.as_bytes()).unwrap();
     let edge = Setup::denying()
+        .keys(set)
         .token_server_env("TOKEN_SERVER__JWKS__FILE", keys.path().to_str().unwrap())
         .token_server_env("TOKEN_SERVER__JWKS__URL", &down)
         .token_server_env("TOKEN_SERVER__VERIFY__PROXY", "nginx")
