@@ -99,4 +99,4 @@ setup-build:
 	@tests/setup.sh cc:gcc /usr/include/stdlib.h:libc6-dev
 
 setup-test: setup
-	@tests/setup.sh node:nodejs npm:npm pip3:python3-pip python3:python3
+	@tests/setup.sh node:nodejs npm:npm pip3:python3-pip python3:python3 tinyproxy:tinyproxy-bin
