@@ -1,7 +1,7 @@
 //! Keys from servers that want to know who asks, and through a forward proxy.
 
 mod fetching {
-    pub mod api_server;
+    pub(crate) mod api_server;
 }
 
 use std::fs;
@@ -21,7 +21,6 @@ use integration_tests::wait::eventually;
 use serde_json::json;
 use tempfile::TempDir;
 
-/// Tokens of this project's issuer alone are judged here; who issued them is not what these tests are about.
 fn asks(key: &SigningKey) -> Request {
     Request::get("/").bearer(&token(key, json!({})))
 }

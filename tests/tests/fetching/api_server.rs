@@ -23,15 +23,15 @@ struct State {
 }
 
 /// The server; it lives as long as the process.
-pub struct ApiServer {
+pub(crate) struct ApiServer {
     port: u16,
-    pub ca_file: PathBuf,
+    pub(crate) ca_file: PathBuf,
     state: Arc<Mutex<State>>,
 }
 
 impl ApiServer {
     /// Starts it with a certificate for `localhost`, `127.0.0.1` and `0.0.0.0`.
-    pub fn start(folder: &Path, token: Option<&str>, jwks: String) -> Self {
+    pub(crate) fn start(folder: &Path, token: Option<&str>, jwks: String) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "kubernetes");
@@ -69,25 +69,25 @@ impl ApiServer {
         server
     }
 
-    pub fn origin(&self, host: &str) -> String {
+    pub(crate) fn origin(&self, host: &str) -> String {
         format!("https://{host}:{}", self.port)
     }
 
-    pub fn keys_url(&self, host: &str) -> String {
+    pub(crate) fn keys_url(&self, host: &str) -> String {
         format!("{}/openid/v1/jwks", self.origin(host))
     }
 
     /// From now on this token is accepted and no other.
-    pub fn accept(&self, token: &str) {
+    pub(crate) fn accept(&self, token: &str) {
         self.lock().token = Some(token.to_owned());
     }
 
-    pub fn rotate(&self, jwks: String) {
+    pub(crate) fn rotate(&self, jwks: String) {
         self.lock().jwks = jwks;
     }
 
     /// How often keys were shown, and how often they were refused.
-    pub fn answers(&self) -> (usize, usize) {
+    pub(crate) fn answers(&self) -> (usize, usize) {
         let state = self.lock();
         (state.shown, state.refused)
     }
