@@ -98,7 +98,7 @@ impl Judge {
             name: "default".to_owned(),
             profile: Profile::Standard,
             algorithms: AlgorithmSet::ALL,
-            issuers: vec![text(&made["issuer"]).to_owned()],
+            issuers: vec![text(&made["issuer"]).into()],
             audiences: vec![text(&made["audience"]).to_owned()],
             leeway: Duration::ZERO,
             binding: jose::Binding::IfBound,

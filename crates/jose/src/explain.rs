@@ -2,6 +2,7 @@
 //!
 //! Slower than [`Trust::verify`], whose verdict it repeats: every key is accounted for. Nothing here holds a key.
 
+use crate::trust::Choice;
 use crate::verify::open;
 use crate::{Claims, KeyKind, KeySet, Route, SkippedKey, Trust, UnixTime, Verdict};
 
@@ -45,6 +46,8 @@ pub enum TrialOutcome {
     OtherAlgorithm,
     /// The token names another `kid`.
     OtherKid,
+    /// It says that it is another tenant's.
+    OtherTenant,
     /// Another key verified before its turn, or the limit of tried keys was reached.
     NotReached,
     /// The token's algorithm is not allowed, so that no key was tried.
@@ -59,6 +62,7 @@ impl TrialOutcome {
             Self::Failed => "tried, did not make the signature",
             Self::OtherAlgorithm => "not tried: it cannot verify the token's algorithm",
             Self::OtherKid => "not tried: the token names another kid",
+            Self::OtherTenant => "not tried: it says that it is another tenant's",
             Self::NotReached => "not tried: it was not its turn",
             Self::NotAllowed => "not tried: the token's algorithm is not allowed",
         }
@@ -82,16 +86,16 @@ impl Trust {
         let header = unverified.header();
         explanation.header = Some(header.json.clone());
         explanation.claims = Claims::parse(unverified.payload()).ok();
-        let Ok((issuer, keys, algorithms)) = self.choose(&unverified, keys, route) else {
+        let Ok(Choice { issuer, keys, owner, algorithms }) = self.choose(&unverified, keys, route) else {
             return explanation;
         };
-        explanation.issuer = issuer.policy.issuers.first().cloned();
+        explanation.issuer = issuer.policy.issuers.first().map(ToString::to_string);
         let is_meant = |skipped: &&SkippedKey| {
             header.kid.is_none() || skipped.kid.is_none() || skipped.kid == header.kid
         };
         explanation.left_out = keys.skipped().iter().filter(is_meant).cloned().collect();
         let allowed = algorithms.contains(header.algorithm);
-        let mut turns: Vec<_> = keys.candidates(header).collect();
+        let mut turns: Vec<_> = keys.candidates(header, &owner).collect();
         let maker = turns.iter().position(|key| unverified.is_signed_by(key));
         turns.truncate(maker.map_or(turns.len(), |turn| turn.saturating_add(1)));
         explanation.keys = keys
@@ -104,6 +108,7 @@ impl Trust {
                     Some(turn) if Some(turn) == maker => TrialOutcome::Verified,
                     Some(_) => TrialOutcome::Failed,
                     None if !key.algorithms().contains(header.algorithm) => TrialOutcome::OtherAlgorithm,
+                    None if !owner.may_use(key) => TrialOutcome::OtherTenant,
                     None if header.kid.is_some() && key.kid() != header.kid.as_deref() => {
                         TrialOutcome::OtherKid
                     }

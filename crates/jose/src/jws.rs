@@ -1,6 +1,7 @@
 //! Compact JWS (RFC 7515 section 7.1): whose signature it is, and what it is over.
 
 use crate::header::Header;
+use crate::issuer::Owner;
 use crate::{AlgorithmSet, Key, KeySet, Reject, base64url};
 
 /// A header and a payload that a key of ours has signed.
@@ -46,13 +47,18 @@ impl<'a> Unverified<'a> {
         &self.payload
     }
 
-    /// What remains when one of the keys made the signature.
-    pub(crate) fn verify(self, keys: &KeySet, algorithms: AlgorithmSet) -> Result<Jws, Reject> {
-        self.check(keys, algorithms)?;
+    /// What remains when one of the keys made the signature, of those that may sign for `owner`.
+    pub(crate) fn verify(
+        self,
+        keys: &KeySet,
+        owner: &Owner,
+        algorithms: AlgorithmSet,
+    ) -> Result<Jws, Reject> {
+        self.check(keys, owner, algorithms)?;
         Ok(Jws { header: self.header.json, payload: self.payload })
     }
 
-    fn check(&self, keys: &KeySet, algorithms: AlgorithmSet) -> Result<(), Reject> {
+    fn check(&self, keys: &KeySet, owner: &Owner, algorithms: AlgorithmSet) -> Result<(), Reject> {
         let header = &self.header;
         if !algorithms.contains(header.algorithm) {
             return Err(Reject::Algorithm);
@@ -60,7 +66,7 @@ impl<'a> Unverified<'a> {
         if keys.is_empty() {
             return Err(Reject::NoKeys);
         }
-        let mut candidates = keys.candidates(header).peekable();
+        let mut candidates = keys.candidates(header, owner).peekable();
         if candidates.peek().is_none() {
             return Err(Reject::UnknownKey);
         }
@@ -78,7 +84,7 @@ impl Jws {
     /// the set; [`Reject::NoKeys`] for an empty key set; [`Reject::UnknownKey`] if it holds no key to try;
     /// [`Reject::Signature`] if none of those that were tried made the signature.
     pub fn verify(token: &str, keys: &KeySet, algorithms: AlgorithmSet) -> Result<Self, Reject> {
-        Unverified::parse(token)?.verify(keys, algorithms)
+        Unverified::parse(token)?.verify(keys, &Owner::Issuer, algorithms)
     }
 }
 

@@ -32,7 +32,7 @@
 //!     name: "default".to_owned(),
 //!     profile: Profile::Standard,
 //!     algorithms: AlgorithmSet::ALL,
-//!     issuers: vec!["joe".to_owned()],
+//!     issuers: vec!["joe".into()],
 //!     audiences: Vec::new(),
 //!     leeway: Duration::ZERO,
 //!     binding: Binding::IfBound,
@@ -54,6 +54,7 @@ mod condition;
 mod explain;
 mod header;
 mod hint;
+mod issuer;
 mod json;
 mod jwe;
 mod jws;
@@ -75,6 +76,7 @@ pub use claims::{Claim, Claims, EVERYBODY, MAX_GROUP_BYTES};
 pub use condition::{ClaimCondition, ClaimRule, ClaimValue};
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
 pub use hint::Hint;
+pub use issuer::{IssuerName, Template, TemplateError, Tenants};
 pub use jwe::{
     AesSize, ContentEncryption, Decrypted, DecryptionKey, DecryptionKeys, DecryptionKeysError,
     DecryptionSkipReason, Jwe, KeyManagement, OaepHash, UnknownJweAlgorithm, decrypt,

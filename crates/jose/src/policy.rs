@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AlgorithmSet, Binding, Claim, Claims, Profile, Reject, Requirements, Signed, TokenVersion, UnixTime,
-    purpose,
+    AlgorithmSet, Binding, Claim, Claims, IssuerName, Profile, Reject, Requirements, Signed, TokenVersion,
+    UnixTime, purpose,
 };
 
 /// What a token must look like to be accepted.
@@ -17,7 +17,7 @@ pub struct Policy {
     /// The signature algorithms that are accepted.
     pub algorithms: AlgorithmSet,
     /// Accepted values of `iss`; empty: not judged. The `ms-users` profile never judges it.
-    pub issuers: Vec<String>,
+    pub issuers: Vec<IssuerName>,
     /// Accepted values of `aud`; empty: not judged. The `ms-users` profile never judges it.
     pub audiences: Vec<String>,
     /// How far clocks may be apart: a token is taken so much longer after `exp` and before `nbf`.
@@ -201,12 +201,12 @@ impl Window {
 /// 1973. Here in thousandths of the written number.
 const MILLISECONDS_FROM: i64 = 100_000_000_000 * 1000;
 
-fn judge_issuer(claims: &Claims, accepted: &[String]) -> Result<(), Reject> {
+fn judge_issuer(claims: &Claims, accepted: &[IssuerName]) -> Result<(), Reject> {
     if accepted.is_empty() {
         return Ok(());
     }
     match claims.get("iss") {
-        Some(Claim::String(issuer)) if accepted.iter().any(|name| *name == issuer) => Ok(()),
+        Some(Claim::String(issuer)) if accepted.iter().any(|name| name.accepts(&issuer, claims)) => Ok(()),
         Some(Claim::String(_)) | None => Err(Reject::Issuer),
         Some(Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_) | Claim::Json(_)) => {
             Err(Reject::ClaimType)

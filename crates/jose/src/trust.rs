@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
+use crate::issuer::Owner;
 use crate::jws::Unverified;
 use crate::policy::judge_audience;
 use crate::verify::open;
 use crate::{
-    AlgorithmSet, Binding, Claim, Claims, KeySet, Policy, Profile, Refusal, Reject, Requirements, Signed,
-    UnixTime, Verdict, Window,
+    AlgorithmSet, Binding, Claim, Claims, IssuerName, KeySet, Policy, Profile, Refusal, Reject, Requirements,
+    Signed, UnixTime, Verdict, Window,
 };
 
 /// An issuer and what its tokens must be.
@@ -20,6 +21,21 @@ pub struct TrustedIssuer {
     pub policy: Policy,
     /// Which key set is its own: the index in the slice that [`Trust::verify`] gets.
     pub keys: usize,
+}
+
+impl TrustedIssuer {
+    /// Whether it is one for each of many tenants, so that a token's keys depend on what it says.
+    fn has_tenants(&self) -> bool {
+        self.policy.issuers.iter().any(IssuerName::has_tenants)
+    }
+}
+
+/// What a token may be verified by.
+pub(crate) struct Choice<'t, 'k> {
+    pub(crate) issuer: &'t TrustedIssuer,
+    pub(crate) keys: &'k KeySet,
+    pub(crate) owner: Owner,
+    pub(crate) algorithms: AlgorithmSet,
 }
 
 /// A named policy: what a token must be on top of what its issuer's tokens must be.
@@ -54,7 +70,7 @@ pub enum TrustError {
     /// Beside others, an issuer must be told by its `iss`.
     #[error("beside other issuers, one that accepts any `iss` would accept theirs")]
     AnyIssuer,
-    /// Two issuers have the same `iss`, or two policies the same name.
+    /// Two issuers may have the same `iss`, or two policies have the same name.
     #[error("{0} comes twice")]
     Twice(String),
     /// A policy accepts no issuer, or one that does not exist.
@@ -83,8 +99,10 @@ impl Trust {
             return Err(TrustError::AnyIssuer);
         }
         let names = issuers.iter().flat_map(|issuer| &issuer.policy.issuers);
-        if let Some(twice) = repeated(names).or_else(|| repeated(routes.iter().map(|route| &route.name))) {
-            return Err(TrustError::Twice(twice.clone()));
+        let common = repeated(names, IssuerName::meets).map(IssuerName::to_string);
+        let twice = || repeated(routes.iter().map(|route| &route.name), String::eq).cloned();
+        if let Some(twice) = common.or_else(twice) {
+            return Err(TrustError::Twice(twice));
         }
         for route in &routes {
             if route.issuers.is_empty() || route.issuers.iter().any(|index| *index >= issuers.len()) {
@@ -148,6 +166,12 @@ impl Trust {
             let mut accepted = route.issuers.iter().filter_map(|index| self.issuers.get(*index));
             route.audiences.is_empty() && accepted.any(|issuer| issuer.policy.audiences.is_empty())
         })
+    }
+
+    /// The template of an issuer whose every tenant is trusted: worth a warning.
+    pub fn every_tenant_of(&self) -> Option<&IssuerName> {
+        let mut names = self.issuers.iter().flat_map(|issuer| &issuer.policy.issuers);
+        names.find(|name| name.is_every_tenant())
     }
 
     /// Whether bound tokens of some issuer are accepted without a proof: worth a warning.
@@ -217,8 +241,8 @@ impl Trust {
         route: &Route,
     ) -> Result<(&TrustedIssuer, Signed), Reject> {
         let unverified = open(token, self.profile)?;
-        let (issuer, keys, algorithms) = self.choose(&unverified, keys, route)?;
-        let jws = unverified.verify(keys, algorithms)?;
+        let Choice { issuer, keys, owner, algorithms } = self.choose(&unverified, keys, route)?;
+        let jws = unverified.verify(keys, &owner, algorithms)?;
         Ok((issuer, Signed::read(jws)?))
     }
 
@@ -228,10 +252,11 @@ impl Trust {
         unverified: &Unverified<'_>,
         keys: &'k [KeySet],
         route: &Route,
-    ) -> Result<(&'t TrustedIssuer, &'k KeySet, AlgorithmSet), Reject> {
-        let issuer = self.choose_issuer(unverified, route)?;
+    ) -> Result<Choice<'t, 'k>, Reject> {
+        let (issuer, owner) = self.chosen(unverified, route)?;
         let keys = keys.get(issuer.keys).ok_or(Reject::NoKeys)?;
-        Ok((issuer, keys, issuer.policy.algorithms.intersection(route.algorithms)))
+        let algorithms = issuer.policy.algorithms.intersection(route.algorithms);
+        Ok(Choice { issuer, keys, owner, algorithms })
     }
 
     /// Whose keys may be tried.
@@ -240,12 +265,19 @@ impl Trust {
         unverified: &Unverified<'_>,
         route: &Route,
     ) -> Result<&TrustedIssuer, Reject> {
-        let issuer = match (self.issuers.as_slice(), route.issuers.as_slice()) {
+        self.chosen(unverified, route).map(|(issuer, _)| issuer)
+    }
+
+    fn chosen(&self, unverified: &Unverified<'_>, route: &Route) -> Result<(&TrustedIssuer, Owner), Reject> {
+        match (self.issuers.as_slice(), route.issuers.as_slice()) {
             // The only one is judged with the other claims, after the signature.
-            ([only], [0]) => Some(only),
-            (_, accepted) => self.issuer_of(&Claims::parse(unverified.payload())?, accepted),
-        };
-        issuer.ok_or(Reject::Issuer)
+            ([only], [0]) if !only.has_tenants() => Ok((only, Owner::Issuer)),
+            (_, accepted) => {
+                let claims = Claims::parse(unverified.payload())?;
+                let issuer = self.issuer_of(&claims, accepted).ok_or(Reject::Issuer)?;
+                Ok((issuer, Owner::of(&issuer.policy.issuers, &claims)))
+            }
+        }
     }
 
     fn issuer_of(&self, claims: &Claims, accepted: &[usize]) -> Option<&TrustedIssuer> {
@@ -255,13 +287,23 @@ impl Trust {
         accepted
             .iter()
             .filter_map(|index| self.issuers.get(*index))
-            .find(|issuer| issuer.policy.issuers.iter().any(|name| *name == iss))
+            .find(|issuer| issuer.policy.issuers.iter().any(|name| name.accepts(&iss, claims)))
     }
 }
 
-fn repeated<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
-    let mut seen = std::collections::BTreeSet::new();
-    names.into_iter().find(|name| !seen.insert(name.as_str()))
+/// The first that is the same as one before it.
+fn repeated<'a, N>(
+    names: impl Iterator<Item = &'a N>,
+    is_same: impl Fn(&'a N, &'a N) -> bool,
+) -> Option<&'a N> {
+    let mut seen: Vec<&'a N> = Vec::new();
+    for name in names {
+        if seen.iter().any(|known| is_same(known, name)) {
+            return Some(name);
+        }
+        seen.push(name);
+    }
+    None
 }
 
 #[cfg(test)]
@@ -272,7 +314,7 @@ mod tests {
     fn issuer(iss: &str, keys: usize) -> TrustedIssuer {
         let policy = Policy {
             name: iss.to_owned(),
-            issuers: if iss.is_empty() { Vec::new() } else { vec![iss.to_owned()] },
+            issuers: if iss.is_empty() { Vec::new() } else { vec![iss.into()] },
             ..policy(Profile::Standard)
         };
         TrustedIssuer { policy, keys }
@@ -307,6 +349,36 @@ mod tests {
             let trust = Trust::new(Profile::Standard, issuers, vec![default, route("open", &[0])]).unwrap();
             assert_eq!(trust.accepts_any_audience(), expected, "{trust:?}");
         }
+    }
+
+    #[test]
+    fn no_token_may_have_the_names_of_two_issuers() {
+        const ONE: &str = "11111111-2222-3333-4444-555555555555";
+        let named = |name: IssuerName| {
+            let mut issuer = issuer("", 0);
+            issuer.policy.issuers = vec![name];
+            issuer
+        };
+        let template = |tenants: &str| {
+            let tenants = crate::Tenants::parse(&[tenants.to_owned()]).unwrap();
+            named(IssuerName::with_tenants("https://h.example/{tenantid}/", &tenants).unwrap())
+        };
+        let of_one = || named(format!("https://h.example/{ONE}/").into());
+        let twice = |name: &str| Err(TrustError::Twice(name.to_owned()));
+        for (first, second, expected) in [
+            (template(ONE), of_one(), twice(&format!("https://h.example/{ONE}/"))),
+            (of_one(), template("*"), twice("https://h.example/{tenantid}/")),
+            (template("*"), template(ONE), twice("https://h.example/{tenantid}/")),
+            (template("99999999-2222-3333-4444-555555555555"), of_one(), Ok(())),
+        ] {
+            let trust = Trust::new(Profile::Standard, vec![first, second], vec![route("d", &[0, 1])]);
+            assert_eq!(trust.map(drop), expected);
+        }
+        let every = |issuer| Trust::new(Profile::Standard, vec![issuer], vec![route("d", &[0])]).unwrap();
+        assert!(every(template("*")).every_tenant_of().is_some());
+        assert!(
+            every(template(ONE)).every_tenant_of().is_none() && every(of_one()).every_tenant_of().is_none()
+        );
     }
 
     #[test]

@@ -101,7 +101,10 @@ impl SourceView {
         Self {
             source: shortened(&part.place.name),
             kind: if part.place.remote { "url" } else { "file" },
-            issuers: issuers.flat_map(|issuer| &issuer.policy.issuers).map(|name| shortened(name)).collect(),
+            issuers: issuers
+                .flat_map(|issuer| &issuer.policy.issuers)
+                .map(|name| shortened(name.as_str()))
+                .collect(),
             stale: part.good.is_none() || part.failures > 0,
             last_good,
             age_seconds: last_good.map(|good| seconds(now).saturating_sub(good)),

@@ -123,7 +123,7 @@ pub(crate) fn policy() -> Policy {
         name: "default".to_owned(),
         profile: Profile::Standard,
         algorithms: AlgorithmSet::ALL,
-        issuers: vec![ISSUER.to_owned()],
+        issuers: vec![ISSUER.into()],
         audiences: vec![AUDIENCE.to_owned()],
         leeway: Duration::from_secs(5),
         binding: jose::Binding::IfBound,

@@ -6,6 +6,8 @@
 //! What can be read in one way only is read: a member that is `null` or an empty list is absent, a number is a name, and
 //! the parameters of a key may be padded, of the other base64 alphabet, and with or without leading zeros.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -29,9 +31,16 @@ pub(super) fn candidate(json: &str, tolerance: Tolerance) -> Candidate {
         return Candidate::skipped(None, SkipReason::Malformed);
     };
     match kid(&jwk) {
-        Ok(kid) => Candidate::named(kid, admit(&jwk, tolerance)).with_thumbprints(thumbprints(&jwk)),
+        Ok(kid) => Candidate::named(kid, admit(&jwk, tolerance))
+            .with_thumbprints(thumbprints(&jwk))
+            .of_issuer(issuer(&jwk)),
         Err(reason) => Candidate::skipped(None, reason),
     }
+}
+
+/// Whose key it says it is. What is no text is no tenant's name.
+fn issuer(jwk: &Object<'_>) -> Option<String> {
+    present(jwk, "issuer").map(|raw| string(raw).map_or_else(|| raw.to_owned(), Cow::into_owned))
 }
 
 fn admit(jwk: &Object<'_>, tolerance: Tolerance) -> Result<Admitted, SkipReason> {

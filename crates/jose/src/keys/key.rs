@@ -118,6 +118,7 @@ pub struct Key {
     pub(super) algorithms: AlgorithmSet,
     pub(super) reach: Reach,
     pub(super) thumbprints: Thumbprints,
+    pub(super) issuer: Option<String>,
     pub(super) identity: Identity,
     pub(super) material: Arc<Material>,
 }
@@ -136,6 +137,11 @@ impl Key {
     /// The algorithms that it may verify: bound by its type, its curve, its size and its own `alg`.
     pub fn algorithms(&self) -> AlgorithmSet {
         self.algorithms
+    }
+
+    /// Whose key it says it is (member `issuer`, as Entra writes it). Only among the keys of many tenants does that count.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// What may be shown of its material.

@@ -29,6 +29,7 @@ use thumbprint::Thumbprints;
 
 use crate::Profile;
 use crate::header::Header;
+use crate::issuer::Owner;
 use crate::limits::MAX_TRIED_KEYS;
 
 /// Where keys come from.
@@ -105,6 +106,7 @@ struct Candidate {
     kid: Option<String>,
     reach: Reach,
     thumbprints: Thumbprints,
+    issuer: Option<String>,
     outcome: Result<Admitted, SkipReason>,
 }
 
@@ -112,17 +114,22 @@ impl Candidate {
     /// A key that is tried for tokens with its `kid`, or for all tokens if it has none.
     fn named(kid: Option<String>, outcome: Result<Admitted, SkipReason>) -> Self {
         let reach = if kid.is_some() { Reach::Named } else { Reach::Every };
-        Self { kid, reach, thumbprints: Thumbprints::default(), outcome }
+        Self { kid, reach, thumbprints: Thumbprints::default(), issuer: None, outcome }
     }
 
     /// A key that is tried for tokens with any `kid`.
     fn unbound(kid: Option<String>, outcome: Result<Admitted, SkipReason>) -> Self {
-        Self { kid, reach: Reach::Every, thumbprints: Thumbprints::default(), outcome }
+        Self { kid, reach: Reach::Every, thumbprints: Thumbprints::default(), issuer: None, outcome }
     }
 
     /// With hashes by which tokens may name the key.
     fn with_thumbprints(self, thumbprints: Thumbprints) -> Self {
         Self { thumbprints, ..self }
+    }
+
+    /// With what it says of whose it is.
+    fn of_issuer(self, issuer: Option<String>) -> Self {
+        Self { issuer, ..self }
     }
 
     fn skipped(kid: Option<String>, reason: SkipReason) -> Self {
@@ -139,7 +146,9 @@ impl KeySet {
     pub fn parse(bytes: &[u8], rules: &KeyRules) -> Result<Self, KeySetError> {
         let candidates = source::candidates(bytes, rules)?;
         let mut set = Self::empty();
-        for (index, Candidate { kid, reach, thumbprints, outcome }) in candidates.into_iter().enumerate() {
+        for (index, Candidate { kid, reach, thumbprints, issuer, outcome }) in
+            candidates.into_iter().enumerate()
+        {
             match outcome {
                 Ok(Admitted { kind, algorithms, material, identity, doubts }) => {
                     set.warnings
@@ -150,6 +159,7 @@ impl KeySet {
                         algorithms,
                         reach,
                         thumbprints,
+                        issuer,
                         identity,
                         material: Arc::new(material),
                     });
@@ -207,11 +217,15 @@ impl KeySet {
         &self.warnings
     }
 
-    /// The keys to try for a token, at most [`MAX_TRIED_KEYS`]: those that bear its `kid` or a hash of its certificate
+    /// The keys to try for a token, at most [`MAX_TRIED_KEYS`], of those that may sign for `owner`: those that bear its `kid` or a hash of its certificate
     /// first, then those that are tried for every token. A token without `kid` is tried with all that fit its algorithm.
-    pub(crate) fn candidates<'a>(&'a self, header: &'a Header) -> impl Iterator<Item = &'a Key> {
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        header: &'a Header,
+        owner: &'a Owner,
+    ) -> impl Iterator<Item = &'a Key> {
         let kid = header.kid.as_deref();
-        let fits = move |key: &&Key| key.algorithms.contains(header.algorithm);
+        let fits = move |key: &&Key| key.algorithms.contains(header.algorithm) && owner.may_use(key);
         let is_named = move |key: &&Key| {
             (kid.is_some() && key.kid() == kid) || key.thumbprints.meet(&header.thumbprints)
         };

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jose::{
-    Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, ClaimValue, KeySet, Policy, Profile, Refusal, Reject,
-    Requirements, Route, Trust, TrustedIssuer, UnixTime, Verdict,
+    Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, ClaimValue, IssuerName, KeySet, Policy, Profile,
+    Refusal, Reject, Requirements, Route, Tenants, Trust, TrustedIssuer, UnixTime, Verdict,
 };
 use serde_json::json;
 
@@ -18,8 +18,7 @@ fn keys(signer: &Signer, kid: &str) -> KeySet {
 
 fn issuer(name: &str, keys: usize, audiences: &[&str], algorithms: AlgorithmSet) -> TrustedIssuer {
     let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
-    let policy =
-        Policy { issuers: vec![name.to_owned()], audiences, algorithms, ..policy(Profile::Standard) };
+    let policy = Policy { issuers: vec![name.into()], audiences, algorithms, ..policy(Profile::Standard) };
     TrustedIssuer { policy, keys }
 }
 
@@ -65,6 +64,111 @@ fn a_token_is_only_tried_with_the_keys_of_its_own_issuer() {
     }
     let twice = ann.plain_token(Algorithm::ES256, r#"{"iss":"ann","iss":"bob","exp":1700000600}"#);
     assert_eq!(verdict(&trust, &twice, &sets, "default"), Err(Reject::Malformed));
+}
+
+/// The keys of Entra's `common` endpoint: most are every tenant's, some one's own.
+#[test]
+fn a_token_of_a_tenant_is_verified_by_keys_of_that_tenant_or_of_all() {
+    const ONE: &str = "11111111-2222-3333-4444-555555555555";
+    const TWO: &str = "99999999-8888-7777-6666-aaaaaaaaaaaa";
+    const OTHER: &str = "22222222-3333-4444-5555-666666666666";
+    const V2: &str = "https://login.example/{tenantid}/v2.0";
+    let name_of = |tenant: &str| V2.replace("{tenantid}", tenant);
+    let own = name_of(TWO);
+    let keys: Vec<(&str, serde_json::Value, Signer)> = [
+        ("all", json!(V2)),
+        ("silent", json!(null)),
+        ("two", json!(own)),
+        ("near", json!(format!("{own}/"))),
+        ("odd", json!(7)),
+    ]
+    .map(|(kid, issuer)| (kid, issuer, Signer::generate(Algorithm::ES256)))
+    .into();
+    let jwks: Vec<_> = keys
+        .iter()
+        .map(|(kid, issuer, signer)| signer.jwk_with(json!({"kid": kid, "issuer": issuer})))
+        .collect();
+    let sets = [parse(&json!({ "keys": jwks }), &STRICT), KeySet::empty()];
+    let template = |tenants: &[&str]| {
+        let tenants = tenants.iter().map(|tenant| (*tenant).to_owned()).collect::<Vec<_>>();
+        let mut issuer = issuer("", 0, &[], AlgorithmSet::ALL);
+        let tenants = Tenants::parse(&tenants).unwrap();
+        issuer.policy.issuers =
+            vec![IssuerName::with_tenants(V2, &tenants).unwrap(), IssuerName::from("https://alias.example")];
+        issuer
+    };
+    let alone = |tenants: &[&str]| {
+        Trust::new(Profile::Standard, vec![template(tenants)], vec![route("default", &[0])]).unwrap()
+    };
+    let beside = Trust::new(
+        Profile::Standard,
+        vec![issuer("bob", 1, &[], AlgorithmSet::ALL), template(&[ONE, TWO])],
+        vec![route("default", &[0, 1])],
+    )
+    .unwrap();
+    let (unknown, refused) = (Err(Reject::UnknownKey), Err(Reject::Issuer));
+    let alias = "https://alias.example";
+    for (kid, iss, tid, of_both, of_every) in [
+        ("all", name_of(ONE), ONE, Ok(()), Ok(())),
+        ("all", name_of(TWO), TWO, Ok(()), Ok(())),
+        ("silent", name_of(ONE), ONE, Ok(()), Ok(())),
+        ("two", name_of(TWO), TWO, Ok(()), Ok(())),
+        ("two", name_of(ONE), ONE, unknown, unknown),
+        ("two", name_of(ONE), TWO, refused, refused),
+        ("near", name_of(TWO), TWO, unknown, unknown),
+        ("odd", name_of(TWO), TWO, unknown, unknown),
+        ("all", name_of(OTHER), OTHER, refused, Ok(())),
+        ("two", name_of(OTHER), OTHER, refused, unknown),
+        ("all", name_of(ONE), TWO, refused, refused),
+        ("all", V2.to_owned(), "{tenantid}", refused, refused),
+        ("all", name_of(""), "", refused, refused),
+        ("silent", alias.to_owned(), "", Ok(()), Ok(())),
+        ("all", alias.to_owned(), "", unknown, unknown),
+        ("all", alias.to_owned(), ONE, Ok(()), Ok(())),
+        ("two", alias.to_owned(), ONE, unknown, unknown),
+    ] {
+        let (_, _, signer) = keys.iter().find(|(name, ..)| *name == kid).unwrap();
+        let header = json!({"alg": "ES256", "kid": kid}).to_string();
+        let payload = json!({"iss": iss, "tid": tid, "exp": 1_700_000_600}).to_string();
+        let token = signer.token(Algorithm::ES256, &header, &payload);
+        for (what, trust, expected) in [
+            ("alone", &alone(&[ONE, TWO]), of_both),
+            ("beside another issuer", &beside, of_both),
+            ("every tenant", &alone(&["*"]), of_every),
+        ] {
+            assert_eq!(verdict(trust, &token, &sets, "default"), expected, "{what}: {kid} {payload}");
+        }
+    }
+    let token = |payload: serde_json::Value| {
+        let header = json!({"alg": "ES256", "kid": "all"}).to_string();
+        keys[0].2.token(Algorithm::ES256, &header, &payload.to_string())
+    };
+    for payload in [
+        json!({"iss": name_of(ONE), "exp": 1_700_000_600}),
+        json!({"iss": name_of(ONE), "tid": [ONE], "exp": 1_700_000_600}),
+        json!({"iss": [name_of(ONE)], "tid": ONE, "exp": 1_700_000_600}),
+        json!({"tid": ONE, "exp": 1_700_000_600}),
+    ] {
+        assert_eq!(verdict(&alone(&["*"]), &token(payload.clone()), &sets, "default"), refused, "{payload}");
+    }
+    let trust = alone(&[ONE]);
+    let explained = trust.explain(
+        &token(json!({"iss": name_of(ONE), "tid": ONE})),
+        &sets,
+        trust.route(None).unwrap(),
+        NOW,
+    );
+    let outcomes: Vec<_> = explained.keys.iter().map(|trial| trial.outcome).collect();
+    use jose::TrialOutcome::{OtherKid, OtherTenant, Verified};
+    assert_eq!(outcomes, [Verified, OtherKid, OtherTenant, OtherTenant, OtherTenant]);
+    // An issuer of one name chose its keys: what they say of others counts for nothing.
+    let plain = Trust::single(Policy { issuers: vec![name_of(ONE).into()], ..policy(Profile::Standard) });
+    let header = json!({"alg": "ES256", "kid": "two"}).to_string();
+    let payload = json!({"iss": name_of(ONE), "tid": ONE, "exp": 1_700_000_600}).to_string();
+    assert_eq!(
+        verdict(&plain, &keys[2].2.token(Algorithm::ES256, &header, &payload), &sets, "default"),
+        Ok(())
+    );
 }
 
 #[test]

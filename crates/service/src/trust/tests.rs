@@ -18,7 +18,7 @@ fn load(
             name: Trust::DEFAULT.to_owned(),
             profile,
             algorithms: AlgorithmSet::ALL,
-            issuers: flat_issuers.iter().map(|name| (*name).to_owned()).collect(),
+            issuers: flat_issuers.iter().map(|name| (*name).into()).collect(),
             audiences: vec!["base".to_owned()],
             leeway: Duration::from_secs(3),
             binding: Binding::Ignore,

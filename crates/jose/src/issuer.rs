@@ -1,0 +1,389 @@
+//! Whose tokens are meant: an issuer's name, or a template of the names that a provider of many tenants has.
+//!
+//! In a template `{tenantid}` stands for a tenant. A token's `iss` must be the template with the token's own `tid` in its
+//! place, letter for letter, and that tenant must be one of those that are trusted. A tenant is a GUID as text, so that
+//! nothing in it can move the path.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::{Claim, Claims, Key};
+
+/// What stands for a tenant in a template.
+const PLACEHOLDER: &str = "{tenantid}";
+/// The claim that names a token's tenant.
+const CLAIM: &str = "tid";
+/// The lengths of the groups of a GUID.
+const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+
+/// A name that an issuer's tokens have in `iss`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IssuerName {
+    /// This text.
+    Exact(String),
+    /// One for each tenant.
+    Template(Template),
+}
+
+/// The names of the tenants of one provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    text: String,
+    before: String,
+    after: String,
+    tenants: Tenants,
+}
+
+/// The tenants that are trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tenants {
+    /// Every one: whoever has a tenant at the provider can make tokens.
+    Every,
+    /// These, in small letters.
+    These(BTreeSet<String>),
+}
+
+/// Why a text cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// The placeholder is not a part of the path.
+    #[error(
+        "expected {{tenantid}} once, as a whole part of the path, such as https://login.example/{{tenantid}}/v2.0"
+    )]
+    Place,
+    /// A tenant is no GUID.
+    #[error("expected tenants as GUIDs, such as 72f988bf-86f1-41af-91ab-2d7cd011db47, or \"*\" alone")]
+    Tenant,
+}
+
+impl Tenants {
+    /// Those of a list; `*` alone is every one. Letter case does not matter.
+    ///
+    /// # Errors
+    ///
+    /// One is no GUID, or the list is empty.
+    pub fn parse(list: &[String]) -> Result<Self, TemplateError> {
+        if let [only] = list
+            && only == "*"
+        {
+            return Ok(Self::Every);
+        }
+        let tenants: BTreeSet<String> = list.iter().map(|tenant| tenant.to_ascii_lowercase()).collect();
+        if tenants.is_empty() || !tenants.iter().all(|tenant| is_guid(tenant)) {
+            return Err(TemplateError::Tenant);
+        }
+        Ok(Self::These(tenants))
+    }
+
+    fn admits(&self, tenant: &str) -> bool {
+        match self {
+            Self::Every => is_guid(tenant),
+            Self::These(tenants) => tenants.contains(tenant),
+        }
+    }
+
+    fn meet(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::These(these), Self::These(those)) => !these.is_disjoint(those),
+            (Self::Every, _) | (_, Self::Every) => true,
+        }
+    }
+}
+
+/// A GUID in small letters (RFC 9562 section 4): one spelling of one tenant.
+fn is_guid(text: &str) -> bool {
+    let is_hex = |group: &str| group.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().all(|group| is_hex(group)) && groups.iter().map(|group| group.len()).eq(GROUPS)
+}
+
+impl Template {
+    /// A template and the tenants that may stand in it.
+    ///
+    /// # Errors
+    ///
+    /// `{tenantid}` is not there once, as a whole part of the path.
+    pub fn new(text: &str, tenants: Tenants) -> Result<Self, TemplateError> {
+        let (before, after) = text.split_once(PLACEHOLDER).ok_or(TemplateError::Place)?;
+        let (_, rest) = before.split_once("://").ok_or(TemplateError::Place)?;
+        let starts =
+            rest.len() > 1 && !rest.starts_with('/') && rest.ends_with('/') && !rest.contains(['?', '#']);
+        let ends = after.is_empty() || after.starts_with('/');
+        if !starts || !ends || before.contains(['{', '}']) || after.contains(['{', '}']) {
+            return Err(TemplateError::Place);
+        }
+        Ok(Self { text: text.to_owned(), before: before.to_owned(), after: after.to_owned(), tenants })
+    }
+
+    /// The tenant whose name this is, if it is one of those that are trusted.
+    fn tenant_of<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let tenant = name.strip_prefix(&self.before)?.strip_suffix(&self.after)?;
+        self.tenants.admits(tenant).then_some(tenant)
+    }
+
+    /// Whether some tenant's name is a name in both.
+    fn meets(&self, other: &Self) -> bool {
+        let (shorter, longer) =
+            if self.before.len() <= other.before.len() { (self, other) } else { (other, self) };
+        match longer.before.strip_prefix(&shorter.before) {
+            Some("") => shorter.after == longer.after && shorter.tenants.meet(&longer.tenants),
+            // The longer one has a tenant of the shorter one in its own text.
+            Some(more) => more.split('/').next().is_some_and(|tenant| {
+                shorter.tenants.admits(tenant)
+                    && longer.has(&format!("{}{tenant}{}", shorter.before, shorter.after))
+            }),
+            None => false,
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.tenant_of(name).is_some()
+    }
+}
+
+impl IssuerName {
+    /// The name, or the template with `tenants`.
+    ///
+    /// # Errors
+    ///
+    /// The text has the placeholder, and cannot be used as a template.
+    pub fn with_tenants(text: &str, tenants: &Tenants) -> Result<Self, TemplateError> {
+        match Self::is_template(text) {
+            true => Template::new(text, tenants.clone()).map(Self::Template),
+            false => Ok(Self::Exact(text.to_owned())),
+        }
+    }
+
+    /// Whether the text has the placeholder, so that it is no name of itself.
+    pub fn is_template(text: &str) -> bool {
+        text.contains(PLACEHOLDER)
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Exact(name) => name,
+            Self::Template(template) => &template.text,
+        }
+    }
+
+    /// Whether a token with this `iss` and these claims has this name.
+    pub(crate) fn accepts(&self, iss: &str, claims: &Claims) -> bool {
+        match self {
+            Self::Exact(name) => name == iss,
+            Self::Template(template) => match claims.get(CLAIM) {
+                Some(Claim::String(tenant)) => template.tenant_of(iss) == Some(&*tenant),
+                _ => false,
+            },
+        }
+    }
+
+    /// Whether some token could have both names.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(name), Self::Exact(other)) => name == other,
+            (Self::Exact(name), Self::Template(template)) | (Self::Template(template), Self::Exact(name)) => {
+                template.has(name)
+            }
+            (Self::Template(template), Self::Template(other)) => template.meets(other),
+        }
+    }
+
+    /// Whether it is one for each of many tenants.
+    pub(crate) fn has_tenants(&self) -> bool {
+        matches!(self, Self::Template(_))
+    }
+
+    /// Whether tokens of every tenant are accepted.
+    pub(crate) fn is_every_tenant(&self) -> bool {
+        matches!(self, Self::Template(Template { tenants: Tenants::Every, .. }))
+    }
+}
+
+impl From<String> for IssuerName {
+    /// The text itself, whatever it holds.
+    fn from(name: String) -> Self {
+        Self::Exact(name)
+    }
+}
+
+impl From<&str> for IssuerName {
+    fn from(name: &str) -> Self {
+        Self::Exact(name.to_owned())
+    }
+}
+
+impl fmt::Display for IssuerName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// Which keys of its issuer a token may be tried with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// All of them: the issuer is one.
+    Issuer,
+    /// Those of no particular tenant, and those of this one.
+    Tenant {
+        /// The token's tenant.
+        id: String,
+        /// The names that the issuer has there.
+        names: Vec<String>,
+    },
+}
+
+impl Owner {
+    /// Of a token with these claims, which has one of these names. A tenant that is not trusted, or no GUID, has no name.
+    pub(crate) fn of(names: &[IssuerName], claims: &Claims) -> Self {
+        if !names.iter().any(IssuerName::has_tenants) {
+            return Self::Issuer;
+        }
+        let id = match claims.get(CLAIM) {
+            Some(Claim::String(id)) => id.into_owned(),
+            _ => String::new(),
+        };
+        let name = |name: &IssuerName| match name {
+            IssuerName::Exact(name) => Some(name.clone()),
+            IssuerName::Template(template) => {
+                template.tenants.admits(&id).then(|| template.text.replace(PLACEHOLDER, &id))
+            }
+        };
+        Self::Tenant { names: names.iter().filter_map(name).collect(), id }
+    }
+
+    /// Whether the key may sign for it: one that says whose it is (`issuer`) signs for that tenant alone.
+    pub(crate) fn may_use(&self, key: &Key) -> bool {
+        match (self, key.issuer()) {
+            (Self::Issuer, _) | (Self::Tenant { .. }, None) => true,
+            (Self::Tenant { id, names }, Some(issuer)) => names.contains(&issuer.replace(PLACEHOLDER, id)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "11111111-2222-3333-4444-555555555555";
+    const TWO: &str = "99999999-8888-7777-6666-aaaaaaaaaaaa";
+
+    fn these(tenants: &[&str]) -> Tenants {
+        Tenants::parse(&tenants.iter().map(|tenant| (*tenant).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn template(text: &str, tenants: &[&str]) -> IssuerName {
+        IssuerName::with_tenants(text, &these(tenants)).unwrap()
+    }
+
+    #[test]
+    fn a_tenant_is_a_guid_and_every_one_stands_alone() {
+        let upper = TWO.to_uppercase();
+        for (list, expected) in [
+            (vec![ONE], true),
+            (vec![ONE, &upper], true),
+            (vec!["*"], true),
+            (vec![], false),
+            (vec!["*", ONE], false),
+            (vec!["**"], false),
+            (vec![""], false),
+            (vec!["contoso.onmicrosoft.com"], false),
+            (vec!["11111111-2222-3333-4444-55555555555"], false),
+            (vec!["11111111-2222-3333-4444-5555555555555"], false),
+            (vec!["11111111-2222-3333-4444-55555555555g"], false),
+            (vec!["111111112222333344445555555555555555"], false),
+            (vec!["11111111-2222-3333-4444-555555555555-"], false),
+            (vec!["../111-2222-3333-4444-555555555555"], false),
+        ] {
+            let list: Vec<String> = list.into_iter().map(str::to_owned).collect();
+            assert_eq!(Tenants::parse(&list).is_ok(), expected, "{list:?}");
+        }
+        assert_eq!(these(&[&upper]), these(&[TWO]));
+    }
+
+    #[test]
+    fn the_placeholder_is_a_whole_part_of_the_path() {
+        for (text, expected) in [
+            ("https://login.example/{tenantid}/v2.0", true),
+            ("https://sts.example/{tenantid}/", true),
+            ("https://login.example/a/{tenantid}", true),
+            ("https://{tenantid}/v2.0", false),
+            ("https://{tenantid}.example/v2.0", false),
+            ("https://login.example/x{tenantid}/v2.0", false),
+            ("https://login.example/{tenantid}x", false),
+            ("https://login.example/{tenantid}/{tenantid}", false),
+            ("https://login.example/{a}/{tenantid}", false),
+            ("https://login.example/?x=/{tenantid}", false),
+            ("https://login.example/#/{tenantid}", false),
+            ("https:///{tenantid}", false),
+            ("login.example/{tenantid}", false),
+            ("{tenantid}", false),
+        ] {
+            assert_eq!(IssuerName::with_tenants(text, &Tenants::Every).is_ok(), expected, "{text}");
+        }
+        let plain = IssuerName::with_tenants("https://id.example/{x}", &Tenants::Every);
+        assert_eq!(plain, Ok("https://id.example/{x}".into()), "no template");
+    }
+
+    #[test]
+    fn iss_is_the_template_with_the_tokens_own_tenant() {
+        let upper = TWO.to_uppercase();
+        let listed = template("https://login.example/{tenantid}/v2.0", &[ONE]);
+        let every = template("https://login.example/{tenantid}/v2.0", &["*"]);
+        let iss = |tenant: &str| format!("https://login.example/{tenant}/v2.0");
+        for (iss, tid, by_list, by_every) in [
+            (iss(ONE), format!("{ONE:?}"), true, true),
+            (iss(TWO), format!("{TWO:?}"), false, true),
+            (iss(ONE), format!("{TWO:?}"), false, false),
+            (iss(TWO), format!("{ONE:?}"), false, false),
+            (iss(&upper), format!("{upper:?}"), false, false),
+            (iss(ONE), "null".into(), false, false),
+            (iss(ONE), format!("[{ONE:?}]"), false, false),
+            (iss("{tenantid}"), r#""{tenantid}""#.into(), false, false),
+            (iss("*"), r#""*""#.into(), false, false),
+            (iss(""), r#""""#.into(), false, false),
+            (iss("7"), "7".into(), false, false),
+            (iss("evil/../x"), r#""evil/../x""#.into(), false, false),
+            (iss(&format!("{ONE}/v2.0/x/{ONE}")), format!("{ONE:?}"), false, false),
+            (format!("{}/", iss(ONE)), format!("{ONE:?}"), false, false),
+            (iss(ONE).to_uppercase(), format!("{ONE:?}"), false, false),
+            (iss(ONE).replace("https", "http"), format!("{ONE:?}"), false, false),
+            (iss(ONE).replace(".example", ".example.evil"), format!("{ONE:?}"), false, false),
+        ] {
+            let claims = Claims::parse(format!(r#"{{"tid":{tid}}}"#).as_bytes()).unwrap();
+            assert_eq!(listed.accepts(&iss, &claims), by_list, "{iss} {tid}");
+            assert_eq!(every.accepts(&iss, &claims), by_every, "{iss} {tid}");
+        }
+        assert!(!every.accepts(&iss(ONE), &Claims::parse(b"{}").unwrap()), "without tid");
+    }
+
+    #[test]
+    fn names_that_one_token_could_have_meet() {
+        let v2 = "https://h.example/{tenantid}/v2.0";
+        let of_one = format!("https://h.example/{ONE}/v2.0");
+        for (one, other, expected) in [
+            (IssuerName::from("a"), IssuerName::from("a"), true),
+            (IssuerName::from("a"), IssuerName::from("b"), false),
+            (template(v2, &["*"]), of_one.as_str().into(), true),
+            (template(v2, &[ONE]), of_one.as_str().into(), true),
+            (template(v2, &[TWO]), of_one.as_str().into(), false),
+            (template(v2, &[ONE]), template(v2, &["*"]), true),
+            (template(v2, &[ONE]), template(v2, &[TWO, ONE]), true),
+            (template(v2, &[ONE]), template(v2, &[TWO]), false),
+            (template(v2, &["*"]), template("https://h.example/{tenantid}/v1", &["*"]), false),
+            (template(v2, &["*"]), template("https://i.example/{tenantid}/v2.0", &["*"]), false),
+            (
+                template(&format!("https://h.example/{{tenantid}}/x/{TWO}"), &["*"]),
+                template(&format!("https://h.example/{ONE}/x/{{tenantid}}"), &["*"]),
+                true,
+            ),
+            (
+                template(&format!("https://h.example/{{tenantid}}/x/{TWO}"), &[TWO]),
+                template(&format!("https://h.example/{ONE}/x/{{tenantid}}"), &["*"]),
+                false,
+            ),
+        ] {
+            assert_eq!((one.meets(&other), other.meets(&one)), (expected, expected), "{one} {other}");
+        }
+    }
+}
