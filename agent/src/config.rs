@@ -9,12 +9,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jose::{Algorithm, AlgorithmSet, Binding, KeyOrigin, KeyRules, Policy, Profile, Requirements, Trust};
+use jose::{
+    Algorithm, AlgorithmSet, Binding, IssuerName, KeyOrigin, KeyRules, Policy, Profile, Requirements, Trust,
+};
 use keys::KeySources;
 use reqwest::Url;
 use service::lease::Terms;
 use service::settings::{ConfigError, Settings};
-use service::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, MAX_LEEWAY};
+use service::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, MAX_LEEWAY, flat_names};
+
+mod token_server;
+
+pub use token_server::{IdentityFiles, TokenServerConfig, TokenServers};
 
 use crate::answer::Variables;
 use crate::cache::Limits;
@@ -74,44 +80,6 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
-/// Who judges what needs state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenServerConfig {
-    /// Where they are.
-    pub servers: TokenServers,
-    /// A file with the bearer token that the agent shows.
-    pub token_file: Option<PathBuf>,
-    /// Certificates that vouch for `https://` servers, instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// What the agent shows to `https://` servers that want to know who asks.
-    pub identity: Option<IdentityFiles>,
-    /// How long one call may take: the budget of a verification.
-    pub budget: Duration,
-}
-
-/// A client certificate, PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentityFiles {
-    /// The certificate, and those that lead from it to its authority.
-    pub cert: PathBuf,
-    /// The certificate's private key.
-    pub key: PathBuf,
-}
-
-/// Where token-servers are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenServers {
-    /// At the addresses of these names.
-    Urls(Vec<Url>),
-    /// Where HAProxy has them in one of its backends.
-    Backend {
-        /// The backend's whole name.
-        name: String,
-        /// A stats socket of HAProxy.
-        socket: Address,
-    },
-}
-
 impl Config {
     /// Reads the configuration from `environment` (and the file that `JWT_CONFIG` names), on top of it the `setenv`
     /// lines of `haproxy_cfg`, as a `program` section would have inherited them. With `keys`, that file is every
@@ -144,7 +112,7 @@ impl Config {
         let profile = settings.parse("JWT_PROFILE", "standard or ms-users").unwrap_or(Profile::Standard);
         let timeout = within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds");
         let timeout = Duration::from_millis(timeout.unwrap_or(80));
-        let token_server = token_server(&mut settings, timeout);
+        let token_server = token_server::read(&mut settings, timeout);
         let flat_keys = flat_keys(&mut settings);
         let flat_policy = flat_policy(&mut settings, profile, &flat_keys);
         let trusted = trusted(&mut settings, flat_policy, flat_keys, keys, token_server.is_some());
@@ -171,6 +139,7 @@ impl Config {
                     .to_owned(),
             );
         }
+        warnings.extend(service::trust::every_tenant_warning(&trust));
         if trust.ignores_binding() {
             warnings.push(
                 "JWT_BINDING=ignore: a token that is bound to a key or a certificate (cnf) is accepted from any client"
@@ -253,7 +222,7 @@ fn flat_keys(settings: &mut Settings) -> IssuerKeys {
     let urls = http_url(settings, "JWT_JWKS_URL").iter().map(ToString::to_string).collect();
     const OIDC_ISSUERS: &str = "JWT_OIDC_ISSUERS";
     http_url(settings, OIDC_ISSUERS);
-    let discovered = settings.list(OIDC_ISSUERS).unwrap_or_default();
+    let discovered = flat_names(settings, OIDC_ISSUERS);
     let keys = IssuerKeys {
         file: settings.text("JWT_JWKS_FILE").map(PathBuf::from),
         urls,
@@ -265,7 +234,7 @@ fn flat_keys(settings: &mut Settings) -> IssuerKeys {
 }
 
 fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> Policy {
-    let mut issuers = settings.list("JWT_ISSUERS").unwrap_or_default();
+    let mut issuers = flat_names(settings, "JWT_ISSUERS");
     if issuers.is_empty() {
         issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
     }
@@ -286,7 +255,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
         algorithms: settings
             .parse_list::<Algorithm>("JWT_ALGORITHMS", "algorithms such as RS256 (RFC 7518 section 3.1)")
             .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
-        issuers,
+        issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list("JWT_AUDIENCES").unwrap_or_default(),
         leeway: Duration::from_secs(leeway),
         binding: settings.parse("JWT_BINDING", Binding::NAMES).unwrap_or_default(),
@@ -307,72 +276,6 @@ fn key_sources(settings: &mut Settings, profile: Profile) -> KeySources {
             allow_mixed_keys: settings.flag("JWT_ALLOW_MIXED_KEYS").unwrap_or(false),
         },
     }
-}
-
-fn token_server(settings: &mut Settings, budget: Duration) -> Option<TokenServerConfig> {
-    const NAME: &str = "JWT_TOKEN_SERVER_BACKEND";
-    let token_file = settings.text("JWT_TOKEN_SERVER_TOKEN_FILE").map(PathBuf::from);
-    let ca_file = settings.text("JWT_TOKEN_SERVER_CA_FILE").map(PathBuf::from);
-    let identity = identity(settings);
-    let socket = haproxy_socket(settings);
-    let items = settings.list(NAME);
-    let servers = match (items.as_deref(), socket) {
-        (None, None) => return None,
-        (Some([name]), Some(socket)) if is_proxy_name(name) => {
-            TokenServers::Backend { name: name.clone(), socket }
-        }
-        (_, Some(_)) => {
-            settings.fault(NAME, "expected one backend's name, since JWT_HAPROXY_SOCKET is set");
-            return None;
-        }
-        (Some(items), None) if items.iter().any(|item| !item.contains("://")) => {
-            let what = "expected http://host:port,http://host:port, or a backend's name and HAProxy's stats socket in \
-                        JWT_HAPROXY_SOCKET";
-            settings.fault(NAME, what);
-            return None;
-        }
-        (Some(_), None) => {
-            let urls = http_url(settings, NAME);
-            if urls.iter().any(|url| url.path() != "/" || url.query().is_some()) {
-                settings.fault(NAME, "expected URLs without a path, such as http://host:4000");
-            }
-            TokenServers::Urls(urls)
-        }
-    };
-    Some(TokenServerConfig { servers, token_file, ca_file, identity, budget })
-}
-
-fn identity(settings: &mut Settings) -> Option<IdentityFiles> {
-    const CERT: &str = "JWT_TOKEN_SERVER_CERT_FILE";
-    const KEY: &str = "JWT_TOKEN_SERVER_KEY_FILE";
-    match (settings.text(CERT), settings.text(KEY)) {
-        (Some(cert), Some(key)) => Some(IdentityFiles { cert: cert.into(), key: key.into() }),
-        (None, None) => None,
-        (Some(_), None) => {
-            settings.fault(KEY, format!("missing, since {CERT} is set"));
-            None
-        }
-        (None, Some(_)) => {
-            settings.fault(CERT, format!("missing, since {KEY} is set"));
-            None
-        }
-    }
-}
-
-/// A path, `unix@/path`, or `host:port`.
-fn haproxy_socket(settings: &mut Settings) -> Option<Address> {
-    const NAME: &str = "JWT_HAPROXY_SOCKET";
-    let text = settings.text(NAME)?;
-    let address = if text.starts_with('/') { Ok(Address::Unix(text.into())) } else { text.parse() };
-    if address.is_err() {
-        settings.fault(NAME, "expected /path, unix@/path or host:port");
-    }
-    address.ok()
-}
-
-/// HAProxy's configuration manual, section 2.2: letters, digits, `-`, `_`, `.` and `:`. Nothing else may go into a command.
-fn is_proxy_name(name: &str) -> bool {
-    name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.:".contains(letter))
 }
 
 fn variables(settings: &mut Settings, haproxy_cfg: Option<&HaproxyCfg>) -> Variables {

@@ -11,7 +11,8 @@ use integration_tests::keys::{SigningKey, jwks, key};
 use integration_tests::setup::Setup;
 use integration_tests::token::{sign_raw, token};
 use integration_tests::wait::eventually;
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 fn asks(key: &SigningKey) -> Request {
     Request::get("/").bearer(&token(key, json!({})))
@@ -192,6 +193,97 @@ fn a_flood_of_unknown_keys_hides_no_rotation_and_costs_one_fetch_a_cool_down() {
     let cool_downs = usize::try_from(begun.elapsed().as_secs() / COOL_DOWN).unwrap();
     let asked = server.fetches() - fetches;
     assert!(asked <= FREE + cool_downs + 1, "{asked} fetches in {:?}", begun.elapsed());
+}
+
+/// An agent of the issuers in these tables.
+fn with_tables(tables: &str) -> (Edge, TempDir) {
+    let folder = TempDir::with_prefix("tables-").unwrap();
+    let file = folder.path().join("agent.toml");
+    std::fs::write(&file, tables).unwrap();
+    let setup = Setup::denying().no_key_file();
+    (setup.agent_env("JWT_CONFIG", &file.display().to_string()).start(), folder)
+}
+
+/// One document that is both a discovery document of this issuer and the keys that it names.
+fn document(server: &KeyServer, issuer: &str, jwks: &str) -> Answer {
+    let mut document: Value = serde_json::from_str(jwks).unwrap();
+    document["issuer"] = issuer.into();
+    document["jwks_uri"] = server.url().into();
+    Answer::Body(document.to_string())
+}
+
+#[test]
+fn a_document_of_another_name_gives_no_key_until_the_configuration_knows_it_and_is_told_meanwhile() {
+    let server = KeyServer::start(Answer::Close);
+    let says = |issuer: &str| document(&server, issuer, &jwks([key("ES256")]));
+    server.set(says("https://fs.example/other"));
+    let (edge, _folder) = with_tables(&format!(
+        "[[issuers]]\nissuer = \"http://fs.example/trust\"\nissuer_aliases = [\"https://fs.example/adfs\", \"fs\"]\n\
+         discovery_url = \"{}\"\n",
+        server.url()
+    ));
+    let of = |iss: &str| Request::get("/").bearer(&token(key("ES256"), json!({ "iss": iss })));
+    let told =
+        "says issuer = \"https://fs.example/other\", and configured is issuer = \"http://fs.example/trust\"";
+    eventually("/ready says what the document says", || {
+        let ready = edge.agents[0].admin("/ready");
+        (ready.status == 503 && String::from_utf8_lossy(&ready.body).contains(told)).then_some(())
+    });
+    edge.refuses("no keys yet", 503, &of("http://fs.example/trust"));
+    let shown: Value = serde_json::from_slice(&edge.agents[0].admin("/v1/keys").body).unwrap();
+    assert!(shown["sources"][0]["error"].as_str().unwrap().contains(told), "{shown}");
+    server.set(says("https://fs.example/adfs"));
+    eventually("the document goes by an alias", || {
+        (edge.send(&of("http://fs.example/trust")).status == 200).then_some(())
+    });
+    edge.admits("a token of an alias", &of("https://fs.example/adfs"));
+    edge.admits("a token of an alias that is no URL", &of("fs"));
+    edge.refuses("a token of another name", 401, &of("https://fs.example/other"));
+    edge.refuses("a token of a name with a slash more", 401, &of("http://fs.example/trust/"));
+}
+
+#[test]
+fn a_token_of_a_tenant_needs_that_tenants_name_and_a_key_that_may_sign_for_it() {
+    const ONE: &str = "11111111-2222-3333-4444-555555555555";
+    const TWO: &str = "99999999-8888-7777-6666-aaaaaaaaaaaa";
+    const OTHER: &str = "22222222-3333-4444-5555-666666666666";
+    const NAME: &str = "https://login.example/{tenantid}/v2.0";
+    let name_of = |tenant: &str| NAME.replace("{tenantid}", tenant);
+    let of_all = SigningKey::generate("RS256", "all");
+    let of_two = SigningKey::generate("RS256", "two");
+    let mut set: Value = serde_json::from_str(&jwks([&of_all, &of_two])).unwrap();
+    set["keys"][0]["issuer"] = NAME.into();
+    set["keys"][1]["issuer"] = name_of(TWO).into();
+    let server = KeyServer::start(Answer::Close);
+    server.set(document(&server, NAME, &set.to_string()));
+    let (edge, _folder) = with_tables(&format!(
+        "[[issuers]]\nissuer = \"{NAME}\"\ndiscovery_url = \"{}\"\ntenants = [\"{ONE}\", \"{TWO}\"]\n",
+        server.url()
+    ));
+    let of =
+        |key, iss: &str, tid: &str| Request::get("/").bearer(&token(key, json!({"iss": iss, "tid": tid})));
+    eventually("the keys are there", || {
+        (edge.send(&of(&of_all, &name_of(ONE), ONE)).status == 200).then_some(())
+    });
+    for (what, key, iss, tid, status) in [
+        ("one tenant", &of_all, name_of(ONE), ONE, 200),
+        ("another one", &of_all, name_of(TWO), TWO, 200),
+        ("by its own key", &of_two, name_of(TWO), TWO, 200),
+        ("by another tenant's key", &of_two, name_of(ONE), ONE, 401),
+        ("by another tenant's key in its name", &of_two, name_of(ONE), TWO, 401),
+        ("a tenant that is not trusted", &of_all, name_of(OTHER), OTHER, 401),
+        ("a tenant in another's name", &of_all, name_of(ONE), TWO, 401),
+        ("the template itself", &of_all, NAME.to_owned(), "{tenantid}", 401),
+        ("a tenant that moves the path", &of_all, name_of("x/../y"), "x/../y", 401),
+        ("no tenant", &of_all, name_of(""), "", 401),
+    ] {
+        let request = of(key, &iss, tid);
+        if status == 200 {
+            edge.admits(what, &request);
+        } else {
+            edge.refuses(what, status, &request);
+        }
+    }
 }
 
 /// Ends the flood also when an assertion fails, so that the test ends.

@@ -192,7 +192,27 @@ fn token_servers_may_be_a_backend_of_haproxy() {
 #[test]
 fn a_discovered_issuer_is_the_accepted_one() {
     let config = load(&[("JWT_OIDC_ISSUERS", "https://id.example")]).unwrap();
-    assert_eq!(config.trust.issuers()[0].policy.issuers, ["https://id.example"]);
+    assert_eq!(config.trust.issuers()[0].policy.issuers, ["https://id.example".into()]);
+}
+
+#[test]
+fn a_template_of_many_tenants_is_for_the_tables_alone_and_all_tenants_are_a_warning() {
+    let template = "https://login.example/{tenantid}/v2.0";
+    for (name, others) in [
+        ("JWT_OIDC_ISSUERS", vec![]),
+        ("JWT_OIDC_ISSUERS", vec![("JWT_ISSUERS", "https://id.example")]),
+        ("JWT_ISSUERS", vec![("JWT_JWKS_FILE", "/k")]),
+    ] {
+        let variables: Vec<_> = others.into_iter().chain([(name, template)]).collect();
+        let text = load(&variables).unwrap_err().to_string();
+        assert!(text.contains(&format!("{name}: {{tenantid}} stands for a tenant")), "{text}");
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let table = format!("[[issuers]]\nissuer = \"{template}\"\ntenants = \"*\"\nkeys_file = \"/k\"\n");
+    std::io::Write::write_all(&mut file, table.as_bytes()).unwrap();
+    let config = Config::load([("JWT_CONFIG".into(), file.path().into())], None, None).unwrap();
+    let told = |text: &String| text.contains(&format!("tokens of every tenant of {template} are accepted"));
+    assert!(config.warnings.iter().any(told), "{:?}", config.warnings);
 }
 
 #[test]

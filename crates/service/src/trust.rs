@@ -27,9 +27,11 @@ use crate::settings::{Scalar, Settings};
 
 mod discovery;
 mod fetch;
+mod names;
 
 pub use discovery::Discovery;
 pub use fetch::{Authorization, CertificateFiles, Fetch, FetchNames, ProxyChoice, header_line};
+pub use names::{every_tenant_warning, flat_names};
 
 /// The largest clock skew that may be granted, seconds.
 pub const MAX_LEEWAY: u64 = 300;
@@ -147,6 +149,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
     if keys.is_empty() {
         table.fault("issuer", "has no keys: set keys_file, keys_url, discovery = true or discovery_url");
     }
+    let names = names::of_table(table, name.as_deref(), &aliases);
     let leeway = table.parse("leeway", "seconds").map(Duration::from_secs);
     if leeway.is_some_and(|leeway| leeway > Duration::from_secs(MAX_LEEWAY)) {
         table.fault("leeway", format!("expected seconds, at most {MAX_LEEWAY}"));
@@ -159,7 +162,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
         leeway: leeway.unwrap_or(base.leeway),
         binding: base.binding,
         requirements: requirements(table),
-        issuers: std::iter::once(name?).chain(aliases).collect(),
+        issuers: name.map(|_| names)?,
     };
     Some((policy, keys))
 }
@@ -168,8 +171,11 @@ fn route(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Route> {
     let accepted = match table.list("issuers") {
         None => (0..issuers.len()).collect(),
         Some(names) => {
-            let index_of =
-                |name: &String| issuers.iter().position(|issuer| issuer.policy.issuers.first() == Some(name));
+            let index_of = |name: &String| {
+                issuers
+                    .iter()
+                    .position(|issuer| issuer.policy.issuers.first().is_some_and(|own| own.as_str() == name))
+            };
             let found: Option<Vec<usize>> = names.iter().map(index_of).collect();
             if found.is_none() {
                 // An alias would look as if it let in the tokens of that name alone.

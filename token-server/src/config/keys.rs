@@ -7,7 +7,7 @@ use jose::{KeyOrigin, KeyRules, Profile};
 use keys::{KeySources, OpenError, Source};
 use reqwest::Url;
 use service::settings::Settings;
-use service::trust::{Discovery, Fetch, FetchNames, IssuerKeys};
+use service::trust::{Discovery, Fetch, FetchNames, IssuerKeys, flat_names};
 
 pub(super) const FILE: &str = "TOKEN_SERVER__JWKS__FILE";
 const URL: &str = "TOKEN_SERVER__JWKS__URL";
@@ -55,7 +55,7 @@ pub(super) fn flat(settings: &mut Settings) -> IssuerKeys {
         urls.iter().map(ToString::to_string).collect()
     };
     let (urls, _judged): (_, Vec<String>) = (http(URL), http(OIDC_ISSUERS));
-    let discovered = settings.list(OIDC_ISSUERS).unwrap_or_default();
+    let discovered = flat_names(settings, OIDC_ISSUERS);
     let keys = IssuerKeys {
         file: settings.text(FILE).map(PathBuf::from),
         urls,

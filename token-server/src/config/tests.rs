@@ -182,6 +182,21 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
             "ISSUERS: more than one issuer",
         ),
         (String::new(), &[("TOKEN_SERVER__JWKS__URL", "ftp://a")], "JWKS__URL: expected http://"),
+        (
+            String::new(),
+            &[("TOKEN_SERVER__JWKS__OIDC_ISSUERS", "https://a.example/{tenantid}/")],
+            "OIDC_ISSUERS: {tenantid} stands for a tenant",
+        ),
+        (
+            String::new(),
+            &[flat[0], ("TOKEN_SERVER__VERIFY__ISSUERS", "https://a.example/{tenantid}/")],
+            "VERIFY__ISSUERS: {tenantid} stands for a tenant",
+        ),
+        (
+            "[[issuers]]\nissuer = \"https://a.example/{tenantid}/\"\ndiscovery_url = \"https://a.example/d\"".into(),
+            &[],
+            "issuers[0].tenants: is required",
+        ),
         (format!("{table}[[verify]]\npolicy = \"p\""), &[], "verify[0].policy: names a policy that is in no"),
         (format!("{table}[[verify]]\n[[verify]]\n"), &[], "verify[1].policy: comes twice"),
         (format!("{table}[[verify]]\nheaders = {{ \"X-A\" = 1 }}"), &[], "verify[0].headers: expected pairs"),

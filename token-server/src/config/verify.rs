@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use jose::{Algorithm, AlgorithmSet, Binding, Policy, Profile, Requirements, Trust};
+use jose::{Algorithm, AlgorithmSet, Binding, IssuerName, Policy, Profile, Requirements, Trust};
 use service::settings::{Scalar, Settings};
-use service::trust::{Flat, IssuerKeys, MAX_LEEWAY};
+use service::trust::{Flat, IssuerKeys, MAX_LEEWAY, flat_names};
 
 use super::keys;
 use crate::verify::{ClaimHeader, ClaimHeaders, Guard, HeaderFault, Limits, Proxy, VerifySettings};
@@ -168,7 +168,7 @@ fn headers(
 
 /// The policy of the one issuer that the flat settings name.
 fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> Policy {
-    let mut issuers = settings.list(ISSUERS).unwrap_or_default();
+    let mut issuers = flat_names(settings, ISSUERS);
     if issuers.is_empty() {
         issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
     }
@@ -187,7 +187,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
         algorithms: settings
             .parse_list::<Algorithm>(ALGORITHMS, "algorithms such as RS256 (RFC 7518 section 3.1)")
             .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
-        issuers,
+        issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list(AUDIENCES).unwrap_or_default(),
         leeway: Duration::from_secs(leeway),
         binding: settings.parse(BINDING, Binding::NAMES).unwrap_or_default(),

@@ -94,6 +94,9 @@ impl Verifier {
                  TOKEN_SERVER__VERIFY__AUDIENCES"
             );
         }
+        if let Some(warning) = service::trust::every_tenant_warning(trust) {
+            tracing::warn!("{warning}");
+        }
         if trust.ignores_binding() {
             tracing::warn!(
                 "TOKEN_SERVER__VERIFY__BINDING=ignore: /verify accepts a token that is bound to a key or a certificate (cnf) \

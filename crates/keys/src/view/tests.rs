@@ -30,7 +30,7 @@ fn trust() -> Trust {
         name: Trust::DEFAULT.to_owned(),
         profile: Profile::Standard,
         algorithms: AlgorithmSet::ALL,
-        issuers: vec!["https://id.example".to_owned()],
+        issuers: vec!["https://id.example".into()],
         audiences: Vec::new(),
         leeway: Duration::ZERO,
         binding: Binding::IfBound,

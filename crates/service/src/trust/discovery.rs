@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jose::IssuerName;
+
 use crate::settings::Settings;
 
 /// An issuer whose discovery document names the URL of its keys.
@@ -49,6 +51,11 @@ impl Discovery {
             table.fault("discovery", "is false, though discovery_url is set; leave one of them out");
         }
         let issuer = issuer.filter(|_| wanted == Some(true) || url.is_some())?.to_owned();
+        if url.is_none() && IssuerName::is_template(&issuer) {
+            let what = "is required: an issuer with {tenantid} leads to no document. Set it to the one of all tenants, such as \
+                        https://login.example/common/v2.0/.well-known/openid-configuration";
+            table.fault(URL, what);
+        }
         Some(Self { issuer, aliases: aliases.to_vec(), url, setting: None })
     }
 }

@@ -113,7 +113,10 @@ fn a_table_has_certificates_of_its_own_or_those_of_the_flat_setting() {
 
 #[test]
 fn an_issuer_may_go_by_other_names_and_have_its_document_elsewhere() {
-    let names = |trust: &Trust| trust.issuers()[0].policy.issuers.clone();
+    let names = |trust: &Trust| {
+        let names = trust.issuers()[0].policy.issuers.iter();
+        names.map(ToString::to_string).collect::<Vec<_>>()
+    };
     let good = "[[issuers]]\nissuer = \"https://a.example\"\nissuer_aliases = [\"a\", \"b\"]\n";
     let url = "discovery_url = \"https://in.example/d?p=x\"\n";
     for (fields, found) in [
@@ -162,6 +165,60 @@ fn an_issuer_may_go_by_other_names_and_have_its_document_elsewhere() {
     let twice = good.replace("\"b\"", "\"https://a.example\"");
     let text = load(&format!("{twice}{url}"), Profile::Standard, &[], false).unwrap_err();
     assert!(text.contains("https://a.example comes twice"), "{text}");
+}
+
+#[test]
+fn a_template_needs_the_tenants_that_are_trusted_and_the_place_of_its_document() {
+    const ONE: &str = "11111111-2222-3333-4444-555555555555";
+    let table =
+        |fields: &str| format!("[[issuers]]\nissuer = \"https://h.example/{{tenantid}}/v2.0\"\n{fields}");
+    let (tenants, url) =
+        (format!("tenants = [{ONE:?}]\n"), "discovery_url = \"https://h.example/common/d\"\n");
+    for (fields, every) in [
+        (format!("{tenants}{url}"), false),
+        (format!("{tenants}keys_url = \"https://h.example/k\""), false),
+        (format!("tenants = {ONE:?}\n{url}issuer_aliases = \"https://sts.example/{{tenantid}}/\""), false),
+        (format!("tenants = \"*\"\n{url}"), true),
+        (format!("tenants = [\"*\"]\n{url}"), true),
+    ] {
+        let (trust, _) = load(&table(&fields), Profile::Standard, &[], false).unwrap();
+        let warning = every_tenant_warning(&trust);
+        assert_eq!(warning.is_some_and(|text| text.contains("every tenant of https://h.example/")), every);
+    }
+    let plain = "[[issuers]]\nissuer = \"https://h.example/\"\nkeys_file = \"/k\"\n";
+    for (toml, expected) in [
+        (table(url), "issuers[0].tenants: is required: {tenantid} in issuer stands for a tenant"),
+        (table(&format!("{url}tenants = []")), "issuers[0].tenants: is an empty list"),
+        (
+            table(&format!("{url}tenants = [\"contoso.com\"]")),
+            "issuers[0].tenants: expected tenants as GUIDs",
+        ),
+        (table(&format!("{url}tenants = [\"*\", {ONE:?}]")), "issuers[0].tenants: expected tenants as GUIDs"),
+        (table(&format!("{tenants}discovery = true")), "issuers[0].discovery_url: is required"),
+        (
+            table(&format!("{tenants}{url}issuer_aliases = [\"https://{{tenantid}}.example/\"]")),
+            "issuers[0].issuer_aliases: expected {tenantid} once, as a whole part of the path",
+        ),
+        (
+            table(&format!("{tenants}{url}")).replace("{tenantid}", "x{tenantid}"),
+            "issuers[0].issuer: expected {tenantid} once, as a whole part of the path",
+        ),
+        (
+            format!("{plain}issuer_aliases = [\"https://h.example/{{tenantid}}/\"]"),
+            "issuers[0].tenants: is required",
+        ),
+        (format!("{plain}{tenants}"), "issuers[0].tenants: are for an issuer with {tenantid} in it"),
+        (
+            format!(
+                "{}{plain}issuer_aliases = [\"https://h.example/{ONE}/v2.0\"]",
+                table(&format!("{tenants}{url}"))
+            ),
+            "[[issuers]], [[policies]]: https://h.example/11111111-2222-3333-4444-555555555555/v2.0 comes twice",
+        ),
+    ] {
+        let text = load(&toml, Profile::Standard, &[], false).unwrap_err();
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
 }
 
 #[test]
@@ -226,7 +283,7 @@ fn an_empty_list_restricts_nothing_and_is_a_fault_that_names_the_cure() {
             lines.push((format!("{issuer}{}", line(name)), "issuers[0].", name));
             lines.push((format!("{issuer}{route}{}", line(name)), "policies[0].", name));
         }
-        for name in ["keys_url", "issuer_aliases"] {
+        for name in ["keys_url", "issuer_aliases", "tenants"] {
             lines.push((format!("{issuer}{}", line(name)), "issuers[0].", name));
         }
         lines.push((format!("{issuer}{route}{}", line("issuers")), "policies[0].", "issuers"));

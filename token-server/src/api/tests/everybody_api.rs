@@ -115,7 +115,7 @@ fn issuers(limits: [Option<u64>; 2], leeway: u64) -> ArcSwapOption<Verifier> {
         let requirements = Requirements { max_lifetime, ..Requirements::default() };
         let leeway = Duration::from_secs(leeway);
         let policy = Policy {
-            issuers: vec![place.to_string()],
+            issuers: vec![place.to_string().into()],
             requirements,
             ..time_policy(Profile::Standard, leeway)
         };
