@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use integration_tests::edge::Edge;
-use integration_tests::haproxy::Shipped;
+use integration_tests::haproxy::{Shipped, version};
 use integration_tests::setup::Setup;
 use tempfile::TempDir;
 
@@ -44,9 +44,7 @@ const BROKEN: &[(Shipped, &str, &str)] = &[
     (Shipped::Backend, ORIGIN_FORM, ""),
     (Shipped::Denying, " || { fc_http_major ge 2 }", ""),
     (Shipped::Denying, ASTERISK, ""),
-    (Shipped::Routes, "{ req.fhdr(host) -m sub / ? \"#\" @ \\\\ } || ", ""),
     (Shipped::Routes, " || { req.fhdr(host) -m len 0 }", ""),
-    (Shipped::Routes, "-m sub / ? \"#\" @ \\\\", "-m sub / ? \"#\" \\\\"),
     // Paths that look public, or as if they needed less.
     (Shipped::Denying, "acl tkn_public  path -m reg", "acl tkn_public  path -m beg /public"),
     (Shipped::Denying, "acl tkn_public  path -m reg", "acl tkn_public  path -m reg ^/public/[^/]*(/[^/]+)*$"),
@@ -65,6 +63,12 @@ const BROKEN: &[(Shipped, &str, &str)] = &[
         "set-header x-tkn-body       %[var(txn.tkn.body)] ",
         "set-header x-tkn-novel %[var(txn.tkn.body)] ",
     ),
+];
+
+/// Hosts that newer HAProxy (3.4 for one) refuses by itself, so that no request can find that our line is gone.
+const BROKEN_HOSTS: &[(Shipped, &str, &str)] = &[
+    (Shipped::Routes, "{ req.fhdr(host) -m sub / ? \"#\" @ \\\\ } || ", ""),
+    (Shipped::Routes, "-m sub / ? \"#\" @ \\\\", "-m sub / ? \"#\" \\\\"),
 ];
 
 /// The same beside a user's own lines.
@@ -131,6 +135,9 @@ fn unfound(
 fn whatever_is_broken_in_a_shipped_file_is_found_by_a_request() {
     let start = |setup: Setup, from, to| setup.change(from, to).start();
     assert_eq!(unfound(BROKEN, start, judge_all), [""; 0]);
+    if version() < (3, 0) {
+        assert_eq!(unfound(BROKEN_HOSTS, start, judge_all), [""; 0]);
+    }
 }
 
 #[test]
