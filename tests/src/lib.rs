@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod haproxy;
 pub mod http;
 pub mod http2;
+pub mod interop;
 pub mod key_server;
 pub mod keys;
 pub mod load;

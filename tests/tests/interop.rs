@@ -4,12 +4,11 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use integration_tests::process::{repository, target_folder, workspace_program};
+use integration_tests::interop::{node, output, python};
+use integration_tests::process::workspace_program;
 use jose::{
     AlgorithmSet, Decrypted, DecryptionKeys, KeyOrigin, KeyRules, KeySet, Policy, Profile, Reject,
     Requirements, UnixTime, Verdict, decrypt, verify, verify_signature,
@@ -153,43 +152,9 @@ fn text(value: &Value) -> &str {
 }
 
 fn made_by_node() -> Value {
-    let mut node = Command::new(installed().join("bin/node"));
-    node.arg(installed().join("make_tokens.mjs"));
-    output(node)
+    output(node("make_tokens.mjs"))
 }
 
 fn made_by_python() -> Value {
-    let mut python = Command::new("python3");
-    python.arg(sources().join("make_tokens.py")).env("PYTHONPATH", installed().join("python"));
-    output(python)
-}
-
-/// The JSON that a program prints.
-fn output(mut program: Command) -> Value {
-    let name = format!("{program:?}");
-    let output = program.output().unwrap_or_else(|error| panic!("{name}: {error}"));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name}: {}\n{stderr}", output.status);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{name}: {error}\n{stderr}"))
-}
-
-fn sources() -> PathBuf {
-    repository().join("tests/interop")
-}
-
-/// The folder in which both implementations are, installed once.
-fn installed() -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER
-        .get_or_init(|| {
-            let folder = target_folder().join("interop");
-            let setup = Command::new(sources().join("setup.sh")).arg(&folder).output().unwrap();
-            let log = String::from_utf8_lossy(&setup.stderr);
-            assert!(
-                setup.status.success(),
-                "tests/interop/setup.sh could not install what this needs:\n{log}"
-            );
-            folder
-        })
-        .clone()
+    output(python("make_tokens.py"))
 }

@@ -93,6 +93,9 @@ pub enum KeySetError {
     /// The source is neither a JWK set, nor a JWK, nor PEM, nor the legacy list.
     #[error("neither a JWK set, nor PEM, nor a map of certificates, nor a list of secrets and certificates")]
     Form,
+    /// An object has a member twice, so that two readers would take different ones.
+    #[error("not one JSON object with unique members")]
+    Repeated,
     /// The source holds no key at all.
     #[error("holds no key")]
     Empty,

@@ -75,7 +75,8 @@ fn list(
 /// A JWK set, a single JWK, or a map from `kid` to a public key or certificate in PEM.
 fn jwk_set(text: &str, tolerance: Tolerance) -> Result<Vec<Candidate>, KeySetError> {
     let json = well_formed(text)?;
-    let object = Object::members_of(json).ok_or(KeySetError::Form)?;
+    // What is well-formed and no object of ours has a member twice.
+    let object = Object::members_of(json).ok_or(KeySetError::Repeated)?;
     if let Some(keys) = object.get("keys") {
         let keys: Vec<&RawValue> = serde_json::from_str(keys).map_err(|_| KeySetError::Form)?;
         return Ok(bounded(keys, |key| jwk::candidate(key.get(), tolerance)));

@@ -181,6 +181,29 @@ fn of_a_chain_only_the_first_certificate_is_a_key() {
 }
 
 #[test]
+fn two_keys_of_one_kid_lend_each_other_nothing() {
+    let [ec, rsa, stranger] = [Algorithm::ES256, Algorithm::RS256, Algorithm::ES256].map(Signer::generate);
+    let set = keys([
+        ec.jwk_with(json!({"kid": "a"})),
+        rsa.jwk_with(json!({"kid": "a", "alg": "RS256"})),
+        Signer::generate(Algorithm::ES256).jwk_with(json!({"kid": "a"})),
+    ]);
+    for (signer, algorithm, expected) in [
+        (&ec, Algorithm::ES256, None),
+        (&rsa, Algorithm::RS256, None),
+        (&rsa, Algorithm::PS256, Some(Reject::UnknownKey)),
+        (&rsa, Algorithm::RS512, Some(Reject::UnknownKey)),
+        (&stranger, Algorithm::ES256, Some(Reject::Signature)),
+    ] {
+        let header = json!({"alg": algorithm.as_str(), "kid": "a"}).to_string();
+        assert_eq!(refusal(&signer.token(algorithm, &header, GOOD), &set), expected, "{algorithm}");
+        let header = json!({"alg": algorithm.as_str(), "kid": "b"}).to_string();
+        let elsewhere = refusal(&signer.token(algorithm, &header, GOOD), &set);
+        assert_eq!(elsewhere, Some(Reject::UnknownKey), "{algorithm} under another kid");
+    }
+}
+
+#[test]
 fn what_tolerance_does_not_allow_stays_refused() {
     let rsa = Signer::generate(Algorithm::RS256);
     let x5c: Value = serde_json::from_str(data!("x5c.json")).unwrap();
