@@ -140,3 +140,6 @@ impl LiveKeys {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ pub mod faults;
 pub mod link;
 pub mod peers;
 pub mod relay;
+pub mod rotation;
 pub mod soak;
 pub mod stage;
 pub mod traffic;
