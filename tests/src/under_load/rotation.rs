@@ -77,7 +77,7 @@ struct Part {
     rests: bool,
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part {
         name: "a key more, which signs",
         flood: false,
@@ -104,6 +104,7 @@ const PARTS: [Part; 6] = [
         event: |provider| provider.rotate("third", |old, new| jwks([old, new])),
         rests: false,
     },
+    Part { name: "the random kids are over", flood: false, event: |_| (), rests: true },
 ];
 
 /// Runs all parts against both programs, and prints what came of them; whether it was as it must be.
