@@ -53,7 +53,7 @@ impl Provider {
     }
 
     fn publish(&self) {
-        let signs = self.signs.write().unwrap();
+        let signs = self.signs.read().unwrap();
         self.server.set(Answer::Body(jwks([&*signs])));
     }
 }

@@ -53,6 +53,7 @@ impl Stage {
         let source = Source::Url(UrlSource::Keys(url), client());
         let configured = KeySources {
             issuers: vec![IssuerKeys::default()],
+            proxies: service::proxy::ProxyVariables::default(),
             interval: Duration::from_secs(300),
             rules: rules(),
         };
