@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jose::{
     Claims, Hint, Profile, Refusal, Reject, Route, Signed, TokenHash, TokenVersion, Trust, UnixTime, Verdict,
@@ -258,12 +258,16 @@ impl Judgement {
 }
 
 fn word(answer: &Answer) -> Word {
+    let ago = Duration::from_millis(answer.result.read_ago);
+    // An age that this clock cannot hold is of no read that could be relied on.
+    let read = answer.asked.checked_sub(ago);
     let stamp = Stamp {
         server: answer.server,
         epoch: Arc::clone(&answer.epoch),
         revision: answer.revision,
-        vouched: answer.result.vouched,
+        vouched: answer.result.vouched && read.is_some(),
         asked: answer.asked,
+        read: read.unwrap_or(answer.asked),
     };
     Word::new(stamp, answer.result.subject.as_deref().map(Into::into))
 }

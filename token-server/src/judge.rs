@@ -24,6 +24,8 @@ pub struct Judgement {
     pub issued: Issued,
     /// Whether the feed tells whatever would change the verdict, time apart.
     pub vouched: bool,
+    /// How long ago the rules of its subject were read.
+    pub read_ago: Duration,
 }
 
 /// What this program asks of claims besides rules: the times. Issuers, audiences and versions are the caller's to judge.
@@ -60,13 +62,14 @@ pub async fn judge(
         .refuse_refresh_token(&claims, TokenVersion::of(&claims))
         .and_then(|()| policy.judge_time(&claims, now))
         .and_then(|()| Revocable::read(&claims, policy.profile, policy.leeway));
-    let (RulesVerdict { verdict, vouched }, subject) = match without_rules {
+    let (RulesVerdict { verdict, vouched, read_ago }, subject) = match without_rules {
         Ok(revocable) => (revocable.judge(revocations, now).await, revocable.subject),
         Err(reject) => {
-            (RulesVerdict { verdict: Err(reject), vouched: false }, claims.subject(policy.profile))
+            let without = RulesVerdict { verdict: Err(reject), vouched: false, read_ago: Duration::ZERO };
+            (without, claims.subject(policy.profile))
         }
     };
-    Judgement { verdict, subject, expires, issued, vouched }
+    Judgement { verdict, subject, expires, issued, vouched, read_ago }
 }
 
 /// A payload as the rules see it.
@@ -140,7 +143,8 @@ impl Judgement {
     /// A refusal of what has no readable claims.
     pub fn refused(reject: Reject) -> Self {
         let issued = Issued::Unknown;
-        Self { verdict: Err(reject), subject: None, expires: None, issued, vouched: false }
+        let read_ago = Duration::ZERO;
+        Self { verdict: Err(reject), subject: None, expires: None, issued, vouched: false, read_ago }
     }
 }
 

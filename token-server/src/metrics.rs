@@ -114,6 +114,12 @@ impl Metrics {
             totals.revision,
         );
         registry.register(
+            "untold_rules",
+            "Groups with rules that were found in Redis though no source of changes told of them; then the sources are not \
+             relied on until the server starts again. Anything but 0 needs an operator: see TOKEN_SERVER__CONSUL__URL",
+            totals.untold,
+        );
+        registry.register(
             "shadow_rules",
             "Rules in shadow mode, which are counted and refuse nobody",
             metrics.shadow_rules.clone(),

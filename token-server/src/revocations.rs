@@ -12,9 +12,9 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use crate::changes::{Session, Sessions, Source};
+use crate::changes::{Session, Sessions, Source, Untold};
 use crate::feed::Feed;
-use crate::rulebook::{Boarding, Flight, Group, Lifetimes, Read, Rulebook, Totals, judge};
+use crate::rulebook::{Boarding, Flight, Group, Lifetimes, News, Read, Rulebook, Totals, judge};
 use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, StoredRule, random_name};
 
 pub use writes::Added;
@@ -56,6 +56,7 @@ pub struct Revocations {
     /// The rules of a token without a subject.
     nobodys: Arc<Group>,
     sessions: Sessions,
+    untold: Untold,
     feed: Feed,
     /// Held by whoever writes, until the memory has followed: in the order of the store, and with room for the rule that was
     /// looked for.
@@ -75,6 +76,8 @@ pub struct RulesVerdict {
     /// Whether the feed tells whatever would change the verdict, from the revision on that was the last when it was
     /// asked for.
     pub vouched: bool,
+    /// How long ago the rules of its subject were read; zero where nobody else writes.
+    pub read_ago: Duration,
 }
 
 /// How many rules a group has.
@@ -112,6 +115,7 @@ impl Revocations {
             nobodys: Arc::new(Group::parse(Vec::new(), &totals)),
             book,
             sessions,
+            untold: Untold::default(),
             feed: Feed::new(epoch, revision),
             writing: Mutex::default(),
             turns: Semaphore::new(READS),
@@ -173,7 +177,10 @@ impl Revocations {
         let own = async {
             match subject.filter(|subject| *subject != EVERYBODY) {
                 Some(subject) => self.read(subject, session.as_ref(), LOAD_WAIT).await,
-                None => Some(Read { group: Arc::clone(&self.nobodys), session: session.clone() }),
+                None => {
+                    let at = Instant::now();
+                    Some(Read { group: Arc::clone(&self.nobodys), session: session.clone(), at })
+                }
             }
         };
         let (everybody, own) = tokio::join!(self.read(EVERYBODY, session.as_ref(), LOAD_WAIT), own);
@@ -185,7 +192,12 @@ impl Revocations {
                 && is_of(own.as_ref(), &session)
                 && session.vouches(Instant::now())
         });
-        RulesVerdict { verdict, vouched }
+        // Everybody's rules are read again by this server itself, whoever asks.
+        let read_ago = match &own {
+            Some(own) if !self.sessions.are_exclusive() => own.at.elapsed(),
+            Some(_) | None => Duration::ZERO,
+        };
+        RulesVerdict { verdict, vouched, read_ago }
     }
 
     /// Reads everybody's rules if they are not known, so that no check has to; tells whether they are known now.
@@ -223,7 +235,7 @@ impl Revocations {
                 let group = match known {
                     Some(read) => read.group,
                     None => match self.store.group(&name).await {
-                        Ok(stored) => parse(stored, Totals::default()).await?,
+                        Ok(stored) => parse(stored, Totals::default(), Group::parse).await?,
                         // One group's fault must not hide the others.
                         Err(error @ StoreError::NotRules) => {
                             let fault = Some(error.to_string());
@@ -248,6 +260,7 @@ impl Revocations {
     /// long for a group comes from somebody who writes no rules, or not only; it is told as a change of anything.
     pub fn changed(&self, group: &str) -> u64 {
         self.book.forget(group);
+        self.untold.told(group);
         let revision = if group.len() > MAX_GROUP_BYTES {
             self.feed.everything_changed()
         } else {
@@ -273,6 +286,18 @@ impl Revocations {
     /// A source has told every change up to `at`.
     pub fn heard(&self, source: Source, at: Instant) {
         self.sessions.heard(source, at);
+        let groups = self.untold.convicted(&self.sessions, Instant::now());
+        if groups > 0 {
+            self.sessions.convict(|| self.everything_changed());
+            self.book.totals().untold.inc_by(u64::try_from(groups).unwrap_or(u64::MAX));
+            tracing::error!(
+                groups,
+                "rules were found in Redis that neither keyspace notifications nor Consul told of: one of them does not hear \
+                 of all rules. Until this server starts again they are not relied on: rules are read again after \
+                 TOKEN_SERVER__CACHE__TTL, and agents ask again after JWT_CACHE_TTL. See that TOKEN_SERVER__CONSUL__URL leads \
+                 to the Consul that ms-users writes to, and that its ACL shows all keys"
+            );
+        }
     }
 
     /// A source may have missed changes.
@@ -297,7 +322,8 @@ impl Revocations {
             Ok((self.store.group(name).await?, turn))
         };
         let (stored, _turn) = within(self.load_limit(), reading).await?;
-        parse(stored, self.book.totals().clone()).await
+        let by = if self.sessions.are_exclusive() { Group::parse } else { Group::parse_shared };
+        parse(stored, self.book.totals().clone(), by).await
     }
 
     /// How long a read may take.
@@ -351,15 +377,25 @@ async fn fly(this: Arc<Revocations>, name: String, flight: Flight) {
     if let Err(error) = &read {
         tracing::warn!(%error, "rules could not be read");
     }
-    this.book.land(&name, &flight, read.ok());
+    if this.book.land(&name, &flight, read.ok()) == News::Untold
+        && let Some(session) = flight.session()
+    {
+        this.untold.found(&name, Instant::now(), session);
+        // Agents hear of it here, whoever should have told it.
+        this.book.show_revision(this.feed.changed(&name));
+    }
 }
 
 /// Parses many rules beside the requests, and a few at once.
-async fn parse(stored: Vec<StoredRule>, totals: Totals) -> Result<Arc<Group>, StoreError> {
+async fn parse(
+    stored: Vec<StoredRule>,
+    totals: Totals,
+    by: fn(Vec<StoredRule>, &Totals) -> Group,
+) -> Result<Arc<Group>, StoreError> {
     if stored.len() < MANY_RULES {
-        return Ok(Arc::new(Group::parse(stored, &totals)));
+        return Ok(Arc::new(by(stored, &totals)));
     }
-    let parsing = tokio::task::spawn_blocking(move || Arc::new(Group::parse(stored, &totals)));
+    let parsing = tokio::task::spawn_blocking(move || Arc::new(by(stored, &totals)));
     parsing.await.map_err(|_| StoreError::Stopping)
 }
 

@@ -3,12 +3,18 @@
 //! A batch holds tokens that the server must decrypt and payloads whose signature the agent has verified; the answer
 //! holds one result for each, in the same order.
 
+use std::time::Duration;
+
 use jose::{Profile, Reject};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// Checks of one batch. An agent sends what gathered while its last batch was under way, seldom more than 16.
 pub const MAX_CHECKS: usize = 128;
+
+/// The age at which a server that shares its store reads a group's rules again, though no change of them was told. No verdict
+/// that rests on one read is used for longer than this after it, or than the longest time that the agent is set to.
+pub const MAX_READ_AGE: Duration = Duration::from_secs(300);
 
 /// Bytes of a batch: [`MAX_CHECKS`] tokens of the agent's default limit, and some more for the JSON around them.
 pub const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
@@ -64,6 +70,9 @@ pub struct CheckResult {
     /// this was made from rules that could not be read anew, or whose changes nobody tells.
     #[serde(default)]
     pub vouched: bool,
+    /// How long before the answer the rules of the subject were read, in milliseconds; 0 where nobody but the server writes.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub read_ago: u64,
     /// The protected header of a token that was decrypted, byte for byte.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub header: Option<Box<RawValue>>,
@@ -74,6 +83,10 @@ pub struct CheckResult {
     /// to verify.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<String>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl CheckResult {

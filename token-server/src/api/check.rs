@@ -54,6 +54,12 @@ async fn judge_payload(app: &App, payload: &[u8], policy: &Policy, now: UnixTime
     }
 }
 
+/// Rounded up: a read may seem older than it is, never newer.
+fn in_milliseconds(age: Duration) -> u64 {
+    let whole = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    if age.is_zero() { 0 } else { whole.saturating_add(1) }
+}
+
 async fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> CheckResult {
     let (judgement, opened) = match check {
         Check::Payload(payload) => (judge_payload(app, payload.get().as_bytes(), policy, now).await, None),
@@ -79,6 +85,7 @@ async fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> Che
         subject: judgement.subject,
         exp: judgement.expires.map(judge::seconds),
         vouched: judgement.vouched,
+        read_ago: in_milliseconds(judgement.read_ago),
         ..CheckResult::default()
     };
     if let Some(Opened { header, claims, nested }) = opened {

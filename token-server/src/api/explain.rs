@@ -91,7 +91,7 @@ pub(super) async fn explain(
     // The clock skew that this server grants itself; agents tell theirs when they ask.
     let leeway = app.verify.load().as_deref().map_or(app.policy.leeway, |verifier| verifier.max_leeway());
     let policy = Policy { leeway, ..app.policy.clone() };
-    let Judgement { verdict, subject, expires, issued, vouched: _ } =
+    let Judgement { verdict, subject, expires, issued, vouched: _, read_ago: _ } =
         judge::judge(&payload, &policy, &app.revocations, now).await;
     let claims: Option<Claims> = serde_json::from_slice(&payload).ok();
     let matches = match &claims {

@@ -101,6 +101,8 @@ struct Heard {
     own_channel: Option<Instant>,
     keyspace: Option<Instant>,
     consul: Option<Instant>,
+    /// Sources that did not tell of a rule that was written while they vouched; they never vouch again.
+    convicted: Vec<Source>,
 }
 
 impl Sessions {
@@ -151,6 +153,18 @@ impl Sessions {
         }
     }
 
+    /// Those who vouch for foreign writers have missed something that they should have told. None of them vouches any more, as
+    /// long as this program runs: what they missed once they may miss again.
+    pub fn convict(&self, between: impl FnOnce()) {
+        let mut heard = self.lock();
+        for (source, at) in [(Source::Keyspace, heard.keyspace), (Source::Consul, heard.consul)] {
+            if at.is_some() && !heard.convicted.contains(&source) {
+                heard.convicted.push(source);
+            }
+        }
+        self.begin_again(&heard, between);
+    }
+
     fn begin_again(&self, heard: &Heard, between: impl FnOnce()) {
         if let Some(session) = self.current.swap(None) {
             session.end();
@@ -174,7 +188,9 @@ impl Heard {
     }
 
     fn together(&self) -> Option<Instant> {
-        let others = self.keyspace.max(self.consul)?;
+        let sources = [(Source::Keyspace, self.keyspace), (Source::Consul, self.consul)];
+        let trusted = sources.into_iter().filter(|(source, _)| !self.convicted.contains(source));
+        let others = trusted.filter_map(|(_, at)| at).max()?;
         Some(self.own_channel?.min(others))
     }
 }
@@ -205,6 +221,25 @@ mod tests {
         sessions.heard(Source::OwnChannel, after(start, 3));
         assert!(sessions.current().is_none() && !session.vouches(after(start, 2)));
         assert_eq!(session.as_of(after(start, 9)), after(start, 1), "what it covered stays known");
+    }
+
+    #[test]
+    fn a_source_that_missed_a_rule_never_vouches_again_and_another_may() {
+        let (sessions, start) = (Sessions::shared(), Instant::now());
+        sessions.joined(Source::OwnChannel, start, || ());
+        sessions.joined(Source::Consul, start, || ());
+        let (session, mut gaps) = (sessions.current().unwrap(), 0);
+        sessions.convict(|| gaps += 1);
+        assert!(sessions.current().is_none() && !session.vouches(start) && gaps == 1);
+        sessions.heard(Source::Consul, after(start, 1));
+        sessions.lost(Source::Consul, || ());
+        sessions.joined(Source::Consul, after(start, 2), || ());
+        assert!(sessions.current().is_none(), "also after it was connected again");
+        sessions.joined(Source::Keyspace, after(start, 3), || ());
+        sessions.heard(Source::OwnChannel, after(start, 3));
+        assert!(sessions.current().unwrap().vouches(after(start, 3)));
+        sessions.convict(|| ());
+        assert!(sessions.current().is_none());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The rules over stores that obey the test.
 
+mod untold;
+
 use std::sync::Mutex as Lock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -122,12 +124,15 @@ fn heard(store: &Arc<Scripted>) -> Arc<Revocations> {
 
 async fn check(revocations: &Arc<Revocations>, subject: &str) -> RulesVerdict {
     let claims = serde_json::from_str(r#"{"rt":"x"}"#).unwrap();
-    revocations.judge(&claims, Some(subject), 0).await
+    let verdict = revocations.judge(&claims, Some(subject), 0).await;
+    RulesVerdict { read_ago: Duration::ZERO, ..verdict }
 }
 
-const PASSED: RulesVerdict = RulesVerdict { verdict: Ok(()), vouched: true };
-const PASSED_UNVOUCHED: RulesVerdict = RulesVerdict { verdict: Ok(()), vouched: false };
-const UNKNOWN: RulesVerdict = RulesVerdict { verdict: Err(Reject::Rules), vouched: false };
+const PASSED: RulesVerdict = RulesVerdict { verdict: Ok(()), vouched: true, read_ago: Duration::ZERO };
+const PASSED_UNVOUCHED: RulesVerdict =
+    RulesVerdict { verdict: Ok(()), vouched: false, read_ago: Duration::ZERO };
+const UNKNOWN: RulesVerdict =
+    RulesVerdict { verdict: Err(Reject::Rules), vouched: false, read_ago: Duration::ZERO };
 
 #[tokio::test(start_paused = true)]
 async fn a_subject_without_rules_is_read_once() {
@@ -158,7 +163,7 @@ async fn a_change_is_read_before_anybody_who_asks_later_is_answered() {
     store.write("anna", r#"{"rt":"x"}"#);
     assert_eq!(check(&revocations, "anna").await, PASSED, "nobody has told of it yet");
     revocations.changed("anna");
-    let revoked = RulesVerdict { verdict: Err(Reject::Revoked), vouched: true };
+    let revoked = RulesVerdict { verdict: Err(Reject::Revoked), vouched: true, read_ago: Duration::ZERO };
     assert_eq!(check(&revocations, "anna").await, revoked);
 }
 
@@ -311,8 +316,8 @@ async fn what_only_this_process_writes_is_read_once_and_then_changed_in_memory()
     let store = Scripted::new();
     store.write("anna", r#"{"rt":"y"}"#);
     let revocations = revocations(&store, Sessions::exclusive(), LIFETIMES);
-    let passed = RulesVerdict { verdict: Ok(()), vouched: true };
-    let revoked = RulesVerdict { verdict: Err(Reject::Revoked), vouched: true };
+    let passed = RulesVerdict { verdict: Ok(()), vouched: true, read_ago: Duration::ZERO };
+    let revoked = RulesVerdict { verdict: Err(Reject::Revoked), vouched: true, read_ago: Duration::ZERO };
     assert_eq!(check(&revocations, "anna").await, passed);
     let reads = store.reads();
     let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();

@@ -118,6 +118,7 @@ impl Revocations {
     /// A group was changed by this process, as `amend` changes what is known of it; see [`Rulebook::amend`].
     fn amended(&self, group: &str, amend: impl FnOnce(&Group) -> bool) -> u64 {
         self.book.amend(group, amend);
+        self.untold.told(group);
         let revision = self.feed.changed(group);
         self.book.show_revision(revision);
         revision

@@ -1,6 +1,7 @@
 //! The rules of one group, parsed.
 
 use std::cmp::Reverse;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use rules::{ExpireAt, InsertError, Rule, RuleEntry, RuleSet, Token};
@@ -19,8 +20,13 @@ const RULE_BYTES: usize = 256;
 #[derive(Debug)]
 pub struct Group {
     content: RwLock<Content>,
+    /// What stood in a store that others write to when it was read, sorted.
+    stood: Box<[Fingerprint]>,
     totals: Totals,
 }
+
+/// A rule and its end as they stand in a store; enough to tell whether they were there before.
+type Fingerprint = u64;
 
 #[derive(Debug)]
 struct Content {
@@ -36,10 +42,26 @@ struct Content {
 }
 
 impl Group {
+    /// Parses what a store holds that others write to as well, and remembers what stood there.
+    pub fn parse_shared(stored: Vec<StoredRule>, totals: &Totals) -> Self {
+        let mut stood: Vec<_> = stored.iter().map(fingerprint).collect();
+        stood.sort_unstable();
+        Self::parsed(stored, stood.into(), totals)
+    }
+
+    /// Whether it holds a rule, or an end of one, that did not stand in the store when `before` was read.
+    pub(super) fn has_what_was_not_in(&self, before: &Self) -> bool {
+        self.stood.iter().any(|rule| before.stood.binary_search(rule).is_err())
+    }
+
     /// Parses what a store holds. What is not understood is kept as such: it can refuse, but not vanish. Nor can a rule that
     /// would make checks too dear. What ends last is kept first, so that rules for some minutes, however many, do not push
     /// out one for ever.
-    pub fn parse(mut stored: Vec<StoredRule>, totals: &Totals) -> Self {
+    pub fn parse(stored: Vec<StoredRule>, totals: &Totals) -> Self {
+        Self::parsed(stored, Box::default(), totals)
+    }
+
+    fn parsed(mut stored: Vec<StoredRule>, stood: Box<[Fingerprint]>, totals: &Totals) -> Self {
         stored.sort_by_key(|stored| match stored.expire_at {
             ExpireAt::Never => Reverse(i64::MAX),
             ExpireAt::At(seconds) => Reverse(seconds),
@@ -85,7 +107,7 @@ impl Group {
             tracing::error!(rules, "rules in the store are not understood; GET /v1/rules tells their groups");
         }
         totals.came(content.counts());
-        Self { content: RwLock::new(content), totals: totals.clone() }
+        Self { content: RwLock::new(content), stood, totals: totals.clone() }
     }
 
     /// Whether one of the rules revokes a token at `now` (unix seconds).
@@ -207,6 +229,12 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.totals.went(self.read().counts());
     }
+}
+
+fn fingerprint(stored: &StoredRule) -> Fingerprint {
+    let mut hasher = DefaultHasher::new();
+    (&stored.json, stored.expire_at.as_seconds()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What a rule costs in memory by its text.

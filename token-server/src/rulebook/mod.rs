@@ -18,6 +18,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use service::check::MAX_READ_AGE;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -30,8 +31,9 @@ pub const DEFAULT_BYTES: u64 = 256 * 1024 * 1024;
 /// Groups that the cache expects; it sizes its tables by this.
 const EXPECTED_GROUPS: usize = 100_000;
 
-/// What was read is read again after this, even while a session vouches for it: Redis tells nobody of a FLUSHALL.
-const MAX_AGE: Duration = Duration::from_secs(300);
+/// What was read is read again after this, even while a session vouches for it: Redis tells nobody of a FLUSHALL, and a
+/// source may be one that does not hear of rules.
+const MAX_AGE: Duration = MAX_READ_AGE;
 
 /// How long rules may be used, by what is known of their changes.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +83,17 @@ pub(crate) struct Read {
     pub(crate) group: Arc<Group>,
     /// The session in which it was read.
     pub(crate) session: Option<Arc<Session>>,
+    /// When the read was sent off.
+    pub(crate) at: Instant,
+}
+
+/// What a read brought beyond what was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Nothing, or what somebody has told of.
+    Expected,
+    /// Rules that were not there at the last read in the same session, and that no source has told of since.
+    Untold,
 }
 
 /// Whether the caller has to read, or somebody else does.
@@ -151,16 +164,23 @@ impl Rulebook {
     }
 
     /// Ends a read. What it brought is kept, unless the group has changed since it began.
-    pub(crate) fn land(&self, name: &str, flight: &Flight, landing: Landing) {
+    pub(crate) fn land(&self, name: &str, flight: &Flight, landing: Landing) -> News {
+        let mut news = News::Expected;
         let mut flights = self.lock();
         if flights.get(name).is_some_and(|current| current.landed.same_channel(&flight.landed)) {
             flights.remove(name);
             if let Some(group) = &landing {
+                // A change that was told would have dropped what was known.
+                let known = self.find(name).filter(|known| known.is_of_same(flight.session.as_ref()));
+                if known.is_some_and(|known| group.has_what_was_not_in(&known.group)) {
+                    news = News::Untold;
+                }
                 self.keep(name, Known::new(group, flight.started, flight.session.clone()));
             }
         }
         drop(flights);
         flight.landed.send_replace(Some(landing));
+        news
     }
 
     /// Drops what is known of a group, and whatever is being read of it.
@@ -235,18 +255,27 @@ impl Known {
         self.session.as_ref().is_some_and(|own| Arc::ptr_eq(own, session))
     }
 
+    fn is_of_same(&self, session: Option<&Arc<Session>>) -> bool {
+        session.is_some_and(|session| self.is_of(session))
+    }
+
     fn read(&self) -> Read {
-        Read { group: Arc::clone(&self.group), session: self.session.clone() }
+        Read { group: Arc::clone(&self.group), session: self.session.clone(), at: self.read_at }
     }
 }
 
 impl Flight {
+    /// The session that it was sent off in.
+    pub(crate) fn session(&self) -> Option<Arc<Session>> {
+        self.session.clone()
+    }
+
     /// What the read brings.
     pub(crate) async fn landing(&self) -> Option<Read> {
         let mut landed = self.landed.subscribe();
         // This flight holds the sender, so that the channel cannot close.
         let group = landed.wait_for(Option::is_some).await.ok()?.clone().flatten()?;
-        Some(Read { group, session: self.session.clone() })
+        Some(Read { group, session: self.session.clone(), at: self.started })
     }
 }
 

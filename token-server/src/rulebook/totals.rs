@@ -1,8 +1,9 @@
 //! What all groups in memory hold together, as metrics show it.
 
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
-/// How much the groups in memory hold together, and as of when. Clones count into the same gauges.
+/// How much the groups in memory hold together, and as of when. Clones count into the same metrics.
 #[derive(Debug, Clone, Default)]
 pub struct Totals {
     /// Groups with at least one rule.
@@ -15,6 +16,8 @@ pub struct Totals {
     pub beyond: Gauge,
     /// The number of the last change that was heard of.
     pub revision: Gauge,
+    /// Groups with rules that were found in the store though no source of changes had told of them.
+    pub untold: Counter,
 }
 
 /// What one group holds.

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::check::MAX_READ_AGE;
 use crate::events::{Changes, Events};
 
 pub use shared::{SharedLease, Word};
@@ -49,6 +50,8 @@ pub struct Stamp {
     pub vouched: bool,
     /// When the question was sent.
     pub asked: Instant,
+    /// Not later than when the server read the rules of the subject that it answered from.
+    pub read: Instant,
 }
 
 /// What is known of the changes that the servers tell.
@@ -212,7 +215,10 @@ impl Lease {
         let server = self.servers.get(&stamp.server)?;
         let covered = stamp.vouched && server.epoch == stamp.epoch && stamp.revision >= server.covered_from;
         let silence = server.complete_as_of?.checked_add(self.terms.ttl)?;
-        covered.then_some(silence.min(stamp.asked.checked_add(self.terms.ttl_max)?))
+        let asked_again = stamp.asked.checked_add(self.terms.ttl_max)?;
+        // A rule that no feed tells of is found when it is read; until then no later answer knows more.
+        let read_again = stamp.read.checked_add(self.terms.ttl_max.max(MAX_READ_AGE))?;
+        covered.then_some(silence.min(asked_again).min(read_again))
     }
 
     /// A change that is older than any verdict may be needs no memory.

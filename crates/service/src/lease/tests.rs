@@ -27,7 +27,14 @@ impl Agent {
 
     fn stamp(&self, server: u64, second: u64, revision: u64) -> Stamp {
         let epoch = format!("epoch{server}").into();
-        Stamp { server: ServerId(server), epoch, revision, vouched: true, asked: self.at(second) }
+        Stamp {
+            server: ServerId(server),
+            epoch,
+            revision,
+            vouched: true,
+            asked: self.at(second),
+            read: self.at(second),
+        }
     }
 
     fn allows(&self, stamp: &Stamp, second: u64) -> bool {
@@ -65,6 +72,19 @@ fn a_server_that_is_heard_extends_what_it_vouches_for() {
     assert!(!agent.allows(&stamp, 101), "it may miss changes");
     agent.hear(0, 311, 5, Some(0), groups(&[]));
     assert!(!agent.allows(&stamp, 311), "the longest time has passed");
+}
+
+#[test]
+fn what_is_vouched_for_ends_when_its_rules_would_be_read_again() {
+    for (ttl_max, read, last) in [(300, 10, 309), (300, 100, 399), (30, 10, 129), (600, 10, 609)] {
+        let mut agent = Agent::new(Terms { ttl_max: Duration::from_secs(ttl_max), ..TERMS });
+        agent.hear(0, 100, 5, Some(0), Changes::Everything);
+        let stamp = Stamp { read: agent.at(read), ..agent.stamp(0, 100, 5) };
+        for second in [last, last + 2] {
+            agent.hear(0, second, 5, Some(0), groups(&[]));
+            assert_eq!(agent.allows(&stamp, second), second == last, "{ttl_max} s, read at {read}");
+        }
+    }
 }
 
 #[test]
@@ -162,7 +182,14 @@ fn a_word_that_was_asked_about_is_treated_as_one_that_was_not() {
         shared.hear(ServerId(0), at(moment), at(moment), &events);
     };
     let word = |revision: u64| {
-        let stamp = Stamp { server: ServerId(0), epoch: "e".into(), revision, vouched: true, asked: at(0) };
+        let stamp = Stamp {
+            server: ServerId(0),
+            epoch: "e".into(),
+            revision,
+            vouched: true,
+            asked: at(0),
+            read: at(0),
+        };
         Word::new(stamp, Some("anna".into()))
     };
     let words = [word(5), word(5)];
@@ -196,7 +223,8 @@ fn without_a_time_to_live_no_word_is_used_again() {
     let shared = SharedLease::new(Terms { ttl: Duration::ZERO, ..TERMS });
     assert!(!shared.allows_reuse());
     let now = Instant::now();
-    let stamp = Stamp { server: ServerId(0), epoch: "e".into(), revision: 1, vouched: true, asked: now };
+    let stamp =
+        Stamp { server: ServerId(0), epoch: "e".into(), revision: 1, vouched: true, asked: now, read: now };
     assert!(!shared.allows(&Word::new(stamp, None), now));
 }
 
@@ -213,7 +241,7 @@ fn threads_that_ask_never_see_a_change_late() {
     let words: Vec<_> = (1..=1_000)
         .map(|revision| {
             let epoch = "e".into();
-            let stamp = Stamp { server: ServerId(0), epoch, revision, vouched: true, asked: now };
+            let stamp = Stamp { server: ServerId(0), epoch, revision, vouched: true, asked: now, read: now };
             Word::new(stamp, Some("anna".into()))
         })
         .collect();

@@ -14,6 +14,10 @@ pub(super) enum Step {
     Write {
         group: usize,
     },
+    /// The same, but nothing tells of it: a Consul of another datacenter, or one that filters its keys.
+    WriteUntold {
+        group: usize,
+    },
     /// The source sends a sign of life through the store.
     Beat {
         server: usize,
