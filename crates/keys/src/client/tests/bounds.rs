@@ -96,20 +96,22 @@ async fn time_and_bytes_of_a_fetch_are_bounded_also_behind_a_proxy() {
     let why = text(&client_for(&fetch(), &site), site.url("/endless")).await.unwrap_err();
     assert!(why.contains("the answer is over"), "{why}");
 
-    // To a proxy that never connects, whether the connection or the whole is what ends it.
+    // A proxy that never connects, one that answers nothing, and one that wants another password.
     let proxy = format!("http://user:hunter2@{}", silent.url("/").authority().rsplit('@').next().unwrap());
-    silent.set("id.example:443", Answer::Stalls);
     let fetch =
         Fetch { proxy: service::trust::ProxyChoice::Through(service::secret::Secret::new(proxy)), ..fetch() };
-    silent.set("id.example:443", Answer::Whole(Vec::new()));
-    let why = text(&hasty(&fetch, &site), Url::parse("https://id.example/").unwrap()).await.unwrap_err();
-    let shown = format!("through the proxy {} of fetch_proxy", Origin::of(&silent.url("/")));
-    assert!(why.contains(&shown) && !why.contains("hunter2"), "{why}");
+    let through = format!("(through the proxy {} of fetch_proxy)", Origin::of(&silent.url("/")));
+    let behind = Url::parse("https://id.example/").unwrap();
+    let denied = Answer::new("407 Proxy Authentication Required", b"");
+    for (answer, client, expected) in [
+        (Answer::Stalls, hasty(&fetch, &site), "within 0.3 s"),
+        (Answer::Whole(Vec::new()), client_for(&fetch, &site), ""),
+        (denied, client_for(&fetch, &site), "write user:password@ before the proxy's host"),
+    ] {
+        silent.set("id.example:443", answer);
+        let why = text(&client, behind.clone()).await.unwrap_err();
+        assert!(why.contains(expected) && why.ends_with(&through), "{expected}: {why}");
+        assert!(!why.contains("hunter2"), "{why}");
+    }
     assert_eq!(silent.header("proxy-authorization"), ["Basic dXNlcjpodW50ZXIy"]);
-    silent.set("id.example:443", Answer::new("407 Proxy Authentication Required", b""));
-    let why = text(&hasty(&fetch, &site), Url::parse("https://id.example/").unwrap()).await.unwrap_err();
-    assert!(
-        why.contains("write user:password@ before the proxy's host") && !why.contains("hunter2"),
-        "{why}"
-    );
 }
