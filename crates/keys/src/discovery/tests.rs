@@ -39,6 +39,9 @@ fn json(body: &str) -> Answer {
     Answer { status: 200, body: body.to_owned(), ..Answer::default() }
 }
 
+/// What it is, what is configured, where the document is, what it says, and what the error says, if it is one.
+type Case<'a> = (&'a str, Table, &'a str, String, Option<&'a [&'a str]>);
+
 /// How many keys there are, or why none.
 async fn keys_of(discovery: Discovery) -> Result<usize, String> {
     let source = Source::Url(UrlSource::Issuer(discovery), client());
@@ -50,7 +53,7 @@ async fn a_document_is_believed_by_a_configured_name_and_else_both_are_told_with
     const DOCUMENT: &str = "/.well-known/openid-configuration";
     const AD_FS: &str = r#"{"issuer":"~/adfs","access_token_issuer":"http://fs.example/adfs/services/trust","jwks_uri":"~/k"}"#;
     let by_name = |name: &str| format!(r#"{{"issuer":"{name}","jwks_uri":"~/k"}}"#);
-    let cases: &[(&str, Table, &str, String, Option<&[&str]>)] = &[
+    let cases: &[Case<'_>] = &[
         ("the usual form", table("~"), DOCUMENT, by_name("~"), None),
         (
             "Keycloak: a path",
