@@ -16,7 +16,7 @@ use keys::KeySources;
 use reqwest::Url;
 use service::lease::Terms;
 use service::settings::{ConfigError, Settings};
-use service::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, MAX_LEEWAY, flat_names};
+use service::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, flat_names};
 
 mod token_server;
 
@@ -248,7 +248,6 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
             break;
         }
     }
-    let leeway = within(settings, "JWT_LEEWAY", 0..=MAX_LEEWAY, "seconds").unwrap_or(0);
     Policy {
         name: Trust::DEFAULT.to_owned(),
         profile,
@@ -257,7 +256,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
             .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
         issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list("JWT_AUDIENCES").unwrap_or_default(),
-        leeway: Duration::from_secs(leeway),
+        leeway: service::trust::leeway(settings, "JWT_LEEWAY").unwrap_or_default(),
         binding: settings.parse("JWT_BINDING", Binding::NAMES).unwrap_or_default(),
         requirements: Requirements::default(),
     }

@@ -99,7 +99,7 @@ impl Judge {
             algorithms: AlgorithmSet::ALL,
             issuers: vec![text(&made["issuer"]).into()],
             audiences: vec![text(&made["audience"]).to_owned()],
-            leeway: Duration::ZERO,
+            leeway: jose::Leeway::NONE,
             binding: jose::Binding::IfBound,
             requirements: Requirements::default(),
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use jose::UnixTime;
+use jose::{Leeway, UnixTime};
 use keys::{Background, KeyMetrics, LiveKeys};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
@@ -178,7 +178,7 @@ fn app(
 ) -> App {
     let Rules { revocations, annotations } = rules;
     App {
-        policy: time_policy(config.profile, Duration::ZERO),
+        policy: time_policy(config.profile, Leeway::default()),
         revocations,
         annotations,
         recent: Arc::new(Recent::new(config.preview_subjects)),

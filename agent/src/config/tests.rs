@@ -240,7 +240,7 @@ fn setenv_lines_of_a_haproxy_cfg_count_and_auto_takes_its_variables() {
     )
     .unwrap();
     let config = Config::load([("JWT_LEEWAY".into(), "1".into())], Some(&cfg), None).unwrap();
-    assert_eq!(config.trust.max_leeway().as_secs(), 7);
+    assert_eq!(config.trust.max_leeway().end.as_secs(), 7);
     assert_eq!(config.variables, Variables::Only(["payload.sub".to_owned()].into()));
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
-use jose::Profile;
+use jose::{Leeway, Profile};
 use prometheus_client::metrics::gauge::Gauge;
 use serde_json::value::{RawValue, to_raw_value};
 use service::check::{Check, CheckRequest, CheckResponse, MAX_BATCH_BYTES, MAX_CHECKS};
@@ -150,9 +150,15 @@ impl Batch {
     }
 
     /// The body of `POST /v1/check`.
-    pub fn body(&self, profile: Profile, leeway: u32) -> Bytes {
+    pub fn body(&self, profile: Profile, leeway: Leeway) -> Bytes {
+        let seconds = |leeway: Duration| u32::try_from(leeway.as_secs()).unwrap_or(u32::MAX);
         let checks = self.waiting.iter().map(|waiting| &*waiting.question.0).collect();
-        let request: CheckRequest<&RawValue> = CheckRequest { profile, leeway, checks };
+        let request: CheckRequest<&RawValue> = CheckRequest {
+            profile,
+            leeway: seconds(leeway.end),
+            leeway_start: Some(seconds(leeway.start)),
+            checks,
+        };
         // JSON that was JSON before always serialises; an empty body would be refused by the server.
         serde_json::to_vec(&request).unwrap_or_default().into()
     }

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use jose::Profile;
+use jose::{Leeway, Profile};
 use service::check::CheckResponse;
 use tokio::time::{Instant, sleep_until};
 
@@ -57,8 +57,8 @@ impl Carrier for HttpClient {
 pub struct Manner {
     /// By whose rules tokens are judged.
     pub profile: Profile,
-    /// The clock skew that we grant, seconds.
-    pub leeway: u32,
+    /// The most clock skew that we grant to any issuer.
+    pub leeway: Leeway,
     /// How long a server may take.
     pub budget: Duration,
     /// Where calls are counted.

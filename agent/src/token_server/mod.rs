@@ -80,8 +80,8 @@ impl TokenServer {
         trust: &Trust,
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Discovery), ClientError> {
-        let leeway = u32::try_from(trust.max_leeway().as_secs()).unwrap_or(u32::MAX);
-        let manner = Manner { profile: trust.profile(), leeway, budget: config.budget, metrics };
+        let (profile, leeway) = (trust.profile(), trust.max_leeway());
+        let manner = Manner { profile, leeway, budget: config.budget, metrics };
         let servers = Servers::new(Dialer::new(config)?, manner.clone());
         let watched = servers.watch();
         let discovery = Discovery::new(&config.servers, servers, Arc::clone(&manner.metrics));

@@ -13,8 +13,9 @@
 //! shared secret go to [`Policy::judge`] as they are, a signed token inside goes the way above.
 //!
 //! ```
-//! use jose::{AlgorithmSet, Binding, KeyOrigin, KeyRules, KeySet, Policy, Profile, Requirements, UnixTime, Verdict, verify};
-//! use std::time::Duration;
+//! use jose::{
+//!     AlgorithmSet, Binding, KeyOrigin, KeyRules, KeySet, Leeway, Policy, Profile, Requirements, UnixTime, Verdict, verify,
+//! };
 //!
 //! // The example of RFC 7515 appendix A.1.
 //! let keys = br#"{"keys":[{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}]}"#;
@@ -34,7 +35,7 @@
 //!     algorithms: AlgorithmSet::ALL,
 //!     issuers: vec!["joe".into()],
 //!     audiences: Vec::new(),
-//!     leeway: Duration::ZERO,
+//!     leeway: Leeway::default(),
 //!     binding: Binding::IfBound,
 //!     requirements: Requirements::default(),
 //! };
@@ -59,6 +60,7 @@ mod json;
 mod jwe;
 mod jws;
 mod keys;
+mod leeway;
 mod limits;
 mod policy;
 mod profile;
@@ -86,6 +88,7 @@ pub use keys::{
     Curve, Doubt, Excerpt, Identity, Key, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError, KeyWarning,
     MlDsa, SkipReason, SkippedKey,
 };
+pub use leeway::Leeway;
 pub use limits::{MAX_INFLATED_BYTES, MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS, MAX_TRIED_KEYS};
 pub use policy::{Policy, Window};
 pub use profile::{Profile, UnknownProfile};

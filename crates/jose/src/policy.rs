@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    AlgorithmSet, Binding, Claim, Claims, IssuerName, Profile, Reject, Requirements, Signed, TokenVersion,
+    AlgorithmSet, Binding, Claim, Claims, IssuerName, Leeway, Profile, Reject, Requirements, Signed, TokenVersion,
     UnixTime, purpose,
 };
 
@@ -21,7 +21,7 @@ pub struct Policy {
     /// Accepted values of `aud`; empty: not judged. The `ms-users` profile never judges it.
     pub audiences: Vec<String>,
     /// How far clocks may be apart: a token is taken so much longer after `exp` and before `nbf`.
-    pub leeway: Duration,
+    pub leeway: Leeway,
     /// What becomes of tokens that are bound to a key or a certificate.
     pub binding: Binding,
     /// What else the token must say; by default nothing.
@@ -129,7 +129,6 @@ impl Policy {
     ///
     /// [`Reject::ClaimType`] and [`Reject::MissingExpiry`], as [`judge_time`](Self::judge_time) gives them.
     pub fn window(&self, claims: &Claims) -> Result<Window, Reject> {
-        let leeway = i64::try_from(self.leeway.as_millis()).unwrap_or(i64::MAX);
         let expiry = self.date(claims, "exp")?;
         let not_before = self.date(claims, "nbf")?;
         self.date(claims, "iat")?;
@@ -137,8 +136,9 @@ impl Policy {
             return Err(Reject::MissingExpiry);
         }
         Ok(Window {
-            from: not_before.map(|from| UnixTime::from_millis(from.saturating_sub(leeway))),
-            until: expiry.map(|until| UnixTime::from_millis(until.saturating_add(leeway))),
+            from: not_before
+                .map(|from| UnixTime::from_millis(from.saturating_sub(millis(self.leeway.start)))),
+            until: expiry.map(|until| UnixTime::from_millis(until.saturating_add(millis(self.leeway.end)))),
         })
     }
 
@@ -201,6 +201,10 @@ impl Window {
 /// 1973. Here in thousandths of the written number.
 const MILLISECONDS_FROM: i64 = 100_000_000_000 * 1000;
 
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 fn judge_issuer(claims: &Claims, accepted: &[IssuerName]) -> Result<(), Reject> {
     if accepted.is_empty() {
         return Ok(());
@@ -247,7 +251,7 @@ pub(crate) mod tests {
             algorithms: AlgorithmSet::ALL,
             issuers: Vec::new(),
             audiences: Vec::new(),
-            leeway: Duration::ZERO,
+            leeway: Leeway::NONE,
             binding: Binding::IfBound,
             requirements: Requirements::default(),
         }
@@ -286,7 +290,7 @@ pub(crate) mod tests {
         ] {
             assert_eq!(judged(&policy, payload), expected, "{payload}");
         }
-        policy.leeway = Duration::from_secs(60);
+        policy.leeway = Leeway::both(Duration::from_secs(60));
         for (payload, expected) in [
             (r#"{"exp":1699999941}"#, Ok(())),
             (r#"{"exp":1699999940}"#, Err(Reject::Expired)),
@@ -295,8 +299,34 @@ pub(crate) mod tests {
         ] {
             assert_eq!(judged(&policy, payload), expected, "{payload} with leeway");
         }
-        policy.leeway = Duration::MAX;
+        policy.leeway = Leeway::both(Duration::MAX);
         assert_eq!(judged(&policy, r#"{"exp":1}"#), Ok(()));
+    }
+
+    #[test]
+    fn a_leeway_that_is_not_set_is_for_clocks_ahead_and_one_that_is_set_for_both_ends() {
+        let (expired, early) = (Err(Reject::Expired), Err(Reject::NotYetValid));
+        for (leeway, payload, expected) in [
+            (Leeway::default(), r#"{"exp":1700000001}"#, Ok(())),
+            (Leeway::default(), r#"{"exp":1700000000}"#, expired),
+            (Leeway::default(), r#"{"exp":1700000100,"nbf":1700000030}"#, Ok(())),
+            (Leeway::default(), r#"{"exp":1700000100,"nbf":1700000030.001}"#, early),
+            (Leeway::default(), r#"{"exp":1700000100,"nbf":1700000031}"#, early),
+            (Leeway::NONE, r#"{"exp":1700000001}"#, Ok(())),
+            (Leeway::NONE, r#"{"exp":1700000000}"#, expired),
+            (Leeway::NONE, r#"{"exp":1700000100,"nbf":1700000000}"#, Ok(())),
+            (Leeway::NONE, r#"{"exp":1700000100,"nbf":1700000001}"#, early),
+            (Leeway::both(Duration::from_secs(5)), r#"{"exp":1699999996}"#, Ok(())),
+            (Leeway::both(Duration::from_secs(5)), r#"{"exp":1699999995}"#, expired),
+            (Leeway::both(Duration::from_secs(5)), r#"{"exp":1700000100,"nbf":1700000005}"#, Ok(())),
+            (Leeway::both(Duration::from_secs(5)), r#"{"exp":1700000100,"nbf":1700000006}"#, early),
+        ] {
+            for profile in [Profile::Standard, Profile::MsUsers] {
+                let policy = Policy { leeway, ..policy(profile) };
+                let claims = Claims::parse(payload.as_bytes()).unwrap();
+                assert_eq!(policy.judge_time(&claims, NOW), expected, "{leeway:?} {profile}: {payload}");
+            }
+        }
     }
 
     #[test]

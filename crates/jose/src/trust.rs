@@ -3,14 +3,12 @@
 //! A token is only ever tried with the keys of its own issuer. Its `iss` is read before the signature is verified, to
 //! choose the keys; nothing else is believed until they have proved it.
 
-use std::time::Duration;
-
 use crate::issuer::Owner;
 use crate::jws::Unverified;
 use crate::policy::judge_audience;
 use crate::verify::open;
 use crate::{
-    AlgorithmSet, Binding, Claim, Claims, IssuerName, KeySet, Policy, Profile, Refusal, Reject, Requirements,
+    AlgorithmSet, Binding, Claim, Claims, IssuerName, KeySet, Leeway, Policy, Profile, Refusal, Reject, Requirements,
     Signed, UnixTime, Verdict, Window,
 };
 
@@ -141,8 +139,8 @@ impl Trust {
     }
 
     /// The most clock skew that any issuer is granted.
-    pub fn max_leeway(&self) -> Duration {
-        self.issuers.iter().map(|issuer| issuer.policy.leeway).max().unwrap_or_default()
+    pub fn max_leeway(&self) -> Leeway {
+        self.issuers.iter().map(|issuer| issuer.policy.leeway).fold(Leeway::NONE, Leeway::max)
     }
 
     /// The longest that an accepted token may be accepted after its `iat`; absent where some issuer's tokens have no such
@@ -153,7 +151,7 @@ impl Trust {
             for issuer in route.issuers.iter().filter_map(|index| self.issuers.get(*index)) {
                 let limits = [issuer.policy.requirements.max_lifetime, route.requirements.max_lifetime];
                 let limit = limits.into_iter().flatten().min()?;
-                longest = longest.max(Some(limit.saturating_add(issuer.policy.leeway)));
+                longest = longest.max(Some(limit.saturating_add(issuer.policy.leeway.end)));
             }
         }
         longest
@@ -226,12 +224,21 @@ impl Trust {
     ///
     /// Those of [`Policy::window`], and [`Reject::Issuer`] for a token of nobody whom we trust.
     pub fn window(&self, signed: &Signed) -> Result<Window, Reject> {
+        self.policy_of(signed)?.window(&signed.claims)
+    }
+
+    /// What the issuer asks of a token that [`verify`](Self::verify) accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::Issuer`] for a token of nobody whom we trust.
+    pub fn policy_of(&self, signed: &Signed) -> Result<&Policy, Reject> {
         let everybody: Vec<usize> = (0..self.issuers.len()).collect();
         let issuer = match self.issuers.as_slice() {
             [only] => Some(only),
             _ => self.issuer_of(&signed.claims, &everybody),
         };
-        issuer.ok_or(Reject::Issuer)?.policy.window(&signed.claims)
+        Ok(&issuer.ok_or(Reject::Issuer)?.policy)
     }
 
     fn signed(

@@ -24,9 +24,12 @@ pub const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 pub struct CheckRequest<C = Check> {
     /// The profile of the agent; a server of another profile refuses the batch (409).
     pub profile: Profile,
-    /// The clock skew that the agent grants, seconds: the server judges time as well, and must not be stricter.
+    /// The clock skew that the agent grants after `exp`, seconds: the server judges time as well, and must not be stricter.
     #[serde(default)]
     pub leeway: u32,
+    /// The same for `nbf` and `iat`; an older agent does not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub leeway_start: Option<u32>,
     /// What to judge: each a [`Check`], or the JSON of one.
     pub checks: Vec<C>,
 }
@@ -109,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_payload_travels_byte_for_byte() {
-        let text = r#"{"profile":"standard","leeway":5,"checks":[{"payload":{"n":12345678901234567890,"e":[]}},{"token":"a.b"}]}"#;
+        let text = r#"{"profile":"standard","leeway":5,"leeway_start":30,"checks":[{"payload":{"n":12345678901234567890,"e":[]}},{"token":"a.b"}]}"#;
         let request: CheckRequest = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&request).unwrap(), text);
     }

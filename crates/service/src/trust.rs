@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jose::{
-    Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, ClaimValue, Policy, Profile, Requirements, Route,
-    Trust, TrustedIssuer,
+    Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, ClaimValue, Leeway, Policy, Profile, Requirements,
+    Route, Trust, TrustedIssuer,
 };
 
 use crate::settings::{Scalar, Settings};
@@ -34,7 +34,7 @@ pub use fetch::{Authorization, CertificateFiles, Fetch, FetchNames, ProxyChoice,
 pub use names::{every_tenant_warning, flat_names};
 
 /// The largest clock skew that may be granted, seconds.
-pub const MAX_LEEWAY: u64 = 300;
+const MAX_LEEWAY: u64 = 300;
 
 /// Where the keys of one issuer come from; what is given adds up.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -150,10 +150,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
         table.fault("issuer", "has no keys: set keys_file, keys_url, discovery = true or discovery_url");
     }
     let names = names::of_table(table, name.as_deref(), &aliases);
-    let leeway = table.parse("leeway", "seconds").map(Duration::from_secs);
-    if leeway.is_some_and(|leeway| leeway > Duration::from_secs(MAX_LEEWAY)) {
-        table.fault("leeway", format!("expected seconds, at most {MAX_LEEWAY}"));
-    }
+    let leeway = leeway(table, "leeway");
     let policy = Policy {
         name: Trust::DEFAULT.to_owned(),
         profile: base.profile,
@@ -165,6 +162,15 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
         issuers: name.map(|_| names)?,
     };
     Some((policy, keys))
+}
+
+/// The clock skew of that name, for both ends of a token; absent: not set.
+pub fn leeway(settings: &mut Settings, name: &'static str) -> Option<Leeway> {
+    let seconds = settings.parse(name, "seconds")?;
+    if seconds > MAX_LEEWAY {
+        settings.fault(name, format!("expected seconds, at most {MAX_LEEWAY}"));
+    }
+    Some(Leeway::both(Duration::from_secs(seconds)))
 }
 
 fn route(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Route> {

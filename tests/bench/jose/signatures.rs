@@ -125,7 +125,7 @@ pub(crate) fn policy() -> Policy {
         algorithms: AlgorithmSet::ALL,
         issuers: vec![ISSUER.into()],
         audiences: vec![AUDIENCE.to_owned()],
-        leeway: Duration::from_secs(5),
+        leeway: jose::Leeway::both(Duration::from_secs(5)),
         binding: jose::Binding::IfBound,
         requirements: Requirements::default(),
     }

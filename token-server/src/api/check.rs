@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use futures_util::future::join_all;
-use jose::{Policy, Reject, TokenVersion, UnixTime};
+use jose::{Leeway, Policy, Reject, TokenVersion, UnixTime};
 use serde_json::value::RawValue;
 use service::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 
@@ -17,7 +17,7 @@ use crate::judge::{self, Judgement, time_policy};
 use crate::store::StoreError;
 
 /// The most clock skew that an agent may grant, seconds; as much as it may be given itself.
-const MAX_LEEWAY: u32 = 300;
+const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
 /// Judges a batch, each check on its own: one that is garbage spoils no other.
 pub(super) async fn judge(
@@ -25,7 +25,7 @@ pub(super) async fn judge(
     _: AgentAccess,
     Body(body): Body<MAX_BATCH_BYTES>,
 ) -> Result<Json<CheckResponse>, ApiError> {
-    let CheckRequest::<Check> { profile, leeway, checks } =
+    let CheckRequest::<Check> { profile, leeway, leeway_start, checks } =
         serde_json::from_slice(&body).map_err(|error| ApiError::json(&error))?;
     if profile != app.policy.profile {
         return Err(ApiError::ProfileMismatch { server: app.policy.profile, asked: profile });
@@ -33,8 +33,7 @@ pub(super) async fn judge(
     if checks.len() > MAX_CHECKS {
         return Err(ApiError::TooManyChecks { max: MAX_CHECKS });
     }
-    let leeway = Duration::from_secs(leeway.min(MAX_LEEWAY).into());
-    let policy = time_policy(profile, leeway);
+    let policy = time_policy(profile, granted(leeway, leeway_start));
     let store_id = app.revocations.store_id().ok_or(StoreError::Unreached)?.to_string();
     let epoch = app.revocations.feed().epoch().to_owned();
     // Read before the rules are, so that it never promises a rule that was not looked at.
@@ -58,6 +57,13 @@ async fn judge_payload(app: &App, payload: &[u8], policy: &Policy, now: UnixTime
 fn in_milliseconds(age: Duration) -> u64 {
     let whole = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
     if age.is_zero() { 0 } else { whole.saturating_add(1) }
+}
+
+/// An older agent says only what it grants after `exp`, and judges `nbf` itself.
+fn granted(end: u32, start: Option<u32>) -> Leeway {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into()).min(MAX_LEEWAY);
+    let end = seconds(end);
+    Leeway { end, start: start.map_or_else(|| Leeway::default().start.max(end), seconds) }
 }
 
 async fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> CheckResult {

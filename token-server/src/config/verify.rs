@@ -1,11 +1,10 @@
 //! `TOKEN_SERVER__VERIFY__*` and the tables `[[issuers]]`, `[[policies]]`, `[[verify]]`: forward-auth.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use jose::{Algorithm, AlgorithmSet, Binding, IssuerName, Policy, Profile, Requirements, Trust};
 use service::settings::{Scalar, Settings};
-use service::trust::{Flat, IssuerKeys, MAX_LEEWAY, flat_names};
+use service::trust::{Flat, IssuerKeys, flat_names};
 
 use super::keys;
 use crate::verify::{ClaimHeader, ClaimHeaders, Guard, HeaderFault, Limits, Proxy, VerifySettings};
@@ -177,10 +176,6 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
                     give each an [[issuers]] table in the file that TOKEN_SERVER_CONFIG names";
         settings.fault(ISSUERS, what);
     }
-    let leeway = settings.parse(LEEWAY, "seconds").unwrap_or(0);
-    if leeway > MAX_LEEWAY {
-        settings.fault(LEEWAY, format!("expected seconds, at most {MAX_LEEWAY}"));
-    }
     Policy {
         name: Trust::DEFAULT.to_owned(),
         profile,
@@ -189,7 +184,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
             .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
         issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list(AUDIENCES).unwrap_or_default(),
-        leeway: Duration::from_secs(leeway),
+        leeway: service::trust::leeway(settings, LEEWAY).unwrap_or_default(),
         binding: settings.parse(BINDING, Binding::NAMES).unwrap_or_default(),
         requirements: Requirements::default(),
     }

@@ -272,7 +272,7 @@ impl Verifier {
         };
         Ok(Verified {
             window: trust.window(&signed)?,
-            revocable: Revocable::read(&signed.claims, trust.profile(), trust.max_leeway())?,
+            revocable: Revocable::read(&signed.claims, trust.policy_of(&signed)?)?,
             headers: policy.guard.headers.of(&signed.claims)?,
             payload: signed.claims.as_json().into(),
             opened_with,

@@ -75,8 +75,12 @@ impl Server {
         let (carrier, calls) = mpsc::unbounded_channel();
         let metrics = Metrics::register(&mut Registry::default());
         let is_out = Arc::<AtomicBool>::default();
-        let manner =
-            Manner { profile: Profile::Standard, leeway: 0, budget: BUDGET, metrics: Arc::clone(&metrics) };
+        let manner = Manner {
+            profile: Profile::Standard,
+            leeway: jose::Leeway::NONE,
+            budget: BUDGET,
+            metrics: Arc::clone(&metrics),
+        };
         let driver = Driver {
             id: ServerId(3),
             name: "test".to_owned(),

@@ -1,6 +1,6 @@
 //! The set of servers as it changes, and what becomes of the connections of one that leaves.
 
-use jose::Profile;
+use jose::{Leeway, Profile};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,7 +22,7 @@ fn servers() -> Servers {
         budget: DEADLINE,
     };
     let metrics = Metrics::register(&mut Registry::default());
-    let manner = Manner { profile: Profile::Standard, leeway: 0, budget: DEADLINE, metrics };
+    let manner = Manner { profile: Profile::Standard, leeway: Leeway::NONE, budget: DEADLINE, metrics };
     Servers::new(Dialer::new(&config).unwrap(), manner)
 }
 

@@ -53,7 +53,7 @@ static TRUST: LazyLock<Trust> = LazyLock::new(|| {
         algorithms: AlgorithmSet::ALL,
         issuers: Vec::new(),
         audiences: Vec::new(),
-        leeway: Duration::ZERO,
+        leeway: jose::Leeway::NONE,
         binding: jose::Binding::IfBound,
         requirements: Requirements::default(),
     })

@@ -83,7 +83,8 @@ fn assert_sound(config: &Config) {
     assert!(!config.listen.is_empty() && !config.schemes.is_empty());
     let trust = &config.trust;
     assert_eq!(trust.issuers().len(), config.keys.issuers.len());
-    assert!(trust.max_leeway().as_secs() <= 300);
+    let leeway = trust.max_leeway();
+    assert!(leeway.start.as_secs() <= 300 && leeway.end.as_secs() <= 300);
     let rules = KeyRules { origin: KeyOrigin::File, ..config.keys.rules };
     let set = || KeySet::parse(KEY.as_bytes(), &rules).unwrap();
     let keys: Vec<KeySet> = trust.issuers().iter().map(|_| set()).collect();

@@ -13,7 +13,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jose::{Algorithm, AlgorithmSet, KeyOrigin, KeyRules, KeySet, Policy, Profile, UnixTime};
 use serde_json::{Value, json};
-use std::time::Duration;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::RSAPublicKey;
 
@@ -185,7 +184,7 @@ pub fn policy(profile: Profile) -> Policy {
         algorithms: AlgorithmSet::ALL,
         issuers: Vec::new(),
         audiences: Vec::new(),
-        leeway: Duration::ZERO,
+        leeway: jose::Leeway::NONE,
         binding: jose::Binding::IfBound,
         requirements: jose::Requirements::default(),
     }

@@ -237,7 +237,7 @@ fn the_only_issuer_gives_the_window_whatever_iss_says_and_several_by_theirs() {
     let sets = [keys(&signer, "k")];
     let with_leeway = |name: &str, seconds: u64| {
         let mut issuer = issuer(name, 0, &[], AlgorithmSet::ALL);
-        issuer.policy.leeway = Duration::from_secs(seconds);
+        issuer.policy.leeway = jose::Leeway::both(Duration::from_secs(seconds));
         issuer
     };
     let mut any = with_leeway("any", 5);

@@ -32,7 +32,7 @@ fn trust() -> Trust {
         algorithms: AlgorithmSet::ALL,
         issuers: vec!["https://id.example".into()],
         audiences: Vec::new(),
-        leeway: Duration::ZERO,
+        leeway: jose::Leeway::NONE,
         binding: Binding::IfBound,
         requirements: Requirements::default(),
     })

@@ -20,7 +20,7 @@ fn load(
             algorithms: AlgorithmSet::ALL,
             issuers: flat_issuers.iter().map(|name| (*name).into()).collect(),
             audiences: vec!["base".to_owned()],
-            leeway: Duration::from_secs(3),
+            leeway: Leeway::default(),
             binding: Binding::Ignore,
             requirements: Requirements::default(),
         },
@@ -74,7 +74,8 @@ fn tables_become_issuers_and_policies() {
     assert_eq!((found.issuer.as_str(), found.url.as_deref()), ("https://a.example", None));
     assert_eq!((keys[1].urls.len(), keys[2].file.clone()), (2, Some("/flat".into())));
     let [first, second, _] = trust.issuers() else { panic!("{trust:?}") };
-    assert_eq!((first.policy.leeway.as_secs(), second.policy.leeway.as_secs()), (7, 3));
+    assert_eq!(first.policy.leeway, Leeway::both(Duration::from_secs(7)));
+    assert_eq!(second.policy.leeway, Leeway::default());
     assert!(trust.issuers().iter().all(|issuer| issuer.policy.binding == Binding::Ignore));
     assert_eq!((first.policy.audiences[0].as_str(), second.policy.audiences[0].as_str()), ("api", "base"));
     assert_eq!(first.policy.algorithms.iter().count(), 2);

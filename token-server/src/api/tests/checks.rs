@@ -202,18 +202,28 @@ async fn a_body_that_never_ends_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn the_agents_clock_skew_is_granted_up_to_a_limit() {
     let server = server_with(&[], |_| {}).await;
-    for (leeway, exp, detail) in [
-        (0, NOW, "expired"),
-        (10, NOW - 9, "ok"),
-        (10, NOW - 10, "expired"),
-        (300, NOW - 299, "ok"),
-        (100_000, NOW - 300, "expired"),
+    // What an older agent does not say for `nbf` it has judged by itself.
+    for (leeway, start, exp, nbf, detail) in [
+        (0, "", NOW, 0, "expired"),
+        (10, "", NOW - 9, 0, "ok"),
+        (10, "", NOW - 10, 0, "expired"),
+        (300, "", NOW - 299, 0, "ok"),
+        (100_000, "", NOW - 300, 0, "expired"),
+        (0, "", NOW + 100, NOW + 30, "ok"),
+        (0, "", NOW + 100, NOW + 31, "not_yet_valid"),
+        (40, "", NOW + 100, NOW + 40, "ok"),
+        (0, r#""leeway_start":30,"#, NOW + 100, NOW + 30, "ok"),
+        (0, r#""leeway_start":30,"#, NOW + 100, NOW + 31, "not_yet_valid"),
+        (0, r#""leeway_start":30,"#, NOW, 0, "expired"),
+        (0, r#""leeway_start":0,"#, NOW + 100, NOW + 1, "not_yet_valid"),
+        (0, r#""leeway_start":100000,"#, NOW + 900, NOW + 301, "not_yet_valid"),
     ] {
-        let body =
-            format!(r#"{{"profile":"standard","leeway":{leeway},"checks":[{{"payload":{{"exp":{exp}}}}}]}}"#);
+        let body = format!(
+            r#"{{"profile":"standard","leeway":{leeway},{start}"checks":[{{"payload":{{"exp":{exp},"nbf":{nbf}}}}}]}}"#
+        );
         let answer = server.main(Method::POST, "/v1/check", body).await;
         let answer: Value = serde_json::from_str(&answer.text).unwrap();
-        assert_eq!(answer["results"][0]["detail"], json!(detail), "{leeway} {exp}");
+        assert_eq!(answer["results"][0]["detail"], json!(detail), "{leeway} {start} {exp} {nbf}");
     }
 }
 

@@ -113,7 +113,7 @@ fn issuers(limits: [Option<u64>; 2], leeway: u64) -> ArcSwapOption<Verifier> {
     let issuer = |(place, limit): (usize, &Option<u64>)| {
         let max_lifetime = limit.map(Duration::from_secs);
         let requirements = Requirements { max_lifetime, ..Requirements::default() };
-        let leeway = Duration::from_secs(leeway);
+        let leeway = jose::Leeway::both(Duration::from_secs(leeway));
         let policy = Policy {
             issuers: vec![place.to_string().into()],
             requirements,

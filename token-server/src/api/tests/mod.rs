@@ -70,7 +70,7 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
     let revocations = Revocations::new(shared, sessions, lifetimes, DEFAULT_BYTES, totals, revision).unwrap();
     let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
     let mut app = App {
-        policy: time_policy(Profile::Standard, Duration::ZERO),
+        policy: time_policy(Profile::Standard, jose::Leeway::default()),
         revocations: Arc::new(revocations),
         annotations: Arc::new(annotations),
         recent: Arc::new(Recent::new(1_000)),
@@ -106,7 +106,8 @@ fn verifier(
 
 /// Forward-auth that admits whoever shows no token at all.
 fn open_to_everybody() -> VerifySettings {
-    let policy = Policy { name: Trust::DEFAULT.to_owned(), ..time_policy(Profile::Standard, Duration::ZERO) };
+    let policy =
+        Policy { name: Trust::DEFAULT.to_owned(), ..time_policy(Profile::Standard, jose::Leeway::default()) };
     VerifySettings {
         trust: Trust::single(policy),
         proxy: Some(Proxy::Envoy),

@@ -126,7 +126,7 @@ async fn a_payload_that_an_old_caller_sends_leaves_no_trace_in_previews_and_coun
 async fn old_forms_refuse_what_was_made_for_something_else_than_access() {
     for profile in [Profile::Standard, Profile::MsUsers] {
         let server = server(|app| {
-            app.policy = time_policy(profile, Duration::ZERO);
+            app.policy = time_policy(profile, jose::Leeway::default());
             app.jwe_keys = shared_key();
         })
         .await;
@@ -159,7 +159,7 @@ async fn old_forms_refuse_what_was_made_for_something_else_than_access() {
 #[tokio::test(start_paused = true)]
 async fn an_encrypted_refresh_token_is_told_so_whatever_its_claims_say_of_its_version() {
     let server = server_with(&[("anna", r#"{"rt":"x"}"#)], |app| {
-        app.policy = time_policy(Profile::MsUsers, Duration::ZERO);
+        app.policy = time_policy(Profile::MsUsers, jose::Leeway::default());
         app.jwe_keys = shared_key();
     })
     .await;
@@ -179,7 +179,7 @@ async fn an_encrypted_refresh_token_is_told_so_whatever_its_claims_say_of_its_ve
 #[tokio::test(start_paused = true)]
 async fn a_refresh_token_is_told_so_before_it_is_expired_or_revoked() {
     let server = server_with(&[("anna", r#"{"rt":"x"}"#)], |app| {
-        app.policy = time_policy(Profile::MsUsers, Duration::ZERO);
+        app.policy = time_policy(Profile::MsUsers, jose::Leeway::default());
     })
     .await;
     for (payload, reason) in [
@@ -225,7 +225,7 @@ async fn a_signed_token_inside_of_an_encrypted_one_is_judged_by_its_own_header()
 async fn a_bound_token_passes_old_forms_where_every_issuer_ignores_bindings() {
     for (binding, reason) in [(Binding::IfBound, "E_TKN_INVALID"), (Binding::Ignore, "ok")] {
         let settings = open_to_everybody();
-        let policy = Policy { binding, ..time_policy(Profile::Standard, Duration::ZERO) };
+        let policy = Policy { binding, ..time_policy(Profile::Standard, jose::Leeway::default()) };
         let settings = VerifySettings { trust: Trust::single(policy), ..settings };
         let server =
             server(|app| app.verify = verifier(settings, VerifyMetrics::default(), &no_keys(1))).await;

@@ -1,8 +1,6 @@
 //! What a proxy asks: headers, cookies and queries that a client wrote and a proxy passed on. There is one token in them or
 //! none, and who adds another is refused, wherever he puts it.
 
-use std::time::Duration;
-
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request};
 use jose::{AlgorithmSet, Policy, Profile, Reject, Requirements, Trust};
@@ -155,7 +153,7 @@ fn settings(proxy: Option<Proxy>) -> VerifySettings {
             algorithms: AlgorithmSet::ALL,
             issuers: Vec::new(),
             audiences: Vec::new(),
-            leeway: Duration::ZERO,
+            leeway: jose::Leeway::NONE,
             binding: jose::Binding::IfBound,
             requirements: Requirements::default(),
         }),

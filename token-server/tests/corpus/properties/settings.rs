@@ -66,5 +66,6 @@ fn assert_sound(config: &Config) {
     assert_eq!(verify.guards.len(), verify.trust.routes().len());
     assert!((256..=65_536).contains(&verify.max_token_bytes));
     assert!(!verify.schemes.is_empty() && !verify.trust.issuers().is_empty());
-    assert!(verify.trust.max_leeway().as_secs() <= 300);
+    let leeway = verify.trust.max_leeway();
+    assert!(leeway.start.as_secs() <= 300 && leeway.end.as_secs() <= 300);
 }

@@ -122,7 +122,7 @@ impl Peer {
             algorithms: AlgorithmSet::ALL,
             issuers: Vec::new(),
             audiences: Vec::new(),
-            leeway: Duration::ZERO,
+            leeway: jose::Leeway::NONE,
             binding: jose::Binding::IfBound,
             requirements: jose::Requirements::default(),
         };
