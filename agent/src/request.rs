@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use jose::Reject;
-use service::credentials;
+use jose::{Credentials, Place, Reject};
 use spop::TypedData;
 
 use crate::spoa::data::{Value, string, value};
@@ -21,10 +20,24 @@ pub struct Request<'a> {
     pub authorization: Text<'a>,
     /// How many `Authorization` headers there were.
     pub auth_count: Count,
-    /// A bare token that HAProxy took from a cookie, the query or another header.
+    /// A bare token that HAProxy took from another header, or from anywhere.
     pub token: Text<'a>,
-    /// How many such cookies, parameters or headers there were.
+    /// How many such headers, cookies or parameters there were.
     pub token_count: Count,
+    /// The name of the cookie that may hold the token.
+    pub cookie: Text<'a>,
+    /// The whole value of the `Cookie` header.
+    pub cookies: Text<'a>,
+    /// How many `Cookie` headers there were.
+    pub cookies_count: Count,
+    /// The name of the parameter that may hold the token.
+    pub parameter: Text<'a>,
+    /// The query, as it was sent.
+    pub query: Text<'a>,
+    /// The whole value of the `Sec-WebSocket-Protocol` header, where it may hold the token.
+    pub ws_protocol: Text<'a>,
+    /// How many such headers there were.
+    pub ws_protocol_count: Count,
     /// The name of a policy; empty: the default one.
     pub policy: Text<'a>,
     /// The name of the request in HAProxy's log. It decides nothing.
@@ -163,6 +176,13 @@ impl<'a> Request<'a> {
             b"auth_count" => self.auth_count.set(value),
             b"token" => self.token.set(value),
             b"token_count" => self.token_count.set(value),
+            b"cookie" => self.cookie.set(value),
+            b"cookies" => self.cookies.set(value),
+            b"cookies_count" => self.cookies_count.set(value),
+            b"parameter" => self.parameter.set(value),
+            b"query" => self.query.set(value),
+            b"ws_protocol" => self.ws_protocol.set(value),
+            b"ws_protocol_count" => self.ws_protocol_count.set(value),
             b"policy" => self.policy.set(value),
             b"request_id" => self.request_id.set(value),
             _ => {}
@@ -191,22 +211,43 @@ impl<'a> Request<'a> {
     /// # Errors
     ///
     /// No token, more than one, one behind another scheme, one that is too long, or arguments that cannot be read.
-    pub fn token(&self, schemes: &[String], max_bytes: usize) -> Result<&str, Reject> {
+    pub fn token(&self, schemes: &[String], max_bytes: usize) -> Result<Cow<'_, str>, Reject> {
         if self.asks_twice {
             return Err(Reject::Argument);
         }
         self.auth_count.judge(&self.authorization)?;
         self.token_count.judge(&self.token)?;
-        let bare = self.token.given()?;
-        let credentials = self.authorization.given()?.map(|value| credentials::token(value, schemes));
-        let token = match (credentials, bare) {
-            (None, None) => Err(Reject::Missing),
-            (None, Some(bare)) => Ok(bare),
-            (Some(credentials), None) => credentials,
-            (Some(Ok(token)), Some(bare)) if token == bare => Ok(token),
-            (Some(_), Some(_)) => Err(Reject::Ambiguous),
-        }?;
-        if token.len() > max_bytes { Err(Reject::TokenSize) } else { Ok(token) }
+        self.cookies_count.judge(&self.cookies)?;
+        self.ws_protocol_count.judge(&self.ws_protocol)?;
+        let cookie = named(&self.cookie, &self.cookies);
+        let cookie =
+            cookie.map(|found| found.map(|(name, cookies)| Place::Cookie { name, headers: vec![cookies] }));
+        let parameter = named(&self.parameter, &self.query);
+        let parameter = parameter.map(|found| found.map(|(name, query)| Place::Query { name, query }));
+        let places = [
+            alone(&self.authorization, Place::Authorization),
+            alone(&self.token, Place::Bare),
+            cookie,
+            parameter,
+            alone(&self.ws_protocol, Place::WebSocket),
+        ];
+        let places = places.into_iter().filter_map(Result::transpose);
+        Credentials::read(places, schemes, max_bytes)?.required()
+    }
+}
+
+/// A place whose value needs no name.
+fn alone<'a>(text: &'a Text<'_>, place: fn(&'a str) -> Place<'a>) -> Result<Option<Place<'a>>, Reject> {
+    Ok(text.given()?.map(place))
+}
+
+/// What to look for, and where. A name of nothing finds nothing; without a name the configuration is at fault, since what
+/// HAProxy sends would be looked at by nobody.
+fn named<'a>(name: &'a Text<'_>, text: &'a Text<'_>) -> Result<Option<(&'a str, &'a str)>, Reject> {
+    match (name.given()?, text.given()?) {
+        (Some(name), Some(text)) => Ok(Some((name, text))),
+        (None, Some(_)) => Err(Reject::Argument),
+        (_, None) => Ok(None),
     }
 }
 

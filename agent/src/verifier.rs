@@ -79,8 +79,8 @@ impl Verifier {
         match request.token(&self.schemes, self.max_token_bytes) {
             Ok(token) => {
                 let keys = self.keys.current();
-                let key = Key { token: TokenHash::of(token), route, keys: keys.version };
-                Ok(Question { token: token.into(), key, keys, request: request.name().map(Cow::Borrowed) })
+                let key = Key { token: TokenHash::of(&token), route, keys: keys.version };
+                Ok(Question { token, key, keys, request: request.name().map(Cow::Borrowed) })
             }
             Err(reject) => {
                 decision.policy = Some(named.name.clone());

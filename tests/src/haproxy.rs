@@ -30,10 +30,14 @@ pub enum Shipped {
     Query,
     /// Denying, with claims as headers of other names.
     ClaimHeaders,
+    /// Denying, for a token in a header of another name.
+    Header,
+    /// Denying, for a token among the subprotocols of a WebSocket.
+    WebSocket,
 }
 
 impl Shipped {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Denying,
         Self::Annotating,
         Self::Routes,
@@ -43,6 +47,8 @@ impl Shipped {
         Self::Optional,
         Self::Query,
         Self::ClaimHeaders,
+        Self::Header,
+        Self::WebSocket,
     ];
 
     pub fn path(self) -> PathBuf {
@@ -56,6 +62,8 @@ impl Shipped {
             Self::Optional => "recipes/optional.cfg",
             Self::Query => "recipes/query.cfg",
             Self::ClaimHeaders => "recipes/claim-headers.cfg",
+            Self::Header => "recipes/header.cfg",
+            Self::WebSocket => "recipes/websocket.cfg",
         })
     }
 }

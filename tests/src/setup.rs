@@ -75,7 +75,9 @@ impl Setup {
             | Shipped::Cookie
             | Shipped::Optional
             | Shipped::Query
-            | Shipped::ClaimHeaders => setup,
+            | Shipped::ClaimHeaders
+            | Shipped::Header
+            | Shipped::WebSocket => setup,
         };
         setup.agent_env("JWT_TIMEOUT_MS", PATIENT_AGENT)
     }
@@ -168,6 +170,13 @@ impl Setup {
     pub fn server(mut self, variable: &'static str, address: &Address) -> Self {
         // What comes later wins.
         self.haproxy_environment.push((variable, address.to_string()));
+        self
+    }
+
+    /// With a variable of the shipped file set.
+    #[must_use]
+    pub fn haproxy_env(mut self, name: &'static str, value: &str) -> Self {
+        self.haproxy_environment.push((name, value.to_owned()));
         self
     }
 

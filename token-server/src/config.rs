@@ -1,6 +1,7 @@
 //! Settings, parsed once at start. `TOKEN_SERVER__SECTION__KEY`, over the TOML file that `TOKEN_SERVER_CONFIG` names.
 
 mod keys;
+mod places;
 #[cfg(test)]
 mod tests;
 mod verify;

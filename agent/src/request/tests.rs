@@ -6,7 +6,7 @@ fn text(text: &'static str) -> Text<'static> {
 
 fn asked(request: &Request<'_>) -> Result<String, Reject> {
     let schemes = ["JWT".to_owned(), "Bearer".to_owned()];
-    request.token(&schemes, 8).map(str::to_owned)
+    request.token(&schemes, 8).map(Cow::into_owned)
 }
 
 fn judge(authorization: &'static str, token: &'static str) -> Result<String, Reject> {
@@ -32,8 +32,9 @@ fn finds_the_one_token_or_says_why_there_is_none() {
         ("Bearera.b.c", "", Err(Reject::Scheme)),
         ("Bearer\ta.b.c", "", Err(Reject::Scheme)),
         ("Bearer a.b.c", "x.y.z", Err(Reject::Ambiguous)),
-        ("Basic dTpw", "x.y.z", Err(Reject::Ambiguous)),
-        ("Bearer", "x.y.z", Err(Reject::Ambiguous)),
+        ("Basic dTpw", "x.y.z", Ok("x.y.z")),
+        ("Bearer", "x.y.z", Ok("x.y.z")),
+        ("DPoP eyJh.b.c", "x.y.z", Err(Reject::Ambiguous)),
         ("Bearer aaaa.b.cc", "", Err(Reject::TokenSize)),
     ] {
         assert_eq!(judge(authorization, token), expected.map(str::to_owned), "{authorization:?} {token:?}");
@@ -63,13 +64,17 @@ fn refuses_more_than_one_of_each_and_a_count_that_cannot_be_read() {
         ("true", Some(TypedData::Bool(true)), Err(Reject::Argument), Err(Reject::Argument)),
         ("NULL", Some(TypedData::Null), Err(Reject::Argument), Err(Reject::Missing)),
     ] {
-        for (counts, counted, value) in
-            [("auth_count", "authorization", "Bearer a.b.c"), ("token_count", "token", "a.b.c")]
-        {
+        for (counts, counted, value) in [
+            ("auth_count", "authorization", "Bearer a.b.c"),
+            ("token_count", "token", "a.b.c"),
+            ("cookies_count", "cookies", "c=a.b.c"),
+            ("ws_protocol_count", "ws_protocol", "bearer, a.b.c"),
+        ] {
             for (value, expected) in [(Some(value), &with_it), (None, &without_it)] {
                 let value = value.map(|value| (counted, TypedData::String(value.to_owned())));
                 let count = count.clone().map(|count| (counts, count));
-                let arguments: Vec<_> = value.into_iter().chain(count).collect();
+                let name = ("cookie", TypedData::String("c".to_owned()));
+                let arguments: Vec<_> = value.into_iter().chain(count).chain([name]).collect();
                 let bytes = message("verify-jwt", &arguments);
                 let request = Request::read(&bytes).unwrap();
                 assert_eq!(&asked(&request), expected, "{counts}={what} beside {counted} {arguments:?}");
@@ -144,6 +149,13 @@ fn reads_arguments_by_name_and_ignores_others() {
                 ("authorization", TypedData::Null),
                 ("token", TypedData::Binary(vec![1])),
                 ("path", text("/")),
+                ("cookie", text("c")),
+                ("cookies", text("c=a.b.c")),
+                ("cookies_count", TypedData::Int64(1)),
+                ("parameter", text("t")),
+                ("query", text("")),
+                ("ws_protocol", text("chat")),
+                ("ws_protocol_count", TypedData::Null),
                 ("request_id", text("r1")),
             ],
         ),
@@ -155,6 +167,13 @@ fn reads_arguments_by_name_and_ignores_others() {
         auth_count: Count::Number(2),
         token: Text::Unreadable,
         token_count: Count::Absent,
+        cookie: Text::Given("c".into()),
+        cookies: Text::Given("c=a.b.c".into()),
+        cookies_count: Count::Number(1),
+        parameter: Text::Given("t".into()),
+        query: Text::Empty,
+        ws_protocol: Text::Given("chat".into()),
+        ws_protocol_count: Count::Null,
         policy: Text::Given("api".into()),
         request_id: Text::Given("r1".into()),
         asks_twice: false,
@@ -182,5 +201,23 @@ fn a_name_that_would_fill_the_log_is_none() {
     let binary = TypedData::Binary(vec![b'r']);
     for refused in [text(MAX_REQUEST_ID + 1), text(0), Value::Other(TypedData::Null), Value::Other(binary)] {
         assert_eq!(named(refused).name(), None);
+    }
+}
+
+#[test]
+fn cookies_and_queries_are_read_by_the_name_that_haproxy_tells() {
+    for (cookie, cookies, parameter, query, expected) in [
+        ("c", "x=1; c=a.b.c", "", "", Ok("a.b.c")),
+        ("", "", "t", "x=1&%74=a.b.c", Ok("a.b.c")),
+        ("c", "c=\"a.b.c\"", "t", "t=Bearer%20a.b.c", Ok("a.b.c")),
+        ("c", "c=a.b.c", "t", "t=x.y.z", Err(Reject::Ambiguous)),
+        ("c", "x=1", "t", "x=1", Err(Reject::Missing)),
+        ("c", "", "t", "", Err(Reject::Missing)),
+        ("", "c=a.b.c", "", "", Err(Reject::Argument)),
+        ("", "", "", "t=a.b.c", Err(Reject::Argument)),
+    ] {
+        let (cookie, cookies, parameter, query) = (text(cookie), text(cookies), text(parameter), text(query));
+        let request = Request { cookie, cookies, parameter, query, ..Request::default() };
+        assert_eq!(asked(&request), expected.map(str::to_owned), "{request:?}");
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AlgorithmSet, Binding, Claim, Claims, IssuerName, Leeway, Profile, Reject, Requirements, Signed, TokenVersion,
-    UnixTime, purpose,
+    AlgorithmSet, Binding, Claim, Claims, IssuerName, Leeway, Profile, Reject, Requirements, Signed,
+    TokenVersion, UnixTime, purpose,
 };
 
 /// What a token must look like to be accepted.

@@ -83,9 +83,9 @@ rejects! {
     Missing = "missing" => Invalid,
     /// The `Authorization` scheme is not an accepted one.
     Scheme = "scheme" => Invalid,
-    /// More than one `Authorization` header, or more than one cookie, parameter or header that a token is taken from.
+    /// More than one header of a name that a token is taken from, or of what HAProxy took it from.
     DuplicateHeader = "duplicate_header" => Invalid,
-    /// An `Authorization` header and a different bare token.
+    /// Two tokens in different places, or a cookie, a parameter or a list that holds more than one.
     Ambiguous = "ambiguous" => Invalid,
     /// Not a compact JOSE token: parts, base64url, JSON, duplicate members, nesting.
     Malformed = "malformed" => Invalid,

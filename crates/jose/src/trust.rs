@@ -8,8 +8,8 @@ use crate::jws::Unverified;
 use crate::policy::judge_audience;
 use crate::verify::open;
 use crate::{
-    AlgorithmSet, Binding, Claim, Claims, IssuerName, KeySet, Leeway, Policy, Profile, Refusal, Reject, Requirements,
-    Signed, UnixTime, Verdict, Window,
+    AlgorithmSet, Binding, Claim, Claims, IssuerName, KeySet, Leeway, Policy, Profile, Refusal, Reject,
+    Requirements, Signed, UnixTime, Verdict, Window,
 };
 
 /// An issuer and what its tokens must be.

@@ -6,7 +6,6 @@
 
 pub mod admin;
 pub mod check;
-pub mod credentials;
 pub mod events;
 pub mod exit;
 pub mod kubernetes;

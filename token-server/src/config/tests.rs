@@ -1,6 +1,7 @@
 //! Settings as operators give them, faults included.
 
 use super::*;
+use crate::verify::TokenPlace;
 use jose::Binding;
 use std::io::Write as _;
 use std::path::Path;
@@ -201,6 +202,36 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
         (format!("{table}[[verify]]\n[[verify]]\n"), &[], "verify[1].policy: comes twice"),
         (format!("{table}[[verify]]\nheaders = {{ \"X-A\" = 1 }}"), &[], "verify[0].headers: expected pairs"),
         (format!("{table}[[verify]]\ncookies = \"a\""), &[], "did you mean cookie?"),
+        (
+            format!("{table}[[verify]]\nplaces = [\"body\"]"),
+            &[],
+            "verify[0].places: expected a comma-separated list of authorization",
+        ),
+        (
+            format!("{table}[[verify]]\nplaces = [\"websocket\"]\nquery = \"t\""),
+            &[],
+            "verify[0].query: places names",
+        ),
+        (
+            format!("{table}[[verify]]\nplaces = [\"header:a\", \"header:A\"]"),
+            &[],
+            "places: names a place twice",
+        ),
+        (
+            format!("{table}[[verify]]\ncookie = \"a=b\""),
+            &[],
+            "verify[0].cookie: expected the name of a cookie",
+        ),
+        (
+            format!("{table}[[verify]]\ncookie = \"c\""),
+            &[("TOKEN_SERVER__VERIFY__PLACES", "authorization")],
+            "verify[0].cookie: a list of places holds",
+        ),
+        (
+            table.clone(),
+            &[("TOKEN_SERVER__VERIFY__PLACES", "query:t")],
+            "QUERY: needs TOKEN_SERVER__VERIFY__PROXY",
+        ),
     ] {
         std::fs::write(&file, toml).unwrap();
         let mut all = vec![(CONFIG, file.as_str())];
@@ -217,8 +248,17 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
         let read = config(&[(CONFIG, &file), ("TOKEN_SERVER__VERIFY__BINDING", value)]).unwrap();
         assert_eq!(read.verify.unwrap().trust.issuers()[0].policy.binding, binding, "{value}");
     }
-    let cookies: Vec<_> = read.guards.iter().map(|guard| guard.cookie.as_deref()).collect();
-    assert_eq!(cookies, [Some("d"), Some("c")]);
+    let places: Vec<_> = read.guards.iter().map(|guard| guard.places.as_slice()).collect();
+    let usual = |cookie: &str| vec![TokenPlace::Authorization, TokenPlace::Cookie(cookie.to_owned())];
+    assert_eq!(places, [usual("d"), usual("c")]);
+    let tables =
+        "[[policies]]\nname = \"p\"\n[[verify]]\npolicy = \"p\"\nplaces = [\"websocket\", \"header:X-A\"]\n";
+    std::fs::write(&file, format!("{table}{tables}")).unwrap();
+    let read =
+        config(&[(CONFIG, &file), ("TOKEN_SERVER__VERIFY__PLACES", "cookie:d,authorization")]).unwrap();
+    let places: Vec<_> = read.verify.unwrap().guards.into_iter().map(|guard| guard.places).collect();
+    let own = [TokenPlace::WebSocket, TokenPlace::Header("x-a".parse().unwrap())];
+    assert_eq!(places, [vec![TokenPlace::Cookie("d".to_owned()), TokenPlace::Authorization], own.to_vec()]);
 }
 
 #[test]
@@ -229,6 +269,7 @@ fn a_list_that_is_set_to_nothing_is_a_fault() {
         "TOKEN_SERVER__VERIFY__ALGORITHMS",
         "TOKEN_SERVER__VERIFY__SCHEMES",
         "TOKEN_SERVER__VERIFY__HEADERS",
+        "TOKEN_SERVER__VERIFY__PLACES",
         "TOKEN_SERVER__JWKS__URL",
         REDIS_URLS,
     ] {

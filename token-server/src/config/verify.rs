@@ -7,7 +7,10 @@ use service::settings::{Scalar, Settings};
 use service::trust::{Flat, IssuerKeys, flat_names};
 
 use super::keys;
-use crate::verify::{ClaimHeader, ClaimHeaders, Guard, HeaderFault, Limits, Proxy, VerifySettings};
+use super::places::Places;
+use crate::verify::{
+    ClaimHeader, ClaimHeaders, Guard, HeaderFault, Limits, Proxy, TokenPlace, VerifySettings,
+};
 
 const PROXY: &str = "TOKEN_SERVER__VERIFY__PROXY";
 const ISSUERS: &str = "TOKEN_SERVER__VERIFY__ISSUERS";
@@ -20,6 +23,7 @@ pub(crate) const MAX_TOKEN_BYTES: &str = "TOKEN_SERVER__VERIFY__MAX_TOKEN_BYTES"
 const REALM: &str = "TOKEN_SERVER__VERIFY__REALM";
 const COOKIE: &str = "TOKEN_SERVER__VERIFY__COOKIE";
 const QUERY: &str = "TOKEN_SERVER__VERIFY__QUERY";
+const PLACES: &str = "TOKEN_SERVER__VERIFY__PLACES";
 const ALLOW_MISSING: &str = "TOKEN_SERVER__VERIFY__ALLOW_MISSING";
 const PREFLIGHT: &str = "TOKEN_SERVER__VERIFY__PREFLIGHT";
 const HEADERS: &str = "TOKEN_SERVER__VERIFY__HEADERS";
@@ -52,7 +56,7 @@ pub(super) fn read(
         (None, Some(policy)) => Some((Trust::single(policy), vec![IssuerKeys::default()])),
         (trusted, _) => trusted,
     };
-    let General { proxy, schemes, max_token_bytes, realm, cache, guard } = general;
+    let General { proxy, schemes, max_token_bytes, realm, cache, guard, places } = general;
     let Some((trust, issuers)) = trusted else {
         if !settings.tables("verify").is_empty() || proxy.is_some() {
             let what = format!("nobody is trusted: set {}, or add [[issuers]] tables", keys::FILE);
@@ -60,9 +64,9 @@ pub(super) fn read(
         }
         return (None, Vec::new());
     };
-    let guards = guards(settings, &trust, &guard);
+    let guards = guards(settings, &trust, &guard, &places);
     for (name, needed) in [
-        (QUERY, guards.iter().any(|guard| guard.query.is_some())),
+        (QUERY, guards.iter().flat_map(|guard| &guard.places).any(TokenPlace::is_told_by_the_proxy)),
         (PREFLIGHT, guards.iter().any(|guard| guard.preflight)),
     ] {
         if needed && proxy.is_none() {
@@ -80,6 +84,7 @@ struct General {
     realm: String,
     cache: Limits,
     guard: Guard,
+    places: Places,
 }
 
 fn general(settings: &mut Settings, profile: Profile) -> General {
@@ -97,6 +102,7 @@ fn general(settings: &mut Settings, profile: Profile) -> General {
             |pair: &String| pair.split_once('=').map(|(name, claim)| (name.to_owned(), claim.to_owned()));
         pairs.iter().map(|text| pair(text).unwrap_or_default()).collect()
     });
+    let places = Places::read(settings, [PLACES, COOKIE, QUERY], &Places::default());
     General {
         proxy: settings.parse(PROXY, "traefik, nginx or envoy"),
         schemes: settings.list(SCHEMES).unwrap_or_else(|| match profile {
@@ -110,21 +116,21 @@ fn general(settings: &mut Settings, profile: Profile) -> General {
             bytes: settings.parse(CACHE_BYTES, "bytes").unwrap_or(256 * 1024 * 1024),
         },
         guard: Guard {
-            cookie: settings.text(COOKIE),
-            query: settings.text(QUERY),
+            places: places.all(),
             allow_missing: settings.flag(ALLOW_MISSING).unwrap_or(false),
             preflight: settings.flag(PREFLIGHT).unwrap_or(false),
             headers: headers(settings, HEADERS, pairs).unwrap_or_else(|| ClaimHeaders::usual(profile)),
         },
+        places,
     }
 }
 
 /// One for each policy, from the tables `[[verify]]`.
-fn guards(settings: &mut Settings, trust: &Trust, general: &Guard) -> Vec<Guard> {
+fn guards(settings: &mut Settings, trust: &Trust, general: &Guard, places: &Places) -> Vec<Guard> {
     let mut guards: Vec<Option<Guard>> = vec![None; trust.routes().len()];
     for mut table in settings.tables("verify") {
         let name = table.text("policy").unwrap_or_else(|| Trust::DEFAULT.to_owned());
-        let guard = guard(&mut table, general);
+        let guard = guard(&mut table, general, places);
         let place = trust.routes().iter().position(|route| route.name == name);
         match place.and_then(|place| guards.get_mut(place)) {
             None => table.fault("policy", "names a policy that is in no [[policies]] table"),
@@ -136,7 +142,7 @@ fn guards(settings: &mut Settings, trust: &Trust, general: &Guard) -> Vec<Guard>
     guards.into_iter().map(|guard| guard.unwrap_or_else(|| general.clone())).collect()
 }
 
-fn guard(table: &mut Settings, general: &Guard) -> Guard {
+fn guard(table: &mut Settings, general: &Guard, places: &Places) -> Guard {
     let pairs: Vec<(String, String)> = table
         .values("headers")
         .into_iter()
@@ -147,8 +153,7 @@ fn guard(table: &mut Settings, general: &Guard) -> Guard {
         .collect();
     let pairs = Some(pairs).filter(|pairs| !pairs.is_empty());
     Guard {
-        cookie: table.text("cookie").or_else(|| general.cookie.clone()),
-        query: table.text("query").or_else(|| general.query.clone()),
+        places: Places::read(table, ["places", "cookie", "query"], places).all(),
         allow_missing: table.flag("allow_missing").unwrap_or(general.allow_missing),
         preflight: table.flag("preflight").unwrap_or(general.preflight),
         headers: headers(table, "headers", pairs).unwrap_or_else(|| general.headers.clone()),

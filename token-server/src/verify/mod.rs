@@ -2,14 +2,13 @@
 //! Envoy `ext_authz` over HTTP).
 //!
 //! The way of a question: [`route`] finds the policy, [`question`] what is asked (by [`proxy`], what the proxy tells of the
-//! original request, and [`token`], the one token in it, by its [`names`]), [`verifier`] judges it (with the [`cache`] for what cannot change
+//! original request, and [`token`], the one token in it), [`verifier`] judges it (with the [`cache`] for what cannot change
 //! between two requests), [`claim_headers`] and [`answer`] say it in HTTP. What is not decided is no 200.
 
 mod answer;
 mod cache;
 mod claim_headers;
 mod metrics;
-mod names;
 mod proxy;
 mod question;
 mod route;
@@ -20,6 +19,7 @@ pub use cache::Limits;
 pub use claim_headers::{ClaimHeader, ClaimHeaders, HeaderFault};
 pub use proxy::Proxy;
 pub use question::Question;
+pub use token::{MAX_PLACES, TokenPlace};
 pub use verifier::Verifier;
 
 pub(crate) use metrics::VerifyMetrics;
@@ -47,11 +47,9 @@ pub struct VerifySettings {
 /// What a policy says beside what its tokens must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
-    /// The cookie that may carry the token.
-    pub cookie: Option<String>,
-    /// The query parameter that may carry it.
-    pub query: Option<String>,
-    /// Whether a request without a token passes, with empty headers.
+    /// Where the token may stand.
+    pub places: Vec<TokenPlace>,
+    /// Whether a request without a token, or with credentials of another scheme, passes, with empty headers.
     pub allow_missing: bool,
     /// Whether a CORS preflight passes, which never carries a token (Fetch standard, section 3.3.5).
     pub preflight: bool,

@@ -1,20 +1,22 @@
 //! What a proxy asks about one request, read from its words alone: the token to judge, or why there need be none.
 
+use std::borrow::Cow;
+
 use axum::http::request::Parts;
 use axum::http::{Method, header};
-use jose::Reject;
+use jose::{Credentials, Reject};
 
 use super::proxy::Original;
-use super::{Guard, VerifySettings, token};
+use super::{Guard, TokenPlace, VerifySettings, token};
 
 /// The longest name of a request that is logged, in bytes: a UUID has 36.
 const MAX_REQUEST_ID: usize = 128;
 
 /// A request, as far as it decides anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question<'a> {
     /// It shows this one token.
-    Token(&'a str),
+    Token(Cow<'a, str>),
     /// It shows none, and its policy lets it pass so.
     Missing,
     /// It is a CORS preflight, which its policy lets pass.
@@ -27,16 +29,17 @@ impl<'a> Question<'a> {
     /// # Errors
     /// It shows no token, more than one, or one that is no text or too long; or the proxy's words are there twice
     /// or name no path of the request.
-    pub fn read(parts: &'a Parts, settings: &VerifySettings, guard: &Guard) -> Result<Self, Reject> {
+    pub fn read(parts: &'a Parts, settings: &VerifySettings, guard: &'a Guard) -> Result<Self, Reject> {
         let VerifySettings { proxy, schemes, max_token_bytes, .. } = settings;
         let original = Original::read(parts, *proxy)?;
         if guard.preflight && is_preflight(&original, parts) {
             return Ok(Self::Preflight);
         }
-        let query = if guard.query.is_some() { original.query()? } else { None };
-        match token::find(&parts.headers, query, guard, schemes, *max_token_bytes) {
-            Err(Reject::Missing) if guard.allow_missing => Ok(Self::Missing),
-            found => found.map(Self::Token),
+        let reads_query = guard.places.iter().any(TokenPlace::is_told_by_the_proxy);
+        let query = if reads_query { original.query()? } else { None };
+        match token::find(&parts.headers, query, &guard.places, schemes, *max_token_bytes)? {
+            Credentials::Missing | Credentials::OtherScheme if guard.allow_missing => Ok(Self::Missing),
+            found => found.required().map(Self::Token),
         }
     }
 }

@@ -169,7 +169,7 @@ impl Verifier {
         self.metrics.decided(name, reason, detail);
         if tracing::enabled!(Level::DEBUG) {
             let id = match question {
-                Ok(Question::Token(token)) => Some(TokenHash::of(token).fingerprint()),
+                Ok(Question::Token(token)) => Some(TokenHash::of(&token).fingerprint()),
                 Ok(Question::Missing | Question::Preflight) | Err(_) => None,
             };
             let request = request_id(parts);

@@ -239,7 +239,7 @@ impl Decides {
         let outcome = match (request.policy(), token) {
             (Ok(None), Ok(token)) => {
                 let now = UnixTime::from_secs(1_800_000_000);
-                match TRUST.verify(token, std::slice::from_ref(&KEYS), &TRUST.routes()[0], now) {
+                match TRUST.verify(&token, std::slice::from_ref(&KEYS), &TRUST.routes()[0], now) {
                     Verdict::Accept(signed) => Outcome::Accepted(signed),
                     Verdict::Refuse(Refusal { reject, signed }) => Outcome::Refused { reject, signed },
                 }

@@ -170,7 +170,7 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
         ("/verify/weak", scoped.clone(), 503, "unknown_policy"),
         ("/verify/Admin", scoped.clone(), 503, "unknown_policy"),
         ("/verify", good(json!({"exp": NOW})), 401, "expired"),
-        ("/verify", good(json!({"nbf": NOW + 1})), 401, "not_yet_valid"),
+        ("/verify", good(json!({"nbf": NOW + 31})), 401, "not_yet_valid"),
         ("/verify", format!("{scoped}A"), 401, "signature"),
         ("/verify", sign(key("EdDSA"), &json!({"sub": "anna", "exp": NOW + 60})), 401, "unknown_key"),
         ("/verify", sign_raw(key("ES256"), r#"{"alg":"none"}"#, "{}"), 401, "algorithm"),
@@ -317,7 +317,10 @@ async fn a_missing_token_and_a_preflight_pass_where_the_policy_says_so_with_empt
         assert_eq!((passed.header("x-user-id"), passed.header("x-roles")), (Some(""), Some("")));
         assert_eq!(server.ask("GET", "/verify", headers).await.detail(), "missing", "{headers:?}");
     }
-    for headers in [&[("authorization", "Basic x")][..], &[("authorization", "Bearer a.b.c")]] {
+    let other_schemes = [("authorization", "Basic x")];
+    assert_eq!(server.ask("GET", "/verify/public", &other_schemes).await.status, 200);
+    assert_eq!(server.ask("GET", "/verify", &other_schemes).await.detail(), "scheme");
+    for headers in [&[("authorization", "DPoP eyJh.b.c")][..], &[("authorization", "Bearer a.b.c")]] {
         assert_eq!(server.ask("GET", "/verify/public", headers).await.status, 401, "{headers:?}");
     }
     let roles =

@@ -116,8 +116,7 @@ fn open_to_everybody() -> VerifySettings {
         realm: "api".to_owned(),
         cache: Limits { entries: 100, bytes: 1 << 20 },
         guards: vec![Guard {
-            cookie: None,
-            query: None,
+            places: vec![crate::verify::TokenPlace::Authorization],
             allow_missing: true,
             preflight: false,
             headers: ClaimHeaders::usual(Profile::Standard),

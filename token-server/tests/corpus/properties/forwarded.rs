@@ -4,7 +4,7 @@
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request};
 use jose::{AlgorithmSet, Policy, Profile, Reject, Requirements, Trust};
-use token_server::verify::{ClaimHeaders, Guard, Limits, Proxy, Question, VerifySettings};
+use token_server::verify::{ClaimHeaders, Guard, Limits, Proxy, Question, TokenPlace, VerifySettings};
 
 const COOKIE: &str = "session";
 const QUERY: &str = "t";
@@ -31,8 +31,11 @@ pub fn token(input: &[u8]) -> Option<Result<Option<String>, Reject>> {
     let (behaviour, request) = input.split_first()?;
     let settings = settings(FAMILIES.get(usize::from(behaviour & 3)).map(|(proxy, _)| *proxy));
     let guard = Guard {
-        cookie: Some(COOKIE.to_owned()),
-        query: Some(QUERY.to_owned()),
+        places: vec![
+            TokenPlace::Authorization,
+            TokenPlace::Cookie(COOKIE.to_owned()),
+            TokenPlace::Query(QUERY.to_owned()),
+        ],
         allow_missing: behaviour & 4 != 0,
         preflight: behaviour & 8 != 0,
         headers: ClaimHeaders::default(),
@@ -57,7 +60,7 @@ pub fn token(input: &[u8]) -> Option<Result<Option<String>, Reject>> {
         Ok(Question::Token(token)) => {
             assert!(!token.is_empty() && token.len() <= MAX_TOKEN_BYTES);
             assert_nobody_adds_one(&parts, &settings, &guard);
-            Ok(Some(token.to_owned()))
+            Ok(Some(token.into_owned()))
         }
     })
 }

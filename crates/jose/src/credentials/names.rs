@@ -18,7 +18,7 @@ impl Place {
     pub(super) fn may_mean(self, written: &str, name: &str) -> bool {
         let read = self.decoded(written);
         let read = read.split(|byte| *byte == 0).next().unwrap_or_default();
-        let read = read.trim_ascii_start();
+        let read = read.trim_ascii();
         let array = read.split(|byte| *byte == b'[').next().unwrap_or_default();
         self.same(read, name) || self.same(array, name)
     }
