@@ -145,7 +145,7 @@ impl Trust {
 
     /// The longest that an accepted token may be accepted after its `iat`; absent where some issuer's tokens have no such
     /// limit under some policy.
-    pub fn longest_lifetime(&self) -> Option<Duration> {
+    pub fn longest_lifetime(&self) -> Option<std::time::Duration> {
         let mut longest = None;
         for route in &self.routes {
             for issuer in route.issuers.iter().filter_map(|index| self.issuers.get(*index)) {

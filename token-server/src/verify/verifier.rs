@@ -121,7 +121,7 @@ impl Verifier {
     }
 
     /// The most clock skew that any issuer is granted.
-    pub(crate) fn max_leeway(&self) -> Duration {
+    pub(crate) fn max_leeway(&self) -> jose::Leeway {
         self.settings.trust.max_leeway()
     }
 
