@@ -24,6 +24,19 @@ pub struct Request<'a> {
     pub token: Text<'a>,
     /// How many such headers, cookies or parameters there were.
     pub token_count: Count,
+    /// What else HAProxy sends of places where the token may stand. Boxed, since few configurations do.
+    pub elsewhere: Option<Box<Elsewhere<'a>>>,
+    /// The name of a policy; empty: the default one.
+    pub policy: Text<'a>,
+    /// The name of the request in HAProxy's log. It decides nothing.
+    pub request_id: Text<'a>,
+    /// Whether the NOTIFY asks a second time, perhaps about something else. One ACK cannot answer both.
+    pub asks_twice: bool,
+}
+
+/// Places in which the agent itself looks for the token.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Elsewhere<'a> {
     /// The name of the cookie that may hold the token.
     pub cookie: Text<'a>,
     /// The whole value of the `Cookie` header.
@@ -38,12 +51,6 @@ pub struct Request<'a> {
     pub ws_protocol: Text<'a>,
     /// How many such headers there were.
     pub ws_protocol_count: Count,
-    /// The name of a policy; empty: the default one.
-    pub policy: Text<'a>,
-    /// The name of the request in HAProxy's log. It decides nothing.
-    pub request_id: Text<'a>,
-    /// Whether the NOTIFY asks a second time, perhaps about something else. One ACK cannot answer both.
-    pub asks_twice: bool,
 }
 
 /// A textual argument. Its `Debug` does not show it: it may be a token.
@@ -176,17 +183,21 @@ impl<'a> Request<'a> {
             b"auth_count" => self.auth_count.set(value),
             b"token" => self.token.set(value),
             b"token_count" => self.token_count.set(value),
-            b"cookie" => self.cookie.set(value),
-            b"cookies" => self.cookies.set(value),
-            b"cookies_count" => self.cookies_count.set(value),
-            b"parameter" => self.parameter.set(value),
-            b"query" => self.query.set(value),
-            b"ws_protocol" => self.ws_protocol.set(value),
-            b"ws_protocol_count" => self.ws_protocol_count.set(value),
+            b"cookie" => self.elsewhere().cookie.set(value),
+            b"cookies" => self.elsewhere().cookies.set(value),
+            b"cookies_count" => self.elsewhere().cookies_count.set(value),
+            b"parameter" => self.elsewhere().parameter.set(value),
+            b"query" => self.elsewhere().query.set(value),
+            b"ws_protocol" => self.elsewhere().ws_protocol.set(value),
+            b"ws_protocol_count" => self.elsewhere().ws_protocol_count.set(value),
             b"policy" => self.policy.set(value),
             b"request_id" => self.request_id.set(value),
             _ => {}
         }
+    }
+
+    fn elsewhere(&mut self) -> &mut Elsewhere<'a> {
+        self.elsewhere.get_or_insert_default()
     }
 
     /// What a log calls the request, where HAProxy says so in few words.
@@ -217,22 +228,30 @@ impl<'a> Request<'a> {
         }
         self.auth_count.judge(&self.authorization)?;
         self.token_count.judge(&self.token)?;
-        self.cookies_count.judge(&self.cookies)?;
-        self.ws_protocol_count.judge(&self.ws_protocol)?;
-        let cookie = named(&self.cookie, &self.cookies);
-        let cookie =
-            cookie.map(|found| found.map(|(name, cookies)| Place::Cookie { name, headers: vec![cookies] }));
-        let parameter = named(&self.parameter, &self.query);
-        let parameter = parameter.map(|found| found.map(|(name, query)| Place::Query { name, query }));
-        let places = [
-            alone(&self.authorization, Place::Authorization),
-            alone(&self.token, Place::Bare),
-            cookie,
-            parameter,
-            alone(&self.ws_protocol, Place::WebSocket),
-        ];
-        let places = places.into_iter().filter_map(Result::transpose);
+        let elsewhere = self.elsewhere.as_deref();
+        elsewhere.map_or(Ok(()), Elsewhere::judge_counts)?;
+        let places =
+            [alone(&self.authorization, Place::Authorization), alone(&self.token, Place::Bare)].into_iter();
+        let places = places.chain(elsewhere.into_iter().flat_map(Elsewhere::places));
+        let places = places.filter_map(Result::transpose);
         Credentials::read(places, schemes, max_bytes)?.required()
+    }
+}
+
+impl Elsewhere<'_> {
+    fn judge_counts(&self) -> Result<(), Reject> {
+        self.cookies_count.judge(&self.cookies)?;
+        self.ws_protocol_count.judge(&self.ws_protocol)
+    }
+
+    fn places(&self) -> [Result<Option<Place<'_>>, Reject>; 3] {
+        let cookie = named(&self.cookie, &self.cookies);
+        let parameter = named(&self.parameter, &self.query);
+        [
+            cookie.map(|it| it.map(|(name, cookies)| Place::Cookie { name, headers: vec![cookies] })),
+            parameter.map(|it| it.map(|(name, query)| Place::Query { name, query })),
+            alone(&self.ws_protocol, Place::WebSocket),
+        ]
     }
 }
 

@@ -167,13 +167,15 @@ fn reads_arguments_by_name_and_ignores_others() {
         auth_count: Count::Number(2),
         token: Text::Unreadable,
         token_count: Count::Absent,
-        cookie: Text::Given("c".into()),
-        cookies: Text::Given("c=a.b.c".into()),
-        cookies_count: Count::Number(1),
-        parameter: Text::Given("t".into()),
-        query: Text::Empty,
-        ws_protocol: Text::Given("chat".into()),
-        ws_protocol_count: Count::Null,
+        elsewhere: Some(Box::new(Elsewhere {
+            cookie: Text::Given("c".into()),
+            cookies: Text::Given("c=a.b.c".into()),
+            cookies_count: Count::Number(1),
+            parameter: Text::Given("t".into()),
+            query: Text::Empty,
+            ws_protocol: Text::Given("chat".into()),
+            ws_protocol_count: Count::Null,
+        })),
         policy: Text::Given("api".into()),
         request_id: Text::Given("r1".into()),
         asks_twice: false,
@@ -217,7 +219,8 @@ fn cookies_and_queries_are_read_by_the_name_that_haproxy_tells() {
         ("", "", "", "t=a.b.c", Err(Reject::Argument)),
     ] {
         let (cookie, cookies, parameter, query) = (text(cookie), text(cookies), text(parameter), text(query));
-        let request = Request { cookie, cookies, parameter, query, ..Request::default() };
+        let elsewhere = Elsewhere { cookie, cookies, parameter, query, ..Elsewhere::default() };
+        let request = Request { elsewhere: Some(Box::new(elsewhere)), ..Request::default() };
         assert_eq!(asked(&request), expected.map(str::to_owned), "{request:?}");
     }
 }
