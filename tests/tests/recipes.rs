@@ -202,6 +202,7 @@ fn judge_queries(edge: &Edge) {
         format!("token={good}"),
         format!("a=b&token={good}&c=d"),
         format!("filter%5Bname%5D=x&token={good}"),
+        format!("filter=a%26token=x&token={good}"),
         format!("token={good}&token_type=x&mytoken=y&tokens=z&my.token=q"),
         format!("%74oken={good}"),
         format!("a=b&t%6Fken=Bearer%20{good}"),
@@ -247,9 +248,6 @@ fn judge_queries(edge: &Edge) {
 /// A recipe, how it is judged, what stands there, and what a user might make of it.
 type Broken = (Shipped, fn(&Edge), &'static str, &'static str);
 
-const PLAIN_QUERY: &str =
-    "    http-request set-var(txn.tkn_token_count) int(2) if tkn_query_like !tkn_query_plain\n";
-
 const BROKEN: &[Broken] = &[
     (Shipped::Browsers, judge_origins, "-m str \"${CORS_ORIGIN}\"", "-m sub \"${CORS_ORIGIN}\""),
     (Shipped::Browsers, judge_origins, "-m str \"${CORS_ORIGIN}\"", "-m str -i \"${CORS_ORIGIN}\""),
@@ -274,14 +272,13 @@ const BROKEN: &[Broken] = &[
         "http-after-response set-header Access-Control-Allow-Origin",
         "http-response set-header Access-Control-Allow-Origin",
     ),
-    (Shipped::Cookie, judge_cookies, "req.cook_cnt(__Host-token)", "int(1)"),
+    (Shipped::Cookie, judge_cookies, "req.fhdr_cnt(cookie)", "int(1)"),
     (
         Shipped::Cookie,
         judge_cookies,
-        "    http-request deny status 400 default-errorfiles if { req.fhdr(cookie) -m reg (^|[;,])[^=;,]*% }\n",
-        "",
+        "set-var(txn.tkn_cookies) req.fhdr(cookie)",
+        "set-var(txn.tkn_token) req.cook(__Host-token)",
     ),
-    (Shipped::Cookie, judge_cookies, "-m reg (^|[;,])[^=;,]*%", "-m reg %"),
     (Shipped::Cookie, judge_cookies, "__Host-token", "__host-token"),
     (Shipped::Cookie, judge_pages, "if !{ method GET HEAD }", "if { method POST PUT DELETE }"),
     (Shipped::Cookie, judge_pages, "{ req.fhdr_cnt(origin) eq 1 } ", ""),
@@ -297,14 +294,27 @@ const BROKEN: &[Broken] = &[
     (
         Shipped::Cookie,
         judge_pages,
-        "    http-request deny status 403 default-errorfiles if { req.fhdr(upgrade) -m found } { var(txn.tkn_token_count) -m int gt 0 } !{ var(txn.tkn_own_page) -m found }\n",
+        "    http-request deny status 403 default-errorfiles if { req.fhdr(upgrade) -m found } { req.fhdr(cookie) -m sub __Host-token } !{ var(txn.tkn_own_page) -m found }\n",
         "",
     ),
     (
         Shipped::Cookie,
         judge_pages,
-        "if !{ method GET HEAD } { var(txn.tkn_token_count) -m int gt 0 }",
+        "if !{ method GET HEAD } { req.fhdr(cookie) -m sub __Host-token }",
         "if !{ method GET HEAD }",
+    ),
+    (
+        Shipped::Cookie,
+        judge_pages,
+        "{ req.fhdr(cookie) -m sub __Host-token }",
+        "{ req.cook_cnt(__Host-token) gt 0 }",
+    ),
+    (Shipped::Optional, judge_guests, " !{ req.fhdr(authorization) -m sub . }", ""),
+    (
+        Shipped::Optional,
+        judge_guests,
+        "{ var(txn.tkn.detail) -m str missing scheme }",
+        "{ var(txn.tkn.detail) -m found }",
     ),
     (
         Shipped::Optional,
@@ -318,17 +328,13 @@ const BROKEN: &[Broken] = &[
         "req.fhdr_cnt(authorization) eq 0",
         "req.fhdr(authorization) -m reg -i ^(?!bearer)",
     ),
-    (Shipped::Query, judge_queries, PLAIN_QUERY, ""),
-    (Shipped::Query, judge_queries, "acl tkn_query_twice  query -i", "acl tkn_query_twice  query"),
     (
         Shipped::Query,
         judge_queries,
-        "    http-request set-var(txn.tkn_token_count) int(2) if tkn_query_twice\n",
-        "",
+        "set-var(txn.tkn_query) query",
+        "set-var(txn.tkn_token) url_param(token)",
     ),
-    (Shipped::Query, judge_queries, "(t|%74)", "t"),
-    (Shipped::Query, judge_queries, "(o|%6[Ff])", "o"),
-    (Shipped::Query, judge_queries, "([+]|%20|%09|%00)*", ""),
+    (Shipped::Query, judge_queries, "set-var(txn.tkn_query) query", "set-var(txn.tkn_query) query,url_dec"),
 ];
 
 #[test]
