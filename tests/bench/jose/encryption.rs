@@ -84,7 +84,7 @@ fn row(name: &str, key: &[u8], token: &Token, mut fresh: impl FnMut(), mut ready
         Ok(Decrypted::Nested { .. }) | Err(_) => panic!("not decrypted"),
     };
     let [fresh, ready, whole]: [Spread; 3] = in_turns([&mut fresh, &mut ready, &mut whole]);
-    Row { name: name.to_owned(), fresh, ready, whole }
+    Row { name: name.to_owned(), fresh, ready, signature_text: None, whole }
 }
 
 /// A token (RFC 7516 section 7.1) whose parts are at hand.

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::measure::{Spread, rounded};
 
-/// What a whole verdict may take above the primitive as aws-lc-rs gives it to everybody, in microseconds.
+/// What a whole verdict may take above the primitive as aws-lc-rs gives it to everybody, in microseconds. Reading the
+/// signature from base64url counts with the primitive: that of ML-DSA-87 has 6,170 characters.
 pub(crate) const LIMIT: f64 = 3.0;
 
 /// What two measurements of the same may differ by, as a part of it: the slowest algorithms take a hundred times the
@@ -17,6 +18,8 @@ pub(crate) struct Row {
     pub(crate) fresh: Spread,
     /// The primitive with a key that was parsed before.
     pub(crate) ready: Spread,
+    /// Reading a signature from base64url, where there is one.
+    pub(crate) signature_text: Option<Spread>,
     /// The verdict.
     pub(crate) whole: Spread,
 }
@@ -31,7 +34,8 @@ impl Row {
     }
 
     fn is_within_limit(&self) -> bool {
-        self.above_fresh() < LIMIT.max(self.fresh.median * UNSTEADINESS)
+        let text = self.signature_text.map_or(0.0, |text| text.median);
+        self.above_fresh() - text < LIMIT.max(self.fresh.median * UNSTEADINESS)
     }
 }
 
@@ -40,14 +44,15 @@ pub(crate) fn print(title: &str, rows: &[Row]) -> bool {
     println!("{title}: us, median (tenth to tenth from the end)\n");
     let [fresh, ready] = ["primitive, key's bytes", "primitive, parsed key"];
     println!(
-        "{:20} {fresh:>26} {ready:>26} {:>26} {:>12} {:>13}",
-        "", "whole", "above bytes", "above parsed"
+        "{:20} {fresh:>26} {ready:>26} {:>26} {:>12} {:>13} {:>15}",
+        "", "whole", "above bytes", "above parsed", "signature text"
     );
     for row in rows {
         let [fresh, ready, whole] = [row.fresh, row.ready, row.whole].map(cell);
         let (above_fresh, above_ready) = (row.above_fresh(), row.above_ready());
+        let text = row.signature_text.map_or("-".to_owned(), |text| format!("{:.2}", text.median));
         println!(
-            "{:20} {fresh:>26} {ready:>26} {whole:>26} {above_fresh:>12.2} {above_ready:>13.2}",
+            "{:20} {fresh:>26} {ready:>26} {whole:>26} {above_fresh:>12.2} {above_ready:>13.2} {text:>15}",
             row.name
         );
     }
@@ -68,6 +73,7 @@ pub(crate) fn figures(sections: &[(&str, &[Row])]) -> Value {
                     "name": row.name,
                     "primitive_key_bytes": row.fresh.json(),
                     "primitive_parsed_key": row.ready.json(),
+                    "signature_from_base64url": row.signature_text.map(Spread::json),
                     "whole": row.whole.json(),
                     "above_key_bytes": rounded(row.above_fresh()),
                     "above_parsed_key": rounded(row.above_ready()),

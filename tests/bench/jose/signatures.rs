@@ -39,26 +39,27 @@ fn row(algorithm: &'static str) -> Row {
         assert!(matches!(verdict, Verdict::Accept(_)));
     };
 
-    let (message, signature) = token.rsplit_once('.').unwrap();
-    let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let (message, text) = token.rsplit_once('.').unwrap();
+    let signature = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
+    let mut read = || drop(black_box(BASE64_URL_SAFE_NO_PAD.decode(black_box(text))));
     let message = black_box(message.as_bytes());
-    let [fresh, ready, whole] = match Primitive::of(algorithm) {
+    let [fresh, ready, text, whole] = match Primitive::of(algorithm) {
         Primitive::Hmac(hash) => {
             let secret = BASE64_URL_SAFE_NO_PAD.decode(signer.jwk()["k"].as_str().unwrap()).unwrap();
             let key = hmac::Key::new(hash, &secret);
             let mut fresh = || hmac::verify(&hmac::Key::new(hash, &secret), message, &signature).unwrap();
             let mut ready = || hmac::verify(&key, message, &signature).unwrap();
-            in_turns([&mut fresh, &mut ready, &mut whole])
+            in_turns([&mut fresh, &mut ready, &mut read, &mut whole])
         }
         Primitive::PublicKey(verification) => {
             let unparsed = UnparsedPublicKey::new(verification, signer.spki());
             let parsed = ParsedPublicKey::new(verification, signer.spki()).unwrap();
             let mut fresh = || unparsed.verify(message, &signature).unwrap();
             let mut ready = || parsed.verify_sig(message, &signature).unwrap();
-            in_turns([&mut fresh, &mut ready, &mut whole])
+            in_turns([&mut fresh, &mut ready, &mut read, &mut whole])
         }
     };
-    Row { name: algorithm.to_owned(), fresh, ready, whole }
+    Row { name: algorithm.to_owned(), fresh, ready, signature_text: Some(text), whole }
 }
 
 /// What aws-lc-rs has for an algorithm.
