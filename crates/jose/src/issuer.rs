@@ -97,6 +97,11 @@ fn is_guid(text: &str) -> bool {
     groups.iter().all(|group| is_hex(group)) && groups.iter().map(|group| group.len()).eq(GROUPS)
 }
 
+/// The first part of a path that is a GUID, in small letters.
+fn tenant_in(name: &str) -> Option<String> {
+    name.split('/').map(str::to_ascii_lowercase).find(|part| is_guid(part))
+}
+
 impl Template {
     /// A template and the tenants that may stand in it.
     ///
@@ -221,9 +226,9 @@ impl fmt::Display for IssuerName {
 
 /// Which keys of its issuer a token may be tried with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// All of them: the issuer is one.
-    Issuer,
+pub(crate) enum Owner<'n> {
+    /// All of an issuer that is one, but for those that say they are another tenant's than its names tell.
+    Issuer(&'n [IssuerName]),
     /// Those of no particular tenant, and those of this one.
     Tenant {
         /// The token's tenant.
@@ -233,11 +238,11 @@ pub(crate) enum Owner {
     },
 }
 
-impl Owner {
+impl<'n> Owner<'n> {
     /// Of a token with these claims, which has one of these names. A tenant that is not trusted, or no GUID, has no name.
-    pub(crate) fn of(names: &[IssuerName], claims: &Claims) -> Self {
+    pub(crate) fn of(names: &'n [IssuerName], claims: &Claims) -> Self {
         if !names.iter().any(IssuerName::has_tenants) {
-            return Self::Issuer;
+            return Self::Issuer(names);
         }
         let id = match claims.get(CLAIM) {
             Some(Claim::String(id)) => id.into_owned(),
@@ -254,9 +259,16 @@ impl Owner {
 
     /// Whether the key may sign for it: one that says whose it is (`issuer`) signs for that tenant alone.
     pub(crate) fn may_use(&self, key: &Key) -> bool {
-        match (self, key.issuer()) {
-            (Self::Issuer, _) | (Self::Tenant { .. }, None) => true,
-            (Self::Tenant { id, names }, Some(issuer)) => names.contains(&issuer.replace(PLACEHOLDER, id)),
+        let Some(issuer) = key.issuer() else {
+            return true;
+        };
+        match self {
+            // A tenant's names in both versions are two texts with one GUID, so the GUIDs are compared.
+            Self::Issuer(names) => tenant_in(issuer).is_none_or(|tenant| {
+                let mut tenants = names.iter().filter_map(|name| tenant_in(name.as_str())).peekable();
+                tenants.peek().is_none() || tenants.any(|own| own == tenant)
+            }),
+            Self::Tenant { id, names } => names.contains(&issuer.replace(PLACEHOLDER, id)),
         }
     }
 }

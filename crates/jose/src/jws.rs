@@ -51,14 +51,14 @@ impl<'a> Unverified<'a> {
     pub(crate) fn verify(
         self,
         keys: &KeySet,
-        owner: &Owner,
+        owner: &Owner<'_>,
         algorithms: AlgorithmSet,
     ) -> Result<Jws, Reject> {
         self.check(keys, owner, algorithms)?;
         Ok(Jws { header: self.header.json, payload: self.payload })
     }
 
-    fn check(&self, keys: &KeySet, owner: &Owner, algorithms: AlgorithmSet) -> Result<(), Reject> {
+    fn check(&self, keys: &KeySet, owner: &Owner<'_>, algorithms: AlgorithmSet) -> Result<(), Reject> {
         let header = &self.header;
         if !algorithms.contains(header.algorithm) {
             return Err(Reject::Algorithm);
@@ -84,7 +84,7 @@ impl Jws {
     /// the set; [`Reject::NoKeys`] for an empty key set; [`Reject::UnknownKey`] if it holds no key to try;
     /// [`Reject::Signature`] if none of those that were tried made the signature.
     pub fn verify(token: &str, keys: &KeySet, algorithms: AlgorithmSet) -> Result<Self, Reject> {
-        Unverified::parse(token)?.verify(keys, &Owner::Issuer, algorithms)
+        Unverified::parse(token)?.verify(keys, &Owner::Issuer(&[]), algorithms)
     }
 }
 

@@ -32,7 +32,7 @@ impl TrustedIssuer {
 pub(crate) struct Choice<'t, 'k> {
     pub(crate) issuer: &'t TrustedIssuer,
     pub(crate) keys: &'k KeySet,
-    pub(crate) owner: Owner,
+    pub(crate) owner: Owner<'t>,
     pub(crate) algorithms: AlgorithmSet,
 }
 
@@ -275,10 +275,14 @@ impl Trust {
         self.chosen(unverified, route).map(|(issuer, _)| issuer)
     }
 
-    fn chosen(&self, unverified: &Unverified<'_>, route: &Route) -> Result<(&TrustedIssuer, Owner), Reject> {
+    fn chosen<'t>(
+        &'t self,
+        unverified: &Unverified<'_>,
+        route: &Route,
+    ) -> Result<(&'t TrustedIssuer, Owner<'t>), Reject> {
         match (self.issuers.as_slice(), route.issuers.as_slice()) {
             // The only one is judged with the other claims, after the signature.
-            ([only], [0]) if !only.has_tenants() => Ok((only, Owner::Issuer)),
+            ([only], [0]) if !only.has_tenants() => Ok((only, Owner::Issuer(&only.policy.issuers))),
             (_, accepted) => {
                 let claims = Claims::parse(unverified.payload())?;
                 let issuer = self.issuer_of(&claims, accepted).ok_or(Reject::Issuer)?;

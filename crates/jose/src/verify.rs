@@ -59,7 +59,7 @@ impl TokenVersion {
 /// profile, whose oldest tokens were no JOSE at all. An empty text is [`Reject::Missing`].
 pub fn verify(token: &str, keys: &KeySet, policy: &Policy, now: UnixTime) -> Verdict {
     let signed = open(token, policy.profile)
-        .and_then(|unverified| unverified.verify(keys, &Owner::Issuer, policy.algorithms))
+        .and_then(|unverified| unverified.verify(keys, &Owner::Issuer(&policy.issuers), policy.algorithms))
         .and_then(Signed::read);
     match signed {
         Ok(signed) => signed.judged(|signed| policy.judge_signed(signed, now)),

@@ -139,7 +139,7 @@ impl Key {
         self.algorithms
     }
 
-    /// Whose key it says it is (member `issuer`, as Entra writes it). Only among the keys of many tenants does that count.
+    /// Whose key it says it is (member `issuer`, as Entra writes it). It counts where an issuer is a tenant or many.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }

@@ -225,7 +225,7 @@ impl KeySet {
     pub(crate) fn candidates<'a>(
         &'a self,
         header: &'a Header,
-        owner: &'a Owner,
+        owner: &'a Owner<'a>,
     ) -> impl Iterator<Item = &'a Key> {
         let kid = header.kid.as_deref();
         let fits = move |key: &&Key| key.algorithms.contains(header.algorithm) && owner.may_use(key);

@@ -66,6 +66,41 @@ fn a_token_is_only_tried_with_the_keys_of_its_own_issuer() {
     assert_eq!(verdict(&trust, &twice, &sets, "default"), Err(Reject::Malformed));
 }
 
+/// An issuer that is one tenant, with the keys of the endpoint that all tenants share: other tenants' keys are there too.
+#[test]
+fn a_key_that_names_another_tenant_signs_nothing_for_an_issuer_that_is_one() {
+    const ONE: &str = "11111111-2222-3333-4444-5555555555aa";
+    const TWO: &str = "99999999-8888-7777-6666-aaaaaaaaaaaa";
+    let v2 = |tenant: &str| format!("https://login.example/{tenant}/v2.0");
+    let (v1, unknown) = (format!("https://sts.example/{ONE}/"), Err(Reject::UnknownKey));
+    for (iss, key, expected) in [
+        (v2(ONE), json!(null), Ok(())),
+        (v2(ONE), json!(v2("{tenantid}")), Ok(())),
+        (v2(ONE), json!(v2(ONE)), Ok(())),
+        (v2(ONE), json!(v2(&ONE.to_uppercase())), Ok(())),
+        (v1.clone(), json!(v2(ONE)), Ok(())),
+        (v2(ONE), json!(v2(TWO)), unknown),
+        (v1, json!(v2(TWO)), unknown),
+        ("https://id.example".to_owned(), json!(v2(TWO)), Ok(())),
+    ] {
+        let signer = Signer::generate(Algorithm::ES256);
+        let keys = parse(&json!({"keys": [signer.jwk_with(json!({"issuer": key}))]}), &STRICT);
+        let token = signer.plain_token(Algorithm::ES256, &format!(r#"{{"iss":{iss:?},"exp":1700000600}}"#));
+        let only = issuer(&iss, 0, &[], AlgorithmSet::ALL);
+        let alone = Trust::new(Profile::Standard, vec![only.clone()], vec![route("default", &[0])]).unwrap();
+        let beside = Trust::new(
+            Profile::Standard,
+            vec![issuer("bob", 1, &[], AlgorithmSet::ALL), only],
+            vec![route("default", &[0, 1])],
+        )
+        .unwrap();
+        let sets = [keys, KeySet::empty()];
+        for trust in [&alone, &beside] {
+            assert_eq!(verdict(trust, &token, &sets, "default"), expected, "{iss} {key}");
+        }
+    }
+}
+
 /// The keys of Entra's `common` endpoint: most are every tenant's, some one's own.
 #[test]
 fn a_token_of_a_tenant_is_verified_by_keys_of_that_tenant_or_of_all() {
