@@ -190,7 +190,9 @@ fn a_token_can_come_from_a_cookie() {
     edge.refuses("a bad cookie", 401, &cookie(&forge_signature(&token)));
     let both = edge.refuses("a header and another token in the cookie", 401, &cookie(&token).bearer(&other));
     assert!(both.header("www-authenticate").unwrap().contains("ambiguous"), "{both:?}");
-    edge.refuses("a good cookie and another scheme", 401, &cookie(&token).header("Authorization", "Basic x"));
+    edge.admits("a good cookie and another scheme", &cookie(&token).header("Authorization", "Basic x"));
+    let forged = format!("DPoP {}", forge_signature(&token));
+    edge.refuses("a good cookie and another token", 401, &cookie(&token).header("Authorization", &forged));
 }
 
 #[test]

@@ -269,8 +269,8 @@ fn doubled() -> Vec<Row> {
         row("another scheme and a good header", &["Basic YTpi".to_owned(), bearer.clone()]),
         row("two tokens in one header", &[format!("{bearer}, {bearer}")]),
         row("another scheme", &[format!("Basic {good}")]),
-        row("an empty header", &[String::new()]),
-        row("a scheme alone", &["Bearer".to_owned()]),
+        Row { token: Token::None, ..row("an empty header", &[String::new()]) },
+        Row { token: Token::None, ..row("a scheme alone", &["Bearer".to_owned()]) },
     ]
 }
 
