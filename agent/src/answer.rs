@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jose::{Claim, Claims, Profile, Reason, Refusal, Reject, Signed, TokenVersion, Verdict};
+use jose::{Claim, ClaimNames, Claims, Profile, Reason, Refusal, Reject, Signed, TokenVersion, Verdict};
 use spop::{Action, TypedData, VarScope};
 
 /// What HAProxy puts before each of our names.
@@ -24,6 +24,8 @@ const NAMES: [&str; 9] =
 pub struct Decision {
     /// The outcome.
     pub outcome: Outcome,
+    /// Short names that claims have as variables.
+    pub names: ClaimNames,
     /// Fingerprint of the token; absent when there was none.
     pub id: Option<String>,
     /// Whether this profile tells stateless from legacy tokens.
@@ -167,7 +169,7 @@ pub fn answer(decision: &Decision, variables: &Variables, claims: Option<&[Strin
     if let Some(signed) = outcome.shown() {
         answer.set(variables, "header", || signed.header.as_str().into());
         answer.set(variables, "body", || signed.claims.as_json().into());
-        answer.claims(&signed.claims, variables, claims);
+        answer.claims(&signed.claims, &decision.names, variables, claims);
     }
     answer.push("reason".to_owned(), outcome.reason().as_str().into());
     answer.push("valid".to_owned(), matches!(outcome, Outcome::Accepted(_)).into());
@@ -185,19 +187,32 @@ impl Answer {
         }
     }
 
-    fn claims(&mut self, claims: &Claims, variables: &Variables, chosen: Option<&[String]>) {
+    fn claims(
+        &mut self,
+        claims: &Claims,
+        names: &ClaimNames,
+        variables: &Variables,
+        chosen: Option<&[String]>,
+    ) {
         let found: Vec<(&str, Claim<'_>)> = match chosen {
-            None => claims.iter().collect(),
-            Some(paths) => {
-                paths.iter().filter_map(|path| Some((path.as_str(), claims.path(path)?))).collect()
+            None => {
+                let short = names.iter().filter_map(|(name, claim)| Some((name, claims.path(claim)?)));
+                let own = claims.iter().filter(|(claim, _)| !is_spoken_for(claim, names));
+                own.chain(short).collect()
             }
+            Some(paths) => paths
+                .iter()
+                .filter_map(|path| Some((path.as_str(), claims.path(&names.path(path))?)))
+                .collect(),
         };
         let named: Vec<(String, bool, Claim<'_>)> = found
             .into_iter()
             .filter_map(|(claim, value)| {
                 let name = variable_name(claim);
                 let exact = name.strip_prefix(PAYLOAD) == Some(claim);
-                (name != PAYLOAD && variables.contains_claim(&name)).then_some((name, exact, value))
+                // A variable with a short name is that of its claim, whatever else would be folded into it.
+                let own = exact || !name.strip_prefix(PAYLOAD).is_some_and(|folded| names.has(folded));
+                (own && name != PAYLOAD && variables.contains_claim(&name)).then_some((name, exact, value))
             })
             .collect();
         // How many claims share a name.
@@ -218,6 +233,13 @@ impl Answer {
             self.push(name, typed(value));
         }
     }
+}
+
+/// Whether a claim has no variable of its own name: a short name means another one, or it has a short name because its own is
+/// too long.
+fn is_spoken_for(claim: &str, names: &ClaimNames) -> bool {
+    let is_too_long = PREFIX.len() + PAYLOAD.len() + claim.len() > MAX_NAME;
+    names.has(claim) || (is_too_long && names.iter().any(|(_, long)| long == claim))
 }
 
 /// `payload.` and the claim's name, each character that HAProxy does not take in a name replaced by `_`.
@@ -256,7 +278,8 @@ mod tests {
     }
 
     fn decision(outcome: Outcome, profile: Profile) -> Decision {
-        Decision { outcome, id: Some("fp".into()), profile, policy: Some("default".into()) }
+        let policy = Some("default".into());
+        Decision { outcome, names: ClaimNames::default(), id: Some("fp".into()), profile, policy }
     }
 
     fn accepted(payload: &str) -> Decision {
@@ -378,6 +401,46 @@ mod tests {
         }
         for name in ["payload.", "Valid", "spoe_error", ""] {
             assert!(!Variables::is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_short_name_is_the_variable_of_its_claim_and_of_no_other() {
+        let long = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
+        let pairs = [("role", long), ("my_id", "id"), ("roles", "realm.roles")];
+        let pairs = pairs.map(|(short, claim)| (short.to_owned(), claim.to_owned()));
+        let names = ClaimNames::new(pairs).unwrap();
+        let chosen = ["role", "role.x", "my-id", "id"].map(str::to_owned);
+        for (payload, claims, expected) in [
+            (format!(r#"{{"{long}":"a"}}"#), None, &[r#"role=String("a")"#][..]),
+            (
+                format!(r#"{{"role":"b","{long}":"a","role.x":1,"rolex":2}}"#),
+                None,
+                &["rolex=Int64(2)", r#"role=String("a")"#],
+            ),
+            (r#"{"role":"b","role.x":1,"my-id":2,"my_id":3}"#.into(), None, &[]),
+            (
+                r#"{"id":1,"my-id":2,"realm":{"roles":[7]}}"#.into(),
+                None,
+                &[
+                    "id=Int64(1)",
+                    r#"realm=String("{\"roles\":[7]}")"#,
+                    "my_id=Int64(1)",
+                    r#"roles=String("[7]")"#,
+                ],
+            ),
+            (
+                format!(r#"{{"role":{{"x":"b"}},"{long}":{{"x":"a"}},"my-id":2,"id":1}}"#),
+                Some(&chosen[..]),
+                &[r#"role=String("{\"x\":\"a\"}")"#, r#"role.x=String("a")"#, "id=Int64(1)"],
+            ),
+            (r#"{"role":{"x":"b"},"my-id":2}"#.into(), Some(&chosen), &[]),
+        ] {
+            let decision = Decision { names: names.clone(), ..accepted(&payload) };
+            let lines = shown(&decision, &Variables::All, claims);
+            let lines: Vec<_> = lines.iter().filter_map(|line| line.strip_prefix(PAYLOAD)).collect();
+            assert_eq!(lines, expected, "{payload}");
+            assert_eq!(answer(&decision, &Variables::All, claims).long_names, 0, "{payload}");
         }
     }
 }

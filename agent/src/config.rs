@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jose::{
-    Algorithm, AlgorithmSet, Binding, IssuerName, KeyOrigin, KeyRules, Policy, Profile, Requirements, Trust,
+    Algorithm, AlgorithmSet, Binding, IssuerName, KeyOrigin, KeyRules, Policy, Profile, Trust,
 };
 use keys::KeySources;
 use reqwest::Url;
@@ -258,7 +258,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
         audiences: settings.list("JWT_AUDIENCES").unwrap_or_default(),
         leeway: service::trust::leeway(settings, "JWT_LEEWAY").unwrap_or_default(),
         binding: settings.parse("JWT_BINDING", Binding::NAMES).unwrap_or_default(),
-        requirements: Requirements::default(),
+        requirements: service::trust::flat_requirements(settings, "JWT_REQUIRED"),
     }
 }
 

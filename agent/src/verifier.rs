@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jose::{
-    Claims, Hint, Profile, Refusal, Reject, Route, Signed, TokenHash, TokenVersion, Trust, UnixTime, Verdict,
-    Window,
+    ClaimNames, Claims, Hint, Profile, Refusal, Reject, Route, Signed, TokenHash, TokenVersion, Trust,
+    UnixTime, Verdict, Window,
 };
 use keys::{KeyRing, Keys, KeysView, Newer};
 use serde_json::value::RawValue;
@@ -56,6 +56,7 @@ impl Verifier {
     pub fn question<'a>(&self, request: &'a Request<'_>) -> Result<Question<'a>, Box<Decision>> {
         let mut decision = Decision {
             outcome: Outcome::refused(Reject::UnknownPolicy),
+            names: ClaimNames::default(),
             id: None,
             profile: self.trust.profile(),
             policy: None,
@@ -93,7 +94,13 @@ impl Verifier {
     /// The decision on a question, with this outcome.
     pub fn decision(&self, key: &Key, outcome: Outcome) -> Decision {
         let route = self.trust.routes().get(key.route);
+        let signed = match &outcome {
+            Outcome::Accepted(signed) => Some(signed),
+            Outcome::Refused { signed, .. } => signed.as_ref(),
+        };
+        let names = route.zip(signed).map(|(route, signed)| self.trust.claim_names(route, signed));
         Decision {
+            names: names.unwrap_or_default(),
             outcome,
             id: Some(key.token.fingerprint()),
             profile: self.trust.profile(),

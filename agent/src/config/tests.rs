@@ -145,6 +145,7 @@ fn a_list_that_is_set_to_nothing_is_a_fault() {
     for name in [
         "JWT_ISSUERS",
         "JWT_AUDIENCES",
+        "JWT_REQUIRED",
         "JWT_ALGORITHMS",
         "JWT_SCHEMES",
         "JWT_CLAIMS",
@@ -265,4 +266,27 @@ fn tables_of_the_file_are_issuers_and_a_given_key_file_replaces_all_sources() {
     assert_eq!((config.keys.issuers.len(), config.keys.issuers[0].urls.len()), (2, 0));
     let alone = Config::load([], None, Some(Path::new("/given"))).unwrap();
     assert_eq!(alone.keys.issuers.len(), 1);
+}
+
+#[test]
+fn claims_that_are_required_are_so_of_every_issuer_whose_table_does_not_say_otherwise() {
+    let required = |config: &Config| {
+        let issuers = config.trust.issuers().iter();
+        let of = |issuer: &jose::TrustedIssuer| {
+            let rules = issuer.policy.requirements.claims.iter();
+            rules.map(|rule| format!("{} {:?}", rule.path, rule.condition)).collect::<Vec<_>>()
+        };
+        issuers.map(of).collect::<Vec<_>>()
+    };
+    let flat = load(&[("JWT_JWKS_FILE", "/k"), ("JWT_REQUIRED", "email, realm.roles")]).unwrap();
+    assert_eq!(required(&flat), [["email Present", "realm.roles Present"]]);
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(
+        &mut file,
+        b"JWT_REQUIRED = \"email\"\n[[issuers]]\nissuer = \"a\"\nkeys_file = \"/a\"\n\
+          [[issuers]]\nissuer = \"b\"\nkeys_file = \"/b\"\nrequired = [\"role\"]\nforbidden = [\"act\"]\n",
+    )
+    .unwrap();
+    let tables = Config::load([("JWT_CONFIG".into(), file.path().into())], None, None).unwrap();
+    assert_eq!(required(&tables), [vec!["email Present"], vec!["role Present", "act Absent"]]);
 }

@@ -1,12 +1,12 @@
 //! What a policy can ask of single claims.
 
 use crate::claims::Found;
-use crate::{Claim, Claims};
+use crate::{Claim, ClaimNames, Claims};
 
 /// A condition on one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRule {
-    /// A claim's name or a path such as `realm_access.roles[0]`. Where it may mean several values, as [`Claims::values`]
+    /// A claim's name, a short name of it, or a path such as `realm_access.roles[0]`. Where it may mean several values, as [`Claims::values`]
     /// finds them, a requirement must hold for all of them, and a prohibition is broken by any.
     pub path: String,
     /// What must hold.
@@ -41,9 +41,9 @@ pub enum ClaimValue {
 }
 
 impl ClaimRule {
-    /// Whether the claims keep to it.
-    pub(crate) fn holds(&self, claims: &Claims) -> bool {
-        let Found { values: found, is_lost } = claims.find(&self.path);
+    /// Whether the claims keep to it, where these short names are known.
+    pub(crate) fn holds(&self, claims: &Claims, names: &ClaimNames) -> bool {
+        let Found { values: found, is_lost } = claims.find(&names.path(&self.path));
         let mut present = found.iter().filter(|claim| **claim != Claim::Null);
         match &self.condition {
             ClaimCondition::Present => !found.is_empty() && present.count() == found.len(),
@@ -102,7 +102,7 @@ mod tests {
     fn assert_holds(condition: &ClaimCondition, path: &str, payload: &str, expected: bool) {
         let rule = ClaimRule { path: path.into(), condition: condition.clone() };
         let claims = Claims::parse(payload.as_bytes()).unwrap();
-        assert_eq!(rule.holds(&claims), expected, "{rule:?} {payload}");
+        assert_eq!(rule.holds(&claims, &ClaimNames::default()), expected, "{rule:?} {payload}");
     }
 
     fn values(items: &[&str]) -> Vec<ClaimValue> {

@@ -75,7 +75,7 @@ mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet, UnknownAlgorithm};
 pub use binding::{Binding, UnknownBinding};
-pub use claims::{Claim, Claims, EVERYBODY, MAX_GROUP_BYTES};
+pub use claims::{Claim, ClaimNameError, ClaimNames, Claims, EVERYBODY, MAX_GROUP_BYTES};
 pub use condition::{ClaimCondition, ClaimRule, ClaimValue};
 pub use credentials::{Credentials, Place};
 pub use explain::{Explanation, KeyTrial, TrialOutcome};

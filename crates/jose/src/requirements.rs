@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::json::{Object, string};
 use crate::purpose::is_same_type;
-use crate::{Claim, ClaimRule, Claims, Profile, Reject, Signed};
+use crate::{Claim, ClaimNames, ClaimRule, Claims, Profile, Reject, Signed};
 
 /// Conditions that all must hold; the default has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,13 +17,20 @@ pub struct Requirements {
     pub max_lifetime: Option<Duration>,
     /// Accepted subjects, `*` standing for any characters; empty: not judged.
     pub subjects: Vec<String>,
-    /// Scopes that all must be granted, by `scope` (RFC 8693 section 4.2) or `scp`.
+    /// Scopes that all must be granted, by the claims of `scope_claims`.
     pub all_scopes: Vec<String>,
     /// Scopes of which one must be granted; empty: not judged.
     pub any_scope: Vec<String>,
+    /// The claims that grant scopes, by name or path, together; empty: `scope` (RFC 8693 section 4.2) and `scp`.
+    pub scope_claims: Vec<String>,
     /// What single claims must be.
     pub claims: Vec<ClaimRule>,
+    /// Short names that the conditions use.
+    pub names: ClaimNames,
 }
+
+/// The claims that grant scopes where nothing else is said.
+const SCOPE_CLAIMS: [&str; 2] = ["scope", "scp"];
 
 impl Requirements {
     /// Judges a token whose signature is good.
@@ -33,12 +40,20 @@ impl Requirements {
     /// The first that fails: [`Reject::Type`], [`Reject::Lifetime`], [`Reject::Subject`], [`Reject::Scope`],
     /// [`Reject::Claim`].
     pub fn judge(&self, signed: &Signed) -> Result<(), Reject> {
+        self.judge_above(self, signed)
+    }
+
+    /// The same, where the issuer of the token has requirements of its own: its short names, and its claims that grant
+    /// scopes, count where these here do not say otherwise.
+    pub(crate) fn judge_above(&self, issuer: &Self, signed: &Signed) -> Result<(), Reject> {
         let claims = &signed.claims;
+        let names = self.names.over(&issuer.names);
         self.judge_type(&signed.header)?;
         self.judge_lifetime(claims)?;
         self.judge_subject(claims)?;
-        self.judge_scopes(claims)?;
-        let holds = |rule: &ClaimRule| rule.holds(claims);
+        let own = Some(&self.scope_claims).filter(|own| !own.is_empty());
+        self.judge_scopes(claims, own.unwrap_or(&issuer.scope_claims), &names)?;
+        let holds = |rule: &ClaimRule| rule.holds(claims, &names);
         if self.claims.iter().all(holds) { Ok(()) } else { Err(Reject::Claim) }
     }
 
@@ -73,11 +88,15 @@ impl Requirements {
         if accepted { Ok(()) } else { Err(Reject::Subject) }
     }
 
-    fn judge_scopes(&self, claims: &Claims) -> Result<(), Reject> {
+    fn judge_scopes(&self, claims: &Claims, from: &[String], names: &ClaimNames) -> Result<(), Reject> {
         if self.all_scopes.is_empty() && self.any_scope.is_empty() {
             return Ok(());
         }
-        let granted = granted_scopes(claims);
+        let granted: Vec<String> = if from.is_empty() {
+            SCOPE_CLAIMS.iter().flat_map(|claim| granted_by(claims, &names.path(claim))).collect()
+        } else {
+            from.iter().flat_map(|claim| granted_by(claims, &names.path(claim))).collect()
+        };
         let is_granted = |scope: &String| granted.contains(scope);
         let enough = self.all_scopes.iter().all(is_granted)
             && (self.any_scope.is_empty() || self.any_scope.iter().any(is_granted));
@@ -85,16 +104,24 @@ impl Requirements {
     }
 }
 
-/// `scope` and `scp` together; each is a string of words or an array of strings, whatever the issuer is used to.
-fn granted_scopes(claims: &Claims) -> Vec<String> {
-    ["scope", "scp"]
-        .into_iter()
-        .flat_map(|name| match claims.get(name) {
-            Some(Claim::String(words)) => words.split(' ').map(str::to_owned).collect(),
-            Some(Claim::Json(json)) => serde_json::from_str(json).unwrap_or_default(),
-            Some(Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_)) | None => Vec::new(),
-        })
-        .collect()
+/// The scopes of one claim: a string of words or an array of strings, whatever the issuer is used to. Where a path may mean
+/// several claims, those that all of them grant.
+fn granted_by(claims: &Claims, path: &str) -> Vec<String> {
+    let found = claims.find(path).values;
+    let mut lists = found.iter().map(scopes_of);
+    let first = lists.next().unwrap_or_default();
+    lists.fold(first, |mut common, list| {
+        common.retain(|scope| list.contains(scope));
+        common
+    })
+}
+
+fn scopes_of(claim: &Claim<'_>) -> Vec<String> {
+    match claim {
+        Claim::String(words) => words.split(' ').map(str::to_owned).collect(),
+        Claim::Json(json) => serde_json::from_str(json).unwrap_or_default(),
+        Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_) => Vec::new(),
+    }
 }
 
 /// Whether the whole text matches a pattern in which `*` stands for any characters.
@@ -223,6 +250,91 @@ mod tests {
             ("{}", Err(Reject::Scope)),
         ] {
             assert_eq!(judge(&wanted, "{}", payload), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn scopes_come_from_the_claims_that_are_named_and_from_no_other() {
+        let long = ClaimNames::new([("perm".to_owned(), "https://a.example/perm".to_owned())]).unwrap();
+        let asked = |claims: &[&str]| Requirements {
+            all_scopes: list(&["read", "write"]),
+            scope_claims: list(claims),
+            names: long.clone(),
+            ..Requirements::default()
+        };
+        for (from, payload, expected) in [
+            (&["permissions"][..], r#"{"permissions":["read","write"]}"#, Ok(())),
+            (&["permissions"], r#"{"permissions":"write read"}"#, Ok(())),
+            (&["permission", "permissions"], r#"{"permission":"read","permissions":["write"]}"#, Ok(())),
+            (&["realm.roles"], r#"{"realm":{"roles":["read","write"]}}"#, Ok(())),
+            (&["perm"], r#"{"https://a.example/perm":["read","write"]}"#, Ok(())),
+            (&["permissions"], r#"{"scope":"read write","scp":["read","write"]}"#, Err(Reject::Scope)),
+            (&["permissions"], r#"{"permissions":["read"],"scope":"write"}"#, Err(Reject::Scope)),
+            (&["permissions"], r#"{"permissions":["read","write",7]}"#, Err(Reject::Scope)),
+            (&["permissions"], r#"{"permissions":["read write"]}"#, Err(Reject::Scope)),
+            (&["perm"], r#"{"perm":["read","write"]}"#, Err(Reject::Scope)),
+            (&["perm"], r#"{"https://a":{"example/perm":["read"]},"perm":"read write"}"#, Err(Reject::Scope)),
+            (
+                &["realm.roles"],
+                r#"{"realm.roles":["read","write"],"realm":{"roles":["read"]}}"#,
+                Err(Reject::Scope),
+            ),
+            (&[], r#"{"permissions":["read","write"]}"#, Err(Reject::Scope)),
+            (&[], r#"{"scope":"read","scp":["write"]}"#, Ok(())),
+        ] {
+            assert_eq!(judge(&asked(from), "{}", payload), expected, "{from:?} {payload}");
+        }
+    }
+
+    #[test]
+    fn a_short_name_means_its_claim_and_a_claim_that_is_called_so_counts_for_nothing() {
+        use crate::ClaimCondition::{Absent, NoneOf, OneOf, Present};
+        let names = ClaimNames::new([("role".to_owned(), "http://a.example/role".to_owned())]).unwrap();
+        let admin = || vec![crate::ClaimValue::String("admin".to_owned())];
+        let (long, own) = (r#"{"http://a.example/role":"admin"}"#, r#"{"role":"admin"}"#);
+        let both = r#"{"role":"admin","http://a.example/role":"guest"}"#;
+        let nested = r#"{"http://a.example/role":{"x":"admin"},"role.x":"guest","role":{"x":"guest"}}"#;
+        for (path, condition, payload, expected) in [
+            ("role", Present, long, true),
+            ("role", Present, own, false),
+            ("role", Absent, long, false),
+            ("role", Absent, own, true),
+            ("role", OneOf(admin()), long, true),
+            ("role", OneOf(admin()), own, false),
+            ("role", OneOf(admin()), both, false),
+            ("role", NoneOf(admin()), long, false),
+            ("role", NoneOf(admin()), both, true),
+            ("role.x", OneOf(admin()), nested, true),
+            ("http://a.example/role", OneOf(admin()), long, true),
+        ] {
+            let rule = ClaimRule { path: path.to_owned(), condition };
+            let wanted = Requirements { claims: vec![rule], names: names.clone(), ..Requirements::default() };
+            let judged = judge(&wanted, "{}", payload);
+            assert_eq!(judged.is_ok(), expected, "{:?} {payload}", wanted.claims);
+        }
+    }
+
+    #[test]
+    fn what_an_issuer_calls_its_claims_counts_above_it_unless_said_otherwise() {
+        let names = |claim: &str| ClaimNames::new([("role".to_owned(), claim.to_owned())]).unwrap();
+        let rule = ClaimRule { path: "role".to_owned(), condition: crate::ClaimCondition::Present };
+        let issuer = Requirements {
+            scope_claims: list(&["permissions"]),
+            names: names("long"),
+            ..Requirements::default()
+        };
+        let plain =
+            Requirements { claims: vec![rule], any_scope: list(&["read"]), ..Requirements::default() };
+        let own = Requirements { scope_claims: list(&["scp"]), names: names("longer"), ..plain.clone() };
+        for (payload, by_plain, by_own) in [
+            (r#"{"long":1,"permissions":"read"}"#, Ok(()), Err(Reject::Scope)),
+            (r#"{"longer":1,"scp":"read"}"#, Err(Reject::Scope), Ok(())),
+            (r#"{"role":1,"permissions":"read","scp":"read"}"#, Err(Reject::Claim), Err(Reject::Claim)),
+        ] {
+            let claims = Claims::parse(payload.as_bytes()).unwrap();
+            let signed = Signed { header: "{}".to_owned(), claims, version: TokenVersion::Legacy };
+            assert_eq!(plain.judge_above(&issuer, &signed), by_plain, "{payload}");
+            assert_eq!(own.judge_above(&issuer, &signed), by_own, "{payload}");
         }
     }
 }

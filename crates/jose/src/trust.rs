@@ -8,8 +8,8 @@ use crate::jws::Unverified;
 use crate::policy::judge_audience;
 use crate::verify::open;
 use crate::{
-    AlgorithmSet, Binding, Claim, Claims, IssuerName, KeySet, Leeway, Policy, Profile, Refusal, Reject,
-    Requirements, Signed, UnixTime, Verdict, Window,
+    AlgorithmSet, Binding, Claim, ClaimNames, Claims, IssuerName, KeySet, Leeway, Policy, Profile, Refusal,
+    Reject, Requirements, Signed, UnixTime, Verdict, Window,
 };
 
 /// An issuer and what its tokens must be.
@@ -215,7 +215,7 @@ impl Trust {
     fn judge(issuer: &TrustedIssuer, route: &Route, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
         issuer.policy.judge_signed_for(&route.requirements.types, signed, now)?;
         judge_audience(&signed.claims, &route.audiences)?;
-        route.requirements.judge(signed)
+        route.requirements.judge_above(&issuer.policy.requirements, signed)
     }
 
     /// From when until when a token that [`verify`](Self::verify) accepted may be used.
@@ -239,6 +239,15 @@ impl Trust {
             _ => self.issuer_of(&signed.claims, &everybody),
         };
         Ok(&issuer.ok_or(Reject::Issuer)?.policy)
+    }
+
+    /// The short names of a token's claims under the policy `route`: its own, and those of the token's issuer below them.
+    pub fn claim_names(&self, route: &Route, signed: &Signed) -> ClaimNames {
+        let own = &route.requirements.names;
+        if self.issuers.iter().all(|issuer| issuer.policy.requirements.names == ClaimNames::default()) {
+            return own.clone();
+        }
+        self.policy_of(signed).map_or_else(|_| own.clone(), |policy| own.over(&policy.requirements.names))
     }
 
     fn signed(

@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jose::{
-    Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, ClaimValue, Leeway, Policy, Profile, Requirements,
-    Route, Trust, TrustedIssuer,
+    Algorithm, AlgorithmSet, ClaimCondition, ClaimNames, ClaimRule, ClaimValue, Leeway, Policy, Profile,
+    Requirements, Route, Trust, TrustedIssuer,
 };
 
 use crate::settings::{Scalar, Settings};
@@ -158,7 +158,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
         audiences: table.list("audiences").unwrap_or_else(|| base.audiences.clone()),
         leeway: leeway.unwrap_or(base.leeway),
         binding: base.binding,
-        requirements: requirements(table),
+        requirements: requirements(table, &base.requirements.claims),
         issuers: name.map(|_| names)?,
     };
     Some((policy, keys))
@@ -195,7 +195,7 @@ fn route(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Route> {
         issuers: accepted,
         algorithms: algorithms(table).unwrap_or(AlgorithmSet::ALL),
         audiences: table.list("audiences").unwrap_or_default(),
-        requirements: requirements(table),
+        requirements: requirements(table, &[]),
         name: required(table, "name")?,
     };
     Some(route)
@@ -215,12 +215,21 @@ fn algorithms(table: &mut Settings) -> Option<AlgorithmSet> {
     Some(list.into_iter().collect())
 }
 
-fn requirements(table: &mut Settings) -> Requirements {
-    let mut claims = Vec::new();
-    for (name, condition) in [("required", ClaimCondition::Present), ("forbidden", ClaimCondition::Absent)] {
-        let paths = table.list(name).unwrap_or_default();
-        claims.extend(paths.into_iter().map(|path| ClaimRule { path, condition: condition.clone() }));
-    }
+/// The requirements of a flat setting that lists claims which must be there.
+pub fn flat_requirements(settings: &mut Settings, name: &'static str) -> Requirements {
+    Requirements { claims: present(settings, name).unwrap_or_default(), ..Requirements::default() }
+}
+
+fn present(settings: &mut Settings, name: &'static str) -> Option<Vec<ClaimRule>> {
+    let paths = settings.list(name)?;
+    Some(paths.into_iter().map(|path| ClaimRule { path, condition: ClaimCondition::Present }).collect())
+}
+
+/// What the table asks for; `required` fills in for what it leaves out.
+fn requirements(table: &mut Settings, required: &[ClaimRule]) -> Requirements {
+    let mut claims = present(table, "required").unwrap_or_else(|| required.to_vec());
+    let absent = table.list("forbidden").unwrap_or_default();
+    claims.extend(absent.into_iter().map(|path| ClaimRule { path, condition: ClaimCondition::Absent }));
     for (name, condition) in
         [("claims", ClaimCondition::OneOf as fn(_) -> _), ("not_claims", ClaimCondition::NoneOf)]
     {
@@ -235,8 +244,21 @@ fn requirements(table: &mut Settings) -> Requirements {
         subjects: table.list("subjects").unwrap_or_default(),
         all_scopes: table.list("all_scopes").unwrap_or_default(),
         any_scope: table.list("any_scope").unwrap_or_default(),
+        scope_claims: table.list("scope_claim").unwrap_or_default(),
         claims,
+        names: claim_names(table),
     }
+}
+
+fn claim_names(table: &mut Settings) -> ClaimNames {
+    const NAME: &str = "claim_names";
+    let pairs = table.values(NAME).into_iter().map(|(short, claims)| match claims.as_slice() {
+        [Scalar::Text(claim)] => (short, claim.clone()),
+        // It stands for no claim.
+        _ => (short, String::new()),
+    });
+    let pairs: Vec<_> = pairs.collect();
+    ClaimNames::new(pairs).map_err(|error| table.fault(NAME, error.to_string())).unwrap_or_default()
 }
 
 fn claim_value(scalar: Scalar) -> ClaimValue {

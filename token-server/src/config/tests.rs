@@ -266,6 +266,7 @@ fn a_list_that_is_set_to_nothing_is_a_fault() {
     for name in [
         "TOKEN_SERVER__VERIFY__ISSUERS",
         "TOKEN_SERVER__VERIFY__AUDIENCES",
+        "TOKEN_SERVER__VERIFY__REQUIRED",
         "TOKEN_SERVER__VERIFY__ALGORITHMS",
         "TOKEN_SERVER__VERIFY__SCHEMES",
         "TOKEN_SERVER__VERIFY__HEADERS",

@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use jose::{Algorithm, AlgorithmSet, Binding, IssuerName, Policy, Profile, Requirements, Trust};
+use jose::{Algorithm, AlgorithmSet, Binding, IssuerName, Policy, Profile, Trust};
 use service::settings::{Scalar, Settings};
-use service::trust::{Flat, IssuerKeys, flat_names};
+use service::trust::{Flat, IssuerKeys, flat_names, flat_requirements};
 
 use super::keys;
 use super::places::Places;
@@ -15,6 +15,7 @@ use crate::verify::{
 const PROXY: &str = "TOKEN_SERVER__VERIFY__PROXY";
 const ISSUERS: &str = "TOKEN_SERVER__VERIFY__ISSUERS";
 const AUDIENCES: &str = "TOKEN_SERVER__VERIFY__AUDIENCES";
+const REQUIRED: &str = "TOKEN_SERVER__VERIFY__REQUIRED";
 const ALGORITHMS: &str = "TOKEN_SERVER__VERIFY__ALGORITHMS";
 const LEEWAY: &str = "TOKEN_SERVER__VERIFY__LEEWAY";
 const BINDING: &str = "TOKEN_SERVER__VERIFY__BINDING";
@@ -191,6 +192,6 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
         audiences: settings.list(AUDIENCES).unwrap_or_default(),
         leeway: service::trust::leeway(settings, LEEWAY).unwrap_or_default(),
         binding: settings.parse(BINDING, Binding::NAMES).unwrap_or_default(),
-        requirements: Requirements::default(),
+        requirements: flat_requirements(settings, REQUIRED),
     }
 }

@@ -5,7 +5,7 @@
 //! end a header line, look like two, or come out as somebody else's name.
 
 use axum::http::{HeaderName, HeaderValue};
-use jose::{Claim, Claims, Profile, Reject};
+use jose::{Claim, ClaimNames, Claims, Profile, Reject};
 
 /// Bytes of all values of one answer. Proxies hold an answer's head in 4 to 8 KiB.
 const MAX_BYTES: usize = 4 * 1024;
@@ -97,16 +97,21 @@ impl ClaimHeaders {
         self.0.iter().map(|header| (header.name.clone(), HeaderValue::from_static(""))).collect()
     }
 
-    /// Every header, empty where the claim is absent.
+    /// Every header, empty where the claim is absent; the claims may have these short names.
     ///
     /// # Errors
     /// [`Reject::AnswerSize`]
-    pub(super) fn of(&self, claims: &Claims) -> Result<Vec<(HeaderName, HeaderValue)>, Reject> {
+    pub(super) fn of(
+        &self,
+        claims: &Claims,
+        names: &ClaimNames,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, Reject> {
         let mut left = MAX_BYTES;
         self.0
             .iter()
             .map(|header| {
-                let value = claims.path(&header.claim).map(|claim| value(&claim)).unwrap_or_default();
+                let value =
+                    claims.path(&names.path(&header.claim)).map(|claim| value(&claim)).unwrap_or_default();
                 left = left.checked_sub(value.len()).ok_or(Reject::AnswerSize)?;
                 let value = HeaderValue::try_from(value).map_err(|_| Reject::Malformed)?;
                 Ok((header.name.clone(), value))
@@ -170,7 +175,7 @@ mod tests {
     fn sent(claim: &str) -> String {
         let headers = ClaimHeaders::new(vec![ClaimHeader::new("X-A", "a").unwrap()]).unwrap();
         let claims = Claims::parse(format!(r#"{{"a":{claim}}}"#).as_bytes()).unwrap();
-        let sent = headers.of(&claims).unwrap();
+        let sent = headers.of(&claims, &ClaimNames::default()).unwrap();
         sent[0].1.to_str().unwrap().to_owned()
     }
 
@@ -209,12 +214,21 @@ mod tests {
         let pairs = [("X-Id", "sub"), ("X-Roles", "realm.roles"), ("X-None", "none")];
         let headers = pairs.map(|(name, claim)| ClaimHeader::new(name, claim).unwrap());
         let headers = ClaimHeaders::new(headers.to_vec()).unwrap();
-        let claims = Claims::parse(br#"{"sub":7,"realm":{"roles":["a","b"]}}"#).unwrap();
-        let sent: Vec<_> = headers.of(&claims).unwrap().into_iter().map(|(_, value)| value).collect();
-        assert_eq!(sent, ["7", "a,b", ""]);
+        let claims =
+            Claims::parse(br#"{"sub":7,"realm":{"roles":["a","b"]},"none":"x","long":["y"]}"#).unwrap();
+        let sent = |claim: &str| {
+            let names = ClaimNames::new([("none".to_owned(), claim.to_owned())]).unwrap();
+            let sent = headers.of(&claims, &names).unwrap();
+            sent.into_iter().map(|(_, value)| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(sent("absent"), ["7", "a,b", ""]);
+        assert_eq!(sent("long"), ["7", "a,b", "y"]);
         assert!(headers.empty().iter().all(|(_, value)| value.is_empty()));
         let long = format!(r#"{{"sub":"{}"}}"#, "x".repeat(MAX_BYTES + 1));
-        assert_eq!(headers.of(&Claims::parse(long.as_bytes()).unwrap()), Err(Reject::AnswerSize));
+        assert_eq!(
+            headers.of(&Claims::parse(long.as_bytes()).unwrap(), &ClaimNames::default()),
+            Err(Reject::AnswerSize)
+        );
     }
 
     #[test]

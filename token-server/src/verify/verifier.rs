@@ -273,7 +273,7 @@ impl Verifier {
         Ok(Verified {
             window: trust.window(&signed)?,
             revocable: Revocable::read(&signed.claims, trust.policy_of(&signed)?)?,
-            headers: policy.guard.headers.of(&signed.claims)?,
+            headers: policy.guard.headers.of(&signed.claims, &trust.claim_names(policy.route, &signed))?,
             payload: signed.claims.as_json().into(),
             opened_with,
         })

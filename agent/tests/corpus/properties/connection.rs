@@ -247,7 +247,8 @@ impl Decides {
             (Ok(Some(_)), _) => Outcome::refused(Reject::UnknownPolicy),
             (Err(reject), _) | (Ok(None), Err(reject)) => Outcome::refused(reject),
         };
-        let decision = Decision { outcome, id: None, profile: Profile::Standard, policy: None };
+        let names = jose::ClaimNames::default();
+        let decision = Decision { outcome, names, id: None, profile: Profile::Standard, policy: None };
         let whole = encode_actions(answer(&decision, &Variables::All, None).actions);
         if !encode_ack(notify.ids, &whole, max, out) {
             let decision = Decision { outcome: Outcome::refused(Reject::AnswerSize), ..decision };

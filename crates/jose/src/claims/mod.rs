@@ -5,6 +5,7 @@
 
 mod claim;
 mod decimal;
+mod names;
 mod path;
 mod subject;
 
@@ -14,6 +15,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 pub use claim::Claim;
+pub use names::{ClaimNameError, ClaimNames};
 pub(crate) use path::Found;
 pub use subject::{EVERYBODY, MAX_GROUP_BYTES};
 

@@ -307,3 +307,38 @@ fn an_empty_list_restricts_nothing_and_is_a_fault_that_names_the_cure() {
         assert!(text.starts_with(&format!("issuers[0].{name}: is empty; give it a value")), "{text}");
     }
 }
+
+#[test]
+fn claims_may_have_short_names_and_grant_scopes_by_other_names() {
+    let table = "[[issuers]]\nissuer = \"a\"\nkeys_file = \"/k\"\n";
+    let policy = "[[policies]]\nname = \"p\"\n";
+    let fields = "scope_claim = \"permission\"\nclaim_names = { role = \"http://a.example/role\", r = \"realm.roles\" }\n";
+    let several = "scope_claim = [\"permission\", \"permissions\"]\n";
+    let (trust, _) =
+        load(&format!("{table}{fields}{policy}{several}"), Profile::Standard, &[], false).unwrap();
+    let issuer = &trust.issuers()[0].policy.requirements;
+    assert_eq!(issuer.scope_claims, ["permission"]);
+    let pairs: Vec<_> = issuer.names.iter().collect();
+    assert_eq!(pairs, [("r", "realm.roles"), ("role", "http://a.example/role")]);
+    let own = &trust.route(Some("p")).unwrap().requirements;
+    assert_eq!((own.scope_claims.len(), own.names.iter().count()), (2, 0));
+    for (field, what) in [
+        ("claim_names = { \"a.b\" = \"c\" }", "claim_names: a.b: expected a short name of letters, digits"),
+        (
+            "claim_names = { sub = \"nameid\" }",
+            "claim_names: sub is judged as the claim of exactly that name",
+        ),
+        ("claim_names = { role = \" \" }", "claim_names: role stands for no claim"),
+        ("claim_names = { role = [\"a\", \"b\"] }", "claim_names: role stands for no claim"),
+        ("claim_names = { role = 7 }", "claim_names: role stands for no claim"),
+        ("claim_names = {}", "claim_names: is an empty table"),
+        ("claim_names = \"role=a\"", "claim_names: expected a table"),
+        ("scope_claim = []", "scope_claim: is an empty list"),
+        ("scope_claims = \"a\"", "did you mean"),
+    ] {
+        for toml in [format!("{table}{field}\n"), format!("{table}{policy}{field}\n")] {
+            let error = load(&toml, Profile::Standard, &[], false).unwrap_err();
+            assert!(error.contains(what), "{toml} {error}");
+        }
+    }
+}
