@@ -9,9 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jose::{
-    Algorithm, AlgorithmSet, Binding, IssuerName, KeyOrigin, KeyRules, Policy, Profile, Trust,
-};
+use jose::{Algorithm, AlgorithmSet, Binding, IssuerName, KeyOrigin, KeyRules, Policy, Profile, Trust};
 use keys::KeySources;
 use reqwest::Url;
 use service::lease::Terms;

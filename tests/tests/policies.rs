@@ -76,6 +76,41 @@ fn each_route_has_its_policy_and_each_issuer_its_keys() {
 }
 
 #[test]
+fn an_issuer_grants_scopes_by_a_claim_of_its_own_and_its_long_claims_have_short_names() {
+    const ROLE: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
+    let bobs = format!("scope_claim = \"permissions\"\nclaim_names = {{ role = \"{ROLE}\" }}\n");
+    let admin = "[[policies]]\nname = \"admin\"\nall_scopes = [\"write\"]\nclaims = { role = [\"root\", \"boss\"] }\n";
+    let (edge, _folder) = edge(&format!("{bobs}{admin}"));
+    for (what, algorithm, claims, status) in [
+        ("bob", "EdDSA", json!({ROLE: "root", "permissions": ["write"]}), 200),
+        ("bob, in words", "EdDSA", json!({ROLE: ["boss"], "permissions": "read write"}), 200),
+        ("bob, by the usual claim", "EdDSA", json!({ROLE: "root", "scope": "write"}), 403),
+        (
+            "bob, by a claim of the short name",
+            "EdDSA",
+            json!({"role": "root", "permissions": ["write"]}),
+            403,
+        ),
+        ("bob, by both", "EdDSA", json!({"role": "root", ROLE: "user", "permissions": ["write"]}), 403),
+        ("ann", "ES256", json!({"role": "root", "scope": "write"}), 200),
+        ("ann, by bob's claims", "ES256", json!({ROLE: "root", "permissions": ["write"]}), 403),
+    ] {
+        let mut claims = claims;
+        claims["iss"] = json!(if algorithm == "EdDSA" { "bob" } else { "ann" });
+        claims["aud"] = json!("partners");
+        let request = get("/admin", algorithm, claims);
+        match status {
+            200 => {
+                edge.admits(what, &request);
+            }
+            status => {
+                edge.refuses(what, status, &request);
+            }
+        }
+    }
+}
+
+#[test]
 fn an_odd_spelling_of_a_path_gets_the_strictest_policy_and_never_a_laxer_one() {
     let (edge, _folder) = edge(ADMIN);
     let lax = || json!({"iss": "ann", "exp": now() + 60});

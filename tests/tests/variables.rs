@@ -131,6 +131,30 @@ fn nested_claims_become_variables_on_request() {
 }
 
 #[test]
+fn a_short_name_is_the_variable_of_its_claim_and_no_other_claim_takes_its_place() {
+    const ROLE: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
+    let folder = tempfile::TempDir::with_prefix("variables-").unwrap();
+    let file = folder.path().join("agent.toml");
+    let policy = format!("[[policies]]\nname = \"default\"\nclaim_names = {{ role = \"{ROLE}\" }}\n");
+    std::fs::write(&file, policy).unwrap();
+    let setup = Setup::denying()
+        .agent_env("JWT_CONFIG", &file.display().to_string())
+        .agent_env("JWT_REQUIRED", "email");
+    let names = ["valid", "detail", "payload.role"];
+    let edge = setup.extra(&showing("jwt", "", &names)).start();
+    for (members, expected) in [
+        (format!(r#""email":"a@b","role":"root","{ROLE}":"user""#), [Some("1"), Some("ok"), Some("user")]),
+        (r#""email":"a@b","role":"root""#.to_owned(), [Some("1"), Some("ok"), None]),
+        (format!(r#""email":null,"{ROLE}":"user""#), [Some("0"), Some("claim"), None]),
+        (format!(r#""{ROLE}":"user""#), [Some("0"), Some("claim"), None]),
+    ] {
+        let token = sign_raw(key("ES256"), r#"{"alg":"ES256","kid":"ES256"}"#, &payload(&members));
+        let response = edge.send_extra(&Request::get("/").bearer(&token));
+        assert_eq!(names.map(|name| shown(&response, &names, name)), expected, "{members}");
+    }
+}
+
+#[test]
 fn a_refused_token_sets_nothing_that_it_claims() {
     let names = ["valid", "reason", "detail", "body", "header", "payload.sub", "payload.exp"];
     let edge = Setup::denying().extra(&showing("jwt", "", &names)).start();

@@ -144,6 +144,10 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
     let flat = [("TOKEN_SERVER__JWKS__FILE", keys.as_str())];
     assert!(config(&[]).unwrap().verify.is_none());
     assert_eq!(config(&flat).unwrap().verify.unwrap().trust.routes().len(), 1);
+    let required = [flat[0], ("TOKEN_SERVER__VERIFY__REQUIRED", "email,realm.roles")];
+    let trust = config(&required).unwrap().verify.unwrap().trust;
+    let rules = trust.issuers()[0].policy.requirements.claims.iter();
+    assert_eq!(rules.map(|rule| rule.path.as_str()).collect::<Vec<_>>(), ["email", "realm.roles"]);
     let table = format!("[[issuers]]\nissuer = \"a\"\nkeys_file = \"{keys}\"\n");
     for (toml, variables, expected) in [
         (String::new(), &[("TOKEN_SERVER__VERIFY__PROXY", "traefik")][..], "PROXY: nobody is trusted"),
