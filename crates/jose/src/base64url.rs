@@ -3,7 +3,7 @@
 //! One byte string has one encoding, so a token cannot be varied without being another token.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 
 /// The text is not base64url in its one canonical form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +14,13 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>, NotBase64Url> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| NotBase64Url)
 }
 
+/// The bytes of a text that is padded as RFC 4648 section 3.2 wants: again one encoding of each byte string.
+pub(crate) fn decode_padded(text: &str) -> Result<Vec<u8>, NotBase64Url> {
+    URL_SAFE.decode(text).map_err(|_| NotBase64Url)
+}
+
 /// The bytes, also where the text is padded or of the standard alphabet (RFC 4648 section 4): for the parameters of keys,
-/// which are compared as bytes. A token is read by [`decode`] alone.
+/// which are compared as bytes. A token is never read by it.
 pub(crate) fn decode_tolerantly(text: &str) -> Result<Vec<u8>, NotBase64Url> {
     let unpadded = text.trim_end_matches('=');
     if unpadded.len() != text.len() && (!text.len().is_multiple_of(4) || text.len() - unpadded.len() > 2) {
@@ -35,6 +40,38 @@ mod tests {
         for text in ["-_9", "_x", "-_8=", "+/8", "-_ 8", "-_8\n", " -_8", "A", "AAAAA", "ä", "-_8\0", "-.8"]
         {
             assert_eq!(decode(text), Err(NotBase64Url), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn padding_has_one_form_too() {
+        for (text, bytes) in [("", &[][..]), ("AA==", &[0]), ("-_8=", &[0xfb, 0xff]), ("AAAA", &[0, 0, 0])] {
+            assert_eq!(decode_padded(text).as_deref(), Ok(bytes), "{text:?}");
+        }
+        for text in [
+            "AA",
+            "AA=",
+            "AA===",
+            "-_8",
+            "-_8==",
+            "+/8=",
+            "AB==",
+            "-_9=",
+            "AAAA=",
+            "AAAA====",
+            "=",
+            "====",
+            "A===",
+            "AA==AA==",
+            "AA=A",
+            "=AA=",
+            "AA%3D%3D",
+            "-_8=\n",
+            " -_8=",
+            "-_8= ",
+            "-_8\u{ff1d}",
+        ] {
+            assert_eq!(decode_padded(text), Err(NotBase64Url), "{text:?}");
         }
     }
 

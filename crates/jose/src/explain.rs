@@ -3,7 +3,6 @@
 //! Slower than [`Trust::verify`], whose verdict it repeats: every key is accounted for. Nothing here holds a key.
 
 use crate::trust::Choice;
-use crate::verify::open;
 use crate::{Claims, KeyKind, KeySet, Route, SkippedKey, Trust, UnixTime, Verdict};
 
 /// The verdict on a token and what led to it.
@@ -80,7 +79,7 @@ impl Trust {
             keys: Vec::new(),
             left_out: Vec::new(),
         };
-        let Ok(unverified) = open(token, self.profile()) else {
+        let Ok(unverified) = self.open(token) else {
             return explanation;
         };
         let header = unverified.header();

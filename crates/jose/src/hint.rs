@@ -1,8 +1,7 @@
 //! What an unverified token says of itself that helps to find newer keys for it. Nothing of it is believed: it can only
 //! choose which sources are asked, and whether a token that no key verifies is refused or cannot be judged yet.
 
-use crate::verify::open;
-use crate::{Claims, Route, Trust, UnixTime};
+use crate::{Claims, Route, Trust, UnixTime, Uuid};
 
 /// Whose keys a token wants, and when it says it was issued.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -11,6 +10,8 @@ pub struct Hint {
     pub keys: Option<usize>,
     /// Its `iat`; absent: it does not say.
     pub issued: Option<UnixTime>,
+    /// Its `kid`, where the keys of its issuer are fetched by that: of an AWS load balancer, whose `kid`s are UUIDs.
+    pub kid: Option<Uuid>,
 }
 
 impl Hint {
@@ -23,10 +24,15 @@ impl Hint {
 impl Trust {
     /// Reads what a signed token, which `route` would judge, says of itself.
     pub fn hint(&self, token: &str, route: &Route) -> Hint {
-        let Ok(unverified) = open(token, self.profile()) else { return Hint::default() };
+        let Ok(unverified) = self.open(token) else { return Hint::default() };
         let Ok(issuer) = self.choose_issuer(&unverified, route) else { return Hint::default() };
         let claims = Claims::parse(unverified.payload()).ok();
-        Hint { keys: Some(issuer.keys), issued: claims.and_then(|claims| issuer.policy.issued(&claims)) }
+        let kid = unverified.header().kid.as_deref().filter(|_| issuer.is_load_balancer());
+        Hint {
+            keys: Some(issuer.keys),
+            issued: claims.and_then(|claims| issuer.policy.issued(&claims)),
+            kid: kid.and_then(Uuid::parse),
+        }
     }
 }
 
@@ -55,7 +61,7 @@ mod tests {
         ] {
             let trust = trust(profile);
             let hint = trust.hint(&token(payload), &trust.routes()[0]);
-            let expected = Hint { keys: Some(0), issued: issued.map(UnixTime::from_secs) };
+            let expected = Hint { keys: Some(0), issued: issued.map(UnixTime::from_secs), kid: None };
             assert_eq!(hint, expected, "{payload}");
             assert!(hint.concerns(0) && !hint.concerns(1));
         }

@@ -7,14 +7,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::uuid::is_uuid as is_guid;
 use crate::{Claim, Claims, Key};
 
 /// What stands for a tenant in a template.
 const PLACEHOLDER: &str = "{tenantid}";
 /// The claim that names a token's tenant.
 const CLAIM: &str = "tid";
-/// The lengths of the groups of a GUID.
-const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
 /// A name that an issuer's tokens have in `iss`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,13 +87,6 @@ impl Tenants {
             (Self::Every, _) | (_, Self::Every) => true,
         }
     }
-}
-
-/// A GUID in small letters (RFC 9562 section 4): one spelling of one tenant.
-fn is_guid(text: &str) -> bool {
-    let is_hex = |group: &str| group.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let groups: Vec<&str> = text.split('-').collect();
-    groups.iter().all(|group| is_hex(group)) && groups.iter().map(|group| group.len()).eq(GROUPS)
 }
 
 /// The first part of a path that is a GUID, in small letters.

@@ -19,17 +19,35 @@ pub(crate) struct Unverified<'a> {
     payload: Vec<u8>,
     message: &'a str,
     signature: Vec<u8>,
+    padded: bool,
 }
+
+type Decoder = fn(&str) -> Result<Vec<u8>, base64url::NotBase64Url>;
 
 impl<'a> Unverified<'a> {
     /// Takes a token apart.
     pub(crate) fn parse(token: &'a str) -> Result<Self, Reject> {
+        Self::decoded(token, base64url::decode, false)
+    }
+
+    /// Takes a token apart whose parts are padded; whose it may be is told by [`is_padded`](Self::is_padded).
+    pub(crate) fn parse_padded(token: &'a str) -> Result<Self, Reject> {
+        Self::decoded(token, base64url::decode_padded, true)
+    }
+
+    fn decoded(token: &'a str, decode: Decoder, padded: bool) -> Result<Self, Reject> {
+        let part = |encoded: &str| part(decode(encoded));
         let (message, signature) = token.rsplit_once('.').ok_or(Reject::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(Reject::Malformed)?;
         // Dots in the payload, like everything else outside the alphabet, fail to decode.
         let header = Header::parse(&part(header)?)?;
         let signature = part(signature)?;
-        Ok(Self { header, payload: part(payload)?, message, signature })
+        Ok(Self { header, payload: part(payload)?, message, signature, padded })
+    }
+
+    /// Whether its parts are padded.
+    pub(crate) fn is_padded(&self) -> bool {
+        self.padded
     }
 
     /// The header, which anybody may have written.
@@ -88,8 +106,8 @@ impl Jws {
     }
 }
 
-fn part(encoded: &str) -> Result<Vec<u8>, Reject> {
-    match base64url::decode(encoded) {
+fn part(decoded: Result<Vec<u8>, base64url::NotBase64Url>) -> Result<Vec<u8>, Reject> {
+    match decoded {
         Ok(bytes) if !bytes.is_empty() => Ok(bytes),
         Ok(_) | Err(base64url::NotBase64Url) => Err(Reject::Malformed),
     }

@@ -86,7 +86,7 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
     let mut keys = Vec::new();
     for mut table in settings.tables("issuers") {
         if let Some((policy, own)) = issuer(&mut table, &flat) {
-            issuers.push(TrustedIssuer { policy, keys: keys.len() });
+            issuers.push(TrustedIssuer { policy, keys: keys.len(), signers: Vec::new() });
             keys.push(own);
         }
         settings.adopt(table);
@@ -104,7 +104,8 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
             settings.fault(flat.keys_setting, what);
             return None;
         }
-        issuers.push(TrustedIssuer { policy: flat.policy.clone(), keys: keys.len() });
+        let policy = flat.policy.clone();
+        issuers.push(TrustedIssuer { policy, keys: keys.len(), signers: Vec::new() });
         keys.push(flat.keys);
     }
     let everybody: Vec<usize> = (0..issuers.len()).collect();

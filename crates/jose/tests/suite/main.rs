@@ -10,6 +10,8 @@ mod jwe;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod load_balancer;
+#[cfg(test)]
 mod misuse;
 #[cfg(test)]
 mod ml_dsa;

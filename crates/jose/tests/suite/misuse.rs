@@ -68,7 +68,8 @@ fn a_policy_or_an_issuer_that_names_such_a_type_accepts_it_and_no_other() {
     let trust = |types: &[&str]| {
         let policy = Policy { requirements: requirements(types), ..policy(Profile::Standard) };
         let routes = vec![route("default", &[]), route("events", &["secevent+jwt"])];
-        Trust::new(Profile::Standard, vec![TrustedIssuer { policy, keys: 0 }], routes).unwrap()
+        Trust::new(Profile::Standard, vec![TrustedIssuer { policy, keys: 0, signers: Vec::new() }], routes)
+            .unwrap()
     };
     let by_route = trust(&[]);
     let by_issuer = trust(&["secevent+jwt", "JWT"]);

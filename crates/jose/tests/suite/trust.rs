@@ -19,7 +19,7 @@ fn keys(signer: &Signer, kid: &str) -> KeySet {
 fn issuer(name: &str, keys: usize, audiences: &[&str], algorithms: AlgorithmSet) -> TrustedIssuer {
     let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
     let policy = Policy { issuers: vec![name.into()], audiences, algorithms, ..policy(Profile::Standard) };
-    TrustedIssuer { policy, keys }
+    TrustedIssuer { policy, keys, signers: Vec::new() }
 }
 
 fn route(name: &str, issuers: &[usize]) -> Route {

@@ -73,7 +73,7 @@ impl Stage {
         let (ring, now) = (Arc::clone(self.live.ring()), UnixTime::from_system(SystemTime::now()));
         let (version, since) = (ring.current().version, Instant::now());
         let asked = spawn(async move {
-            let hint = Hint { keys: Some(0), issued: Some(now) };
+            let hint = Hint { keys: Some(0), issued: Some(now), kid: None };
             ring.newer_than(version, &hint, since, since + BUDGET, now).await
         });
         for _ in 0..TURNS {

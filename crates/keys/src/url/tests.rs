@@ -217,7 +217,7 @@ fn now() -> UnixTime {
 }
 
 fn issued(millis_ago: i64) -> Hint {
-    Hint { keys: Some(0), issued: Some(UnixTime::from_millis(now().as_millis() - millis_ago)) }
+    Hint { keys: Some(0), issued: Some(UnixTime::from_millis(now().as_millis() - millis_ago)), kid: None }
 }
 
 /// Longer than any clock skew that is granted.
@@ -293,7 +293,7 @@ async fn where_no_load_may_be_made_only_a_token_that_is_older_than_the_last_one_
     server.keys("/k", "only");
     let fed = Ring::fed_by(&server, by_tokens_alone(Duration::from_secs(3600)));
     until(|| fed.has("only")).await;
-    let silent = Hint { keys: Some(0), issued: None };
+    let silent = Hint { keys: Some(0), ..Hint::default() };
     for spends in ["the first", "the second", "the third"] {
         let newer = fed.newer(issued(0), PATIENCE).await;
         assert!(matches!(newer, Newer::Current), "{spends}: {newer:?}");
@@ -304,7 +304,7 @@ async fn where_no_load_may_be_made_only_a_token_that_is_older_than_the_last_one_
         ("issued long before", issued(LONG_AGO), "Final"),
         ("issued in the future", issued(-LONG_AGO), "Current"),
         ("not saying when", silent, "Current"),
-        ("of another issuer", Hint { keys: Some(1), issued: None }, "Final"),
+        ("of another issuer", Hint { keys: Some(1), ..Hint::default() }, "Final"),
     ] {
         let newer = fed.newer(hint, PATIENCE).await;
         assert_eq!(format!("{newer:?}"), expected, "{what}");

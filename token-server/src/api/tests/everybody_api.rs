@@ -119,7 +119,7 @@ fn issuers(limits: [Option<u64>; 2], leeway: u64) -> ArcSwapOption<Verifier> {
             requirements,
             ..time_policy(Profile::Standard, leeway)
         };
-        TrustedIssuer { policy, keys: place }
+        TrustedIssuer { policy, keys: place, signers: Vec::new() }
     };
     let route = Route {
         name: Trust::DEFAULT.to_owned(),
