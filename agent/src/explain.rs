@@ -25,10 +25,12 @@ pub async fn verify(
     let judge = Judge {
         trust: &config.trust,
         keys: &explain::load(config.keys.issuers.len(), &sources, &config.keys.rules).await?,
+        sources: &sources,
+        rules: &config.keys.rules,
         route: explain::route(&config.trust, arguments.policy.as_deref())?,
         signature_only: arguments.signature_only,
         max_token_bytes: config.max_token_bytes,
         size_setting: "JWT_MAX_TOKEN_BYTES",
     };
-    explain::print(arguments.token.as_deref(), arguments.json, &judge)
+    explain::print(arguments.token.as_deref(), arguments.json, &judge).await
 }

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::cipher::{AES_256, PaddedBlockEncryptingKey, UnboundCipherKey};
 use aws_lc_rs::hmac;
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use base64::prelude::{BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD, Engine};
 use serde_json::{Value, json};
 
 use crate::keys::SigningKey;
@@ -35,6 +35,13 @@ pub fn sign_raw(key: &SigningKey, header: &str, payload: &str) -> String {
     let message = signing_input(header, payload);
     let signature = key.sign(message.as_bytes());
     noted(format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
+}
+
+/// The same, padded, as AWS load balancers write it.
+pub fn sign_padded(key: &SigningKey, header: &str, payload: &str) -> String {
+    let message = format!("{}.{}", BASE64_URL_SAFE.encode(header), BASE64_URL_SAFE.encode(payload));
+    let signature = key.sign(message.as_bytes());
+    noted(format!("{message}.{}", BASE64_URL_SAFE.encode(signature)))
 }
 
 /// A token with the usual header.
@@ -71,9 +78,11 @@ pub fn forge_payload(token: &str, claims: &Value) -> String {
 /// It is not a signed token.
 pub fn forge_signature(token: &str) -> String {
     let (message, signature) = token.rsplit_once('.').unwrap();
-    let mut signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let bare = signature.trim_end_matches('=');
+    let padding = &signature[bare.len()..];
+    let mut signature = BASE64_URL_SAFE_NO_PAD.decode(bare).unwrap();
     signature[7] ^= 1;
-    noted(format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
+    noted(format!("{message}.{}{padding}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
 }
 
 /// An unsigned token (RFC 7519 section 6) with `alg` in the given spelling.

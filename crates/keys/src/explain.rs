@@ -22,6 +22,10 @@ pub struct Judge<'a> {
     pub trust: &'a Trust,
     /// The keys of each issuer.
     pub keys: &'a [KeySet],
+    /// Where they are from.
+    pub sources: &'a [(usize, Source)],
+    /// Which keys are good enough.
+    pub rules: &'a KeyRules,
     /// The policy.
     pub route: &'a Route,
     /// Judge the signature alone: no expiry, issuer or audience.
@@ -107,13 +111,13 @@ pub fn route<'a>(trust: &'a Trust, name: Option<&str>) -> Result<&'a Route, Stri
 ///
 /// # Errors
 ///
-/// Standard input or output fails.
-pub fn print(token: Option<&str>, json: bool, judge: &Judge<'_>) -> Result<bool, String> {
+/// Standard input or output fails, or the key that a token names cannot be fetched.
+pub async fn print(token: Option<&str>, json: bool, judge: &Judge<'_>) -> Result<bool, String> {
     let as_json = json || !io::stdout().is_terminal();
     let mut out = io::stdout().lock();
     let mut all_valid = true;
-    let mut one = |token: &str| -> Result<(), String> {
-        let answer = judge.answer(token);
+    let mut one = async |token: &str| -> Result<(), String> {
+        let answer = judge.answer(token).await?;
         all_valid &= answer.valid;
         let text = if as_json {
             serde_json::to_string(&answer).map_err(|error| error.to_string())?
@@ -128,31 +132,56 @@ pub fn print(token: Option<&str>, json: bool, judge: &Judge<'_>) -> Result<bool,
                 let line = line.map_err(|error| format!("standard input: {error}"))?;
                 let token = line.trim();
                 if !token.is_empty() {
-                    one(token)?;
+                    one(token).await?;
                 }
             }
         }
-        Some(token) => one(token)?,
+        Some(token) => one(token).await?,
     }
     Ok(all_valid)
 }
 
 impl Judge<'_> {
     /// The answer on one token.
-    pub fn answer(&self, token: &str) -> Answer {
+    ///
+    /// # Errors
+    ///
+    /// The key that it names cannot be fetched.
+    pub async fn answer(&self, token: &str) -> Result<Answer, String> {
         if token.len() > self.max_token_bytes {
             let cure = Some(self.cure_of_length(token.len()));
-            return Answer { cure, ..Answer::of(Err(Reject::TokenSize), None) };
+            return Ok(Answer { cure, ..Answer::of(Err(Reject::TokenSize), None) });
         }
         let now = UnixTime::from_system(SystemTime::now());
-        let explanation = self.trust.explain(token, self.keys, self.route, now);
+        let named = self.named_key(token).await?;
+        let keys = named.as_deref().unwrap_or(self.keys);
+        let explanation = self.trust.explain(token, keys, self.route, now);
         let verdict = match &explanation.verdict {
             // What was signed is there as soon as the signature is good, whatever the policy says.
             Verdict::Accept(_) => Ok(()),
             Verdict::Refuse(Refusal { signed: Some(_), .. }) if self.signature_only => Ok(()),
             Verdict::Refuse(Refusal { reject, .. }) => Err(*reject),
         };
-        Answer::of(verdict, Some(explanation))
+        Ok(Answer::of(verdict, Some(explanation)))
+    }
+
+    /// The keys of each issuer with that which is fetched by the token's `kid`, if there is such a one.
+    async fn named_key(&self, token: &str) -> Result<Option<Vec<KeySet>>, String> {
+        let hint = self.trust.hint(token, self.route);
+        let Some((issuer, kid)) = hint.keys.zip(hint.kid) else { return Ok(None) };
+        let mut keys = self.keys.to_vec();
+        for (own, source) in self.sources {
+            let Source::PerKid(place, client) = source else { continue };
+            if *own != issuer {
+                continue;
+            }
+            let found = place.fetch(client, kid, self.rules).await;
+            let found = found.map_err(|error| format!("{}: {error}", place.name()))?;
+            if let Some((set, found)) = keys.get_mut(issuer).zip(found) {
+                *set = KeySet::merge([&*set, &found]);
+            }
+        }
+        Ok(Some(keys))
     }
 
     fn cure_of_length(&self, len: usize) -> String {

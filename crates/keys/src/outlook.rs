@@ -4,13 +4,14 @@ use jose::Hint;
 use tokio::time::Instant;
 
 use crate::part::Part;
+use crate::per_kid::Known;
 
 /// What one look at the sources of the token's issuer tells.
 pub(crate) struct Outlook {
     pub(crate) loads: Loads,
     /// The token says that it is older than what each of the URLs gave last.
     pub(crate) is_older: bool,
-    /// Some source has given no keys yet.
+    /// Some source has given no keys yet, or was not asked for this one.
     pub(crate) lacks_keys: bool,
 }
 
@@ -29,6 +30,15 @@ impl Outlook {
     pub(crate) fn of(parts: &mut [Part], hint: &Hint, since: Instant, now: Instant) -> Self {
         let (mut coming, mut spent, mut is_older, mut lacks_keys) = (false, false, true, false);
         for part in parts.iter_mut().filter(|part| hint.concerns(part.place.issuer)) {
+            if part.place.by_kid {
+                is_older = false;
+                match part.ask_kid(hint.kid, now) {
+                    Known::Answered => {}
+                    Known::Coming => coming = true,
+                    Known::Unasked | Known::Crowded => (spent, lacks_keys) = (true, true),
+                }
+                continue;
+            }
             if !part.is_fresh(since) {
                 let comes = part.ask(now);
                 coming |= comes;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::{KeySet, SkippedKey};
+use jose::{KeySet, SkippedKey, Uuid};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::early::{Bucket, Good};
+use crate::per_kid::{Kids, Known};
 
 /// The least time between a load that failed after another failed one and the next early one.
 const EARLY_RETRY: Duration = Duration::from_secs(1);
@@ -19,6 +20,8 @@ pub struct Place {
     pub issuer: usize,
     /// Whether it is fetched. A file is watched, so that what it holds is never out of date for long.
     pub remote: bool,
+    /// Whether each key is fetched by its `kid`, when a token names it.
+    pub by_kid: bool,
     /// What an operator knows it by.
     pub name: String,
 }
@@ -34,6 +37,8 @@ pub(crate) struct Part {
     /// When it is loaded again by the clock.
     pub(crate) next: Option<Instant>,
     pub(crate) state: State,
+    /// Where each key is fetched by its `kid`.
+    pub(crate) kids: Option<Kids>,
     bucket: Bucket,
     pub(crate) wanted: Arc<Notify>,
 }
@@ -59,8 +64,10 @@ pub(crate) enum State {
 
 impl Part {
     pub(crate) fn new(place: Place, refill: Duration) -> Self {
+        let kids = place.by_kid.then(Kids::default);
         Self {
             place,
+            kids,
             set: None,
             good: None,
             failures: 0,
@@ -74,6 +81,23 @@ impl Part {
 
     pub(crate) fn is_fresh(&self, since: Instant) -> bool {
         self.good.is_some_and(|good| good.began >= since)
+    }
+
+    /// Asks for the key of a `kid`, if it may be asked for now. Without one there is nothing to ask.
+    pub(crate) fn ask_kid(&mut self, kid: Option<Uuid>, now: Instant) -> Known {
+        let Some((kid, kids)) = kid.zip(self.kids.as_mut()) else { return Known::Answered };
+        let known = kids.look_up(kid, now);
+        if known != Known::Unasked {
+            return known;
+        }
+        let rests = matches!(self.state, State::Ended(at) if self.failures > 1
+            && now.saturating_duration_since(at) < EARLY_RETRY);
+        if rests || !self.bucket.take(now) {
+            return Known::Crowded;
+        }
+        kids.want(kid);
+        self.wanted.notify_one();
+        Known::Coming
     }
 
     /// Asks for a load now, if one may begin.

@@ -15,7 +15,7 @@ use crate::client::{Etag, Fetched};
 use crate::early::Good;
 use crate::metrics::BySource;
 use crate::part::Place;
-use crate::{Client, KeyRing, LoadError, UrlSource, file};
+use crate::{Client, KeyRing, LoadError, PerKid, UrlSource, file, per_kid};
 
 /// In this time a source may be loaded early once more. A flood of unknown `kid`s costs one fetch in it, when the few that
 /// are free are spent, and a real rotation waits no longer for its own.
@@ -32,6 +32,8 @@ pub enum Source {
     File(PathBuf),
     /// A URL or an issuer.
     Url(UrlSource, Client),
+    /// A URL for the key of each `kid`.
+    PerKid(PerKid, Client),
 }
 
 impl Source {
@@ -40,7 +42,10 @@ impl Source {
         match (self, other) {
             (Self::File(path), Self::File(other)) => path == other,
             (Self::Url(url, client), Self::Url(other, others)) => url == other && client.trusts_as(others),
-            (Self::File(_), Self::Url(..)) | (Self::Url(..), Self::File(_)) => false,
+            (Self::PerKid(place, client), Self::PerKid(other, others)) => {
+                place == other && client.trusts_as(others)
+            }
+            (Self::File(_) | Self::Url(..) | Self::PerKid(..), _) => false,
         }
     }
 
@@ -50,6 +55,10 @@ impl Source {
     ///
     /// It gives no usable key set.
     pub async fn load(&self, rules: &KeyRules) -> Result<KeySet, LoadError> {
+        if let Self::PerKid(..) = self {
+            // Which keys there are, the server does not tell.
+            return Ok(KeySet::empty());
+        }
         self.parse(&self.read(None).await?.bytes.unwrap_or_default(), rules)
     }
 
@@ -64,20 +73,26 @@ impl Source {
                 file::read(path).map(|bytes| Fetched { bytes: Some(bytes), ..Fetched::default() })
             }
             Self::Url(source, client) => client.fetch(source, etag).await,
+            Self::PerKid(..) => Ok(Fetched::default()),
         }
     }
 
     fn parse(&self, bytes: &[u8], rules: &KeyRules) -> Result<KeySet, LoadError> {
         let origin = match self {
             Self::File(_) => KeyOrigin::File,
-            Self::Url(..) => KeyOrigin::Url,
+            Self::Url(..) | Self::PerKid(..) => KeyOrigin::Url,
         };
         Ok(KeySet::parse(bytes, &KeyRules { origin, ..*rules })?)
     }
 
     /// What a ring has to know of it, as a source of that issuer.
     pub fn place(&self, issuer: usize) -> Place {
-        Place { issuer, remote: matches!(self, Self::Url(..)), name: self.name() }
+        Place {
+            issuer,
+            remote: !matches!(self, Self::File(_)),
+            by_kid: matches!(self, Self::PerKid(..)),
+            name: self.name(),
+        }
     }
 
     /// What an operator knows it by.
@@ -85,6 +100,7 @@ impl Source {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Url(url, _) => url.name(),
+            Self::PerKid(place, _) => place.name(),
         }
     }
 
@@ -114,7 +130,7 @@ impl Timing {
     }
 
     /// The time until the next load, after that many failures in a row, or while the last answer is fresh.
-    fn delay(&self, failures: u32, fresh_for: Option<Duration>) -> Duration {
+    pub(crate) fn delay(&self, failures: u32, fresh_for: Option<Duration>) -> Duration {
         match failures {
             0 => fresh_for.map_or(self.interval, |fresh| fresh.max(self.cool_down).min(self.interval)),
             failures => FIRST_RETRY
@@ -133,6 +149,9 @@ pub async fn keep_fresh(
     timing: Timing,
     shutdown: Shutdown,
 ) {
+    if let Source::PerKid(place, client) = source {
+        return per_kid::keep_fresh(place, client, index, ring, rules, timing, shutdown).await;
+    }
     let name = source.name();
     let label = BySource { source: name.clone() };
     let changed = Arc::new(Notify::new());

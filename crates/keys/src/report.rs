@@ -19,6 +19,9 @@ pub async fn report(sources: &[(usize, Source)], rules: &KeyRules) -> Report {
     for (_, source) in sources {
         let name = source.name();
         match source.load(rules).await {
+            Ok(_) if matches!(source, Source::PerKid(..)) => {
+                report.lines.push(format!("{name}: each key is fetched when a token names it"));
+            }
             Ok(set) => {
                 report.lines.push(format!("{name}: {} keys", set.len()));
                 report.lines.extend(left_out(&name, set.skipped()));

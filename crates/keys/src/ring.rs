@@ -21,6 +21,7 @@ use crate::early::{Good, is_credible};
 use crate::metrics::{ByAlgorithm, BySource, KeyMetrics};
 use crate::outlook::{Loads, Outlook};
 use crate::part::{Failure, Part, Place, State};
+use crate::per_kid::Kids;
 use crate::url::shown;
 use crate::view::{KeysView, shortened};
 
@@ -161,6 +162,7 @@ impl KeyRing {
                 let mut part = Part::new(place.clone(), refill);
                 if let Some(same) = same {
                     (part.set, part.good) = (same.set.clone(), same.good);
+                    part.kids = same.kids.as_ref().map(Kids::heir);
                 }
                 part
             })
@@ -190,7 +192,7 @@ impl KeyRing {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Part>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<Part>> {
         // The parts are whole after each call, so a panic elsewhere leaves nothing half done in them.
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -242,7 +244,10 @@ impl KeyRing {
                     continue;
                 }
             }
-            return without_newer_keys(&outlook, hint, now);
+            // A load may have ended between the two looks.
+            if self.current().version == version {
+                return without_newer_keys(&outlook, hint, now);
+            }
         }
     }
 
@@ -259,7 +264,9 @@ impl KeyRing {
         loop {
             wanted.notified().await;
             // A wish that the clock's load has met meanwhile is none any more.
-            if self.lock().get(index).is_some_and(|part| part.state == State::Wanted) {
+            let is_open =
+                |part: &Part| part.state == State::Wanted || part.kids.as_ref().is_some_and(Kids::is_wanted);
+            if self.lock().get(index).is_some_and(is_open) {
                 return;
             }
         }
@@ -328,8 +335,13 @@ impl KeyRing {
         if let Some(part) = parts.get_mut(index) {
             part.set = Some(Arc::new(set));
         }
+        self.swap(&parts);
+    }
+
+    /// Makes what the sources have what is in use.
+    pub(crate) fn swap(&self, parts: &[Part]) {
         let before = self.current();
-        let sets = merge(&parts, before.sets.len());
+        let sets = merge(parts, before.sets.len());
         for algorithm in Algorithm::ALL {
             let able = sets
                 .iter()

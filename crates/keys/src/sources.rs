@@ -8,7 +8,7 @@ use reqwest::Url;
 use service::proxy::ProxyVariables;
 use service::trust::IssuerKeys;
 
-use crate::{Client, FetchFault, LoadError, Source, Surroundings, Timing, UrlSource};
+use crate::{Client, FetchFault, LoadError, PerKid, Source, Surroundings, Timing, UrlSource};
 
 /// Where verification keys come from.
 #[derive(Debug, Clone)]
@@ -63,8 +63,11 @@ impl KeySources {
         let surroundings = Surroundings::new(self.proxies.clone());
         for (issuer, keys) in self.issuers.iter().enumerate() {
             let parse = |url: &String| Url::parse(url).map_err(|error| OpenError::Url(error.to_string()));
-            let urls = keys.urls.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+            let places: Vec<PerKid> = keys.urls.iter().filter_map(|url| PerKid::parse(url)).collect();
+            let whole = keys.urls.iter().filter(|url| PerKid::parse(url).is_none());
+            let urls = whole.map(parse).collect::<Result<Vec<_>, _>>()?;
             let mut configured = urls.clone();
+            configured.extend(places.iter().map(|place| place.folder().clone()));
             for discovery in &keys.discovery {
                 if let Some(url) = &discovery.url {
                     let wrong = |error| OpenError::Url(format!("(discovery_url) {error}"));
@@ -82,6 +85,9 @@ impl KeySources {
             }
             for url in urls {
                 sources.push((issuer, Source::Url(UrlSource::Keys(url), client()?)));
+            }
+            for place in places {
+                sources.push((issuer, Source::PerKid(place, client()?)));
             }
             for discovery in &keys.discovery {
                 sources.push((issuer, Source::Url(UrlSource::Issuer(discovery.clone()), client()?)));

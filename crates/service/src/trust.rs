@@ -27,10 +27,12 @@ use crate::settings::{Scalar, Settings};
 
 mod discovery;
 mod fetch;
+mod load_balancers;
 mod names;
 
 pub use discovery::Discovery;
 pub use fetch::{Authorization, CertificateFiles, Fetch, FetchNames, ProxyChoice, header_line};
+pub use load_balancers::KID;
 pub use names::{every_tenant_warning, flat_names};
 
 /// The largest clock skew that may be granted, seconds.
@@ -85,8 +87,8 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
     let mut issuers = Vec::new();
     let mut keys = Vec::new();
     for mut table in settings.tables("issuers") {
-        if let Some((policy, own)) = issuer(&mut table, &flat) {
-            issuers.push(TrustedIssuer { policy, keys: keys.len(), signers: Vec::new() });
+        if let Some((policy, own, signers)) = issuer(&mut table, &flat) {
+            issuers.push(TrustedIssuer { policy, keys: keys.len(), signers });
             keys.push(own);
         }
         settings.adopt(table);
@@ -95,6 +97,7 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
         settings.fault("[[issuers]]", "the ms-users profile judges no issuer; use the standard profile");
         return None;
     }
+    load_balancers::judge_flat(settings, &flat.keys);
     if !flat.keys.is_empty() {
         if flat.policy.issuers.is_empty() && !issuers.is_empty() {
             let what = format!(
@@ -104,8 +107,7 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
             settings.fault(flat.keys_setting, what);
             return None;
         }
-        let policy = flat.policy.clone();
-        issuers.push(TrustedIssuer { policy, keys: keys.len(), signers: Vec::new() });
+        issuers.push(TrustedIssuer { policy: flat.policy.clone(), keys: keys.len(), signers: Vec::new() });
         keys.push(flat.keys);
     }
     let everybody: Vec<usize> = (0..issuers.len()).collect();
@@ -136,7 +138,7 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
     }
 }
 
-fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
+fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys, Vec<String>)> {
     let base = &flat.policy;
     let name = required(table, "issuer");
     let aliases = table.list("issuer_aliases").unwrap_or_default();
@@ -150,6 +152,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
     if keys.is_empty() {
         table.fault("issuer", "has no keys: set keys_file, keys_url, discovery = true or discovery_url");
     }
+    let signers = load_balancers::of_table(table, &keys);
     let names = names::of_table(table, name.as_deref(), &aliases);
     let leeway = leeway(table, "leeway");
     let policy = Policy {
@@ -162,7 +165,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys)> {
         requirements: requirements(table, &base.requirements.claims),
         issuers: name.map(|_| names)?,
     };
-    Some((policy, keys))
+    Some((policy, keys, signers))
 }
 
 /// The clock skew of that name, for both ends of a token; absent: not set.

@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use integration_tests::documents::{Document, Documents};
 use integration_tests::keys::SigningKey;
 use integration_tests::process::repository;
-use integration_tests::token::{forge_signature, now, sign_raw, unsigned};
+use integration_tests::token::{forge_signature, now, sign_padded, sign_raw, unsigned};
 use rcgen::{CertificateParams, PublicKeyData, SignatureAlgorithm};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -24,12 +24,15 @@ const BEARER: &str = "shown-to-get-keys";
 pub(crate) struct Shape {
     /// The chapter of docs/IDENTITY_PROVIDERS.md.
     pub(crate) section: String,
-    /// By URL; the text `keys` stands for the key set.
+    /// By URL; the text `keys` stands for the key set, `pem` for the first key in PEM.
     documents: BTreeMap<String, Value>,
     /// The first signs.
     keys: Vec<KeyShape>,
     #[serde(default)]
     key_set: KeySetShape,
+    /// Whether the parts of tokens are padded.
+    #[serde(default)]
+    padded: bool,
     /// What a key set has besides its keys.
     #[serde(default)]
     beside: Members,
@@ -135,7 +138,11 @@ impl Shape {
         fs::write(folder.join("jwt-agent.toml"), lines).unwrap();
         let cases = self.cases(&keys, |text| server.moved(text));
         let serve = |(url, document): (&String, &Value)| {
-            let body = if document == "keys" { self.key_set(&keys) } else { document.to_string() };
+            let body = match document.as_str() {
+                Some("keys") => self.key_set(&keys),
+                Some("pem") => keys[0].key.pem(),
+                _ => document.to_string(),
+            };
             (server.moved(url), Document { body: server.moved(&body), bearer: bearer.clone() })
         };
         let documents = self.documents.iter().map(serve).collect();
@@ -164,7 +171,8 @@ impl Shape {
             None => {
                 let header = signs.filled(&changed(&self.token.header, &change.header));
                 let claims = dated(&changed(&self.token.claims, &change.claims));
-                sign_raw(key, &Value::Object(header).to_string(), &moved(&Value::Object(claims).to_string()))
+                let sign = if self.padded { sign_padded } else { sign_raw };
+                sign(key, &Value::Object(header).to_string(), &moved(&Value::Object(claims).to_string()))
             }
         };
         let sign = |change: &Change| sign_with(&signs.key, change);

@@ -29,11 +29,14 @@ pub(super) async fn run(verify: Verify, config: Config) -> Result<Outcome, CliEr
     let judge = Judge {
         trust: &settings.trust,
         keys: &sets.map_err(CliError::Verify)?,
+        sources: &keys.sources,
+        rules: &keys.configured.rules,
         route: explain::route(&settings.trust, verify.policy.as_deref()).map_err(CliError::Verify)?,
         signature_only: verify.signature_only,
         max_token_bytes: settings.max_token_bytes,
         size_setting: MAX_TOKEN_BYTES,
     };
-    let all_valid = explain::print(verify.token.as_deref(), verify.json, &judge).map_err(CliError::Verify)?;
+    let all_valid =
+        explain::print(verify.token.as_deref(), verify.json, &judge).await.map_err(CliError::Verify)?;
     Ok(if all_valid { Outcome::Done } else { Outcome::No })
 }

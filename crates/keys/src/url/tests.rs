@@ -74,7 +74,7 @@ impl Server {
         UrlSource::Keys(Url::parse(&format!("{}{path}", self.base)).unwrap())
     }
 
-    fn asked(&self) -> Vec<Instant> {
+    pub(crate) fn asked(&self) -> Vec<Instant> {
         self.site.asked.lock().unwrap().clone()
     }
 }
