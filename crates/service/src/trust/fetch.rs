@@ -180,6 +180,14 @@ impl IssuerKeys {
         if !self.urls.is_empty() || !self.discovery.is_empty() {
             return;
         }
+        // What is written must be right all the same.
+        if let Some(path) = &self.fetch.ca_file
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let Fetch { ca_setting, place, .. } = &self.fetch;
+            let name = ca_setting.strip_prefix(place.as_str()).unwrap_or(ca_setting);
+            settings.fault(name, format!("cannot read the file: {error}"));
+        }
         let mut set = self.fetch.credentials();
         if !self.fetch.origins.is_empty() {
             set.push(self.fetch.names.origins);
