@@ -180,13 +180,13 @@ impl IssuerKeys {
         if !self.urls.is_empty() || !self.discovery.is_empty() {
             return;
         }
-        // What is written must be right all the same.
-        if let Some(path) = &self.fetch.ca_file
+        // What is written must be right all the same; what a table takes over is judged where it is written.
+        let Fetch { ca_file, ca_setting, place, names, .. } = &self.fetch;
+        if let Some(path) = ca_file
+            && *ca_setting == format!("{place}{}", names.ca_file)
             && let Err(error) = std::fs::File::open(path)
         {
-            let Fetch { ca_setting, place, .. } = &self.fetch;
-            let name = ca_setting.strip_prefix(place.as_str()).unwrap_or(ca_setting);
-            settings.fault(name, format!("cannot read the file: {error}"));
+            settings.fault(names.ca_file, format!("cannot read the file: {error}"));
         }
         let mut set = self.fetch.credentials();
         if !self.fetch.origins.is_empty() {
