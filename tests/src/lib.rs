@@ -22,6 +22,7 @@ pub mod ms_users;
 pub mod name_server;
 pub mod port;
 pub mod process;
+pub mod provider;
 pub mod proxy;
 pub mod scan;
 pub mod scripted_agent;

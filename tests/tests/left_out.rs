@@ -52,15 +52,7 @@ impl Published {
         assert_eq!((&source["stale"], &source["error"]), (&json!(false), &Value::Null));
         assert_eq!(source["keys"][0]["kid"], "ES384");
         assert_eq!(source["keys"][0]["alg"], json!(["ES384"]));
-        let told: Vec<_> = source["left_out"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|key| {
-                (key["position"].as_u64().unwrap(), key["kid"].as_str(), key["reason"].as_str().unwrap())
-            })
-            .collect();
-        assert_eq!(told, LEFT_OUT);
+        assert_eq!(left_out(source), LEFT_OUT);
     }
 
     fn assert_logged(&self, lines: &[String]) {
@@ -89,16 +81,8 @@ impl Published {
         let answer: Value =
             serde_json::from_slice(&told.stdout).unwrap_or_else(|_| panic!("{}", said(&told)));
         assert_eq!((&answer["valid"], &answer["detail"]), (&json!(false), &json!("unknown_key")), "{answer}");
-        let told: Vec<_> = answer["left_out"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|key| {
-                (key["position"].as_u64().unwrap(), key["kid"].as_str(), key["reason"].as_str().unwrap())
-            })
-            .collect();
         // That of the token's kid, and those whose kid cannot be read.
-        assert_eq!(told, [LEFT_OUT[0], LEFT_OUT[2]]);
+        assert_eq!(left_out(&answer), [LEFT_OUT[0], LEFT_OUT[2]]);
         assert_eq!(answer["left_out"][0]["why"], "its use is \"enc\", not \"sig\"");
     }
 
@@ -140,6 +124,14 @@ fn timeless(mut view: Value) -> Value {
         view["sources"][0][name].take();
     }
     view
+}
+
+/// The position, `kid` and reason of each key that is left out.
+fn left_out(told: &Value) -> Vec<(u64, Option<&str>, &str)> {
+    let keys = told["left_out"].as_array().unwrap();
+    keys.iter()
+        .map(|key| (key["position"].as_u64().unwrap(), key["kid"].as_str(), key["reason"].as_str().unwrap()))
+        .collect()
 }
 
 #[test]

@@ -3,12 +3,12 @@
 //! A client that gets 401 logs its user out; one that gets 503 tries again.
 
 use std::collections::BTreeMap;
-use std::sync::RwLock;
 
 use integration_tests::agent::ask;
 use integration_tests::http::Request;
-use integration_tests::key_server::{Answer, KeyServer};
+use integration_tests::key_server::Answer;
 use integration_tests::keys::{SigningKey, jwks};
+use integration_tests::provider::Provider;
 use integration_tests::setup::Setup;
 use integration_tests::steady::{Asked, during};
 use integration_tests::token::token;
@@ -19,39 +19,11 @@ use tempfile::TempDir;
 
 const CLIENTS: usize = 4;
 
-/// An identity provider: the set that it publishes and the key that it signs with.
-struct Provider {
-    server: KeyServer,
-    signs: RwLock<SigningKey>,
-}
-
-impl Provider {
-    fn start() -> Self {
-        let key = SigningKey::generate("ES256", "first");
-        Self { server: KeyServer::start(Answer::Body(jwks([&key]))), signs: RwLock::new(key) }
-    }
-
-    /// What a new token is answered with. The provider changes nothing between its issue and the answer.
-    fn answer(&self, send: impl Fn(&str) -> u16) -> u16 {
-        let key = self.signs.read().unwrap();
-        send(&token(&key, json!({})))
-    }
-
-    /// Publishes a new key, alone or beside the one before, and signs with it from then on.
-    fn rotates(&self, kid: &str, alone: bool) {
-        let mut signs = self.signs.write().unwrap();
-        let next = SigningKey::generate("ES256", kid);
-        let set = if alone { jwks([&next]) } else { jwks([&*signs, &next]) };
-        self.server.set(Answer::Body(set));
-        *signs = next;
-    }
-
-    /// Three rotations, as many as may follow each other at once.
-    fn rotates_in_each_way(&self, asked: &Asked) {
-        for (kid, alone) in [("second", false), ("third", true), ("third", true)] {
-            self.rotates(kid, alone);
-            asked.go_on(kid);
-        }
+/// Three rotations, as many as may follow each other at once: the new key beside the one before, or alone.
+fn rotates_in_each_way(provider: &Provider, asked: &Asked) {
+    for (kid, alone) in [("second", false), ("third", true), ("third", true)] {
+        provider.rotate(kid, |old, new| if alone { jwks([new]) } else { jwks([old, new]) });
+        asked.go_on(kid);
     }
 }
 
@@ -70,7 +42,7 @@ fn no_good_token_is_refused_at_haproxy_while_keys_are_replaced() {
     let send = |token: &str| edge.send(&Request::get("/").bearer(token)).status;
     eventually("the first keys are there", || (provider.answer(send) == 200).then_some(()));
     let fetches = provider.server.fetches();
-    let answers = during(CLIENTS, || provider.answer(send), |asked| provider.rotates_in_each_way(asked));
+    let answers = during(CLIENTS, || provider.answer(send), |asked| rotates_in_each_way(&provider, asked));
     only_good("HAProxy", &answers);
     assert_eq!(
         provider.server.fetches(),
@@ -88,7 +60,7 @@ fn no_good_token_is_refused_by_forward_auth_while_keys_are_replaced() {
     let server = TokenServer::start_with(folder.path(), "standard", &settings);
     let send = |token: &str| ask(&server.address, &Request::get("/verify").bearer(token)).status;
     eventually("the first keys are there", || (provider.answer(send) == 200).then_some(()));
-    let answers = during(CLIENTS, || provider.answer(send), |asked| provider.rotates_in_each_way(asked));
+    let answers = during(CLIENTS, || provider.answer(send), |asked| rotates_in_each_way(&provider, asked));
     only_good("forward-auth", &answers);
 }
 

@@ -2,7 +2,6 @@
 //! forward-auth. No good token may get 401: a client that gets it logs its user out. 503 is counted, and may be only while
 //! random `kid`s have spent what early loads there are.
 
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,11 +11,11 @@ use tempfile::TempDir;
 
 use crate::agent::ask;
 use crate::http::{Client, Request};
-use crate::key_server::{Answer, KeyServer};
+use crate::key_server::Answer;
 use crate::keys::{SigningKey, jwks};
+use crate::provider::Provider;
 use crate::setup::Setup;
 use crate::socket::Address;
-use crate::token::token;
 use crate::token_server::TokenServer;
 use crate::wait::eventually;
 
@@ -31,32 +30,6 @@ const LASTS: Duration = Duration::from_secs(4);
 /// In which the early loads are there again that a rotation took.
 const REST: Duration = Duration::from_secs(11);
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// An identity provider: the set that it publishes and the key that it signs with.
-struct Provider {
-    server: KeyServer,
-    signs: RwLock<SigningKey>,
-}
-
-impl Provider {
-    fn start() -> Self {
-        let key = SigningKey::generate("ES256", "first");
-        Self { server: KeyServer::start(Answer::Body(jwks([&key]))), signs: RwLock::new(key) }
-    }
-
-    /// Changes the key that signs, and what is published with it. A token that is under way is judged before.
-    fn rotate(&self, kid: &str, publish: impl FnOnce(&SigningKey, &SigningKey) -> String) {
-        let next = SigningKey::generate("ES256", kid);
-        let mut signs = self.signs.write().unwrap();
-        self.server.set(Answer::Body(publish(&signs, &next)));
-        *signs = next;
-    }
-
-    fn publish(&self) {
-        let signs = self.signs.read().unwrap();
-        self.server.set(Answer::Body(jwks([&*signs])));
-    }
-}
 
 /// What was answered to good tokens.
 #[derive(Debug, Default)]
@@ -140,10 +113,7 @@ pub fn run() -> bool {
 }
 
 fn parts(by: &str, provider: &Provider, address: &Address, path: &str) -> bool {
-    let good = || {
-        let signs = provider.signs.read().unwrap();
-        ask(address, &Request::get(path).bearer(&token(&signs, json!({})))).status == 200
-    };
+    let good = || provider.answer(|token| ask(address, &Request::get(path).bearer(token)).status == 200);
     eventually("good tokens pass", || good().then_some(()));
     let mut all_right = true;
     for part in &PARTS {
@@ -176,10 +146,11 @@ fn one(part: &Part, provider: &Provider, address: &Address, path: &str, answers:
         Some(client.response().ok()?.status)
     };
     let good_one = || {
-        let signs = provider.signs.read().unwrap();
-        let sent = Instant::now();
-        let status = send(&Request::get(path).bearer(&token(&signs, json!({}))).to_bytes());
-        let took = usize::try_from(sent.elapsed().as_millis()).unwrap_or(usize::MAX);
+        let (status, took) = provider.answer(|token| {
+            let sent = Instant::now();
+            (send(&Request::get(path).bearer(token).to_bytes()), sent.elapsed())
+        });
+        let took = usize::try_from(took.as_millis()).unwrap_or(usize::MAX);
         answers.slowest.fetch_max(took, Ordering::Relaxed);
         let count = match status {
             Some(200) => &answers.good,

@@ -243,11 +243,11 @@ fn bytes_of(json: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use rules::Claims;
 
-    fn group(rules: &[(&str, i64)]) -> Group {
+    pub(in crate::rulebook) fn group(rules: &[(&str, i64)]) -> Group {
         let stored = rules.iter().map(|(json, expire_at)| StoredRule {
             group: "anna".into(),
             json: (*json).into(),
@@ -257,7 +257,7 @@ mod tests {
         Group::parse(stored.collect(), &Totals::default())
     }
 
-    fn claims(json: &str) -> Claims {
+    pub(in crate::rulebook) fn claims(json: &str) -> Claims {
         serde_json::from_str(json).unwrap()
     }
 

@@ -35,25 +35,10 @@ pub fn judge<'t>(
 
 #[cfg(test)]
 mod tests {
-    use rules::{Claims, ExpireAt, InsertError, Rule};
+    use rules::{InsertError, Rule};
 
-    use super::super::Totals;
+    use super::super::group::tests::{claims, group};
     use super::*;
-    use crate::store::StoredRule;
-
-    fn group(rules: &[(&str, i64)]) -> Group {
-        let stored = rules.iter().map(|(json, expire_at)| StoredRule {
-            group: "anna".into(),
-            json: (*json).into(),
-            expire_at: ExpireAt::from_seconds(*expire_at),
-            revision: None,
-        });
-        Group::parse(stored.collect(), &Totals::default())
-    }
-
-    fn claims(json: &str) -> Claims {
-        serde_json::from_str(json).unwrap()
-    }
 
     #[test]
     fn a_token_is_judged_by_its_subjects_rules_and_by_everybodys() {
