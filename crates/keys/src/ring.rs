@@ -211,11 +211,11 @@ impl KeyRing {
         self.merged.load_full()
     }
 
-    /// A token could not be verified, but might with newer keys: asks its issuer's sources for one early load, if they
-    /// may be loaded now.
-    pub fn refresh_soon(&self, hint: &Hint) {
+    /// A token could not be verified with the keys of `version`, but might with newer ones: asks its issuer's sources for
+    /// one early load, if they may be loaded now.
+    pub fn refresh_soon(&self, version: u64, hint: &Hint) {
         // Whether a load is coming tells the caller nothing that it could wait for.
-        let _outlook = self.outlook(hint, Instant::now());
+        let _outlook = self.outlook(version, hint, Instant::now());
     }
 
     /// The keys after those of `version`, for a token that came `since` then and that newer ones might verify. Waits for
@@ -233,27 +233,35 @@ impl KeyRing {
         loop {
             let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
-            let current = self.current();
-            if current.version != version {
-                return Newer::Keys(current);
-            }
-            let outlook = self.outlook(hint, since);
+            let outlook = match self.outlook(version, hint, since) {
+                Ok(outlook) => outlook,
+                Err(newer) => return Newer::Keys(newer),
+            };
             if outlook.loads == Loads::Coming {
                 turn = turn.or_else(|| self.waiting.try_acquire().ok());
                 if turn.is_some() && timeout_at(deadline, ended).await.is_ok() {
                     continue;
                 }
             }
-            // A load may have ended between the two looks.
-            if self.current().version == version {
-                return without_newer_keys(&outlook, hint, now);
-            }
+            // A load may have ended since.
+            let current = self.current();
+            return match current.version == version {
+                true => without_newer_keys(&outlook, hint, now),
+                false => Newer::Keys(current),
+            };
         }
     }
 
-    /// Asks the issuer's sources for newer keys than those that a token met which came `since` then.
-    fn outlook(&self, hint: &Hint, since: Instant) -> Outlook {
-        Outlook::of(&mut self.lock(), hint, since, Instant::now())
+    /// Asks the issuer's sources for newer keys than those of `version`, for a token that came `since` then. Gives the newer
+    /// ones where they are in use already: in one look, or a load that ends meanwhile would be asked for once more, and the
+    /// next rotation would miss it.
+    fn outlook(&self, version: u64, hint: &Hint, since: Instant) -> Result<Outlook, Arc<Keys>> {
+        let mut parts = self.lock();
+        let current = self.current();
+        if current.version != version {
+            return Err(current);
+        }
+        Ok(Outlook::of(&mut parts, hint, since, Instant::now()))
     }
 
     /// Ends when a token asks for a load of one source.
@@ -385,3 +393,6 @@ fn merge(parts: &[Part], issuers: usize) -> Vec<KeySet> {
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,10 +50,12 @@ fn status(reject: Reject) -> StatusCode {
     match reject.reason() {
         // No refusal has the first one.
         Reason::Ok | Reason::BackendUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Reason::AudienceMismatch | Reason::Forbidden => StatusCode::FORBIDDEN,
-        Reason::Invalid | Reason::Legacy | Reason::AccessTokenRequired | Reason::TooLarge => {
-            StatusCode::UNAUTHORIZED
-        }
+        Reason::Forbidden => StatusCode::FORBIDDEN,
+        Reason::Invalid
+        | Reason::Legacy
+        | Reason::AccessTokenRequired
+        | Reason::TooLarge
+        | Reason::AudienceMismatch => StatusCode::UNAUTHORIZED,
     }
 }
 
@@ -108,7 +110,7 @@ mod tests {
             ),
             (
                 Reject::Audience,
-                403,
+                401,
                 Some("Bearer realm=\"api\", error=\"invalid_token\", error_description=\"audience\""),
             ),
             (

@@ -142,10 +142,11 @@ impl Verifier {
     /// The claims that a key of ours has signed, whatever they say. Newer keys are asked for where they might help.
     pub(crate) fn verify_signature(&self, token: &str) -> Result<Signed, Reject> {
         let route = self.settings.trust.route(None).ok_or(Reject::UnknownPolicy)?;
-        let verified = self.settings.trust.verify_signature(token, &self.keys.current().sets, route);
+        let keys = self.keys.current();
+        let verified = self.settings.trust.verify_signature(token, &keys.sets, route);
         verified.inspect_err(|reject| {
             if reject.suggests_newer_keys() {
-                self.keys.refresh_soon(&self.settings.trust.hint(token, route));
+                self.keys.refresh_soon(keys.version, &self.settings.trust.hint(token, route));
             }
         })
     }

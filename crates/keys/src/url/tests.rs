@@ -250,13 +250,13 @@ async fn a_flood_of_unknown_kids_costs_few_fetches_and_hides_no_rotation() {
     let begun = Instant::now();
     // As a flood does: asking all the time, and a real rotation in the middle of it.
     until(|| {
-        fed.ring.refresh_soon(&issued(0));
+        fed.ring.refresh_soon(fed.ring.current().version, &issued(0));
         server.asked().len() >= 6
     })
     .await;
     server.keys("/k", "new");
     until(|| {
-        fed.ring.refresh_soon(&issued(0));
+        fed.ring.refresh_soon(fed.ring.current().version, &issued(0));
         fed.has("new")
     })
     .await;
@@ -334,7 +334,7 @@ async fn a_source_that_was_down_at_the_start_is_asked_when_a_token_needs_it() {
     until(|| server.asked().len() >= 4).await;
     server.keys("/k", "late");
     until(|| {
-        fed.ring.refresh_soon(&issued(LONG_AGO));
+        fed.ring.refresh_soon(fed.ring.current().version, &issued(LONG_AGO));
         fed.has("late")
     })
     .await;

@@ -166,7 +166,7 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
         ("/verify/admin", scoped.clone(), 200, "ok"),
         ("/verify/admin", good(json!({})), 403, "scope"),
         ("/verify/billing", good(json!({"aud": ["x", "billing"]})), 200, "ok"),
-        ("/verify/billing", good(json!({"aud": "x"})), 403, "audience"),
+        ("/verify/billing", good(json!({"aud": "x"})), 401, "audience"),
         ("/verify/weak", scoped.clone(), 503, "unknown_policy"),
         ("/verify/Admin", scoped.clone(), 503, "unknown_policy"),
         ("/verify", good(json!({"exp": NOW})), 401, "expired"),
