@@ -153,7 +153,7 @@ async fn serve(config: Config, origin: Origin) -> ExitCode {
 
 fn supervisor() -> Supervisor {
     Supervisor::new(std::env::var_os(NOTIFY_SOCKET).as_deref()).unwrap_or_else(|error| {
-        tracing::warn!(%error, "{NOTIFY_SOCKET} names no socket; nobody is told that we serve");
+        tracing::warn!(%error, "{NOTIFY_SOCKET} names no socket; the service manager does not learn that we serve");
         Supervisor::default()
     })
 }

@@ -129,7 +129,7 @@ impl Config {
         settings.finish()?;
         // A fault is recorded wherever this is absent, so that `finish` has returned it.
         let Some((trust, issuers)) = trusted else {
-            return Err(ConfigError::one("JWT_JWKS_FILE", "nobody is trusted"));
+            return Err(ConfigError::one("JWT_JWKS_FILE", "no source of keys is configured"));
         };
         if trust.profile() == Profile::Standard && trust.accepts_any_audience() {
             warnings.push(

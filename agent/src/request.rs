@@ -261,7 +261,7 @@ fn alone<'a>(text: &'a Text<'_>, place: fn(&'a str) -> Place<'a>) -> Result<Opti
 }
 
 /// What to look for, and where. A name of nothing finds nothing; without a name the configuration is at fault, since what
-/// HAProxy sends would be looked at by nobody.
+/// HAProxy sends would be ignored.
 fn named<'a>(name: &'a Text<'_>, text: &'a Text<'_>) -> Result<Option<(&'a str, &'a str)>, Reject> {
     match (name.given()?, text.given()?) {
         (Some(name), Some(text)) => Ok(Some((name, text))),

@@ -115,13 +115,13 @@ impl Metrics {
         );
         registry.register(
             "untold_rules",
-            "Groups with rules that were found in Redis though no source of changes told of them; then the sources are not \
+            "Groups with rules that were found in Redis though no source of changes announced them; then the sources are not \
              relied on until the server starts again. Anything but 0 needs an operator: see TOKEN_SERVER__CONSUL__URL",
             totals.untold,
         );
         registry.register(
             "shadow_rules",
-            "Rules in shadow mode, which are counted and refuse nobody",
+            "Rules in shadow mode, which are counted and refuse no token",
             metrics.shadow_rules.clone(),
         );
         registry.register(

@@ -198,7 +198,7 @@ fn app(
 fn warn_of_open_doors(app: &App) {
     if app.agent_tokens.is_none() {
         tracing::warn!(
-            "TOKEN_SERVER__AGENT__TOKENS_FILE is not set: whoever reaches the main listener may ask /v1/check"
+            "TOKEN_SERVER__AGENT__TOKENS_FILE is not set: any client that reaches the main listener may ask /v1/check"
         );
     }
     if app.agent_tokens.is_none() && !app.asks_for_certificates {
@@ -210,13 +210,13 @@ fn warn_of_open_doors(app: &App) {
     match (app.compat, &app.agent_tokens) {
         (Compat::Off, _) | (Compat::Guarded, Some(_)) => {}
         (Compat::Guarded, None) => tracing::warn!(
-            "POST / answers without a bearer token: whoever reaches the main listener may open encrypted tokens and ask \
-             about any subject; set TOKEN_SERVER__AGENT__TOKENS_FILE, or TOKEN_SERVER__COMPAT__ENABLED=false if no old \
+            "POST / answers without a bearer token: any client that reaches the main listener may open encrypted tokens and \
+             ask about any subject; set TOKEN_SERVER__AGENT__TOKENS_FILE, or TOKEN_SERVER__COMPAT__ENABLED=false if no old \
              caller is left"
         ),
         (Compat::Open, _) => tracing::warn!(
             "TOKEN_SERVER__COMPAT__OPEN is true: POST / answers without a bearer token whatever guards /v1/check, so \
-             whoever reaches the main listener may open encrypted tokens and ask about any subject"
+             any client that reaches the main listener may open encrypted tokens and ask about any subject"
         ),
     }
     if let Some(verifier) = app.verify.load().as_deref() {

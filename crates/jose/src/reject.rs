@@ -31,7 +31,7 @@ pub enum Reason {
     /// The token, or the answer about it, does not fit a limit.
     #[serde(rename = "E_TKN_TOO_LARGE")]
     TooLarge,
-    /// Nobody could decide: no keys, no token-server, a policy that nobody configured. The token may be good.
+    /// No verdict is possible: no keys, no token-server, a policy that is not configured. The token may be good.
     #[serde(rename = "E_BACKEND_UNAVAIL")]
     BackendUnavailable,
 }

@@ -73,7 +73,7 @@ pub struct CheckResult {
     /// this was made from rules that could not be read anew, or whose changes nobody tells.
     #[serde(default)]
     pub vouched: bool,
-    /// How long before the answer the rules of the subject were read, in milliseconds; 0 where nobody but the server writes.
+    /// How long before the answer the rules of the subject were read, in milliseconds; 0 where only the server writes.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub read_ago: u64,
     /// The protected header of a token that was decrypted, byte for byte.

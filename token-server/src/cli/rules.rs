@@ -51,13 +51,13 @@ pub(super) enum Rules {
         #[arg(long)]
         all: bool,
     },
-    /// Try a rule: whom of the subjects checked lately it would hit, or whether it matches one payload
+    /// Try a rule: how many of the subjects checked lately it would hit, or whether it matches one payload
     Test {
         #[command(flatten)]
         target: Target,
         #[command(flatten)]
         draft: Draft,
-        /// A file with the claims of one token, as a JSON object; nobody is asked then
+        /// A file with the claims of one token, as a JSON object; no server is asked then
         #[arg(long, value_name = "FILE")]
         payload: Option<PathBuf>,
     },

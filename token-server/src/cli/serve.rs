@@ -31,7 +31,7 @@ pub(super) async fn run(origin: Origin, config: Config, log_format: LogFormat) -
 
 fn supervisor() -> Supervisor {
     Supervisor::new(std::env::var_os(NOTIFY_SOCKET).as_deref()).unwrap_or_else(|error| {
-        tracing::warn!(%error, "{NOTIFY_SOCKET} names no socket; nobody is told that we serve");
+        tracing::warn!(%error, "{NOTIFY_SOCKET} names no socket; the service manager does not learn that we serve");
         Supervisor::default()
     })
 }

@@ -150,7 +150,7 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
     assert_eq!(rules.map(|rule| rule.path.as_str()).collect::<Vec<_>>(), ["email", "realm.roles"]);
     let table = format!("[[issuers]]\nissuer = \"a\"\nkeys_file = \"{keys}\"\n");
     for (toml, variables, expected) in [
-        (String::new(), &[("TOKEN_SERVER__VERIFY__PROXY", "traefik")][..], "PROXY: nobody is trusted"),
+        (String::new(), &[("TOKEN_SERVER__VERIFY__PROXY", "traefik")][..], "PROXY: no source of keys is configured"),
         (
             table.clone(),
             &[("TOKEN_SERVER__VERIFY__PROXY", "caddy")],

@@ -60,7 +60,8 @@ pub(super) fn read(
     let General { proxy, schemes, max_token_bytes, realm, cache, guard, places } = general;
     let Some((trust, issuers)) = trusted else {
         if !settings.tables("verify").is_empty() || proxy.is_some() {
-            let what = format!("nobody is trusted: set {}, or add [[issuers]] tables", keys::FILE);
+            let what =
+                format!("no source of keys is configured: set {}, or add [[issuers]] tables", keys::FILE);
             settings.fault(PROXY, what);
         }
         return (None, Vec::new());

@@ -45,8 +45,8 @@ pub(super) fn of_table(table: &mut Settings, issuer: Option<&str>, aliases: &[St
 pub fn every_tenant_warning(trust: &Trust) -> Option<String> {
     trust.every_tenant_of().map(|name| {
         format!(
-            "tenants = \"*\": tokens of every tenant of {name} are accepted, and whoever makes a tenant there makes tokens; \
-             name the tenants that you trust, or have the application judge the claim tid"
+            "tenants = \"*\": tokens of every tenant of {name} are accepted, and anyone can create a tenant there and \
+             make tokens; name the tenants that you trust, or have the application judge the claim tid"
         )
     })
 }
