@@ -1,7 +1,7 @@
 # Debian packages without installing them: sourced by the scripts that unpack one into a folder.
 #
 # Neither root nor the machine's package lists are needed, and the machine's apt state is neither read nor changed.
-# The caller defines `fail`, and removes $apt when it is done.
+# The caller defines `fail`, and removes $apt when it is done with private_suite.
 
 for tool in apt-get dpkg-deb; do
     command -v "$tool" >/dev/null || fail "$tool is missing: this needs a Debian machine"
@@ -36,4 +36,17 @@ private_apt() {
         -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
         -o APT::Sandbox::User="$(id -un)" -o APT::Install-Recommends=false -o APT::Default-Release="$taken_from" "$@"
+}
+
+# unpack PACKAGE SUITE FOLDER [OPTION...]: the files of PACKAGE, as SUITE has it, below FOLDER; without what it depends on.
+# The state of apt-get is gone again when the script ends.
+unpack() {
+    package=$1 suite=$2 unpacked=$3
+    shift 3
+    mkdir -p "$unpacked"
+    apt=$(mktemp -d "$unpacked/apt.XXXXXX")
+    trap 'rm -rf "$apt"' EXIT
+    private_suite "$apt" "$suite" "$@"
+    (cd "$apt" && private_apt download "$package") || fail "cannot download $package of $suite"
+    dpkg-deb --extract "$apt/$package"_*.deb "$unpacked" || fail "cannot unpack $package of $suite"
 }

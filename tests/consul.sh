@@ -24,12 +24,8 @@ if is_there; then
     exit 0
 fi
 . tests/apt.sh
-apt=$(mktemp -d "$home/apt.XXXXXX")
-trap 'rm -rf "$apt"' EXIT
 # Release files of an old suite are no longer renewed; its packages are still verified by their signatures.
-private_suite "$apt" bullseye -o Acquire::Check-Valid-Until=false
-(cd "$apt" && private_apt download consul) || fail "cannot download consul of bullseye"
-dpkg-deb --extract "$apt"/consul_*.deb "$apt/root"
-mv "$apt/root/usr/bin/consul" "$home/consul"
+unpack consul bullseye "$home/root" -o Acquire::Check-Valid-Until=false
+mv "$home/root/usr/bin/consul" "$home/consul"
 is_there || fail "bullseye no longer holds Consul $version: $("$home/consul" version | head -n 1)"
 echo "$home/consul"

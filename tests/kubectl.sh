@@ -24,11 +24,7 @@ if is_there; then
     exit 0
 fi
 . tests/apt.sh
-apt=$(mktemp -d "$home/apt.XXXXXX")
-trap 'rm -rf "$apt"' EXIT
-private_suite "$apt" trixie
-(cd "$apt" && private_apt download kubectl) || fail "cannot download kubectl of trixie"
-dpkg-deb --extract "$apt"/kubectl_*.deb "$apt/root"
-mv "$apt/root/usr/bin/kubectl" "$home/kubectl"
+unpack kubectl trixie "$home/root"
+mv "$home/root/usr/bin/kubectl" "$home/kubectl"
 is_there || fail "the kubectl of trixie does not run here, or knows no components: $("$home/kubectl" version --client 2>&1 | head -n 2)"
 echo "$home/kubectl"
