@@ -4,10 +4,11 @@
 #   tests/versions.sh             fetch them, run every suite that has a HAProxy on each
 #   tests/versions.sh fetch       fetch one of each branch that must be covered; print the path of each
 #   tests/versions.sh plan        only decide, from a table on standard input: a place and its version on each line
+#   tests/versions.sh tally LOG   only count, from the names of tests on standard input, which of them passed in LOG
 #
 # HAPROXY=path names one program more to be tested. A branch that must be covered and that no place has is told at the
 # end; with REQUIRE=1 it is a failure as well. A suite that cannot be read is always one: what was not tested must not
-# look like what passed.
+# look like what passed. What fails on one release keeps nothing else from being tested: the end tells of each.
 #
 # Each release is unpacked, with the C library it was built for, into <target>/haproxy/<suite>/, and started through
 # that folder's own dynamic loader. Nothing is installed, and the machine's apt state is neither read nor changed.
@@ -19,8 +20,8 @@ cd "$(dirname "$0")/.."
 suites='bookworm trixie forky sid experimental'
 # The branches that this project says it works with.
 required='2.6 3.0 3.2'
-# Suites of tests that start no HAProxy.
-apart='commands forward_auth gateway_applications names provider_shapes'
+# Suites of tests, modules of tests/tests/main.rs, that start no HAProxy.
+apart='commands compose_files forward_auth gateway_applications http2 interop key_sets left_out operators provider_shapes security suites'
 
 fail() {
     echo "versions.sh: $*" >&2
@@ -56,10 +57,39 @@ plan() {
         }'
 }
 
-if [ "${1-}" = plan ]; then
+# tally LOG: for each suite of the tests on standard input how many of them passed, and the names of those that did not;
+# in the last line the sum. What the log does not tell of has not passed.
+tally() {
+    awk -v log_file="$1" '
+        FILENAME == log_file { if ($1 == "test" && $NF == "ok") passed[$2] = 1; next }
+        {
+            suite = $1
+            sub(/::.*/, "", suite)
+            if (!(suite in tests)) names[++suites] = suite
+            tests[suite]++
+            all++
+            if ($1 in passed) { good[suite]++; all_good++ } else bad[suite] = bad[suite] " " $1
+        }
+        END {
+            for (i = 1; i <= suites; i++) {
+                suite = names[i]
+                printf "%s: %d of %d%s\n", suite, good[suite], tests[suite], suite in bad ? ", not passed:" bad[suite] : ""
+            }
+            printf "%d of %d tests in %d suites passed\n", all_good, all, suites
+            exit !(all > 0 && all_good == all)
+        }' "$1" -
+}
+
+case ${1-} in
+plan)
     plan
     exit
-fi
+    ;;
+tally)
+    tally "${2:?tally needs a log}"
+    exit
+    ;;
+esac
 
 . tests/apt.sh
 root=$(tests/target.sh)/haproxy
@@ -154,7 +184,13 @@ if [ "${1-}" = fetch ]; then
 fi
 
 cargo build -p jwt-agent -p token-server
-options=$(for test in tests/tests/*.rs; do basename "$test" .rs; done | grep -vxF "$(printf '%s\n' $apart)" | sed 's/^/--test /')
+listed=$(cargo test -p integration-tests --test integration -- --list)
+tests=$(echo "$listed" | sed -n 's/: test$//p')
+for suite in $apart; do
+    echo "$tests" | grep -q "^$suite::" || fail "there is no suite $suite to leave out"
+done
+tests=$(echo "$tests" | awk -F :: -v apart="$apart" 'BEGIN { split(apart, names, " "); for (i in names) out[names[i]] } !($1 in out)')
+results=
 failed=
 for place in $(in_plan test | cut -d' ' -f1); do
     case $place in
@@ -165,9 +201,21 @@ for place in $(in_plan test | cut -d' ' -f1); do
         ;;
     esac
     echo "== $place: $("$program" -v | head -n 1)"
-    # shellcheck disable=SC2086 # one word for each option and name
-    HAPROXY="$program" cargo test -p integration-tests --lib --bins $options || failed="$failed $place"
+    log="$root/$place.log"
+    rm -f "$log.failed"
+    # By a file, since a pipe ends as its last command does.
+    # shellcheck disable=SC2086 # one word for each name
+    { HAPROXY="$program" cargo test -p integration-tests --test integration -- --exact $tests 2>&1 || : >"$log.failed"; } | tee "$log"
+    end=
+    if ! told=$(echo "$tests" | tally "$log") || [ -e "$log.failed" ]; then
+        end=', which is a FAILURE'
+        failed="$failed $place"
+    fi
+    echo "$told"
+    results="$results$place, HAProxy $(version_of "$program"): $(echo "$told" | tail -n 1)$end
+"
 done
+printf '%s' "$results" | sed 's/^/versions.sh: /'
 
 for branch in $(in_plan gone); do
     echo "=================================================================================" >&2

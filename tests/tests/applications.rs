@@ -1,11 +1,8 @@
 //! Applications of several kinds behind the shipped files of HAProxy: however one reads a target or folds the name of a
 //! header, nothing protected is reached without a token, and no client is who it says.
 
-#[path = "applications/readings.rs"]
-mod readings;
-#[path = "applications/requests.rs"]
-mod requests;
-#[path = "applications/verdicts.rs"]
+pub(crate) mod readings;
+pub(crate) mod requests;
 mod verdicts;
 
 use std::fs;

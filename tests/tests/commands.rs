@@ -91,6 +91,59 @@ fn a_haproxy_of_each_branch_is_tested_and_a_branch_that_is_gone_is_told() {
     }
 }
 
+#[test]
+fn what_passed_on_a_haproxy_is_told_by_suite_and_what_was_not_run_has_not_passed() {
+    let names = "cache::a\nrotation::a\nrotation::b\n";
+    let table = [
+        (
+            "all pass, in any order",
+            names,
+            "\nrunning 3 tests\ntest rotation::b ... ok\ntest cache::a ... ok\ntest rotation::a - should panic ... ok\n",
+            true,
+            "cache: 1 of 1\nrotation: 2 of 2\n3 of 3 tests in 2 suites passed\n",
+        ),
+        (
+            "one fails",
+            names,
+            "test rotation::b ... FAILED\ntest cache::a ... ok\ntest rotation::a ... ok\n",
+            false,
+            "cache: 1 of 1\nrotation: 1 of 2, not passed: rotation::b\n2 of 3 tests in 2 suites passed\n",
+        ),
+        (
+            "a suite is not run, and one that was not asked for is",
+            names,
+            "test cache::a ... ok\ntest gateway_rotation::a ... ok\ntest rotation::ab ... ok\n",
+            false,
+            "cache: 1 of 1\nrotation: 0 of 2, not passed: rotation::a rotation::b\n1 of 3 tests in 2 suites passed\n",
+        ),
+        (
+            "a test is left out",
+            "cache::a\n",
+            "test cache::a ... ignored\n",
+            false,
+            "cache: 0 of 1, not passed: cache::a\n0 of 1 tests in 1 suites passed\n",
+        ),
+        (
+            "nothing was run",
+            "cache::a\n",
+            "",
+            false,
+            "cache: 0 of 1, not passed: cache::a\n0 of 1 tests in 1 suites passed\n",
+        ),
+        ("nothing was asked for", "", "test cache::a ... ok\n", false, "0 of 0 tests in 0 suites passed\n"),
+    ];
+    for (case, names, log, good, expected) in table {
+        let folder = TempDir::with_prefix("log-").unwrap();
+        let file = folder.path().join("log");
+        fs::write(&file, log).unwrap();
+        let told = run(script("versions.sh").arg("tally").arg(&file), names);
+        assert_eq!(text(&told.stdout), expected, "{case}: {}", text(&told.stderr));
+        assert_eq!(told.status.success(), good, "{case}");
+    }
+    let told = run(script("versions.sh").args(["tally", "/no/such/log"]), names);
+    assert!(!told.status.success(), "{}", text(&told.stdout));
+}
+
 /// `tests/conformance.sh` with a cargo that only tells which vectors it was given.
 fn conformance(folder: &str) -> Output {
     let made = TempDir::with_prefix("cargo-").unwrap();

@@ -1,14 +1,12 @@
 //! Keys from servers that want to know who asks, and through a forward proxy.
 
-mod fetching {
-    pub(crate) mod api_server;
-}
+mod api_server;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use fetching::api_server::ApiServer;
+use api_server::ApiServer;
 use integration_tests::edge::Edge;
 use integration_tests::http::Request;
 use integration_tests::keys::{SigningKey, jwks};

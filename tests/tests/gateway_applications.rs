@@ -1,11 +1,6 @@
 //! Applications of several kinds behind the shipped files of Traefik, nginx and Envoy: without a token none is reached, with one
 //! none holds a forged user for the real one, and no path of one policy is taken for a path of another.
 
-#[path = "applications/readings.rs"]
-mod readings;
-#[path = "applications/requests.rs"]
-mod requests;
-
 use std::fs;
 
 use integration_tests::applications::{Applications, Mirror, Mirrored, Reading, Worker, index_php};
@@ -17,9 +12,10 @@ use integration_tests::process::repository;
 use integration_tests::proxy::Proxy;
 use integration_tests::socket::Address;
 use integration_tests::wait::DEADLINE;
-use readings::{assert_all_read, assert_open, assert_user, users};
-use requests::{FORGED, bearer, forged_users, get, requests};
 use serde_json::json;
+
+use crate::applications::readings::{assert_all_read, assert_open, assert_user, users};
+use crate::applications::requests::{FORGED, bearer, forged_users, get, requests};
 
 /// A proxy before this application, asking about a policy for each route or about one for all.
 fn gateway(proxy: Proxy, application: &Address, change: impl Fn(String) -> String) -> Gateway {

@@ -3,7 +3,6 @@
 //!
 //! tests/interop/shapes/ has the shapes: what discovery and key set look like, a good token, and what must be refused.
 
-#[path = "provider_shapes/shape.rs"]
 mod shape;
 
 use std::collections::BTreeSet;

@@ -1,11 +1,8 @@
 //! One table of requests against every shipped file and recipe, alone and beside a user's own configuration: the status,
 //! and what the application saw.
 
-#[path = "request_table/mutations.rs"]
 mod mutations;
-#[path = "request_table/rows.rs"]
 mod rows;
-#[path = "request_table/user.rs"]
 mod user;
 
 use integration_tests::backend::Seen;

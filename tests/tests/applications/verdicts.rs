@@ -2,8 +2,8 @@
 
 use integration_tests::applications::Mirrored;
 
-use crate::readings::headers;
-use crate::requests::{FORGED, SEPARATORS, get};
+use super::readings::headers;
+use super::requests::{FORGED, SEPARATORS, get};
 
 /// Lines of headers that only HAProxy may set, one request's each.
 fn forgeries() -> impl Iterator<Item = String> {

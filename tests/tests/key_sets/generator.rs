@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use crate::pool::{Member, STRANGERS, base64url};
+use super::pool::{Member, STRANGERS, base64url};
 
 /// Random numbers that are the same in each run (SplitMix64).
 pub(crate) struct Dice(pub u64);

@@ -8,7 +8,7 @@ use integration_tests::haproxy::{Shipped, version};
 use integration_tests::setup::Setup;
 use tempfile::TempDir;
 
-use crate::{judge_all, judge_claim_headers, setup, user};
+use super::{judge_all, judge_claim_headers, setup, user};
 
 const NAMES: &str = "    http-request del-header ^x[^A-Za-z0-9]+tkn[^A-Za-z0-9] -m reg\n";
 const SPELLING: &str = "^x[^A-Za-z0-9]+tkn[^A-Za-z0-9] -m reg";

@@ -9,7 +9,7 @@ use integration_tests::edge::Edge;
 use integration_tests::haproxy::Shipped;
 use integration_tests::http::Request;
 
-use crate::rows;
+use super::rows;
 
 /// Every name that our files once used, common ones, and those that HAProxy knows by itself.
 const NAMES: [&str; 39] = [

@@ -1,0 +1,45 @@
+//! The suites that run both programs against a real HAProxy and its like: each file here is one, and all are one program.
+//! `cargo test -p integration-tests --test integration rotation::` runs the tests of `rotation.rs`.
+
+mod applications;
+mod cache;
+mod carriage;
+mod certificates;
+mod commands;
+mod compose_files;
+mod configuration;
+mod demo;
+mod encrypted;
+mod faults;
+mod fetching;
+mod forward_auth;
+mod gateway_applications;
+mod haproxy_cfg;
+mod http2;
+mod interop;
+mod key_sets;
+mod key_sources;
+mod kubernetes;
+mod large_tokens;
+mod left_out;
+mod load_balancer;
+mod logs;
+mod metrics;
+mod operators;
+mod places;
+mod policies;
+mod program;
+mod provider_shapes;
+mod recipes;
+mod reload;
+mod request_table;
+mod requests;
+mod revocation;
+mod rotation;
+mod secrets;
+mod security;
+mod servers;
+mod session;
+mod suites;
+mod variables;
+mod verdicts;
