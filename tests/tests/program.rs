@@ -91,8 +91,17 @@ impl Master {
         text.split_whitespace().filter_map(|id| id.parse().ok()).collect()
     }
 
+    /// Whether SIGTERM is caught, proc(5). Until then it would end the master alone, though the worker may answer already.
+    fn catches_sigterm(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(str::trim);
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+        caught.is_some_and(|mask| mask & (1 << (Signal::TERM.as_raw() - 1)) != 0)
+    }
+
     /// Asks it to end, and waits until it has.
     fn end(&mut self) {
+        eventually("haproxy's master catches signals", || self.catches_sigterm().then_some(()));
         self.0.signal(Signal::TERM);
         assert!(self.0.wait(DEADLINE).is_some(), "haproxy goes on:\n{}", self.0.log());
     }
