@@ -1,6 +1,7 @@
 //! The rules as checks, writers and readers meet them: the store behind, what is known of it in memory, and the feed of
 //! its changes, in one order.
 
+mod reads;
 mod writes;
 
 use std::sync::Arc;
@@ -9,14 +10,15 @@ use std::time::Duration;
 use jose::Reject;
 use rules::Token;
 use tokio::sync::{Mutex, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::changes::{Session, Sessions, Source, Untold};
 use crate::feed::Feed;
-use crate::rulebook::{Boarding, Flight, Group, Lifetimes, News, Read, Rulebook, Totals, judge};
-use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, StoredRule, random_name};
+use crate::rulebook::{Group, Lifetimes, Read, Rulebook, Totals, judge};
+use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, random_name};
 
+use reads::parse;
 pub use writes::Added;
 
 /// Rules of one group. A check looks at few of them, but where others write too the group is read and parsed anew after
@@ -37,14 +39,8 @@ pub const LOAD_WAIT: Duration = Duration::from_millis(60);
 /// read that takes longer than [`LOAD_LIMIT`] was for nothing.
 const READS: usize = 32;
 
-/// How long a read may take for whoever comes later; until then nobody tries again.
+/// How long a read may take, for checks that come later; until then no other read is tried.
 const LOAD_LIMIT: Duration = Duration::from_secs(2);
-
-/// The same for a store in this process, where nothing can be lost: reading a million rules takes some seconds.
-const LOCAL_LOAD_LIMIT: Duration = Duration::from_secs(60);
-
-/// Rules that are parsed where that does not hold up other requests.
-const MANY_RULES: usize = 1_000;
 
 /// How long a reader of lists waits for the store; below the deadline of a request.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
@@ -314,89 +310,6 @@ impl Revocations {
         self.tasks.close();
         self.tasks.wait().await;
     }
-
-    /// Reads a group in its turn; everybody's, which each check needs, goes first.
-    async fn fetch(&self, name: &str) -> Result<Arc<Group>, StoreError> {
-        let reading = async {
-            let turn = if name == EVERYBODY { None } else { self.turns.acquire().await.ok() };
-            Ok((self.store.group(name).await?, turn))
-        };
-        let (stored, _turn) = within(self.load_limit(), reading).await?;
-        let by = if self.sessions.are_exclusive() { Group::parse } else { Group::parse_shared };
-        parse(stored, self.book.totals().clone(), by).await
-    }
-
-    /// How long a read may take.
-    fn load_limit(&self) -> Duration {
-        if self.sessions.are_exclusive() { LOCAL_LOAD_LIMIT } else { LOAD_LIMIT }
-    }
-
-    /// A group as it is in the store, for whoever can wait for it.
-    async fn known(self: &Arc<Self>, group: &str) -> Result<Arc<Group>, StoreError> {
-        let known = self.read(group, self.sessions.current().as_ref(), LOAD_LIMIT).await;
-        known.map(|known| known.group).ok_or(StoreError::Timeout { milliseconds: LOAD_LIMIT.as_millis() })
-    }
-
-    /// A write to its end, whatever becomes of the request: a rule that is in the store must not be missed here.
-    async fn whole<T: Send + 'static, F>(
-        self: &Arc<Self>,
-        write: impl FnOnce(Arc<Self>) -> F,
-    ) -> Result<T, StoreError>
-    where
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
-    {
-        self.tasks.spawn(write(Arc::clone(self))).await.unwrap_or(Err(StoreError::Stopping))
-    }
-
-    /// A group as it is known or can be read within `patience`; absent if neither.
-    async fn read(
-        self: &Arc<Self>,
-        name: &str,
-        session: Option<&Arc<Session>>,
-        patience: Duration,
-    ) -> Option<Read> {
-        let now = Instant::now();
-        if let Some(read) = self.book.fresh(name, now, session) {
-            return Some(read);
-        }
-        let flight = match self.book.board(name, session.cloned(), now) {
-            Boarding::Join(flight) => flight,
-            Boarding::Fly(flight) => {
-                self.tasks.spawn(fly(Arc::clone(self), name.to_owned(), flight.clone()));
-                flight
-            }
-        };
-        // Whoever joins a read that is late already does not wait for it once more.
-        let landing = timeout_at(flight.started + patience, flight.landing()).await;
-        landing.ok().flatten().or_else(|| self.book.stale(name, Instant::now()))
-    }
-}
-
-async fn fly(this: Arc<Revocations>, name: String, flight: Flight) {
-    let read = this.fetch(&name).await;
-    if let Err(error) = &read {
-        tracing::warn!(%error, "rules could not be read");
-    }
-    if this.book.land(&name, &flight, read.ok()) == News::Untold
-        && let Some(session) = flight.session()
-    {
-        this.untold.found(&name, Instant::now(), session);
-        // Agents hear of it here, whoever should have told it.
-        this.book.show_revision(this.feed.changed(&name));
-    }
-}
-
-/// Parses many rules beside the requests, and a few at once.
-async fn parse(
-    stored: Vec<StoredRule>,
-    totals: Totals,
-    by: fn(Vec<StoredRule>, &Totals) -> Group,
-) -> Result<Arc<Group>, StoreError> {
-    if stored.len() < MANY_RULES {
-        return Ok(Arc::new(by(stored, &totals)));
-    }
-    let parsing = tokio::task::spawn_blocking(move || Arc::new(by(stored, &totals)));
-    parsing.await.map_err(|_| StoreError::Stopping)
 }
 
 fn group(read: Option<&Read>) -> Option<&Group> {

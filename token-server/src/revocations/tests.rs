@@ -11,7 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::*;
 use crate::changes::MAX_SILENCE;
 use crate::rulebook::DEFAULT_BYTES;
-use crate::store::Answer;
+use crate::store::{Answer, StoredRule};
 
 const LIFETIMES: Lifetimes = Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
 

@@ -46,6 +46,17 @@ impl Revocations {
         .await
     }
 
+    /// A write to its end, whatever becomes of the request: a rule that is in the store must not be missed here.
+    async fn whole<T: Send + 'static, F>(
+        self: &Arc<Self>,
+        write: impl FnOnce(Arc<Self>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.tasks.spawn(write(Arc::clone(self))).await.unwrap_or(Err(StoreError::Stopping))
+    }
+
     /// Whether the group, as the store has it now, may take this rule.
     async fn admits(self: &Arc<Self>, group: &str, rule: &Rule) -> Result<(), StoreError> {
         let known = self.known(group).await?;
