@@ -101,8 +101,7 @@ pub fn check_key_files(config: &KeySources) -> Result<(), StartError> {
 
 fn key_fault(error: OpenError) -> StartError {
     let name = match &error {
-        OpenError::Fetch { setting, .. } => setting,
-        OpenError::Url(_) => "keys_url",
+        OpenError::Fetch { setting, .. } | OpenError::Url { setting, .. } => setting,
         OpenError::File { .. } => "JWT_JWKS_FILE",
     };
     StartError::Config { name: name.to_owned(), why: error.to_string() }

@@ -69,6 +69,36 @@ pub struct FetchFault {
     pub why: String,
 }
 
+/// What a document is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sought {
+    /// Its keys.
+    Keys,
+    /// The place of the keys.
+    Discovery,
+}
+
+impl Sought {
+    /// The setting that says where such a document is.
+    pub(crate) fn setting(self, fetch: &Fetch) -> String {
+        match self {
+            Self::Keys => fetch.setting(|names| names.keys_url),
+            // Flat settings have none for it.
+            Self::Discovery if fetch.place.is_empty() => "discovery_url of an [[issuers]] table".to_owned(),
+            Self::Discovery => format!("{}discovery_url", fetch.place),
+        }
+    }
+}
+
+/// A URL that the operator wrote, or that follows from what was written.
+#[derive(Debug, Clone)]
+pub struct Configured {
+    /// The URL.
+    pub url: Url,
+    /// The setting that says so.
+    pub setting: String,
+}
+
 /// An HTTP client for one source.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
@@ -129,7 +159,7 @@ impl Client {
     pub fn new(
         user_agent: &str,
         fetch: &Fetch,
-        configured: &[Url],
+        configured: &[Configured],
         surroundings: &Surroundings,
     ) -> Result<Self, FetchFault> {
         let proxies = Proxies::of(fetch, &surroundings.proxies)?;
@@ -158,7 +188,12 @@ impl Client {
     }
 
     /// Fetches one document; `etag` came with the last good answer, and is shown to its own URL alone.
-    pub(crate) async fn get(&self, url: Url, etag: Option<&Etag>) -> Result<Fetched, LoadError> {
+    pub(crate) async fn get(
+        &self,
+        url: Url,
+        sought: Sought,
+        etag: Option<&Etag>,
+    ) -> Result<Fetched, LoadError> {
         let Inner { fetch, proxies, limits, .. } = &*self.0;
         let origin = Origin::of(&url);
         let known = self.0.known.contains(&origin);
@@ -173,6 +208,7 @@ impl Client {
         let context = Context {
             origin: &origin,
             fetch,
+            sought,
             seen: &seen,
             proxy: proxies.for_url(&url),
             known,
@@ -211,7 +247,7 @@ impl Inner {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(self.limits.connect)
             .timeout(self.limits.total)
-            .redirect(redirect::policy(self.fetch.setting(|names| names.keys_url)))
+            .redirect(redirect::policy())
             .user_agent(&self.user_agent)
             .tls_backend_preconfigured(tls)
             .no_proxy();
@@ -229,9 +265,8 @@ impl Inner {
 }
 
 /// Who may be shown who asks: the origins of configured URLs, and those that are listed. None may be reached in clear.
-fn known(fetch: &Fetch, configured: &[Url], proxies: &Proxies) -> Result<Vec<Origin>, FetchFault> {
+fn known(fetch: &Fetch, configured: &[Configured], proxies: &Proxies) -> Result<Vec<Origin>, FetchFault> {
     let fault = |setting: String, why: String| FetchFault { setting, why };
-    let keys_url = || fetch.setting(|names| names.keys_url);
     let origins = || fetch.setting(|names| names.origins);
     let mut urls = configured.to_vec();
     for text in &fetch.origins {
@@ -242,10 +277,11 @@ fn known(fetch: &Fetch, configured: &[Url], proxies: &Proxies) -> Result<Vec<Ori
                 && url.username().is_empty()
         });
         let what = "expected origins such as https://keys.example.com:8443";
-        urls.push(url.ok_or_else(|| fault(origins(), what.to_owned()))?);
+        let url = url.ok_or_else(|| fault(origins(), what.to_owned()))?;
+        urls.push(Configured { url, setting: origins() });
     }
     let set = fetch.credentials();
-    for (index, url) in urls.iter().enumerate() {
+    for (index, Configured { url, setting: own }) in urls.iter().enumerate() {
         let origin = Origin::of(url);
         let has_password = !url.username().is_empty() || url.password().is_some();
         let setting = match (has_password, set.first()) {
@@ -254,13 +290,13 @@ fn known(fetch: &Fetch, configured: &[Url], proxies: &Proxies) -> Result<Vec<Ori
                     || fetch.headers.iter().any(|(name, _)| *name == AUTHORIZATION) =>
             {
                 let why = format!("a URL holds a user or password beside {}; leave one out", set.join(", "));
-                return Err(fault(keys_url(), why));
+                return Err(fault(own.clone(), why));
             }
-            (true, _) => keys_url(),
+            (true, _) => own.clone(),
             (false, Some(name)) => format!("{}{name}", fetch.place),
             (false, None) => continue,
         };
-        let setting = if index < configured.len() { setting } else { origins() };
+        let setting = if index < configured.len() { setting } else { own.clone() };
         if !origin.is_private() {
             return Err(fault(
                 setting,
@@ -279,7 +315,7 @@ fn known(fetch: &Fetch, configured: &[Url], proxies: &Proxies) -> Result<Vec<Ori
             format!("the proxy {proxy} could ask for the certificate too; write http:// before that proxy");
         return Err(fault(fetch.setting(|names| names.cert_file), why));
     }
-    Ok(urls.iter().map(Origin::of).collect())
+    Ok(urls.iter().map(|configured| Origin::of(&configured.url)).collect())
 }
 
 /// How long an answer is fresh, by `Cache-Control: max-age` (RFC 9111 section 5.2.2.1).

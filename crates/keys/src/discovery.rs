@@ -14,6 +14,7 @@ use service::trust::Discovery;
 pub use fault::{DiscoveryError, Shown};
 use fault::{Fault, Mismatch};
 
+use crate::client::Sought;
 use crate::url::shown;
 use crate::{Client, LoadError};
 
@@ -57,7 +58,7 @@ impl Client {
         };
         let mut absent = Vec::new();
         for url in places {
-            match self.get(url.clone(), None).await {
+            match self.get(url.clone(), Sought::Discovery, None).await {
                 Ok(fetched) => return Ok((url, fetched.bytes.unwrap_or_default())),
                 // Any other failure may be over soon, and another document may be another server's.
                 Err(LoadError::Status(StatusCode::NOT_FOUND)) => absent.push(shown(&url)),

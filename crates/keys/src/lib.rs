@@ -23,7 +23,7 @@ mod sources;
 mod url;
 mod view;
 
-pub use client::{Client, FetchFault, Surroundings};
+pub use client::{Client, Configured, FetchFault, Surroundings};
 pub use discovery::DiscoveryError;
 pub use live::{Background, LiveKeys, NoKeys};
 pub use metrics::KeyMetrics;

@@ -15,6 +15,7 @@ use service::trust::KID;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use crate::client::Sought;
 use crate::early::Good;
 use crate::metrics::BySource;
 use crate::url::shown;
@@ -59,7 +60,7 @@ impl PerKid {
         rules: &KeyRules,
     ) -> Result<Option<KeySet>, LoadError> {
         let url = self.0.join(&kid.to_string()).map_err(|error| LoadError::Fetch(error.to_string()))?;
-        let fetched = match client.get(url, None).await {
+        let fetched = match client.get(url, Sought::Keys, None).await {
             // The buckets of AWS answer 403 where there is nothing.
             Err(
                 LoadError::Status(StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)

@@ -8,7 +8,8 @@ use reqwest::Url;
 use service::proxy::ProxyVariables;
 use service::trust::IssuerKeys;
 
-use crate::{Client, FetchFault, LoadError, PerKid, Source, Surroundings, Timing, UrlSource};
+use crate::client::Sought;
+use crate::{Client, Configured, FetchFault, LoadError, PerKid, Source, Surroundings, Timing, UrlSource};
 
 /// Where verification keys come from.
 #[derive(Debug, Clone)]
@@ -35,8 +36,13 @@ pub enum OpenError {
         why: String,
     },
     /// What should be a URL is none.
-    #[error("is no URL: {0}")]
-    Url(String),
+    #[error("is no URL: {why}")]
+    Url {
+        /// The setting.
+        setting: String,
+        /// Why not.
+        why: String,
+    },
     /// A key file holds no usable keys.
     #[error("{path}: {error}", path = .path.display())]
     File {
@@ -62,18 +68,33 @@ impl KeySources {
         let mut sources = Vec::new();
         let surroundings = Surroundings::new(self.proxies.clone());
         for (issuer, keys) in self.issuers.iter().enumerate() {
-            let parse = |url: &String| Url::parse(url).map_err(|error| OpenError::Url(error.to_string()));
-            let places: Vec<PerKid> = keys.urls.iter().filter_map(|url| PerKid::parse(url)).collect();
-            let whole = keys.urls.iter().filter(|url| PerKid::parse(url).is_none());
-            let urls = whole.map(parse).collect::<Result<Vec<_>, _>>()?;
-            let mut configured = urls.clone();
-            configured.extend(places.iter().map(|place| place.folder().clone()));
+            let keys_url = || Sought::Keys.setting(&keys.fetch);
+            let (mut urls, mut places, mut configured) = (Vec::new(), Vec::new(), Vec::new());
+            for text in &keys.urls {
+                let url = match PerKid::parse(text) {
+                    Some(place) => {
+                        let folder = place.folder().clone();
+                        places.push(place);
+                        folder
+                    }
+                    None => {
+                        let url = parse(text, keys_url)?;
+                        urls.push(url.clone());
+                        url
+                    }
+                };
+                configured.push(Configured { url, setting: keys_url() });
+            }
             for discovery in &keys.discovery {
+                let discovery_url = || Sought::Discovery.setting(&keys.fetch);
                 if let Some(url) = &discovery.url {
-                    let wrong = |error| OpenError::Url(format!("(discovery_url) {error}"));
-                    configured.push(Url::parse(url).map_err(wrong)?);
+                    configured.push(Configured { url: parse(url, discovery_url)?, setting: discovery_url() });
                 }
-                configured.extend(Url::parse(&discovery.issuer).ok());
+                let setting = match discovery.setting {
+                    Some(flat) => flat.to_owned(),
+                    None => format!("{}issuer", keys.fetch.place),
+                };
+                configured.extend(Url::parse(&discovery.issuer).ok().map(|url| Configured { url, setting }));
             }
             // One for each source: what a client has seen of a server explains the failure of one fetch.
             let client = || {
@@ -115,3 +136,10 @@ impl KeySources {
         Source::read_file(path, &self.rules).map_err(failed).map(drop)
     }
 }
+
+fn parse(text: &str, setting: impl Fn() -> String) -> Result<Url, OpenError> {
+    Url::parse(text).map_err(|error| OpenError::Url { setting: setting(), why: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests;

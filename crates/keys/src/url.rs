@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::Url;
 use service::trust::Discovery;
 
-use crate::client::{Etag, Fetched};
+use crate::client::{Etag, Fetched, Sought};
 use crate::{Client, LoadError};
 
 /// Where a set of keys is fetched from.
@@ -52,10 +52,10 @@ impl Client {
     /// Nothing came back in time, or not what was asked for.
     pub async fn fetch(&self, source: &UrlSource, etag: Option<&Etag>) -> Result<Fetched, LoadError> {
         match source {
-            UrlSource::Keys(url) => self.get(url.clone(), etag).await,
+            UrlSource::Keys(url) => self.get(url.clone(), Sought::Keys, etag).await,
             UrlSource::Issuer(discovery) => {
                 let found = self.discover(discovery).await?;
-                let fetched = self.get(found.keys.clone(), etag).await;
+                let fetched = self.get(found.keys.clone(), Sought::Keys, etag).await;
                 let fetched = fetched.map_err(|error| error.at("keys at its jwks_uri", &found.keys))?;
                 Ok(Fetched { notice: found.notice, ..fetched })
             }

@@ -90,8 +90,7 @@ pub(super) fn read(settings: &mut Settings, issuers: Vec<IssuerKeys>, profile: P
         .and_then(|()| configured.open(concat!("token-server/", env!("CARGO_PKG_VERSION"))));
     let sources = opened.unwrap_or_else(|error| {
         let name = match &error {
-            OpenError::Fetch { setting, .. } => setting,
-            OpenError::Url(_) => "keys_url",
+            OpenError::Fetch { setting, .. } | OpenError::Url { setting, .. } => setting,
             OpenError::File { .. } => FILE,
         };
         settings.fault(name, error.to_string());
@@ -99,3 +98,6 @@ pub(super) fn read(settings: &mut Settings, issuers: Vec<IssuerKeys>, profile: P
     });
     Keys { configured, sources }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,11 +9,11 @@ use rustls::{AlertDescription, CertificateError};
 use service::trust::{Fetch, FetchNames};
 use x509_parser::time::ASN1Time;
 
-use super::Limits;
 use super::handshake::{Seen, shown};
 use super::origin::Origin;
 use super::proxy::Proxy;
 use super::redirect::Redirected;
+use super::{Limits, Sought};
 
 /// Names of a certificate that are shown.
 const MAX_NAMES: usize = 5;
@@ -22,6 +22,7 @@ const MAX_NAMES: usize = 5;
 pub(super) struct Context<'a> {
     pub(super) origin: &'a Origin,
     pub(super) fetch: &'a Fetch,
+    pub(super) sought: Sought,
     pub(super) seen: &'a Seen,
     pub(super) proxy: Option<&'a Proxy>,
     /// Whether the origin may be shown who asks.
@@ -44,7 +45,13 @@ impl Context<'_> {
         let mut texts: Vec<String> = Vec::new();
         while let Some(cause) = next {
             if let Some(redirected) = cause.downcast_ref::<Redirected>() {
-                return redirected.to_string();
+                return match redirected {
+                    Redirected::Away { .. } => {
+                        let setting = self.sought.setting(self.fetch);
+                        format!("{redirected}; if it is the right one, name it in {setting}")
+                    }
+                    Redirected::TooOften => redirected.to_string(),
+                };
             }
             if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
                 return self.tls(tls);

@@ -13,7 +13,7 @@ const MAX_REDIRECTS: usize = 3;
 #[derive(Debug)]
 pub(super) enum Redirected {
     /// It led to another origin.
-    Away { from: Origin, to: Origin, setting: String },
+    Away { from: Origin, to: Origin },
     /// There were too many.
     TooOften,
 }
@@ -21,10 +21,9 @@ pub(super) enum Redirected {
 impl fmt::Display for Redirected {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Away { from, to, setting } => write!(
-                out,
-                "redirected from {from} to {to}, which is another origin; if it is the right one, name it in {setting}"
-            ),
+            Self::Away { from, to } => {
+                write!(out, "redirected from {from} to {to}, which is another origin")
+            }
             Self::TooOften => write!(out, "redirected more than {MAX_REDIRECTS} times"),
         }
     }
@@ -32,16 +31,16 @@ impl fmt::Display for Redirected {
 
 impl std::error::Error for Redirected {}
 
-/// A key server may move a document, not hand us to somebody else, nor off TLS. `setting` is where a URL can be set.
-pub(super) fn policy(setting: String) -> Policy {
-    Policy::custom(move |attempt| judge(attempt, &setting))
+/// A key server may move a document, not hand us to somebody else, nor off TLS.
+pub(super) fn policy() -> Policy {
+    Policy::custom(judge)
 }
 
-fn judge(attempt: Attempt<'_>, setting: &str) -> Action {
+fn judge(attempt: Attempt<'_>) -> Action {
     let to = Origin::of(attempt.url());
     match attempt.previous().last().map(Origin::of) {
         Some(from) if from == to && attempt.previous().len() <= MAX_REDIRECTS => attempt.follow(),
-        Some(from) if from != to => attempt.error(Redirected::Away { from, to, setting: setting.to_owned() }),
+        Some(from) if from != to => attempt.error(Redirected::Away { from, to }),
         Some(_) | None => attempt.error(Redirected::TooOften),
     }
 }

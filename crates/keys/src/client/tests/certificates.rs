@@ -110,7 +110,7 @@ async fn exactly_the_certificate_in_the_ca_file_is_accepted_as_a_servers_own() {
 async fn a_server_without_tls_is_named_as_such() {
     let site = Site::plain().await;
     let url = Url::parse(&site.url("/").as_str().replace("http:", "https:")).unwrap();
-    let client = Client::new("test", &fetch(), std::slice::from_ref(&url), &Surroundings::default()).unwrap();
+    let client = Client::new("test", &fetch(), &[configured(url.clone())], &Surroundings::default()).unwrap();
     let why = text(&client, url).await.unwrap_err();
     assert!(why.contains("does not answer in TLS"), "{why}");
 }
@@ -176,7 +176,7 @@ fn files_that_cannot_be_used_are_faults_that_name_the_setting() {
             "fetch_key_file: is not the key of the first certificate in fetch_cert_file",
         ),
     ] {
-        for urls in [&[][..], &[Url::parse("https://id.example/").unwrap()][..]] {
+        for urls in [&[][..], &[configured(Url::parse("https://id.example/").unwrap())][..]] {
             let fault = Client::new("test", &fetch, urls, &Surroundings::default()).unwrap_err().to_string();
             assert!(fault.starts_with(expected) && !fault.contains("hunter2"), "{expected}: {fault}");
         }

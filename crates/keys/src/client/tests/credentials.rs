@@ -194,7 +194,8 @@ fn credentials_never_leave_in_clear() {
             Some("fetch_headers_file: in the file: expected headers"),
         ),
     ] {
-        let made = Client::new("test", &fetch, &[Url::parse(url).unwrap()], &Surroundings::default());
+        let made =
+            Client::new("test", &fetch, &[configured(Url::parse(url).unwrap())], &Surroundings::default());
         let fault = made.err().map(|fault| fault.to_string());
         match (fault, expected) {
             (None, None) => {}

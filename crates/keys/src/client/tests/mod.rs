@@ -14,8 +14,12 @@ fn fetch() -> Fetch {
     Fetch::default()
 }
 
+fn configured(url: Url) -> Configured {
+    Configured { url, setting: "keys_url".to_owned() }
+}
+
 fn client_for(fetch: &Fetch, site: &Site) -> Client {
-    Client::new("test", fetch, &[site.url("/")], &Surroundings::default()).unwrap()
+    Client::new("test", fetch, &[configured(site.url("/"))], &Surroundings::default()).unwrap()
 }
 
 async fn get(fetch: &Fetch, site: &Site, path: &str) -> Result<String, String> {
@@ -23,7 +27,7 @@ async fn get(fetch: &Fetch, site: &Site, path: &str) -> Result<String, String> {
 }
 
 async fn text(client: &Client, url: Url) -> Result<String, String> {
-    let fetched = client.get(url, None).await.map_err(|error| error.to_string())?;
+    let fetched = client.get(url, Sought::Keys, None).await.map_err(|error| error.to_string())?;
     Ok(String::from_utf8(fetched.bytes.unwrap()).unwrap())
 }
 
