@@ -1,0 +1,178 @@
+use super::*;
+
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+/// A policy that asks for nothing but what the profile does.
+pub(crate) fn policy(profile: Profile) -> Policy {
+    Policy {
+        name: "default".to_owned(),
+        profile,
+        algorithms: AlgorithmSet::ALL,
+        issuers: Vec::new(),
+        audiences: Vec::new(),
+        leeway: Leeway::NONE,
+        binding: Binding::IfBound,
+        requirements: Requirements::default(),
+    }
+}
+
+fn judged(policy: &Policy, payload: &str) -> Result<(), Reject> {
+    policy.judge(&Claims::parse(payload.as_bytes()).unwrap(), NOW)
+}
+
+#[test]
+fn the_standard_profile_judges_time_by_the_second() {
+    let mut policy = policy(Profile::Standard);
+    for (payload, expected) in [
+        (r#"{"exp":1700000001}"#, Ok(())),
+        (r#"{"exp":1700000000.5}"#, Ok(())),
+        (r#"{"exp":1700000000}"#, Err(Reject::Expired)),
+        (r#"{"exp":1699999999}"#, Err(Reject::Expired)),
+        (r#"{"exp":-1}"#, Err(Reject::Expired)),
+        (r#"{"exp":0}"#, Err(Reject::Expired)),
+        (r#"{}"#, Err(Reject::MissingExpiry)),
+        (r#"{"exp":null}"#, Err(Reject::ClaimType)),
+        (r#"{"exp":"1700000001"}"#, Err(Reject::ClaimType)),
+        (r#"{"exp":1e400}"#, Err(Reject::ClaimType)),
+        (r#"{"exp":99999999999999999999}"#, Err(Reject::ClaimType)),
+        (r#"{"exp":1700000001000}"#, Ok(())),
+        (r#"{"exp":1700000001,"nbf":1700000000}"#, Ok(())),
+        (r#"{"exp":1700000009,"nbf":1700000000.001}"#, Err(Reject::NotYetValid)),
+        (r#"{"exp":1700000009,"nbf":1700000001}"#, Err(Reject::NotYetValid)),
+        (r#"{"exp":1700000009,"nbf":"0"}"#, Err(Reject::ClaimType)),
+        (r#"{"exp":1,"nbf":false}"#, Err(Reject::ClaimType)),
+        (r#"{"exp":1700000009,"iat":1900000000}"#, Ok(())),
+        (r#"{"exp":1700000009,"iat":"now"}"#, Err(Reject::ClaimType)),
+        (r#"{"exp":1700000009,"st":1,"irt":1}"#, Ok(())),
+        (r#"{"exp":1,"events":{}}"#, Err(Reject::Type)),
+        (r#"{"exp":1,"cnf":{"jkt":"x"}}"#, Err(Reject::Binding)),
+    ] {
+        assert_eq!(judged(&policy, payload), expected, "{payload}");
+    }
+    policy.leeway = Leeway::both(Duration::from_secs(60));
+    for (payload, expected) in [
+        (r#"{"exp":1699999941}"#, Ok(())),
+        (r#"{"exp":1699999940}"#, Err(Reject::Expired)),
+        (r#"{"exp":1700000100,"nbf":1700000060}"#, Ok(())),
+        (r#"{"exp":1700000100,"nbf":1700000061}"#, Err(Reject::NotYetValid)),
+    ] {
+        assert_eq!(judged(&policy, payload), expected, "{payload} with leeway");
+    }
+    policy.leeway = Leeway::both(Duration::MAX);
+    assert_eq!(judged(&policy, r#"{"exp":1}"#), Ok(()));
+}
+
+#[test]
+fn a_leeway_that_is_not_set_is_for_clocks_ahead_and_one_that_is_set_for_both_ends() {
+    let (expired, early) = (Err(Reject::Expired), Err(Reject::NotYetValid));
+    for (leeway, payload, expected) in [
+        (Leeway::default(), r#"{"exp":1700000001}"#, Ok(())),
+        (Leeway::default(), r#"{"exp":1700000000}"#, expired),
+        (Leeway::default(), r#"{"exp":1700000100,"nbf":1700000030}"#, Ok(())),
+        (Leeway::default(), r#"{"exp":1700000100,"nbf":1700000030.001}"#, early),
+        (Leeway::default(), r#"{"exp":1700000100,"nbf":1700000031}"#, early),
+        (Leeway::NONE, r#"{"exp":1700000001}"#, Ok(())),
+        (Leeway::NONE, r#"{"exp":1700000000}"#, expired),
+        (Leeway::NONE, r#"{"exp":1700000100,"nbf":1700000000}"#, Ok(())),
+        (Leeway::NONE, r#"{"exp":1700000100,"nbf":1700000001}"#, early),
+        (Leeway::both(Duration::from_secs(5)), r#"{"exp":1699999996}"#, Ok(())),
+        (Leeway::both(Duration::from_secs(5)), r#"{"exp":1699999995}"#, expired),
+        (Leeway::both(Duration::from_secs(5)), r#"{"exp":1700000100,"nbf":1700000005}"#, Ok(())),
+        (Leeway::both(Duration::from_secs(5)), r#"{"exp":1700000100,"nbf":1700000006}"#, early),
+    ] {
+        for profile in [Profile::Standard, Profile::MsUsers] {
+            let policy = Policy { leeway, ..policy(profile) };
+            let claims = Claims::parse(payload.as_bytes()).unwrap();
+            assert_eq!(policy.judge_time(&claims, NOW), expected, "{leeway:?} {profile}: {payload}");
+        }
+    }
+}
+
+#[test]
+fn the_standard_profile_judges_issuer_and_audience_where_they_are_set() {
+    let open = policy(Profile::Standard);
+    assert_eq!(judged(&open, r#"{"exp":1800000000,"iss":7,"aud":{}}"#), Ok(()));
+
+    let strict =
+        Policy { issuers: vec!["i".into(), "j".into()], audiences: vec!["a".into(), "b".into()], ..open };
+    for (claims, expected) in [
+        (r#""iss":"i","aud":"a""#, Ok(())),
+        (r#""iss":"j","aud":["x","b"]"#, Ok(())),
+        (r#""iss":"\u0069","aud":["\u0061"]"#, Ok(())),
+        (r#""aud":"a""#, Err(Reject::Issuer)),
+        (r#""iss":"I","aud":"a""#, Err(Reject::Issuer)),
+        (r#""iss":"i/","aud":"a""#, Err(Reject::Issuer)),
+        (r#""iss":["i"],"aud":"a""#, Err(Reject::ClaimType)),
+        (r#""iss":null,"aud":"a""#, Err(Reject::ClaimType)),
+        (r#""iss":"i""#, Err(Reject::Audience)),
+        (r#""iss":"i","aud":"A""#, Err(Reject::Audience)),
+        (r#""iss":"i","aud":"a b""#, Err(Reject::Audience)),
+        (r#""iss":"i","aud":"""#, Err(Reject::Audience)),
+        (r#""iss":"i","aud":[]"#, Err(Reject::Audience)),
+        (r#""iss":"i","aud":["x"]"#, Err(Reject::Audience)),
+        (r#""iss":"i","aud":["a",7]"#, Err(Reject::ClaimType)),
+        (r#""iss":"i","aud":[["a"]]"#, Err(Reject::ClaimType)),
+        (r#""iss":"i","aud":["a",null]"#, Err(Reject::ClaimType)),
+        (r#""iss":"i","aud":{"a":"a"}"#, Err(Reject::ClaimType)),
+        (r#""iss":"i","aud":null"#, Err(Reject::ClaimType)),
+        (r#""iss":"i","aud":true"#, Err(Reject::ClaimType)),
+    ] {
+        assert_eq!(judged(&strict, &format!(r#"{{"exp":1800000000,{claims}}}"#)), expected, "{claims}");
+    }
+}
+
+#[test]
+fn the_ms_users_profile_judges_time_and_then_the_version() {
+    let policy =
+        Policy { issuers: vec!["i".into()], audiences: vec!["a".into()], ..policy(Profile::MsUsers) };
+    for (payload, expected) in [
+        (r#"{"st":1}"#, Ok(())),
+        (r#"{"st":1,"exp":1700000001}"#, Ok(())),
+        (r#"{"st":1,"exp":1700000001000}"#, Ok(())),
+        (r#"{"st":1,"exp":1700000000000}"#, Err(Reject::Expired)),
+        (r#"{"st":1,"exp":100000000000}"#, Err(Reject::Expired)),
+        (r#"{"st":1,"exp":99999999999}"#, Ok(())),
+        (r#"{"st":1,"nbf":1700000000000}"#, Ok(())),
+        (r#"{"st":1,"nbf":1700000000001}"#, Err(Reject::NotYetValid)),
+        (r#"{"st":1,"exp":"never"}"#, Err(Reject::ClaimType)),
+        (r#"{"st":1,"iss":"x","aud":"y"}"#, Ok(())),
+        (r#"{}"#, Err(Reject::Legacy)),
+        (r#"{"st":0}"#, Err(Reject::Legacy)),
+        (r#"{"st":"","irt":1}"#, Err(Reject::Legacy)),
+        (r#"{"exp":1}"#, Err(Reject::Expired)),
+        (r#"{"st":1,"irt":1}"#, Err(Reject::RefreshToken)),
+        (r#"{"st":1,"irt":1,"exp":1}"#, Err(Reject::RefreshToken)),
+        (r#"{"st":1,"irt":1,"exp":"never"}"#, Err(Reject::RefreshToken)),
+        (r#"{"st":1,"irt":1,"nbf":1900000000}"#, Err(Reject::RefreshToken)),
+        (r#"{"st":1,"irt":1,"events":{},"cnf":{}}"#, Err(Reject::RefreshToken)),
+        (r#"{"irt":1,"exp":1}"#, Err(Reject::Expired)),
+        (r#"{"st":1,"events":{},"exp":1}"#, Err(Reject::Type)),
+        (r#"{"st":1,"cnf":{},"exp":1}"#, Err(Reject::Binding)),
+        (r#"{"cnf":{"jkt":"x"}}"#, Err(Reject::Binding)),
+        (r#"{"st":true,"irt":"1"}"#, Err(Reject::RefreshToken)),
+        (r#"{"st":true,"irt":null}"#, Ok(())),
+    ] {
+        assert_eq!(judged(&policy, payload), expected, "{payload}");
+    }
+}
+#[test]
+fn misuse_is_told_by_header_and_claims_and_may_be_allowed_by_name() {
+    let strict = policy(Profile::MsUsers);
+    let named = Requirements { types: vec!["secevent+jwt".into()], ..Requirements::default() };
+    let lax = Policy { binding: Binding::Ignore, requirements: named, ..strict.clone() };
+    let event = Some(r#"{"typ":"secevent+jwt"}"#);
+    for (header, payload, strictly, laxly) in [
+        (None, "{}", Ok(()), Ok(())),
+        (None, r#"{"events":{}}"#, Err(Reject::Type), Err(Reject::Type)),
+        (None, r#"{"cnf":{}}"#, Err(Reject::Binding), Ok(())),
+        (Some("{}"), r#"{"events":{},"cnf":1}"#, Err(Reject::Type), Err(Reject::Type)),
+        (event, r#"{"events":{}}"#, Err(Reject::Type), Ok(())),
+        (event, "{}", Err(Reject::Type), Ok(())),
+        (Some(r#"{"typ":"logout+jwt"}"#), "{}", Err(Reject::Type), Err(Reject::Type)),
+        (Some("x"), "{}", Err(Reject::Malformed), Err(Reject::Malformed)),
+    ] {
+        let claims = Claims::parse(payload.as_bytes()).unwrap();
+        assert_eq!(strict.refuse_misuse(header, &claims), strictly, "{header:?} {payload}");
+        assert_eq!(lax.refuse_misuse(header, &claims), laxly, "{header:?} {payload}");
+    }
+}
