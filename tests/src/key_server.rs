@@ -1,5 +1,6 @@
 //! A key URL that can be rotated, taken down and made to lie.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufReader, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,6 +14,8 @@ use crate::socket::{Address, Connection};
 pub enum Answer {
     /// 200 with this body, whatever it is.
     Body(String),
+    /// 200 with the body of the path that is asked for, 404 elsewhere.
+    Pages(BTreeMap<String, String>),
     /// This status without a body.
     Status(u16),
     /// Nothing: the connection is closed.
@@ -48,7 +51,16 @@ impl KeyServer {
     ///
     /// There is no free port.
     pub fn start(answer: Answer) -> Self {
-        let listener = Address::Tcp(([127, 0, 0, 1], 0).into()).listen().unwrap();
+        Self::start_at(&Address::Tcp(([127, 0, 0, 1], 0).into()), answer)
+    }
+
+    /// The same at an address, where there was none until now.
+    ///
+    /// # Panics
+    ///
+    /// Something else listens there.
+    pub fn start_at(address: &Address, answer: Answer) -> Self {
+        let listener = address.listen().unwrap();
         let address = listener.address().unwrap();
         let state = Arc::new(Mutex::new(State { answer, fetches: 0, held: Vec::new() }));
         let shared = Arc::clone(&state);
@@ -83,6 +95,11 @@ impl KeyServer {
         format!("http://{}/jwks.json", self.address)
     }
 
+    /// What all its URLs begin with.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Changes the answer from now on.
     pub fn set(&self, answer: Answer) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).answer = answer;
@@ -96,11 +113,16 @@ impl KeyServer {
 
 fn serve(connection: Connection, state: &Mutex<State>) -> io::Result<()> {
     let mut stream = BufReader::new(connection);
-    while read_head(&mut stream)?.is_some() {
+    while let Some((line, _)) = read_head(&mut stream)? {
+        let path = line.split(' ').nth(1).unwrap_or_default();
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.fetches += 1;
         let (status, body, drips) = match state.answer.clone() {
             Answer::Body(body) => (200, body, false),
+            Answer::Pages(mut pages) => match pages.remove(path) {
+                Some(body) => (200, body, false),
+                None => (404, String::new(), false),
+            },
             Answer::Drip(body) => (200, body, true),
             Answer::Status(status) => (status, String::new(), false),
             Answer::Close => return Ok(()),

@@ -17,6 +17,7 @@ pub mod interop;
 pub mod key_server;
 pub mod keys;
 pub mod load;
+pub mod load_balancer;
 pub mod manifests;
 pub mod ms_users;
 pub mod name_server;

@@ -1,28 +1,40 @@
 //! The token that an AWS load balancer writes into `x-amzn-oidc-data`, through HAProxy and an agent, whose keys are fetched by
-//! `kid` from a real server.
+//! `kid` from a real server, which may be down.
 
-use std::collections::BTreeMap;
+use std::fs;
 
-use integration_tests::documents::{Document, Documents};
+use integration_tests::agent::Agent;
+use integration_tests::edge::Edge;
 use integration_tests::haproxy::Shipped;
 use integration_tests::http::{Request, Response};
+use integration_tests::key_server::{Answer, KeyServer};
 use integration_tests::keys::SigningKey;
+use integration_tests::load_balancer::{
+    ABSENT, ARN, HEADER, NEW, OLD, STRANGER, header, pages, payload, table, token,
+};
 use integration_tests::setup::Setup;
-use integration_tests::token::{forge_signature, now, sign_padded, sign_raw};
-use serde_json::json;
+use integration_tests::socket::Address;
+use integration_tests::token::{forge_signature, sign_raw};
+use integration_tests::wait::eventually;
+use tempfile::TempDir;
 
-const HEADER: &str = "x-amzn-oidc-data";
-const ARN: &str = "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/shop/50dc6c495c0c9188";
-const OLD: &str = "2e8b4b1c-7f55-4d0e-9c9d-0f6a4a3d1b27";
-const NEW: &str = "7a8b4b1c-7f55-4d0e-9c9d-0f6a4a3d1b27";
-
-fn header(kid: &str, signer: &str) -> String {
-    json!({"typ": "JWT", "kid": kid, "alg": "ES256", "iss": "https://id.example", "client": "c", "signer": signer})
-        .to_string()
+/// HAProxy and an agent that trusts the load balancer alone, whose keys are at `origin`.
+fn edge(origin: &str) -> (Edge, TempDir) {
+    let folder = TempDir::with_prefix("load-balancer-").unwrap();
+    let file = folder.path().join("jwt-agent.toml");
+    fs::write(&file, table(origin)).unwrap();
+    let setup = Setup::new(Shipped::Header).no_key_file().haproxy_env("TOKEN_HEADER", HEADER);
+    let edge = setup.agent_env("JWT_CONFIG", &file.display().to_string()).start();
+    edge.agents.iter().for_each(Agent::wait_ready);
+    (edge, folder)
 }
 
-fn payload() -> String {
-    json!({"sub": "alice", "iss": "https://id.example", "exp": now() + 120}).to_string()
+fn keys() -> [SigningKey; 2] {
+    [OLD, NEW].map(|kid| SigningKey::generate("ES256", kid))
+}
+
+fn request(token: &str) -> Request {
+    Request::get("/").header(HEADER, token)
 }
 
 fn detail(response: &Response) -> &str {
@@ -31,40 +43,19 @@ fn detail(response: &Response) -> &str {
 
 #[test]
 fn a_load_balancers_token_passes_and_no_other_does() {
-    let (old, new) = (SigningKey::generate("ES256", OLD), SigningKey::generate("ES256", NEW));
-    let server = Documents::listen();
-    let place = server.moved("https://keys.example");
-    let page =
-        |key: &SigningKey| (format!("{place}/{}", key.kid), Document { body: key.pem(), bearer: None });
-    let pages = BTreeMap::from([page(&old), page(&new)]);
-    let folder = tempfile::TempDir::new().unwrap();
-    let file = folder.path().join("jwt-agent.toml");
-    let table = format!(
-        "[[issuers]]\nissuer = \"https://id.example\"\nkeys_url = \"{place}/{{kid}}\"\nalb_signers = [\"{ARN}\"]\n"
-    );
-    std::fs::write(&file, table).unwrap();
-    server.serve(pages);
-    let setup = Setup::new(Shipped::Header).no_key_file().haproxy_env("TOKEN_HEADER", HEADER);
-    let edge = setup.agent_env("JWT_CONFIG", &file.display().to_string()).start();
-    edge.agents.iter().for_each(integration_tests::agent::Agent::wait_ready);
-
-    let request = |token: &str| Request::get("/").header(HEADER, token);
-    let good = sign_padded(&old, &header(OLD, ARN), &payload());
+    let [old, new] = keys();
+    let server = KeyServer::start(pages(&[&old, &new]));
+    let (edge, _folder) = edge(&server.origin());
+    let good = token(&old, OLD, ARN);
     let seen = edge.admits("a good token", &request(&good));
     assert!(seen.header("x-tkn-body").unwrap().contains("alice"), "{seen:?}");
-    edge.admits("the next key", &request(&sign_padded(&new, &header(NEW, ARN), &payload())));
-
-    let absent = "00000000-7f55-4d0e-9c9d-0f6a4a3d1b27";
+    edge.admits("the next key", &request(&token(&new, NEW, ARN)));
     for (what, token, expected) in [
-        (
-            "another load balancer",
-            sign_padded(&old, &header(OLD, &ARN.replace(":1:", ":2:")), &payload()),
-            "issuer",
-        ),
+        ("another load balancer", token(&old, OLD, STRANGER), "issuer"),
         ("forged", forge_signature(&good), "signature"),
-        ("the key of another kid", sign_padded(&new, &header(OLD, ARN), &payload()), "signature"),
-        ("a kid without a key", sign_padded(&old, &header(absent, ARN), &payload()), "unknown_key"),
-        ("a path", sign_padded(&old, &header(&format!("../{OLD}"), ARN), &payload()), "unknown_key"),
+        ("the key of another kid", token(&new, OLD, ARN), "signature"),
+        ("a kid without a key", token(&old, ABSENT, ARN), "unknown_key"),
+        ("a path", token(&old, &format!("../{OLD}"), ARN), "unknown_key"),
         ("no padding", sign_raw(&old, &header(OLD, ARN), &payload()), "malformed"),
         ("padding taken away", good.trim_end_matches('=').to_owned(), "malformed"),
         ("more padding", format!("{good}="), "malformed"),
@@ -73,4 +64,71 @@ fn a_load_balancers_token_passes_and_no_other_does() {
         assert_eq!(detail(&refused), expected, "{what}: {refused}");
     }
     edge.admits("the good token again", &request(&good));
+}
+
+#[test]
+fn an_agent_whose_key_server_is_down_at_the_start_has_the_key_soon_after_it_is_up() {
+    let [old, _] = keys();
+    let place = Address::free_port().unwrap();
+    let (edge, _folder) = edge(&format!("http://{place}"));
+    let good = request(&token(&old, OLD, ARN));
+    edge.refuses("no key can be fetched", 503, &good);
+    edge.refuses("a forged one neither", 503, &request(&forge_signature(&token(&old, OLD, ARN))));
+    edge.refuses("another load balancer's needs no key", 401, &request(&token(&old, OLD, STRANGER)));
+    let server = KeyServer::start_at(&place, pages(&[&old]));
+    eventually("the key is there", || match edge.send(&good).status {
+        503 => None,
+        status => Some(assert_eq!(status, 200)),
+    });
+    assert!(server.fetches() > 0);
+    let forged = edge.refuses("forged", 401, &request(&forge_signature(&token(&old, OLD, ARN))));
+    assert_eq!(detail(&forged), "signature");
+}
+
+#[test]
+fn while_the_key_server_is_down_known_keys_are_good_and_no_other_token_is_judged() {
+    let [old, new] = keys();
+    let server = KeyServer::start(pages(&[&old]));
+    let (edge, _folder) = edge(&server.origin());
+    let (known, unknown) = (request(&token(&old, OLD, ARN)), request(&token(&new, NEW, ARN)));
+    edge.admits("a key that is fetched", &known);
+    // A whole fetch of the last one ends after its time limit, so it comes last.
+    for answer in [
+        Answer::Status(500),
+        Answer::Status(429),
+        Answer::Close,
+        Answer::Body("<html>".to_owned()),
+        Answer::Hang,
+    ] {
+        let what = format!("{answer:?}");
+        server.set(answer);
+        let before = server.fetches();
+        // Early fetches are few: each kind of outage is seen by one of its own.
+        eventually(&what, || {
+            edge.refuses(&what, 503, &unknown);
+            edge.refuses(&what, 503, &request(&token(&old, ABSENT, ARN)));
+            edge.admits(&what, &known);
+            (server.fetches() > before).then_some(())
+        });
+        edge.admits(&what, &request(&token(&old, OLD, ARN)));
+        let forged = edge.refuses(&what, 401, &request(&forge_signature(&token(&old, OLD, ARN))));
+        assert_eq!(detail(&forged), "signature", "{what}");
+    }
+
+    server.set(Answer::Status(404));
+    let absent = request(&token(&old, ABSENT, ARN));
+    eventually("there is no such key", || match edge.send(&absent).status {
+        503 => None,
+        status => Some(assert_eq!(status, 401)),
+    });
+    assert_eq!(detail(&edge.refuses("no such key", 401, &absent)), "unknown_key");
+    edge.admits("a key that is known", &known);
+
+    server.set(pages(&[&old, &new]));
+    eventually("the new key is there", || match edge.send(&unknown).status {
+        // It may have been absent a moment ago.
+        503 | 401 => None,
+        status => Some(assert_eq!(status, 200)),
+    });
+    edge.admits("the key from before the outage", &known);
 }

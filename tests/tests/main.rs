@@ -14,6 +14,7 @@ mod faults;
 mod fetching;
 mod forward_auth;
 mod gateway_applications;
+mod gateway_issuers;
 mod haproxy_cfg;
 mod http2;
 mod interop;
