@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use service::exit;
 use service::probe::{self, Place};
-use service::shutdown::on_signals;
+use service::shutdown::StopSignals;
 use service::supervisor::{NOTIFY_SOCKET, Supervisor};
 use service::telemetry::{self, LogFormat};
 use tokio::signal::unix::{SignalKind, signal};
@@ -109,12 +109,19 @@ pub fn main(arguments: Arguments) -> ExitCode {
 }
 
 async fn serve(config: Config, origin: Origin) -> ExitCode {
-    // From here on the signal no longer ends the process; one that comes during the start is heard after it.
-    let hangups = match signal(SignalKind::hangup()) {
-        Ok(hangups) => hangups,
-        Err(error) => return fail(&error),
+    // From here on the signals no longer end the process. SIGHUP that comes during the start is heard after it.
+    let (hangups, mut stops) = match (signal(SignalKind::hangup()), StopSignals::install()) {
+        (Ok(hangups), Ok(stops)) => (hangups, stops),
+        (Err(error), _) | (_, Err(error)) => return fail(&error),
     };
-    let (agent, reloader) = match Agent::open(config).await {
+    let opened = tokio::select! {
+        opened = Agent::open(config) => opened,
+        signal = stops.next() => {
+            tracing::info!(signal, "asked to stop before the start was over");
+            return ExitCode::SUCCESS;
+        }
+    };
+    let (agent, reloader) = match opened {
         Ok(opened) => opened,
         Err(error @ StartError::Config { .. }) => return complain(&error),
         Err(error @ StartError::Listen { .. }) => return fail(&error),
@@ -135,16 +142,13 @@ async fn serve(config: Config, origin: Origin) -> ExitCode {
     loop {
         tokio::select! {
             () = &mut serving => return ExitCode::SUCCESS,
-            signal = on_signals() => {
+            signal = stops.next() => {
                 supervisor.stopping();
-                match signal {
-                    // After the first SIGTERM connections end in turn; SIGINT, or a second signal, ends them at once.
-                    Ok("SIGTERM") if !stop.drain.is_cancelled() => stop.drain.cancel(),
-                    Ok(_) => {
-                        stop.drain.cancel();
-                        stop.now.cancel();
-                    }
-                    Err(error) => return fail(&error),
+                // After the first SIGTERM connections end in turn; SIGINT, or a second signal, ends them at once.
+                let in_turn = signal == "SIGTERM" && !stop.drain.is_cancelled();
+                stop.drain.cancel();
+                if !in_turn {
+                    stop.now.cancel();
                 }
             }
         }

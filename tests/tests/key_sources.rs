@@ -4,13 +4,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use integration_tests::agent;
 use integration_tests::edge::Edge;
 use integration_tests::http::Request;
 use integration_tests::key_server::{Answer, KeyServer};
 use integration_tests::keys::{SigningKey, jwks, key};
+use integration_tests::process::{Process, Signal};
 use integration_tests::setup::Setup;
 use integration_tests::token::{sign_raw, token};
-use integration_tests::wait::eventually;
+use integration_tests::wait::{DEADLINE, eventually};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -295,4 +297,21 @@ fn scopeguard(over: &AtomicBool) -> impl Drop + '_ {
         }
     }
     Over(over)
+}
+
+#[test]
+fn an_agent_that_still_waits_for_its_first_keys_ends_in_order_when_it_is_asked_to() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let server = KeyServer::start(Answer::Hang);
+        let folder = TempDir::with_prefix("start-").unwrap();
+        let mut command = agent::command();
+        let listen = format!("unix@{}", folder.path().join("agent.sock").display());
+        command.env("JWT_AGENT_LISTEN", listen).env("JWT_ADMIN_LISTEN", "127.0.0.1:0");
+        command.env("JWT_JWKS_URL", server.url());
+        let mut agent = Process::start("agent", command).unwrap();
+        eventually("it asks for keys", || (server.fetches() > 0).then_some(()));
+        agent.signal(signal);
+        let ended = agent.wait(DEADLINE);
+        assert!(ended.is_some_and(|status| status.success()), "{signal:?}: {ended:?}\n{}", agent.log());
+    }
 }

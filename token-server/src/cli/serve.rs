@@ -1,6 +1,6 @@
 //! The server itself: from the configuration to a signal.
 
-use service::shutdown::{self, Shutdown};
+use service::shutdown::{Shutdown, StopSignals};
 use service::supervisor::{NOTIFY_SOCKET, Supervisor};
 use service::telemetry::{self, LogFormat};
 
@@ -13,13 +13,14 @@ pub(super) async fn run(origin: Origin, config: Config, log_format: LogFormat) -
     telemetry::init(log_format);
     let supervisor = supervisor();
     let listeners = Listeners::bind(&config).await?;
+    let mut stops = StopSignals::install().map_err(CliError::Signals)?;
     let shutdown = Shutdown::new();
     let run = crate::run::run((origin, config), listeners, shutdown.clone(), || supervisor.serving());
     let mut run = std::pin::pin!(run);
     tokio::select! {
         ended = run.as_mut() => ended?,
-        signal = shutdown::on_signals() => {
-            tracing::info!(signal = signal.map_err(CliError::Signals)?, "stopping");
+        signal = stops.next() => {
+            tracing::info!(signal, "stopping");
             supervisor.stopping();
             shutdown.cancel();
             run.await?;
