@@ -102,7 +102,8 @@ pub(super) struct Draft {
     /// Who writes it
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// Yes, the rule shall hold for everybody, or be {}, which refuses every token of the subject
+    /// Yes, the rule shall be written, though it is for everybody, is {} (every token of the subject), hits more than half
+    /// of the subjects checked lately, or could be tried on none of them, as with --store and --configured-store
     #[arg(long)]
     confirm: bool,
 }
@@ -239,11 +240,13 @@ fn sizes(row: &Value) -> String {
 
 fn told(preview: &Value) -> String {
     let number = |name| preview.pointer(name).and_then(Value::as_u64).unwrap_or(0);
+    let confirm = preview.get("confirm").and_then(Value::as_bool) == Some(true);
     format!(
-        "would hit {} of {} subjects checked in the last {} s{}",
+        "would hit {} of {} subjects checked in the last {} s{}{}",
         number("/preview/hits"),
-        number("/preview/subjects"),
+        number("/preview/seen"),
         number("/preview/seconds"),
+        if confirm { "; it is written only with --confirm" } else { "" },
         output::warnings(preview)
     )
 }

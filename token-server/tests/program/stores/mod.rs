@@ -115,7 +115,8 @@ fn write_for_everybody(socket: &Path, rule: &str) -> Answer {
 }
 
 fn write(socket: &Path, group: &str, rule: &str) -> Answer {
-    post(connect_socket(socket), &format!("/v1/rules/{group}"), &[], &format!(r#"{{"rule":{rule}}}"#))
+    let body = format!(r#"{{"rule":{rule},"confirm":true}}"#);
+    post(connect_socket(socket), &format!("/v1/rules/{group}"), &[], &body)
 }
 
 fn payload(subject: &str, rt: &str) -> String {
