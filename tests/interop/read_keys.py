@@ -65,6 +65,13 @@ def verifies(token, keys):
     return False
 
 
+def judge(token, keys):
+    # It has no ML-DSA.
+    if keys is None or header_of(token)["alg"].startswith("ML-DSA-"):
+        return None
+    return verifies(token, keys)
+
+
 answers = []
 with open(sys.argv[1], encoding="utf-8") as cases:
     for case in json.load(cases):
@@ -72,5 +79,5 @@ with open(sys.argv[1], encoding="utf-8") as cases:
             keys = read(case["form"], case["text"])
         except Exception:  # noqa: BLE001
             keys = None
-        answers.append([None if keys is None else verifies(token, keys) for token in case["tokens"]])
+        answers.append([judge(token, keys) for token in case["tokens"]])
 print(json.dumps(answers))

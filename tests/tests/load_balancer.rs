@@ -78,7 +78,10 @@ fn an_agent_whose_key_server_is_down_at_the_start_has_the_key_soon_after_it_is_u
     let server = KeyServer::start_at(&place, pages(&[&old]));
     eventually("the key is there", || match edge.send(&good).status {
         503 => None,
-        status => Some(assert_eq!(status, 200)),
+        status => {
+            assert_eq!(status, 200);
+            Some(())
+        }
     });
     assert!(server.fetches() > 0);
     let forged = edge.refuses("forged", 401, &request(&forge_signature(&token(&old, OLD, ARN))));
@@ -119,7 +122,10 @@ fn while_the_key_server_is_down_known_keys_are_good_and_no_other_token_is_judged
     let absent = request(&token(&old, ABSENT, ARN));
     eventually("there is no such key", || match edge.send(&absent).status {
         503 => None,
-        status => Some(assert_eq!(status, 401)),
+        status => {
+            assert_eq!(status, 401);
+            Some(())
+        }
     });
     assert_eq!(detail(&edge.refuses("no such key", 401, &absent)), "unknown_key");
     edge.admits("a key that is known", &known);
@@ -128,7 +134,10 @@ fn while_the_key_server_is_down_known_keys_are_good_and_no_other_token_is_judged
     eventually("the new key is there", || match edge.send(&unknown).status {
         // It may have been absent a moment ago.
         503 | 401 => None,
-        status => Some(assert_eq!(status, 200)),
+        status => {
+            assert_eq!(status, 200);
+            Some(())
+        }
     });
     edge.admits("the key from before the outage", &known);
 }

@@ -233,8 +233,11 @@ impl Written<'_> {
 
     /// A parameter of the key itself, its name and its text.
     fn parameter(&self, dice: &mut Dice) -> Option<(String, String)> {
-        let own: Vec<_> =
-            self.jwk.iter().filter(|(name, _)| ["n", "x", "y", "k"].contains(&name.as_str())).collect();
+        let own: Vec<_> = self
+            .jwk
+            .iter()
+            .filter(|(name, _)| ["n", "e", "x", "y", "k", "pub"].contains(&name.as_str()))
+            .collect();
         let (name, json) = own.get(dice.below(own.len().max(1)))?;
         Some((name.clone(), serde_json::from_str(json).ok()?))
     }
@@ -246,7 +249,7 @@ impl Written<'_> {
                 "null for a member"
             }
             1 => {
-                let name = dice.word(&["use", "alg", "kid", "n", "x", "kty", "crv"]);
+                let name = dice.word(&["use", "alg", "kid", "n", "x", "pub", "kty", "crv"]);
                 let Some(json) = self.get(name) else { return };
                 self.set(name, &format!("[{json}]"));
                 "an array for a text"
@@ -295,7 +298,15 @@ impl Written<'_> {
             9 => {
                 self.set(
                     "alg",
-                    dice.word(&[r#""RS256""#, r#""ES256""#, r#""ES384""#, r#""HS256""#, r#""EdDSA""#]),
+                    dice.word(&[
+                        r#""RS256""#,
+                        r#""ES256""#,
+                        r#""ES384""#,
+                        r#""HS256""#,
+                        r#""EdDSA""#,
+                        r#""ML-DSA-44""#,
+                        r#""ML-DSA-87""#,
+                    ]),
                 );
                 "an alg of some type"
             }

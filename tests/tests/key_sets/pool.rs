@@ -1,12 +1,17 @@
 //! Real keys of every kind, with what their owners know of them.
 
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::Mutex;
+
 use aws_lc_rs::encoding::{AsBigEndian, AsDer, EcPrivateKeyBin, Pkcs8V1Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
-    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING,
+    ML_DSA_87_SIGNING, PqdsaKeyPair, PqdsaSigningAlgorithm, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
     RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
@@ -23,9 +28,61 @@ const RSA: [(&str, &dyn RsaEncoding); 6] = [
 
 enum Secret {
     Rsa(RsaKeyPair),
+    OddRsa(OddRsa),
+    MlDsa(PqdsaKeyPair),
     Ec(EcdsaKeyPair, &'static str),
     Ed(Ed25519KeyPair),
     Oct(Vec<u8>),
+}
+
+/// An algorithm, and a message that is signed by it.
+type Question = (String, Vec<u8>);
+
+/// An RSA key of a size or an exponent that aws-lc-rs does not make: openssl signs with it.
+struct OddRsa {
+    pem: tempfile::NamedTempFile,
+    /// What was signed already, by algorithm and message.
+    signed: Mutex<HashMap<Question, Vec<u8>>>,
+}
+
+impl OddRsa {
+    /// A key, and its modulus.
+    fn generate(bits: u16, exponent: u64) -> (Self, Vec<u8>) {
+        let pem = tempfile::NamedTempFile::new().unwrap();
+        let (bits, exponent) = (format!("rsa_keygen_bits:{bits}"), format!("rsa_keygen_pubexp:{exponent}"));
+        let mut generate = Command::new("openssl");
+        generate.args(["genpkey", "-algorithm", "RSA", "-pkeyopt", &bits, "-pkeyopt", &exponent, "-out"]);
+        run(generate.arg(pem.path()));
+        let mut read = Command::new("openssl");
+        let told = run(read.args(["rsa", "-noout", "-modulus", "-in"]).arg(pem.path()));
+        let told = String::from_utf8(told).unwrap();
+        let hex = told.trim().strip_prefix("Modulus=").unwrap();
+        // A modulus of 2,049 bits has an odd number of digits.
+        let hex = if hex.len().is_multiple_of(2) { hex.to_owned() } else { format!("0{hex}") };
+        let byte = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap();
+        (Self { pem, signed: Mutex::default() }, hex.as_bytes().chunks(2).map(byte).collect())
+    }
+
+    fn sign(&self, algorithm: &str, message: &[u8]) -> Vec<u8> {
+        let mut signed = self.signed.lock().unwrap();
+        let sign = || {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), message).unwrap();
+            let mut command = Command::new("openssl");
+            command.arg("dgst").arg(format!("-sha{}", &algorithm[2..])).arg("-sign").arg(self.pem.path());
+            if algorithm.starts_with("PS") {
+                command.args(["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"]);
+            }
+            run(command.arg(file.path()))
+        };
+        signed.entry((algorithm.to_owned(), message.to_vec())).or_insert_with(sign).clone()
+    }
+}
+
+fn run(command: &mut Command) -> Vec<u8> {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
 }
 
 /// One key.
@@ -58,6 +115,29 @@ impl Member {
         let certificate = certify(der.as_ref());
         let algorithms = RSA.iter().map(|(name, _)| *name).collect();
         Self { jwk, private: Vec::new(), certificate, algorithms, secret: Secret::Rsa(pair) }
+    }
+
+    /// A key of another size or exponent than usual.
+    fn odd_rsa(bits: u16, exponent: u64) -> Self {
+        let (pair, n) = OddRsa::generate(bits, exponent);
+        let e: Vec<u8> = exponent.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+        let jwk = vec![("kty", "RSA".to_owned()), ("n", base64url(&n)), ("e", base64url(&e))];
+        // A short modulus has no room for the others.
+        let algorithms = vec!["RS256", "PS256"];
+        Self { jwk, private: Vec::new(), certificate: None, algorithms, secret: Secret::OddRsa(pair) }
+    }
+
+    fn ml_dsa(signing: &'static PqdsaSigningAlgorithm, alg: &'static str) -> Self {
+        let mut seed = [0; 32];
+        aws_lc_rs::rand::fill(&mut seed).unwrap();
+        let pair = PqdsaKeyPair::from_seed(signing, &seed).unwrap();
+        let jwk = vec![
+            ("kty", "AKP".to_owned()),
+            ("alg", alg.to_owned()),
+            ("pub", base64url(pair.public_key().as_ref())),
+        ];
+        let private = vec![("priv", base64url(&seed))];
+        Self { jwk, private, certificate: None, algorithms: vec![alg], secret: Secret::MlDsa(pair) }
     }
 
     fn ec(
@@ -106,7 +186,8 @@ impl Member {
 
     /// Whether a parameter is a number: those of RSA and coordinates are.
     pub(crate) fn is_number(&self, name: &str) -> bool {
-        matches!(self.secret, Secret::Rsa(_) | Secret::Ec(..)) && ["n", "x", "y"].contains(&name)
+        matches!(self.secret, Secret::Rsa(_) | Secret::OddRsa(_) | Secret::Ec(..))
+            && ["n", "e", "x", "y"].contains(&name)
     }
 
     /// Whether it is a secret shorter than the hash of the algorithm.
@@ -129,6 +210,12 @@ impl Member {
                 let (_, encoding) = RSA.iter().find(|(name, _)| *name == algorithm).unwrap();
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(*encoding, &random, message, &mut signature).unwrap();
+                signature
+            }
+            Secret::OddRsa(pair) => pair.sign(algorithm, message),
+            Secret::MlDsa(pair) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                pair.sign(message, &mut signature).unwrap();
                 signature
             }
             Secret::Ec(pair, own) => {
@@ -172,14 +259,25 @@ pub(crate) fn members() -> Vec<Member> {
         Member::oct(64),
         Member::oct(32),
         Member::oct(16),
+        Member::ml_dsa(&ML_DSA_44_SIGNING, "ML-DSA-44"),
+        Member::ml_dsa(&ML_DSA_65_SIGNING, "ML-DSA-65"),
+        Member::ml_dsa(&ML_DSA_87_SIGNING, "ML-DSA-87"),
+        Member::odd_rsa(1024, 65537),
+        Member::odd_rsa(2047, 65537),
+        Member::odd_rsa(2049, 65537),
+        Member::odd_rsa(2048, 3),
+        // The largest exponent that is read, of 33 bits, and one of 34.
+        Member::odd_rsa(2048, (1 << 32) + 1),
+        Member::odd_rsa(2048, (1 << 33) + 17),
         Member::ed(),
         Member::rsa(KeySize::Rsa2048),
         p256(false),
         Member::rsa(KeySize::Rsa2048),
         p256(false),
         Member::ed(),
+        Member::ml_dsa(&ML_DSA_65_SIGNING, "ML-DSA-65"),
     ]
 }
 
 /// So many of them are in no set.
-pub(crate) const STRANGERS: usize = 3;
+pub(crate) const STRANGERS: usize = 4;
