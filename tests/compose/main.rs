@@ -63,7 +63,7 @@ fn a_rule_written_at_one_token_server_holds_at_both() {
     let stack = Stack::up();
     let token = token(key("ES256"), json!({"sub": "boris"}));
     eventually("the token passes", || passes(&stack, &token).then_some(()));
-    stack.exec("token-server1", &["token-server", "rules", "add", "boris", &issued_until_now(), "--confirm"]);
+    stack.exec("token-server1", &["token-server", "rules", "add", "boris", &issued_until_now()]);
     eventually("the token is refused by every server", || {
         (0..8).all(|_| stack.ask(&Request::get("/").bearer(&token)) == 401).then_some(())
     });
@@ -236,10 +236,7 @@ fn rules_are_kept_in_redis_with_sentinels_and_in_a_cluster() {
         stack.compose_with(&environment, &["--profile", profile, "up", "-d"]);
         stack.wait_settled();
         eventually("the token passes", || passes(&stack, &token).then_some(()));
-        stack.exec(
-            "token-server2",
-            &["token-server", "rules", "add", "clara", &issued_until_now(), "--confirm"],
-        );
+        stack.exec("token-server2", &["token-server", "rules", "add", "clara", &issued_until_now()]);
         eventually("the token is refused by every server", || {
             (0..8).all(|_| stack.ask(&Request::get("/").bearer(&token)) == 401).then_some(())
         });

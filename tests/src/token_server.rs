@@ -79,7 +79,7 @@ impl TokenServer {
     ///
     /// The server does not store it.
     pub fn revoke(&self, subject: &str, rule: &Value) {
-        let body = serde_json::json!({ "rule": rule, "confirm": true }).to_string();
+        let body = serde_json::json!({ "rule": rule }).to_string();
         let response = self.rules("POST", &format!("/v1/rules/{subject}"), &body);
         assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
     }

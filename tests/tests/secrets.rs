@@ -226,7 +226,7 @@ fn no_encrypted_token_no_bearer_token_and_no_decryption_key_is_ever_printed() {
     }
     let admin = listening(&server.process.lines(), "admin").unwrap();
     for (path, body) in [
-        ("/v1/rules/alice", json!({"rule": {"sub": "alice"}, "confirm": true})),
+        ("/v1/rules/alice", json!({"rule": {"sub": "alice"}})),
         ("/v1/rules/bob", json!({"rule": "nonsense"})),
         ("/v1/explain", json!({"token": signed})),
         ("/v1/explain", json!({"token": good})),

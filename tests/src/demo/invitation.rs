@@ -72,8 +72,7 @@ impl Invitation<'_> {
         writeln!(f, "# revoke mallory -> 201")?;
         writeln!(
             f,
-            "curl -i -H 'Content-Type: application/json' \
-             -d '{{\"rule\":{{\"sub\":\"mallory\"}},\"confirm\":true}}' {rules}\n"
+            "curl -i -H 'Content-Type: application/json' -d '{{\"rule\":{{\"sub\":\"mallory\"}}}}' {rules}\n"
         )?;
         self.bearer(f, "mallory's token, revoked", 401, &token)?;
         writeln!(f, "# un-revoke mallory -> 200\ncurl -i -X DELETE {rules}\n")?;

@@ -102,8 +102,7 @@ pub(super) struct Draft {
     /// Who writes it
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// Yes, the rule shall be written, though it is for everybody, is {} (every token of the subject), hits more than half
-    /// of the subjects checked lately, or could be tried on none of them, as with --store and --configured-store
+    /// Yes, the rule shall hold for everybody, or be {}, which refuses every token of the subject
     #[arg(long)]
     confirm: bool,
 }
@@ -240,13 +239,11 @@ fn sizes(row: &Value) -> String {
 
 fn told(preview: &Value) -> String {
     let number = |name| preview.pointer(name).and_then(Value::as_u64).unwrap_or(0);
-    let confirm = preview.get("confirm").and_then(Value::as_bool) == Some(true);
     format!(
-        "would hit {} of {} subjects checked in the last {} s{}{}",
+        "would hit {} of {} subjects checked in the last {} s{}",
         number("/preview/hits"),
-        number("/preview/seen"),
+        number("/preview/subjects"),
         number("/preview/seconds"),
-        if confirm { "; it is written only with --confirm" } else { "" },
         output::warnings(preview)
     )
 }

@@ -26,8 +26,7 @@ fn a_rule_answered_with_201_survives_sigkill() {
     let (server, socket) = with_socket(folder.path());
     let payload = format!(r#"{{"sub":"anna","rt":"x","exp":{LATER}}}"#);
     assert_eq!(server.check(&payload), "ok");
-    let written =
-        post(connect_socket(&socket), "/v1/rules/anna", &[], r#"{"rule":{"rt":"x"},"confirm":true}"#);
+    let written = post(connect_socket(&socket), "/v1/rules/anna", &[], r#"{"rule":{"rt":"x"}}"#);
     server.kill();
     assert_eq!(written.status, 201);
 
@@ -46,7 +45,7 @@ fn no_acknowledged_rule_is_lost_when_a_busy_server_is_killed() {
     let writer = std::thread::spawn(move || {
         let mut acknowledged = 0;
         loop {
-            let rule = format!(r#"{{"rule":{{"rt":"{acknowledged}"}},"confirm":true}}"#);
+            let rule = format!(r#"{{"rule":{{"rt":"{acknowledged}"}}}}"#);
             let Ok(mut stream) = std::os::unix::net::UnixStream::connect(&socket) else {
                 return acknowledged;
             };

@@ -80,7 +80,7 @@ fn bearer_tokens_guard_the_tcp_listeners() {
             ("TOKEN_SERVER__AGENT__TOKENS_FILE", agent.as_os_str()),
         ],
     );
-    let rule = r#"{"rule":{"rt":"x"},"confirm":true}"#;
+    let rule = r#"{"rule":{"rt":"x"}}"#;
     for (authorization, status) in [("Bearer agent-token", 401), ("Bearer admin-token", 201)] {
         let headers = [("authorization", authorization)];
         assert_eq!(post(connect(server.admin), "/v1/rules/anna", &headers, rule).status, status);
@@ -159,7 +159,7 @@ fn old_forms_are_told_apart_by_the_body_alone() {
             ("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str()),
         ],
     );
-    let rule = r#"{"rule":{"rt":"x"},"confirm":true}"#;
+    let rule = r#"{"rule":{"rt":"x"}}"#;
     assert_eq!(post(connect_socket(&socket), "/v1/rules/anna", &[], rule).status, 201);
     let refused = r#"{"valid":"0","reason":"E_TKN_INVALID","stateless":"1"}"#;
     let legacy = r#"{"valid":"0","reason":"E_TKN_LEGACY"}"#;

@@ -1,6 +1,5 @@
 //! `/v1/rules`, and `/v1/everybody/rules`: what operators write, try, read and delete.
 
-mod confirm;
 mod delete;
 mod doubts;
 mod fields;

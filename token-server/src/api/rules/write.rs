@@ -10,13 +10,12 @@ use axum::response::{IntoResponse, Response};
 use rules::{ExpireAt, Rule};
 use serde::Serialize;
 
-use super::confirm::PreviewNumbers;
 use super::view::RuleView;
 use super::{MAX_BODY_BYTES, doubts, fields};
 use crate::api::request::{Body, Document, Parameters, Subject};
 use crate::api::{ApiError, App};
 use crate::judge::seconds;
-use crate::recent::WINDOW;
+use crate::recent::{Preview, WINDOW};
 use crate::revocations::Added;
 use crate::store::{Annotation, EVERYBODY, Mode, StoreError, StoredRule};
 use crate::verify::Verifier;
@@ -42,10 +41,18 @@ struct PreviewView {
     group: String,
     mode: Mode,
     preview: PreviewNumbers,
-    /// Whether it is written only with `"confirm": true`.
-    confirm: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct PreviewNumbers {
+    /// How far back the memory of subjects goes.
+    seconds: u64,
+    /// Subjects that were checked in this time and are remembered.
+    subjects: usize,
+    /// Those of them whose last token the rule would revoke.
+    hits: usize,
 }
 
 /// A rule that was read and not yet written.
@@ -177,14 +184,21 @@ impl Draft {
         Ok(Self { rule, annotation, confirmed })
     }
 
-    /// A rule that is only tried hits no token.
+    /// What hits everybody, or every token of a subject, is said twice. A rule that is only tried hits no token.
     async fn refuse_unless_confirmed(&self, app: &App, group: &str) -> Result<(), ApiError> {
         if self.confirmed || self.annotation.mode == Mode::Shadow {
             return Ok(());
         }
-        let preview = PreviewNumbers::of(app, group, &self.rule).await?;
-        let Some(doubt) = preview.doubt(group, &self.rule) else { return Ok(()) };
-        let why = format!("this rule {doubt}; say \"confirm\": true (on the command line: --confirm)");
+        let whom = if group == EVERYBODY {
+            let (preview, _) = hold_against_recent(app, group.to_owned(), self.rule.clone()).await?;
+            let PreviewNumbers { seconds, subjects, hits } = preview;
+            format!("is for everybody: it hits {hits} of {subjects} subjects checked in the last {seconds} s")
+        } else if self.rule.matches_everything() {
+            "revokes every token of the group".to_owned()
+        } else {
+            return Ok(());
+        };
+        let why = format!("this rule {whom}; say \"confirm\": true (on the command line: --confirm)");
         Err(ApiError::invalid("confirm", why))
     }
 }
@@ -241,10 +255,8 @@ fn trial(json: &str, before: Option<Annotation>, hits: u64, now: i64) -> Option<
 
 async fn preview(app: &App, group: String, draft: Draft) -> Result<Response, ApiError> {
     let warnings = warnings(app, &draft.rule).await?;
-    let preview = PreviewNumbers::of(app, &group, &draft.rule).await?;
-    let mode = draft.annotation.mode;
-    let confirm = mode == Mode::Enforce && preview.doubt(&group, &draft.rule).is_some();
-    Ok(Json(PreviewView { group, mode, preview, confirm, warnings }).into_response())
+    let (preview, group) = hold_against_recent(app, group, draft.rule).await?;
+    Ok(Json(PreviewView { group, mode: draft.annotation.mode, preview, warnings }).into_response())
 }
 
 /// Why a rule may not do what its writer thinks: by its form, and by the tokens that were checked lately.
@@ -263,4 +275,20 @@ async fn warnings(app: &App, rule: &Rule) -> Result<Vec<String>, ApiError> {
 fn whole_seconds(time: Duration) -> i64 {
     let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
     i64::try_from(seconds).unwrap_or(i64::MAX)
+}
+
+/// Holds a rule against the subjects checked lately.
+async fn hold_against_recent(
+    app: &App,
+    group: String,
+    rule: Rule,
+) -> Result<(PreviewNumbers, String), ApiError> {
+    let (recent, now) = (Arc::clone(&app.recent), app.now());
+    let (group, Preview { subjects, hits }) = tokio::task::spawn_blocking(move || {
+        let preview = recent.preview(&rule, &group, now);
+        (group, preview)
+    })
+    .await
+    .map_err(|_| StoreError::Stopping)?;
+    Ok((PreviewNumbers { seconds: WINDOW.as_secs(), subjects, hits }, group))
 }

@@ -32,7 +32,7 @@ impl Server {
 #[tokio::test(start_paused = true)]
 async fn a_rule_tells_who_wrote_it_when_and_why_and_its_text_does_not() {
     let server = server(|_| {}).await;
-    let body = r#"{"rule":{"rt":"x"},"confirm":true,"note":"stolen phone, T-42","by":"olga"}"#;
+    let body = r#"{"rule":{"rt":"x"},"note":"stolen phone, T-42","by":"olga"}"#;
     server.write("/v1/rules/anna", body).await;
     let listed = server.list("/v1/rules/anna").await;
     let rule = &listed["rules"][0];
@@ -73,7 +73,7 @@ async fn a_shadow_rule_counts_and_refuses_nobody_until_it_is_enforced() {
         assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     }
 
-    server.write("/v1/rules/anna", r#"{"rule":{"rt":"x"},"confirm":true}"#).await;
+    server.write("/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
     assert_eq!(server.check(&good("anna", r#","rt":"x""#)).await["detail"], "revoked");
     let listed = server.list("/v1/rules/anna").await;
     assert_eq!(listed["rules"].as_array().unwrap().len(), 1);
@@ -116,8 +116,7 @@ async fn a_rule_that_has_ended_and_still_stands_in_the_store_was_not_replaced() 
     server.store.put("anna", r#"{"rt":"x"}"#, ExpireAt::At(NOW)).unwrap();
     server.store.put("anna", r#"{"rt":"y"}"#, ExpireAt::At(NOW + 1)).unwrap();
     for (rt, replaced) in [("x", 0), ("y", 1)] {
-        let written =
-            server.write("/v1/rules/anna", &format!(r#"{{"rule":{{"rt":"{rt}"}},"confirm":true}}"#)).await;
+        let written = server.write("/v1/rules/anna", &format!(r#"{{"rule":{{"rt":"{rt}"}}}}"#)).await;
         assert_eq!(written["replaced"].as_array().unwrap().len(), replaced, "{rt}");
     }
 }
@@ -170,7 +169,7 @@ async fn notes_and_shadow_rules_end_with_their_rules() {
     let server = server(|_| {}).await;
     let soon = NOW + 5;
     server.write("/v1/rules/a", &format!(r#"{{"rule":{{"a":1}},"mode":"shadow","expireAt":{soon}}}"#)).await;
-    server.write("/v1/rules/a", &format!(r#"{{"rule":{{"a":2}},"confirm":true,"expireAt":{soon}}}"#)).await;
+    server.write("/v1/rules/a", &format!(r#"{{"rule":{{"a":2}},"expireAt":{soon}}}"#)).await;
     server.write("/v1/rules/a", r#"{"rule":{"a":3},"mode":"shadow"}"#).await;
     server.app.annotations.purge(soon - 1).await.unwrap();
     let rules = [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#];
@@ -191,10 +190,10 @@ async fn a_preview_tells_whom_a_rule_would_hit_and_writes_nothing() {
     let body = r#"{"rule":{"rt":"x"}}"#;
     let preview = server.admin(Method::POST, "/v1/everybody/rules?dry_run=true", body).await;
     assert_eq!(preview.status, StatusCode::OK);
-    let numbers = json!({"seconds": 900, "seen": 3, "subjects": 3, "hits": 2});
-    assert_eq!(preview.json(), json!({"group": "g", "mode": "enforce", "preview": numbers, "confirm": true}));
+    let numbers = json!({"seconds": 900, "subjects": 3, "hits": 2});
+    assert_eq!(preview.json(), json!({"group": "g", "mode": "enforce", "preview": numbers}));
     let own = server.admin(Method::POST, "/v1/rules/ben?dry_run=true", r#"{"rule":{"rt":"x"}}"#).await;
-    assert_eq!(own.json()["preview"], json!({"seconds": 900, "seen": 3, "subjects": 1, "hits": 1}));
+    assert_eq!(own.json()["preview"], json!({"seconds": 900, "subjects": 1, "hits": 1}));
     assert_eq!(server.app.revocations.book().totals().rules.get(), 0);
 
     for (path, field) in
@@ -215,12 +214,7 @@ async fn the_rules_of_a_group_come_in_pages_that_deletions_do_not_shift() {
     let server = server(|_| {}).await;
     for number in 0..7 {
         let mode = if number % 2 == 0 { "shadow" } else { "enforce" };
-        server
-            .write(
-                "/v1/rules/anna",
-                &format!(r#"{{"rule":{{"rt":{number}}},"confirm":true,"mode":"{mode}"}}"#),
-            )
-            .await;
+        server.write("/v1/rules/anna", &format!(r#"{{"rule":{{"rt":{number}}},"mode":"{mode}"}}"#)).await;
     }
     let mut seen = Vec::new();
     let mut path = "/v1/rules/anna?limit=3".to_owned();
@@ -250,10 +244,7 @@ async fn groups_whose_rules_are_only_tried_stand_in_the_pages_of_groups() {
         [("a", "shadow"), ("b", "enforce"), ("c", "shadow"), ("d", "enforce"), ("e", "shadow")]
     {
         server
-            .write(
-                &format!("/v1/rules/{group}"),
-                &format!(r#"{{"rule":{{"x":1}},"confirm":true,"mode":"{mode}"}}"#),
-            )
+            .write(&format!("/v1/rules/{group}"), &format!(r#"{{"rule":{{"x":1}},"mode":"{mode}"}}"#))
             .await;
     }
     let mut names = Vec::new();

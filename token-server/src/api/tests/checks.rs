@@ -157,7 +157,7 @@ async fn bearer_tokens_open_what_they_guard() {
 #[tokio::test(start_paused = true)]
 async fn metrics_tell_what_happened_without_names() {
     let server = server_with(&[("g", "broken")], |_| {}).await;
-    server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"},"confirm":true}"#).await;
+    server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
     server.check(&format!(r#"{{"sub":"anna","rt":"x","exp":{}}}"#, NOW + 1)).await;
     server.check(&format!(r#"{{"sub":"anna","exp":{}}}"#, NOW + 1)).await;
     let text = server.admin(Method::GET, "/metrics", "").await.text;

@@ -164,8 +164,7 @@ async fn examples_are_answered_as_described_where_they_are_described() {
     }
     for (method, path, body) in [
         (Method::POST, "/v1/rules?dry_run=true", r#"{"group":"anna","rule":{"a":1}}"#),
-        (Method::POST, "/v1/rules/anna", r#"{"rule":{"iat":"x"},"confirm":true,"note":"n","by":"b"}"#),
-        (Method::POST, "/v1/rules/anna", r#"{"rule":{"iat":"x"}}"#),
+        (Method::POST, "/v1/rules/anna", r#"{"rule":{"iat":"x"},"note":"n","by":"b"}"#),
         (Method::POST, "/v1/rules/anna?dry_run=true", r#"{"rule":{"iat":"x"}}"#),
         (Method::POST, "/v1/rules/g", r#"{"rule":{"sub":"anna"}}"#),
         (Method::DELETE, "/v1/rules/g", ""),

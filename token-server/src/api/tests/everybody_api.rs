@@ -104,7 +104,7 @@ async fn a_rule_for_everybody_ends_unless_it_is_said_to_stay() {
             ),
         }
     }
-    let own = server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"},"confirm":true}"#).await;
+    let own = server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
     assert_eq!(own.json()["expireAt"], 0, "a subject's rule stays as it is written");
 }
 
@@ -156,8 +156,7 @@ async fn a_rule_that_can_never_match_is_written_with_a_warning() {
         [(r#"{"iat":{"lt":"yesterday"}}"#, true), (r#"{"_or":true}"#, true), (r#"{"iat":{"lt":5}}"#, false)]
     {
         for (path, status) in [("/v1/rules/anna?dry_run=true", 200), ("/v1/rules/anna", 201)] {
-            let answer =
-                server.admin(Method::POST, path, format!(r#"{{"rule":{rule},"confirm":true}}"#)).await;
+            let answer = server.admin(Method::POST, path, format!(r#"{{"rule":{rule}}}"#)).await;
             let warnings = answer.json().get("warnings").and_then(Value::as_array).map(Vec::len);
             assert_eq!((answer.status.as_u16(), warnings), (status, doubted.then_some(1)), "{rule}");
         }

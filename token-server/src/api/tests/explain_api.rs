@@ -26,8 +26,8 @@ async fn every_matching_rule_is_told_with_its_conditions() {
             r#"{"rule":{"_or":true,"rt":"x","iss":"old"},"note":"why","by":"olga","confirm":true}"#,
         ),
         ("everybody/rules", r#"{"rule":{"iat":{"lt":5}},"mode":"shadow"}"#),
-        ("rules/anna", r#"{"rule":{"rt":"y"},"confirm":true}"#),
-        ("rules/ben", r#"{"rule":{"rt":"x"},"confirm":true}"#),
+        ("rules/anna", r#"{"rule":{"rt":"y"}}"#),
+        ("rules/ben", r#"{"rule":{"rt":"x"}}"#),
     ] {
         server.admin(Method::POST, &format!("/v1/{path}"), body).await;
     }
@@ -55,7 +55,7 @@ async fn every_matching_rule_is_told_with_its_conditions() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_does_not_say_when_it_was_issued_is_explained_as_it_is_judged() {
     let server = server(|_| {}).await;
-    let range = r#"{"rule":{"iat":{"gt":1,"lt":5}},"confirm":true}"#;
+    let range = r#"{"rule":{"iat":{"gt":1,"lt":5}}}"#;
     assert_eq!(server.admin(Method::POST, "/v1/rules/anna", range).await.status, StatusCode::CREATED);
     for (iat, issued, matching) in
         [("", Some("unknown"), 1), (r#","iat":1700000100000"#, Some("unknown"), 1), (r#","iat":6"#, None, 0)]

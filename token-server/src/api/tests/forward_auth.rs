@@ -340,8 +340,7 @@ async fn a_kept_token_is_judged_by_time_and_rules_each_time() {
         assert_eq!(server.with_token("/verify", &token).await.status, 200);
     }
     assert!(server.metric("token_server_verify_cache_misses_total 1"));
-    let rule =
-        server.server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"},"confirm":true}"#).await;
+    let rule = server.server.admin(Method::POST, "/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#).await;
     assert_eq!(rule.status, StatusCode::CREATED);
     assert_eq!(server.with_token("/verify", &token).await.detail(), "revoked");
     server.server.admin(Method::DELETE, "/v1/rules/anna", "").await;

@@ -3,7 +3,6 @@
 
 mod annotated_rules;
 mod checks;
-mod confirmed_rules;
 mod described_api;
 mod everybody_api;
 mod explain_api;

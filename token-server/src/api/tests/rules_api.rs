@@ -14,7 +14,7 @@ async fn a_written_rule_refuses_at_once_and_a_deleted_one_no_longer_does() {
         json!({"detail": "ok", "subject": "anna", "exp": NOW + 60, "vouched": true})
     );
 
-    let body = format!(r#"{{"rule":{{"rt":"x"}},"confirm":true,"expireAt":{}}}"#, NOW + 60);
+    let body = format!(r#"{{"rule":{{"rt":"x"}},"expireAt":{}}}"#, NOW + 60);
     let written = server.admin(Method::POST, "/v1/rules/anna", body).await;
     assert_eq!(written.status, StatusCode::CREATED);
     assert_eq!(
@@ -112,7 +112,7 @@ async fn confirmed_and_unending_rules_are_written_as_said() {
 async fn groups_are_listed_in_pages() {
     let server = server(|_| {}).await;
     for group in ["c", "a", "b"] {
-        server.admin(Method::POST, &format!("/v1/rules/{group}"), r#"{"rule":{"x":1},"confirm":true}"#).await;
+        server.admin(Method::POST, &format!("/v1/rules/{group}"), r#"{"rule":{"x":1}}"#).await;
     }
     let page = server.admin(Method::GET, "/v1/rules?limit=2", "").await.json();
     let size = |group: &str| json!({"group": group, "rules": 1, "unreadable": 0, "shadow": 0});
@@ -131,9 +131,8 @@ async fn groups_are_listed_in_pages() {
 #[tokio::test(start_paused = true)]
 async fn deleting_counts_what_was_deleted() {
     let server = server(|_| {}).await;
-    for rule in [r#"{"x":1}"#, r#"{"x":2}"#, r#"{"x":{"gt":1,"lt":9}}"#] {
-        let body = format!(r#"{{"rule":{rule},"confirm":true}}"#);
-        server.admin(Method::POST, "/v1/rules/a", body).await;
+    for rule in [r#"{"rule":{"x":1}}"#, r#"{"rule":{"x":2}}"#, r#"{"rule":{"x":{"gt":1,"lt":9}}}"#] {
+        server.admin(Method::POST, "/v1/rules/a", rule).await;
     }
     let delete = async |body: &str| server.admin(Method::DELETE, "/v1/rules/a", body.to_owned()).await;
     assert_eq!(delete(r#"{"rule":{"x":3}}"#).await.json(), json!({"deleted": 0, "revision": 3}));

@@ -95,7 +95,7 @@ fn a_redis_without_memory_lets_rules_be_removed_and_says_so() {
     let redis = Redis::start(&["--maxmemory", "4mb"]);
     let server = RedisBacked::start(&[("TOKEN_SERVER__REDIS__URLS", redis.url())]);
     for (group, rule) in [("anna", "x"), ("anna", "y"), ("ben", "x")] {
-        let body = format!(r#"{{"rule":{{"rt":"{rule}"}},"confirm":true,"note":"why"}}"#);
+        let body = format!(r#"{{"rule":{{"rt":"{rule}"}},"note":"why"}}"#);
         let written = post(connect_socket(&server.socket), &format!("/v1/rules/{group}"), &[], &body);
         assert_eq!(written.status, 201, "{}", written.body);
     }

@@ -115,8 +115,7 @@ fn write_for_everybody(socket: &Path, rule: &str) -> Answer {
 }
 
 fn write(socket: &Path, group: &str, rule: &str) -> Answer {
-    let body = format!(r#"{{"rule":{rule},"confirm":true}}"#);
-    post(connect_socket(socket), &format!("/v1/rules/{group}"), &[], &body)
+    post(connect_socket(socket), &format!("/v1/rules/{group}"), &[], &format!(r#"{{"rule":{rule}}}"#))
 }
 
 fn payload(subject: &str, rt: &str) -> String {

@@ -36,7 +36,7 @@ fn own_keys(redis: &Redis) -> Vec<String> {
 
 /// The life of a note and of a rule on trial, seen by two servers.
 fn hold_notes(one: &RedisBacked, other: &RedisBacked, master: &Redis) {
-    one.post("anna", r#"{"rule":{"rt":"x"},"confirm":true,"note":"stolen phone","by":"olga"}"#);
+    one.post("anna", r#"{"rule":{"rt":"x"},"note":"stolen phone","by":"olga"}"#);
     for server in [one, other] {
         let rule = &server.rules("anna")[0];
         assert_eq!((&rule["note"], &rule["by"]), (&json!("stolen phone"), &json!("olga")));
@@ -47,8 +47,7 @@ fn hold_notes(one: &RedisBacked, other: &RedisBacked, master: &Redis) {
     assert_eq!(members, [(r#"{"rt":"x"}"#.to_owned(), 0)], "other readers find the rule they know");
     // The other server tells what it replaces, as it is in Redis.
     for (end, before) in [(super::LATER, 0), (super::LATER + 1, super::LATER), (0, super::LATER + 1)] {
-        let said = r#""confirm":true,"note":"stolen phone","by":"olga""#;
-        let body = format!(r#"{{"rule":{{"rt":"x"}},{said},"expireAt":{end}}}"#);
+        let body = format!(r#"{{"rule":{{"rt":"x"}},"note":"stolen phone","by":"olga","expireAt":{end}}}"#);
         let answer = post(connect_socket(&other.socket), "/v1/rules/anna", &[], &body);
         let old = &answer.json()["replaced"][0];
         assert_eq!(
@@ -75,7 +74,7 @@ fn hold_notes(one: &RedisBacked, other: &RedisBacked, master: &Redis) {
     let tried = groups["groups"].as_array().unwrap().iter().find(|group| group["group"] == "ben");
     assert_eq!(tried, Some(&json!({"group": "ben", "rules": 0, "unreadable": 0, "shadow": 1})));
 
-    other.post("ben", r#"{"rule":{"rt":"y"},"confirm":true}"#);
+    other.post("ben", r#"{"rule":{"rt":"y"}}"#);
     eventually("enforced, it is tried by nobody", || one.tried() == "0" && other.tried() == "0");
     eventually("and refuses", || one.check("ben", "y") == "revoked");
     other.post("carl", r#"{"rule":{},"mode":"shadow"}"#);
@@ -97,7 +96,7 @@ fn notes_and_rules_on_trial_are_kept_in_redis_beside_the_rules() {
     one.wait_until_complete();
     hold_notes(&one, &other, &redis);
 
-    one.post("anna", r#"{"rule":{"rt":"x"},"confirm":true,"note":"one"}"#);
+    one.post("anna", r#"{"rule":{"rt":"x"},"note":"one"}"#);
     one.post("anna", r#"{"rule":{"rt":"y"},"mode":"shadow"}"#);
     let one_of_two = delete(connect_socket(&other.socket), "/v1/rules/anna", r#"{"rule":{"rt":"x"}}"#);
     assert_eq!(one_of_two.json()["deleted"], 1);
@@ -113,7 +112,7 @@ fn notes_whose_rules_are_gone_are_removed_and_the_others_stay() {
     let first = RedisBacked::start(&settings);
     first.wait_until_complete();
     for (group, rule) in [("anna", "kept"), ("anna", "removed"), ("ben", "removed"), ("carl", "ended")] {
-        first.post(group, &format!(r#"{{"rule":{{"rt":"{rule}"}},"confirm":true,"note":"why"}}"#));
+        first.post(group, &format!(r#"{{"rule":{{"rt":"{rule}"}},"note":"why"}}"#));
     }
     first.post("dora", r#"{"rule":{"rt":"kept"},"mode":"shadow"}"#);
     drop(first);
@@ -155,7 +154,7 @@ fn notes_and_rules_on_trial_outlive_a_failover_of_sentinel() {
     eventually("the replica takes part", || one.write("dora", r#"{"rt":"x"}"#).status == 201);
     assert_eq!(delete(connect_socket(&one.socket), "/v1/rules/dora", "").json()["deleted"], 1);
     hold_notes(&one, &other, &group.master);
-    one.post("anna", r#"{"rule":{"rt":"x"},"confirm":true,"note":"stolen phone"}"#);
+    one.post("anna", r#"{"rule":{"rt":"x"},"note":"stolen phone"}"#);
     one.post("ben", r#"{"rule":{"rt":"x"},"mode":"shadow"}"#);
 
     group.master.kill();

@@ -15,8 +15,8 @@ fn operate(settings: &[(&str, &str)]) {
     }
     let operator = Operator::configured(settings, &["--configured-store"]);
     let rule = r#"{"rt":"x"}"#;
-    let written = operator
-        .json(&["rules", "add", "anna", rule, "--note", "stolen phone", "--by", "olga", "--confirm"], "");
+    let written =
+        operator.json(&["rules", "add", "anna", rule, "--note", "stolen phone", "--by", "olga"], "");
     assert_eq!((&written[0]["rule"], &written[0]["by"]), (&json!({"rt": "x"}), &json!("olga")));
     eventually("the server has heard it", || server.check("anna", "x") == "revoked");
     assert_eq!(server.rules("anna")[0]["note"], "stolen phone");
@@ -60,7 +60,7 @@ fn commands_find_the_master_by_sentinel_and_wait_for_its_replica() {
     ];
     let operator = Operator::configured(&settings, &["--configured-store"]);
     eventually("the replica takes part", || {
-        operator.run(&["rules", "add", "carl", r#"{"rt":"x"}"#, "--confirm"], "").code == Some(0)
+        operator.run(&["rules", "add", "carl", r#"{"rt":"x"}"#], "").code == Some(0)
     });
     operator.json(&["rules", "remove", "carl", "--all"], "");
     operate(&settings);
