@@ -7,12 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use jose::{Reason, Reject, Signed, TokenForm, UnixTime, Window};
 use keys::{KeysView, Newer};
 use prometheus_client::metrics::gauge::Gauge;
+use service::flights::Boarding;
 use service::lease::Word;
 use service::readiness::Readiness;
 use tokio::time::timeout_at;
 
 use crate::answer::{Decision, Outcome, Variables, answer};
-use crate::cache::{Boarding, Found, Kept, VerdictCache};
+use crate::cache::{Found, Kept, VerdictCache};
 use crate::metrics::{ByStatus, Metrics};
 use crate::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
 use crate::verifier::{Judgement, Question, Verifier};
@@ -113,25 +114,30 @@ impl Responder {
     async fn judge(&self, question: &mut Question<'_>, received: &Received) -> Arc<Kept> {
         let deadline = received.at + self.budget;
         loop {
-            if Instant::now() >= deadline {
+            let now = Instant::now();
+            if now >= deadline {
                 // HAProxy has given up on a request that waited so long; deciding it would only delay others.
                 return self.overloaded(question);
             }
-            let landing = match self.cache.board(question.key) {
-                Boarding::Walk => match self.kept_or_found(question, received, deadline).await {
+            let landing = match self.cache.board(question.key, now) {
+                None => match self.kept_or_found(question, received, deadline).await {
                     Some(kept) => return kept,
                     None => continue,
                 },
-                Boarding::Fly(flight) => match self.kept_or_found(question, received, deadline).await {
-                    Some(kept) => {
-                        flight.land(&kept);
-                        return kept;
+                Some(Boarding::Lead(leader)) => {
+                    match self.kept_or_found(question, received, deadline).await {
+                        // Who came later has time left, and finds it for himself.
+                        Some(kept) if kept.reject == Some(Reject::Timeout) => return kept,
+                        Some(kept) => {
+                            leader.land(Arc::clone(&kept), || ());
+                            return kept;
+                        }
+                        None => continue,
                     }
-                    None => continue,
-                },
-                Boarding::Join(landing) => landing,
+                }
+                Some(Boarding::Follow(landing)) => landing,
             };
-            match timeout_at(deadline.into(), landing.verdict()).await {
+            match timeout_at(deadline.into(), landing.landing()).await {
                 Err(_) => return self.overloaded(question),
                 Ok(Some(kept)) if self.cache.holds(&kept, received.now, Instant::now()) => {
                     self.metrics.cache_hits.inc();
@@ -326,3 +332,6 @@ fn log(decision: &Decision, request: Option<&str>) {
         "decided"
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,15 @@
 //! Encrypted tokens, opened with the operator's keys.
 
+mod lane;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jose::{Claims, Decrypted, DecryptionKeys, Reject};
+
+pub(crate) use lane::Lane;
+#[cfg(test)]
+pub(crate) use lane::PLACES_PER_THREAD;
 
 use crate::files::{FromFiles, Reload};
 use crate::revocations::Revocations;
@@ -43,12 +49,28 @@ pub(crate) struct Opened {
 }
 
 /// Opens a token. Without keys nobody here can judge it.
-pub(crate) fn open(token: &str, keys: Option<&DecryptionKeysFile>) -> Result<Opened, Reject> {
-    open_with(token, &keys.ok_or(Reject::Unsupported)?.current())
+pub(crate) async fn open(
+    token: &str,
+    keys: Option<&DecryptionKeysFile>,
+    lane: &Lane,
+) -> Result<Opened, Reject> {
+    open_with(token, &keys.ok_or(Reject::Unsupported)?.current(), lane).await
 }
 
-/// Opens a token with these keys.
-pub(crate) fn open_with(token: &str, keys: &DecryptionKeys) -> Result<Opened, Reject> {
+/// Opens a token with these keys; in the lane if it takes a private one.
+pub(crate) async fn open_with(
+    token: &str,
+    keys: &Arc<DecryptionKeys>,
+    lane: &Lane,
+) -> Result<Opened, Reject> {
+    if !jose::needs_private_key(token, keys) {
+        return decrypt(token, keys);
+    }
+    let (token, keys) = (token.to_owned(), Arc::clone(keys));
+    lane.run(move || decrypt(&token, &keys)).await
+}
+
+fn decrypt(token: &str, keys: &DecryptionKeys) -> Result<Opened, Reject> {
     match jose::decrypt(token, keys)? {
         Decrypted::Claims { header, claims } => Ok(Opened { header, claims, nested: None }),
         Decrypted::Nested { header, token } => {

@@ -29,6 +29,7 @@ pub(crate) struct Metrics {
     writes: Family<OutcomeLabels, Counter>,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     totals: Totals,
+    decryptions: Gauge,
     shadow_rules: Gauge,
     shadow_hits: Counter,
     reloads: Family<OutcomeLabels, Counter>,
@@ -68,6 +69,7 @@ impl Metrics {
             writes: Family::default(),
             requests: Family::new_with_constructor(request_histogram),
             totals: Totals::default(),
+            decryptions: Gauge::default(),
             shadow_rules: Gauge::default(),
             shadow_hits: Counter::default(),
             reloads: Family::default(),
@@ -93,6 +95,12 @@ impl Metrics {
             Unit::Seconds,
             metrics.requests.clone(),
         );
+        registry.register(
+            "decryptions",
+            "Tokens that wait for decryption under a private key, or are at it; more than 40 for each thread are refused with \
+             the detail overloaded",
+            metrics.decryptions(),
+        );
         let totals = metrics.totals();
         registry.register("rules", "Rules in memory, unreadable ones included", totals.rules);
         registry.register("rule_groups", "Groups in memory with at least one rule", totals.groups);
@@ -112,6 +120,13 @@ impl Metrics {
             "store_revision",
             "Grows with every change of a rule that is heard of",
             totals.revision,
+        );
+        registry.register_with_unit(
+            "feed_log",
+            "Names of groups in the log of changes, which is cut above 4 MiB: agents that have not seen what was cut ask again \
+             about all tokens",
+            Unit::Bytes,
+            totals.feed_bytes,
         );
         registry.register(
             "untold_rules",
@@ -203,6 +218,11 @@ impl Metrics {
     /// The gauges of what is in memory.
     pub(crate) fn totals(&self) -> Totals {
         self.totals.clone()
+    }
+
+    /// The gauge of tokens that are opened with private keys.
+    pub(crate) fn decryptions(&self) -> Gauge {
+        self.decryptions.clone()
     }
 
     /// Counts what shadow rules would have refused.

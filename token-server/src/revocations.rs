@@ -112,7 +112,7 @@ impl Revocations {
             book,
             sessions,
             untold: Untold::default(),
-            feed: Feed::new(epoch, revision),
+            feed: Feed::new(epoch, revision, totals.feed_bytes),
             writing: Mutex::default(),
             turns: Semaphore::new(READS),
             tasks: TaskTracker::new(),
@@ -257,6 +257,11 @@ impl Revocations {
     pub fn changed(&self, group: &str) -> u64 {
         self.book.forget(group);
         self.untold.told(group);
+        self.tell(group)
+    }
+
+    /// Agents hear that a group changed.
+    fn tell(&self, group: &str) -> u64 {
         let revision = if group.len() > MAX_GROUP_BYTES {
             self.feed.everything_changed()
         } else {

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use self::rules::Rules;
 use crate::api::{self, AdminAccess, App};
 use crate::config::{Compat, Config, StoreSettings};
-use crate::encrypted::ToldKeys;
+use crate::encrypted::{Lane, ToldKeys};
 use crate::files::Reload;
 use crate::judge::{seconds, time_policy};
 use crate::listen::{AdminSocket, Listeners};
@@ -179,6 +179,7 @@ fn app(
     let Rules { revocations, annotations } = rules;
     App {
         policy: time_policy(config.profile, Leeway::default()),
+        lane: Lane::new(metrics.decryptions()),
         revocations,
         annotations,
         recent: Arc::new(Recent::new(config.preview_subjects)),

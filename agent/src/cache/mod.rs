@@ -5,18 +5,14 @@
 //! Refused tokens are kept apart, few and briefly, so that garbage cannot push good tokens out. That nobody could decide
 //! is never kept.
 
-mod flights;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jose::{Reject, Signed, TokenHash, UnixTime, Window};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use service::flights::{Boarding, Flights};
 use service::lease::{SharedLease, Word};
-
-use flights::Flights;
-pub use flights::{Boarding, Flight, Landing};
 
 /// Refused tokens that are remembered.
 const REFUSED: usize = 10_000;
@@ -78,7 +74,7 @@ pub struct Limits {
 pub struct VerdictCache {
     accepted: Option<Cache<Key, Arc<Kept>, Weight>>,
     refused: Cache<Key, (Instant, Arc<Kept>)>,
-    flights: Flights,
+    flights: Flights<Key, Arc<Kept>>,
     lease: Arc<SharedLease>,
 }
 
@@ -154,13 +150,10 @@ impl VerdictCache {
     }
 
     /// Whether somebody is finding the verdict already: of a thousand requests with one new token, one finds it. Where no
-    /// verdict may be used twice, each request finds its own.
-    pub fn board(&self, key: Key) -> Boarding<'_> {
-        if self.accepted.is_some() && self.lease.allows_reuse() {
-            self.flights.board(key)
-        } else {
-            Boarding::Walk
-        }
+    /// verdict may be used twice, each request finds its own, and this is absent.
+    pub fn board(&self, key: Key, at: Instant) -> Option<Boarding<Key, Arc<Kept>>> {
+        let shared = self.accepted.is_some() && self.lease.allows_reuse();
+        shared.then(|| self.flights.board(key, at.into()))
     }
 
     /// Accepted verdicts that are kept, and their weight in bytes.

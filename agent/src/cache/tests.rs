@@ -125,40 +125,13 @@ fn a_refusal_takes_the_place_of_what_was_accepted_and_ends_with_its_rule() {
     assert!(matches!(cache.get(&key("a"), NOW, at), Found::Nothing), "the rule may have been deleted");
 }
 
-#[tokio::test]
-async fn one_finds_the_verdict_while_the_others_wait() {
-    let cache = cache(100, 1 << 20);
-    let Boarding::Fly(flight) = cache.board(key("a")) else { panic!("the first has its turn") };
-    let waiting: Vec<_> = (0..1_000)
-        .map(|_| match cache.board(key("a")) {
-            Boarding::Join(landing) => landing.verdict(),
-            Boarding::Fly(_) | Boarding::Walk => panic!("the others wait"),
-        })
-        .collect();
-    assert!(matches!(cache.board(key("b")), Boarding::Fly(_)), "for another question nobody waits");
-    flight.land(&kept(7, Some(Reject::NoTokenServer)));
-    for verdict in waiting {
-        assert_eq!(verdict.await.unwrap().actions.len(), 7);
-    }
-    assert!(matches!(cache.board(key("a")), Boarding::Fly(_)), "the next question is a new one");
-}
-
-#[tokio::test]
-async fn a_turn_that_brings_nothing_is_the_next_ones() {
-    let cache = cache(100, 1 << 20);
-    let Boarding::Fly(first) = cache.board(key("a")) else { panic!("the first has its turn") };
-    let Boarding::Join(second) = cache.board(key("a")) else { panic!("the second waits") };
-    drop(first);
-    assert!(second.verdict().await.is_none());
-    assert!(matches!(cache.board(key("a")), Boarding::Fly(_)));
-}
-
 #[test]
 fn where_no_verdict_is_used_twice_nobody_waits_for_anothers() {
-    let limits = Limits { entries: 100, bytes: 1 << 20 };
+    let (limits, at) = (Limits { entries: 100, bytes: 1 << 20 }, Instant::now());
     let unkept = cache(0, 0);
     let unshared = VerdictCache::new(limits, lease(Duration::ZERO));
     for cache in [&unkept, &unshared] {
-        assert!(matches!(cache.board(key("a")), Boarding::Walk));
+        assert!(cache.board(key("a"), at).is_none());
     }
+    assert!(matches!(cache(100, 1 << 20).board(key("a"), at), Some(Boarding::Lead(_))));
 }

@@ -85,7 +85,7 @@ pub use hint::Hint;
 pub use issuer::{IssuerName, Template, TemplateError, Tenants};
 pub use jwe::{
     AesSize, ContentEncryption, Decrypted, DecryptionKey, DecryptionKeys, DecryptionKeysError,
-    DecryptionSkipReason, Jwe, KeyManagement, OaepHash, UnknownJweAlgorithm, decrypt,
+    DecryptionSkipReason, Jwe, KeyManagement, OaepHash, UnknownJweAlgorithm, decrypt, needs_private_key,
 };
 pub use jws::Jws;
 pub use keys::{

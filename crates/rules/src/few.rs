@@ -49,8 +49,9 @@ impl Few {
         self.0.len() < before
     }
 
-    pub(crate) fn remove_ended(&mut self, now: i64) {
-        self.0.retain(|entry| !entry.expire_at.has_passed(now));
+    /// Removes up to `max` rules that have ended; tells how many.
+    pub(crate) fn remove_ended(&mut self, now: i64, max: usize) -> usize {
+        self.0.extract_if(.., |entry| entry.expire_at.has_passed(now)).take(max).count()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -130,11 +130,12 @@ impl RuleSet {
         }
     }
 
-    /// Removes the rules whose end has come at `now` (unix seconds).
-    pub fn remove_ended(&mut self, now: i64) {
+    /// Removes up to `max` of the rules whose end has come at `now` (unix seconds); tells how many. Each costs about a
+    /// microsecond, and a match waits meanwhile: `max` is how long.
+    pub fn remove_ended(&mut self, now: i64, max: usize) -> usize {
         match &mut self.0 {
-            Rules::Few(few) => few.remove_ended(now),
-            Rules::Many(index) => index.remove_ended(now),
+            Rules::Few(few) => few.remove_ended(now, max),
+            Rules::Many(index) => index.remove_ended(now, max),
         }
     }
 
@@ -226,8 +227,22 @@ mod tests {
     #[test]
     fn ended_rules_can_be_removed() {
         let mut set = set([entry(r#"{"a":1}"#, 100), entry(r#"{"a":2}"#, 101), entry(r#"{"a":3}"#, 0)]);
-        set.remove_ended(100);
+        assert_eq!(set.remove_ended(100, usize::MAX), 1);
         assert_eq!(set.len(), 2);
         assert!(!set.remove(r#"{"a":1}"#));
+    }
+
+    #[test]
+    fn however_many_have_ended_no_more_are_removed_at_once_than_was_asked_for() {
+        for rules in [7_usize, 1_000] {
+            let ended = (0..rules).map(|number| entry(&format!(r#"{{"a":{number}}}"#), 100));
+            let mut set = set(ended.chain([entry(r#"{"a":"stays"}"#, 101)]));
+            for left in (0..rules.div_ceil(3)).map(|step| rules.saturating_sub(3 * (step + 1))) {
+                let before = set.len();
+                assert_eq!(set.remove_ended(100, 3), before - 1 - left, "{rules} rules");
+                assert_eq!(set.len(), 1 + left, "{rules} rules");
+            }
+            assert_eq!(set.remove_ended(100, 3), 0);
+        }
     }
 }

@@ -138,7 +138,7 @@ proptest! {
                     prop_assert!(!set.contains(&one));
                 }
                 Step::RemoveEnded { now } => {
-                    set.remove_ended(now);
+                    set.remove_ended(now, usize::MAX);
                     linear.0.retain(|entry| !entry.expire_at.has_passed(now));
                 }
             }

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod check;
 pub mod events;
 pub mod exit;
+pub mod flights;
 pub mod kubernetes;
 pub mod lease;
 pub mod probe;

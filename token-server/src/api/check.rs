@@ -69,7 +69,7 @@ fn granted(end: u32, start: Option<u32>) -> Leeway {
 async fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> CheckResult {
     let (judgement, opened) = match check {
         Check::Payload(payload) => (judge_payload(app, payload.get().as_bytes(), policy, now).await, None),
-        Check::Token(token) => match encrypted::open(token, app.jwe_keys.as_deref()) {
+        Check::Token(token) => match encrypted::open(token, app.jwe_keys.as_deref(), &app.lane).await {
             Err(reject) => (Judgement::refused(reject), None),
             Ok(opened) => {
                 let claims = opened.claims.as_json().as_bytes();

@@ -106,7 +106,8 @@ async fn payload(app: &App, body: &[u8]) -> Result<(), Reject> {
 
 /// Opens an encrypted token and judges all of it: these callers judge nothing themselves.
 async fn encrypted(app: &App, token: &str) -> Result<(String, Claims), Reject> {
-    let Opened { header, mut claims, nested } = encrypted::open(token, app.jwe_keys.as_deref())?;
+    let Opened { header, mut claims, nested } =
+        encrypted::open(token, app.jwe_keys.as_deref(), &app.lane).await?;
     let mut told = header.clone();
     if let Some(nested) = nested {
         Signed { header: told, claims, .. } = signed(app, &nested)?;

@@ -19,7 +19,7 @@ use self::conditions::{ConditionView, conditions};
 use super::request::{Body, Document};
 use super::rules::RuleView;
 use super::{ApiError, App};
-use crate::encrypted::{self, DecryptionKeysFile, Opened};
+use crate::encrypted::{self, Opened};
 use crate::judge::{self, Judgement, seconds};
 use crate::store::EVERYBODY;
 
@@ -82,7 +82,7 @@ pub(super) async fn explain(
     State(app): State<Arc<App>>,
     Body(body): Body<MAX_BODY_BYTES>,
 ) -> Result<Json<impl Serialize>, ApiError> {
-    let (payload, signature) = match Subject::read(Document::parse(&body)?, app.jwe_keys.as_deref())? {
+    let (payload, signature) = match Subject::read(Document::parse(&body)?, &app).await? {
         Subject::Payload(payload) => (payload, None),
         Subject::Signed(payload) => (payload, Some("not verified")),
         Subject::Undecodable(reject) => return Ok(Json(ExplanationView::refusal(reject))),
@@ -112,7 +112,7 @@ pub(super) async fn explain(
 }
 
 impl Subject {
-    fn read(mut document: Document, keys: Option<&DecryptionKeysFile>) -> Result<Self, ApiError> {
+    async fn read(mut document: Document, app: &App) -> Result<Self, ApiError> {
         let token = document.take("token");
         let payload = document.take("payload");
         document.finish()?;
@@ -121,21 +121,21 @@ impl Subject {
             (Some(token), None) => {
                 let token: String = serde_json::from_str(token.get())
                     .map_err(|_| ApiError::invalid("token", "is not a string"))?;
-                Ok(Self::of_token(token.trim(), keys))
+                Ok(Self::of_token(token.trim(), app).await)
             }
             (None, None) => Err(ApiError::invalid("token", "is missing, as is payload")),
             (Some(_), Some(_)) => Err(ApiError::invalid("payload", "comes beside a token; send one of them")),
         }
     }
 
-    fn of_token(token: &str, keys: Option<&DecryptionKeysFile>) -> Self {
+    async fn of_token(token: &str, app: &App) -> Self {
         match TokenForm::of(token) {
             TokenForm::Jws => token
                 .split('.')
                 .nth(1)
                 .and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok())
                 .map_or(Self::Undecodable(Reject::Malformed), Self::Signed),
-            TokenForm::Jwe => match encrypted::open(token, keys) {
+            TokenForm::Jwe => match encrypted::open(token, app.jwe_keys.as_deref(), &app.lane).await {
                 Ok(Opened { claims, nested: None, .. }) => Self::Payload(claims.as_json().into()),
                 Ok(Opened { claims, nested: Some(_), .. }) => Self::Signed(claims.as_json().into()),
                 Err(reject) => Self::Undecodable(reject),

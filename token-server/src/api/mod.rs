@@ -32,7 +32,7 @@ pub(crate) use error::ApiError;
 
 use crate::annotations::Annotations;
 use crate::config::{Compat, TokensFile};
-use crate::encrypted::DecryptionKeysFile;
+use crate::encrypted::{DecryptionKeysFile, Lane};
 use crate::feed;
 use crate::judge::{self, Judgement};
 use crate::metrics::Metrics;
@@ -54,6 +54,8 @@ pub(crate) struct App {
     /// Whether only clients with a certificate can connect.
     pub(crate) asks_for_certificates: bool,
     pub(crate) jwe_keys: Option<Arc<DecryptionKeysFile>>,
+    /// Where tokens are opened that take a private key.
+    pub(crate) lane: Lane,
     /// Answers proxies, by the configuration in use; absent where nothing is configured that could verify.
     pub(crate) verify: ArcSwapOption<Verifier>,
     pub(crate) compat: Compat,

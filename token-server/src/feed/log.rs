@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use prometheus_client::metrics::gauge::Gauge;
 use service::events::Changes;
 use tokio::sync::watch;
 
@@ -21,6 +22,8 @@ pub struct Feed {
     epoch: Box<str>,
     log: Mutex<Log>,
     latest: watch::Sender<u64>,
+    /// Shows the bytes of the names.
+    bytes: Gauge,
 }
 
 #[derive(Debug)]
@@ -43,10 +46,11 @@ pub struct Since {
 }
 
 impl Feed {
-    /// An empty log that goes on counting from `revision`, under a name that no other process has.
-    pub fn new(epoch: impl Into<Box<str>>, revision: u64) -> Self {
+    /// An empty log that goes on counting from `revision`, under a name that no other process has. `bytes` shows how large it
+    /// is.
+    pub fn new(epoch: impl Into<Box<str>>, revision: u64, bytes: Gauge) -> Self {
         let log = Log { revision, forgotten: revision, changes: VecDeque::new(), bytes: 0 };
-        Self { epoch: epoch.into(), log: Mutex::new(log), latest: watch::Sender::new(revision) }
+        Self { epoch: epoch.into(), log: Mutex::new(log), latest: watch::Sender::new(revision), bytes }
     }
 
     /// The name of this process's numbers.
@@ -114,6 +118,7 @@ impl Feed {
         let mut log = self.lock();
         log.revision = log.revision.saturating_add(1);
         change(&mut log);
+        self.bytes.set(i64::try_from(log.bytes).unwrap_or(i64::MAX));
         self.latest.send_replace(log.revision);
         log.revision
     }
@@ -127,6 +132,10 @@ impl Feed {
 mod tests {
     use super::*;
 
+    fn feed(revision: u64) -> Feed {
+        Feed::new("e", revision, Gauge::default())
+    }
+
     fn since(epoch: &str, revision: u64) -> Option<Since> {
         Some(Since { epoch: epoch.to_owned(), revision })
     }
@@ -137,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_reader_gets_what_he_has_not_seen_once_each() {
-        let feed = Feed::new("e", 5);
+        let feed = feed(5);
         assert_eq!(feed.after(since("e", 5).as_ref()), (5, groups(&[])));
         assert_eq!(feed.changed("b"), 6);
         feed.changed("a");
@@ -149,7 +158,7 @@ mod tests {
 
     #[test]
     fn whoever_may_have_missed_something_is_told_so() {
-        let feed = Feed::new("e", 5);
+        let feed = feed(5);
         feed.changed("a");
         for stranger in [None, since("other", 6), since("e", 4), since("e", 7)] {
             assert_eq!(feed.after(stranger.as_ref()).1, Changes::Everything, "{stranger:?}");
@@ -161,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_log_is_bounded_and_says_what_it_forgot() {
-        let feed = Feed::new("e", 0);
+        let feed = feed(0);
         for number in 0..=MAX_CHANGES {
             feed.changed(if number % 2 == 0 { "a" } else { "b" });
         }
@@ -176,7 +185,7 @@ mod tests {
 
     #[test]
     fn long_names_make_the_log_short() {
-        let feed = Feed::new("e", 0);
+        let feed = feed(0);
         let long = "x".repeat(MAX_NAME_BYTES / 4);
         for number in 0..6 {
             feed.changed(&format!("{number}{long}"));
@@ -185,7 +194,8 @@ mod tests {
         assert_eq!(feed.after(since("e", 2).as_ref()).1, Changes::Everything, "they are forgotten");
         let names = feed.lock().changes.iter().map(|(_, name)| name.len()).sum::<usize>();
         assert_eq!(feed.lock().bytes, names);
+        assert_eq!(usize::try_from(feed.bytes.get()), Ok(names), "it is shown");
         feed.everything_changed();
-        assert_eq!(feed.lock().bytes, 0);
+        assert_eq!((feed.lock().bytes, feed.bytes.get()), (0, 0));
     }
 }

@@ -8,14 +8,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{LOAD_LIMIT, Revocations, within};
 use crate::changes::Session;
-use crate::rulebook::{Boarding, Flight, Group, News, Read, Totals};
+use crate::rulebook::{Boarding, Flight, Group, MANY_RULES, Missed, News, Read, Totals};
 use crate::store::{EVERYBODY, StoreError, StoredRule};
 
 /// [`LOAD_LIMIT`] for a store in this process, where nothing can be lost: reading a million rules takes some seconds.
 const LOCAL_LOAD_LIMIT: Duration = Duration::from_secs(60);
 
-/// Rules that are parsed where that does not hold up other requests.
-const MANY_RULES: usize = 1_000;
+/// How often a check joins a read of its group: once more, where the first came to nothing.
+const BOARDINGS: usize = 2;
 
 impl Revocations {
     /// Reads a group in its turn; everybody's, which each check needs, goes first.
@@ -41,40 +41,54 @@ impl Revocations {
     }
 
     /// A group as it is known or can be read within `patience`; absent if neither.
+    ///
+    /// A check that joins a read waits as long as for a read of its own: if that one ends for want of time, or without a
+    /// result, it boards once more. Only a read that is late already is not waited for again.
     pub(super) async fn read(
         self: &Arc<Self>,
         name: &str,
         session: Option<&Arc<Session>>,
         patience: Duration,
     ) -> Option<Read> {
-        let now = Instant::now();
-        if let Some(read) = self.book.fresh(name, now, session) {
-            return Some(read);
-        }
-        let flight = match self.book.board(name, session.cloned(), now) {
-            Boarding::Join(flight) => flight,
-            Boarding::Fly(flight) => {
-                self.tasks.spawn(fly(Arc::clone(self), name.to_owned(), flight.clone()));
-                flight
+        let start = Instant::now();
+        for _ in 0..BOARDINGS {
+            let now = Instant::now();
+            if let Some(read) = self.book.fresh(name, now, session) {
+                return Some(read);
             }
-        };
-        // Who joins a read that is late already does not wait for it once more.
-        let landing = timeout_at(flight.started + patience, flight.landing()).await;
-        landing.ok().flatten().or_else(|| self.book.stale(name, Instant::now()))
+            let waiting = match self.book.board(name, session.cloned(), now) {
+                Boarding::Join(waiting) => waiting,
+                Boarding::Fly(flight) => {
+                    let waiting = flight.follower();
+                    self.tasks.spawn(fly(Arc::clone(self), flight));
+                    waiting
+                }
+            };
+            if now >= waiting.since() + patience {
+                break;
+            }
+            match timeout_at(start + patience, waiting.landing()).await {
+                Ok(Some(Ok(read))) => return Some(read),
+                Ok(Some(Err(Missed::Late)) | None) => {}
+                Ok(Some(Err(Missed::Failed))) | Err(_) => break,
+            }
+        }
+        self.book.stale(name, Instant::now())
     }
 }
 
-async fn fly(this: Arc<Revocations>, name: String, flight: Flight) {
-    let read = this.fetch(&name).await;
-    if let Err(error) = &read {
+async fn fly(this: Arc<Revocations>, flight: Flight) {
+    let (name, session) = (flight.name().to_owned(), flight.session());
+    let read = this.fetch(&name).await.map_err(|error| {
         tracing::warn!(%error, "rules could not be read");
-    }
-    if this.book.land(&name, &flight, read.ok()) == News::Untold
-        && let Some(session) = flight.session()
+        if matches!(error, StoreError::Timeout { .. }) { Missed::Late } else { Missed::Failed }
+    });
+    if this.book.land(flight, read) == News::Untold
+        && let Some(session) = session
     {
         this.untold.found(&name, Instant::now(), session);
         // Agents hear of it here, whichever source should have told it.
-        this.book.show_revision(this.feed.changed(&name));
+        this.tell(&name);
     }
 }
 

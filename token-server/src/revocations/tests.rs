@@ -3,11 +3,12 @@
 mod untold;
 
 use std::sync::Mutex as Lock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rules::{ExpireAt, Rule};
 use tokio::sync::{Notify, Semaphore};
 
+use super::writes::{REMOVAL_PAUSE, REMOVED_AT_ONCE};
 use super::*;
 use crate::changes::MAX_SILENCE;
 use crate::rulebook::DEFAULT_BYTES;
@@ -21,6 +22,7 @@ struct Scripted {
     reads: AtomicUsize,
     asked: Notify,
     answers: Semaphore,
+    panics: AtomicBool,
 }
 
 impl Scripted {
@@ -30,6 +32,7 @@ impl Scripted {
             reads: AtomicUsize::new(0),
             asked: Notify::new(),
             answers: Semaphore::new(Semaphore::MAX_PERMITS),
+            panics: AtomicBool::new(false),
         })
     }
 
@@ -44,12 +47,12 @@ impl Scripted {
 
     /// As a writer elsewhere does it.
     fn write(&self, group: &str, json: &str) {
-        self.rules.lock().unwrap().push(StoredRule {
-            group: group.into(),
-            json: json.into(),
-            expire_at: ExpireAt::Never,
-            revision: None,
-        });
+        self.write_until(group, json, ExpireAt::Never);
+    }
+
+    fn write_until(&self, group: &str, json: &str, expire_at: ExpireAt) {
+        let (group, json) = (group.into(), json.into());
+        self.rules.lock().unwrap().push(StoredRule { group, json, expire_at, revision: None });
     }
 
     fn reads(&self) -> usize {
@@ -70,6 +73,7 @@ impl Store for Scripted {
                 self.rules.lock().unwrap().iter().filter(|rule| rule.group == group).cloned().collect();
             self.asked.notify_one();
             drop(self.answers.acquire().await);
+            assert!(!self.panics.swap(false, Ordering::SeqCst), "asked to panic");
             Ok(found)
         })
     }
@@ -104,8 +108,13 @@ impl Store for Scripted {
         })
     }
 
-    fn purge(&self, _: i64) -> Answer<'_, usize> {
-        Box::pin(async { Ok(0) })
+    fn purge(&self, now: i64) -> Answer<'_, usize> {
+        Box::pin(async move {
+            let mut rules = self.rules.lock().unwrap();
+            let before = rules.len();
+            rules.retain(|rule| !rule.expire_at.has_passed(now));
+            Ok(before - rules.len())
+        })
     }
 }
 
@@ -200,6 +209,90 @@ async fn a_store_that_hangs_holds_nobody_longer_than_the_limit_and_lets_nobody_i
     let start = Instant::now();
     assert_eq!(check(&revocations, "anna").await, UNKNOWN);
     assert_eq!(start.elapsed(), Duration::ZERO, "the read is late already");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_ends_in_a_panic_leaves_nobody_waiting_and_is_made_again() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    assert!(revocations.warm().await);
+    store.hang();
+    store.panics.store(true, Ordering::SeqCst);
+    let checks = (0..10).map(|_| check(&revocations, "anna"));
+    let recovering = async {
+        while store.reads() < 2 {
+            tokio::task::yield_now().await;
+        }
+        store.recover();
+    };
+    let (verdicts, ()) = tokio::join!(futures_util::future::join_all(checks), recovering);
+    assert!(verdicts.into_iter().all(|verdict| verdict == PASSED), "they boarded once more");
+    assert_eq!(store.reads(), 3, "everybody's, the one that panicked, and one more");
+    assert_eq!(check(&revocations, "anna").await, PASSED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_a_read_has_a_time_of_his_own() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    assert!(revocations.warm().await);
+    store.hang();
+    let first = check(&revocations, "anna");
+    let second = async {
+        tokio::time::sleep(LOAD_WAIT / 2).await;
+        check(&revocations, "anna").await
+    };
+    let store_answers = async {
+        tokio::time::sleep(LOAD_WAIT + LOAD_WAIT / 4).await;
+        store.recover();
+    };
+    let (first, second, ()) = tokio::join!(first, second, store_answers);
+    assert_eq!((first, second), (UNKNOWN, PASSED));
+
+    store.hang();
+    let (start, session) = (Instant::now(), revocations.sessions.current());
+    let first = revocations.read("ben", session.as_ref(), LOAD_LIMIT);
+    let second = async {
+        tokio::time::sleep(LOAD_LIMIT / 2).await;
+        revocations.read("ben", session.as_ref(), LOAD_LIMIT).await
+    };
+    let store_answers = async {
+        tokio::time::sleep(LOAD_LIMIT + LOAD_LIMIT / 4).await;
+        store.recover();
+    };
+    let (first, second, ()) = tokio::join!(first, second, store_answers);
+    assert!(first.is_none());
+    assert!(second.is_some_and(|read| read.at >= start + LOAD_LIMIT), "a read of its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_that_end_together_leave_the_memory_in_steps_between_which_checks_are_answered() {
+    let store = Scripted::new();
+    let rules = 5 * REMOVED_AT_ONCE + 7;
+    for number in 0..rules {
+        store.write_until("g", &format!(r#"{{"rt":{number}}}"#), ExpireAt::At(5));
+    }
+    store.write("g", r#"{"rt":"x"}"#);
+    let revocations = revocations(&store, Sessions::exclusive(), LIFETIMES);
+    revocations.load().await;
+    let left = || usize::try_from(revocations.book().totals().rules.get()).unwrap();
+    assert_eq!(left(), rules + 1);
+    let purging = tokio::spawn({
+        let revocations = Arc::clone(&revocations);
+        async move { revocations.purge(10).await }
+    });
+    let (mut seen, mut steps) = (left(), 0);
+    while seen > 1 {
+        assert_eq!(check(&revocations, "anna").await.verdict, Err(Reject::Revoked), "the last one holds");
+        tokio::task::yield_now().await;
+        let now = left();
+        assert!(seen - now <= REMOVED_AT_ONCE, "{seen} rules, then {now}");
+        steps += usize::from(now < seen);
+        seen = now;
+        tokio::time::advance(REMOVAL_PAUSE).await;
+    }
+    assert_eq!(steps, 6);
+    assert_eq!(purging.await.unwrap().unwrap(), rules);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,22 @@
 //! Who writes rules: one after the other, and each until the memory has followed the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rules::{ExpireAt, Rule, RuleEntry};
 use tokio::sync::MutexGuard;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{LOAD_LIMIT, MAX_RULES_OF_EVERYBODY, MAX_RULES_PER_GROUP, Revocations};
 use crate::rulebook::Group;
 use crate::store::{EVERYBODY, StoreError, StoredRule};
+
+/// Ended rules of one group that are taken out of the memory at a time: checks of the group wait meanwhile, about a
+/// microsecond for each.
+pub(super) const REMOVED_AT_ONCE: usize = 1_000;
+
+/// The time that checks get between two such steps.
+pub(super) const REMOVAL_PAUSE: Duration = Duration::from_millis(1);
 
 /// A rule that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +129,11 @@ impl Revocations {
             purged = purged.saturating_add(some);
         }
         if purged > 0 {
-            self.book.remove_ended(now);
+            for group in self.book.exclusive() {
+                while group.remove_ended(now, REMOVED_AT_ONCE) {
+                    sleep(REMOVAL_PAUSE).await;
+                }
+            }
         }
         Ok(purged)
     }
@@ -130,9 +142,7 @@ impl Revocations {
     fn amended(&self, group: &str, amend: impl FnOnce(&Group) -> bool) -> u64 {
         self.book.amend(group, amend);
         self.untold.told(group);
-        let revision = self.feed.changed(group);
-        self.book.show_revision(revision);
-        revision
+        self.tell(group)
     }
 
     /// The right to write. Whoever has been answered "not in time" must not find the rule written minutes later.

@@ -16,6 +16,9 @@ const GROUP_BYTES: usize = 256;
 const BYTES_PER_BYTE: usize = 3;
 const RULE_BYTES: usize = 256;
 
+/// Rules that are parsed, and freed, where that does not hold up other requests.
+pub const MANY_RULES: usize = 1_000;
+
 /// The rules of one subject, or of everybody, as they were read at one moment and changed since.
 #[derive(Debug)]
 pub struct Group {
@@ -172,13 +175,15 @@ impl Group {
         })
     }
 
-    /// Removes rules that have ended at `now` (unix seconds).
-    pub(crate) fn remove_ended(&self, now: i64) {
+    /// Removes up to `max` rules that have ended at `now` (unix seconds), while checks wait; tells whether more are left.
+    /// What is no rule goes in one pass, as each check makes one over it.
+    pub(crate) fn remove_ended(&self, now: i64, max: usize) -> bool {
         self.change(|content| {
-            content.rules.remove_ended(now);
+            let removed = content.rules.remove_ended(now, max);
             content.unreadable.retain(|(_, end)| !end.has_passed(now));
             content.beyond.retain(|(_, end)| !end.has_passed(now));
-        });
+            removed == max
+        })
     }
 
     /// Rules, the unreadable ones included.
@@ -225,9 +230,17 @@ impl Content {
     }
 }
 
+/// To free many rules takes as long as to read them, and the last who holds a group may be a check.
 impl Drop for Group {
     fn drop(&mut self) {
         self.totals.went(self.read().counts());
+        let content = self.content.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if content.rules.len() >= MANY_RULES
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let rules = std::mem::take(&mut content.rules);
+            drop(runtime.spawn_blocking(move || drop(rules)));
+        }
     }
 }
 
@@ -321,7 +334,7 @@ pub(super) mod tests {
         assert!(group.remove(r#"{"rt":"x"}"#) && group.remove("unreadable"));
         assert!(!group.revokes(&x, 0) && !group.is_doubtful(0));
         assert!(!group.remove(r#"{"rt":"x"}"#), "what is not here was somehow else in the store");
-        group.remove_ended(200);
+        assert!(!group.remove_ended(200, 3));
         assert_eq!((totals.rules.get(), totals.groups.get(), totals.unreadable.get()), (0, 0, 0));
 
         let texts = [stored(r#"{"a":1,"rt":"x"}"#), stored(r#"{"rt":"x","a":1}"#)];

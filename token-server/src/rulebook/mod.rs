@@ -7,19 +7,18 @@ mod group;
 mod totals;
 mod verdict;
 
-pub use group::Group;
+pub use group::{Group, MANY_RULES};
 pub use totals::Totals;
 pub use verdict::judge;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use service::check::MAX_READ_AGE;
-use tokio::sync::watch;
+use service::flights::{self, Flights, Follower, Leader};
 use tokio::time::Instant;
 
 use crate::changes::Session;
@@ -49,7 +48,7 @@ pub struct Lifetimes {
 pub struct Rulebook {
     everybody: ArcSwapOption<Known>,
     groups: Cache<Box<str>, Arc<Known>, Bytes>,
-    flights: Mutex<HashMap<Box<str>, Flight>>,
+    flights: Flights<Box<str>, Landing>,
     lifetimes: Lifetimes,
     totals: Totals,
 }
@@ -65,17 +64,26 @@ struct Known {
     bytes: usize,
 }
 
-/// A read that is under way.
-#[derive(Debug, Clone)]
+/// The caller's turn to read a group.
+#[derive(Debug)]
 pub(crate) struct Flight {
+    leader: Leader<Box<str>, Landing>,
     /// When it was sent off.
-    pub(crate) started: Instant,
+    started: Instant,
     session: Option<Arc<Session>>,
-    landed: watch::Sender<Option<Landing>>,
 }
 
-/// How a read ended; absent: the store did not answer.
-pub(crate) type Landing = Option<Arc<Group>>;
+/// How a read ended.
+pub(crate) type Landing = Result<Read, Missed>;
+
+/// Why a read brought nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// Its own time was over; who came later may have more.
+    Late,
+    /// The store says that it cannot be read.
+    Failed,
+}
 
 /// A group as it was read.
 #[derive(Debug, Clone)]
@@ -99,7 +107,7 @@ pub(crate) enum News {
 /// Whether the caller has to read, or somebody else does.
 pub(crate) enum Boarding {
     Fly(Flight),
-    Join(Flight),
+    Join(Follower<Landing>),
 }
 
 #[derive(Debug, Clone)]
@@ -117,7 +125,7 @@ impl Rulebook {
         Self {
             everybody: ArcSwapOption::empty(),
             groups: Cache::with_weighter(EXPECTED_GROUPS, bytes, Bytes),
-            flights: Mutex::default(),
+            flights: Flights::default(),
             lifetimes,
             totals,
         }
@@ -154,61 +162,51 @@ impl Rulebook {
 
     /// Joins the read of a group that is under way, or begins one under this session.
     pub(crate) fn board(&self, name: &str, session: Option<Arc<Session>>, now: Instant) -> Boarding {
-        let mut flights = self.lock();
-        if let Some(flight) = flights.get(name) {
-            return Boarding::Join(flight.clone());
+        match self.flights.board(name.into(), now) {
+            flights::Boarding::Follow(follower) => Boarding::Join(follower),
+            flights::Boarding::Lead(leader) => Boarding::Fly(Flight { leader, started: now, session }),
         }
-        let flight = Flight { started: now, session, landed: watch::Sender::new(None) };
-        flights.insert(name.into(), flight.clone());
-        Boarding::Fly(flight)
     }
 
     /// Ends a read. What it brought is kept, unless the group has changed since it began.
-    pub(crate) fn land(&self, name: &str, flight: &Flight, landing: Landing) -> News {
+    pub(crate) fn land(&self, flight: Flight, read: Result<Arc<Group>, Missed>) -> News {
+        let Flight { leader, started, session } = flight;
+        let name = leader.key().clone();
+        let landing = read.map(|group| Read { group, session, at: started });
+        let read = landing.clone().ok();
         let mut news = News::Expected;
-        let mut flights = self.lock();
-        if flights.get(name).is_some_and(|current| current.landed.same_channel(&flight.landed)) {
-            flights.remove(name);
-            if let Some(group) = &landing {
-                // A change that was told would have dropped what was known.
-                let known = self.find(name).filter(|known| known.is_of_same(flight.session.as_ref()));
-                if known.is_some_and(|known| group.has_what_was_not_in(&known.group)) {
-                    news = News::Untold;
-                }
-                self.keep(name, Known::new(group, flight.started, flight.session.clone()));
+        leader.land(landing, || {
+            let Some(Read { group, session, at }) = read else { return };
+            // A change that was told would have dropped what was known.
+            let known = self.find(&name).filter(|known| known.is_of_same(session.as_ref()));
+            if known.is_some_and(|known| group.has_what_was_not_in(&known.group)) {
+                news = News::Untold;
             }
-        }
-        drop(flights);
-        flight.landed.send_replace(Some(landing));
+            self.keep(&name, Known::new(&group, at, session));
+        });
         news
     }
 
     /// Drops what is known of a group, and whatever is being read of it.
     pub(crate) fn forget(&self, name: &str) {
-        let mut flights = self.lock();
-        flights.remove(name);
-        self.drop_known(name);
+        self.flights.forget(name, || self.drop_known(name));
     }
 
     /// A group of a store that is ours alone was changed there. What is known of it is changed likewise by `amend`, and
     /// kept if that tells that it is as in the store now. A read that is under way may have missed the change.
     pub(crate) fn amend(&self, name: &str, amend: impl FnOnce(&Group) -> bool) {
-        let mut flights = self.lock();
-        flights.remove(name);
-        match self.find(name).filter(|known| known.is_exclusive()) {
+        self.flights.forget(name, || match self.find(name).filter(|known| known.is_exclusive()) {
             Some(known) if amend(&known.group) => {
                 self.keep(name, Known::new(&known.group, known.read_at, known.session.clone()));
             }
             Some(_) | None => self.drop_known(name),
-        }
+        });
     }
 
-    /// Removes rules that have ended at `now` (unix seconds) and that a store that is ours alone no longer has.
-    pub(crate) fn remove_ended(&self, now: i64) {
+    /// The groups of a store that is ours alone, in which rules that have ended are still.
+    pub(crate) fn exclusive(&self) -> Vec<Arc<Group>> {
         let groups = self.groups.iter().map(|(_, known)| known).chain(self.everybody.load_full());
-        for known in groups.filter(|known| known.is_exclusive()) {
-            known.group.remove_ended(now);
-        }
+        groups.filter(|known| known.is_exclusive()).map(|known| Arc::clone(&known.group)).collect()
     }
 
     fn find(&self, name: &str) -> Option<Arc<Known>> {
@@ -230,10 +228,6 @@ impl Rulebook {
         } else {
             self.groups.insert(name.into(), known);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Flight>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -265,17 +259,19 @@ impl Known {
 }
 
 impl Flight {
+    /// The group that is to be read.
+    pub(crate) fn name(&self) -> &str {
+        self.leader.key()
+    }
+
     /// The session that it was sent off in.
     pub(crate) fn session(&self) -> Option<Arc<Session>> {
         self.session.clone()
     }
 
-    /// What the read brings.
-    pub(crate) async fn landing(&self) -> Option<Read> {
-        let mut landed = self.landed.subscribe();
-        // This flight holds the sender, so that the channel cannot close.
-        let group = landed.wait_for(Option::is_some).await.ok()?.clone().flatten()?;
-        Some(Read { group, session: self.session.clone(), at: self.started })
+    /// A place among those who wait for it.
+    pub(crate) fn follower(&self) -> Follower<Landing> {
+        self.leader.follower(self.started)
     }
 }
 

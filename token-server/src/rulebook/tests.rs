@@ -10,8 +10,8 @@ fn book(lifetimes: Lifetimes) -> Rulebook {
     Rulebook::new(lifetimes, DEFAULT_BYTES, Totals::default())
 }
 
-fn group(book: &Rulebook) -> Landing {
-    Some(Arc::new(Group::parse(vec![], book.totals())))
+fn group(book: &Rulebook) -> Result<Arc<Group>, Missed> {
+    Ok(Arc::new(Group::parse(vec![], book.totals())))
 }
 
 fn fly(book: &Rulebook, name: &str, session: Option<Arc<Session>>, now: Instant) -> Flight {
@@ -24,7 +24,7 @@ fn fly(book: &Rulebook, name: &str, session: Option<Arc<Session>>, now: Instant)
 /// Reads a group that is empty.
 fn read(book: &Rulebook, name: &str, session: Option<Arc<Session>>, now: Instant) {
     let flight = fly(book, name, session, now);
-    book.land(name, &flight, group(book));
+    book.land(flight, group(book));
 }
 
 fn is_fresh(book: &Rulebook, name: &str, now: Instant, current: Option<&Arc<Session>>) -> bool {
@@ -107,7 +107,7 @@ async fn what_nobody_else_writes_is_amended_and_a_read_that_may_have_missed_it_i
         assert!(!is_fresh(&book, name, start, session.as_ref()), "{name} must be read again");
         let before = fly(&book, name, session.clone(), start);
         book.amend(name, |_| panic!("{name} is not known"));
-        book.land(name, &before, group(&book));
+        book.land(before, group(&book));
         assert!(!is_fresh(&book, name, start, session.as_ref()), "{name}");
         read(&book, name, None, start);
         book.amend(name, |_| panic!("others may have written {name}"));
@@ -121,8 +121,8 @@ async fn one_read_serves_all_who_ask_while_it_is_under_way() {
     let flight = fly(&book, "anna", None, start);
     let Boarding::Join(joined) = book.board("anna", None, start + SECOND) else { panic!("a second read") };
     assert!(matches!(book.board("ben", None, start), Boarding::Fly(_)));
-    book.land("anna", &flight, group(&book));
-    assert!(joined.landing().await.is_some());
+    book.land(flight, group(&book));
+    assert!(joined.landing().await.is_some_and(|landing| landing.is_ok()));
     assert!(matches!(book.board("anna", None, start), Boarding::Fly(_)));
 }
 
@@ -132,13 +132,17 @@ async fn a_read_that_began_before_a_change_is_not_kept() {
     for name in ["g", "anna"] {
         read(&book, name, None, start);
         let before = fly(&book, name, None, start);
+        let waiting = before.follower();
         book.forget(name);
         let after = fly(&book, name, None, start);
-        book.land(name, &before, group(&book));
+        book.land(before, group(&book));
         assert!(!is_fresh(&book, name, start, None), "{name}");
-        assert!(before.landing().await.is_some(), "whoever asked before the change is answered");
+        let answered = waiting.landing().await.is_some_and(|landing| landing.is_ok());
+        assert!(answered, "whoever asked before the change is answered");
         assert!(matches!(book.board(name, None, start), Boarding::Join(_)), "the later read goes on");
-        book.land(name, &after, None);
-        assert!(after.landing().await.is_none() && book.stale(name, start).is_none());
+        let waiting = after.follower();
+        book.land(after, Err(Missed::Failed));
+        assert_eq!(waiting.landing().await.and_then(Result::err), Some(Missed::Failed));
+        assert!(book.stale(name, start).is_none());
     }
 }

@@ -16,6 +16,8 @@ pub struct Totals {
     pub beyond: Gauge,
     /// The number of the last change that was heard of.
     pub revision: Gauge,
+    /// Bytes of the groups' names in the log of changes.
+    pub feed_bytes: Gauge,
     /// Groups with rules that were found in the store though no source of changes had told of them.
     pub untold: Counter,
 }

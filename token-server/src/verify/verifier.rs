@@ -228,7 +228,7 @@ impl Verifier {
         }
         self.metrics.misses.inc();
         let verified = loop {
-            let refused = match self.verify(app, token, &keys, policy, now) {
+            let refused = match self.verify(app, token, &keys, policy, now).await {
                 Ok(verified) => break Arc::new(verified),
                 Err(refused) => refused,
             };
@@ -255,7 +255,7 @@ impl Verifier {
         still_opens.then_some(kept)
     }
 
-    fn verify(
+    async fn verify(
         &self,
         app: &App,
         token: &str,
@@ -267,7 +267,8 @@ impl Verifier {
         let (signed, opened_with) = match TokenForm::of(token) {
             TokenForm::Jwe => {
                 let opening = app.jwe_keys.as_ref().ok_or(Reject::Unsupported)?.current();
-                (self.opened(encrypted::open_with(token, &opening)?, keys, policy.route, now)?, Some(opening))
+                let opened = encrypted::open_with(token, &opening, &app.lane).await?;
+                (self.opened(opened, keys, policy.route, now)?, Some(opening))
             }
             TokenForm::Jws | TokenForm::Other => (self.signed(token, keys, policy.route, now)?, None),
         };

@@ -56,6 +56,14 @@ impl Jwe {
     }
 }
 
+impl Jwe {
+    /// `alg` of a token whose header can be read.
+    pub(super) fn key_management(token: &str) -> Option<KeyManagement> {
+        let (protected, _) = token.split_once('.')?;
+        Header::parse(&part(protected).ok()?).ok().map(|header| header.key_management)
+    }
+}
+
 fn part(encoded: &str) -> Result<Vec<u8>, Reject> {
     base64url::decode(encoded).map_err(|base64url::NotBase64Url| Reject::Malformed)
 }

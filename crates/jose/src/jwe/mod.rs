@@ -65,6 +65,13 @@ pub fn decrypt(token: &str, keys: &DecryptionKeys) -> Result<Decrypted, Reject> 
     }
 }
 
+/// Whether [`decrypt`] would use a private key, which costs some milliseconds, and which anybody can cause who knows the
+/// public one.
+pub fn needs_private_key(token: &str, keys: &DecryptionKeys) -> bool {
+    keys.keys().iter().any(|key| !key.is_symmetric())
+        && Jwe::key_management(token).is_some_and(|key_management| !key_management.is_symmetric())
+}
+
 /// The form of a nested token; claims are [`TokenForm::Other`] however many dots they hold.
 fn form(plaintext: &[u8]) -> TokenForm {
     let is_compact = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');

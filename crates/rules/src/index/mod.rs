@@ -156,14 +156,18 @@ impl Index {
         self.find(canonical).map(|slot| self.clear(slot)).is_some()
     }
 
-    pub(crate) fn remove_ended(&mut self, now: i64) {
-        while let Some(&(end, slot)) = self.ends.first() {
-            if !ExpireAt::At(end).has_passed(now) {
-                break;
-            }
+    /// Removes up to `max` rules that have ended; tells how many.
+    pub(crate) fn remove_ended(&mut self, now: i64, max: usize) -> usize {
+        let mut removed = 0;
+        while removed < max
+            && let Some(&(end, slot)) = self.ends.first()
+            && ExpireAt::At(end).has_passed(now)
+        {
             self.ends.pop_first();
             self.clear(slot);
+            removed = removed.saturating_add(1);
         }
+        removed
     }
 
     pub(crate) fn len(&self) -> usize {

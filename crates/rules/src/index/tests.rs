@@ -116,9 +116,9 @@ fn what_was_removed_leaves_nothing_behind() {
         for number in 0..200 {
             assert!(index.remove(entry(&json(number), 0).rule.canonical()));
         }
-        index.remove_ended(99 + round);
+        index.remove_ended(99 + round, usize::MAX);
         assert_eq!(index.len(), 200);
-        index.remove_ended(100 + round);
+        index.remove_ended(100 + round, usize::MAX);
         assert_eq!((index.len(), index.scanned_len()), (0, 0));
         assert_eq!((index.weight, index.scanned_weight), (Weight::default(), Weight::default()));
         assert!(index.ends.is_empty() && index.fields.is_empty());

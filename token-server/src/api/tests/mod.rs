@@ -7,6 +7,7 @@ mod described_api;
 mod everybody_api;
 mod explain_api;
 mod forward_auth;
+mod lane;
 mod old_forms;
 mod rules_api;
 
@@ -71,6 +72,7 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
     let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
     let mut app = App {
         policy: time_policy(Profile::Standard, jose::Leeway::default()),
+        lane: Lane::of_threads(1, metrics.decryptions()),
         revocations: Arc::new(revocations),
         annotations: Arc::new(annotations),
         recent: Arc::new(Recent::new(1_000)),

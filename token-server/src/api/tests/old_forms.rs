@@ -15,14 +15,20 @@ use crate::encrypted::{DecryptionKeysFile, decryption_keys};
 const SHARED: [u8; 64] = [7; 64];
 
 fn shared_key() -> Option<Arc<DecryptionKeysFile>> {
+    shared_key_and(&[])
+}
+
+/// That secret, and further keys.
+pub(super) fn shared_key_and(others: &[Value]) -> Option<Arc<DecryptionKeysFile>> {
     let file = tempfile::NamedTempFile::new().unwrap();
     let k = BASE64_URL_SAFE_NO_PAD.encode(SHARED);
-    std::fs::write(file.path(), json!([{"kty": "oct", "kid": "shared", "k": k}]).to_string()).unwrap();
+    let keys = [&[json!({"kty": "oct", "kid": "shared", "k": k})], others].concat();
+    std::fs::write(file.path(), json!(keys).to_string()).unwrap();
     Some(Arc::new(FromFiles::load("KEYS_FILE", vec![file.path().into()], decryption_keys).unwrap()))
 }
 
 /// An encrypted token, with this `typ` unless it is empty.
-fn encrypt(typ: &str, payload: &str) -> String {
+pub(super) fn encrypt(typ: &str, payload: &str) -> String {
     let mut header = json!({"alg": "dir", "enc": "A256CBC-HS512", "kid": "shared"});
     if !typ.is_empty() {
         header["typ"] = json!(typ);

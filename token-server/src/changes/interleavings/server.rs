@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use service::events::Events;
 use service::lease::ServerId;
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use super::LIFETIMES;
 use crate::changes::{Sessions, Source, Untold};
 use crate::feed::Feed;
-use crate::rulebook::{DEFAULT_BYTES, Flight, Group, News, Rulebook, Totals};
+use crate::rulebook::{DEFAULT_BYTES, Flight, Group, Missed, News, Rulebook, Totals};
 
 pub(super) enum Message {
     Changed(&'static str),
@@ -27,7 +28,7 @@ pub(super) struct Server {
     pub(super) feed: Feed,
     pub(super) connected: bool,
     pub(super) under_way: VecDeque<Message>,
-    pub(super) reads: VecDeque<(&'static str, Flight, Arc<Group>)>,
+    pub(super) reads: VecDeque<(Flight, Arc<Group>)>,
     /// Answers to polls that are still on their way to the agent: when the poll was sent, and the answer.
     pub(super) answers: VecDeque<(Instant, Events)>,
     pub(super) starts: u32,
@@ -40,7 +41,7 @@ impl Server {
             book: Rulebook::new(LIFETIMES, DEFAULT_BYTES, Totals::default()),
             sessions: Sessions::shared(),
             untold: Untold::default(),
-            feed: Feed::new(format!("server {number}, start {starts}"), 0),
+            feed: Feed::new(format!("server {number}, start {starts}"), 0, Gauge::default()),
             connected: false,
             under_way: VecDeque::new(),
             reads: VecDeque::new(),
@@ -78,12 +79,13 @@ impl Server {
     }
 
     /// A read ends, as [`crate::revocations`] ends it.
-    pub(super) fn land(&self, name: &str, flight: &Flight, landing: Option<Arc<Group>>, now: Instant) {
-        if self.book.land(name, flight, landing) == News::Untold
-            && let Some(session) = flight.session()
+    pub(super) fn land(&self, flight: Flight, read: Result<Arc<Group>, Missed>, now: Instant) {
+        let (name, session) = (flight.name().to_owned(), flight.session());
+        if self.book.land(flight, read) == News::Untold
+            && let Some(session) = session
         {
-            self.untold.found(name, now, session);
-            self.feed.changed(name);
+            self.untold.found(&name, now, session);
+            self.feed.changed(&name);
         }
     }
 

@@ -17,7 +17,7 @@ use super::step::{Fate, Step};
 use super::{GROUPS, LIFETIMES, LIMITS, SERVERS, TERMS, TODAY, UNTOLD_LATE};
 use crate::changes::{MAX_SILENCE, Session, Source};
 use crate::feed::Since;
-use crate::rulebook::{Boarding, Group, Read, Rulebook, judge};
+use crate::rulebook::{Boarding, Group, Missed, Read, Rulebook, judge};
 use crate::store::{EVERYBODY, StoredRule};
 
 /// A verdict that let a token in, which the agent keeps.
@@ -132,13 +132,13 @@ impl World {
                 if let Boarding::Fly(flight) = server.book.board(name, server.sessions.current(), self.now) {
                     let brings = self.stored(name, &server.book);
                     let number = self.servers.iter().position(|other| std::ptr::eq(other, server)).unwrap();
-                    self.servers[number].reads.push_back((name, flight, brings));
+                    self.servers[number].reads.push_back((flight, brings));
                 }
             }
             Step::EndRead { server, arrives } => {
                 let (server, now) = (&mut self.servers[server], self.now);
-                if let Some((name, flight, brings)) = server.reads.pop_front() {
-                    server.land(name, &flight, arrives.then_some(brings), now);
+                if let Some((flight, brings)) = server.reads.pop_front() {
+                    server.land(flight, if arrives { Ok(brings) } else { Err(Missed::Failed) }, now);
                 }
             }
             Step::Check { server, subject, reachable } => self.check(server, GROUPS[subject], reachable),
@@ -199,9 +199,10 @@ impl World {
         }
         match server.book.board(name, session.cloned(), self.now) {
             Boarding::Fly(flight) => {
-                let landing = reachable.then(|| self.stored(name, &server.book));
-                server.land(name, &flight, landing.clone(), self.now);
-                landing.map(|group| Read { group, session: session.cloned(), at: self.now })
+                let landing =
+                    if reachable { Ok(self.stored(name, &server.book)) } else { Err(Missed::Failed) };
+                server.land(flight, landing.clone(), self.now);
+                landing.ok().map(|group| Read { group, session: session.cloned(), at: self.now })
             }
             // It does not land while this check waits.
             Boarding::Join(_) => None,
