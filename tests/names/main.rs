@@ -42,11 +42,14 @@ fn servers_of_a_name_whose_answer_changes_at_each_look_stay() {
     let environment = environment.map(|(name, value)| (name.to_owned(), value));
     let listen = Address::Unix(folder.join("agent.sock"));
     let agent = Agent::start_as("agent", names.command(&command(), folder), listen, &environment);
-    eventually("both are found, one at each look", || (agent.metric("token_servers_up") == 2).then_some(()));
     let sets_of_servers = || {
         let lines = agent.process.lines();
         lines.iter().filter(|line| line.contains(r#""message":"token-servers""#)).count()
     };
+    // The log tells of them after the metric does.
+    eventually("both are found, one at each look", || {
+        (agent.metric("token_servers_up") == 2 && sets_of_servers() == 2).then_some(())
+    });
     let (before, told) = (sets_of_servers(), names.told());
     eventually("it has looked four times more", || (names.told() >= told + 4).then_some(()));
     assert_eq!((sets_of_servers(), agent.metric("token_servers_up")), (before, 2), "{}", agent.process.log());

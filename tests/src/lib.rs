@@ -7,6 +7,7 @@ pub mod agent;
 pub mod applications;
 pub mod backend;
 pub mod demo;
+pub mod descriptors;
 pub mod documents;
 pub mod edge;
 pub mod gateway;

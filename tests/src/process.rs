@@ -12,8 +12,8 @@ use std::time::Duration;
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
-use crate::scan;
 use crate::wait::{eventually, poll};
+use crate::{descriptors, scan};
 
 /// Older lines are forgotten, so that a demo may run for days.
 pub const KEPT_LINES: usize = 50_000;
@@ -44,6 +44,7 @@ impl Process {
 
     /// The same, handing each line of its standard output and error to `on_line`.
     pub fn start_with(name: &str, mut command: Command, on_line: OnLine) -> io::Result<Self> {
+        descriptors::allow_enough();
         let (reader, writer) = io::pipe()?;
         command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
         let child = command.spawn()?;

@@ -7,6 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::descriptors;
 use crate::port::free_port;
 
 /// Where something listens.
@@ -52,6 +53,7 @@ impl Address {
 
     /// Starts to listen.
     pub fn listen(&self) -> io::Result<Listener> {
+        descriptors::allow_enough();
         Ok(match self {
             Self::Tcp(address) => Listener::Tcp(TcpListener::bind(address)?),
             Self::Unix(path) => Listener::Unix(UnixListener::bind(path)?),
