@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use service::secret_file::SecretMetrics;
 
 /// Upper bounds of the time that one decision takes, seconds: a cached HMAC to a token-server that is late.
 const SECONDS: [f64; 11] =
@@ -56,6 +57,8 @@ pub struct Metrics {
     pub decision_seconds: Histogram,
     /// Reloads of the configuration.
     pub reloads: Family<ByOutcome, Counter>,
+    /// Files of secrets.
+    pub secrets: SecretMetrics,
     /// Requests that are being decided.
     pub in_flight: Gauge,
     /// Open connections.
@@ -127,6 +130,7 @@ impl Metrics {
             refused,
             decision_seconds: Histogram::new(SECONDS),
             reloads: Family::default(),
+            secrets: SecretMetrics::register(registry),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),

@@ -147,6 +147,9 @@ impl Reloader {
     pub async fn run(mut self, mut hangups: Signal, origin: Origin) {
         while hangups.recv().await.is_some() {
             tracing::info!("SIGHUP: reading the configuration and its files again");
+            if let Some(server) = &self.lasting.token_server {
+                server.secrets().reload().await;
+            }
             let reloaded = match origin.load() {
                 Ok(config) => self.reload(config).await,
                 Err(error) => Err(error.into()),

@@ -118,7 +118,8 @@ impl Agent {
     pub async fn open(config: Config) -> Result<(Self, Reloader), StartError> {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let key_metrics = KeyMetrics::register(registry.sub_registry_with_prefix("jwt_agent"));
+        let key_metrics = KeyMetrics::register(registry.sub_registry_with_prefix("jwt_agent"))
+            .with_secrets(metrics.secrets.clone());
         let readiness = Readiness::new();
         let sources = key_sources(&config.keys)?;
         check_key_files(&config.keys)?;
@@ -167,6 +168,7 @@ impl Agent {
         let Background { tasks, shutdown: background } = background;
         if let Some((server, discovery)) = token_server.zip(self.discovery) {
             tasks.spawn(discovery.run(background.clone()));
+            tasks.spawn(server.secrets().clone().keep_fresh(background.clone()));
             let (servers, readiness) = (server.servers(), readiness.clone());
             tasks.spawn(token_server::follow(servers, self.asking, readiness, background.clone()));
         }

@@ -146,11 +146,11 @@ fn a_client_certificate_that_cannot_be_shown_is_a_fault() {
     fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
     let missing = folder.path().join("missing.pem");
     for (cert, key, named) in [
-        (&missing, &key, "JWT_TOKEN_SERVER_CERT_FILE: expected"),
-        (&key, &key, "JWT_TOKEN_SERVER_CERT_FILE: expected"),
-        (&ours.file, &missing, "JWT_TOKEN_SERVER_KEY_FILE: expected"),
+        (&missing, &key, "JWT_TOKEN_SERVER_CERT_FILE: cannot read the file"),
+        (&key, &key, "JWT_TOKEN_SERVER_CERT_FILE: the file holds no PEM certificate"),
+        (&ours.file, &missing, "JWT_TOKEN_SERVER_KEY_FILE: cannot read the file"),
         (&ours.file, &ours.file, "JWT_TOKEN_SERVER_KEY_FILE: expected"),
-        (&ours.file, &key, "JWT_TOKEN_SERVER_CERT_FILE: cannot be used with the key"),
+        (&ours.file, &key, "JWT_TOKEN_SERVER_KEY_FILE: is not the key of the first certificate"),
     ] {
         let identity = IdentityFiles { cert: cert.clone(), key: key.clone() };
         let fault = token_server_for("https://localhost:1", None, Some(identity)).err().unwrap();

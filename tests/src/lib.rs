@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod applications;
+pub mod authority;
 pub mod backend;
 pub mod demo;
 pub mod descriptors;
@@ -37,3 +38,4 @@ pub mod token;
 pub mod token_server;
 pub mod under_load;
 pub mod wait;
+pub mod wire;

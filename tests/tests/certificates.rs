@@ -1,8 +1,9 @@
 //! A token-server that answers only who shows a certificate of its authority.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use integration_tests::authority::{Authority, Identity};
 use integration_tests::edge::Edge;
 use integration_tests::http::Request;
 use integration_tests::keys::{jwks, key};
@@ -11,41 +12,8 @@ use integration_tests::socket::Address;
 use integration_tests::token::token;
 use integration_tests::token_server::TokenServer;
 use integration_tests::wait::eventually;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use tempfile::TempDir;
-
-/// An authority, with its certificate in a file.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    file: PathBuf,
-}
-
-/// A certificate and its key, in files.
-struct Identity {
-    cert: PathBuf,
-    key: PathBuf,
-}
-
-impl Authority {
-    fn new(file: PathBuf) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
-        Self { issuer: Issuer::new(params, key), file }
-    }
-
-    fn issue(&self, folder: &Path, name: &str) -> Identity {
-        let identity =
-            Identity { cert: folder.join(format!("{name}.pem")), key: folder.join(format!("{name}.key")) };
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        fs::write(&identity.cert, params.signed_by(&key, &self.issuer).unwrap().pem()).unwrap();
-        fs::write(&identity.key, key.serialize_pem()).unwrap();
-        identity
-    }
-}
 
 /// A token-server that asks for certificates of `ours`, and who it is.
 fn server(folder: &Path, ours: &Authority) -> TokenServer {

@@ -37,6 +37,7 @@ mod request_table;
 mod requests;
 mod revocation;
 mod rotation;
+mod secret_rotation;
 mod secrets;
 mod security;
 mod servers;

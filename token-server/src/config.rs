@@ -15,14 +15,14 @@ use std::time::Duration;
 
 use jose::Profile;
 use reqwest::Url;
+use service::secret_file::{NamedFile, SecretFile};
 use service::settings::{ConfigError, Settings};
 
 use crate::bearer::BearerTokens;
 use crate::encrypted::{DecryptionKeysFile, decryption_keys};
-use crate::files::FromFiles;
 use crate::rulebook::{self, Lifetimes};
-use crate::store::redis::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
-use crate::tls::{Tls, TlsFiles};
+use crate::store::redis::{Authorities, RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
+use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY, Tls, TlsFiles};
 use crate::verify::VerifySettings;
 
 pub use keys::Keys;
@@ -39,9 +39,6 @@ const STORE_PATH: &str = "TOKEN_SERVER__STORE__PATH";
 const STORE_NEW: &str = "TOKEN_SERVER__STORE__NEW";
 const PROFILE: &str = "TOKEN_SERVER__PROFILE";
 const PREVIEW_SUBJECTS: &str = "TOKEN_SERVER__PREVIEW__SUBJECTS";
-const TLS_CERT: &str = "TOKEN_SERVER__TLS__CERT";
-const TLS_KEY: &str = "TOKEN_SERVER__TLS__KEY";
-const TLS_CLIENT_CA: &str = "TOKEN_SERVER__TLS__CLIENT_CA";
 const COMPAT_ENABLED: &str = "TOKEN_SERVER__COMPAT__ENABLED";
 const COMPAT_OPEN: &str = "TOKEN_SERVER__COMPAT__OPEN";
 const REDIS_MODE: &str = "TOKEN_SERVER__REDIS__MODE";
@@ -63,7 +60,7 @@ const DEFAULT_PREVIEW_SUBJECTS: usize = 1_000;
 const MAX_PREVIEW_SUBJECTS: usize = 100_000;
 
 /// The bearer tokens of a file.
-pub type TokensFile = FromFiles<BearerTokens>;
+pub type TokensFile = SecretFile<BearerTokens>;
 
 /// Everything that an operator can choose.
 #[derive(Debug, Clone)]
@@ -247,13 +244,7 @@ fn store(settings: &mut Settings) -> StoreSettings {
     let master = settings.text(REDIS_MASTER);
     let prefix = settings.text(REDIS_PREFIX).unwrap_or_else(|| "{ms-users}".to_owned());
     let min_replicas: u16 = settings.parse(REDIS_MIN_REPLICAS, "a number of replicas").unwrap_or(0);
-    let authority = settings.text(REDIS_CA_FILE).and_then(|path| match std::fs::read(path) {
-        Ok(certificates) => Some(certificates),
-        Err(error) => {
-            settings.fault(REDIS_CA_FILE, format!("cannot read the file: {error}"));
-            None
-        }
-    });
+    let authorities = from_file(settings, REDIS_CA_FILE, Authorities::parse);
     let accepts_eviction = settings.flag(REDIS_ACCEPT_EVICTION).unwrap_or(false);
     let consul = consul(settings);
     let Some(urls) = urls else {
@@ -290,7 +281,7 @@ fn store(settings: &mut Settings) -> StoreSettings {
             RedisMode::Standalone
         }
     };
-    match RedisSettings::new(mode, &urls, &prefix, min_replicas.into(), authority.as_deref()) {
+    match RedisSettings::new(mode, &urls, &prefix, min_replicas.into(), authorities) {
         Ok(redis) => {
             let redis = if accepts_eviction { redis.accepting_eviction() } else { redis };
             StoreSettings::Redis { redis, consul }
@@ -299,7 +290,6 @@ fn store(settings: &mut Settings) -> StoreSettings {
             let name = match error {
                 RedisSettingsError::Url => REDIS_URLS,
                 RedisSettingsError::NoHashTag => REDIS_PREFIX,
-                RedisSettingsError::Certificates => REDIS_CA_FILE,
             };
             settings.fault(name, error.to_string());
             // Never used: a fault ends the start.
@@ -341,19 +331,19 @@ fn preview_subjects(settings: &mut Settings) -> usize {
 }
 
 fn tokens(settings: &mut Settings, name: &'static str) -> Option<Arc<TokensFile>> {
-    from_file(settings, name, |files| BearerTokens::parse(&files.concat()).map_err(|error| error.to_string()))
+    from_file(settings, name, |file| BearerTokens::parse(file).map_err(|error| error.to_string()))
 }
 
-fn from_file<T: Send + Sync>(
+fn from_file<T: Send + Sync + 'static>(
     settings: &mut Settings,
     name: &'static str,
-    parse: fn(&[Vec<u8>]) -> Result<T, String>,
-) -> Option<Arc<FromFiles<T>>> {
+    parse: fn(&[u8]) -> Result<T, String>,
+) -> Option<Arc<SecretFile<T>>> {
     let path = settings.text(name)?;
-    match FromFiles::load(name, vec![path.into()], parse) {
-        Ok(files) => Some(Arc::new(files)),
-        Err(why) => {
-            settings.fault(name, why);
+    match SecretFile::one(NamedFile::new(name, path), parse) {
+        Ok(file) => Some(Arc::new(file)),
+        Err(fault) => {
+            settings.fault(name, fault.why);
             None
         }
     }
@@ -372,5 +362,5 @@ fn tls(settings: &mut Settings) -> Option<Arc<Tls>> {
         }
     };
     let files = TlsFiles { cert: cert.into(), key: key.into(), client_ca: client_ca.map(PathBuf::from) };
-    files.load().map(Arc::new).map_err(|why| settings.fault(TLS_CERT, why)).ok()
+    files.load().map(Arc::new).map_err(|fault| settings.fault(&fault.setting, fault.why)).ok()
 }

@@ -2,21 +2,20 @@
 
 mod lane;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jose::{Claims, Decrypted, DecryptionKeys, Reject};
+use service::secret_file::{NamedFile, Reload, SecretFile, SecretMetrics};
 
 pub(crate) use lane::Lane;
 #[cfg(test)]
 pub(crate) use lane::PLACES_PER_THREAD;
 
-use crate::files::{FromFiles, Reload};
 use crate::revocations::Revocations;
 use crate::store::EVERYBODY;
 
 /// `TOKEN_SERVER__JWE__KEYS_FILE`.
-pub type DecryptionKeysFile = FromFiles<DecryptionKeys>;
+pub type DecryptionKeysFile = SecretFile<DecryptionKeys>;
 
 /// The same, and who has to hear that it changed: agents keep what the old keys opened for as long as the feed is silent.
 pub(crate) struct ToldKeys {
@@ -33,8 +32,12 @@ impl Reload for ToldKeys {
         changed
     }
 
-    fn paths(&self) -> &[PathBuf] {
-        self.keys.paths()
+    fn files(&self) -> &[NamedFile] {
+        self.keys.files()
+    }
+
+    fn report_to(&self, metrics: &SecretMetrics) {
+        self.keys.report_to(metrics);
     }
 }
 
@@ -80,8 +83,8 @@ fn decrypt(token: &str, keys: &DecryptionKeys) -> Result<Opened, Reject> {
 }
 
 /// Reads decryption keys; what was left out is told in the log.
-pub(crate) fn decryption_keys(files: &[Vec<u8>]) -> Result<DecryptionKeys, String> {
-    let keys = DecryptionKeys::parse(&files.concat()).map_err(|error| error.to_string())?;
+pub(crate) fn decryption_keys(file: &[u8]) -> Result<DecryptionKeys, String> {
+    let keys = DecryptionKeys::parse(file).map_err(|error| error.to_string())?;
     for skipped in keys.skipped() {
         tracing::warn!(%skipped, "decryption key skipped");
     }

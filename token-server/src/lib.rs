@@ -12,7 +12,6 @@ pub mod cli;
 pub mod config;
 pub mod encrypted;
 mod feed;
-pub mod files;
 pub mod judge;
 pub mod listen;
 mod metrics;

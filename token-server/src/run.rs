@@ -10,6 +10,7 @@ use jose::{Leeway, UnixTime};
 use keys::{Background, KeyMetrics, LiveKeys};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
+use service::secret_file::{Reload, SecretFiles, SecretMetrics};
 use service::shutdown::Shutdown;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -19,7 +20,6 @@ use self::rules::Rules;
 use crate::api::{self, AdminAccess, App};
 use crate::config::{Compat, Config, StoreSettings};
 use crate::encrypted::{Lane, ToldKeys};
-use crate::files::Reload;
 use crate::judge::{seconds, time_policy};
 use crate::listen::{AdminSocket, Listeners};
 use crate::metrics::Metrics;
@@ -75,14 +75,15 @@ pub async fn run(
     }
     let Rules { revocations, annotations } = Rules::follow(&config, &metrics, &mut parts, &shutdown).await?;
     let tls = config.tls.clone();
-    let files = reloads(&config, &revocations);
+    let secrets = SecretMetrics::register(registry.sub_registry_with_prefix("token_server"));
+    let files = secret_files(&config, &revocations, &secrets);
     let readiness = Readiness::new();
     let background = Background { tasks: TaskTracker::new(), shutdown: shutdown.clone() };
     let keys = LiveKeys::start(
         config.keys.configured.clone(),
         config.keys.sources.clone(),
         readiness.clone(),
-        key_metrics(&mut registry),
+        key_metrics(&mut registry).with_secrets(secrets),
         background.clone(),
     );
     let rules = Rules { revocations: Arc::clone(&revocations), annotations };
@@ -94,6 +95,7 @@ pub async fn run(
     let app = Arc::new(app(config, rules, verifier, readiness, metrics, registry));
     warn_of_open_doors(&app);
     let reconfigure = Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app) };
+    parts.spawn(files.clone().keep_fresh(shutdown.clone()));
     parts.spawn(reload::run(files, reconfigure, shutdown.clone()));
     warm(&app).await;
     parts.spawn(keep_warm(Arc::clone(&app), shutdown.clone()));
@@ -149,19 +151,29 @@ pub(crate) async fn open(config: Config, store: StoreSettings) -> Result<Arc<App
     Ok(Arc::new(app(config, rules, None, Readiness::new(), metrics, registry)))
 }
 
-/// Everything that is read from files and may be replaced while the server runs.
-fn reloads(config: &Config, revocations: &Arc<Revocations>) -> Vec<Arc<dyn Reload>> {
-    let mut reloads: Vec<Arc<dyn Reload>> = Vec::new();
+/// Every secret that is read from files and may be replaced while the server runs.
+fn secret_files(config: &Config, revocations: &Arc<Revocations>, metrics: &SecretMetrics) -> SecretFiles {
+    let mut files: Vec<Arc<dyn Reload>> = Vec::new();
     for tokens in [&config.admin_tokens, &config.agent_tokens].into_iter().flatten() {
-        reloads.push(Arc::clone(tokens) as Arc<dyn Reload>);
+        files.push(Arc::clone(tokens) as Arc<dyn Reload>);
     }
     if let Some(keys) = &config.jwe_keys {
-        reloads.push(Arc::new(ToldKeys { keys: Arc::clone(keys), revocations: Arc::clone(revocations) }));
+        files.push(Arc::new(ToldKeys { keys: Arc::clone(keys), revocations: Arc::clone(revocations) }));
     }
     if let Some(tls) = &config.tls {
-        reloads.push(Arc::clone(tls) as Arc<dyn Reload>);
+        files.extend(tls.files());
     }
-    reloads
+    if let StoreSettings::Redis { redis, .. } = &config.store
+        && let Some(authorities) = redis.authorities()
+    {
+        files.push(Arc::clone(authorities) as Arc<dyn Reload>);
+    }
+    let mut all = SecretFiles::default();
+    for file in files {
+        file.report_to(metrics);
+        all.add(file);
+    }
+    all
 }
 
 fn key_metrics(registry: &mut Registry) -> KeyMetrics {

@@ -76,7 +76,10 @@ async fn accept<S>(
     let Some(tls) = tls else {
         return connection(stream, routes, shutdown).await;
     };
-    let acceptor = TlsAcceptor::from(tls.current());
+    let acceptor = match tls.current() {
+        Ok(config) => TlsAcceptor::from(config),
+        Err(error) => return tracing::error!(%error, "TLS cannot be set up; a connection was refused"),
+    };
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
     let shaken = tokio::select! {
         shaken = handshake => shaken,

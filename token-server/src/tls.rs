@@ -2,14 +2,15 @@
 //! between HTTP/2 and HTTP/1.1 (ALPN, RFC 7301); a client that offers neither speaks HTTP/1.1.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
-
-use crate::files::FromFiles;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use service::pem;
+use service::secret_file::{FileFault, NamedFile, Reload, SecretFile};
 
 /// The files of the settings `TOKEN_SERVER__TLS__CERT`, `__KEY` and `__CLIENT_CA`.
 pub struct TlsFiles {
@@ -21,65 +22,94 @@ pub struct TlsFiles {
     pub client_ca: Option<PathBuf>,
 }
 
+/// The settings.
+pub(crate) const CERT: &str = "TOKEN_SERVER__TLS__CERT";
+pub(crate) const KEY: &str = "TOKEN_SERVER__TLS__KEY";
+pub(crate) const CLIENT_CA: &str = "TOKEN_SERVER__TLS__CLIENT_CA";
+
 /// What ALPN calls the protocols (RFC 9113 section 3.2, RFC 7301 section 6).
 pub(crate) const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
-/// What listeners use for their next connection.
-pub type Tls = FromFiles<ServerConfig>;
+/// Who may connect with a certificate.
+type Clients = Arc<dyn ClientCertVerifier>;
+
+/// What listeners use for their next connection. The certificate and the clients' authorities are read apart: a fault of
+/// the one does not hold up the other.
+#[derive(Debug)]
+pub struct Tls {
+    own: Arc<SecretFile<CertifiedKey>>,
+    clients: Option<Arc<SecretFile<Clients>>>,
+    made: Mutex<Option<Made>>,
+}
+
+/// What was made, and of what.
+#[derive(Debug)]
+struct Made {
+    own: Arc<CertifiedKey>,
+    clients: Option<Arc<Clients>>,
+    config: Arc<ServerConfig>,
+}
 
 impl TlsFiles {
     /// Reads the files.
     ///
     /// # Errors
-    /// Why they cannot be used, without a word of what they hold.
-    pub fn load(self) -> Result<Tls, String> {
-        let paths = [self.cert, self.key].into_iter().chain(self.client_ca).collect();
-        FromFiles::load("TOKEN_SERVER__TLS__CERT", paths, server_config)
+    /// Which cannot be used and why, without a word of what it holds.
+    pub fn load(self) -> Result<Tls, FileFault> {
+        let cert = NamedFile::new(CERT, self.cert);
+        let own = pem::identity(cert.clone(), NamedFile::new(KEY, self.key), default_provider())?;
+        let clients = self.client_ca.map(|path| SecretFile::one(NamedFile::new(CLIENT_CA, path), clients));
+        let tls =
+            Tls { own: Arc::new(own), clients: clients.transpose()?.map(Arc::new), made: Mutex::default() };
+        let NamedFile { setting, path } = cert;
+        match tls.current() {
+            Ok(_) => Ok(tls),
+            Err(error) => Err(FileFault { setting, path, why: format!("TLS cannot be set up: {error}") }),
+        }
     }
 }
 
-fn server_config(files: &[Vec<u8>]) -> Result<ServerConfig, String> {
-    let (cert, key, client_ca) = match files {
-        [cert, key] => (cert, key, None),
-        [cert, key, client_ca] => (cert, key, Some(client_ca)),
-        _ => return Err("expected a certificate, a key, and perhaps authorities".to_owned()),
-    };
-    let chain = certificates(cert).ok_or("the certificate's file holds no PEM certificate")?;
-    // The reason would quote the file.
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| "the key's file holds no PEM private key")?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let builder = match client_ca {
-        None => builder.with_no_client_auth(),
-        Some(client_ca) => {
-            let roots = Arc::new(roots(client_ca)?);
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
-                .build()
-                .map_err(|error| format!("the clients' authorities: {error}"))?;
-            builder.with_client_cert_verifier(verifier)
+impl Tls {
+    /// For the next connection.
+    ///
+    /// # Errors
+    /// The TLS library refuses its own defaults.
+    pub(crate) fn current(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
+        let (own, clients) = (self.own.current(), self.clients.as_ref().map(|clients| clients.current()));
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*made
+            && Arc::ptr_eq(&made.own, &own)
+            && made.clients.as_ref().map(Arc::as_ptr) == clients.as_ref().map(Arc::as_ptr)
+        {
+            return Ok(Arc::clone(&made.config));
         }
+        let config = Arc::new(config(&own, clients.as_deref())?);
+        Ok(Arc::clone(&made.insert(Made { own, clients, config }).config))
+    }
+
+    /// What is read again.
+    pub(crate) fn files(&self) -> impl Iterator<Item = Arc<dyn Reload>> {
+        let clients = self.clients.iter().map(|clients| Arc::clone(clients) as Arc<dyn Reload>);
+        std::iter::once(Arc::clone(&self.own) as Arc<dyn Reload>).chain(clients)
+    }
+}
+
+fn config(own: &Arc<CertifiedKey>, clients: Option<&Clients>) -> Result<ServerConfig, rustls::Error> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?;
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
     };
-    let mut config = builder
-        .with_single_cert(chain, key)
-        .map_err(|error| format!("the certificate and its key cannot be used: {error}"))?;
+    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(own))));
     config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
     Ok(config)
 }
 
-/// Authorities to trust.
-pub(crate) fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem).ok_or("the authorities' file holds no PEM certificate")? {
-        roots.add(certificate).map_err(|error| format!("the authorities' file: {error}"))?;
-    }
-    Ok(roots)
-}
-
-/// All certificates of a PEM file; absent if there is none, or one is damaged.
-pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
-    (!certificates.is_empty()).then_some(certificates)
+fn clients(pem: &[u8]) -> Result<Clients, String> {
+    let roots = Arc::new(pem::roots(pem)?);
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::new(default_provider()));
+    let built = verifier.build().map_err(|error| error.to_string())?;
+    Ok(built)
 }

@@ -1,41 +1,27 @@
 //! `POST /v1/check` and `GET /v1/events` over kept HTTP/1.1 connections.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::io;
-use std::iter::{Once, once};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use jose::Profile;
 use reqwest::Url;
-use rustls::ClientConfig;
 use serde::de::DeserializeOwned;
 use service::check::CheckResponse;
 use service::events::Events;
+use service::secret_file::FileFault;
 use tokio::time::timeout;
 
+use super::connections::{Connections, Kind};
 use super::server::Endpoint;
-use super::tls;
-use crate::config::TokenServerConfig;
+use super::tls::Secrets;
 
 /// The largest answer of the feed that is read: it names up to a thousand groups of up to 512 bytes, escaped.
 const MAX_EVENTS: usize = 4 * 1024 * 1024;
-/// How long an unused connection is kept; below the server's own limit, so that we close first.
-const IDLE: Duration = Duration::from_secs(50);
-/// Unused connections that are kept of each kind. Batches need few.
-const MAX_IDLE: usize = 16;
 
 /// Why a call brought no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -69,27 +55,12 @@ impl CallError {
 /// Why the client cannot be made: the configuration is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The bearer token's file cannot be read.
-    #[error("JWT_TOKEN_SERVER_TOKEN_FILE: cannot read the file: {0}")]
-    TokenFile(io::Error),
-    /// The bearer token's file holds no usable token.
-    #[error("JWT_TOKEN_SERVER_TOKEN_FILE: expected one bearer token in the file")]
-    Token,
-    /// The CA file cannot be read or holds no certificate.
-    #[error("JWT_TOKEN_SERVER_CA_FILE: expected a file of PEM certificates")]
-    CaFile,
-    /// The client certificate's file cannot be read or holds no certificate.
-    #[error("JWT_TOKEN_SERVER_CERT_FILE: expected a file of PEM certificates")]
-    CertFile,
-    /// The client certificate's key cannot be read or is none.
-    #[error("JWT_TOKEN_SERVER_KEY_FILE: expected a file with a PEM private key")]
-    KeyFile,
-    /// The client certificate and the key do not go together.
-    #[error("JWT_TOKEN_SERVER_CERT_FILE: cannot be used with the key of JWT_TOKEN_SERVER_KEY_FILE: {0}")]
-    Identity(rustls::Error),
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileFault),
     /// The system's certificates cannot be read.
     #[error("JWT_TOKEN_SERVER_BACKEND: the system's certificates cannot be read: {0}")]
-    SystemRoots(io::Error),
+    SystemRoots(String),
     /// The TLS library refuses its own defaults.
     #[error("JWT_TOKEN_SERVER_BACKEND: TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
@@ -97,73 +68,41 @@ pub enum ClientError {
 
 /// What connections to any token-server have in common.
 #[derive(Debug, Clone)]
-pub struct Dialer {
-    tls: ClientConfig,
-    authorization: Option<HeaderValue>,
-}
+pub struct Dialer(Arc<Secrets>);
 
 impl Dialer {
-    /// Reads the bearer token and what TLS needs; makes no connection.
+    /// With these secrets; makes no connection.
     ///
     /// # Errors
     ///
-    /// One of the files cannot be used.
-    pub fn new(config: &TokenServerConfig) -> Result<Self, ClientError> {
-        let authorization = config.token_file.as_deref().map(bearer).transpose()?;
-        Ok(Self { tls: tls::client_config(config)?, authorization })
+    /// TLS cannot be had of them.
+    pub fn new(secrets: Arc<Secrets>) -> Result<Self, ClientError> {
+        secrets.shown().config()?;
+        Ok(Self(secrets))
     }
 
     /// A client of one server.
     pub fn dial(&self, endpoint: &Endpoint) -> HttpClient {
         HttpClient {
             root: endpoint.url(),
-            checks: self.pool(endpoint.address),
-            feed: self.pool(endpoint.address),
-            authorization: self.authorization.clone(),
+            secrets: Arc::clone(&self.0),
+            connections: Arc::new(Connections::new(endpoint.address)),
+            accepted: Arc::default(),
+            needs_before: Arc::default(),
         }
     }
-
-    fn pool(&self, address: SocketAddr) -> Pool {
-        let mut tcp = HttpConnector::new_with_resolver(Pinned(address));
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        let tls = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone());
-        Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(tls.https_or_http().enable_http1().wrap_connector(tcp))
-    }
 }
 
-/// Resolves any name to one address: who serves a name is found out elsewhere, and a connection to an address that the
-/// name has lost must not be made again.
-#[derive(Debug, Clone, Copy)]
-struct Pinned(SocketAddr);
-
-impl tower::Service<Name> for Pinned {
-    type Response = Once<SocketAddr>;
-    type Error = Infallible;
-    type Future = Ready<Result<Once<SocketAddr>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Name) -> Self::Future {
-        ready(Ok(once(self.0)))
-    }
-}
-
-type Pool = Client<HttpsConnector<HttpConnector<Pinned>>, Full<Bytes>>;
-
-/// Kept connections to one server: those of checks, and those of the feed, whose polls are long.
+/// Kept connections to one server, and what it was last shown with success.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     root: String,
-    checks: Pool,
-    feed: Pool,
-    authorization: Option<HeaderValue>,
+    secrets: Arc<Secrets>,
+    connections: Arc<Connections>,
+    /// The bearer token that the server accepted last. It is shown again where the server does not know the new one yet.
+    accepted: Arc<Mutex<Option<Accepted>>>,
+    /// Whether it is told that the server does not know the new one.
+    needs_before: Arc<AtomicBool>,
 }
 
 impl HttpClient {
@@ -178,11 +117,8 @@ impl HttpClient {
         max_answer: usize,
         budget: Duration,
     ) -> Result<CheckResponse, CallError> {
-        let uri = format!("{}v1/check", self.root);
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        within(budget, self.call(&self.checks, uri, request, max_answer)).await
+        let uri = Uri::try_from(format!("{}v1/check", self.root)).map_err(|error| unreachable(&error))?;
+        within(budget, self.call(Call { kind: Kind::Check, uri, body, max_answer })).await
     }
 
     /// Asks a server of this profile what changed since `<epoch>:<revision>`.
@@ -201,30 +137,116 @@ impl HttpClient {
         if let Some(since) = since {
             url.query_pairs_mut().append_pair("since", since);
         }
-        let request = Request::new(Full::new(Bytes::new()));
-        within(budget, self.call(&self.feed, url.into(), request, MAX_EVENTS)).await
+        let uri = Uri::try_from(String::from(url)).map_err(|error| unreachable(&error))?;
+        let call = Call { kind: Kind::Feed, uri, body: Bytes::new(), max_answer: MAX_EVENTS };
+        within(budget, self.call(call)).await
     }
 
-    async fn call<T: DeserializeOwned>(
-        &self,
-        pool: &Pool,
-        uri: String,
-        mut request: Request<Full<Bytes>>,
-        max_answer: usize,
-    ) -> Result<T, CallError> {
-        *request.uri_mut() = Uri::try_from(uri).map_err(|error| unreachable(&error))?;
-        if let Some(authorization) = &self.authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-        }
-        let response = pool.request(request).await.map_err(|error| unreachable(&error))?;
+    async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, CallError> {
+        let response = self.send(&call).await?;
         if response.status() != StatusCode::OK {
             return Err(CallError::Status(response.status()));
         }
-        let body = Limited::new(response.into_body(), max_answer).collect().await.map_err(|error| {
+        let body = Limited::new(response.into_body(), call.max_answer).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() { CallError::Unreadable } else { unreachable(error.as_ref()) }
         })?;
         serde_json::from_slice(&body.to_bytes()).map_err(|_| CallError::Unreadable)
     }
+
+    /// Shows the bearer token of the file. A server that refuses it may have another one in its own file already, or not
+    /// yet: ours is read again, and then the one is shown that this server accepted last.
+    async fn send(&self, call: &Call) -> Result<Response<Incoming>, CallError> {
+        let shown = self.secrets.token();
+        let response = self.send_with(call, shown.as_ref()).await?;
+        if response.status() != StatusCode::UNAUTHORIZED || shown.is_none() {
+            return Ok(response);
+        }
+        self.secrets.reread_token().await;
+        let read = self.secrets.token();
+        if read != shown {
+            let response = self.send_with(call, read.as_ref()).await?;
+            if response.status() != StatusCode::UNAUTHORIZED {
+                return Ok(response);
+            }
+        }
+        let before = self.accepted();
+        if before.is_none() {
+            return Ok(response);
+        }
+        if before != read && before != shown {
+            let response = self.send_with(call, before.as_ref()).await?;
+            if response.status() != StatusCode::UNAUTHORIZED {
+                self.tell_of_before();
+                return Ok(response);
+            }
+        }
+        // It accepted one, and refuses it now: the new one may have come to it in between.
+        self.send_with(call, read.as_ref()).await
+    }
+
+    fn tell_of_before(&self) {
+        if !self.needs_before.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                server = self.root,
+                "a token-server accepts only the bearer token that was in JWT_TOKEN_SERVER_TOKEN_FILE before; add the new \
+                 one to its TOKEN_SERVER__AGENT__TOKENS_FILE"
+            );
+        }
+    }
+
+    async fn send_with(
+        &self,
+        call: &Call,
+        authorization: Option<&Arc<HeaderValue>>,
+    ) -> Result<Response<Incoming>, CallError> {
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.uri_mut() = call.uri.clone();
+        if call.kind == Kind::Check {
+            *request.method_mut() = Method::POST;
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, HeaderValue::clone(authorization));
+        }
+        let sent = Instant::now();
+        let response = self.connections.send(call.kind, request, &self.secrets.shown()).await?;
+        if let Some(token) = authorization.filter(|_| response.status().is_success()) {
+            self.note(sent, token);
+        }
+        Ok(response)
+    }
+
+    /// Remembers a token that was accepted. The answer to a poll comes late: what was sent after it counts.
+    fn note(&self, sent: Instant, token: &Arc<HeaderValue>) {
+        if self.secrets.token().is_some_and(|newest| Arc::ptr_eq(&newest, token)) {
+            self.needs_before.store(false, Ordering::Relaxed);
+        }
+        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        if accepted.as_ref().is_none_or(|accepted| accepted.sent <= sent) {
+            *accepted = Some(Accepted { sent, token: Arc::clone(token) });
+        }
+    }
+
+    fn accepted(&self) -> Option<Arc<HeaderValue>> {
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        accepted.as_ref().map(|accepted| Arc::clone(&accepted.token))
+    }
+}
+
+/// A bearer token that a server accepted.
+#[derive(Debug)]
+struct Accepted {
+    /// When it was shown.
+    sent: Instant,
+    token: Arc<HeaderValue>,
+}
+
+/// One question.
+struct Call {
+    kind: Kind,
+    uri: Uri,
+    body: Bytes,
+    max_answer: usize,
 }
 
 async fn within<T>(
@@ -235,7 +257,7 @@ async fn within<T>(
 }
 
 /// With what lies below: hyper's own words only say that something failed.
-fn unreachable(error: &dyn std::error::Error) -> CallError {
+pub(super) fn unreachable(error: &dyn std::error::Error) -> CallError {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(below) = cause {
@@ -243,15 +265,4 @@ fn unreachable(error: &dyn std::error::Error) -> CallError {
         cause = below.source();
     }
     CallError::Unreachable(text)
-}
-
-fn bearer(path: &Path) -> Result<HeaderValue, ClientError> {
-    let text = std::fs::read_to_string(path).map_err(ClientError::TokenFile)?;
-    let token = text.trim();
-    if token.is_empty() || token.contains(char::is_whitespace) {
-        return Err(ClientError::Token);
-    }
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| ClientError::Token)?;
-    value.set_sensitive(true);
-    Ok(value)
 }

@@ -8,6 +8,7 @@ mod attempts;
 mod backend;
 mod batch;
 mod client;
+mod connections;
 mod discovery;
 mod driver;
 mod feed;
@@ -24,6 +25,7 @@ use std::time::Instant;
 
 use jose::{Reject, Trust};
 use service::check::{Check, CheckResult};
+use service::secret_file::SecretFiles;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
@@ -38,6 +40,7 @@ pub use feed::{Asking, follow};
 use hedges::Hedges;
 use server::Servers;
 pub use server::{Endpoint, Server, ServerId, Snapshot};
+use tls::Secrets;
 
 use crate::config::TokenServerConfig;
 use crate::metrics::Metrics;
@@ -52,6 +55,7 @@ pub struct TokenServer {
     turn: Arc<AtomicUsize>,
     hedges: Arc<Hedges>,
     manner: Manner,
+    secrets: SecretFiles,
 }
 
 /// What a server said about one check, with what must be known to use it again.
@@ -74,7 +78,7 @@ impl TokenServer {
     ///
     /// # Errors
     ///
-    /// The bearer token or the CA file cannot be used.
+    /// The bearer token, the client certificate or the CA file cannot be used.
     pub fn new(
         config: &TokenServerConfig,
         trust: &Trust,
@@ -82,15 +86,23 @@ impl TokenServer {
     ) -> Result<(Self, Discovery), ClientError> {
         let (profile, leeway) = (trust.profile(), trust.max_leeway());
         let manner = Manner { profile, leeway, budget: config.budget, metrics };
-        let servers = Servers::new(Dialer::new(config)?, manner.clone());
+        let secrets = Arc::new(Secrets::load(config)?);
+        let files = secrets.files(&manner.metrics.secrets);
+        let servers = Servers::new(Dialer::new(secrets)?, manner.clone());
         let watched = servers.watch();
         let discovery = Discovery::new(&config.servers, servers, Arc::clone(&manner.metrics));
-        Ok((Self { servers: watched, turn: Arc::default(), hedges: Arc::default(), manner }, discovery))
+        let (turn, hedges) = (Arc::default(), Arc::default());
+        Ok((Self { servers: watched, turn, hedges, manner, secrets: files }, discovery))
     }
 
     /// The servers, now and whenever they change.
     pub fn servers(&self) -> watch::Receiver<Snapshot> {
         self.servers.clone()
+    }
+
+    /// The files of what is shown to servers, which are read again while the agent runs.
+    pub fn secrets(&self) -> &SecretFiles {
+        &self.secrets
     }
 
     /// What a server says before `deadline`.

@@ -21,6 +21,7 @@ use reqwest::header::{
 };
 use reqwest::{StatusCode, Url};
 use service::proxy::ProxyVariables;
+use service::secret_file::{FileFault, Reload as _, SecretFile, SecretMetrics};
 use service::trust::Fetch;
 
 use crate::LoadError;
@@ -29,7 +30,7 @@ use explain::Context;
 use handshake::Seen;
 use origin::Origin;
 use proxy::Proxies;
-use tls::{Files, SystemRoots};
+use tls::{Files, Held, SystemRoots};
 
 /// How long one fetch may take.
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +100,12 @@ pub struct Configured {
     pub setting: String,
 }
 
+impl From<FileFault> for FetchFault {
+    fn from(FileFault { setting, why, .. }: FileFault) -> Self {
+        Self { setting, why }
+    }
+}
+
 /// An HTTP client for one source.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
@@ -108,6 +115,9 @@ struct Inner {
     fetch: Fetch,
     /// Who may be shown who asks.
     known: Vec<Origin>,
+    /// What says who asks, as the files say.
+    credentials: SecretFile<HeaderMap>,
+    files: Files,
     proxies: Proxies,
     system: Arc<SystemRoots>,
     limits: Limits,
@@ -118,7 +128,7 @@ struct Inner {
 /// Connections under what the files said when they were made.
 #[derive(Clone)]
 struct Connections {
-    files: Files,
+    held: Held,
     http: reqwest::Client,
     seen: Arc<Seen>,
 }
@@ -167,19 +177,26 @@ impl Client {
             user_agent: user_agent.to_owned(),
             fetch: fetch.clone(),
             known: known(fetch, configured, &proxies)?,
+            credentials: credentials::load(fetch)?,
+            files: Files::load(fetch)?,
             proxies,
             system: Arc::clone(&surroundings.system),
             limits: Limits::USUAL,
             open: [Mutex::default(), Mutex::default()],
         };
-        credentials::read(fetch)?;
         if configured.is_empty() {
             // Nothing is fetched; what is written must be right all the same.
-            Files::read(fetch, true)?.check(fetch)?;
+            inner.files.held(true).check(fetch)?;
         } else {
             inner.connections(true)?;
         }
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// Shows in these metrics whether the files of secrets can be used.
+    pub(crate) fn report_to(&self, metrics: &SecretMetrics) {
+        self.0.credentials.report_to(metrics);
+        self.0.files.each().for_each(|file| file.report_to(metrics));
     }
 
     /// Whether it believes the same certificates.
@@ -197,8 +214,14 @@ impl Client {
         let Inner { fetch, proxies, limits, .. } = &*self.0;
         let origin = Origin::of(&url);
         let known = self.0.known.contains(&origin);
+        // What is in them is replaced while we run (Kubernetes' projected tokens every hour).
+        self.0.credentials.reload();
+        for file in self.0.files.each() {
+            file.reload();
+        }
         let Connections { http, seen, .. } = self.0.connections(known)?;
-        let mut headers = if known { credentials::read(fetch)? } else { HeaderMap::new() };
+        let mut headers =
+            if known { HeaderMap::clone(&self.0.credentials.current()) } else { HeaderMap::new() };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let etag = etag.filter(|etag| etag.url == url);
         if let Some(value) = etag.and_then(|etag| HeaderValue::from_str(&etag.value).ok()) {
@@ -238,12 +261,12 @@ impl Inner {
     fn connections(&self, known: bool) -> Result<Connections, FetchFault> {
         let [others, ours] = &self.open;
         let mut open = if known { ours } else { others }.lock().unwrap_or_else(PoisonError::into_inner);
-        let files = Files::read(&self.fetch, known)?;
-        if let Some(connections) = open.as_ref().filter(|connections| connections.files == files) {
+        let held = self.files.held(known);
+        if let Some(connections) = open.as_ref().filter(|connections| connections.held.is(&held)) {
             return Ok(connections.clone());
         }
         let seen = Arc::new(Seen::default());
-        let tls = files.config(&self.fetch, &self.system, &seen)?;
+        let tls = held.config(&self.fetch, &self.system, &seen)?;
         let mut builder = reqwest::Client::builder()
             .connect_timeout(self.limits.connect)
             .timeout(self.limits.total)
@@ -260,7 +283,7 @@ impl Inner {
             setting: self.fetch.ca_setting.clone(),
             why: format!("no HTTP client: {error}"),
         })?;
-        Ok(open.insert(Connections { files, http, seen }).clone())
+        Ok(open.insert(Connections { held, http, seen }).clone())
     }
 }
 

@@ -9,6 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use service::secret_file::SecretMetrics;
 
 /// One label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -48,9 +49,17 @@ pub struct KeyMetrics {
     pub(crate) failures: Family<BySource, Counter>,
     /// Loads.
     pub(crate) loads: Family<BySource, Counter>,
+    /// The files of secrets that fetches need.
+    pub(crate) secrets: SecretMetrics,
 }
 
 impl KeyMetrics {
+    /// The same, with the files of secrets that fetches need shown beside the program's others.
+    #[must_use]
+    pub fn with_secrets(self, secrets: SecretMetrics) -> Self {
+        Self { secrets, ..self }
+    }
+
     /// Registers everything in `registry`, whose prefix is the program's name.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();

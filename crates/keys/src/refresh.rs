@@ -149,6 +149,9 @@ pub async fn keep_fresh(
     timing: Timing,
     shutdown: Shutdown,
 ) {
+    if let Source::PerKid(_, client) | Source::Url(_, client) = &source {
+        client.report_to(&ring.metrics.secrets);
+    }
     if let Source::PerKid(place, client) = source {
         return per_kid::keep_fresh(place, client, index, ring, rules, timing, shutdown).await;
     }

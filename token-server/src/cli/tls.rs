@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
+use service::pem;
 
 use super::{CliError, Target};
-use crate::tls;
 
 /// The configuration of a client for the files of the command line.
 pub(super) fn client(target: &Target) -> Result<Arc<ClientConfig>, CliError> {
@@ -16,7 +16,7 @@ pub(super) fn client(target: &Target) -> Result<Arc<ClientConfig>, CliError> {
     let Some(ca_file) = &target.ca_file else {
         return Err(refuse("--ca-file", "is needed for an https:// server".to_owned()));
     };
-    let roots = tls::roots(&read(ca_file)?).map_err(|why| refuse("--ca-file", why))?;
+    let roots = pem::roots(&read(ca_file)?).map_err(|why| refuse("--ca-file", why))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -24,8 +24,7 @@ pub(super) fn client(target: &Target) -> Result<Arc<ClientConfig>, CliError> {
         .with_root_certificates(roots);
     let config = match (&target.cert_file, &target.key_file) {
         (Some(cert), Some(key)) => {
-            let chain = tls::certificates(&read(cert)?)
-                .ok_or_else(|| refuse("--cert-file", "holds no PEM certificate".to_owned()))?;
+            let chain = pem::certificates(&read(cert)?).map_err(|why| refuse("--cert-file", why))?;
             let key = PrivateKeyDer::from_pem_slice(&read(key)?)
                 .map_err(|_| refuse("--key-file", "holds no PEM private key".to_owned()))?;
             builder

@@ -244,9 +244,13 @@ fn files_that_cannot_be_used_end_the_start_without_their_content() {
     let (cert, key) = authority.issue("server");
     let (other, _) = authority.issue("other");
     for (cert, key, why) in [
-        (&cert, &cert, "the key's file holds no PEM private key"),
-        (&key, &key, "the certificate's file holds no PEM certificate"),
-        (&other, &key, "the certificate and its key cannot be used"),
+        (&cert, &cert, "TOKEN_SERVER__TLS__KEY: expected a file with a PEM private key"),
+        (&key, &key, "TOKEN_SERVER__TLS__CERT: the file holds no PEM certificate"),
+        (
+            &other,
+            &key,
+            "TOKEN_SERVER__TLS__KEY: is not the key of the first certificate in TOKEN_SERVER__TLS__CERT",
+        ),
     ] {
         let settings =
             [("TOKEN_SERVER__TLS__CERT", cert.as_os_str()), ("TOKEN_SERVER__TLS__KEY", key.as_os_str())];

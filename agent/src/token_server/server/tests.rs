@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use super::super::tls::Secrets;
 use super::*;
 use crate::config::{TokenServerConfig, TokenServers};
 use crate::metrics::Metrics;
@@ -23,7 +24,7 @@ fn servers() -> Servers {
     };
     let metrics = Metrics::register(&mut Registry::default());
     let manner = Manner { profile: Profile::Standard, leeway: Leeway::NONE, budget: DEADLINE, metrics };
-    Servers::new(Dialer::new(&config).unwrap(), manner)
+    Servers::new(Dialer::new(Arc::new(Secrets::load(&config).unwrap())).unwrap(), manner)
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {

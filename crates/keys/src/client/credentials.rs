@@ -1,48 +1,55 @@
-//! What a fetch shows of who asks. Files are read at each fetch, since what is in them is replaced while we run
-//! (Kubernetes' projected tokens every hour).
-
-use std::path::Path;
+//! What a fetch shows of who asks: headers, some of them from files.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use service::secret_file::{FileFault, NamedFile, SecretFile, Unusable};
 use service::trust::{Authorization, Fetch, FetchNames, header_line};
 
-use super::FetchFault;
-
 /// The largest file of credentials.
-const MAX_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
-/// The headers that say who asks.
-pub(super) fn read(fetch: &Fetch) -> Result<HeaderMap, FetchFault> {
+/// The name of a setting.
+type Setting = fn(&FetchNames) -> &'static str;
+
+/// The headers that say who asks, as the files say.
+pub(super) fn load(fetch: &Fetch) -> Result<SecretFile<HeaderMap>, FileFault> {
+    let mut files = Vec::new();
+    files.extend(fetch.authorization.as_ref().map(|authorization| match authorization {
+        Authorization::Bearer(path) => NamedFile::new(fetch.setting(|names| names.token_file), path),
+        Authorization::Basic(path) => NamedFile::new(fetch.setting(|names| names.basic_file), path),
+    }));
+    let lines = fetch.headers_file.as_ref();
+    files.extend(lines.map(|path| NamedFile::new(fetch.setting(|names| names.headers_file), path)));
+    let fetch = fetch.clone();
+    SecretFile::load(files, move |files| headers(&fetch, files))
+}
+
+fn headers(fetch: &Fetch, files: &[Vec<u8>]) -> Result<HeaderMap, Unusable> {
+    let mut files = files.iter();
     let mut headers = HeaderMap::new();
-    let mut add = |setting: fn(&FetchNames) -> &'static str, (name, value): (HeaderName, HeaderValue)| {
+    let unusable = |setting: Setting, why: String| Unusable::new(fetch.setting(setting), why);
+    let mut add = |setting: Setting, (name, value): (HeaderName, HeaderValue)| {
         if headers.contains_key(&name) {
-            let why = format!("{name} is said twice; leave one out");
-            return Err(FetchFault { setting: fetch.setting(setting), why });
+            return Err(unusable(setting, format!("{name} is said twice; leave one out")));
         }
         headers.insert(name, value);
         Ok(())
     };
-    match &fetch.authorization {
-        Some(Authorization::Bearer(path)) => {
-            let fault = |why| FetchFault { setting: fetch.setting(|names| names.token_file), why };
-            let text = text(path).map_err(fault)?;
-            add(|names| names.token_file, (AUTHORIZATION, bearer(&text).map_err(fault)?))?;
-        }
-        Some(Authorization::Basic(path)) => {
-            let fault = |why| FetchFault { setting: fetch.setting(|names| names.basic_file), why };
-            let text = text(path).map_err(fault)?;
-            add(|names| names.basic_file, (AUTHORIZATION, basic(&text).map_err(fault)?))?;
-        }
-        None => {}
+    if let Some(authorization) = &fetch.authorization {
+        let text = files.next().map_or(Ok(""), |file| text(file));
+        let (setting, value): (Setting, _) = match authorization {
+            Authorization::Bearer(_) => (|names| names.token_file, text.and_then(bearer)),
+            Authorization::Basic(_) => (|names| names.basic_file, text.and_then(basic)),
+        };
+        add(setting, (AUTHORIZATION, value.map_err(|why| unusable(setting, why))?))?;
     }
     for (name, value) in &fetch.headers {
         add(|names| names.headers, (name.clone(), value.clone()))?;
     }
-    if let Some(path) = &fetch.headers_file {
-        let fault = |why| FetchFault { setting: fetch.setting(|names| names.headers_file), why };
-        let text = text(path).map_err(fault)?;
+    if fetch.headers_file.is_some() {
+        let fault = |why| unusable(|names| names.headers_file, why);
+        let text = files.next().map_or(Ok(""), |file| text(file)).map_err(fault)?;
         let mut lines =
             text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
         if lines.peek().is_none() {
@@ -58,12 +65,11 @@ pub(super) fn read(fetch: &Fetch) -> Result<HeaderMap, FetchFault> {
     Ok(headers)
 }
 
-fn text(path: &Path) -> Result<String, String> {
-    let failed = |error| format!("cannot read the file: {error}");
-    if std::fs::metadata(path).map_err(failed)?.len() > MAX_BYTES {
+fn text(file: &[u8]) -> Result<&str, String> {
+    if file.len() > MAX_BYTES {
         return Err(format!("the file is over {MAX_BYTES} bytes"));
     }
-    std::fs::read_to_string(path).map_err(failed)
+    std::str::from_utf8(file).map_err(|_| "the file is not UTF-8".to_owned())
 }
 
 fn bearer(text: &str) -> Result<HeaderValue, String> {

@@ -1,22 +1,19 @@
 //! TLS to key servers: whom we trust, and what we show. The files are read at each fetch and used again while their bytes
 //! are the same.
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
+use service::pem;
+use service::secret_file::{FileFault, NamedFile, Reload, SecretFile};
 use service::trust::Fetch;
 
 use super::FetchFault;
 use super::handshake::{Seen, ShownCertificate, Verifier};
-
-/// The largest file of certificates or keys.
-const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The system's certificates, read when they are first needed.
 #[derive(Debug, Default)]
@@ -34,23 +31,58 @@ impl SystemRoots {
     }
 }
 
-/// What the files hold.
-#[derive(Clone, PartialEq, Eq)]
+/// The files.
+#[derive(Debug)]
 pub(super) struct Files {
-    ca: Option<Vec<u8>>,
-    identity: Option<(Vec<u8>, Vec<u8>)>,
+    ca: Option<SecretFile<Vec<CertificateDer<'static>>>>,
+    identity: Option<SecretFile<CertifiedKey>>,
+}
+
+/// What they hold.
+#[derive(Clone)]
+pub(super) struct Held {
+    ca: Option<Arc<Vec<CertificateDer<'static>>>>,
+    identity: Option<Arc<CertifiedKey>>,
 }
 
 impl Files {
-    /// Reads them; the client certificate and its key only for those who may see it.
-    pub(super) fn read(fetch: &Fetch, shows_certificate: bool) -> Result<Self, FetchFault> {
-        let ca = fetch.ca_file.as_deref().map(|path| bytes(path, || fetch.ca_setting.clone())).transpose()?;
-        let certificate = fetch.certificate.as_ref().filter(|_| shows_certificate);
-        let identity = certificate.map(|files| {
-            let cert = bytes(&files.cert, || fetch.setting(|names| names.cert_file))?;
-            Ok((cert, bytes(&files.key, || fetch.setting(|names| names.key_file))?))
+    /// Reads them for the first time.
+    pub(super) fn load(fetch: &Fetch) -> Result<Self, FileFault> {
+        let ca = fetch.ca_file.as_ref().map(|path| {
+            SecretFile::one(NamedFile::new(fetch.ca_setting.clone(), path), |file| {
+                pem::roots(file)?;
+                pem::certificates(file)
+            })
         });
-        Ok(Self { ca, identity: identity.transpose()? })
+        let identity = fetch.certificate.as_ref().map(|files| {
+            let cert = NamedFile::new(fetch.setting(|names| names.cert_file), &files.cert);
+            let key = NamedFile::new(fetch.setting(|names| names.key_file), &files.key);
+            pem::identity(cert, key, aws_lc_rs::default_provider())
+        });
+        Ok(Self { ca: ca.transpose()?, identity: identity.transpose()? })
+    }
+
+    /// All of them.
+    pub(super) fn each(&self) -> impl Iterator<Item = &dyn Reload> {
+        let ca = self.ca.iter().map(|file| file as &dyn Reload);
+        ca.chain(self.identity.iter().map(|file| file as &dyn Reload))
+    }
+
+    /// What they said when they were last read well; the client certificate only for those who may see it.
+    pub(super) fn held(&self, shows_certificate: bool) -> Held {
+        let identity = self.identity.as_ref().filter(|_| shows_certificate);
+        Held {
+            ca: self.ca.as_ref().map(|file| file.current()),
+            identity: identity.map(|file| file.current()),
+        }
+    }
+}
+
+impl Held {
+    /// Whether nothing was read since.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.ca.as_ref().map(Arc::as_ptr) == other.ca.as_ref().map(Arc::as_ptr)
+            && self.identity.as_ref().map(Arc::as_ptr) == other.identity.as_ref().map(Arc::as_ptr)
     }
 
     /// Whether TLS can be had of them.
@@ -70,12 +102,7 @@ impl Files {
             setting: fetch.ca_setting.clone(),
             why: format!("TLS cannot be set up: {error}"),
         };
-        let pinned = match &self.ca {
-            Some(pem) => {
-                certificates(pem).map_err(|why| FetchFault { setting: fetch.ca_setting.clone(), why })?
-            }
-            None => Vec::new(),
-        };
+        let pinned = self.ca.as_deref().cloned().unwrap_or_default();
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(system.certificates().iter().cloned());
         for certificate in &pinned {
@@ -91,10 +118,7 @@ impl Files {
                 WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
             Some(verifier.build().map_err(|error| unusable(rustls::Error::General(error.to_string())))?)
         };
-        let key = match &self.identity {
-            Some((cert, key)) => Some(Arc::new(identity(fetch, cert, key, &provider)?)),
-            None => None,
-        };
+        let key = self.identity.clone();
         let verifier =
             Verifier::new(authorities, pinned, provider.signature_verification_algorithms, Arc::clone(seen));
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -106,51 +130,5 @@ impl Files {
         // A certificate is judged at each connection.
         config.resumption = Resumption::disabled();
         Ok(config)
-    }
-}
-
-fn identity(
-    fetch: &Fetch,
-    cert: &[u8],
-    key: &[u8],
-    provider: &CryptoProvider,
-) -> Result<CertifiedKey, FetchFault> {
-    let chain = certificates(cert)
-        .map_err(|why| FetchFault { setting: fetch.setting(|names| names.cert_file), why })?;
-    let setting = || fetch.setting(|names| names.key_file);
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| FetchFault {
-        setting: setting(),
-        why: "expected a file with a PEM private key without a password".to_owned(),
-    })?;
-    CertifiedKey::from_der(chain, key, provider).map_err(|error| {
-        let why = match error {
-            rustls::Error::InconsistentKeys(_) => {
-                let cert = fetch.setting(|names| names.cert_file);
-                format!("is not the key of the first certificate in {cert}; that one must be ours, those of authorities follow")
-            }
-            other => format!("cannot be used: {other}"),
-        };
-        FetchFault { setting: setting(), why }
-    })
-}
-
-fn bytes(path: &Path, setting: impl Fn() -> String) -> Result<Vec<u8>, FetchFault> {
-    let failed = |error| FetchFault { setting: setting(), why: format!("cannot read the file: {error}") };
-    if std::fs::metadata(path).map_err(failed)?.len() > MAX_BYTES {
-        return Err(FetchFault { setting: setting(), why: format!("the file is over {MAX_BYTES} bytes") });
-    }
-    std::fs::read(path).map_err(failed)
-}
-
-/// All certificates of a PEM file.
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    if pem.iter().all(u8::is_ascii_whitespace) {
-        return Err("the file is empty; expected PEM certificates".to_owned());
-    }
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err("the file holds no PEM certificate (-----BEGIN CERTIFICATE-----)".to_owned()),
-        Err(_) => Err("the file holds a PEM certificate that is damaged".to_owned()),
     }
 }

@@ -361,7 +361,7 @@ async fn an_encrypted_token_is_opened_judged_and_kept_while_its_key_is_in_use() 
         json!([{"kty": "oct", "kid": "shared", "default": true, "k": k}]).to_string()
     };
     std::fs::write(&file, secret(7)).unwrap();
-    let keys = Arc::new(FromFiles::load("KEYS", vec![file.clone()], decryption_keys).unwrap());
+    let keys = Arc::new(SecretFile::one(NamedFile::new("KEYS", &file), decryption_keys).unwrap());
     let shared = Arc::clone(&keys);
     let server = guarded("traefik", |app| app.jwe_keys = Some(shared)).await;
     let claims = |sub: &str| json!({"sub": sub, "exp": NOW + 60, "scope": "admin"}).to_string();
@@ -377,6 +377,6 @@ async fn an_encrypted_token_is_opened_judged_and_kept_while_its_key_is_in_use() 
     assert_eq!(server.with_token("/verify/admin", &nested).await.detail(), "scope");
     assert_eq!(server.with_token("/verify", &forged).await.detail(), "unknown_key");
     std::fs::write(&file, secret(8)).unwrap();
-    crate::files::Reload::reload(&*keys);
+    service::secret_file::Reload::reload(&*keys);
     assert_eq!(server.with_token("/verify/admin", &token).await.detail(), "decryption");
 }

@@ -20,7 +20,6 @@ use serde_json::Value;
 use super::*;
 use crate::bearer::BearerTokens;
 use crate::changes::Sessions;
-use crate::files::FromFiles;
 use crate::judge::time_policy;
 use crate::rulebook::{DEFAULT_BYTES, Lifetimes};
 use crate::store::{EmbeddedAnnotations, EmbeddedStore};
@@ -28,6 +27,7 @@ use crate::verify::{ClaimHeaders, Guard, Limits, Proxy, VerifyMetrics, VerifySet
 use ::rules::ExpireAt;
 use jose::{Profile, Trust};
 use keys::{KeyMetrics, KeyRing, Place};
+use service::secret_file::{NamedFile, SecretFile};
 
 const NOW: i64 = 1_700_000_000;
 
@@ -130,8 +130,8 @@ fn open_to_everybody() -> VerifySettings {
 fn tokens(text: &str) -> Option<Arc<TokensFile>> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    let parse = |files: &[Vec<u8>]| BearerTokens::parse(&files.concat()).map_err(|error| error.to_string());
-    Some(Arc::new(FromFiles::load("TOKENS_FILE", vec![file.path().into()], parse).unwrap()))
+    let parse = |file: &[u8]| BearerTokens::parse(file).map_err(|error| error.to_string());
+    Some(Arc::new(SecretFile::one(NamedFile::new("TOKENS_FILE", file.path()), parse).unwrap()))
 }
 
 async fn call(

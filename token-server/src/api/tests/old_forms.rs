@@ -24,7 +24,7 @@ pub(super) fn shared_key_and(others: &[Value]) -> Option<Arc<DecryptionKeysFile>
     let k = BASE64_URL_SAFE_NO_PAD.encode(SHARED);
     let keys = [&[json!({"kty": "oct", "kid": "shared", "k": k})], others].concat();
     std::fs::write(file.path(), json!(keys).to_string()).unwrap();
-    Some(Arc::new(FromFiles::load("KEYS_FILE", vec![file.path().into()], decryption_keys).unwrap()))
+    Some(Arc::new(SecretFile::one(NamedFile::new("KEYS_FILE", file.path()), decryption_keys).unwrap()))
 }
 
 /// An encrypted token, with this `typ` unless it is empty.

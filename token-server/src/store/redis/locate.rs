@@ -115,11 +115,12 @@ fn role(greeting: &Value) -> Option<&str> {
 
 /// The servers that may be the master, best first.
 async fn masters(settings: &RedisSettings) -> Result<Vec<ConnectionInfo>, StoreError> {
+    let servers = settings.servers()?;
     if settings.mode == RedisMode::Standalone {
-        return Ok(settings.servers.clone());
+        return Ok(servers);
     }
     let mut last = "none is configured".to_owned();
-    for server in &settings.servers {
+    for server in &servers {
         let asked = match &settings.mode {
             RedisMode::Sentinel { master } => ask_sentinel(server, master).await,
             RedisMode::Standalone | RedisMode::Cluster => ask_cluster(server, settings).await,

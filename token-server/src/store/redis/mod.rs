@@ -15,7 +15,7 @@ mod sign;
 mod transact;
 
 pub use annotations::RedisAnnotations;
-pub use settings::{RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
+pub use settings::{Authorities, RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
 
 pub(crate) use keys::Keys;
 pub(crate) use locate::Node;

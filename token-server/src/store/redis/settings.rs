@@ -1,8 +1,11 @@
 //! How Redis is reached, as an operator says it.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, TlsCertificates};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisResult, TlsCertificates};
+use service::pem;
+use service::secret_file::SecretFile;
 
 use super::keys::Keys;
 
@@ -20,11 +23,27 @@ pub enum RedisMode {
     Cluster,
 }
 
+/// The certificates (PEM) that `rediss://` servers are verified with instead of the system's.
+#[derive(Clone)]
+pub struct Authorities(Vec<u8>);
+
+impl Authorities {
+    /// Reads the content of a file.
+    ///
+    /// # Errors
+    /// It cannot be used, without a word of what it holds.
+    pub fn parse(pem: &[u8]) -> Result<Self, String> {
+        pem::roots(pem)?;
+        Ok(Self(pem.to_vec()))
+    }
+}
+
 /// Redis, as configured.
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
     pub(super) mode: RedisMode,
-    pub(super) servers: Vec<ConnectionInfo>,
+    servers: Vec<ConnectionInfo>,
+    authorities: Option<Arc<SecretFile<Authorities>>>,
     pub(super) keys: Keys,
     pub(super) min_replicas: usize,
     pub(super) accepts_eviction: bool,
@@ -41,15 +60,12 @@ pub enum RedisSettingsError {
         "in a cluster the prefix needs a hash tag, such as {{ms-users}}: only from one master are changes heard in order"
     )]
     NoHashTag,
-    /// Certificates that cannot be read.
-    #[error("expected a file of certificates in PEM")]
-    Certificates,
 }
 
 impl RedisSettings {
     /// Settings for servers of one kind, all reached in the same way.
     ///
-    /// `authority` holds the certificates (PEM) that `rediss://` servers are verified with instead of the system's.
+    /// `rediss://` servers are verified with `authorities` as they are at each connection; absent: with the system's.
     ///
     /// # Errors
     /// See [`RedisSettingsError`].
@@ -58,14 +74,14 @@ impl RedisSettings {
         urls: &[String],
         prefix: &str,
         min_replicas: usize,
-        authority: Option<&[u8]>,
+        authorities: Option<Arc<SecretFile<Authorities>>>,
     ) -> Result<Self, RedisSettingsError> {
-        let servers = urls.iter().map(|url| server(url, authority)).collect::<Result<_, _>>()?;
+        let servers = urls.iter().map(String::as_str).map(server).collect::<Result<_, _>>()?;
         let keys = Keys::new(prefix);
         if mode == RedisMode::Cluster && !keys.have_a_hash_tag() {
             return Err(RedisSettingsError::NoHashTag);
         }
-        Ok(Self { mode, servers, keys, min_replicas, accepts_eviction: false })
+        Ok(Self { mode, servers, authorities, keys, min_replicas, accepts_eviction: false })
     }
 
     /// The same for a Redis that may remove rules when its memory is full.
@@ -73,20 +89,33 @@ impl RedisSettings {
     pub fn accepting_eviction(self) -> Self {
         Self { accepts_eviction: true, ..self }
     }
+
+    /// What is read again.
+    pub fn authorities(&self) -> Option<&Arc<SecretFile<Authorities>>> {
+        self.authorities.as_ref()
+    }
+
+    /// The configured servers, as they are reached now.
+    pub(super) fn servers(&self) -> RedisResult<Vec<ConnectionInfo>> {
+        let authorities = self.authorities.as_ref().map(|authorities| authorities.current());
+        self.servers.iter().map(|server| trusting(server, authorities.as_deref())).collect()
+    }
 }
 
-fn server(url: &str, authority: Option<&[u8]>) -> Result<ConnectionInfo, RedisSettingsError> {
+fn server(url: &str) -> Result<ConnectionInfo, RedisSettingsError> {
     if !url.starts_with("redis://") && !url.starts_with("rediss://") {
         return Err(RedisSettingsError::Url);
     }
-    let info = url.into_connection_info().map_err(|_| RedisSettingsError::Url)?;
-    match (info.addr(), authority) {
-        (ConnectionAddr::TcpTls { .. }, Some(authority)) => {
-            let tls = TlsCertificates { client_tls: None, root_cert: Some(authority.to_vec()) };
-            let client = Client::build_with_tls(info, tls).map_err(|_| RedisSettingsError::Certificates)?;
-            Ok(client.get_connection_info().clone())
+    url.into_connection_info().map_err(|_| RedisSettingsError::Url)
+}
+
+fn trusting(server: &ConnectionInfo, authorities: Option<&Authorities>) -> RedisResult<ConnectionInfo> {
+    match (server.addr(), authorities) {
+        (ConnectionAddr::TcpTls { .. }, Some(Authorities(pem))) => {
+            let tls = TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
+            Ok(Client::build_with_tls(server.clone(), tls)?.get_connection_info().clone())
         }
-        _ => Ok(info),
+        _ => Ok(server.clone()),
     }
 }
 

@@ -78,6 +78,8 @@ fn hasty(fetch: &Fetch, site: &Site) -> Client {
         user_agent: user_agent.clone(),
         fetch: fetch.clone(),
         known: known.clone(),
+        credentials: crate::client::credentials::load(fetch).unwrap(),
+        files: Files::load(fetch).unwrap(),
         proxies: proxies.clone(),
         system: Arc::clone(system),
         limits: Limits { connect: second, total: second },

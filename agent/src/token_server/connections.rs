@@ -1,0 +1,193 @@
+//! Kept HTTP/1.1 connections to one server, made anew when what they are made with changes.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::iter::{Once, once};
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+
+use super::client::{CallError, unreachable};
+use super::tls::Shown;
+
+/// How long an unused connection is kept; below the server's own limit, so that we close first.
+const IDLE: Duration = Duration::from_secs(50);
+/// Unused connections that are kept of each kind. Batches need few.
+const MAX_IDLE: usize = 16;
+/// How long a new certificate may take to be accepted: twice what a poll of the feed takes when nothing happens. The HTTP
+/// client waits without an end where a server refuses the certificate just after the handshake.
+const PROOF: Duration = Duration::from_secs(1);
+
+/// What a connection is for. The feed has its own: its polls are long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Checks.
+    Check,
+    /// The feed.
+    Feed,
+}
+
+/// Connections to one address.
+#[derive(Debug)]
+pub struct Connections {
+    address: SocketAddr,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    now: Option<Made>,
+    /// Those that showed the certificate before; the first success of the new ones ends them.
+    before: Option<Made>,
+    /// Whether the log says that the one before is needed.
+    told: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Made {
+    shown: Shown,
+    checks: Pool,
+    feed: Pool,
+}
+
+type Pool = Client<HttpsConnector<HttpConnector<Pinned>>, Full<Bytes>>;
+
+impl Connections {
+    /// None yet.
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, open: Mutex::default() }
+    }
+
+    /// Sends a request over a connection that shows this. A new certificate is tried by the feed, which can wait and goes
+    /// on all the time; until it is accepted, checks go over the connections that showed the one before.
+    ///
+    /// # Errors
+    ///
+    /// No answer.
+    pub async fn send(
+        &self,
+        kind: Kind,
+        request: Request<Full<Bytes>>,
+        shown: &Shown,
+    ) -> Result<Response<Incoming>, CallError> {
+        let (now, before) = self.open(shown)?;
+        match (before, kind) {
+            (None, _) => now.send(kind, request).await,
+            (Some(before), Kind::Feed) => {
+                let error = match timeout(PROOF, now.send(kind, request.clone())).await {
+                    Ok(Ok(answered)) => {
+                        self.forget_before(shown);
+                        return Ok(answered);
+                    }
+                    Ok(Err(error)) => error,
+                    Err(_) => CallError::Timeout,
+                };
+                let answered = before.send(kind, request).await.map_err(|_| error.clone())?;
+                self.tell_of_before(&error);
+                Ok(answered)
+            }
+            (Some(before), Kind::Check) => match before.send(kind, request.clone()).await {
+                Ok(answered) => Ok(answered),
+                Err(_) => now.send(kind, request).await,
+            },
+        }
+    }
+
+    fn open(&self, shown: &Shown) -> Result<(Made, Option<Made>), CallError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(now) = open.now.as_ref().filter(|now| now.shown.is(shown)) {
+            return Ok((now.clone(), open.before.clone()));
+        }
+        let made = self.make(shown.clone())?;
+        let proven = open.before.take().or_else(|| open.now.take());
+        // What we show may be what worked before; whom we trust is what the file says now.
+        let before = proven.filter(|before| !before.shown.shows_as(shown));
+        open.before = match before {
+            Some(before) if before.shown.trusts_as(shown) => Some(before),
+            Some(before) => Some(self.make(before.shown.trusting_as(shown))?),
+            None => None,
+        };
+        open.told = false;
+        Ok((open.now.insert(made).clone(), open.before.clone()))
+    }
+
+    fn make(&self, shown: Shown) -> Result<Made, CallError> {
+        let pool = || pool(self.address, &shown).map_err(|error| unreachable(&error));
+        Ok(Made { checks: pool()?, feed: pool()?, shown })
+    }
+
+    fn tell_of_before(&self, error: &CallError) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut open.told, true) {
+            return;
+        }
+        let server = self.address;
+        tracing::warn!(
+            %server, %error,
+            "a token-server accepts only the client certificate that was in JWT_TOKEN_SERVER_CERT_FILE before; add the \
+             authority of the new one to its TOKEN_SERVER__TLS__CLIENT_CA"
+        );
+    }
+
+    fn forget_before(&self, shown: &Shown) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.now.as_ref().is_some_and(|now| now.shown.is(shown)) {
+            open.before = None;
+        }
+    }
+}
+
+impl Made {
+    async fn send(&self, kind: Kind, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, CallError> {
+        self.pool(kind).request(request).await.map_err(|error| unreachable(&error))
+    }
+
+    fn pool(&self, kind: Kind) -> &Pool {
+        match kind {
+            Kind::Check => &self.checks,
+            Kind::Feed => &self.feed,
+        }
+    }
+}
+
+fn pool(address: SocketAddr, shown: &Shown) -> Result<Pool, rustls::Error> {
+    let mut tcp = HttpConnector::new_with_resolver(Pinned(address));
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    let tls = HttpsConnectorBuilder::new().with_tls_config(shown.config()?);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(MAX_IDLE)
+        .pool_timer(TokioTimer::new())
+        .build(tls.https_or_http().enable_http1().wrap_connector(tcp)))
+}
+
+/// Resolves any name to one address: who serves a name is found out elsewhere, and a connection to an address that the
+/// name has lost must not be made again.
+#[derive(Debug, Clone, Copy)]
+struct Pinned(SocketAddr);
+
+impl tower::Service<Name> for Pinned {
+    type Response = Once<SocketAddr>;
+    type Error = Infallible;
+    type Future = Ready<Result<Once<SocketAddr>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Name) -> Self::Future {
+        ready(Ok(once(self.0)))
+    }
+}
