@@ -48,6 +48,15 @@ pub struct ByServer {
     pub server: String,
 }
 
+/// Labels of a server that is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByEjection {
+    /// The token-server's address, and its name if it has one.
+    pub server: String,
+    /// Why: `failing`, `unread`, `credentials`, `profile`, `store`.
+    pub reason: &'static str,
+}
+
 /// Every metric of the agent.
 #[derive(Debug)]
 pub struct Metrics {
@@ -65,6 +74,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections that were closed at once, since there were too many.
     pub connections_refused: Counter,
+    /// Connections that we ended since our answers were not read.
+    pub connections_unread: Counter,
     /// Connections that we ended for a fault of the peer.
     pub disconnects: Family<ByStatus, Counter>,
     /// Health checks that were told to go elsewhere.
@@ -89,10 +100,12 @@ pub struct Metrics {
     pub token_server_waiting: Gauge,
     /// Checks that were asked a second time since the first server was slow.
     pub token_server_hedges: Counter,
-    /// Checks that were asked again since a server failed.
+    /// Checks that were asked again since a server failed, or did not know.
     pub token_server_retries: Counter,
     /// How often a server was left out.
     pub token_server_ejections: Counter,
+    /// Whether a server is left out now, and why.
+    pub token_server_ejected: Family<ByEjection, Gauge>,
     /// Looks for token-servers that told nothing.
     pub token_server_discovery_failures: Counter,
     /// Servers that are known.
@@ -134,6 +147,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
+            connections_unread: Counter::default(),
             disconnects: Family::default(),
             health_checks_failed: Counter::default(),
             long_names: Counter::default(),
@@ -148,6 +162,7 @@ impl Metrics {
             token_server_hedges: Counter::default(),
             token_server_retries: Counter::default(),
             token_server_ejections: Counter::default(),
+            token_server_ejected: Family::default(),
             token_server_discovery_failures: Counter::default(),
             token_servers: Gauge::default(),
             token_servers_up: Gauge::default(),
@@ -177,6 +192,11 @@ impl Metrics {
             "connections_refused",
             "Connections closed at once since there were too many",
             metrics.connections_refused.clone(),
+        );
+        registry.register(
+            "connections_unread",
+            "Connections ended by the agent since HAProxy did not read its answers",
+            metrics.connections_unread.clone(),
         );
         registry.register(
             "disconnects",
@@ -238,13 +258,18 @@ impl Metrics {
         );
         registry.register(
             "token_server_retries",
-            "Checks asked again since a token-server failed",
+            "Checks asked again since a token-server failed, or did not know",
             self.token_server_retries.clone(),
         );
         registry.register(
             "token_server_ejections",
-            "How often a token-server was left out since it failed several times in a row",
+            "How often a token-server was left out",
             self.token_server_ejections.clone(),
+        );
+        registry.register(
+            "token_server_ejected",
+            "Whether a token-server is left out now, by reason",
+            self.token_server_ejected.clone(),
         );
         registry.register(
             "token_server_discovery_failures",

@@ -11,7 +11,7 @@ use integration_tests::edge::Edge;
 use integration_tests::haproxy::{StatsSocket, program};
 use integration_tests::http::Request;
 use integration_tests::keys::key;
-use integration_tests::process::Process;
+use integration_tests::process::{Process, Signal};
 use integration_tests::setup::Setup;
 use integration_tests::socket::Address;
 use integration_tests::stores::Redis;
@@ -38,19 +38,26 @@ struct Servers {
 impl Servers {
     fn start(count: usize) -> Self {
         let mut servers = Self { servers: Vec::new(), redis: Redis::start(&[]), folders: Vec::new() };
-        (0..count).for_each(|_| servers.add());
+        (0..count).for_each(|_| servers.add_as(&[]));
         servers
     }
 
-    fn add(&mut self) {
+    /// One more, on the same Redis, that is set up as the others are but for these settings.
+    fn add_as(&mut self, settings: &[(&str, &str)]) {
+        let redis = self.redis.url().to_owned();
+        self.add_on(&redis, "standard", settings);
+    }
+
+    fn add_on(&mut self, redis: &str, profile: &str, settings: &[(&str, &str)]) {
         let folder = TempDir::with_prefix("token-server-").unwrap();
-        let settings = [
+        let own = [
             ("TOKEN_SERVER__REDIS__MODE", "standalone"),
-            ("TOKEN_SERVER__REDIS__URLS", self.redis.url()),
+            ("TOKEN_SERVER__REDIS__URLS", redis),
             // What they have read they keep: a request is lost to nobody but the server that fails.
             ("TOKEN_SERVER__CACHE__TTL", "3600"),
         ];
-        self.servers.push(TokenServer::start_with(folder.path(), "standard", &settings));
+        let settings = [&own[..], settings].concat();
+        self.servers.push(TokenServer::start_with(folder.path(), profile, &settings));
         self.folders.push(folder);
     }
 
@@ -136,6 +143,105 @@ fn a_frozen_token_server_of_two_costs_no_request_and_is_left_out_until_it_thaws(
     servers.servers[1].process.thaw();
     eventually("it is asked again", || (agent.metric("token_servers_up") == 2).then_some(()));
     admits(&edge, "both answer again");
+}
+
+/// A token of a subject that no server has read the rules of.
+fn stranger() -> Request {
+    static SERIAL: AtomicUsize = AtomicUsize::new(0);
+    fresh(&format!("stranger-{}", SERIAL.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Whether the agent shows that a server is left out for this reason.
+fn is_ejected(agent: &Agent, server: &TokenServer, reason: &str) -> bool {
+    let (name, url) = ("jwt_agent_token_server_ejected", server.url());
+    let line = format!("{name}{{server=\"{url}\",reason=\"{reason}\"}} 1");
+    String::from_utf8(agent.admin("/metrics").body).unwrap().lines().any(|found| found == line)
+}
+
+/// Every new token passes, and the agent is ready.
+fn serves_strangers(edge: &Edge, what: &str) {
+    for _ in 0..50 {
+        edge.admits(what, &stranger());
+    }
+    assert!(edge.agents[0].is_ready(), "{what}");
+}
+
+#[test]
+fn a_token_server_that_refuses_the_agent_is_left_out_with_its_reason_and_costs_no_request() {
+    let folder = TempDir::with_prefix("bearers-").unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let [ours, theirs] = [file("ours", "token-of-the-agent\n"), file("theirs", "token-of-another\n")];
+    let accepts = |file: &str| [("TOKEN_SERVER__AGENT__TOKENS_FILE".to_owned(), file.to_owned())];
+    for (reason, accepted, profile) in [("credentials", &theirs, "standard"), ("profile", &ours, "ms-users")]
+    {
+        let mut servers = Servers::start(0);
+        let redis = servers.redis.url().to_owned();
+        for (accepted, profile) in [(&ours, "standard"), (accepted, profile)] {
+            let [(name, file)] = accepts(accepted);
+            servers.add_on(&redis, profile, &[(&name, &file)]);
+        }
+        let edge = Setup::denying()
+            .agent_env("JWT_TOKEN_SERVER_BACKEND", &servers.urls())
+            .agent_env("JWT_TOKEN_SERVER_TOKEN_FILE", &ours)
+            .start();
+        let agent = &edge.agents[0];
+        serves_strangers(&edge, reason);
+        eventually("it is left out", || is_ejected(agent, &servers.servers[1], reason).then_some(()));
+        assert_eq!((agent.metric("token_servers"), agent.metric("token_servers_up")), (2, 1));
+        serves_strangers(&edge, reason);
+        if reason == "credentials" {
+            fs::write(&theirs, "token-of-the-agent\n").unwrap();
+            servers.servers[1].process.signal(Signal::HUP);
+            eventually("it is asked again", || (agent.metric("token_servers_up") == 2).then_some(()));
+            assert!(!is_ejected(agent, &servers.servers[1], reason));
+            serves_strangers(&edge, "both accept us");
+        }
+        servers.servers[0].process.kill();
+        if reason == "profile" {
+            eventually("no usable server is left", || (!agent.is_ready()).then_some(()));
+            assert_eq!(edge.send(&stranger()).status, 503);
+        }
+    }
+}
+
+#[test]
+fn a_token_server_that_cannot_read_its_store_is_no_answer_while_another_can() {
+    for frozen in [false, true] {
+        let mut servers = Servers::start(1);
+        // Both servers must have one store: the second reads a replica of it.
+        let port = servers.redis.port.to_string();
+        let mut replica = Redis::start(&["--replicaof", "127.0.0.1", &port]);
+        eventually("the replica has the store's name", || (replica.keys() > 0).then_some(()));
+        replica.command(&["REPLICAOF", "NO", "ONE"]);
+        servers.add_on(replica.url(), "standard", &[]);
+        let edge = Setup::denying()
+            .agent_env("JWT_TIMEOUT_MS", "3000")
+            .agent_env("JWT_TOKEN_SERVER_BACKEND", &servers.urls())
+            .start();
+        let agent = &edge.agents[0];
+        admits(&edge, "both answer");
+        if frozen {
+            replica.freeze();
+        } else {
+            replica.kill();
+        }
+        // From the first one on: the other server is asked for the same request.
+        serves_strangers(&edge, "one store is gone");
+        assert!(is_ejected(agent, &servers.servers[1], "unread"), "frozen: {frozen}");
+        assert_eq!(agent.metric("token_servers_up"), 1);
+        if frozen {
+            replica.thaw();
+        } else {
+            replica.start_again();
+            replica.command(&["REPLICAOF", "NO", "ONE"]);
+        }
+        eventually("it is asked again", || (agent.metric("token_servers_up") == 2).then_some(()));
+        serves_strangers(&edge, "both stores are there");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod reads;
 mod writes;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jose::Reject;
@@ -59,6 +60,8 @@ pub struct Revocations {
     writing: Mutex<()>,
     /// Turns of those who read groups.
     turns: Semaphore,
+    /// Whether the last read was answered, and in the time that a check can wait.
+    store_answers: AtomicBool,
     /// Reads and writes that go on even when nobody waits for them any more.
     tasks: TaskTracker,
 }
@@ -115,6 +118,7 @@ impl Revocations {
             feed: Feed::new(epoch, revision, totals.feed_bytes),
             writing: Mutex::default(),
             turns: Semaphore::new(READS),
+            store_answers: AtomicBool::new(true),
             tasks: TaskTracker::new(),
         })
     }

@@ -266,6 +266,7 @@ async fn keep_warm(app: Arc<App>, shutdown: Shutdown) {
 
 async fn warm(app: &App) {
     watch_store(app).await;
+    app.revocations.try_store().await;
     if app.revocations.store_id().is_some() && app.revocations.warm().await {
         app.readiness.clear("rules");
     } else {

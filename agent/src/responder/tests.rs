@@ -32,7 +32,13 @@ async fn slow_at_first() -> (Url, Arc<AtomicUsize>) {
             std::future::pending::<()>().await;
         }
         let results = vec![CheckResult { detail: "decryption".to_owned(), ..CheckResult::default() }];
-        Json(CheckResponse { store_id: "s".to_owned(), epoch: "e".to_owned(), revision: 1, results })
+        Json(CheckResponse {
+            store_id: "s".to_owned(),
+            epoch: "e".to_owned(),
+            revision: 1,
+            store_unread: false,
+            results,
+        })
     };
     let routes = axum::Router::new().route("/v1/check", post(check));
     tokio::spawn(async move { axum::serve(listener, routes).await });

@@ -1,5 +1,5 @@
-//! One check on its way: to the server with the least work, to another when that one fails, and to another as well when
-//! it is slow. The first answer counts.
+//! One check on its way: to the server with the least work, to another when that one fails or does not know, and to
+//! another as well when it is slow. The first answer that decides counts.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use jose::Reject;
+use jose::{Reason, Reject};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::batch::Question;
 use super::client::CallError;
 use super::server::Server;
+use super::standing::Rank;
 use super::{Answer, ServerId, TokenServer};
 
 /// How often one check is asked at most.
@@ -33,7 +34,8 @@ impl<'a> Attempts<'a> {
         Self { all, question, tried: Vec::new(), calls: FuturesUnordered::new() }
     }
 
-    /// Asks until somebody answers or nobody is left; another server as well if none has answered after `patience`.
+    /// Asks until a server decides or none is left; another server as well if none has answered after `patience`. An answer
+    /// that decides nothing counts where no other comes.
     ///
     /// # Errors
     ///
@@ -43,27 +45,36 @@ impl<'a> Attempts<'a> {
         let mut impatient = pin!(sleep(patience));
         let mut is_patient = true;
         let mut failure = Reject::NoTokenServer;
+        let mut undecided = None;
         if let Some(server) = self.choose(&self.tried) {
             self.ask(&server, &mut failure);
         }
         loop {
             let error = tokio::select! {
                 Some(answer) = self.calls.next() => match answer {
-                    Ok(Ok(answer)) => return Ok(answer),
+                    Ok(Ok(answer)) if decides(&answer) => return Ok(answer),
+                    Ok(Ok(answer)) => {
+                        undecided = Some(answer);
+                        let other = self.other(Rank::Doubtful).filter(|_| self.tried.len() < MAX_ATTEMPTS);
+                        if let Some(server) = other {
+                            metrics.token_server_retries.inc();
+                            self.ask(&server, &mut failure);
+                        }
+                        continue;
+                    }
                     Ok(Err(error)) => error,
                     // The server has left the set before it was asked.
                     Err(_) => CallError::Unreachable("it is no server of ours any more".to_owned()),
                 },
                 () = &mut impatient, if is_patient && !self.calls.is_empty() => {
                     is_patient = false;
-                    let other = self.choose(&self.tried).filter(|server| !server.is_out());
-                    if let Some(server) = other && self.all.hedges.spend() {
+                    if let Some(server) = self.other(Rank::InService) && self.all.hedges.spend() {
                         metrics.token_server_hedges.inc();
                         self.ask(&server, &mut failure);
                     }
                     continue;
                 }
-                else => return Err(failure),
+                else => return undecided.ok_or(failure),
             };
             tracing::debug!(%error, "a check was not answered");
             failure = match error {
@@ -90,26 +101,37 @@ impl<'a> Attempts<'a> {
         }
     }
 
+    /// A server that was not asked yet, and stands no worse than this.
+    fn other(&self, worst: Rank) -> Option<Arc<Server>> {
+        self.choose(&self.tried).filter(|server| server.standing().rank() <= worst)
+    }
+
     fn choose(&self, tried: &[ServerId]) -> Option<Arc<Server>> {
         let servers = Arc::clone(&self.all.servers.borrow());
-        let loads = servers
-            .iter()
-            .map(|server| (!tried.contains(&server.id())).then(|| (server.is_out(), server.outstanding())));
+        let loads = servers.iter().map(|server| {
+            (!tried.contains(&server.id())).then(|| (server.standing().rank(), server.outstanding()))
+        });
         choose(loads, self.all.turn()).and_then(|index| servers.get(index)).cloned()
     }
 }
 
+/// Whether a server knows what it was asked. One that cannot read its rules does not, and another one may.
+fn decides(answer: &Answer) -> bool {
+    answer.result.verdict().map_or_else(Reject::reason, |()| Reason::Ok) != Reason::BackendUnavailable
+}
+
 /// The index of the server to ask: with the least work, those in turn that have equally little. A server that is left out
-/// is asked only where no other can be: the load that others are spared by not asking it would come to them as well.
-fn choose(loads: impl ExactSizeIterator<Item = Option<(bool, usize)>>, turn: usize) -> Option<usize> {
+/// is asked only where no better one can be: the load that others are spared by not asking it would come to them as well.
+/// One whose answers would be wrong is never asked.
+fn choose(loads: impl ExactSizeIterator<Item = Option<(Rank, usize)>>, turn: usize) -> Option<usize> {
     let count = loads.len();
     loads
         .enumerate()
         .filter_map(|(index, load)| {
-            let (is_out, outstanding) = load?;
+            let (rank, outstanding) = load.filter(|(rank, _)| *rank != Rank::Foreign)?;
             let first = turn.checked_rem(count)?;
             let place = index.saturating_add(count).saturating_sub(first).checked_rem(count)?;
-            Some(((is_out, outstanding, place), index))
+            Some(((rank, outstanding, place), index))
         })
         .min()
         .map(|(_, index)| index)
@@ -121,8 +143,10 @@ mod tests {
 
     #[test]
     fn the_server_with_the_least_work_is_chosen_and_one_that_is_left_out_only_as_the_last() {
-        let up = |outstanding| Some((false, outstanding));
-        let out = |outstanding| Some((true, outstanding));
+        let up = |outstanding| Some((Rank::InService, outstanding));
+        let out = |outstanding| Some((Rank::Doubtful, outstanding));
+        let useless = |outstanding| Some((Rank::Useless, outstanding));
+        let foreign = Some((Rank::Foreign, 0));
         for (loads, turn, expected) in [
             (&[][..], 5, None),
             (&[None, None], 5, None),
@@ -131,6 +155,9 @@ mod tests {
             (&[up(0), None, up(0)], 4, Some(2)),
             (&[out(0), up(9), out(0)], 0, Some(1)),
             (&[out(2), None, out(1)], 0, Some(2)),
+            (&[useless(0), out(9), foreign], 0, Some(1)),
+            (&[useless(0), foreign, None], 1, Some(0)),
+            (&[foreign, None], 0, None),
         ] {
             assert_eq!(choose(loads.iter().copied(), turn), expected, "{loads:?}");
         }

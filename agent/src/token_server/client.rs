@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::connections::{Connections, Kind};
 use super::server::Endpoint;
+use super::standing::Cause;
 use super::tls::Secrets;
 
 /// The largest answer of the feed that is read: it names up to a thousand groups of up to 512 bytes, escaped.
@@ -48,6 +49,17 @@ impl CallError {
             Self::Unreachable(_) => "unreachable",
             Self::Status(_) => "refused",
             Self::Unreadable => "unreadable",
+        }
+    }
+
+    /// Why the server is of no use to us, where it says so itself.
+    pub const fn refusal(&self) -> Option<Cause> {
+        match self {
+            Self::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Some(Cause::Credentials),
+            Self::Status(StatusCode::CONFLICT) => Some(Cause::Profile),
+            // It has not reached its store since its start.
+            Self::Status(StatusCode::SERVICE_UNAVAILABLE) => Some(Cause::Unread),
+            Self::Status(_) | Self::Timeout | Self::Unreachable(_) | Self::Unreadable => None,
         }
     }
 }

@@ -4,7 +4,6 @@
 //! that takes longer than [`YOUNG`] stops holding up others, so that one slow check does not become everybody's.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -19,6 +18,7 @@ use super::ServerId;
 use super::batch::{Batch, Line};
 use super::client::{CallError, HttpClient};
 use super::health::Health;
+use super::standing::{Cause, Standing, Witness};
 use crate::metrics::{ByOutcome, Metrics};
 
 /// Calls to one server at a time.
@@ -70,30 +70,34 @@ pub struct Manner {
 pub struct Driver<C> {
     /// Whom.
     pub id: ServerId,
-    /// Its name, for people.
-    pub name: String,
     /// How to reach it.
     pub carrier: C,
     /// Who waits to be asked about.
     pub line: Line,
     /// Whether it is left out; read by those who choose a server.
-    pub is_out: Arc<AtomicBool>,
+    pub standing: Arc<Standing>,
     /// How it is asked.
     pub manner: Manner,
 }
 
 /// What became of a call.
 enum Ended {
-    Check(Result<(), CallError>),
-    Probe(Result<(), CallError>),
+    Check(Result<Said, CallError>),
+    Probe(Result<Said, CallError>),
+}
+
+/// What an answer says of its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// It can read its store.
+    Knows,
+    /// It cannot, so that results which rest on its memory are all that it has.
+    Unread,
 }
 
 impl<C: Carrier> Driver<C> {
     /// Serves the line until it ends.
     pub async fn run(mut self) {
-        let (known, up) = (&self.manner.metrics.token_servers, &self.manner.metrics.token_servers_up);
-        known.inc();
-        up.inc();
         let mut health = Health::default();
         let asking = Asking { id: self.id, carrier: &self.carrier, manner: &self.manner };
         let mut checks = FuturesUnordered::new();
@@ -122,48 +126,39 @@ impl<C: Carrier> Driver<C> {
                     continue;
                 }
             };
-            note(&mut health, ended, &self.name, &self.manner.metrics);
-            self.is_out.store(health.is_out(), Ordering::Relaxed);
+            note(&mut health, ended, &self.standing);
         }
         // The set of servers has lost this one; those who still wait are answered.
         while checks.next().await.is_some() {}
-        known.dec();
-        if !health.is_out() {
-            up.dec();
-        }
     }
 }
 
-fn note(health: &mut Health, ended: Ended, server: &str, metrics: &Metrics) {
-    let was_out = health.is_out();
+fn note(health: &mut Health, ended: Ended, standing: &Standing) {
     let now = Instant::now();
-    match ended {
-        Ended::Check(Ok(())) => {
-            health.succeeded();
-        }
+    let (Ended::Check(outcome) | Ended::Probe(outcome)) = &ended;
+    let refusal = refusal(outcome);
+    let seen = outcome.as_ref().map_or_else(ToString::to_string, |_| String::new());
+    match (&ended, refusal) {
+        (_, Some(cause)) => health.refused(cause, now),
+        (Ended::Check(Ok(_)), None) => health.succeeded(),
         // About what was asked, not about the server.
-        Ended::Check(Err(error)) if is_about_the_batch(&error) => {}
-        Ended::Check(Err(error)) => {
-            if health.failed(now) {
-                tracing::warn!(server, %error, "a token-server is left out: it failed several times in a row");
-                metrics.token_server_ejections.inc();
-            }
-        }
-        Ended::Probe(Ok(())) => health.probe_succeeded(),
-        Ended::Probe(Err(error)) => {
-            tracing::debug!(server, %error, "a token-server that is left out does not answer");
+        (Ended::Check(Err(error)), None) if is_about_the_batch(error) => {}
+        (Ended::Check(Err(_)), None) => health.failed(now),
+        (Ended::Probe(Ok(_)), None) => health.probe_succeeded(),
+        (Ended::Probe(Err(error)), None) => {
+            tracing::debug!(server = standing.server(), %error, "a token-server that is left out does not answer");
             health.probe_failed(now);
         }
     }
-    match (was_out, health.is_out()) {
-        (true, false) => {
-            tracing::info!(server, "a token-server is asked again");
-            metrics.token_servers_up.inc();
-        }
-        (false, true) => {
-            metrics.token_servers_up.dec();
-        }
-        (true, true) | (false, false) => {}
+    standing.tell(Witness::Checks, health.cause(), seen);
+}
+
+/// Why a server is of no use, as it says itself. No other call to it would fare better.
+fn refusal(outcome: &Result<Said, CallError>) -> Option<Cause> {
+    match outcome {
+        Ok(Said::Knows) => None,
+        Ok(Said::Unread) => Some(Cause::Unread),
+        Err(error) => error.refusal(),
     }
 }
 
@@ -181,7 +176,7 @@ impl<C: Carrier> Asking<'_, C> {
         let checks = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         self.manner.metrics.token_server_batch.observe(f64::from(checks));
         let (batch, error) = match self.call(batch).await {
-            Ok(()) => return Ended::Check(Ok(())),
+            Ok(said) => return Ended::Check(Ok(said)),
             Err(failed) => failed,
         };
         if batch.len() == 1 || !is_about_the_batch(&error) {
@@ -191,7 +186,7 @@ impl<C: Carrier> Asking<'_, C> {
         let mut outcome = Err(error);
         for alone in batch.split() {
             match self.call(alone).await {
-                Ok(()) => outcome = Ok(()),
+                Ok(said) => outcome = Ok(said),
                 Err((alone, error)) => alone.fail(&error),
             }
         }
@@ -202,7 +197,7 @@ impl<C: Carrier> Asking<'_, C> {
         Ended::Probe(self.call(Batch::default()).await.map_err(|(_, error)| error))
     }
 
-    async fn call(&self, batch: Batch) -> Result<(), (Batch, CallError)> {
+    async fn call(&self, batch: Batch) -> Result<Said, (Batch, CallError)> {
         let Manner { profile, leeway, budget, metrics } = self.manner;
         let max_answer = batch.len().saturating_mul(RESULT).saturating_add(ANSWER_HEAD);
         let body = batch.body(*profile, *leeway);
@@ -211,7 +206,10 @@ impl<C: Carrier> Asking<'_, C> {
         let outcome = response.as_ref().map_or_else(CallError::outcome, |_| "answered");
         metrics.token_server.get_or_create(&ByOutcome { outcome }).inc();
         match response {
-            Ok(response) => batch.answer(self.id, asked, response),
+            Ok(response) => {
+                let said = if response.store_unread { Said::Unread } else { Said::Knows };
+                batch.answer(self.id, asked, response).map(|()| said)
+            }
             Err(error) => Err((batch, error)),
         }
     }

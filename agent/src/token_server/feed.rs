@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hyper::StatusCode;
 use jose::Profile;
 use service::events::{Changes, Events};
 use service::lease::{ServerId, SharedLease};
@@ -20,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::DropGuard;
 
 use super::fitness::{Fitness, Report};
+use super::standing::{Cause, Witness};
 use super::{CallError, Server, Snapshot};
 use crate::metrics::{ByOutcome, ByServer, Metrics};
 
@@ -46,7 +46,8 @@ pub fn follow(
     readiness: Readiness,
     shutdown: Shutdown,
 ) -> impl Future<Output = ()> {
-    let mut feeds = Feeds { asking, readiness, fitness: Fitness::default(), shown: Ok(()) };
+    let (fitness, followed) = (Fitness::default(), HashMap::new());
+    let mut feeds = Feeds { asking, readiness, fitness, followed, shown: Ok(()) };
     feeds.show();
     feeds.follow(servers, shutdown)
 }
@@ -66,14 +67,20 @@ struct Feeds {
     asking: Asking,
     readiness: Readiness,
     fitness: Fitness,
+    followed: HashMap<ServerId, Followed>,
     shown: Result<(), String>,
+}
+
+/// A server whose feed is followed until this is dropped.
+struct Followed {
+    server: Arc<Server>,
+    _leaving: DropGuard,
 }
 
 impl Feeds {
     async fn follow(mut self, mut servers: watch::Receiver<Snapshot>, shutdown: Shutdown) {
         let (reports, mut inbox) = mpsc::channel(REPORTS);
         let mut tasks = JoinSet::new();
-        let mut followed: HashMap<ServerId, DropGuard> = HashMap::new();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         servers.mark_changed();
@@ -87,23 +94,20 @@ impl Feeds {
                         break;
                     }
                     let known = Arc::clone(&servers.borrow_and_update());
-                    followed.retain(|id, _| known.iter().any(|server| server.id() == *id));
-                    self.fitness.retain(|id| followed.contains_key(&id));
+                    self.followed.retain(|id, _| known.iter().any(|server| server.id() == *id));
+                    self.fitness.know(known.iter().map(|it| (it.id(), it.endpoint().to_string())));
                     for server in known.iter() {
-                        followed.entry(server.id()).or_insert_with(|| {
+                        self.followed.entry(server.id()).or_insert_with(|| {
                             let (server, reports) = (Arc::clone(server), reports.clone());
+                            let followed = Arc::clone(&server);
                             let follower = Follower { asking: self.asking.clone(), server, reports };
                             let leaving = shutdown.child_token();
                             tasks.spawn(follower.run(leaving.clone()));
-                            leaving.drop_guard()
+                            Followed { server: followed, _leaving: leaving.drop_guard() }
                         });
                     }
                 }
-                Some((id, report, at)) = inbox.recv() => {
-                    if followed.contains_key(&id) {
-                        self.fitness.note(id, report, at);
-                    }
-                }
+                Some((id, report, at)) = inbox.recv() => self.fitness.note(id, report, at),
                 Some(_) = tasks.join_next() => {}
                 _ = ticks.tick() => {}
             }
@@ -113,7 +117,12 @@ impl Feeds {
     }
 
     fn show(&mut self) {
-        let found = self.fitness.judge(Instant::now()).map_err(str::to_owned);
+        for (id, cause) in self.fitness.causes() {
+            if let Some(Followed { server, .. }) = self.followed.get(&id) {
+                server.standing().tell(Witness::Feed, cause, "its feed");
+            }
+        }
+        let found = self.fitness.judge(Instant::now());
         if found == self.shown {
             return;
         }
@@ -165,18 +174,13 @@ impl Follower {
                     self.count_failure(&error);
                     let next = received + pause;
                     pause = LONGEST_PAUSE.min(pause * 2);
-                    (self.report(&error), next)
+                    (report(&error), next)
                 }
             };
             // Nobody is there to take it only when the agent stops.
             self.reports.send((self.server.id(), report, received)).await.ok();
             sleep_until(next.into()).await;
         }
-    }
-
-    fn report(&self, error: &CallError) -> Report {
-        misconfiguration(error)
-            .map_or(Report::Silent, |why| Report::Wrong(format!("{}: {why}", self.server.endpoint())))
     }
 
     fn count_answer(&self, events: &Events) {
@@ -209,15 +213,7 @@ impl Follower {
     }
 }
 
-/// Why a server holds the agent back, if its failure is more than an outage.
-fn misconfiguration(error: &CallError) -> Option<&'static str> {
-    match error {
-        CallError::Status(StatusCode::CONFLICT) => {
-            Some("it runs another profile: JWT_PROFILE and TOKEN_SERVER__PROFILE must agree")
-        }
-        CallError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Some(
-            "it refuses our bearer token: JWT_TOKEN_SERVER_TOKEN_FILE and TOKEN_SERVER__AGENT__TOKENS_FILE must agree",
-        ),
-        CallError::Status(_) | CallError::Timeout | CallError::Unreachable(_) | CallError::Unreadable => None,
-    }
+/// A server that cannot read its store says so to checks; here it is as good as silent.
+fn report(error: &CallError) -> Report {
+    error.refusal().filter(|cause| *cause != Cause::Unread).map_or(Report::Silent, Report::Refused)
 }

@@ -1,8 +1,8 @@
 //! Asks the token-servers: is this token, or this verified payload, revoked?
 //!
 //! [`discovery`] keeps the set of servers, [`driver`] asks one of them in batches and leaves it out while it fails. Here
-//! a check is given to the server with the least work, to another when the first fails, and to another as well when the
-//! first is slow; when its time is over nobody's silence counts as consent.
+//! a check is given to the server with the least work, to another when the first fails or does not know, and to another as
+//! well when the first is slow; when its time is over no silence counts as consent.
 
 mod attempts;
 mod backend;
@@ -17,6 +17,7 @@ mod health;
 mod hedges;
 mod names;
 mod server;
+mod standing;
 mod tls;
 
 use std::sync::Arc;

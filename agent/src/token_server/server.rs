@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jose::Profile;
@@ -17,6 +17,7 @@ use super::Answer;
 use super::batch::{Line, Question, Waiting};
 use super::client::{CallError, Dialer, HttpClient};
 use super::driver::{Driver, Manner};
+use super::standing::Standing;
 
 /// Checks that may wait for one server. More would not be answered in time.
 const MAX_WAITING: usize = 4096;
@@ -73,7 +74,7 @@ pub struct Server {
     http: HttpClient,
     line: mpsc::Sender<Waiting>,
     outstanding: Arc<AtomicUsize>,
-    is_out: Arc<AtomicBool>,
+    standing: Arc<Standing>,
     waiting: Gauge,
 }
 
@@ -88,9 +89,9 @@ impl Server {
         &self.endpoint
     }
 
-    /// Whether it failed lately, so that it should not be asked.
-    pub fn is_out(&self) -> bool {
-        self.is_out.load(Ordering::Relaxed)
+    /// Whether it is asked.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// Checks that it has not answered yet.
@@ -174,15 +175,14 @@ impl Servers {
             http: self.dialer.dial(endpoint),
             line,
             outstanding: Arc::default(),
-            is_out: Arc::default(),
+            standing: Arc::new(Standing::new(endpoint.to_string(), Arc::clone(&self.manner.metrics))),
             waiting: self.manner.metrics.token_server_waiting.clone(),
         };
         let driver = Driver {
             id,
-            name: endpoint.to_string(),
             carrier: server.http.clone(),
             line: Line::new(queue),
-            is_out: Arc::clone(&server.is_out),
+            standing: Arc::clone(&server.standing),
             manner: self.manner.clone(),
         };
         (Arc::new(server), driver)

@@ -54,6 +54,10 @@ pub struct CheckResponse {
     pub epoch: String,
     /// The revision of the rules when the batch was judged.
     pub revision: u64,
+    /// Whether the store did not answer when it was last read. Rules that are in memory are judged by all the same; of all
+    /// others another server may know.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub store_unread: bool,
     /// One for each check, in order.
     pub results: Vec<CheckResult>,
 }
@@ -86,6 +90,10 @@ pub struct CheckResult {
     /// to verify.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<String>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_zero(number: &u64) -> bool {

@@ -106,6 +106,15 @@ impl Redis {
         self.try_connect().is_some_and(|mut connection| connection.zrem::<_, _, i64>(key, "").is_ok())
     }
 
+    /// How many keys it has.
+    ///
+    /// # Panics
+    ///
+    /// It does not answer.
+    pub fn keys(&self) -> i64 {
+        redis::cmd("DBSIZE").query(&mut self.connect()).unwrap()
+    }
+
     pub fn process(&self) -> &Process {
         &self.daemon.process
     }

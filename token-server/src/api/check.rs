@@ -40,7 +40,9 @@ pub(super) async fn judge(
     let revision = app.revocations.revision();
     let now = app.now();
     let results = join_all(checks.iter().map(|check| answer(&app, check, &policy, now))).await;
-    Ok(Json(CheckResponse { store_id, epoch, revision, results }))
+    // Asked last: a read that failed for one of the checks counts.
+    let store_unread = !app.revocations.store_answers();
+    Ok(Json(CheckResponse { store_id, epoch, revision, store_unread, results }))
 }
 
 /// Judges a payload whose signature an agent has verified. Where anybody may ask, anybody may have written it, and no note is

@@ -2,11 +2,12 @@
 //! waits longer than it can.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{LOAD_LIMIT, Revocations, within};
+use super::{LOAD_LIMIT, LOAD_WAIT, Revocations, within};
 use crate::changes::Session;
 use crate::rulebook::{Boarding, Flight, Group, MANY_RULES, Missed, News, Read, Totals};
 use crate::store::{EVERYBODY, StoreError, StoredRule};
@@ -18,6 +19,22 @@ const LOCAL_LOAD_LIMIT: Duration = Duration::from_secs(60);
 const BOARDINGS: usize = 2;
 
 impl Revocations {
+    /// Whether the store answered when it was last read. If not, only what is in memory is known here.
+    pub fn store_answers(&self) -> bool {
+        self.store_answers.load(Ordering::Relaxed)
+    }
+
+    /// Reads a little of a store that did not answer, to find out whether it does again: no check may come that would.
+    pub async fn try_store(&self) {
+        if !self.store_answers() && within(LOAD_WAIT, self.store.page(EVERYBODY, None, 1)).await.is_ok() {
+            self.note_read(true);
+        }
+    }
+
+    fn note_read(&self, answered: bool) {
+        self.store_answers.store(answered, Ordering::Relaxed);
+    }
+
     /// Reads a group in its turn; everybody's, which each check needs, goes first.
     async fn fetch(&self, name: &str) -> Result<Arc<Group>, StoreError> {
         let reading = async {
@@ -70,7 +87,14 @@ impl Revocations {
             match timeout_at(start + patience, waiting.landing()).await {
                 Ok(Some(Ok(read))) => return Some(read),
                 Ok(Some(Err(Missed::Late)) | None) => {}
-                Ok(Some(Err(Missed::Failed))) | Err(_) => break,
+                Ok(Some(Err(Missed::Failed))) => break,
+                Err(_) => {
+                    // Nothing but the size of a group makes a read of our own file late.
+                    if !self.sessions.are_exclusive() {
+                        self.note_read(false);
+                    }
+                    break;
+                }
             }
         }
         self.book.stale(name, Instant::now())
@@ -79,7 +103,10 @@ impl Revocations {
 
 async fn fly(this: Arc<Revocations>, flight: Flight) {
     let (name, session) = (flight.name().to_owned(), flight.session());
-    let read = this.fetch(&name).await.map_err(|error| {
+    let read = this.fetch(&name).await;
+    // The fault of one group is not the store's.
+    this.note_read(matches!(read, Ok(_) | Err(StoreError::NotRules)));
+    let read = read.map_err(|error| {
         tracing::warn!(%error, "rules could not be read");
         if matches!(error, StoreError::Timeout { .. }) { Missed::Late } else { Missed::Failed }
     });

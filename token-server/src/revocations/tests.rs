@@ -296,6 +296,25 @@ async fn rules_that_end_together_leave_the_memory_in_steps_between_which_checks_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_told_of_until_it_is_read_again_though_no_check_reads_it() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    assert_eq!(check(&revocations, "anna").await, PASSED);
+    assert!(revocations.store_answers());
+    store.hang();
+    assert_eq!(check(&revocations, "anna").await, PASSED, "it is in memory");
+    assert!(revocations.store_answers(), "nothing had to be read");
+    assert_eq!(check(&revocations, "ben").await, UNKNOWN);
+    assert!(!revocations.store_answers());
+    tokio::time::sleep(LOAD_LIMIT).await;
+    revocations.try_store().await;
+    assert!(!revocations.store_answers());
+    store.recover();
+    revocations.try_store().await;
+    assert!(revocations.store_answers());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_known_serves_while_the_store_hangs_and_then_nothing_does() {
     let store = Scripted::new();
     let revocations = heard(&store);

@@ -1,8 +1,9 @@
 //! Batches and what becomes of them. The carrier is the test, and time stands still unless everybody waits.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jose::Reject;
 use prometheus_client::registry::Registry;
 use service::check::{Check, CheckRequest, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 use tokio::sync::{mpsc, oneshot};
@@ -10,8 +11,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{advance, timeout};
 
 use super::*;
+use crate::metrics::ByEjection;
 use crate::token_server::Answer;
 use crate::token_server::batch::{Question, Waiting};
+use crate::token_server::standing::Rank;
 
 /// Longer than anything here takes, and passed at once when nothing else happens.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -32,7 +35,19 @@ impl Call {
     fn answer_with(self, copies: usize) {
         let result = |token: &String| CheckResult { detail: token.clone(), ..CheckResult::default() };
         let results = self.tokens.iter().flat_map(|token| vec![result(token); copies]).collect();
-        let response = CheckResponse { store_id: "s".into(), epoch: "e".into(), revision: 7, results };
+        self.answer_as(false, results);
+    }
+
+    /// Knows nothing, since its store cannot be read.
+    fn answer_unread(self) {
+        let result = CheckResult { detail: Reject::Rules.detail().to_owned(), ..CheckResult::default() };
+        let results = vec![result; self.tokens.len()];
+        self.answer_as(true, results);
+    }
+
+    fn answer_as(self, store_unread: bool, results: Vec<CheckResult>) {
+        let (store_id, epoch) = ("s".to_owned(), "e".to_owned());
+        let response = CheckResponse { store_id, epoch, revision: 7, store_unread, results };
         self.reply.send(Ok(response)).unwrap();
     }
 
@@ -64,7 +79,7 @@ struct Server {
     line: mpsc::Sender<Waiting>,
     calls: mpsc::UnboundedReceiver<Call>,
     outstanding: Arc<AtomicUsize>,
-    is_out: Arc<AtomicBool>,
+    standing: Arc<Standing>,
     metrics: Arc<Metrics>,
     driver: JoinHandle<()>,
 }
@@ -74,7 +89,7 @@ impl Server {
         let (line, queue) = mpsc::channel(1_000);
         let (carrier, calls) = mpsc::unbounded_channel();
         let metrics = Metrics::register(&mut Registry::default());
-        let is_out = Arc::<AtomicBool>::default();
+        let standing = Arc::new(Standing::new("test".to_owned(), Arc::clone(&metrics)));
         let manner = Manner {
             profile: Profile::Standard,
             leeway: jose::Leeway::NONE,
@@ -83,14 +98,13 @@ impl Server {
         };
         let driver = Driver {
             id: ServerId(3),
-            name: "test".to_owned(),
             carrier: ToTest(carrier),
             line: Line::new(queue),
-            is_out: Arc::clone(&is_out),
+            standing: Arc::clone(&standing),
             manner,
         };
         let driver = tokio::spawn(driver.run());
-        Self { line, calls, outstanding: Arc::default(), is_out, metrics, driver }
+        Self { line, calls, outstanding: Arc::default(), standing, metrics, driver }
     }
 
     fn ask(&self, token: &str) -> Asked {
@@ -120,7 +134,7 @@ impl Server {
     }
 
     fn is_out(&self) -> bool {
-        self.is_out.load(Ordering::Relaxed)
+        self.standing.rank() != Rank::InService
     }
 }
 
@@ -293,6 +307,40 @@ async fn a_server_that_stands_still_is_left_out_and_back_when_a_probe_succeeds()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_says_that_it_is_of_no_use_is_left_out_at_once_and_back_when_it_says_otherwise() {
+    type Answer = Box<dyn Fn(Call)>;
+    let refuse = |status| move |call: Call| call.fail(CallError::Status(status));
+    let answers: [(Cause, Answer); 5] = [
+        (Cause::Credentials, Box::new(refuse(StatusCode::UNAUTHORIZED))),
+        (Cause::Credentials, Box::new(refuse(StatusCode::FORBIDDEN))),
+        (Cause::Profile, Box::new(refuse(StatusCode::CONFLICT))),
+        (Cause::Unread, Box::new(refuse(StatusCode::SERVICE_UNAVAILABLE))),
+        (Cause::Unread, Box::new(Call::answer_unread)),
+    ];
+    for (cause, answer) in answers {
+        let mut server = Server::start();
+        let ejected = |server: &Server| {
+            let label = ByEjection { server: "test".to_owned(), reason: cause.word() };
+            (server.is_out(), server.metrics.token_server_ejected.get_or_create(&label).get())
+        };
+        let (asked, call) = server.busy().await;
+        answer(call);
+        let said = said(asked).await;
+        assert!(said.is_err() || said.is_ok_and(|detail| detail == "rules"), "{cause:?}");
+        for _ in 0..5 {
+            let since = Instant::now();
+            let probe = server.call().await;
+            assert_eq!((since.elapsed().as_millis(), ejected(&server)), (500, (true, 1)), "{cause:?}");
+            answer(probe);
+        }
+        server.call().await.answer();
+        tokio::task::yield_now().await;
+        assert_eq!(ejected(&server), (false, 0), "{cause:?}");
+        assert_eq!(server.metrics.token_server_ejections.get(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_leaves_answers_what_it_was_asked_and_is_counted_no_more() {
     let mut server = Server::start();
     let (first, call) = server.busy().await;
@@ -305,6 +353,7 @@ async fn a_server_that_leaves_answers_what_it_was_asked_and_is_counted_no_more()
     timeout(NEVER, server.calls.recv()).await.unwrap().unwrap().answer();
     assert_eq!(said(second).await.unwrap(), "second");
     server.driver.await.unwrap();
+    drop(server.standing);
     assert_eq!((metrics.token_servers.get(), metrics.token_servers_up.get()), (0, 0));
     assert_eq!(metrics.token_server_waiting.get(), 0);
 }
