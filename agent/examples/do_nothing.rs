@@ -71,8 +71,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = Listener::bind(&address).await?;
         loop {
-            let stream = listener.accept().await?;
-            tokio::spawn(serve(stream, Arc::clone(&responder), Leave::new()));
+            let (stream, _) = listener.accept().await?;
+            tokio::spawn(serve(stream, Arc::clone(&responder), Leave::new(), tracing::Span::none()));
         }
     })
 }

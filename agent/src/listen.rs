@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use rustix::net::sockopt::set_tcp_user_timeout;
 use service::socket::{self, SocketError, SocketFile};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
+use crate::spoa::connection::UNREAD_TIMEOUT;
 use crate::unix_stream::UnixStream;
 
 /// Mode of a unix socket: the agent's user and group, so that HAProxy needs the group and nobody else gets in.
@@ -69,6 +72,25 @@ pub enum Listener {
     Unix(UnixListener, SocketFile),
 }
 
+/// Who has connected, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// From this address.
+    Tcp(SocketAddr),
+    /// The process that connected to the unix socket; absent or 0 where the system does not tell, as of another container.
+    Unix(Option<i32>),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(out, "{address}"),
+            Self::Unix(Some(process)) if *process != 0 => write!(out, "pid {process}"),
+            Self::Unix(_) => out.write_str("unknown"),
+        }
+    }
+}
+
 /// A connection of either kind.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
@@ -104,14 +126,21 @@ impl Listener {
     /// # Errors
     ///
     /// As the system says; the listener stays usable.
-    pub async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+    pub async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
+                // The system takes answers that HAProxy does not read, up to some megabytes.
+                let unread = u32::try_from(UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+                set_tcp_user_timeout(&stream, unread)?;
+                Ok((Box::new(stream), Peer::Tcp(peer)))
             }
-            Self::Unix(listener, _) => Ok(Box::new(UnixStream::new(listener.accept().await?.0)?)),
+            Self::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                let process = stream.peer_cred()?.pid();
+                Ok((Box::new(UnixStream::new(stream)?), Peer::Unix(process)))
+            }
         }
     }
 }

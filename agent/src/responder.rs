@@ -306,6 +306,9 @@ impl Responder {
             Fault::NotReady => tracing::debug!(%fault, "health check refused"),
             _ => tracing::warn!(%fault, "connection ended"),
         }
+        if *fault == Fault::Unread {
+            self.metrics.connections_unread.inc();
+        }
         let status = fault.status().message();
         self.metrics.disconnects.get_or_create(&ByStatus { status }).inc();
     }

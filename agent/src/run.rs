@@ -270,18 +270,20 @@ struct Served {
 
 async fn accept(listener: Listener, served: Served, full: Shutdown) {
     let Served { current, metrics, connections, leave } = served;
+    let address = listener.address();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = full.cancelled() => return,
         };
         match accepted {
-            Ok(stream) if connections.len() < MAX_CONNECTIONS => {
+            Ok((stream, peer)) if connections.len() < MAX_CONNECTIONS => {
                 let (current, open) = (Arc::clone(&current), metrics.connections.clone());
                 let leave = leave.clone();
+                let span = tracing::warn_span!("connection", listener = address, %peer);
                 connections.spawn(async move {
                     open.inc();
-                    connection::serve(stream, current, leave).await;
+                    connection::serve(stream, current, leave, span).await;
                     open.dec();
                 });
             }
@@ -289,7 +291,7 @@ async fn accept(listener: Listener, served: Served, full: Shutdown) {
                 metrics.connections_refused.inc();
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(listener = address, %error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -1,6 +1,7 @@
 //! From a line of a proxy's log to our own about the same request, by its name and by the token's fingerprint.
 
 use std::fs;
+use std::io::Write;
 
 use integration_tests::agent::ask;
 use integration_tests::http::Request;
@@ -8,7 +9,7 @@ use integration_tests::keys::{jwks, key};
 use integration_tests::setup::Setup;
 use integration_tests::token::{now, token};
 use integration_tests::token_server::TokenServer;
-use integration_tests::wait::eventually;
+use integration_tests::wait::{DEADLINE, eventually};
 use jose::fingerprint;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -112,4 +113,28 @@ fn a_request_that_a_proxy_names_is_found_in_token_servers_log() {
     }
     let log = server.process.log();
     assert!(!log.contains(&too_long) && expired.split('.').skip(1).all(|part| !log.contains(part)));
+}
+
+#[test]
+fn the_end_of_a_connection_is_logged_with_the_peer_that_it_was_with() {
+    for over_tcp in [false, true] {
+        let setup = Setup::denying();
+        let edge = if over_tcp { setup.over_tcp() } else { setup }.start();
+        let agent = &edge.agents[0];
+        let mut stranger = agent.listen.connect(DEADLINE).unwrap();
+        stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        let span = eventually("the agent has logged the end", || {
+            agent.process.lines().iter().find_map(|line| {
+                let event: Value = serde_json::from_str(line).ok()?;
+                (event["message"] == "connection ended").then(|| event["span"].clone())
+            })
+        });
+        assert_eq!(span["listener"], agent.listen.to_string());
+        let peer = span["peer"].as_str().unwrap_or_else(|| panic!("{span}"));
+        if over_tcp {
+            assert!(peer.starts_with("127.0.0.1:"), "{span}");
+        } else {
+            assert_eq!(peer, format!("pid {}", std::process::id()));
+        }
+    }
 }

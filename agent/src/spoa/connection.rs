@@ -5,6 +5,8 @@
 //! which decisions end, which pipelining allows. Nothing here waits for one request while another could go on, and
 //! nothing grows without bound: a peer that sends faster than we decide is not read.
 
+use std::future::pending;
+use std::io::ErrorKind;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use spop::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{Instrument, Span};
 
 use super::frame::{Fault, Frame, MAX_HELLO_SIZE, Notify, decode, encode_disconnect, encode_hello};
 use super::hello::negotiate;
@@ -25,8 +28,12 @@ use crate::listen::Stream;
 
 /// How long a peer may take for its HELLO, and after a health check's answer for its farewell.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a frame may stay incomplete, or our answers unread, without any progress.
+/// How long a frame may stay incomplete without any progress.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long answers may wait for room without any progress: three times the shipped `timeout processing`, after which
+/// HAProxy has given up on all of them. A HAProxy that was not answered for a while, since its agents were stopped and went
+/// on, may stop to read a connection and still send requests over it; each of them would wait for its timeout.
+pub const UNREAD_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long the last bytes of a connection may take.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a connection that is to end goes on reading, for HAProxy to come to a pause.
@@ -67,8 +74,9 @@ enum Broken {
     Io(#[from] std::io::Error),
 }
 
-/// Serves one connection until either side ends it; `leave` asks us to.
-pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, leave: Leave) {
+/// Serves one connection until either side ends it; `leave` asks us to. What is logged of the connection is logged in `span`,
+/// which is not entered for each request: that would cost more than many a decision.
+pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, leave: Leave, span: Span) {
     let (reader, writer) = split(stream);
     let mut connection = Connection {
         reader,
@@ -80,6 +88,7 @@ pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, leave: L
             max_frame_size: MAX_HELLO_SIZE,
             tasks: JoinSet::new(),
             responder,
+            span: span.clone(),
         },
     };
     let end = match connection.hello(&leave).await {
@@ -87,7 +96,7 @@ pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, leave: L
         Ok(Some(end)) => Ok(end),
         Err(broken) => Err(broken),
     };
-    connection.farewell(end).await;
+    connection.farewell(end).instrument(span).await;
 }
 
 struct Connection<S, R> {
@@ -104,6 +113,7 @@ struct Answers<R> {
     max_frame_size: u32,
     tasks: JoinSet<Vec<u8>>,
     responder: Arc<R>,
+    span: Span,
 }
 
 impl<S: Stream, R: Respond> Connection<S, R> {
@@ -148,6 +158,7 @@ impl<S: Stream, R: Respond> Connection<S, R> {
 
     async fn requests(&mut self, leave: &Leave) -> Result<End, Broken> {
         let mut stalled_since: Option<Instant> = None;
+        let mut unread_since: Option<Instant> = None;
         let mut leaving: Option<Leaving> = None;
         let mut turn = pin!(leave.turn());
         loop {
@@ -160,7 +171,9 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                         used
                     }
                     Some((Frame::Disconnect { status, message }, _)) => {
-                        tracing::debug!(status, message, "HAProxy disconnects");
+                        self.answers
+                            .span
+                            .in_scope(|| tracing::debug!(status, message, "HAProxy disconnects"));
                         return Ok(End::Disconnected);
                     }
                     Some((Frame::Hello(_), _)) => return Err(Fault::OutOfOrder.into()),
@@ -169,11 +182,16 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                 self.input.advance(used);
                 progress = true;
             }
+            // Then whole frames may be left in the input, and nothing more may come that would have them read.
+            let was_full = !self.answers.has_room();
             while let Some(ack) = self.answers.tasks.try_join_next() {
                 self.answers.acknowledge(ack);
             }
             if self.writes_on()? {
-                stalled_since = None;
+                (stalled_since, unread_since) = (None, None);
+            }
+            if was_full && self.answers.has_room() {
+                continue;
             }
             let in_time = leaving.as_ref().is_none_or(|leaving| Instant::now() < leaving.until);
             if self.answers.tasks.is_empty()
@@ -187,12 +205,23 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                 continue;
             }
             let reading = in_time && self.answers.has_room();
-            if self.input.is_empty() && self.answers.output.is_empty() {
+            if self.input.is_empty() {
                 stalled_since = None;
             } else if progress || stalled_since.is_none() {
                 stalled_since = Some(Instant::now());
             }
-            let stalled = stalled_since.map_or_else(Instant::now, |since| since + STALL_TIMEOUT);
+            if self.answers.output.is_empty() {
+                unread_since = None;
+            } else {
+                unread_since.get_or_insert_with(Instant::now);
+            }
+            // While decisions are waited for, whole frames may lie in the input.
+            let stalled = stalled_since.filter(|_| self.answers.tasks.is_empty());
+            let ends = [
+                stalled.map(|since| (since + STALL_TIMEOUT, Fault::Timeout)),
+                unread_since.map(|since| (since + UNREAD_TIMEOUT, Fault::Unread)),
+            ];
+            let ends = ends.into_iter().flatten().min_by_key(|(at, _)| *at);
             self.input.reserve(READ_CHUNK);
             tokio::select! {
                 read = self.reader.read_buf(&mut self.input), if reading => {
@@ -206,7 +235,7 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                         return Ok(End::Closed);
                     }
                     self.answers.output.advance(written);
-                    stalled_since = None;
+                    (stalled_since, unread_since) = (None, None);
                 }
                 Some(ack) = self.answers.tasks.join_next(), if !self.answers.tasks.is_empty() => {
                     self.answers.acknowledge(ack);
@@ -214,9 +243,7 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                 turn = &mut turn, if leaving.is_none() => {
                     leaving = Some(Leaving { turn, until: Instant::now() + PAUSE_LIMIT });
                 }
-                () = sleep_until(stalled), if stalled_since.is_some() && self.answers.tasks.is_empty() => {
-                    return Err(Fault::Timeout.into());
-                }
+                fault = at_the_end(ends) => return Err(fault.into()),
             }
         }
     }
@@ -266,6 +293,12 @@ impl<S: Stream, R: Respond> Connection<S, R> {
                 turn = Some(mine);
                 (StatusCode::None, "normal".to_owned())
             }
+            // No last frame could be sent, and every moment costs requests: HAProxy hears of the end at once.
+            Err(Broken::Fault(fault @ Fault::Unread)) => return self.answers.responder.count_fault(&fault),
+            // What was sent was not taken in time; see [`UNREAD_TIMEOUT`].
+            Err(Broken::Io(error)) if error.kind() == ErrorKind::TimedOut => {
+                return self.answers.responder.count_fault(&Fault::Unread);
+            }
             Err(Broken::Io(error)) => {
                 tracing::debug!(%error, "connection lost");
                 return;
@@ -296,6 +329,17 @@ impl<S: Stream, R: Respond> Connection<S, R> {
     }
 }
 
+/// Waits until a connection has to be ended, for ever where there is no reason to, and gives that.
+async fn at_the_end(ends: Option<(Instant, Fault)>) -> Fault {
+    match ends {
+        Some((at, fault)) => {
+            sleep_until(at).await;
+            fault
+        }
+        None => pending().await,
+    }
+}
+
 impl<R: Respond> Answers<R> {
     fn has_room(&self) -> bool {
         self.tasks.len() < MAX_IN_FLIGHT && self.output.len() < MAX_UNSENT
@@ -316,7 +360,7 @@ impl<R: Respond> Answers<R> {
                     // As in a task: a panic costs this decision, and not the connection.
                     match AssertUnwindSafe(decision.as_mut()).catch_unwind().now_or_never() {
                         Some(Ok(ack)) => return self.output.extend_from_slice(&ack),
-                        Some(Err(_)) => return tracing::error!("a decision was lost"),
+                        Some(Err(_)) => return self.span.in_scope(|| tracing::error!("a decision was lost")),
                         None => {}
                     }
                 }
@@ -329,7 +373,7 @@ impl<R: Respond> Answers<R> {
         match ack {
             Ok(ack) => self.output.extend_from_slice(&ack),
             // Without an ACK HAProxy sets no variable, and denies.
-            Err(error) => tracing::error!(%error, "a decision was lost"),
+            Err(error) => self.span.in_scope(|| tracing::error!(%error, "a decision was lost")),
         }
     }
 }

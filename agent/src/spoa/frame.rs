@@ -26,6 +26,10 @@ pub const MAX_HELLO_SIZE: u32 = 16_384;
 pub const LENGTH_PREFIX: usize = 4;
 
 const FIN: u32 = 1;
+/// The item of a HELLO that lists the versions of SPOP that HAProxy speaks.
+const VERSIONS: &[u8] = b"supported-versions";
+/// The major version of SPOP that we speak.
+const OUR_MAJOR: &str = "2";
 
 /// A frame from HAProxy.
 #[derive(Debug)]
@@ -81,6 +85,9 @@ pub enum Fault {
     /// A frame other than HELLO came first, or a second HELLO.
     #[error("a frame out of order")]
     OutOfOrder,
+    /// A HELLO or DISCONNECT that names a stream or a frame.
+    #[error("HELLO or DISCONNECT with ids other than 0")]
+    Ids,
     /// HELLO without `supported-versions`.
     #[error("HELLO without supported-versions")]
     NoVersion,
@@ -96,9 +103,12 @@ pub enum Fault {
     /// `max-frame-size` is below the protocol's minimum.
     #[error("max-frame-size is too small")]
     BadFrameSize,
-    /// HELLO, the rest of a frame, or room for our answers did not come in time.
+    /// HELLO, or the rest of a frame, did not come in time.
     #[error("nothing came in time")]
     Timeout,
+    /// HAProxy has not read our answers for so long that it has given up on them.
+    #[error("answers are not read")]
+    Unread,
     /// We take no more work: not ready, or asked to stop.
     #[error("not ready")]
     NotReady,
@@ -110,13 +120,13 @@ impl Fault {
         match self {
             Self::FrameTooBig { .. } => StatusCode::TooBig,
             Self::Fragmented => StatusCode::FragmentationNotSupported,
-            Self::Malformed | Self::OutOfOrder => StatusCode::Invalid,
+            Self::Malformed | Self::OutOfOrder | Self::Ids => StatusCode::Invalid,
             Self::NoVersion => StatusCode::NoVersion,
             Self::NoFrameSize => StatusCode::NoFrameSize,
             Self::NoCapabilities => StatusCode::NoCapabilities,
             Self::BadVersion => StatusCode::BadVersion,
             Self::BadFrameSize => StatusCode::BadFrameSize,
-            Self::Timeout => StatusCode::Timeout,
+            Self::Timeout | Self::Unread => StatusCode::Timeout,
             Self::NotReady => StatusCode::Resource,
         }
     }
@@ -153,9 +163,13 @@ pub fn decode(input: &[u8], max: u32) -> Result<Option<(Frame<'_>, usize)>, Faul
         let hello = header.first() == Some(&FrameType::HaproxyHello.to_u8());
         return Err(if hello { hello_fault(header) } else { Fault::Malformed });
     };
+    let ids = frame.metadata();
+    if (ids.stream_id, ids.frame_id) != (0, 0) {
+        return Err(Fault::Ids);
+    }
     let frame = match frame.payload() {
         items @ FramePayload::KVList(_) if *frame.frame_type() == FrameType::HaproxyHello => {
-            Frame::Hello(HaproxyHello::try_from(items).map_err(|_| Fault::Malformed)?)
+            Frame::Hello(HaproxyHello::try_from(items).map_err(|_| hello_fault(header))?)
         }
         FramePayload::KVList(items) => Frame::Disconnect {
             status: match items.get("status-code") {
@@ -184,7 +198,15 @@ fn notify(frame: &[u8]) -> Option<Notify<'_>> {
     Some(Notify { ids: Ids { stream, frame }, request: Request::read(messages)? })
 }
 
-/// Which mandatory item a HELLO lacks (SPOE.txt section 3.2.4).
+/// Whether one of the versions in a HELLO's list is ours, whatever else is among them.
+fn names_our_version(versions: &str) -> bool {
+    versions.split(',').any(|version| {
+        let parts = version.trim().split_once('.');
+        parts.is_some_and(|(major, minor)| major == OUR_MAJOR && minor.parse::<u32>().is_ok())
+    })
+}
+
+/// Which mandatory item a HELLO lacks, or names in vain (SPOE.txt section 3.2.4).
 fn hello_fault(header: &[u8]) -> Fault {
     let mut names = Vec::new();
     let mut rest = header.get(5..).unwrap_or_default();
@@ -202,15 +224,21 @@ fn hello_fault(header: &[u8]) -> Fault {
         else {
             return Fault::Malformed;
         };
-        let Ok((after, _)) = typed_data(after) else {
+        let Ok((after, value)) = typed_data(after) else {
             return Fault::Malformed;
         };
+        if name == VERSIONS
+            && let TypedData::String(versions) = value
+            && !names_our_version(&versions)
+        {
+            return Fault::BadVersion;
+        }
         names.push(name);
         rest = after;
     }
     for (name, fault) in [
-        (&b"supported-versions"[..], Fault::NoVersion),
-        (b"max-frame-size", Fault::NoFrameSize),
+        (VERSIONS, Fault::NoVersion),
+        (&b"max-frame-size"[..], Fault::NoFrameSize),
         (b"capabilities", Fault::NoCapabilities),
     ] {
         if !names.contains(&name) {

@@ -5,10 +5,12 @@ use spop::TypedData;
 
 use super::*;
 use peer::{
-    ACK, AGENT_DISCONNECT, AGENT_HELLO, HAPROXY_DISCONNECT, NOTIFY, Peer, bye, frame, hello, items, notify,
+    ACK, AGENT_DISCONNECT, AGENT_HELLO, HAPROXY_DISCONNECT, HAPROXY_HELLO, NOTIFY, Peer, bye, frame,
+    greeting, hello, items, notify,
 };
 
 mod peer;
+mod unread;
 mod waiting;
 
 #[tokio::test]
@@ -66,6 +68,18 @@ async fn what_the_configuration_of_haproxy_gets_wrong_is_never_judged_as_if_it_w
             "E_BACKEND_UNAVAIL",
             "argument",
         ),
+        (
+            "a binary header",
+            asking(&[&[("authorization", TypedData::Binary(b"Bearer a.b.c".to_vec()))]]),
+            "E_BACKEND_UNAVAIL",
+            "argument",
+        ),
+        (
+            "a binary token",
+            asking(&[&[("token", TypedData::Binary(b"a.b.c".to_vec()))]]),
+            "E_BACKEND_UNAVAIL",
+            "argument",
+        ),
         ("a policy of a number", asking(&[&policy(TypedData::Int64(0))]), "E_BACKEND_UNAVAIL", "argument"),
         ("no policy", asking(&[&policy(TypedData::Null)]), "E_TKN_INVALID", "malformed"),
         ("the default policy", asking(&[&policy(text("default"))]), "E_TKN_INVALID", "malformed"),
@@ -91,7 +105,19 @@ async fn each_breach_of_the_protocol_ends_with_its_status() {
         ("garbage", b"GET / HTTP/1.1\r\n\r\n".to_vec(), StatusCode::TooBig),
         ("a HELLO over the limit", 20_000_u32.to_be_bytes().to_vec(), StatusCode::TooBig),
         ("an old version", hello(false, "1.0", 16380), StatusCode::BadVersion),
-        ("no version number", hello(false, "two", 16380), StatusCode::Invalid),
+        ("no version number", hello(false, "two", 16380), StatusCode::BadVersion),
+        ("no version", hello(false, "", 16380), StatusCode::BadVersion),
+        ("half a version", hello(false, "2", 16380), StatusCode::BadVersion),
+        (
+            "a HELLO of a frame",
+            frame(HAPROXY_HELLO, 0, 1, &greeting(false, "2.0", 16380)),
+            StatusCode::Invalid,
+        ),
+        (
+            "a HELLO of a stream",
+            frame(HAPROXY_HELLO, 1, 0, &greeting(false, "2.0", 16380)),
+            StatusCode::Invalid,
+        ),
         ("tiny frames", hello(false, "2.0", 255), StatusCode::BadFrameSize),
     ] {
         let mut peer = Peer::new(Readiness::new());

@@ -2,10 +2,14 @@ use super::*;
 use spop::{encode_varint_into, frame::Metadata};
 
 fn frame(kind: u8, flags: u32, body: &[u8]) -> Vec<u8> {
+    frame_of(kind, flags, [0, 0], body)
+}
+
+fn frame_of(kind: u8, flags: u32, ids: [u8; 2], body: &[u8]) -> Vec<u8> {
     let mut out = vec![0; 4];
     out.push(kind);
     out.extend(flags.to_be_bytes());
-    out.extend([0, 0]);
+    out.extend(ids);
     out.extend(body);
     let len = u32::try_from(out.len() - 4).unwrap();
     out[..4].copy_from_slice(&len.to_be_bytes());
@@ -23,14 +27,18 @@ fn items(items: &[(&str, TypedData)]) -> Vec<u8> {
 }
 
 fn hello(without: &str) -> Vec<u8> {
+    hello_of([0, 0], "2.0", without)
+}
+
+fn hello_of(ids: [u8; 2], versions: &str, without: &str) -> Vec<u8> {
     let text = |text: &str| TypedData::String(text.to_owned());
     let mut all = vec![
-        ("supported-versions", text("2.0")),
+        ("supported-versions", text(versions)),
         ("max-frame-size", TypedData::UInt32(16380)),
         ("capabilities", text("pipelining,async")),
     ];
     all.retain(|(name, _)| *name != without);
-    frame(1, FIN, &items(&all))
+    frame_of(1, FIN, ids, &items(&all))
 }
 
 fn notify(args: &[(&str, TypedData)]) -> Vec<u8> {
@@ -58,6 +66,15 @@ fn each_protocol_fault_has_its_status() {
         ("HELLO without version", hello("supported-versions"), StatusCode::NoVersion),
         ("HELLO without size", hello("max-frame-size"), StatusCode::NoFrameSize),
         ("HELLO without capabilities", hello("capabilities"), StatusCode::NoCapabilities),
+        ("HELLO of no version", hello_of([0, 0], "", ""), StatusCode::BadVersion),
+        ("HELLO of commas", hello_of([0, 0], " , ", ""), StatusCode::BadVersion),
+        ("HELLO of half a version", hello_of([0, 0], "2", ""), StatusCode::BadVersion),
+        ("HELLO of a word", hello_of([0, 0], "two", ""), StatusCode::BadVersion),
+        ("HELLO of another version, and none", hello_of([0, 0], "3.0, x", ""), StatusCode::BadVersion),
+        ("HELLO of our version, and none", hello_of([0, 0], "2.0, x", ""), StatusCode::Invalid),
+        ("HELLO of a stream", hello_of([1, 0], "2.0", ""), StatusCode::Invalid),
+        ("HELLO of a frame", hello_of([0, 1], "2.0", ""), StatusCode::Invalid),
+        ("DISCONNECT of a stream", frame_of(2, FIN, [1, 0], b""), StatusCode::Invalid),
     ] {
         let fault = decode(&bytes, MAX_FRAME_SIZE).unwrap_err();
         assert_eq!(fault.status(), status, "{what}: {fault}");

@@ -18,6 +18,7 @@ use spop::{TypedData, decode_varint};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
+use tracing::Span;
 
 /// The token that `fuzz/make_protocol_seeds.py` signs; only who copies it whole is admitted.
 const GOOD: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImZ1enoifQ.eyJzdWIiOiJhbGljZSIsImV4cCI6MzI1MDM2ODAwMDB9.\
@@ -88,7 +89,7 @@ pub fn admitted(input: &[u8]) -> usize {
 
 async fn converse(written: &[u8], piece: usize, decides: Arc<Decides>) -> Vec<u8> {
     let (ours, theirs) = tokio::io::duplex(4096);
-    let serving = tokio::spawn(serve(theirs, decides, Leave::new()));
+    let serving = tokio::spawn(serve(theirs, decides, Leave::new(), Span::none()));
     let (mut reader, writer): (ReadHalf<_>, WriteHalf<_>) = split(ours);
     let mut answered = Vec::new();
     let talk = async {

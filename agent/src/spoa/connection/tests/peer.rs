@@ -14,6 +14,7 @@ use service::readiness::Readiness;
 use spop::types::typed_data;
 use spop::{TypedData, decode_varint, encode_varint_into};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tracing::Span;
 
 use super::super::*;
 use crate::answer::Variables;
@@ -140,7 +141,7 @@ impl Peer {
         let leave = Leave::new();
         let writes = Writes::default();
         let recorded = Recorded { stream: served, writes: Arc::clone(&writes) };
-        let serving = tokio::spawn(serve(recorded, responder, leave.clone()));
+        let serving = tokio::spawn(serve(recorded, responder, leave.clone(), Span::none()));
         Self { stream, leave, serving, writes }
     }
 
@@ -195,13 +196,17 @@ pub(super) fn items(items: &[(&str, TypedData)]) -> Vec<u8> {
 }
 
 pub(super) fn hello(health_check: bool, version: &str, max_frame_size: u32) -> Vec<u8> {
-    let payload = items(&[
+    frame(HAPROXY_HELLO, 0, 0, &greeting(health_check, version, max_frame_size))
+}
+
+/// The items of HELLO.
+pub(super) fn greeting(health_check: bool, version: &str, max_frame_size: u32) -> Vec<u8> {
+    items(&[
         ("supported-versions", TypedData::String(version.into())),
         ("max-frame-size", TypedData::UInt32(max_frame_size)),
         ("capabilities", TypedData::String("pipelining,async".into())),
         ("healthcheck", TypedData::Bool(health_check)),
-    ]);
-    frame(HAPROXY_HELLO, 0, 0, &payload)
+    ])
 }
 
 pub(super) fn notify(stream_id: u64, authorization: &str) -> Vec<u8> {
