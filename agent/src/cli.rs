@@ -43,8 +43,13 @@ pub struct Arguments {
 enum Command {
     /// Judge tokens and say why; exit with 0 if all are valid, else with 1.
     Verify(Verify),
-    /// Ask the running agent whether it is ready, at JWT_ADMIN_LISTEN; exit with 0, or with 1 and the causes.
-    Health,
+    /// Ask the running agent whether it is ready, at JWT_ADMIN_LISTEN; exit with 0, or with 1 and the causes. No other
+    /// setting is looked at.
+    Health {
+        /// Where to ask instead.
+        #[arg(long, value_name = "HOST:PORT")]
+        address: Option<String>,
+    },
 }
 
 /// Arguments of `jwt-agent verify`.
@@ -86,16 +91,17 @@ pub fn main(arguments: Arguments) -> ExitCode {
             Err(error) => complain(&error),
         };
     }
-    let config = match origin.load() {
-        Ok(config) => config,
-        Err(error) => return complain(&error),
-    };
-    if let Some(Command::Health) = &arguments.command {
-        return match probe::ready(&Place::Tcp(config.admin_listen.to_string())) {
+    if let Some(Command::Health { address }) = arguments.command {
+        let address = address.unwrap_or_else(|| origin.admin_listen());
+        return match probe::ready(&Place::Tcp(address)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error),
         };
     }
+    let config = match origin.load() {
+        Ok(config) => config,
+        Err(error) => return complain(&error),
+    };
     if arguments.check {
         return match origin.haproxy_cfg() {
             Ok(cfg) => runtime.block_on(check(config, cfg.as_ref())),

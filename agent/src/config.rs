@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,6 +46,9 @@ const FETCH: FetchNames = FetchNames {
     origins: "JWT_FETCH_ORIGINS",
     proxy: "JWT_FETCH_PROXY",
 };
+
+/// What `JWT_ADMIN_LISTEN` is where it is not set.
+pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// The agent's configuration.
 #[derive(Debug, Clone)]
@@ -146,7 +149,7 @@ impl Config {
         }
         Ok(Self {
             listen: listen.unwrap_or_else(|| vec![Address::fallback()]),
-            admin_listen: admin_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9464))),
+            admin_listen: admin_listen.unwrap_or(ADMIN_LISTEN),
             keys: KeySources { issuers, ..keys },
             trust,
             schemes,

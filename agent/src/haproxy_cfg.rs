@@ -132,6 +132,23 @@ impl HaproxyCfg {
         Ok(Self { assignments, variables: variables_in(text), policies })
     }
 
+    /// The environment that the lines of a file make which can be read, whatever stands in the others.
+    pub fn apply_readable(text: &str, environment: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
+        let mut lines: Vec<_> = text.lines().collect();
+        // Each turn leaves out one line more.
+        for _ in 0..=lines.len() {
+            let read = Self::parse(&lines.join("\n"));
+            match read.and_then(|cfg| cfg.apply(environment.to_vec())) {
+                Ok(environment) => return environment,
+                Err(CfgError { line, .. }) => match lines.get_mut(line.saturating_sub(1)) {
+                    Some(line) => *line = "",
+                    None => break,
+                },
+            }
+        }
+        environment.to_vec()
+    }
+
     /// The names behind `txn.tkn.` that the file mentions.
     pub fn variables(&self) -> BTreeSet<String> {
         self.variables.clone()

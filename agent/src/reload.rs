@@ -12,11 +12,11 @@ use std::time::Duration;
 use keys::{Background, KeyRing, LiveKeys, NoKeys};
 use service::lease::SharedLease;
 use service::readiness::Readiness;
-use service::settings::ConfigError;
+use service::settings::{ConfigError, glance};
 use tokio::signal::unix::Signal;
 
 use crate::cache::VerdictCache;
-use crate::config::{Config, TokenServerConfig};
+use crate::config::{ADMIN_LISTEN, Config, TokenServerConfig};
 use crate::current::Current;
 use crate::haproxy_cfg::{CfgError, HaproxyCfg};
 use crate::metrics::{ByOutcome, Metrics};
@@ -71,6 +71,17 @@ impl Origin {
             HaproxyCfg::parse(&text).map_err(|error| OriginError::Line { path: path.to_owned(), error })
         };
         self.haproxy_cfg.as_deref().map(read).transpose()
+    }
+
+    /// Where the agent that runs answers questions about itself, as far as the configuration can be read: it may be faulty
+    /// by now, which does not stop an agent that runs.
+    pub fn admin_listen(&self) -> String {
+        let cfg = self.haproxy_cfg.as_deref().and_then(|path| fs::read_to_string(path).ok());
+        let environment = match cfg {
+            Some(text) => HaproxyCfg::apply_readable(&text, &self.environment),
+            None => self.environment.clone(),
+        };
+        glance("JWT_ADMIN_LISTEN", "JWT_CONFIG", &environment).unwrap_or_else(|| ADMIN_LISTEN.to_string())
     }
 
     /// The configuration as it stands there now.

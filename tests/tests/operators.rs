@@ -211,6 +211,89 @@ fn the_check_names_each_policy_that_a_rule_sets_and_the_configuration_lacks() {
     }
 }
 
+/// What `health` says of a program, with the code of its end.
+fn health(mut command: Command, arguments: &[&str]) -> (Option<i32>, String) {
+    let told = run(command.args(arguments), "");
+    (told.status.code(), text(&told.stderr))
+}
+
+#[test]
+fn a_fault_that_comes_into_the_configuration_makes_no_running_agent_unhealthy() {
+    let folder = Folder::new();
+    let listen = |name: &str| Address::Unix(folder.0.path().join(format!("{name}.sock")));
+    // Where the address is said in the environment, in the file, in haproxy.cfg, or on the command line alone.
+    let agent = Agent::start("agent", listen("a"), &[("JWT_JWKS_FILE".to_owned(), folder.path("keys.json"))]);
+    agent.wait_ready();
+    let address = agent.admin.to_string();
+    let typo = "JWT_LEEWAY = 'soon'\nJWT_TYPO = 1\n";
+    for (what, toml, cfg, environment, arguments) in [
+        ("the environment", typo.to_owned(), String::new(), true, vec![]),
+        (
+            "a file with faults",
+            format!("{typo}JWT_ADMIN_LISTEN = '{address}'\n"),
+            String::new(),
+            false,
+            vec![],
+        ),
+        (
+            "a file that is no TOML",
+            format!("JWT_ADMIN_LISTEN = '{address}'\n= no\n"),
+            String::new(),
+            false,
+            vec![],
+        ),
+        (
+            "haproxy.cfg",
+            typo.to_owned(),
+            format!("setenv JWT_A= x\nsetenv JWT_ADMIN_LISTEN {address}\n"),
+            false,
+            vec![],
+        ),
+        ("an argument", "= no".to_owned(), String::new(), false, vec!["--address", address.as_str()]),
+    ] {
+        let (toml, cfg) = (folder.write("agent.toml", &toml), folder.write("haproxy.cfg", &cfg));
+        let ask = || {
+            let mut ask = command();
+            ask.env("JWT_CONFIG", &toml).args(["--haproxy-cfg", &cfg]);
+            if environment {
+                ask.env("JWT_ADMIN_LISTEN", &address);
+            }
+            ask
+        };
+        // The fault is one: a start and a check refuse it.
+        assert_eq!(health(ask(), &["--check"]).0, Some(64), "{what}");
+        let arguments = [&["health"], arguments.as_slice()].concat();
+        assert_eq!(health(ask(), &arguments), (Some(0), String::new()), "{what}");
+    }
+    let (code, why) = health(command(), &["health", "--address", "127.0.0.1:1"]);
+    assert!(code == Some(1) && why.contains("no answer at 127.0.0.1:1"), "{code:?} {why}");
+}
+
+#[test]
+fn a_fault_that_comes_into_the_configuration_makes_no_running_token_server_unhealthy() {
+    let folder = Folder::new();
+    let server = TokenServer::start_with(folder.0.path(), "standard", &[]);
+    let (admin, socket) = (server.admin.to_string(), folder.path("token-server.sock"));
+    let typo = "[TOKEN_SERVER.CACHE]\nTTL = 'soon'\n";
+    for (toml, arguments) in [
+        (format!("{typo}[TOKEN_SERVER.ADMIN]\nLISTEN = '{admin}'\n"), vec![]),
+        (format!("TOKEN_SERVER__ADMIN__LISTEN = '{admin}'\n= no\n"), vec![]),
+        (format!("{typo}[TOKEN_SERVER.ADMIN]\nLISTEN = '127.0.0.1:1'\nSOCKET = '{socket}'\n"), vec![]),
+        (typo.to_owned(), vec!["--address".to_owned(), admin.clone()]),
+        (typo.to_owned(), vec!["--address".to_owned(), format!("unix:{socket}")]),
+    ] {
+        let file = folder.write("token-server.toml", &toml);
+        let ask = || {
+            let mut ask = Command::new(integration_tests::agent::program("token-server"));
+            ask.env_clear().env("TOKEN_SERVER_CONFIG", &file);
+            ask
+        };
+        assert_eq!(health(ask(), &["--check"]).0, Some(64), "{toml}");
+        let arguments: Vec<_> = ["health"].into_iter().chain(arguments.iter().map(String::as_str)).collect();
+        assert_eq!(health(ask(), &arguments), (Some(0), String::new()), "{toml}");
+    }
+}
+
 #[test]
 fn an_agent_that_the_token_server_would_misjudge_is_not_ready_and_says_why() {
     let folder = Folder::new();

@@ -29,10 +29,12 @@ pub use keys::Keys;
 pub(crate) use verify::MAX_TOKEN_BYTES;
 
 const PREFIX: &str = "TOKEN_SERVER_";
-const CONFIG: &str = "TOKEN_SERVER_CONFIG";
+pub(crate) const CONFIG: &str = "TOKEN_SERVER_CONFIG";
 const LISTEN: &str = "TOKEN_SERVER__LISTEN";
-const ADMIN_LISTEN: &str = "TOKEN_SERVER__ADMIN__LISTEN";
-const ADMIN_SOCKET: &str = "TOKEN_SERVER__ADMIN__SOCKET";
+pub(crate) const ADMIN_LISTEN: &str = "TOKEN_SERVER__ADMIN__LISTEN";
+/// What [`ADMIN_LISTEN`] is where it is not set.
+pub(crate) const ADMIN_LISTEN_FALLBACK: &str = "127.0.0.1:4001";
+pub(crate) const ADMIN_SOCKET: &str = "TOKEN_SERVER__ADMIN__SOCKET";
 const ADMIN_TOKENS_FILE: &str = "TOKEN_SERVER__ADMIN__TOKENS_FILE";
 const AGENT_TOKENS_FILE: &str = "TOKEN_SERVER__AGENT__TOKENS_FILE";
 const STORE_PATH: &str = "TOKEN_SERVER__STORE__PATH";
@@ -122,7 +124,7 @@ impl Config {
         let (verify, issuers) = verify::read(&mut settings, profile, jwe_keys.is_some());
         let config = Self {
             listen: address(&mut settings, LISTEN, "127.0.0.1:4000"),
-            admin_listen: address(&mut settings, ADMIN_LISTEN, "127.0.0.1:4001"),
+            admin_listen: address(&mut settings, ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK),
             admin_socket: settings.text(ADMIN_SOCKET).map(PathBuf::from),
             admin_tokens: tokens(&mut settings, ADMIN_TOKENS_FILE),
             agent_tokens: tokens(&mut settings, AGENT_TOKENS_FILE),

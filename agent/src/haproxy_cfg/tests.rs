@@ -183,3 +183,22 @@ fn no_setting_of_ours_hangs_on_a_condition() {
     }
     assert!(judge(".if 0\nsetenv DIR /a\n.endif\nsetenv DIR /b\nsetenv JWT_A \"$DIR\"").is_ok());
 }
+
+#[test]
+fn what_can_be_read_of_a_faulty_file_is_read() {
+    let before = [("JWT_LEEWAY".into(), "1".into())];
+    for (text, expected) in [
+        ("setenv JWT_ADMIN_LISTEN a:1", Some("a:1")),
+        ("setenv PORT 1\nsetenv JWT_ADMIN_LISTEN \"a:${PORT}\"\nsetenv JWT_CLAIMS \"no end", Some("a:1")),
+        ("setenv JWT_CLAIMS\nsetenv JWT_A= x\nsetenv JWT_ADMIN_LISTEN a:1", Some("a:1")),
+        (".if defined(X)\nsetenv JWT_ADMIN_LISTEN b:2\n.endif\nsetenv JWT_ADMIN_LISTEN a:1", Some("a:1")),
+        ("setenv JWT_ADMIN_LISTEN \"a:1", None),
+        ("", None),
+    ] {
+        let environment = HaproxyCfg::apply_readable(text, &before);
+        let value = |wanted: &str| {
+            environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.to_str().unwrap())
+        };
+        assert_eq!((value("JWT_ADMIN_LISTEN"), value("JWT_LEEWAY")), (expected, Some("1")), "{text}");
+    }
+}

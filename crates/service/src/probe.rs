@@ -1,5 +1,6 @@
 //! One question to a running process: is it ready? For health checks of containers that hold nothing but the program.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
@@ -20,12 +21,26 @@ pub enum Place {
     Unix(PathBuf),
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => out.write_str(address),
+            Self::Unix(path) => write!(out, "unix:{}", path.display()),
+        }
+    }
+}
+
 /// Why a process is not known to be ready.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// Nobody answers there.
-    #[error("no answer: {0}")]
-    Silent(#[from] io::Error),
+    /// There is no answer.
+    #[error("no answer at {place}: {error}")]
+    Silent {
+        /// Where it was asked.
+        place: Place,
+        /// Why there is none.
+        error: io::Error,
+    },
     /// It says why it is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
@@ -37,7 +52,17 @@ pub enum ProbeError {
 ///
 /// Nobody answers, or the answer is not 200.
 pub fn ready(place: &Place) -> Result<(), ProbeError> {
-    let answer = match place {
+    let answer = question(place).map_err(|error| ProbeError::Silent { place: place.clone(), error })?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    match head.split(' ').nth(1) {
+        Some("200") => Ok(()),
+        Some("503") => Err(ProbeError::NotReady(body.trim().to_owned())),
+        Some(_) | None => Err(ProbeError::NotReady("it answers something else".to_owned())),
+    }
+}
+
+fn question(place: &Place) -> io::Result<String> {
+    match place {
         Place::Tcp(address) => {
             let address = address
                 .to_socket_addrs()?
@@ -45,19 +70,13 @@ pub fn ready(place: &Place) -> Result<(), ProbeError> {
                 .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
             let stream = TcpStream::connect_timeout(&reachable(address), PATIENCE)?;
             stream.set_read_timeout(Some(PATIENCE))?;
-            ask(stream)?
+            ask(stream)
         }
         Place::Unix(path) => {
             let stream = UnixStream::connect(path)?;
             stream.set_read_timeout(Some(PATIENCE))?;
-            ask(stream)?
+            ask(stream)
         }
-    };
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    match head.split(' ').nth(1) {
-        Some("200") => Ok(()),
-        Some("503") => Err(ProbeError::NotReady(body.trim().to_owned())),
-        Some(_) | None => Err(ProbeError::NotReady("it answers something else".to_owned())),
     }
 }
 
@@ -107,6 +126,6 @@ mod tests {
         }
         serving.iter().for_each(tokio::task::JoinHandle::abort);
         let nobody = Place::Unix(folder.path().join("b.sock"));
-        assert!(matches!(ready(&nobody), Err(ProbeError::Silent(_))));
+        assert!(matches!(ready(&nobody), Err(ProbeError::Silent { .. })));
     }
 }

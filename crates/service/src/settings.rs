@@ -7,6 +7,7 @@
 //! reported until [`Settings::finish`]: an operator sees all faults at once, each with its name and never with its value, which may
 //! be a secret.
 
+mod glance;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use std::str::FromStr;
 use config::{Config, File, FileFormat, Value};
 use value::{Found, flatten, found, items, scalars, tables};
 
+pub use glance::glance;
 pub use value::Scalar;
 
 use crate::kubernetes::is_service_link;

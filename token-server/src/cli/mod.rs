@@ -57,8 +57,9 @@ enum Command {
     Token(token::Token),
     /// Judge signed tokens by keys and policy, without the rules, and say why; exit with 0 if all are valid, else with 2
     Verify(verify::Verify),
-    /// Ask the running server whether it is ready; exit with 0, or with 1 and the causes
-    Health,
+    /// Ask the running server whether it is ready, on its admin socket or listener; exit with 0, or with 1 and the causes.
+    /// No other setting is looked at
+    Health(health::Health),
 }
 
 /// Whom operators' commands ask.
@@ -106,23 +107,28 @@ pub async fn main(
     arguments: Arguments,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
-    let read = Origin::read(environment.into_iter().collect());
-    let (origin, config) = match read.and_then(|origin| Ok((origin.config()?, origin))) {
-        Ok((config, origin)) => (origin, config),
-        Err(error) => return fail(&error.into()),
-    };
-    let done = match arguments.command {
-        Some(Command::Rules(command)) => rules::run(command, config).await,
-        Some(Command::Token(command)) => token::run(command, config).await,
-        Some(Command::Verify(command)) => verify::run(command, config).await,
-        Some(Command::Health) => health::run(config).await.map(|()| Outcome::Done),
-        None if arguments.check => check::run(config).await,
-        None => serve::run(origin, config, arguments.log_format).await.map(|()| Outcome::Done),
-    };
+    let done = run(arguments, environment.into_iter().collect()).await;
     match done {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(NO),
         Err(error) => fail(&error),
+    }
+}
+
+async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Result<Outcome, CliError> {
+    let origin = || Origin::read(environment.clone());
+    let config = || origin()?.config();
+    match arguments.command {
+        Some(Command::Rules(command)) => rules::run(command, config()?).await,
+        Some(Command::Token(command)) => token::run(command, config()?).await,
+        Some(Command::Verify(command)) => verify::run(command, config()?).await,
+        Some(Command::Health(health)) => health::run(health, &environment).await.map(|()| Outcome::Done),
+        None if arguments.check => check::run(config()?).await,
+        None => {
+            let origin = origin()?;
+            let config = origin.config()?;
+            serve::run(origin, config, arguments.log_format).await.map(|()| Outcome::Done)
+        }
     }
 }
 
