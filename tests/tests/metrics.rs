@@ -36,8 +36,14 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
     let set = json!({"keys": [key("ES256").jwk(), {"kty": "AKP", "alg": "ML-DSA-65", "kid": "no pub"}]})
         .to_string();
     keys.write_all(set.as_bytes()).unwrap();
+    // A secret in a file.
+    let mut bearer_file = NamedTempFile::new().unwrap();
+    bearer_file.write_all(b"bearer").unwrap();
+    let bearer = bearer_file.path().to_str().unwrap();
     let edge = Setup::denying()
         .keys(set)
+        .token_server_env("TOKEN_SERVER__AGENT__TOKENS_FILE", bearer)
+        .agent_env("JWT_TOKEN_SERVER_TOKEN_FILE", bearer)
         .token_server_env("TOKEN_SERVER__JWKS__FILE", keys.path().to_str().unwrap())
         .token_server_env("TOKEN_SERVER__JWKS__URL", &down)
         .token_server_env("TOKEN_SERVER__VERIFY__PROXY", "nginx")

@@ -220,7 +220,7 @@ impl<T: Send + Sync> Reload for SecretFile<T> {
             return;
         }
         for file in &self.files {
-            metrics.shows(&file.setting, 0);
+            metrics.begins(&file.setting);
         }
         if let Some(fault) = &last.fault {
             metrics.shows(&fault.setting, 1);

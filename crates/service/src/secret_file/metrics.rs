@@ -42,6 +42,15 @@ impl SecretMetrics {
         metrics
     }
 
+    /// Shows a setting of whose files nothing is to be told yet.
+    pub(super) fn begins(&self, setting: &str) {
+        self.shows(setting, 0);
+        for outcome in ["applied", "refused"] {
+            let labels = ByOutcome { setting: setting.to_owned(), outcome };
+            self.changes.get_or_create(&labels).inc_by(0);
+        }
+    }
+
     /// So many more files of this setting cannot be used.
     pub(super) fn shows(&self, setting: &str, more: i64) {
         self.unusable.get_or_create(&BySetting { setting: setting.to_owned() }).inc_by(more);
