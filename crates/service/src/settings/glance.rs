@@ -5,6 +5,9 @@ use std::ffi::OsString;
 
 use toml::de::{DeTable, DeValue};
 
+/// Lines that are left out of a file that cannot be read whole.
+const MAX_BROKEN_LINES: usize = 32;
+
 /// The value of one setting as text: of the environment, else of the TOML file that `config_variable` names, as far as that
 /// can be read. Absent where neither says it.
 pub fn glance(name: &str, config_variable: &str, environment: &[(OsString, OsString)]) -> Option<String> {
@@ -13,10 +16,26 @@ pub fn glance(name: &str, config_variable: &str, environment: &[(OsString, OsStr
         (!found.is_empty()).then(|| found.to_owned())
     };
     variable(name).or_else(|| {
-        let text = std::fs::read_to_string(variable(config_variable)?).ok()?;
-        let (table, _) = DeTable::parse_recoverable(&text);
-        find(table.get_ref(), "", name)
+        let mut text = std::fs::read_to_string(variable(config_variable)?).ok()?;
+        for _ in 0..MAX_BROKEN_LINES {
+            let (table, errors) = DeTable::parse_recoverable(&text);
+            if let Some(found) = find(table.get_ref(), "", name) {
+                return Some(found);
+            }
+            let broken = errors.first()?.span()?.start;
+            drop(table);
+            text = without_line(&text, broken)?;
+        }
+        None
     })
+}
+
+/// The text without the line that has this place. The parser goes on behind most faults, but not behind all.
+fn without_line(text: &str, place: usize) -> Option<String> {
+    let (before, after) = text.split_at_checked(place)?;
+    let kept = before.rfind('\n').map_or(0, |end| end.saturating_add(1));
+    let rest = after.find('\n').and_then(|end| after.get(end..)).unwrap_or_default();
+    Some(format!("{}{rest}", before.get(..kept)?))
 }
 
 /// The names are those of [`super::Settings`]: flat, or the path of tables, in any letter case.
@@ -54,6 +73,9 @@ mod tests {
             (format!("{good}TOKENS = \"no end\n[P.X]\nY = 1\n"), Some("a:1")),
             (format!("NO VALUE\n{good}"), Some("a:1")),
             (format!("{good}= ]\n"), Some("a:1")),
+            (format!("NO\n{good}"), Some("a:1")),
+            (format!("[P.X]\nNO\nY = \n]\n= 1\n{good}NO"), Some("a:1")),
+            ("NO\n".repeat(MAX_BROKEN_LINES + 1), None),
             ("[P.ADMIN]\nLISTEN = ''".to_owned(), None),
             ("[P.OTHER]\nLISTEN = 'a:1'".to_owned(), None),
             (String::new(), None),
