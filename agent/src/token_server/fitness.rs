@@ -89,17 +89,14 @@ impl Fitness {
             let usable = self.servers.values().filter(|known| known.cause(shared).is_none());
             match usable.filter_map(|known| known.heard).max() {
                 Some(at) if now.saturating_duration_since(at) <= MAX_SILENCE => return Ok(()),
-                Some(_) => "no usable token-server has been heard for more than 10 seconds",
-                None => "no usable token-server has answered yet",
+                Some(_) => "no token-server has been heard for more than 10 seconds",
+                None => "no token-server has answered yet",
             }
         };
-        let mut told = why.to_owned();
-        for known in self.servers.values() {
-            if let Some(cause) = known.cause(shared) {
-                told = format!("{told}; {}: {}", known.name, cause.explain());
-            }
-        }
-        Err(told)
+        let left_out = self.servers.values().filter_map(|known| {
+            known.cause(shared).map(|cause| format!("; {} is left out: {}", known.name, cause.explain()))
+        });
+        Err(left_out.fold(why.to_owned(), |told, one| told + &one))
     }
 
     fn stores_differ(&self) -> bool {
@@ -201,7 +198,7 @@ mod tests {
         let late = now + MAX_SILENCE * 2;
         fitness.note(C, heard("another"), late);
         let why = fitness.judge(late).unwrap_err();
-        assert!(why.contains("no usable token-server") && why.contains("another store"), "{why}");
+        assert!(why.contains("no token-server has been heard") && why.contains("another store"), "{why}");
         fitness.note(C, heard("s"), late);
         assert_eq!((causes(&fitness), fitness.judge(late)), (vec![None; 3], Ok(())));
     }
