@@ -72,6 +72,8 @@ pub struct Metrics {
     pub in_flight: Gauge,
     /// Open connections.
     pub connections: Gauge,
+    /// Connections that had to go since they were idle and others came.
+    pub connections_shed: Counter,
     /// Connections that were closed at once, since there were too many.
     pub connections_refused: Counter,
     /// Connections that we ended since our answers were not read.
@@ -146,6 +148,7 @@ impl Metrics {
             secrets: SecretMetrics::register(registry),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
+            connections_shed: Counter::default(),
             connections_refused: Counter::default(),
             connections_unread: Counter::default(),
             disconnects: Family::default(),
@@ -189,8 +192,13 @@ impl Metrics {
         registry.register("in_flight", "Requests that are being decided", metrics.in_flight.clone());
         registry.register("connections", "Open connections of HAProxy", metrics.connections.clone());
         registry.register(
+            "connections_shed",
+            "Connections that had to go since they were idle, all places were taken, and others came",
+            metrics.connections_shed.clone(),
+        );
+        registry.register(
             "connections_refused",
-            "Connections closed at once since there were too many",
+            "Connections closed at once since all others were at work",
             metrics.connections_refused.clone(),
         );
         registry.register(

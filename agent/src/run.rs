@@ -9,11 +9,13 @@ use axum::routing::get;
 use keys::{Background, KeyMetrics, KeyRing, KeySources, LiveKeys, OpenError, Source};
 use prometheus_client::registry::Registry;
 use service::lease::SharedLease;
+use service::places::{Counts, Places};
 use service::readiness::Readiness;
+use service::serve::{ConnectionMetrics, MAX_ADMIN_CONNECTIONS, serve};
 use service::shutdown::Shutdown;
 use service::socket::SocketError;
 use tokio::net::TcpListener;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
@@ -27,6 +29,8 @@ use crate::token_server::{self, Asking, Discovery, TokenServer};
 
 /// Connections that are served at once. HAProxy 3.1 and newer opens about one for each request in flight.
 const MAX_CONNECTIONS: usize = 8192;
+/// What holds the agent back while all of them are at work.
+const FULL: &str = "connections";
 /// The pause after a failed accept, which means that the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a start waits for the first keys before it listens: as long as nobody listens here, HAProxy asks another
@@ -79,6 +83,7 @@ pub struct Agent {
     asking: Asking,
     current: Arc<Current>,
     registry: Arc<Registry>,
+    http: ConnectionMetrics,
 }
 
 /// The key sources that a configuration names, each with the issuer whose keys it has.
@@ -120,6 +125,7 @@ impl Agent {
         let metrics = Metrics::register(&mut registry);
         let key_metrics = KeyMetrics::register(registry.sub_registry_with_prefix("jwt_agent"))
             .with_secrets(metrics.secrets.clone());
+        let http = ConnectionMetrics::register(registry.sub_registry_with_prefix("jwt_agent"));
         let readiness = Readiness::new();
         let sources = key_sources(&config.keys)?;
         check_key_files(&config.keys)?;
@@ -158,6 +164,7 @@ impl Agent {
             asking,
             current: Arc::clone(&current),
             registry,
+            http,
         };
         Ok((agent, Reloader { config, keys, lasting, current }))
     }
@@ -176,18 +183,15 @@ impl Agent {
         let current = Arc::clone(&self.current);
         let admin = service::admin::router(readiness.clone(), self.registry)
             .route("/v1/keys", get(async move || Json(current.keys_view())));
-        let serving =
-            axum::serve(self.admin, admin).with_graceful_shutdown(background.clone().cancelled_owned());
-        tasks.spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the admin listener ended");
-            }
-        });
+        let places = Places::new(MAX_ADMIN_CONNECTIONS, self.http.of("admin"));
+        tasks.spawn(serve(self.admin, None, admin, places, background.clone()));
         tasks.close();
 
         let full = Shutdown::new();
         let leave = Leave::new();
         let connections = TaskTracker::new();
+        let counts = Counts { open: metrics.connections.clone(), shed: metrics.connections_shed.clone() };
+        let places = Places::new(MAX_CONNECTIONS, counts);
         let accepting = TaskTracker::new();
         for listener in self.listeners {
             tracing::info!(listener = "spop", address = listener.address(), "listening");
@@ -196,6 +200,8 @@ impl Agent {
                 metrics: Arc::clone(&metrics),
                 connections: connections.clone(),
                 leave: leave.clone(),
+                places: places.clone(),
+                readiness: readiness.clone(),
             };
             accepting.spawn(accept(listener, served, full.clone()));
         }
@@ -266,29 +272,40 @@ struct Served {
     metrics: Arc<Metrics>,
     connections: TaskTracker,
     leave: Leave,
+    places: Places,
+    readiness: Readiness,
 }
 
 async fn accept(listener: Listener, served: Served, full: Shutdown) {
-    let Served { current, metrics, connections, leave } = served;
+    let Served { current, metrics, connections, leave, places, readiness } = served;
     let address = listener.address();
+    let mut is_full = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            () = places.room(), if is_full => {
+                is_full = false;
+                readiness.clear(FULL);
+                continue;
+            }
             () = full.cancelled() => return,
         };
-        match accepted {
-            Ok((stream, peer)) if connections.len() < MAX_CONNECTIONS => {
-                let (current, open) = (Arc::clone(&current), metrics.connections.clone());
-                let leave = leave.clone();
+        match accepted.map(|accepted| (accepted, places.take(Instant::now()))) {
+            Ok(((stream, peer), Some(place))) => {
+                let (current, leave) = (Arc::clone(&current), leave.of(place));
                 let span = tracing::warn_span!("connection", listener = address, %peer);
-                connections.spawn(async move {
-                    open.inc();
-                    connection::serve(stream, current, leave, span).await;
-                    open.dec();
-                });
+                connections.spawn(connection::serve(stream, current, leave, span));
             }
-            Ok(_) => {
+            Ok((_, None)) => {
                 metrics.connections_refused.inc();
+                if !is_full {
+                    tracing::warn!(
+                        MAX_CONNECTIONS,
+                        "all connections are at work, and another one was refused; not ready"
+                    );
+                }
+                is_full = true;
+                readiness.block(FULL, "all of them are at work; run more agents");
             }
             Err(error) => {
                 tracing::warn!(listener = address, %error, "a connection could not be accepted");

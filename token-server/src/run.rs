@@ -9,8 +9,10 @@ use arc_swap::ArcSwapOption;
 use jose::{Leeway, UnixTime};
 use keys::{Background, KeyMetrics, LiveKeys};
 use prometheus_client::registry::Registry;
+use service::places::Places;
 use service::readiness::Readiness;
 use service::secret_file::{Reload, SecretFiles, SecretMetrics};
+use service::serve::{Certificates, ConnectionMetrics, MAX_ADMIN_CONNECTIONS, MAX_CONNECTIONS, serve};
 use service::shutdown::Shutdown;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -27,7 +29,6 @@ use crate::recent::Recent;
 use crate::reconfigure::{Origin, Reconfigure};
 use crate::reload;
 use crate::revocations::Revocations;
-use crate::serve::serve;
 use crate::store::{Fault, StoreError};
 use crate::verify::{Verifier, VerifyMetrics};
 
@@ -74,9 +75,10 @@ pub async fn run(
         );
     }
     let Rules { revocations, annotations } = Rules::follow(&config, &metrics, &mut parts, &shutdown).await?;
-    let tls = config.tls.clone();
+    let tls = config.tls.clone().map(|tls| tls as Arc<dyn Certificates>);
     let secrets = SecretMetrics::register(registry.sub_registry_with_prefix("token_server"));
     let files = secret_files(&config, &revocations, &secrets);
+    let http = ConnectionMetrics::register(registry.sub_registry_with_prefix("token_server"));
     let readiness = Readiness::new();
     let background = Background { tasks: TaskTracker::new(), shutdown: shutdown.clone() };
     let keys = LiveKeys::start(
@@ -102,13 +104,17 @@ pub async fn run(
 
     let Listeners { main, admin, admin_socket } = listeners;
     announce("main", &main);
-    parts.spawn(serve(main, tls.clone(), api::main_routes(&app), shutdown.clone()));
+    let places = Places::new(MAX_CONNECTIONS, http.of("main"));
+    parts.spawn(serve(main, tls.clone(), api::main_routes(&app), places, shutdown.clone()));
     announce("admin", &admin);
-    parts.spawn(serve(admin, tls, api::admin_router(&app, AdminAccess::Bearer).into(), shutdown.clone()));
+    let (routes, places) =
+        (api::admin_router(&app, AdminAccess::Bearer), Places::new(MAX_ADMIN_CONNECTIONS, http.of("admin")));
+    parts.spawn(serve(admin, tls, routes, places, shutdown.clone()));
     if let Some(AdminSocket { listener, file }) = admin_socket {
         tracing::info!(listener = "admin socket", "listening");
-        let routes = api::admin_router(&app, AdminAccess::Everyone).into();
-        let serving = serve(listener, None, routes, shutdown.clone());
+        let routes = api::admin_router(&app, AdminAccess::Everyone);
+        let places = Places::new(MAX_ADMIN_CONNECTIONS, http.of("socket"));
+        let serving = serve(listener, None, routes, places, shutdown.clone());
         parts.spawn(async move {
             serving.await;
             drop(file);

@@ -210,6 +210,8 @@ impl<S: Stream, R: Respond> Connection<S, R> {
             } else if progress || stalled_since.is_none() {
                 stalled_since = Some(Instant::now());
             }
+            let is_working = !self.input.is_empty() || !self.answers.is_idle();
+            leave.note(is_working, progress);
             if self.answers.output.is_empty() {
                 unread_since = None;
             } else {
@@ -341,6 +343,10 @@ async fn at_the_end(ends: Option<(Instant, Fault)>) -> Fault {
 }
 
 impl<R: Respond> Answers<R> {
+    fn is_idle(&self) -> bool {
+        self.tasks.is_empty() && self.output.is_empty()
+    }
+
     fn has_room(&self) -> bool {
         self.tasks.len() < MAX_IN_FLIGHT && self.output.len() < MAX_UNSENT
     }

@@ -6,9 +6,10 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use service::places::Place;
 use service::shutdown::Shutdown;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// All connections shall have ended in this time: HAProxy marks us down after its second health check that fails, 100 ms
 /// after the first, and cuts what is left then.
@@ -22,6 +23,8 @@ pub struct Leave {
     asked: Shutdown,
     door: Arc<Semaphore>,
     pause: Arc<OnceLock<Duration>>,
+    /// The place that this connection has among all.
+    place: Option<Arc<Place>>,
 }
 
 /// The right, and the duty, to end.
@@ -34,7 +37,7 @@ pub struct Turn {
 impl Leave {
     /// Nobody is asked to end yet.
     pub fn new() -> Self {
-        Self { asked: Shutdown::new(), door: Arc::new(Semaphore::new(1)), pause: Arc::default() }
+        Self { asked: Shutdown::new(), door: Arc::new(Semaphore::new(1)), pause: Arc::default(), place: None }
     }
 
     /// Asks that many connections to end, each in its turn.
@@ -50,9 +53,33 @@ impl Leave {
         self.asked.cancel();
     }
 
+    /// For a connection with this place, which has to end as well when it gives up its place to another.
+    pub fn of(&self, place: Place) -> Self {
+        Self { place: Some(Arc::new(place)), ..self.clone() }
+    }
+
+    /// Notes whether the connection is at work, or has been since it last said so.
+    pub fn note(&self, is_working: bool, has_worked: bool) {
+        let Some(place) = &self.place else { return };
+        if is_working {
+            place.works();
+        } else if has_worked || place.is_working() {
+            place.rests(Instant::now());
+        }
+    }
+
     /// Waits until the caller is to end.
     pub async fn turn(&self) -> Turn {
-        self.asked.cancelled().await;
+        let shed = async {
+            match &self.place {
+                Some(place) => place.shed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.asked.cancelled() => {}
+            () = shed => return Turn { pause: Duration::ZERO, permit: None },
+        }
         let permit = Arc::clone(&self.door).acquire_owned().await.ok();
         Turn { pause: self.pause.get().copied().unwrap_or_default(), permit }
     }

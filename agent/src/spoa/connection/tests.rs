@@ -270,3 +270,26 @@ async fn every_frame_leaves_in_one_write() {
         assert_eq!(kinds.first().and_then(|write| write.first()), Some(&first), "{what}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_only_said_hello_give_up_their_places_and_those_that_work_do_not() {
+    let counts = service::places::Counts::default();
+    let places = service::places::Places::new(2, counts.clone());
+    let mut asking = Peer::placed(places.take(Instant::now()).unwrap());
+    let greeting = hello(false, "2.0", 16380);
+    asking.send(&greeting).await;
+    assert_eq!(asking.answer().await.unwrap().kind, AGENT_HELLO);
+    asking.send(&notify(1, "")).await;
+    assert_eq!(asking.answer().await.unwrap().kind, ACK);
+    for _ in 0..5 {
+        let mut silent = Peer::placed(places.take(Instant::now()).unwrap());
+        silent.send(&greeting).await;
+        assert_eq!(silent.answer().await.unwrap().kind, AGENT_HELLO);
+        let next = places.take(Instant::now()).unwrap();
+        assert_eq!(silent.farewell().await, StatusCode::None);
+        drop(next);
+    }
+    assert_eq!(counts.shed.get(), 5);
+    asking.send(&notify(2, "")).await;
+    assert_eq!(asking.answer().await.unwrap().kind, ACK);
+}

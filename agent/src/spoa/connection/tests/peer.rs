@@ -109,6 +109,10 @@ impl Answer {
 
 impl Peer {
     pub(super) fn new(readiness: Readiness) -> Self {
+        Self::asking(Self::responder(readiness))
+    }
+
+    fn responder(readiness: Readiness) -> Arc<Current> {
         let metrics = Metrics::register(&mut Registry::default());
         let ring = Arc::new(KeyRing::new(
             1,
@@ -132,13 +136,21 @@ impl Peer {
         let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
         let budget = Duration::from_secs(1);
         let responder = Responder::new(verifier, cache, Variables::All, None, budget, readiness, metrics);
-        Self::asking(Arc::new(Current::new(responder)))
+        Arc::new(Current::new(responder))
     }
 
     /// The other end of a connection whose requests this one answers.
     pub(super) fn asking<R: Respond>(responder: Arc<R>) -> Self {
+        Self::leaving(responder, Leave::new())
+    }
+
+    /// The other end of a connection that has this place.
+    pub(super) fn placed(place: service::places::Place) -> Self {
+        Self::leaving(Self::responder(Readiness::new()), Leave::new().of(place))
+    }
+
+    fn leaving<R: Respond>(responder: Arc<R>, leave: Leave) -> Self {
         let (stream, served) = tokio::io::duplex(1 << 20);
-        let leave = Leave::new();
         let writes = Writes::default();
         let recorded = Recorded { stream: served, writes: Arc::clone(&writes) };
         let serving = tokio::spawn(serve(recorded, responder, leave.clone(), Span::none()));

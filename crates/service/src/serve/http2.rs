@@ -20,12 +20,10 @@ use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use service::shutdown::Shutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
 
-use super::HEAD_TIMEOUT;
-use crate::api::Routes;
+use super::{Answer, IDLE_TIMEOUT, Served};
+use crate::places::Place;
 
 /// Requests that one peer may have open. Go's client sends up to 100 before it has heard this.
 const MAX_STREAMS: u32 = 128;
@@ -60,19 +58,21 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Its requests are part of this one task: no other thread is woken for an answer that is there at once, answers of one
 /// turn leave in one write, and nothing outlives the connection.
-pub(super) async fn connection<S>(stream: S, routes: Arc<Routes>, room: Arc<Semaphore>, shutdown: Shutdown)
+pub(super) async fn connection<S, A: Answer>(served: Arc<Served<A>>, stream: S, place: Arc<Place>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let work = Arc::new(Work::default());
-    let counted = Arc::clone(&work);
+    let (shared, counted, requests_in_work) =
+        (Arc::clone(&served), Arc::clone(&work), super::Work::new(&place));
     let answer = service_fn(move |request| {
-        let (routes, room, begun) = (Arc::clone(&routes), Arc::clone(&room), Begun::of(&counted));
+        let (served, begun) = (Arc::clone(&shared), (Begun::of(&counted), requests_in_work.begin()));
         async move {
-            let answer = match room.try_acquire() {
-                Ok(_place) => {
-                    AssertUnwindSafe(routes.answer(request)).catch_unwind().await.map_err(|_| Panicked)
-                }
+            let answer = match served.room.try_acquire() {
+                Ok(_place) => AssertUnwindSafe(served.answers.answer(request))
+                    .catch_unwind()
+                    .await
+                    .map_err(|_| Panicked),
                 Err(_) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
             };
             drop(begun);
@@ -96,17 +96,19 @@ where
     let leave = async {
         tokio::select! {
             () = work.rests() => {}
-            () = shutdown.cancelled() => {}
+            () = place.shed() => {}
+            () = served.shutdown.cancelled() => {}
         }
     };
-    let served = tokio::select! {
-        served = requests.run(http.as_mut()) => served,
+    let ended = tokio::select! {
+        ended = requests.run(http.as_mut()) => ended,
+        () = super::silence(&place) => return,
         () = leave => {
             http.as_mut().graceful_shutdown();
             tokio::time::timeout(LEAVE_TIMEOUT, requests.run(http)).await.unwrap_or(Ok(()))
         }
     };
-    if let Err(error) = served {
+    if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
 }
@@ -214,7 +216,7 @@ impl Work {
     async fn rests(&self) {
         let mut seen = 0;
         loop {
-            tokio::time::sleep(HEAD_TIMEOUT).await;
+            tokio::time::sleep(IDLE_TIMEOUT).await;
             let (ended, begun) = (self.ended.load(Ordering::Relaxed), self.begun.load(Ordering::Relaxed));
             if begun == ended && begun == seen {
                 return;

@@ -7,11 +7,14 @@ use axum::routing::get;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::super::FIRST_HEAD_TIMEOUT;
 use super::*;
+use crate::places::{Counts, Places};
+use crate::shutdown::Shutdown;
 
 /// RFC 9113 sections 6.2, 6.4, 6.5, 6.8, 6.10, 7.
 const HEADERS: u8 = 1;
@@ -60,8 +63,10 @@ fn serve(room: usize) -> Stand {
         .route("/panic", get(async || -> &'static str { panic!("as the test wants") }));
     let (peer, ours) = duplex(1024 * 1024);
     let shutdown = Shutdown::new();
-    let room = Arc::new(Semaphore::new(room));
-    let served = tokio::spawn(connection(ours, Arc::new(routes.into()), room, shutdown.clone()));
+    let served =
+        Served { tls: None, answers: routes, room: Semaphore::new(room), shutdown: shutdown.clone() };
+    let place = Places::new(1, Counts::default()).take(Instant::now()).unwrap();
+    let served = tokio::spawn(connection(Arc::new(served), ours, Arc::new(place)));
     Stand { peer, served, go_on, waiting, shutdown }
 }
 
@@ -159,7 +164,7 @@ async fn a_peer_that_asks_for_nothing_is_told_to_go() {
     let mut client = client(stand.peer).await;
     assert_eq!(status(&mut client, "/now").await, 200);
     stand.served.await.unwrap();
-    assert!((HEAD_TIMEOUT..=HEAD_TIMEOUT * 2 + LEAVE_TIMEOUT).contains(&begin.elapsed()));
+    assert!((IDLE_TIMEOUT..=IDLE_TIMEOUT * 2 + LEAVE_TIMEOUT).contains(&begin.elapsed()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,11 +172,11 @@ async fn a_peer_that_goes_on_asking_stays_and_so_does_one_that_waits() {
     let stand = serve(MAX_STREAMS as usize);
     let mut client = client(stand.peer).await;
     for _ in 0..10 {
-        tokio::time::sleep(HEAD_TIMEOUT / 2).await;
         assert_eq!(status(&mut client, "/now").await, 200);
+        tokio::time::sleep(IDLE_TIMEOUT / 2).await;
     }
     let waiting = tokio::spawn(client.send_request(asked("/wait")));
-    tokio::time::sleep(HEAD_TIMEOUT * 10).await;
+    tokio::time::sleep(IDLE_TIMEOUT * 10).await;
     stand.go_on.notify_waiters();
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
 }
@@ -180,10 +185,10 @@ async fn a_peer_that_goes_on_asking_stays_and_so_does_one_that_waits() {
 async fn a_peer_that_stops_halfway_is_cut_off() {
     let unfinished = [preface(), frame(HEADERS, END_STREAM, 1, &fields("/now"))].concat();
     for (what, sent, most) in [
-        ("nothing", Vec::new(), HEAD_TIMEOUT + LEAVE_TIMEOUT),
-        ("half a preface", preface()[..9].to_vec(), HEAD_TIMEOUT + LEAVE_TIMEOUT),
-        ("no answer to a ping", preface(), PING_INTERVAL + PING_TIMEOUT),
-        ("half a head", unfinished, PING_INTERVAL + PING_TIMEOUT),
+        ("nothing", Vec::new(), FIRST_HEAD_TIMEOUT),
+        ("half a preface", preface()[..9].to_vec(), FIRST_HEAD_TIMEOUT),
+        ("no request", preface(), FIRST_HEAD_TIMEOUT),
+        ("half a head", unfinished, FIRST_HEAD_TIMEOUT),
     ] {
         let mut stand = serve(MAX_STREAMS as usize);
         let begin = Instant::now();

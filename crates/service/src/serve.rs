@@ -1,0 +1,229 @@
+//! HTTP on one listener: a bounded number of connections, each an owned task. HTTP/1.1 on all of them; HTTP/2 where TLS
+//! chose it, as the client wished.
+//!
+//! Where all places are taken the connection that has been idle longest goes, so that silent ones keep nobody out; see
+//! [`Places`].
+
+mod http2;
+mod metrics;
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use axum::serve::Listener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tower::ServiceExt as _;
+
+use crate::places::{Place, Places};
+use crate::shutdown::Shutdown;
+pub use metrics::ConnectionMetrics;
+
+/// Connections of a listener for agents and proxies, which keep a few each.
+pub const MAX_CONNECTIONS: usize = 4_096;
+
+/// Connections of a listener for operators, orchestrators and metrics.
+pub const MAX_ADMIN_CONNECTIONS: usize = 512;
+
+/// Requests that all HTTP/2 connections of one listener may have in work; more are refused. As many as HTTP/1.1 could have.
+const MAX_REQUESTS: usize = MAX_CONNECTIONS;
+
+/// How long a new connection may take to send the head of its first request: clients connect when they have one.
+const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a connection may take for the head of a later request; also how long it may idle before. Above the 30 s after
+/// which HAProxy and nginx close a connection that they keep: the side that asks must be the one that closes.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a connection that gives up its place may take to go.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a request's head, and of what is buffered for a connection.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+
+/// What ALPN calls HTTP/2 (RFC 9113 section 3.2).
+pub const HTTP2: &[u8] = b"h2";
+
+/// What a listener answers.
+pub trait Answer: Send + Sync + 'static {
+    /// Answers a request.
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
+}
+
+impl Answer for Router {
+    async fn answer(&self, request: Request<Incoming>) -> Response {
+        self.clone().oneshot(request.map(Body::new)).await.into_response()
+    }
+}
+
+/// The certificate that a listener shows, which may be replaced while it serves.
+pub trait Certificates: Send + Sync + 'static {
+    /// What the next connection gets.
+    ///
+    /// # Errors
+    ///
+    /// Why TLS cannot be set up.
+    fn current(&self) -> Result<Arc<ServerConfig>, String>;
+}
+
+/// Accepts and serves until `shutdown`, then finishes the requests that have begun.
+///
+/// Dropping the future drops every connection.
+pub async fn serve<L: Listener, A: Answer>(
+    mut listener: L,
+    tls: Option<Arc<dyn Certificates>>,
+    answers: A,
+    places: Places,
+    shutdown: Shutdown,
+) {
+    let served = Served { tls, answers, room: Semaphore::new(MAX_REQUESTS), shutdown: shutdown.clone() };
+    let served = Arc::new(served);
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            (stream, _) = listener.accept() => stream,
+        };
+        let place = tokio::select! {
+            () = shutdown.cancelled() => break,
+            place = places.wait(Instant::now()) => place,
+        };
+        connections.spawn(accept(Arc::clone(&served), stream, Arc::new(place)));
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// What all connections of a listener share.
+struct Served<A> {
+    tls: Option<Arc<dyn Certificates>>,
+    answers: A,
+    /// Requests of HTTP/2.
+    room: Semaphore,
+    shutdown: Shutdown,
+}
+
+/// The handshake is the connection's own business: one that dawdles holds up nobody.
+async fn accept<S, A: Answer>(served: Arc<Served<A>>, stream: S, place: Arc<Place>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(tls) = &served.tls else {
+        return connection(served, stream, place).await;
+    };
+    let acceptor = match tls.current() {
+        Ok(config) => TlsAcceptor::from(config),
+        Err(error) => return tracing::error!(%error, "TLS cannot be set up; a connection was refused"),
+    };
+    let shaken = tokio::select! {
+        shaken = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)) => shaken,
+        () = served.shutdown.cancelled() => return,
+        () = place.shed() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP2) => {
+            http2::connection(served, stream, place).await;
+        }
+        Ok(Ok(stream)) => connection(served, stream, place).await,
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
+    }
+}
+
+async fn connection<S, A: Answer>(served: Arc<Served<A>>, stream: S, place: Arc<Place>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (shared, work) = (Arc::clone(&served), Work::new(&place));
+    let answer = service_fn(move |request| {
+        let (shared, begun) = (Arc::clone(&shared), work.begin());
+        async move {
+            let response = shared.answers.answer(request).await;
+            drop(begun);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut http = pin!(http);
+    let ended = tokio::select! {
+        ended = http.as_mut() => ended,
+        () = silence(&place) => return,
+        () = place.shed() => {
+            http.as_mut().graceful_shutdown();
+            timeout(LEAVE_TIMEOUT, http).await.unwrap_or(Ok(()))
+        }
+        () = served.shutdown.cancelled() => {
+            http.as_mut().graceful_shutdown();
+            http.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Ends if no request has begun within [`FIRST_HEAD_TIMEOUT`].
+async fn silence(place: &Place) {
+    sleep(FIRST_HEAD_TIMEOUT).await;
+    if place.has_worked() {
+        std::future::pending::<()>().await;
+    }
+    tracing::debug!("no request came");
+}
+
+/// The requests of a connection that are in work.
+struct Work {
+    place: Arc<Place>,
+    begun: Arc<AtomicUsize>,
+}
+
+/// A request that has not ended, until it is dropped.
+struct Begun {
+    place: Arc<Place>,
+    begun: Arc<AtomicUsize>,
+}
+
+impl Work {
+    fn new(place: &Arc<Place>) -> Self {
+        Self { place: Arc::clone(place), begun: Arc::default() }
+    }
+
+    fn begin(&self) -> Begun {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.place.works();
+        Begun { place: Arc::clone(&self.place), begun: Arc::clone(&self.begun) }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if self.begun.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.place.rests(Instant::now());
+        }
+    }
+}
