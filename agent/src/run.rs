@@ -314,3 +314,6 @@ async fn accept(listener: Listener, served: Served, full: Shutdown) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

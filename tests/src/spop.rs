@@ -50,10 +50,19 @@ pub fn read_frame(stream: &mut impl Read) -> io::Result<Frame> {
     })
 }
 
+/// How HAProxy begins.
+pub fn haproxy_hello() -> Vec<u8> {
+    hello(HAPROXY_HELLO, "supported-versions")
+}
+
 /// The answer to HELLO.
 pub fn agent_hello() -> Vec<u8> {
+    hello(AGENT_HELLO, "version")
+}
+
+fn hello(kind: u8, version: &str) -> Vec<u8> {
     let mut payload = Vec::new();
-    for (name, value) in [("version", "2.0"), ("capabilities", "pipelining")] {
+    for (name, value) in [(version, "2.0"), ("capabilities", "pipelining")] {
         write_string(&mut payload, name);
         payload.push(8);
         write_string(&mut payload, value);
@@ -61,7 +70,7 @@ pub fn agent_hello() -> Vec<u8> {
     write_string(&mut payload, "max-frame-size");
     payload.push(3);
     write_varint(&mut payload, 16_380);
-    frame(AGENT_HELLO, 0, 0, &payload)
+    frame(kind, 0, 0, &payload)
 }
 
 /// Sets these variables of the transaction, in this order.

@@ -42,6 +42,7 @@ mod secrets;
 mod security;
 mod servers;
 mod session;
+mod silent;
 mod suites;
 mod variables;
 mod verdicts;

@@ -1,5 +1,5 @@
 //! A bounded number of connections. Where all places are taken, the connection that has been idle longest gives up its own:
-//! silent connections, however many, keep nobody out.
+//! silent connections, however many, keep no other out.
 //!
 //! Connections that have never worked go first: a peer that connects and says nothing is the least missed.
 
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::shutdown::Shutdown;
 
-/// Connections that were asked to go and have not gone. More of them, and nobody else is asked until one has gone.
+/// Connections that were asked to go and have not gone. While there are so many no other is asked.
 const MAX_LEAVING: usize = 256;
 
 /// What a connection that is at work shows instead of since when it is idle.
@@ -36,7 +36,7 @@ struct Inner {
     max: usize,
     start: Instant,
     taken: Mutex<Taken>,
-    /// Whether somebody waits for a place.
+    /// Whether a connection waits for a place.
     wanted: AtomicBool,
     freed: Notify,
     counts: Counts,

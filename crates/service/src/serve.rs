@@ -1,11 +1,12 @@
 //! HTTP on one listener: a bounded number of connections, each an owned task. HTTP/1.1 on all of them; HTTP/2 where TLS
 //! chose it, as the client wished.
 //!
-//! Where all places are taken the connection that has been idle longest goes, so that silent ones keep nobody out; see
+//! Where all places are taken the connection that has been idle longest goes, so that silent ones keep no other out; see
 //! [`Places`].
 
 mod http2;
 mod metrics;
+mod preface;
 #[cfg(test)]
 mod tests;
 
@@ -52,7 +53,8 @@ const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// which HAProxy and nginx close a connection that they keep: the side that asks must be the one that closes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a connection that gives up its place may take to go.
+/// How long a connection that gives up its place may take to go, if it has ever worked: a peer that is still reading an
+/// answer gets the rest of it.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a client may take to agree on TLS.
@@ -124,7 +126,7 @@ struct Served<A> {
     shutdown: Shutdown,
 }
 
-/// The handshake is the connection's own business: one that dawdles holds up nobody.
+/// The handshake is the connection's own business: one that dawdles holds up no other.
 async fn accept<S, A: Answer>(served: Arc<Served<A>>, stream: S, place: Arc<Place>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -174,6 +176,9 @@ where
         ended = http.as_mut() => ended,
         () = silence(&place) => return,
         () = place.shed() => {
+            if !place.has_worked() {
+                return;
+            }
             http.as_mut().graceful_shutdown();
             timeout(LEAVE_TIMEOUT, http).await.unwrap_or(Ok(()))
         }
@@ -196,7 +201,8 @@ async fn silence(place: &Place) {
     tracing::debug!("no request came");
 }
 
-/// The requests of a connection that are in work.
+/// The requests of a connection that are in work. One whose answer is being written is not: how long that takes is up to
+/// the peer, which could keep its place by not reading.
 struct Work {
     place: Arc<Place>,
     begun: Arc<AtomicUsize>,

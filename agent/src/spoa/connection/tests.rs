@@ -9,7 +9,7 @@ use peer::{
     greeting, hello, items, notify,
 };
 
-mod peer;
+pub(crate) mod peer;
 mod unread;
 mod waiting;
 
@@ -272,7 +272,7 @@ async fn every_frame_leaves_in_one_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_that_only_said_hello_give_up_their_places_and_those_that_work_do_not() {
+async fn connections_that_asked_nothing_whole_give_up_their_places_and_those_that_work_do_not() {
     let counts = service::places::Counts::default();
     let places = service::places::Places::new(2, counts.clone());
     let mut asking = Peer::placed(places.take(Instant::now()).unwrap());
@@ -281,10 +281,13 @@ async fn connections_that_only_said_hello_give_up_their_places_and_those_that_wo
     assert_eq!(asking.answer().await.unwrap().kind, AGENT_HELLO);
     asking.send(&notify(1, "")).await;
     assert_eq!(asking.answer().await.unwrap().kind, ACK);
-    for _ in 0..5 {
+    let half = &notify(1, "")[..9];
+    for sent in [&[][..], half, &[], half, &[]] {
         let mut silent = Peer::placed(places.take(Instant::now()).unwrap());
         silent.send(&greeting).await;
         assert_eq!(silent.answer().await.unwrap().kind, AGENT_HELLO);
+        silent.send(sent).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
         let next = places.take(Instant::now()).unwrap();
         assert_eq!(silent.farewell().await, StatusCode::None);
         drop(next);

@@ -21,8 +21,10 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
 
-use super::{Answer, IDLE_TIMEOUT, Served};
+use super::preface::Preface;
+use super::{Answer, FIRST_HEAD_TIMEOUT, IDLE_TIMEOUT, Served};
 use crate::places::Place;
 
 /// Requests that one peer may have open. Go's client sends up to 100 before it has heard this.
@@ -51,7 +53,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a connection goes on with what it has woken itself for, before others have their turn.
 const MAX_TURNS: usize = 4;
 
-/// How long a peer that was told to go may take.
+/// How long a peer that was told to go may take. Where another waits for its place, it is [`super::LEAVE_TIMEOUT`].
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves a connection until its end.
@@ -80,6 +82,7 @@ where
         }
     });
     let mut requests = Requests::default();
+    let (stream, preface) = Preface::of(stream);
     let http = http2::Builder::new(requests.opened())
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
@@ -95,22 +98,32 @@ where
     let mut http = pin!(http);
     let leave = async {
         tokio::select! {
-            () = work.rests() => {}
-            () = place.shed() => {}
-            () = served.shutdown.cancelled() => {}
+            () = work.rests() => LEAVE_TIMEOUT,
+            () = place.shed() => super::LEAVE_TIMEOUT,
+            () = served.shutdown.cancelled() => LEAVE_TIMEOUT,
         }
     };
     let ended = tokio::select! {
         ended = requests.run(http.as_mut()) => ended,
-        () = super::silence(&place) => return,
-        () = leave => {
+        () = silence(&preface) => return,
+        limit = leave => {
             http.as_mut().graceful_shutdown();
-            tokio::time::timeout(LEAVE_TIMEOUT, requests.run(http)).await.unwrap_or(Ok(()))
+            timeout(limit, requests.run(http)).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
+}
+
+/// Ends if the peer has not begun to speak within [`FIRST_HEAD_TIMEOUT`]. One that has may ask later, as clients do that
+/// connect in advance: it is asked whether it is there, and idles no longer than others.
+async fn silence(preface: &Preface) {
+    sleep(FIRST_HEAD_TIMEOUT).await;
+    if preface.has_come() {
+        std::future::pending::<()>().await;
+    }
+    tracing::debug!("no request came");
 }
 
 /// A request that ended in a panic: the peer hears that this one failed, and the others go on.
@@ -216,7 +229,7 @@ impl Work {
     async fn rests(&self) {
         let mut seen = 0;
         loop {
-            tokio::time::sleep(IDLE_TIMEOUT).await;
+            sleep(IDLE_TIMEOUT).await;
             let (ended, begun) = (self.ended.load(Ordering::Relaxed), self.begun.load(Ordering::Relaxed));
             if begun == ended && begun == seen {
                 return;

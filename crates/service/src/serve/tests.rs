@@ -29,6 +29,9 @@ impl Listener for Door {
     }
 }
 
+/// Bytes of an answer that no buffer takes whole.
+const LONG: usize = 1 << 20;
+
 struct Stand {
     door: mpsc::UnboundedSender<DuplexStream>,
     counts: Counts,
@@ -41,7 +44,8 @@ fn stand(max: usize) -> Stand {
     let (door, connections) = mpsc::unbounded_channel();
     let (counts, shutdown, go_on) = (Counts::default(), Shutdown::new(), Arc::new(Notify::new()));
     let waits = Arc::clone(&go_on);
-    let routes = Router::new().route("/health", get(async || "ok\n")).route(
+    let routes = Router::new().route("/health", get(async || "ok\n"));
+    let routes = routes.route("/long", get(async || vec![b'x'; LONG])).route(
         "/wait",
         get(async move || {
             waits.notified().await;
@@ -164,5 +168,36 @@ async fn requests_that_are_in_work_are_never_shed_and_the_next_connection_waits_
     let waited = [answer(&mut first).await, answer(&mut second).await];
     assert!(waited.iter().all(|answer| answer.ends_with("waited\n")), "{waited:?}");
     assert_eq!(stand.counts.shed.get(), 1);
+    stand.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_head_gives_up_its_place_at_once_and_a_slow_reader_within_a_second() {
+    let stand = stand(1);
+    let mut half = stand.connect();
+    half.write_all(b"GET /health HT").await.unwrap();
+    stand.connected(1).await;
+    let mut slow = stand.connect();
+    let start = Instant::now();
+    ask(&mut slow, "/long").await;
+    let mut begun = [0; 15];
+    slow.read_exact(&mut begun).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200 OK");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    let mut next = stand.connect();
+    ask(&mut next, "/health").await;
+    let (mut rest, mut buffer) = (0, [0; 1024]);
+    while rest < LONG {
+        let read = slow.read(&mut buffer).await.unwrap();
+        assert_ne!(read, 0, "it gets all that it reads in time");
+        rest += read;
+    }
+    assert!(answer(&mut next).await.ends_with("ok\n"));
+    ask(&mut next, "/long").await;
+    let mut last = stand.connect();
+    ask(&mut last, "/health").await;
+    assert!(answer(&mut last).await.ends_with("ok\n"), "one that does not read keeps no other out");
+    assert!(start.elapsed() <= 2 * LEAVE_TIMEOUT);
+    assert_eq!(stand.counts.shed.get(), 3);
     stand.end().await;
 }

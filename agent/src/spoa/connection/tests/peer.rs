@@ -32,7 +32,7 @@ pub(super) const AGENT_DISCONNECT: u8 = 102;
 pub(super) const ACK: u8 = 103;
 
 /// One end of a connection whose other end is served.
-pub(super) struct Peer {
+pub(crate) struct Peer {
     pub(super) stream: DuplexStream,
     pub(super) leave: Leave,
     pub(super) serving: tokio::task::JoinHandle<()>,
@@ -112,7 +112,8 @@ impl Peer {
         Self::asking(Self::responder(readiness))
     }
 
-    fn responder(readiness: Readiness) -> Arc<Current> {
+    /// What answers requests, by no more than its own keys.
+    pub(crate) fn responder(readiness: Readiness) -> Arc<Current> {
         let metrics = Metrics::register(&mut Registry::default());
         let ring = Arc::new(KeyRing::new(
             1,

@@ -11,7 +11,6 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::super::FIRST_HEAD_TIMEOUT;
 use super::*;
 use crate::places::{Counts, Places};
 use crate::shutdown::Shutdown;
@@ -35,6 +34,8 @@ struct Stand {
     /// Requests of `/wait` in work.
     waiting: Arc<AtomicUsize>,
     shutdown: Shutdown,
+    /// The one that it has.
+    places: Places,
 }
 
 /// Counts itself as long as it lives.
@@ -65,9 +66,10 @@ fn serve(room: usize) -> Stand {
     let shutdown = Shutdown::new();
     let served =
         Served { tls: None, answers: routes, room: Semaphore::new(room), shutdown: shutdown.clone() };
-    let place = Places::new(1, Counts::default()).take(Instant::now()).unwrap();
+    let places = Places::new(1, Counts::default());
+    let place = places.take(Instant::now()).unwrap();
     let served = tokio::spawn(connection(Arc::new(served), ours, Arc::new(place)));
-    Stand { peer, served, go_on, waiting, shutdown }
+    Stand { peer, served, go_on, waiting, shutdown, places }
 }
 
 type Client = SendRequest<Body>;
@@ -168,6 +170,30 @@ async fn a_peer_that_asks_for_nothing_is_told_to_go() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_peer_that_connects_in_advance_may_ask_until_the_idle_limit() {
+    let stand = serve(MAX_STREAMS as usize);
+    let mut client = client(stand.peer).await;
+    sleep(IDLE_TIMEOUT - Duration::from_secs(1)).await;
+    assert_eq!(status(&mut client, "/now").await, 200);
+    let unasked = serve(MAX_STREAMS as usize);
+    let begin = Instant::now();
+    let _client = self::client(unasked.peer).await;
+    unasked.served.await.unwrap();
+    assert!((IDLE_TIMEOUT..=IDLE_TIMEOUT * 2 + LEAVE_TIMEOUT).contains(&begin.elapsed()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_has_to_give_up_its_place_goes_within_a_second_though_it_ignores_the_goodbye() {
+    let mut stand = serve(MAX_STREAMS as usize);
+    stand.peer.write_all(&preface()).await.unwrap();
+    settle().await;
+    let begin = Instant::now();
+    let _next = stand.places.take(Instant::now()).unwrap();
+    stand.served.await.unwrap();
+    assert!(begin.elapsed() <= super::super::LEAVE_TIMEOUT, "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_goes_on_asking_stays_and_so_does_one_that_waits() {
     let stand = serve(MAX_STREAMS as usize);
     let mut client = client(stand.peer).await;
@@ -187,8 +213,8 @@ async fn a_peer_that_stops_halfway_is_cut_off() {
     for (what, sent, most) in [
         ("nothing", Vec::new(), FIRST_HEAD_TIMEOUT),
         ("half a preface", preface()[..9].to_vec(), FIRST_HEAD_TIMEOUT),
-        ("no request", preface(), FIRST_HEAD_TIMEOUT),
-        ("half a head", unfinished, FIRST_HEAD_TIMEOUT),
+        ("no request", preface(), PING_INTERVAL + PING_TIMEOUT),
+        ("half a head", unfinished, PING_INTERVAL + PING_TIMEOUT),
     ] {
         let mut stand = serve(MAX_STREAMS as usize);
         let begin = Instant::now();
