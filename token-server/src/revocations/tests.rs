@@ -1,6 +1,8 @@
 //! The rules over stores that obey the test.
 
+mod hanging;
 mod untold;
+mod writing;
 
 use std::sync::Mutex as Lock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -293,134 +295,6 @@ async fn rules_that_end_together_leave_the_memory_in_steps_between_which_checks_
     }
     assert_eq!(steps, 6);
     assert_eq!(purging.await.unwrap().unwrap(), rules);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_is_told_of_until_it_is_read_again_though_no_check_reads_it() {
-    let store = Scripted::new();
-    let revocations = heard(&store);
-    assert_eq!(check(&revocations, "anna").await, PASSED);
-    assert!(revocations.store_answers());
-    store.hang();
-    assert_eq!(check(&revocations, "anna").await, PASSED, "it is in memory");
-    assert!(revocations.store_answers(), "nothing had to be read");
-    assert_eq!(check(&revocations, "ben").await, UNKNOWN);
-    assert!(!revocations.store_answers());
-    tokio::time::sleep(LOAD_LIMIT).await;
-    revocations.try_store().await;
-    assert!(!revocations.store_answers());
-    store.recover();
-    revocations.try_store().await;
-    assert!(revocations.store_answers());
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_known_serves_while_the_store_hangs_and_then_nothing_does() {
-    let store = Scripted::new();
-    let revocations = heard(&store);
-    assert_eq!(check(&revocations, "anna").await, PASSED);
-    store.hang();
-    let until = Instant::now() + LIFETIMES.max_stale;
-    assert_eq!(check(&revocations, "anna").await, PASSED, "its session has not been silent for long");
-    tokio::time::sleep(MAX_SILENCE + Duration::from_millis(1)).await;
-    while Instant::now() + LOAD_WAIT < until {
-        assert_eq!(check(&revocations, "anna").await, PASSED_UNVOUCHED);
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    tokio::time::sleep_until(until).await;
-    assert_eq!(check(&revocations, "anna").await, UNKNOWN);
-    assert_eq!(check(&revocations, "ben").await, UNKNOWN);
-    store.recover();
-    tokio::time::sleep(LOAD_LIMIT).await;
-    assert_eq!(check(&revocations, "anna").await, PASSED_UNVOUCHED, "a silent session vouches for nothing");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_change_that_cannot_be_read_is_not_made_up_for_by_what_was_known() {
-    let store = Scripted::new();
-    let revocations = heard(&store);
-    assert_eq!(check(&revocations, "anna").await, PASSED);
-    store.hang();
-    revocations.changed("anna");
-    assert_eq!(check(&revocations, "anna").await, UNKNOWN);
-    revocations.changed("g");
-    assert_eq!(check(&revocations, "ben").await, UNKNOWN);
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_stale_answer_where_none_is_wanted() {
-    let store = Scripted::new();
-    let strict = Lifetimes { ttl: Duration::ZERO, max_stale: Duration::ZERO };
-    let revocations = revocations(&store, Sessions::shared(), strict);
-    assert_eq!(check(&revocations, "anna").await, PASSED_UNVOUCHED);
-    assert_eq!(check(&revocations, "anna").await, PASSED_UNVOUCHED);
-    assert_eq!(store.reads(), 4, "read at each check");
-    store.hang();
-    assert_eq!(check(&revocations, "anna").await, UNKNOWN);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_write_goes_on_to_its_end_without_its_writer() {
-    let store = Scripted::new();
-    let revocations = revocations(&store, Sessions::exclusive(), LIFETIMES);
-    assert_eq!(check(&revocations, "anna").await, PASSED);
-    store.asked.notified().await;
-    store.hang();
-    let adding = {
-        let revocations = Arc::clone(&revocations);
-        let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
-        tokio::spawn(async move { revocations.add("anna".into(), rule, ExpireAt::Never).await })
-    };
-    store.asked.notified().await;
-    adding.abort();
-    assert!(adding.await.is_err());
-    store.recover();
-    revocations.finish().await;
-    assert_eq!(revocations.revision(), 1);
-    assert_eq!(check(&revocations, "anna").await.verdict, Err(Reject::Revoked));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_write_that_failed_may_have_happened_and_is_read_again() {
-    let store = Scripted::new();
-    let revocations = heard(&store);
-    store.write("anna", r#"{"rt":"x"}"#);
-    assert_eq!(check(&revocations, "anna").await.verdict, Err(Reject::Revoked));
-    let revision = revocations.revision();
-    assert!(revocations.remove("anna".into(), r#"{"rt":"x"}"#.into()).await.is_err());
-    assert_eq!(revocations.revision(), revision + 1);
-    assert_eq!(revocations.remove_group("anna".into()).await.unwrap(), 1);
-    assert_eq!(check(&revocations, "anna").await, PASSED);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_group_refuses_a_rule_and_keeps_the_store_unchanged() {
-    let store = Scripted::new();
-    for number in 0..MAX_RULES_PER_GROUP {
-        store.write("anna", &format!("unreadable {number}"));
-    }
-    let revocations = heard(&store);
-    let rule = || Rule::parse(r#"{"rt":"x"}"#).unwrap();
-    let refused = revocations.add("anna".into(), rule(), ExpireAt::Never).await;
-    assert!(matches!(refused, Err(StoreError::GroupFull { max: MAX_RULES_PER_GROUP })));
-    assert_eq!(store.group("anna").await.unwrap().len(), MAX_RULES_PER_GROUP);
-    assert!(revocations.add("ben".into(), rule(), ExpireAt::Never).await.is_ok());
-}
-
-#[tokio::test(start_paused = true)]
-async fn rules_that_make_checks_too_dear_are_refused_before_they_are_stored_even_when_all_come_at_once() {
-    let store = Scripted::new();
-    let revocations = heard(&store);
-    let adding = (0..rules::MAX_BACKTRACKING_PATTERNS + 3).map(|number| {
-        let rule = Rule::parse(&format!(r#"{{"sub":{{"regex":"(?={number})"}}}}"#)).unwrap();
-        revocations.add("anna".into(), rule, ExpireAt::Never)
-    });
-    let added = futures_util::future::join_all(adding).await;
-    let refused = |result: &&Result<_, _>| matches!(result, Err(StoreError::RuleRefused(_)));
-    assert_eq!(added.iter().filter(refused).count(), 3);
-    assert_eq!(added.iter().filter(|result| result.is_ok()).count(), rules::MAX_BACKTRACKING_PATTERNS);
-    let stored = store.group("anna").await.unwrap();
-    assert_eq!(stored.len(), rules::MAX_BACKTRACKING_PATTERNS);
 }
 
 #[tokio::test(start_paused = true)]
