@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use keys::{Background, KeyRing, LiveKeys, NoKeys};
+use keys::{KeyRing, LiveKeys, NoKeys};
+use service::background::Background;
 use service::lease::SharedLease;
 use service::readiness::Readiness;
 use service::settings::{ConfigError, glance};

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::routing::get;
-use keys::{Background, KeyMetrics, KeyRing, KeySources, LiveKeys, OpenError, Source};
+use keys::{KeyMetrics, KeyRing, KeySources, LiveKeys, OpenError, Source};
 use prometheus_client::registry::Registry;
+use service::background::{Background, TaskMetrics};
 use service::lease::SharedLease;
 use service::places::{Counts, Places};
 use service::readiness::Readiness;
@@ -135,7 +136,8 @@ impl Agent {
             lease: Arc::new(SharedLease::new(config.terms)),
             metrics: Arc::clone(&metrics),
         };
-        let background = Background { tasks: TaskTracker::new(), shutdown: Shutdown::new() };
+        let tasks = TaskMetrics::register(registry.sub_registry_with_prefix("jwt_agent"));
+        let background = Background::new(Shutdown::new(), readiness.clone(), tasks);
         let needs_keys = !sources.is_empty();
         let keys =
             LiveKeys::start(config.keys.clone(), sources, readiness.clone(), key_metrics, background.clone());
@@ -172,27 +174,29 @@ impl Agent {
     /// Serves until `stop`, then finishes what has arrived.
     pub async fn run(self, stop: Stop) {
         let Lasting { token_server, readiness, metrics, background, .. } = self.lasting;
-        let Background { tasks, shutdown: background } = background;
+        let stopping = background.shutdown().clone();
         if let Some((server, discovery)) = token_server.zip(self.discovery) {
-            tasks.spawn(discovery.run(background.clone()));
-            tasks.spawn(server.secrets().clone().keep_fresh(background.clone()));
-            let (servers, readiness) = (server.servers(), readiness.clone());
-            tasks.spawn(token_server::follow(servers, self.asking, readiness, background.clone()));
+            background.run("discovery", discovery.run(background.clone()));
+            let (secrets, end) = (server.secrets().clone(), stopping.clone());
+            background.keep("secret files", move || secrets.clone().keep_fresh(end.clone()));
+            let (servers, asking) = (server.servers(), self.asking);
+            let (readiness, owner) = (readiness.clone(), background.clone());
+            background.keep("feeds", move || {
+                token_server::follow(servers.clone(), asking.clone(), readiness.clone(), owner.clone())
+            });
         }
         log_address("admin", self.admin.local_addr());
         let current = Arc::clone(&self.current);
         let admin = service::admin::router(readiness.clone(), self.registry)
             .route("/v1/keys", get(async move || Json(current.keys_view())));
         let places = Places::new(MAX_ADMIN_CONNECTIONS, self.http.of("admin"));
-        tasks.spawn(serve(self.admin, None, admin, places, background.clone()));
-        tasks.close();
+        background.run("admin listener", serve(self.admin, None, admin, places, stopping.clone()));
 
-        let full = Shutdown::new();
         let leave = Leave::new();
         let connections = TaskTracker::new();
         let counts = Counts { open: metrics.connections.clone(), shed: metrics.connections_shed.clone() };
         let places = Places::new(MAX_CONNECTIONS, counts);
-        let accepting = TaskTracker::new();
+        let (accepting, mut accepts) = (background.child(), Vec::new());
         for listener in self.listeners {
             tracing::info!(listener = "spop", address = listener.address(), "listening");
             let served = Served {
@@ -203,16 +207,16 @@ impl Agent {
                 places: places.clone(),
                 readiness: readiness.clone(),
             };
-            accepting.spawn(accept(listener, served, full.clone()));
+            let full = accepting.shutdown().clone();
+            accepts.push(accepting.run("listener", accept(listener, served, full)));
         }
-        accepting.close();
 
         stop.drain.cancelled().await;
         readiness.block("draining", "asked to stop");
         tracing::info!("draining");
         // Whoever connects from now on is refused, and HAProxy turns to another agent at once.
-        full.cancel();
-        accepting.wait().await;
+        accepting.shutdown().cancel();
+        futures_util::future::join_all(accepts).await;
         connections.close();
         leave.in_turn(connections.len());
         let ended = timeout(GRACE, async {
@@ -225,9 +229,9 @@ impl Agent {
         if ended.await.is_err() {
             tracing::warn!(left = connections.len(), "connections did not finish in time");
         }
-        background.cancel();
-        if timeout(GRACE, tasks.wait()).await.is_err() {
-            tracing::warn!(left = tasks.len(), "background tasks did not finish in time");
+        stopping.cancel();
+        if timeout(GRACE, background.ended()).await.is_err() {
+            tracing::warn!(left = background.left(), "background tasks did not finish in time");
         }
         tracing::info!("stopped");
     }

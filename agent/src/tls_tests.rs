@@ -11,7 +11,9 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::Url;
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use service::background::{Background, TaskMetrics};
 use service::check::Check;
+use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use service::trust::Fetch;
 use tempfile::TempDir;
@@ -189,7 +191,11 @@ async fn a_token_server_is_trusted_by_its_certificate_alone() {
         let url = format!("https://localhost:{port}");
         let (server, discovery) = token_server(&url, Some(ours.file.clone())).unwrap();
         let shutdown = Shutdown::new();
-        let discovering = tokio::spawn(discovery.run(shutdown.clone()));
+        let discovering = tokio::spawn(discovery.run(Background::new(
+            shutdown.clone(),
+            Readiness::new(),
+            TaskMetrics::default(),
+        )));
         server.servers().wait_for(|servers| !servers.is_empty()).await.unwrap();
         let verdict = server.check(Check::Token("a.b.c.d.e".to_owned()), deadline()).await;
         assert_eq!(verdict.and_then(|answer| answer.result.verdict()), expected);

@@ -7,16 +7,15 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use jose::{Leeway, UnixTime};
-use keys::{Background, KeyMetrics, LiveKeys};
+use keys::{KeyMetrics, LiveKeys};
 use prometheus_client::registry::Registry;
+use service::background::{Background, TaskMetrics};
 use service::places::Places;
 use service::readiness::Readiness;
 use service::secret_file::{Reload, SecretFiles, SecretMetrics};
 use service::serve::{Certificates, ConnectionMetrics, MAX_ADMIN_CONNECTIONS, MAX_CONNECTIONS, serve};
 use service::shutdown::Shutdown;
-use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
-use tokio_util::task::TaskTracker;
 
 use self::rules::Rules;
 use crate::api::{self, AdminAccess, App};
@@ -50,7 +49,7 @@ pub enum RunError {
     /// The store cannot be opened or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A listener or the purge ended by itself.
+    /// A task ended by itself that cannot be begun anew, such as a listener.
     #[error("a part of the server ended unasked")]
     PartEnded,
 }
@@ -68,19 +67,19 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let mut parts = JoinSet::new();
+    let readiness = Readiness::new();
+    let tasks = TaskMetrics::register(registry.sub_registry_with_prefix("token_server"));
+    let background = Background::new(shutdown.clone(), readiness.clone(), tasks);
     if config.store_new {
         tracing::warn!(
             "TOKEN_SERVER__STORE__NEW is set: a store that has vanished begins anew without its rules; unset it after this start"
         );
     }
-    let Rules { revocations, annotations } = Rules::follow(&config, &metrics, &mut parts, &shutdown).await?;
+    let Rules { revocations, annotations } = Rules::follow(&config, &metrics, &background).await?;
     let tls = config.tls.clone().map(|tls| tls as Arc<dyn Certificates>);
     let secrets = SecretMetrics::register(registry.sub_registry_with_prefix("token_server"));
     let files = secret_files(&config, &revocations, &secrets);
     let http = ConnectionMetrics::register(registry.sub_registry_with_prefix("token_server"));
-    let readiness = Readiness::new();
-    let background = Background { tasks: TaskTracker::new(), shutdown: shutdown.clone() };
     let keys = LiveKeys::start(
         config.keys.configured.clone(),
         config.keys.sources.clone(),
@@ -97,43 +96,44 @@ pub async fn run(
     let app = Arc::new(app(config, rules, verifier, readiness, metrics, registry));
     warn_of_open_doors(&app);
     let reconfigure = Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app) };
-    parts.spawn(files.clone().keep_fresh(shutdown.clone()));
-    parts.spawn(reload::run(files, reconfigure, shutdown.clone()));
+    let (fresh, end) = (files.clone(), shutdown.clone());
+    background.keep("secret files", move || fresh.clone().keep_fresh(end.clone()));
+    background.run("reload", reload::run(files, reconfigure, shutdown.clone()));
     warm(&app).await;
-    parts.spawn(keep_warm(Arc::clone(&app), shutdown.clone()));
+    let (warmed, end) = (Arc::clone(&app), shutdown.clone());
+    background.keep("warm", move || keep_warm(Arc::clone(&warmed), end.clone()));
 
     let Listeners { main, admin, admin_socket } = listeners;
     announce("main", &main);
     let places = Places::new(MAX_CONNECTIONS, http.of("main"));
-    parts.spawn(serve(main, tls.clone(), api::main_routes(&app), places, shutdown.clone()));
+    background
+        .run("main listener", serve(main, tls.clone(), api::main_routes(&app), places, shutdown.clone()));
     announce("admin", &admin);
     let (routes, places) =
         (api::admin_router(&app, AdminAccess::Bearer), Places::new(MAX_ADMIN_CONNECTIONS, http.of("admin")));
-    parts.spawn(serve(admin, tls, routes, places, shutdown.clone()));
+    background.run("admin listener", serve(admin, tls, routes, places, shutdown.clone()));
     if let Some(AdminSocket { listener, file }) = admin_socket {
         tracing::info!(listener = "admin socket", "listening");
         let routes = api::admin_router(&app, AdminAccess::Everyone);
         let places = Places::new(MAX_ADMIN_CONNECTIONS, http.of("socket"));
         let serving = serve(listener, None, routes, places, shutdown.clone());
-        parts.spawn(async move {
+        background.run("admin socket", async move {
             serving.await;
             drop(file);
         });
     }
-    parts.spawn(purge(Arc::clone(&app), shutdown.clone()));
+    let (swept, end) = (Arc::clone(&app), shutdown.clone());
+    background.keep("sweep", move || purge(Arc::clone(&swept), end.clone()));
     serving();
 
     let ended_early = tokio::select! {
         () = shutdown.cancelled() => false,
-        // A part that obeyed the shutdown may be seen before the shutdown itself.
-        Some(_) = parts.join_next() => !shutdown.is_cancelled(),
+        () = background.is_lost() => true,
     };
     shutdown.cancel();
     app.readiness.block("draining", "asked to stop");
     if tokio::time::timeout(GRACE, async {
-        while parts.join_next().await.is_some() {}
-        background.tasks.close();
-        background.tasks.wait().await;
+        background.ended().await;
         revocations.finish().await;
     })
     .await
@@ -143,7 +143,7 @@ pub async fn run(
             seconds = GRACE.as_secs(),
             "requests were not finished within the grace and are cut off"
         );
-        parts.shutdown().await;
+        background.cut_off().await;
     }
     if ended_early { Err(RunError::PartEnded) } else { Ok(()) }
 }

@@ -7,6 +7,7 @@ use axum::routing::post;
 use keys::{KeyMetrics, KeyRing};
 use prometheus_client::registry::Registry;
 use reqwest::Url;
+use service::background::{Background, TaskMetrics};
 use service::check::{CheckResponse, CheckResult};
 use service::lease::{SharedLease, Terms};
 use service::shutdown::Shutdown;
@@ -69,7 +70,8 @@ async fn who_waits_for_anothers_verdict_keeps_his_own_time_when_the_others_is_ov
     let trust = crate::config::tests::trust();
     let (token_server, discovery) = TokenServer::new(&config, &trust, Arc::clone(&metrics)).unwrap();
     let stop = Shutdown::new();
-    let discovering = tokio::spawn(discovery.run(stop.clone()));
+    let discovering =
+        tokio::spawn(discovery.run(Background::new(stop.clone(), Readiness::new(), TaskMetrics::default())));
     let responder = responder(token_server, metrics);
 
     let request =

@@ -97,19 +97,21 @@ impl<'a> Attempts<'a> {
         self.tried.push(server.id());
         match server.ask(self.question.clone()) {
             Some(answer) => self.calls.push(answer),
+            None if server.rank().is_none() => *failure = Reject::NoTokenServer,
             None => *failure = Reject::Overloaded,
         }
     }
 
     /// A server that was not asked yet, and stands no worse than this.
     fn other(&self, worst: Rank) -> Option<Arc<Server>> {
-        self.choose(&self.tried).filter(|server| server.standing().rank() <= worst)
+        self.choose(&self.tried).filter(|server| server.rank().is_some_and(|rank| rank <= worst))
     }
 
     fn choose(&self, tried: &[ServerId]) -> Option<Arc<Server>> {
         let servers = Arc::clone(&self.all.servers.borrow());
         let loads = servers.iter().map(|server| {
-            (!tried.contains(&server.id())).then(|| (server.standing().rank(), server.outstanding()))
+            let rank = server.rank().filter(|_| !tried.contains(&server.id()))?;
+            Some((rank, server.outstanding()))
         });
         choose(loads, self.all.turn()).and_then(|index| servers.get(index)).cloned()
     }

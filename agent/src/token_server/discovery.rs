@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service::shutdown::Shutdown;
+use service::background::Background;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -18,6 +18,9 @@ use crate::metrics::Metrics;
 
 /// The time between two looks. A name's own lifetime is not told by the system's resolver, which caches if it is told to.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What counts and logs call the task that asks a server.
+const DRIVER: &str = "driver";
 
 /// Where servers are found.
 #[derive(Debug)]
@@ -101,17 +104,20 @@ impl Discovery {
         Ok(())
     }
 
-    /// Looks, and asks the servers for whoever waits for them, until `shutdown`.
-    pub async fn run(mut self, shutdown: Shutdown) {
+    /// Looks for servers, and owns the drivers that ask them, until it is asked to end.
+    pub async fn run(mut self, background: Background) {
         self.start_drivers();
-        if !self.sources.iter().any(|(source, _)| source.can_change()) {
-            return shutdown.cancelled().await;
-        }
+        let shutdown = background.shutdown();
+        let can_change = self.sources.iter().any(|(source, _)| source.can_change());
         let mut timer = interval(INTERVAL);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = timer.tick() => {}
+                _ = timer.tick(), if can_change => {}
+                Some(_) = self.drivers.join_next() => {
+                    self.replace_drivers(&background);
+                    continue;
+                }
                 () = shutdown.cancelled() => return,
             }
             tokio::select! {
@@ -147,11 +153,73 @@ impl Discovery {
         self.new.extend(self.servers.replace(&endpoints));
     }
 
+    /// A driver has ended. If its server has not left, it is lost with what it was about to ask.
+    fn replace_drivers(&mut self, background: &Background) {
+        for driver in self.servers.replace_drivers() {
+            background.note_lost(DRIVER, "a server's checks are asked by another one");
+            self.new.push(driver);
+        }
+        self.start_drivers();
+    }
+
     fn start_drivers(&mut self) {
-        // Those whose servers have left have ended by themselves.
-        while self.drivers.try_join_next().is_some() {}
         for driver in self.new.drain(..) {
             self.drivers.spawn(driver.run());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jose::{Leeway, Profile};
+    use prometheus_client::registry::Registry;
+    use reqwest::Url;
+    use service::background::TaskMetrics;
+    use service::readiness::Readiness;
+    use service::shutdown::Shutdown;
+
+    use super::super::client::Dialer;
+    use super::super::driver::Manner;
+    use super::super::tls::Secrets;
+    use super::*;
+    use crate::config::TokenServerConfig;
+
+    #[tokio::test]
+    async fn a_server_whose_driver_is_lost_is_not_asked_until_it_has_another() {
+        let urls = vec![Url::parse("http://127.0.0.1:9").unwrap()];
+        let servers = TokenServers::Urls(urls);
+        let budget = Duration::from_secs(20);
+        let config = TokenServerConfig { servers, token_file: None, ca_file: None, identity: None, budget };
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let lost = TaskMetrics::register(&mut registry);
+        let manner = Manner {
+            profile: Profile::Standard,
+            leeway: Leeway::NONE,
+            budget,
+            metrics: Arc::clone(&metrics),
+        };
+        let dialer = Dialer::new(Arc::new(Secrets::load(&config).unwrap())).unwrap();
+        let servers = Servers::new(dialer, manner);
+        let watched = servers.watch();
+        let mut discovery = Discovery::new(&config.servers, servers, metrics);
+        discovery.start_drivers();
+        let server = Arc::clone(&watched.borrow()[0]);
+        assert!(server.rank().is_some());
+        discovery.drivers.shutdown().await;
+        assert_eq!(server.rank(), None, "its line leads nowhere");
+
+        let background = Background::new(Shutdown::new(), Readiness::new(), lost);
+        discovery.drivers.spawn(async { panic!("as the test wants") });
+        let running = tokio::spawn(discovery.run(background.clone()));
+        while server.rank().is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert!(Arc::ptr_eq(&server, &watched.borrow()[0]), "it is the same server");
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(text.contains("tasks_lost_total{task=\"driver\"} 1\n"), "{text}");
+        background.shutdown().cancel();
+        running.await.unwrap();
     }
 }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jose::Profile;
+use service::background::Background;
 use service::events::{Changes, Events};
 use service::lease::{ServerId, SharedLease};
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::DropGuard;
 
@@ -38,18 +38,18 @@ const REPORTS: usize = 64;
 /// What holds the agent back.
 const CAUSE: &str = "token-server";
 
-/// Follows the feeds of all servers until `shutdown`, and keeps `readiness` up to what is heard of them; it is blocked
+/// Follows the feeds of all servers until it is asked to end, each in a task of `background`, and keeps `readiness` up to what is heard of them; it is blocked
 /// from this call on, so that nobody finds the agent ready before the first server is heard.
 pub fn follow(
     servers: watch::Receiver<Snapshot>,
     asking: Asking,
     readiness: Readiness,
-    shutdown: Shutdown,
+    background: Background,
 ) -> impl Future<Output = ()> {
     let (fitness, followed) = (Fitness::default(), HashMap::new());
     let mut feeds = Feeds { asking, readiness, fitness, followed, shown: Ok(()) };
     feeds.show();
-    feeds.follow(servers, shutdown)
+    feeds.follow(servers, background)
 }
 
 /// What is the same for all servers.
@@ -78,9 +78,9 @@ struct Followed {
 }
 
 impl Feeds {
-    async fn follow(mut self, mut servers: watch::Receiver<Snapshot>, shutdown: Shutdown) {
+    async fn follow(mut self, mut servers: watch::Receiver<Snapshot>, background: Background) {
+        let shutdown = background.shutdown();
         let (reports, mut inbox) = mpsc::channel(REPORTS);
-        let mut tasks = JoinSet::new();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         servers.mark_changed();
@@ -101,19 +101,19 @@ impl Feeds {
                             let (server, reports) = (Arc::clone(server), reports.clone());
                             let followed = Arc::clone(&server);
                             let follower = Follower { asking: self.asking.clone(), server, reports };
-                            let leaving = shutdown.child_token();
-                            tasks.spawn(follower.run(leaving.clone()));
+                            let following = background.child();
+                            let leaving = following.shutdown().clone();
+                            let left = leaving.clone();
+                            following.keep("feed", move || follower.clone().run(left.clone()));
                             Followed { server: followed, _leaving: leaving.drop_guard() }
                         });
                     }
                 }
                 Some((id, report, at)) = inbox.recv() => self.fitness.note(id, report, at),
-                Some(_) = tasks.join_next() => {}
                 _ = ticks.tick() => {}
             }
             self.show();
         }
-        while tasks.join_next().await.is_some() {}
     }
 
     fn show(&mut self) {
@@ -138,6 +138,7 @@ impl Feeds {
 }
 
 /// One server's feed.
+#[derive(Clone)]
 struct Follower {
     asking: Asking,
     server: Arc<Server>,

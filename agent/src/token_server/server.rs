@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jose::Profile;
 use prometheus_client::metrics::gauge::Gauge;
 use service::events::Events;
@@ -17,7 +18,7 @@ use super::Answer;
 use super::batch::{Line, Question, Waiting};
 use super::client::{CallError, Dialer, HttpClient};
 use super::driver::{Driver, Manner};
-use super::standing::Standing;
+use super::standing::{Rank, Standing};
 
 /// Checks that may wait for one server. More would not be answered in time.
 const MAX_WAITING: usize = 4096;
@@ -72,7 +73,8 @@ pub struct Server {
     id: ServerId,
     endpoint: Endpoint,
     http: HttpClient,
-    line: mpsc::Sender<Waiting>,
+    /// Leads to the driver; closed while there is none.
+    line: ArcSwap<mpsc::Sender<Waiting>>,
     outstanding: Arc<AtomicUsize>,
     standing: Arc<Standing>,
     waiting: Gauge,
@@ -94,15 +96,20 @@ impl Server {
         &self.standing
     }
 
+    /// How soon it is asked; absent while nothing could ask it.
+    pub fn rank(&self) -> Option<Rank> {
+        (!self.line.load().is_closed()).then(|| self.standing.rank())
+    }
+
     /// Checks that it has not answered yet.
     pub fn outstanding(&self) -> usize {
         self.outstanding.load(Ordering::Relaxed)
     }
 
-    /// Puts a check in line; `None` where the line is too long already. To drop the receiver is to ask no more.
+    /// Puts a check in line; `None` where the line is too long already, or leads nowhere. To drop the receiver is to ask no more.
     pub fn ask(&self, question: Question) -> Option<oneshot::Receiver<Result<Answer, CallError>>> {
         let (waiting, answer) = Waiting::new(question, Arc::clone(&self.outstanding), self.waiting.clone());
-        self.line.try_send(waiting).ok().map(|()| answer)
+        self.line.load().try_send(waiting).ok().map(|()| answer)
     }
 
     /// Asks a server of this profile what changed since `<epoch>:<revision>`, a long poll. It has connections of its own,
@@ -118,6 +125,16 @@ impl Server {
         budget: Duration,
     ) -> Result<Events, CallError> {
         self.http.events(profile, since, budget).await
+    }
+
+    fn driver(&self, queue: mpsc::Receiver<Waiting>, manner: &Manner) -> Driver<HttpClient> {
+        Driver {
+            id: self.id,
+            carrier: self.http.clone(),
+            line: Line::new(queue),
+            standing: Arc::clone(&self.standing),
+            manner: manner.clone(),
+        }
     }
 }
 
@@ -165,6 +182,18 @@ impl Servers {
         drivers
     }
 
+    /// What must be run for each server to be asked whose driver has ended.
+    pub fn replace_drivers(&self) -> Vec<Driver<HttpClient>> {
+        let servers = Arc::clone(&self.current.borrow());
+        let lost = servers.iter().filter(|server| server.line.load().is_closed());
+        lost.map(|server| {
+            let (line, queue) = mpsc::channel(MAX_WAITING);
+            server.line.store(Arc::new(line));
+            server.driver(queue, &self.manner)
+        })
+        .collect()
+    }
+
     fn server(&mut self, endpoint: &Endpoint) -> (Arc<Server>, Driver<HttpClient>) {
         let id = ServerId(self.next);
         self.next = self.next.wrapping_add(1);
@@ -173,18 +202,12 @@ impl Servers {
             id,
             endpoint: endpoint.clone(),
             http: self.dialer.dial(endpoint),
-            line,
+            line: ArcSwap::from_pointee(line),
             outstanding: Arc::default(),
             standing: Arc::new(Standing::new(endpoint.to_string(), Arc::clone(&self.manner.metrics))),
             waiting: self.manner.metrics.token_server_waiting.clone(),
         };
-        let driver = Driver {
-            id,
-            carrier: server.http.clone(),
-            line: Line::new(queue),
-            standing: Arc::clone(&server.standing),
-            manner: self.manner.clone(),
-        };
+        let driver = server.driver(queue, &self.manner);
         (Arc::new(server), driver)
     }
 }

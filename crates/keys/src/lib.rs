@@ -25,7 +25,7 @@ mod view;
 
 pub use client::{Client, Configured, FetchFault, Surroundings};
 pub use discovery::DiscoveryError;
-pub use live::{Background, LiveKeys, NoKeys};
+pub use live::{LiveKeys, NoKeys};
 pub use metrics::KeyMetrics;
 pub use part::Place;
 pub use per_kid::PerKid;

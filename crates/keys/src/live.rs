@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use service::background::Background;
 use service::readiness::Readiness;
-use service::shutdown::Shutdown;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
 
 use crate::{KeyMetrics, KeyRing, KeySources, Place, Source, keep_fresh};
 
@@ -21,22 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[error("no key source gives a key: every token would be refused")]
 pub struct NoKeys;
 
-/// Where the tasks of sources run, and what ends them.
-#[derive(Debug, Clone)]
-pub struct Background {
-    /// Owns the tasks.
-    pub tasks: TaskTracker,
-    /// Ends them all.
-    pub shutdown: Shutdown,
-}
-
 /// Sources that are kept fresh, each by a task, and the ring of what they gave.
 pub struct LiveKeys {
     configured: KeySources,
     sources: Vec<(usize, Source)>,
     ring: Arc<KeyRing>,
     refreshing: Vec<JoinHandle<()>>,
-    end: Shutdown,
+    /// Of these sources alone.
+    tasks: Background,
     background: Background,
 }
 
@@ -110,18 +101,20 @@ impl LiveKeys {
         ring: KeyRing,
         background: Background,
     ) -> Self {
-        let (ring, end) = (Arc::new(ring), background.shutdown.child_token());
+        let (ring, tasks) = (Arc::new(ring), background.child());
         let (rules, timing) = (configured.rules, configured.timing());
-        let tasks = sources.iter().enumerate().map(|(index, (_, source))| {
-            let fresh = keep_fresh(source.clone(), index, Arc::clone(&ring), rules, timing, end.clone());
-            background.tasks.spawn(fresh)
-        });
-        let refreshing = tasks.collect();
-        Self { configured, sources, ring, refreshing, end, background }
+        let refresh = |(index, (_, source)): (usize, &(usize, Source))| {
+            let (source, ring, end) = (source.clone(), Arc::clone(&ring), tasks.shutdown().clone());
+            tasks.keep("keys", move || {
+                keep_fresh(source.clone(), index, Arc::clone(&ring), rules, timing, end.clone())
+            })
+        };
+        let refreshing = sources.iter().enumerate().map(refresh).collect();
+        Self { configured, sources, ring, refreshing, tasks, background }
     }
 
     async fn stop(self) {
-        self.end.cancel();
+        self.tasks.shutdown().cancel();
         for task in self.refreshing {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a key source's task ended");

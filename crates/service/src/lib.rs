@@ -5,6 +5,7 @@
 //! gets values.
 
 pub mod admin;
+pub mod background;
 pub mod check;
 pub mod events;
 pub mod exit;

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use service::shutdown::Shutdown;
-use tokio::task::JoinSet;
+use service::background::Background;
 
 use crate::annotations::Annotations;
-use crate::changes::{self, Sessions};
+use crate::changes::{self, Sessions, Source};
 use crate::config::{Config, StoreSettings};
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
@@ -25,20 +24,32 @@ impl Rules {
     pub(super) async fn follow(
         config: &Config,
         metrics: &Metrics,
-        parts: &mut JoinSet<()>,
-        shutdown: &Shutdown,
+        background: &Background,
     ) -> Result<Self, StoreError> {
         match config.store.clone() {
             StoreSettings::Embedded(path) => embedded(config, path, metrics).await,
             StoreSettings::Redis { redis, consul } => {
                 let (store, rules) = shared(config, redis, metrics)?;
                 let told = (Arc::clone(&rules.revocations), Arc::clone(&rules.annotations));
-                parts.spawn(changes::redis::follow(store, told.0, told.1, shutdown.clone()));
-                let (following, until) = (Arc::clone(&rules.annotations), shutdown.clone());
-                parts.spawn(async move { following.follow(until).await });
+                let shutdown = background.shutdown().clone();
+                background.keep("changes in redis", move || {
+                    // What a task that was lost has missed is not known.
+                    told.0.lost(Source::OwnChannel);
+                    told.0.lost(Source::Keyspace);
+                    let (revocations, annotations) = (Arc::clone(&told.0), Arc::clone(&told.1));
+                    changes::redis::follow(Arc::clone(&store), revocations, annotations, shutdown.clone())
+                });
+                let (following, until) = (Arc::clone(&rules.annotations), background.shutdown().clone());
+                background.keep("notes on rules", move || {
+                    let (following, until) = (Arc::clone(&following), until.clone());
+                    async move { following.follow(until).await }
+                });
                 if let Some(url) = consul {
-                    let told = Arc::clone(&rules.revocations);
-                    parts.spawn(changes::consul::follow(url, told, shutdown.clone()));
+                    let (told, shutdown) = (Arc::clone(&rules.revocations), background.shutdown().clone());
+                    background.keep("changes in consul", move || {
+                        told.lost(Source::Consul);
+                        changes::consul::follow(url.clone(), Arc::clone(&told), shutdown.clone())
+                    });
                 }
                 Ok(rules)
             }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as RealInstant, SystemTime};
 
 use jose::{Hint, UnixTime};
+use service::background::TaskMetrics;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use service::trust::IssuerKeys;
 use tokio::task::{spawn, spawn_blocking, yield_now};
 use tokio::time::{Instant, advance};
-use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::url::tests::{Answer, Server, client, rules};
@@ -57,7 +57,7 @@ impl Stage {
             interval: Duration::from_secs(300),
             rules: rules(),
         };
-        let background = Background { tasks: TaskTracker::new(), shutdown: Shutdown::new() };
+        let background = Background::new(Shutdown::new(), Readiness::new(), TaskMetrics::default());
         let live = LiveKeys::start(
             configured,
             vec![(0, source)],
@@ -113,9 +113,8 @@ impl Stage {
     }
 
     async fn stop(self) {
-        self.background.shutdown.cancel();
-        self.background.tasks.close();
-        self.background.tasks.wait().await;
+        self.background.shutdown().cancel();
+        self.background.ended().await;
     }
 }
 
