@@ -6,7 +6,7 @@ SOAK_SECONDS ?= 600
 # A newer Rust knows more lints: they are told to a stranger, and stop a change only in CI, which says `-D warnings`.
 CLIPPY_FLAGS ?=
 
-.PHONY: help run test check unit integration test-haproxy-versions test-idps test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test-alerts test check unit integration test-haproxy-versions test-idps test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -42,6 +42,9 @@ test-haproxy-versions: setup-test stores ## the same tests against each HAProxy 
 	@tests/kubectl.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	tests/versions.sh
+
+test-alerts: ## which alert fires at what: dashboards/alerts_test.yml, by promtool
+	promtool=$$(tests/promtool.sh) && cd dashboards && "$$promtool" check rules alerts.yml && "$$promtool" test rules alerts_test.yml
 
 test-secrets: ## the integration tests at trace level, then a search of all that was logged for all tokens and keys used
 	set -e; logs=$$(tests/target.sh)/secrets; rm -rf "$$logs"; mkdir -p "$$logs"; \

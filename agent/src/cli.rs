@@ -13,35 +13,41 @@ use service::supervisor::{NOTIFY_SOCKET, Supervisor};
 use service::telemetry::{self, LogFormat};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::check::{self, Checked};
 use crate::config::Config;
 use crate::explain;
 use crate::haproxy_cfg::HaproxyCfg;
 use crate::reload::Origin;
-use crate::run::{Agent, StartError, Stop, key_sources};
+use crate::run::{Agent, StartError, Stop};
 
 /// SPOE agent for HAProxy that verifies JSON Web Tokens.
 ///
 /// Every setting is an environment variable that starts with JWT_; the same names can stand in a TOML file that
 /// JWT_CONFIG names.
+/// Exit codes: 0 done; 1 could not be done; 2 a token is refused (verify); 64 the command line or the configuration is wrong.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// Take `setenv JWT_..` and `presetenv JWT_..` lines of this haproxy.cfg as a `program` section would.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     haproxy_cfg: Option<PathBuf>,
-    /// Validate configuration and keys, and the policies that the rules of --haproxy-cfg name; exit with 0 or 64.
+    /// Validate what a start would: configuration, files, addresses, and the policies that the rules of --haproxy-cfg name; exit
+    /// with 0 or 64.
     #[arg(long)]
     check: bool,
+    /// With --check: ask token-servers and key URLs as well, and say what each answers; exit with 1 where one cannot be used.
+    #[arg(long)]
+    online: bool,
     /// How log lines look.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t)]
     log_format: LogFormat,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Judge tokens and say why; exit with 0 if all are valid, else with 1.
+    /// Judge tokens and say why; exit with 0 if all are valid, else with 2.
     Verify(Verify),
     /// Ask the running agent whether it is ready, at JWT_ADMIN_LISTEN; exit with 0, or with 1 and the causes. No other
     /// setting is looked at.
@@ -67,13 +73,22 @@ pub struct Verify {
     /// One JSON line for each token also on a terminal, where the answer is for people otherwise.
     #[arg(long)]
     pub json: bool,
-    /// The token; `-` or nothing: one token a line on standard input, where no process list shows it.
-    pub token: Option<String>,
+    /// The token, perhaps with its scheme before it; `-` or nothing: one token a line on standard input, where no process
+    /// list shows it.
+    #[arg(num_args = 0..=2)]
+    pub token: Vec<String>,
 }
 
 /// Runs the command line to its exit code.
 pub fn main(arguments: Arguments) -> ExitCode {
     telemetry::init(arguments.log_format);
+    let is_check_alone = arguments.check && arguments.command.is_none();
+    if (arguments.check && !is_check_alone) || (arguments.online && !is_check_alone) {
+        let option = if arguments.check { "--check" } else { "--online" };
+        return complain(&format!(
+            "{option}: has no effect here; write jwt-agent --check, or --check --online"
+        ));
+    }
     let origin = Origin { environment: std::env::vars_os().collect(), haproxy_cfg: arguments.haproxy_cfg };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -87,7 +102,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         let environment = origin.environment;
         return match runtime.block_on(explain::verify(verify, environment, cfg.as_ref())) {
             Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::from(exit::FAILURE),
+            Ok(false) => ExitCode::from(exit::NO),
             Err(error) => complain(&error),
         };
     }
@@ -104,7 +119,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
     };
     if arguments.check {
         return match origin.haproxy_cfg() {
-            Ok(cfg) => runtime.block_on(check(config, cfg.as_ref())),
+            Ok(cfg) => runtime.block_on(check(&config, cfg.as_ref(), arguments.online)),
             Err(error) => complain(&error),
         };
     }
@@ -168,54 +183,24 @@ fn supervisor() -> Supervisor {
     })
 }
 
-async fn check(config: Config, cfg: Option<&HaproxyCfg>) -> ExitCode {
-    let sources = match key_sources(&config.keys) {
-        Ok(sources) => sources,
-        Err(error) => return complain(&error),
-    };
-    let mut faults = cfg.map(|cfg| unknown_policies(&config, cfg)).unwrap_or_default();
-    let keys::Report { lines: mut report, faults: unusable } =
-        keys::report(&sources, &config.keys.rules).await;
-    faults.extend(unusable);
-    report.extend(config.warnings.iter().map(|warning| format!("warning: {warning}")));
-    if !faults.is_empty() {
-        return complain(&faults.join("\n"));
+async fn check(config: &Config, cfg: Option<&HaproxyCfg>, online: bool) -> ExitCode {
+    let Checked { lines, faults, unanswered } = check::check(config, cfg, online).await;
+    let written = lines.iter().try_for_each(|line| writeln!(io::stdout().lock(), "{line}"));
+    let problems: Vec<_> = faults.iter().chain(&unanswered).map(String::as_str).collect();
+    match (faults.is_empty(), unanswered.is_empty(), written) {
+        (false, _, _) => complain(&problems.join("\n")),
+        (true, false, _) => fail(&problems.join("\n")),
+        (true, true, Err(error)) => fail(&error),
+        (true, true, Ok(())) => ExitCode::SUCCESS,
     }
-    report.push("configuration and keys are good".to_owned());
-    match writeln!(io::stdout().lock(), "{}", report.join("\n")) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
-    }
-}
-
-/// What HAProxy's rules would ask for in vain.
-fn unknown_policies(config: &Config, cfg: &HaproxyCfg) -> Vec<String> {
-    cfg.policies()
-        .iter()
-        .filter(|policy| config.trust.route(Some(&policy.name)).is_none())
-        .map(|policy| {
-            format!(
-                "--haproxy-cfg: line {}: sets the policy {}, which is not configured: its requests would be answered \
-                 E_BACKEND_UNAVAIL; write a [[policies]] table of that name in the file of JWT_CONFIG, or correct the name",
-                policy.line, policy.name
-            )
-        })
-        .collect()
 }
 
 fn complain(error: &dyn Display) -> ExitCode {
-    say(error);
+    exit::say("jwt-agent", error);
     ExitCode::from(exit::USAGE)
 }
 
 fn fail(error: &dyn Display) -> ExitCode {
-    say(error);
+    exit::say("jwt-agent", error);
     ExitCode::from(exit::FAILURE)
-}
-
-/// Faults go to standard error as they are, whatever `RUST_LOG` says. There is nobody left to tell when that is gone.
-fn say(error: &dyn Display) {
-    for line in error.to_string().lines() {
-        drop(writeln!(io::stderr().lock(), "jwt-agent: {line}"));
-    }
 }

@@ -9,10 +9,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jose::{Algorithm, AlgorithmSet, Binding, IssuerName, KeyOrigin, KeyRules, Policy, Profile, Trust};
+use jose::{AlgorithmSet, Binding, IssuerName, KeyOrigin, KeyRules, Policy, Profile, Trust};
 use keys::KeySources;
 use reqwest::Url;
 use service::lease::Terms;
+use service::refusals::LogRefusals;
 use service::settings::{ConfigError, Settings};
 use service::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, flat_names};
 
@@ -77,6 +78,8 @@ pub struct Config {
     pub timeout: Duration,
     /// Who is asked about revocation and encrypted tokens.
     pub token_server: Option<TokenServerConfig>,
+    /// Which refusals are logged.
+    pub log_refusals: LogRefusals,
     /// What an operator should know though it is no fault.
     pub warnings: Vec<String>,
 }
@@ -129,6 +132,7 @@ impl Config {
         let variables = variables(&mut settings, haproxy_cfg);
         let claims = settings.list("JWT_CLAIMS");
         let keys = key_sources(&mut settings, profile);
+        let log_refusals = settings.parse("JWT_LOG_REFUSALS", LogRefusals::NAMES).unwrap_or_default();
         settings.finish()?;
         // A fault is recorded wherever this is absent, so that `finish` has returned it.
         let Some((trust, issuers)) = trusted else {
@@ -160,6 +164,7 @@ impl Config {
             terms,
             timeout,
             token_server,
+            log_refusals,
             warnings,
         })
     }
@@ -252,9 +257,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
     Policy {
         name: Trust::DEFAULT.to_owned(),
         profile,
-        algorithms: settings
-            .parse_list::<Algorithm>("JWT_ALGORITHMS", "algorithms such as RS256 (RFC 7518 section 3.1)")
-            .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
+        algorithms: service::trust::flat_algorithms(settings, "JWT_ALGORITHMS").unwrap_or(AlgorithmSet::ALL),
         issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list("JWT_AUDIENCES").unwrap_or_default(),
         leeway: service::trust::leeway(settings, "JWT_LEEWAY").unwrap_or_default(),

@@ -29,8 +29,9 @@ pub async fn verify(
         rules: &config.keys.rules,
         route: explain::route(&config.trust, arguments.policy.as_deref())?,
         signature_only: arguments.signature_only,
+        schemes: &config.schemes,
         max_token_bytes: config.max_token_bytes,
         size_setting: "JWT_MAX_TOKEN_BYTES",
     };
-    explain::print(arguments.token.as_deref(), arguments.json, &judge).await
+    explain::print(&arguments.token, arguments.json, &judge).await
 }

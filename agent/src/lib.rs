@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod cache;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod current;
@@ -21,6 +22,7 @@ pub mod spoa;
 #[cfg(test)]
 mod tls_tests;
 pub mod token_server;
+pub mod told;
 pub mod unix_stream;
 pub mod unknown_policies;
 pub mod verifier;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use jwt_agent::cli::{self, Arguments};
 use mimalloc::MiMalloc;
+use service::exit;
 
 /// What is allocated in one thread is often freed in another here: a verdict outlives the task that found it. The system's
 /// allocator has its threads wait for each other then.
@@ -12,5 +13,8 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    cli::main(Arguments::parse())
+    match Arguments::try_parse() {
+        Ok(arguments) => cli::main(arguments),
+        Err(answer) => exit::answer(&answer),
+    }
 }

@@ -1,6 +1,5 @@
 //! What the agent counts. Names start with `jwt_agent_`; handles are looked up once, not per request.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -12,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use service::secret_file::SecretMetrics;
+use service::{process_metrics, shown};
 
 /// Upper bounds of the time that one decision takes, seconds: a cached HMAC to a token-server that is late.
 const SECONDS: [f64; 11] =
@@ -25,6 +25,8 @@ const CHECKS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 struct Judged {
     reason: &'static str,
     detail: &'static str,
+    policy: String,
+    issuer: String,
 }
 
 /// One label.
@@ -60,8 +62,7 @@ pub struct ByEjection {
 /// Every metric of the agent.
 #[derive(Debug)]
 pub struct Metrics {
-    accepted: Counter,
-    refused: HashMap<&'static str, Counter>,
+    decisions: Family<Judged, Counter>,
     /// Time from the frame to the decision, of requests that no kept verdict answered.
     pub decision_seconds: Histogram,
     /// Reloads of the configuration.
@@ -129,20 +130,17 @@ pub struct Metrics {
 impl Metrics {
     /// Registers everything in `registry`.
     pub fn register(registry: &mut Registry) -> Arc<Self> {
+        process_metrics::register(registry, "jwt_agent", env!("CARGO_PKG_VERSION"));
         let registry = registry.sub_registry_with_prefix("jwt_agent");
         let decisions = Family::<Judged, Counter>::default();
-        let handle = |reason: Reason, detail| {
-            decisions.get_or_create_owned(&Judged { reason: reason.as_str(), detail })
-        };
-        let accepted = handle(Reason::Ok, "ok");
-        let refused = Reject::ALL
-            .iter()
-            .map(|reject| (reject.detail(), handle(reject.reason(), reject.detail())))
-            .collect();
-        registry.register("decisions", "Requests decided, by reason and detail", decisions);
+        registry.register(
+            "decisions",
+            "Requests decided, by reason, detail, policy (empty for one that is not configured) and issuer (empty where the \
+             token names none that is configured)",
+            decisions.clone(),
+        );
         let metrics = Self {
-            accepted,
-            refused,
+            decisions,
             decision_seconds: Histogram::new(SECONDS),
             reloads: Family::default(),
             secrets: SecretMetrics::register(registry),
@@ -243,6 +241,10 @@ impl Metrics {
             "Calls to token-servers, by outcome",
             metrics.token_server.clone(),
         );
+        // A fault that happens for the first time is seen as an increase.
+        for reject in Reject::ALL {
+            metrics.decisions(Some(*reject), None, None);
+        }
         metrics.register_token_servers(registry);
         metrics.register_feeds(registry);
         Arc::new(metrics)
@@ -322,15 +324,12 @@ impl Metrics {
         self.feed_complete.remove(server);
     }
 
-    /// Counts one decision: accepted, or why not.
-    pub fn decided(&self, reject: Option<Reject>) {
-        let counter = match reject {
-            None => Some(&self.accepted),
-            Some(reject) => self.refused.get(reject.detail()),
-        };
-        if let Some(counter) = counter {
-            counter.inc();
-        }
+    /// Where decisions of a kind are counted: accepted, or why not, by a configured policy and issuer.
+    pub fn decisions(&self, reject: Option<Reject>, policy: Option<&str>, issuer: Option<&str>) -> Counter {
+        let (reason, detail) = reject.map_or((Reason::Ok, "ok"), |reject| (reject.reason(), reject.detail()));
+        let text = |name: Option<&str>| name.unwrap_or_default().to_owned();
+        let (policy, issuer) = (text(policy), issuer.map(shown::url).unwrap_or_default());
+        self.decisions.get_or_create_owned(&Judged { reason: reason.as_str(), detail, policy, issuer })
     }
 
     /// Shows how many verdicts are kept, and their bytes.
@@ -343,6 +342,39 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_alert_names_a_place_of_the_runbook_and_each_place_is_of_an_alert() {
+        let read = |file: &str| {
+            std::fs::read_to_string(format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+        };
+        let (alerts, runbook) = (read("dashboards/alerts.yml"), read("docs/RUNBOOK.md"));
+        let mut named = Vec::new();
+        for rule in alerts.split("- alert: ").skip(1) {
+            let name = rule.lines().next().unwrap();
+            let url = format!("runbook_url: \"docs/RUNBOOK.md#{}\"", name.to_lowercase());
+            assert_eq!(rule.matches("runbook_url:").count(), 1, "{name}");
+            assert!(rule.contains(&url), "{name} has not {url}");
+            named.push(name);
+        }
+        let places: Vec<_> = runbook.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        assert!(named.len() > 20);
+        assert_eq!(places, named, "in one order");
+    }
+
+    #[test]
+    fn no_server_left_and_a_silent_feed_are_alerted_on() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards/alerts.yml");
+        let alerts = std::fs::read_to_string(file).unwrap();
+        for metric in [
+            "jwt_agent_token_servers_up == 0",
+            "jwt_agent_feed_heard_timestamp_seconds",
+            "jwt_agent_feed_complete",
+            "jwt_agent_feed_gaps_total",
+        ] {
+            assert!(alerts.contains(metric), "{metric}");
+        }
+    }
 
     #[test]
     fn each_detail_that_an_alert_names_is_one_and_faults_of_the_configuration_have_one() {

@@ -142,6 +142,7 @@ impl Lasting {
             self.readiness.clone(),
             Arc::clone(&self.metrics),
         )
+        .logging(config.log_refusals)
     }
 }
 

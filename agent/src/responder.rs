@@ -4,19 +4,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use jose::{Reason, Reject, Signed, TokenForm, UnixTime, Window};
+use jose::{Claimed, Reason, Reject, Signed, TokenForm, UnixTime, Window};
 use keys::{KeysView, Newer};
 use prometheus_client::metrics::gauge::Gauge;
 use service::flights::Boarding;
 use service::lease::Word;
 use service::readiness::Readiness;
+use service::refusals::{LogRefusals, RefusalLog};
 use tokio::time::timeout_at;
 
 use crate::answer::{Decision, Outcome, Variables, answer};
 use crate::cache::{Found, Kept, VerdictCache};
 use crate::metrics::{ByStatus, Metrics};
 use crate::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
+use crate::told::Told;
 use crate::verifier::{Judgement, Question, Verifier};
+
+/// An answer is larger than the frame that was agreed.
+struct TooLarge;
 
 /// Shared by all connections.
 #[derive(Debug)]
@@ -28,6 +33,7 @@ pub struct Responder {
     budget: Duration,
     readiness: Readiness,
     metrics: Arc<Metrics>,
+    refusals: RefusalLog,
 }
 
 /// A request that has come; while this lives it counts as in flight.
@@ -55,7 +61,14 @@ impl Responder {
         readiness: Readiness,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { verifier, cache, variables, claims, budget, readiness, metrics }
+        let refusals = RefusalLog::new(LogRefusals::Off);
+        Self { verifier, cache, variables, claims, budget, readiness, metrics, refusals }
+    }
+
+    /// Writes these refusals into the log.
+    #[must_use]
+    pub fn logging(self, which: LogRefusals) -> Self {
+        Self { refusals: RefusalLog::new(which), ..self }
     }
 
     /// What operators see of the keys.
@@ -83,7 +96,7 @@ impl Responder {
             Ok(question) => question,
             Err(decision) => {
                 log(&decision, notify.request.name());
-                self.conclude(notify.ids, *decision, max, out);
+                self.conclude(notify.ids, *decision, notify.request.name(), max, out);
                 return None;
             }
         };
@@ -198,7 +211,8 @@ impl Responder {
         }
         let decision = self.verifier.decision(&question.key, outcome);
         log(&decision, question.request.as_deref());
-        let kept = Arc::new(self.kept(&decision, window.unwrap_or(Window::ALWAYS), word));
+        let claimed = self.verifier.claimed(question, &decision.outcome);
+        let kept = Arc::new(self.kept(&decision, &claimed, window.unwrap_or(Window::ALWAYS), word));
         if window.is_some() {
             self.cache.keep(question.key, &kept, received.at);
             self.metrics.show_cache(self.cache.size());
@@ -245,41 +259,68 @@ impl Responder {
 
     fn overloaded(&self, question: &Question<'_>) -> Arc<Kept> {
         let decision = self.verifier.decision(&question.key, Outcome::refused(Reject::Overloaded));
-        Arc::new(self.kept(&decision, Window::ALWAYS, None))
+        Arc::new(self.kept(&decision, &Claimed::default(), Window::ALWAYS, None))
     }
 
     /// A decision as it is kept and sent.
-    fn kept(&self, decision: &Decision, window: Window, word: Option<Word>) -> Kept {
+    fn kept(&self, decision: &Decision, claimed: &Claimed<'_>, window: Window, word: Option<Word>) -> Kept {
+        let told = Told::new(decision, claimed, &self.metrics, &self.refusals);
         let whole = answer(decision, &self.variables, self.claims.as_deref());
         let (reject, signed) = match &decision.outcome {
             Outcome::Accepted(signed) => (None, word.is_some().then(|| signed.clone())),
             Outcome::Refused { reject, .. } => (Some(*reject), None),
         };
         let actions = encode_actions(whole.actions);
-        Kept { actions, reject, long_names: whole.long_names, window, word, signed }
+        Kept { actions, reject, told, long_names: whole.long_names, window, word, signed }
     }
 
     /// Sends a decision that is not kept.
-    fn conclude(&self, ids: Ids, decision: Decision, max: u32, out: &mut Vec<u8>) {
-        let kept = self.kept(&decision, Window::ALWAYS, None);
-        self.send(ids, &kept, max, out, || decision);
+    fn conclude(&self, ids: Ids, decision: Decision, request: Option<&str>, max: u32, out: &mut Vec<u8>) {
+        let kept = self.kept(&decision, &Claimed::default(), Window::ALWAYS, None);
+        if self.send(ids, &kept, request, max, out).is_err() {
+            self.send_too_large(ids, decision, request, max, out);
+        }
     }
 
     /// Sends a verdict on this question.
     fn repeat(&self, ids: Ids, question: &Question<'_>, kept: &Kept, max: u32, out: &mut Vec<u8>) {
-        let outcome = Outcome::refused(Reject::AnswerSize);
-        self.send(ids, kept, max, out, || self.verifier.decision(&question.key, outcome));
+        let request = question.request.as_deref();
+        if self.send(ids, kept, request, max, out).is_err() {
+            let outcome = Outcome::refused(Reject::AnswerSize);
+            let decision = self.verifier.decision(&question.key, outcome);
+            self.send_too_large(ids, decision, request, max, out);
+        }
     }
 
-    /// Appends an ACK; `decision` is what to refuse with where HAProxy cannot take it whole.
-    fn send(&self, ids: Ids, kept: &Kept, max: u32, out: &mut Vec<u8>, decision: impl FnOnce() -> Decision) {
+    /// Appends an ACK, if HAProxy can take it whole.
+    fn send(
+        &self,
+        ids: Ids,
+        kept: &Kept,
+        request: Option<&str>,
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), TooLarge> {
         if kept.long_names > 0 {
             self.metrics.long_names.inc_by(kept.long_names);
         }
-        if encode_ack(ids, &kept.actions, max, out) {
-            return self.metrics.decided(kept.reject);
+        if !encode_ack(ids, &kept.actions, max, out) {
+            return Err(TooLarge);
         }
-        let too_large = Decision { outcome: Outcome::refused(Reject::AnswerSize), ..decision() };
+        kept.told.tell(request, &self.refusals);
+        Ok(())
+    }
+
+    /// Refuses what HAProxy cannot take whole.
+    fn send_too_large(
+        &self,
+        ids: Ids,
+        decision: Decision,
+        request: Option<&str>,
+        max: u32,
+        out: &mut Vec<u8>,
+    ) {
+        let too_large = Decision { outcome: Outcome::refused(Reject::AnswerSize), ..decision };
         // The second holds `reason` and `valid` alone, which fit the smallest frame of the protocol.
         for variables in [&self.variables, &Variables::Only(BTreeSet::new())] {
             let actions = encode_actions(answer(&too_large, variables, None).actions);
@@ -287,7 +328,8 @@ impl Responder {
                 break;
             }
         }
-        self.metrics.decided(Some(Reject::AnswerSize));
+        Told::new(&too_large, &Claimed::default(), &self.metrics, &self.refusals)
+            .tell(request, &self.refusals);
     }
 
     /// Whether a health check may pass; a failed one is counted.

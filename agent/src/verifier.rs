@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jose::{
-    ClaimNames, Claims, Hint, Profile, Refusal, Reject, Route, Signed, TokenHash, TokenVersion, Trust,
-    UnixTime, Verdict, Window,
+    ClaimNames, Claimed, Claims, Hint, Policy, Profile, Refusal, Reject, Route, Signed, TokenHash,
+    TokenVersion, Trust, UnixTime, Verdict, Window,
 };
 use keys::{KeyRing, Keys, KeysView, Newer};
 use serde_json::value::RawValue;
@@ -105,6 +105,18 @@ impl Verifier {
             id: Some(key.token.fingerprint()),
             profile: self.trust.profile(),
             policy: route.map(|route| route.name.clone()),
+        }
+    }
+
+    /// What is counted and logged of a token beside the decision on it.
+    pub fn claimed(&self, question: &Question<'_>, outcome: &Outcome) -> Claimed<'_> {
+        match (outcome, self.trust.routes().get(question.key.route)) {
+            (Outcome::Accepted(signed), _) => {
+                let issuer = self.trust.policy_of(signed).ok().and_then(Policy::name);
+                Claimed { issuer, kid: None }
+            }
+            (Outcome::Refused { .. }, Some(route)) => self.trust.claimed(&question.token, route),
+            (Outcome::Refused { .. }, None) => Claimed::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::io::Write;
 use integration_tests::agent::ask;
 use integration_tests::http::Request;
 use integration_tests::keys::{jwks, key};
+use integration_tests::process::Signal;
 use integration_tests::setup::Setup;
 use integration_tests::token::{now, token};
 use integration_tests::token_server::TokenServer;
@@ -83,6 +84,60 @@ fn a_line_of_haproxys_log_leads_to_the_agents_line_about_the_same_request() {
             assert!(!logs.contains(part), "a part of a token is logged");
         }
     }
+}
+
+#[test]
+fn refusals_stand_in_the_log_at_info_with_what_an_operator_asks_first() {
+    let start = |which: &str| {
+        Setup::denying()
+            .edit_spoe(ARGUMENTS, NAMING)
+            .agent_env("RUST_LOG", "info")
+            .agent_env("JWT_ISSUERS", "https://id.example")
+            .agent_env("JWT_LOG_REFUSALS", which)
+            .start()
+    };
+    let refusals = |edge: &integration_tests::edge::Edge| -> Vec<Value> {
+        let events = edge.agents[0].process.lines();
+        let events = events.iter().filter_map(|line| serde_json::from_str(line).ok());
+        events.filter(|event: &Value| event["message"] == "refused").collect()
+    };
+    let claims = json!({"iss": "https://id.example", "exp": now() - 1});
+    let expired = token(key("ES256"), claims);
+    let request = Request::get("/").bearer(&expired);
+    let all = start("all");
+    let good = token(key("ES256"), json!({"iss": "https://id.example"}));
+    assert_eq!(all.send(&Request::get("/").bearer(&good)).status, 200);
+    for _ in 0..20 {
+        assert_eq!(all.send(&request).status, 401);
+    }
+    eventually("each is logged", || (refusals(&all).len() == 20).then_some(()));
+    let event = &refusals(&all)[7];
+    let expected = [
+        ("level", json!("INFO")),
+        ("reason", json!("E_TKN_INVALID")),
+        ("detail", json!("expired")),
+        ("policy", json!("default")),
+        ("issuer", json!("https://id.example")),
+        ("kid", json!("ES256")),
+        ("id", json!(fingerprint(&expired))),
+    ];
+    for (name, value) in expected {
+        assert_eq!(event[name], value, "{name} of {event}");
+    }
+    for part in expired.split('.') {
+        assert!(!all.agents[0].process.log().contains(part), "a part of a token is logged");
+    }
+    let metrics = String::from_utf8(all.agents[0].admin("/metrics").body).unwrap();
+    let counted = r#"jwt_agent_decisions_total{reason="E_TKN_INVALID",detail="expired",policy="default",issuer="https://id.example"} 20"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    let accepted = r#"{reason="ok",detail="ok",policy="default",issuer="https://id.example"} 1"#;
+    assert!(metrics.contains(accepted), "{metrics}");
+    let off = start("off");
+    assert_eq!(off.send(&request).status, 401);
+    // What comes later in the log shows that nothing came before it.
+    off.agents[0].process.signal(Signal::HUP);
+    eventually("the log goes on", || off.agents[0].process.log().contains("SIGHUP").then_some(()));
+    assert!(refusals(&off).is_empty());
 }
 
 #[test]

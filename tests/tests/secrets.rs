@@ -261,6 +261,75 @@ fn post(address: &Address, path: &str, bearer: &str, body: &Value) -> u16 {
 }
 
 #[test]
+fn a_password_in_a_url_of_any_kind_is_shown_nowhere() {
+    let mut secrets = Secrets::default();
+    secrets.add("a password of a URL", PASSWORD);
+    let folder = TempDir::with_prefix("secrets-").unwrap();
+    let keys = file(&folder, "keys", &jwks([key("ES256")]));
+    let dead = |scheme: &str| format!("{scheme}://agent:{PASSWORD}@{}/path", Address::free_port().unwrap());
+    let issuers = [("issuer", dead("http")), ("keys_url", dead("http"))];
+    let tables = format!(
+        "[[issuers]]\nissuer = \"{}\"\ndiscovery = true\nkeys_file = \"{keys}\"\n[[issuers]]\nissuer = \"b\"\nkeys_url = \"{}?{PASSWORD}\"\n",
+        issuers[0].1, issuers[1].1
+    );
+    let tables = file(&folder, "tables.toml", &tables);
+    let environment = [("JWT_CONFIG", tables.clone()), ("RUST_LOG", "trace".to_owned())];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value));
+    let agent = Agent::start("agent", Address::Unix(folder.path().join("agent.sock")), &environment);
+    agent.wait_ready();
+    eventually("the URLs were asked", || {
+        (agent.process.log().matches("keys not loaded").count() >= 2).then_some(())
+    });
+    for path in ["/metrics", "/v1/keys", "/ready"] {
+        let shown = agent.admin(path);
+        assert_eq!(shown.status, 200, "{path}");
+        secrets.assert_unseen(path, &String::from_utf8_lossy(&shown.body));
+    }
+    secrets.assert_unseen_in_log_of(&agent.process);
+
+    let admins = file(&folder, "admins", ADMIN_TOKEN);
+    let settings = [
+        ("TOKEN_SERVER_CONFIG", tables.as_str()),
+        ("TOKEN_SERVER__LISTEN", "127.0.0.1:0"),
+        ("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0"),
+        ("TOKEN_SERVER__ADMIN__TOKENS_FILE", admins.as_str()),
+        ("TOKEN_SERVER__REDIS__URLS", &dead("redis").replace("/path", "")),
+        ("TOKEN_SERVER__CONSUL__URL", &dead("http").replace("/path", "")),
+        ("RUST_LOG", "trace"),
+    ];
+    let mut server = std::process::Command::new(integration_tests::agent::program("token-server"));
+    server.env_clear().envs(settings).args(["--log-format", "json"]);
+    let server = Process::start("token-server", server).unwrap();
+    let admin = eventually("the token-server listens", || listening(&server.lines(), "admin"));
+    eventually("Redis, Consul and the URLs were asked", || {
+        let log = server.log();
+        let asked =
+            ["changes in Consul are not heard", "rules could not be read"].map(|line| log.contains(line));
+        (asked == [true, true] && log.matches("keys not loaded").count() >= 2).then_some(())
+    });
+    for path in ["/metrics", "/v1/keys", "/ready", "/v1/rules"] {
+        let shown = ask(&admin, &Request::get(path).bearer(ADMIN_TOKEN));
+        secrets.assert_unseen(path, &String::from_utf8_lossy(&shown.body));
+    }
+    secrets.assert_unseen_in_log_of(&server);
+    for arguments in [&["--check"][..], &["--check", "--online"]] {
+        let programs =
+            [command(), std::process::Command::new(integration_tests::agent::program("token-server"))];
+        for mut program in programs {
+            let checked = program
+                .env_clear()
+                .envs(settings)
+                .env("JWT_CONFIG", &tables)
+                .args(arguments)
+                .output()
+                .unwrap();
+            let said = [checked.stdout, checked.stderr].concat();
+            secrets.assert_unseen("the check", &String::from_utf8_lossy(&said));
+        }
+    }
+}
+
+#[test]
 fn a_configuration_that_is_refused_is_not_shown() {
     let mut secrets = Secrets::default();
     secrets.add("the password", PASSWORD);

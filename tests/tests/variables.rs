@@ -269,8 +269,9 @@ fn a_policy_that_nobody_configured_is_our_fault_and_not_the_tokens() {
         let response = edge.refuses(detail, 503, &good);
         assert_eq!(response.header("www-authenticate"), None, "{response:?}");
         let metrics = edge.agents[0].admin("/metrics");
-        let counted =
-            format!("jwt_agent_decisions_total{{reason=\"E_BACKEND_UNAVAIL\",detail=\"{detail}\"}} 1");
+        let counted = format!(
+            "jwt_agent_decisions_total{{reason=\"E_BACKEND_UNAVAIL\",detail=\"{detail}\",policy=\"\",issuer=\"\"}} 1"
+        );
         let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
         assert!(metrics.contains(&counted), "{metrics}");
     }

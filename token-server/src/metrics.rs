@@ -78,6 +78,7 @@ impl Metrics {
             clock_ahead: Gauge::default(),
             clock_is_off: Arc::default(),
         };
+        service::process_metrics::register(registry, "token_server", env!("CARGO_PKG_VERSION"));
         let registry = registry.sub_registry_with_prefix("token_server");
         registry.register(
             "checks",

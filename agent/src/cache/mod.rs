@@ -14,6 +14,8 @@ use quick_cache::sync::Cache;
 use service::flights::{Boarding, Flights};
 use service::lease::{SharedLease, Word};
 
+use crate::told::Told;
+
 /// Refused tokens that are remembered.
 const REFUSED: usize = 10_000;
 /// How long a refusal is remembered: long enough for a client that repeats itself, short enough for one that is mended.
@@ -39,6 +41,8 @@ pub struct Kept {
     pub actions: Box<[u8]>,
     /// Why it was refused, if it was.
     pub reject: Option<Reject>,
+    /// How it is counted and logged.
+    pub told: Told,
     /// Claims that have no variable.
     pub long_names: u64,
     /// When the token may be used.

@@ -12,7 +12,15 @@ fn key(token: &str) -> Key {
 
 fn made(bytes: usize, reject: Option<Reject>, word: Option<Word>) -> Arc<Kept> {
     let actions = vec![0; bytes].into();
-    Arc::new(Kept { actions, reject, long_names: 0, window: Window::ALWAYS, word, signed: None })
+    Arc::new(Kept {
+        actions,
+        reject,
+        told: Told::default(),
+        long_names: 0,
+        window: Window::ALWAYS,
+        word,
+        signed: None,
+    })
 }
 
 fn kept(bytes: usize, reject: Option<Reject>) -> Arc<Kept> {
@@ -101,8 +109,15 @@ fn a_hit_judges_time_and_lease_again() {
     assert!(lapsed(at), "the rules of its subject have changed");
 
     let window = Window { from: None, until: Some(NOW) };
-    let expired =
-        Kept { actions: Box::default(), reject: None, long_names: 0, window, word: None, signed: None };
+    let expired = Kept {
+        actions: Box::default(),
+        reject: None,
+        told: Told::default(),
+        long_names: 0,
+        window,
+        word: None,
+        signed: None,
+    };
     cache.keep(key("b"), &Arc::new(expired), at);
     assert!(matches!(cache.get(&key("b"), NOW, at), Found::Nothing));
     assert_eq!(cache.size().0, 1, "it will not hold again");

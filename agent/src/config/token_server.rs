@@ -72,6 +72,12 @@ pub(super) fn read(settings: &mut Settings, budget: Duration) -> Option<TokenSer
         }
         (Some(_), None) => {
             let urls = http_url(settings, NAME);
+            if urls.iter().any(|url| !url.username().is_empty() || url.password().is_some()) {
+                settings.fault(
+                    NAME,
+                    "takes no user and password; what agents show stands in JWT_TOKEN_SERVER_TOKEN_FILE",
+                );
+            }
             if urls.iter().any(|url| url.path() != "/" || url.query().is_some()) {
                 settings.fault(NAME, "expected URLs without a path, such as http://host:4000");
             }

@@ -104,6 +104,18 @@ impl Discovery {
         Ok(())
     }
 
+    /// Looks once, for a check of the configuration; why some are not found.
+    pub async fn look_once(&mut self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (source, _) in &mut self.sources {
+            if let Err(error) = source.look().await {
+                faults.push(error.to_string());
+            }
+        }
+        self.publish();
+        faults
+    }
+
     /// Looks for servers, and owns the drivers that ask them, until it is asked to end.
     pub async fn run(mut self, background: Background) {
         self.start_drivers();

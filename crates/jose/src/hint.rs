@@ -14,6 +14,15 @@ pub struct Hint {
     pub kid: Option<Uuid>,
 }
 
+/// What is counted and logged of a token that was refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claimed<'t> {
+    /// The first configured name of the issuer by whose keys it is judged; absent where it names none, or none is configured.
+    pub issuer: Option<&'t str>,
+    /// The `kid` of its header, which nobody has signed.
+    pub kid: Option<String>,
+}
+
 impl Hint {
     /// Whether newer keys of that set might verify the token.
     pub fn concerns(&self, keys: usize) -> bool {
@@ -22,6 +31,16 @@ impl Hint {
 }
 
 impl Trust {
+    /// By whose keys `route` would judge a token, and which key it names.
+    pub fn claimed(&self, token: &str, route: &Route) -> Claimed<'_> {
+        let Ok(unverified) = self.open(token) else { return Claimed::default() };
+        let issuer = self.choose_issuer(&unverified, route).ok();
+        Claimed {
+            issuer: issuer.and_then(|issuer| issuer.policy.name()),
+            kid: unverified.header().kid.clone(),
+        }
+    }
+
     /// Reads what a signed token, which `route` would judge, says of itself.
     pub fn hint(&self, token: &str, route: &Route) -> Hint {
         let Ok(unverified) = self.open(token) else { return Hint::default() };

@@ -81,7 +81,7 @@ pub use claims::{Claim, ClaimNameError, ClaimNames, Claims, EVERYBODY, MAX_GROUP
 pub use condition::{ClaimCondition, ClaimRule, ClaimValue};
 pub use credentials::{Credentials, Place};
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
-pub use hint::Hint;
+pub use hint::{Claimed, Hint};
 pub use issuer::{IssuerName, Template, TemplateError, Tenants};
 pub use jwe::{
     AesSize, ContentEncryption, Decrypted, DecryptionKey, DecryptionKeys, DecryptionKeysError,

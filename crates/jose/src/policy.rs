@@ -29,6 +29,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What operators know the issuer by: the first of its configured names.
+    pub fn name(&self) -> Option<&str> {
+        self.issuers.first().map(IssuerName::as_str)
+    }
+
     /// Judges what was signed: what the token was made for, its claims, then header and claims by the requirements.
     ///
     /// # Errors

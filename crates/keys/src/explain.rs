@@ -30,6 +30,8 @@ pub struct Judge<'a> {
     pub route: &'a Route,
     /// Judge the signature alone: no expiry, issuer or audience.
     pub signature_only: bool,
+    /// Accepted `Authorization` schemes: one of them may stand before a token.
+    pub schemes: &'a [String],
     /// Longer tokens are refused.
     pub max_token_bytes: usize,
     /// The setting that says so.
@@ -106,13 +108,13 @@ pub fn route<'a>(trust: &'a Trust, name: Option<&str>) -> Result<&'a Route, Stri
     })
 }
 
-/// Judges `token`, or where it is `-` or absent those on standard input, one a line, and prints the answers: JSON where it is
+/// Judges the token that these words are, or where they are `-` or absent those on standard input, one a line, and prints the answers: JSON where it is
 /// asked for or standard output is no terminal. Whether all were valid.
 ///
 /// # Errors
 ///
 /// Standard input or output fails, or the key that a token names cannot be fetched.
-pub async fn print(token: Option<&str>, json: bool, judge: &Judge<'_>) -> Result<bool, String> {
+pub async fn print(words: &[String], json: bool, judge: &Judge<'_>) -> Result<bool, String> {
     let as_json = json || !io::stdout().is_terminal();
     let mut out = io::stdout().lock();
     let mut all_valid = true;
@@ -126,8 +128,8 @@ pub async fn print(token: Option<&str>, json: bool, judge: &Judge<'_>) -> Result
         };
         writeln!(out, "{text}").map_err(|error| format!("standard output: {error}"))
     };
-    match token {
-        None | Some("-") => {
+    match words.join(" ").trim() {
+        "" | "-" => {
             for line in io::stdin().lock().lines() {
                 let line = line.map_err(|error| format!("standard input: {error}"))?;
                 let token = line.trim();
@@ -136,7 +138,7 @@ pub async fn print(token: Option<&str>, json: bool, judge: &Judge<'_>) -> Result
                 }
             }
         }
-        Some(token) => one(token).await?,
+        token => one(token).await?,
     }
     Ok(all_valid)
 }
@@ -148,6 +150,10 @@ impl Judge<'_> {
     ///
     /// The key that it names cannot be fetched.
     pub async fn answer(&self, token: &str) -> Result<Answer, String> {
+        let Some(token) = self.bare(token) else {
+            let cure = Some(format!("the schemes that are accepted are {}", self.schemes.join(", ")));
+            return Ok(Answer { cure, ..Answer::of(Err(Reject::Scheme), None) });
+        };
         if token.len() > self.max_token_bytes {
             let cure = Some(self.cure_of_length(token.len()));
             return Ok(Answer { cure, ..Answer::of(Err(Reject::TokenSize), None) });
@@ -184,6 +190,12 @@ impl Judge<'_> {
         Ok(Some(keys))
     }
 
+    /// The token without the scheme that a header has before it; absent where that scheme is not accepted.
+    fn bare<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let Some((scheme, token)) = text.trim().split_once(char::is_whitespace) else { return Some(text) };
+        self.schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then(|| token.trim())
+    }
+
     fn cure_of_length(&self, len: usize) -> String {
         let Self { max_token_bytes, size_setting, .. } = self;
         format!(
@@ -212,7 +224,7 @@ impl Answer {
             claims: None,
         };
         if let Some(explanation) = explanation {
-            answer.issuer = explanation.issuer;
+            answer.issuer = explanation.issuer.as_deref().map(service::shown::url);
             answer.header = explanation.header.and_then(raw);
             answer.claims = explanation.claims.and_then(|claims| raw(claims.as_json().to_owned()));
             let left_out = explanation.left_out.into_iter().map(|skipped| LeftOut {

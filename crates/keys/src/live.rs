@@ -29,6 +29,7 @@ pub struct LiveKeys {
     /// Of these sources alone.
     tasks: Background,
     background: Background,
+    metrics: KeyMetrics,
 }
 
 impl fmt::Debug for LiveKeys {
@@ -52,9 +53,10 @@ impl LiveKeys {
             &places,
             configured.timing().cool_down,
             readiness,
-            metrics,
+            metrics.clone(),
         );
-        Self::refresh(configured, sources, ring, background)
+        metrics.show_interval(configured.interval);
+        Self::refresh(configured, sources, ring, background, metrics)
     }
 
     /// The keys.
@@ -75,7 +77,8 @@ impl LiveKeys {
         let heirs = self.heirs(&configured, &sources);
         let ring = self.ring.successor(configured.issuers.len(), &heirs, configured.timing().cool_down);
         let needs_keys = !sources.is_empty();
-        let successor = Self::refresh(configured, sources, ring, self.background.clone());
+        let successor =
+            Self::refresh(configured, sources, ring, self.background.clone(), self.metrics.clone());
         if timeout(PATIENCE, successor.ring.settled()).await.is_err() {
             tracing::warn!("a key source has not answered yet");
         }
@@ -83,6 +86,7 @@ impl LiveKeys {
             successor.stop().await;
             return Err(NoKeys);
         }
+        successor.metrics.show_interval(successor.configured.interval);
         Ok(successor)
     }
 
@@ -100,6 +104,7 @@ impl LiveKeys {
         sources: Vec<(usize, Source)>,
         ring: KeyRing,
         background: Background,
+        metrics: KeyMetrics,
     ) -> Self {
         let (ring, tasks) = (Arc::new(ring), background.child());
         let (rules, timing) = (configured.rules, configured.timing());
@@ -110,7 +115,7 @@ impl LiveKeys {
             })
         };
         let refreshing = sources.iter().enumerate().map(refresh).collect();
-        Self { configured, sources, ring, refreshing, tasks, background }
+        Self { configured, sources, ring, refreshing, tasks, background, metrics }
     }
 
     async fn stop(self) {

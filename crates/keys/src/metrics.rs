@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jose::SkippedKey;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -47,6 +48,8 @@ pub struct KeyMetrics {
     pub(crate) loaded: Family<BySource, Gauge>,
     /// Loads that gave no good set.
     pub(crate) failures: Family<BySource, Counter>,
+    /// How old keys may get before they are loaded again.
+    pub(crate) interval: Gauge,
     /// Loads.
     pub(crate) loads: Family<BySource, Counter>,
     /// The files of secrets that fetches need.
@@ -74,6 +77,11 @@ impl KeyMetrics {
             "When a source last gave a good set, seconds since the epoch",
             metrics.loaded.clone(),
         );
+        registry.register(
+            "keys_sync_interval_seconds",
+            "The time between two loads of a source, as it is configured",
+            metrics.interval.clone(),
+        );
         registry.register("key_loads", "Loads of a key source", metrics.loads.clone());
         registry.register(
             "key_load_failures",
@@ -81,6 +89,10 @@ impl KeyMetrics {
             metrics.failures.clone(),
         );
         metrics
+    }
+
+    pub(crate) fn show_interval(&self, interval: Duration) {
+        self.interval.set(i64::try_from(interval.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Shows what was left out of a source, instead of what was shown of it before.

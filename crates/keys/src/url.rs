@@ -22,20 +22,14 @@ impl UrlSource {
     pub fn name(&self) -> String {
         match self {
             Self::Keys(url) => shown(url),
-            Self::Issuer(discovery) => discovery.issuer.clone(),
+            Self::Issuer(discovery) => service::shown::url(&discovery.issuer),
         }
     }
 }
 
 /// A URL as it may be shown: a query or a password in it is a secret.
 pub(crate) fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    if url.set_password(None).is_err() || url.set_username("").is_err() {
-        return "url".to_owned();
-    }
-    url.to_string()
+    service::shown::url(url.as_str())
 }
 
 impl fmt::Debug for UrlSource {

@@ -103,7 +103,7 @@ impl SourceView {
             kind: if part.place.remote { "url" } else { "file" },
             issuers: issuers
                 .flat_map(|issuer| &issuer.policy.issuers)
-                .map(|name| shortened(name.as_str()))
+                .map(|name| shortened(&service::shown::url(name.as_str())))
                 .collect(),
             stale: part.good.is_none() || part.failures > 0,
             last_good,

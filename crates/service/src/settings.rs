@@ -7,6 +7,7 @@
 //! reported until [`Settings::finish`]: an operator sees all faults at once, each with its name and never with its value, which may
 //! be a secret.
 
+mod file;
 mod glance;
 mod value;
 
@@ -15,14 +16,17 @@ use std::ffi::OsString;
 use std::fmt;
 use std::str::FromStr;
 
-use config::{Config, File, FileFormat, Value};
-use value::{Found, flatten, found, items, scalars, tables};
+use config::Value;
+use value::{Found, found, items, scalars};
 
 pub use glance::glance;
 pub use value::Scalar;
 
 use crate::kubernetes::is_service_link;
 use crate::proxy::ProxyVariables;
+
+/// A longer word that is not known is not shown.
+const MAX_SHOWN_WORD: usize = 32;
 
 /// What is wrong with a list that names nothing.
 const EMPTY_LIST: &str = "is an empty list; name at least one value, or leave it out";
@@ -206,6 +210,34 @@ impl Settings {
         Some(items)
     }
 
+    /// A list of words that are no secrets, each of which is one of these; the first that is none is named, with the nearest.
+    pub fn words<T: FromStr>(
+        &mut self,
+        name: &'static str,
+        kind: &str,
+        known: impl IntoIterator<Item = &'static str>,
+    ) -> Option<Vec<T>> {
+        let items = self.list(name)?;
+        let mut words = Vec::with_capacity(items.len());
+        for item in &items {
+            let Ok(word) = item.parse() else {
+                let known: BTreeSet<_> = known.into_iter().collect();
+                // What cannot be such a word may be a secret that was pasted here.
+                let may_be_one = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+                let is_word = item.len() <= MAX_SHOWN_WORD && item.chars().all(may_be_one);
+                let shown = if is_word { item.as_str() } else { "an item" };
+                let near = nearest(shown, &known).unwrap_or_default();
+                let names: Vec<_> = known.into_iter().collect();
+                let what =
+                    format!("{shown} is no {kind}; there are {}; did you mean {near}?", names.join(", "));
+                self.fault(name, what);
+                return None;
+            };
+            words.push(word);
+        }
+        Some(words)
+    }
+
     /// Each item of [`list`](Self::list) as a `T`.
     pub fn parse_list<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Option<Vec<T>> {
         let items = self.list(name)?;
@@ -335,36 +367,6 @@ impl Settings {
 
 fn nearest<'a>(name: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
     known.iter().copied().min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate))
-}
-
-impl Settings {
-    fn read_file(&mut self, path: &str, prefix: &str, config_variable: &str) -> Result<(), ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::one(config_variable, format!("cannot read the file: {error}")))?;
-        let file = Config::builder()
-            .add_source(File::from_str(&text, FileFormat::Toml))
-            .build()
-            .and_then(Config::try_deserialize::<BTreeMap<String, Value>>)
-            .map_err(|error| {
-                // The parser quotes the faulty line, which may hold a secret; its first line only says where.
-                let whole = error.to_string();
-                let place = whole.lines().next().unwrap_or_default().to_owned();
-                ConfigError::one(config_variable, format!("the file is not TOML: {place}"))
-            })?;
-        for (key, value) in file {
-            match tables(value) {
-                Ok(tables) => {
-                    self.tables.insert(key, tables);
-                }
-                Err(value) => flatten(&key.to_uppercase(), value, &mut self.found),
-            }
-        }
-        if let Some(stranger) = self.found.keys().find(|name| !name.starts_with(prefix)) {
-            let what = format!("no such setting in the file; names start with {prefix}");
-            return Err(ConfigError::one(stranger.clone(), what));
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -44,14 +44,31 @@ pub fn bind(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile), Socket
     Ok((socket.listen(BACKLOG)?, file))
 }
 
+/// Whether [`bind`] would find the path free; nothing is changed.
+///
+/// # Errors
+///
+/// See [`SocketError`].
+pub fn examine(path: &Path) -> Result<(), SocketError> {
+    is_left_behind(path).map(drop)
+}
+
 /// Removes the file of a process that is gone.
 fn make_way(path: &Path) -> Result<(), SocketError> {
+    if is_left_behind(path)? {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Whether there is a socket that nothing answers on.
+fn is_left_behind(path: &Path) -> Result<bool, SocketError> {
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error.into()),
         Ok(metadata) if !metadata.file_type().is_socket() => Err(SocketError::NotASocket),
         Ok(_) => match UnixStream::connect(path) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(fs::remove_file(path)?),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
             Err(error) => Err(error.into()),
             Ok(_) => Err(SocketError::InUse),
         },

@@ -214,8 +214,13 @@ fn required(table: &mut Settings, name: &'static str) -> Option<String> {
 }
 
 fn algorithms(table: &mut Settings) -> Option<AlgorithmSet> {
-    let list =
-        table.parse_list::<Algorithm>("algorithms", "algorithms such as RS256 (RFC 7518 section 3.1)")?;
+    flat_algorithms(table, "algorithms")
+}
+
+/// The signature algorithms that a setting lists; absent: not set.
+pub fn flat_algorithms(settings: &mut Settings, name: &'static str) -> Option<AlgorithmSet> {
+    let known = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+    let list = settings.words::<Algorithm>(name, "signature algorithm", known)?;
     Some(list.into_iter().collect())
 }
 

@@ -54,6 +54,21 @@ pub(crate) enum ApiError {
     Annotation(#[from] AnnotationError),
 }
 
+/// What the rest of the world is told of a store that fails: its own words may name addresses and files.
+const STORE_FAILS: &str = "the rules cannot be read or written now; the log of this server says why";
+
+/// The whole text of an error, for those who may use the rules API: it travels beside an answer that says less.
+#[derive(Debug, Clone)]
+pub(super) struct ForOperators(String);
+
+/// Puts the whole text into the answer to an operator.
+pub(super) async fn tell_operators(mut response: Response) -> Response {
+    match response.extensions_mut().remove::<ForOperators>() {
+        None => response,
+        Some(ForOperators(error)) => (response.status(), Json(Body { error, field: None })).into_response(),
+    }
+}
+
 #[derive(Serialize)]
 struct Body {
     error: String,
@@ -135,13 +150,43 @@ impl IntoResponse for ApiError {
         if status.is_server_error() {
             tracing::error!(error = %self, "a request failed");
         }
-        let body = Body { error: self.to_string(), field: self.field().map(str::to_owned) };
+        let whole = self.to_string();
+        let is_private = status == StatusCode::SERVICE_UNAVAILABLE && !matches!(self, Self::Deadline);
+        let error = if is_private { STORE_FAILS.to_owned() } else { whole.clone() };
+        let body = Body { error, field: self.field().map(str::to_owned) };
         let mut response = (status, Json(body)).into_response();
+        if is_private {
+            response.extensions_mut().insert(ForOperators(whole));
+        }
         if status == StatusCode::UNAUTHORIZED {
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    async fn text(response: Response) -> String {
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn where_a_store_is_only_operators_are_told() {
+        let failing = || ApiError::Store(StoreError::NoMaster { last: "10.0.0.7:6379 refused".to_owned() });
+        let told = text(failing().into_response()).await;
+        assert!(told.contains(STORE_FAILS) && !told.contains("10.0.0.7"), "{told}");
+        let operators = tell_operators(failing().into_response()).await;
+        assert_eq!(operators.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let told = text(operators).await;
+        assert!(told.contains("10.0.0.7:6379 refused"), "{told}");
+        let other = ApiError::invalid("rule", "is missing").into_response();
+        assert!(text(tell_operators(other).await).await.contains("is missing"));
     }
 }

@@ -19,7 +19,7 @@ use ::rules::Issued;
 use arc_swap::ArcSwapOption;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{BoxError, Router};
@@ -154,6 +154,7 @@ pub(crate) fn admin_router(app: &Arc<App>, access: AdminAccess) -> Router {
         )
         .route("/v1/explain", post(explain::explain))
         .route("/v1/keys", get(key_sources::view));
+    rules = rules.route_layer(map_response(error::tell_operators));
     if access == AdminAccess::Bearer {
         rules = rules.route_layer(from_fn_with_state(Arc::clone(app), layers::require_admin));
     }

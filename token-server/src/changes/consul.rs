@@ -58,6 +58,13 @@ enum Deaf {
     Unreadable,
 }
 
+impl Deaf {
+    /// The URL may hold a password.
+    fn http(error: reqwest::Error) -> Self {
+        Self::Http(error.without_url())
+    }
+}
+
 #[derive(Deserialize)]
 struct Key {
     #[serde(rename = "Key")]
@@ -74,7 +81,8 @@ pub async fn follow(url: Url, revocations: Arc<Revocations>, shutdown: Shutdown)
     let follow = async {
         loop {
             let Err(error) = watch(&url, &revocations).await;
-            tracing::warn!(%error, "changes in Consul are not heard; rules are read again");
+            let consul = service::shown::url(url.as_str());
+            tracing::warn!(consul, %error, "changes in Consul are not heard; rules are read again");
             revocations.lost(Source::Consul);
             sleep(RETRY).await;
         }
@@ -88,12 +96,7 @@ pub async fn follow(url: Url, revocations: Arc<Revocations>, shutdown: Shutdown)
 enum Never {}
 
 async fn watch(url: &Url, revocations: &Revocations) -> Result<Never, Deaf> {
-    let client = Client::builder()
-        .connect_timeout(CONNECT_LIMIT)
-        .timeout(ANSWER_LIMIT)
-        .no_proxy()
-        .build()
-        .map_err(Deaf::Http)?;
+    let client = client()?;
     let begun = Instant::now();
     let (index, keys) = ask(&client, url, None).await?;
     if keys.is_empty() {
@@ -117,6 +120,23 @@ async fn watch(url: &Url, revocations: &Revocations) -> Result<Never, Deaf> {
             Sign::None => sleep(WAIT.saturating_sub(asked.elapsed())).await,
         }
     }
+}
+
+/// Asks once, for a check of the configuration: how many groups of rules it shows.
+///
+/// # Errors
+/// Why it cannot be relied on.
+pub async fn examine(url: &Url) -> Result<usize, String> {
+    let asked = async {
+        let (_, keys) = ask(&client()?, url, None).await?;
+        Ok::<_, Deaf>(keys.len())
+    };
+    asked.await.map_err(|error| error.to_string())
+}
+
+fn client() -> Result<Client, Deaf> {
+    let builder = Client::builder().connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT).no_proxy();
+    builder.build().map_err(Deaf::http)
 }
 
 /// What has been heard on one connection.
@@ -190,7 +210,7 @@ async fn ask(client: &Client, base: &Url, index: Option<u64>) -> Result<(u64, Ke
             .append_pair("index", &index.to_string())
             .append_pair("wait", &format!("{}ms", WAIT.as_millis()));
     }
-    let mut response = client.get(url).send().await.map_err(Deaf::Http)?;
+    let mut response = client.get(url).send().await.map_err(Deaf::http)?;
     // Without any key the answer is 404, which waits and counts like the others.
     let empty = match response.status() {
         StatusCode::OK => false,
@@ -200,7 +220,7 @@ async fn ask(client: &Client, base: &Url, index: Option<u64>) -> Result<(u64, Ke
     let index = response.headers().get("x-consul-index").and_then(|index| index.to_str().ok()?.parse().ok());
     let index: u64 = index.ok_or(Deaf::NoIndex)?;
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Deaf::Http)? {
+    while let Some(chunk) = response.chunk().await.map_err(Deaf::http)? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_ANSWER {
             return Err(Deaf::TooLarge);

@@ -45,8 +45,10 @@ pub(super) enum CliError {
     NoKeys,
     #[error("{0}")]
     Verify(String),
-    #[error("{}", .0.join("\ntoken-server: "))]
+    #[error("{}", .0.join("\n"))]
     Sources(Vec<String>),
+    #[error("{}", .0.join("\n"))]
+    Unanswered(Vec<String>),
     #[error("{}: {cause}", path.display())]
     File { path: PathBuf, cause: io::Error },
     #[error("{server} cannot be asked: {cause}")]
@@ -65,6 +67,8 @@ pub(super) enum CliError {
     Lines(Vec<String>),
     #[error("line {line}: {cause}; the {written} rules before it were written")]
     ImportEnded { line: usize, written: usize, cause: Box<CliError> },
+    #[error("{} rules were refused, and all others written:\n{}", .0.len(), .0.join("\n"))]
+    PartlyImported(Vec<String>),
     #[error("{0} rules are not understood and were left out; `rules list` shows them")]
     LeftOut(usize),
 }
@@ -85,6 +89,7 @@ impl CliError {
             | Self::Probe(_)
             | Self::Signals(_)
             | Self::NoStore(_)
+            | Self::Unanswered(_)
             | Self::File { .. }
             | Self::Unreachable { .. }
             | Self::Silent { .. }
@@ -94,6 +99,7 @@ impl CliError {
             | Self::Output(_)
             | Self::Lines(_)
             | Self::ImportEnded { .. }
+            | Self::PartlyImported(_)
             | Self::LeftOut(_) => exit::FAILURE,
         }
     }

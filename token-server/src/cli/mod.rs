@@ -12,6 +12,7 @@ mod output;
 mod remote;
 mod rules;
 mod serve;
+mod target;
 mod tls;
 mod token;
 mod transfer;
@@ -19,14 +20,14 @@ mod verify;
 mod whose;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use service::exit;
 use service::telemetry::LogFormat;
 
 use self::error::CliError;
+use self::target::Target;
 use crate::reconfigure::Origin;
 
 /// Decides whether tokens have been revoked, for jwt-agent and for older callers.
@@ -39,11 +40,17 @@ use crate::reconfigure::Origin;
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Validate configuration and keys, and exit: 0 when they are good, 64 when they are not
+    /// Validate what a start would: configuration, files, addresses, the store's place; and exit: 0 when they are good, 64 when
+    /// they are not
     #[arg(long)]
     check: bool,
+    /// With --check: ask Redis, Consul and key URLs as well, and say what each answers; exit with 1 where one cannot be used
+    #[arg(long)]
+    online: bool,
+    #[command(flatten)]
+    target: Target,
     /// How log lines on standard error look
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t)]
     log_format: LogFormat,
 }
 
@@ -62,35 +69,6 @@ enum Command {
     Health(health::Health),
 }
 
-/// Whom operators' commands ask.
-#[derive(Debug, Args)]
-struct Target {
-    /// The running server's admin API: http(s)://host:port, or unix:/path; unset: TOKEN_SERVER__ADMIN__SOCKET
-    #[arg(long, value_name = "URL", conflicts_with = "store")]
-    server: Option<String>,
-    /// A file that holds the bearer token for --server
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// The authorities of an https:// server's certificate, PEM
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-    /// Our own certificate, where the server asks for one, PEM
-    #[arg(long, value_name = "FILE", requires = "key_file")]
-    cert_file: Option<PathBuf>,
-    /// The key of our own certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "cert_file")]
-    key_file: Option<PathBuf>,
-    /// The embedded store's file, while no server uses it
-    #[arg(long, value_name = "FILE")]
-    store: Option<PathBuf>,
-    /// The store that the configuration names: Redis, beside its servers, or the embedded one, while no server uses it
-    #[arg(long, conflicts_with_all = ["server", "store"])]
-    configured_store: bool,
-    /// Answers as JSON, one object a line
-    #[arg(long)]
-    json: bool,
-}
-
 /// What an operator's command came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -98,9 +76,6 @@ enum Outcome {
     /// The answer to the question is no.
     No,
 }
-
-/// The exit code of [`Outcome::No`].
-const NO: u8 = 2;
 
 /// Runs the command line to its exit code.
 pub async fn main(
@@ -110,37 +85,51 @@ pub async fn main(
     let done = run(arguments, environment.into_iter().collect()).await;
     match done {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::No) => ExitCode::from(NO),
+        Ok(Outcome::No) => ExitCode::from(exit::NO),
         Err(error) => fail(&error),
     }
 }
 
 async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Result<Outcome, CliError> {
+    let Arguments { command, check, online, target, log_format } = arguments;
+    if (check && command.is_some()) || (online && !(check && command.is_none())) {
+        let name = if check { "--check" } else { "--online" };
+        let why = "has no effect here; write token-server --check, or --check --online".to_owned();
+        return Err(CliError::Argument { name, why });
+    }
     let origin = || Origin::read(environment.clone());
     let config = || origin()?.config();
-    match arguments.command {
-        Some(Command::Rules(command)) => rules::run(command, config()?).await,
-        Some(Command::Token(command)) => token::run(command, config()?).await,
-        Some(Command::Verify(command)) => verify::run(command, config()?).await,
-        Some(Command::Health(health)) => health::run(health, &environment).await.map(|()| Outcome::Done),
-        None if arguments.check => check::run(config()?).await,
+    match command {
+        Some(Command::Rules(command)) => {
+            target.judge()?;
+            rules::run(command, &target, config()?).await
+        }
+        Some(Command::Token(command)) => {
+            target.judge()?;
+            token::run(command, &target, config()?).await
+        }
+        Some(Command::Verify(command)) => {
+            Target { json: false, ..target.clone() }.refuse()?;
+            verify::run(command, target.json, config()?).await
+        }
+        Some(Command::Health(health)) => {
+            target.refuse()?;
+            health::run(health, &environment).await.map(|()| Outcome::Done)
+        }
+        None if check => {
+            target.refuse()?;
+            check::run(&config()?, online).await
+        }
         None => {
+            target.refuse()?;
             let origin = origin()?;
             let config = origin.config()?;
-            serve::run(origin, config, arguments.log_format).await.map(|()| Outcome::Done)
+            serve::run(origin, config, log_format).await.map(|()| Outcome::Done)
         }
     }
 }
 
-/// `--help` and `--version` are answers, everything else that clap returns is a fault.
-pub fn answer(answer: &clap::Error) -> ExitCode {
-    // Nobody is left to tell when the terminal is gone.
-    answer.print().ok();
-    if answer.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS }
-}
-
-#[expect(clippy::print_stderr, reason = "faults are told where the operator looks, whatever the log filter")]
 fn fail(error: &CliError) -> ExitCode {
-    eprintln!("token-server: {error}");
+    exit::say("token-server", error);
     ExitCode::from(error.exit_code())
 }

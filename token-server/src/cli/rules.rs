@@ -20,8 +20,6 @@ use crate::config::Config;
 pub(super) enum Rules {
     /// Groups with the numbers of their rules, or the rules of one group
     List {
-        #[command(flatten)]
-        target: Target,
         /// A subject
         #[arg(conflicts_with = "everybody")]
         group: Option<String>,
@@ -32,14 +30,10 @@ pub(super) enum Rules {
     /// Write a rule; when this returns it is durable and refuses
     Add {
         #[command(flatten)]
-        target: Target,
-        #[command(flatten)]
         draft: Draft,
     },
     /// Remove one rule of a group, or all of them
     Remove {
-        #[command(flatten)]
-        target: Target,
         /// A subject; left out with --everybody
         group: Option<String>,
         /// The rule's JSON
@@ -54,23 +48,15 @@ pub(super) enum Rules {
     /// Try a rule: how many of the subjects checked lately it would hit, or whether it matches one payload
     Test {
         #[command(flatten)]
-        target: Target,
-        #[command(flatten)]
         draft: Draft,
         /// A file with the claims of one token, as a JSON object; no server is asked then
         #[arg(long, value_name = "FILE")]
         payload: Option<PathBuf>,
     },
     /// Read rules from standard input, one JSON object a line, as export writes them
-    Import {
-        #[command(flatten)]
-        target: Target,
-    },
+    Import,
     /// Write all rules to standard output, one JSON object a line
-    Export {
-        #[command(flatten)]
-        target: Target,
-    },
+    Export,
 }
 
 /// A rule to write or to try.
@@ -107,17 +93,17 @@ pub(super) struct Draft {
     confirm: bool,
 }
 
-pub(super) async fn run(command: Rules, config: Config) -> Result<Outcome, CliError> {
+pub(super) async fn run(command: Rules, target: &Target, config: Config) -> Result<Outcome, CliError> {
     match command {
-        Rules::List { target, group, everybody } => {
+        Rules::List { group, everybody } => {
             let whose =
                 if everybody { Some(Whose::Everybody) } else { group.map(Whose::subject).transpose()? };
-            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+            let admin = Admin::open(target, config, Missing::Refuse).await?;
             list(&admin, whose.as_ref(), Output::new(target.json)).await
         }
-        Rules::Add { target, draft } => {
+        Rules::Add { draft } => {
             let (whose, document) = draft.document()?;
-            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+            let admin = Admin::open(target, config, Missing::Refuse).await?;
             let written = admin.post(whose.route(), document).await?;
             Output::new(target.json).answer(&written, |written| {
                 let (rule, replaced) = (output::rule(written), output::replaced(written));
@@ -125,7 +111,7 @@ pub(super) async fn run(command: Rules, config: Config) -> Result<Outcome, CliEr
             })?;
             Ok(Outcome::Done)
         }
-        Rules::Remove { target, group, rule, everybody, all } => {
+        Rules::Remove { group, rule, everybody, all } => {
             let (whose, rule) = Whose::with_rule(everybody, group, rule)?;
             let refuse = |why: &str| Err(CliError::Argument { name: "RULE", why: why.to_owned() });
             let body = match (rule, all) {
@@ -134,30 +120,30 @@ pub(super) async fn run(command: Rules, config: Config) -> Result<Outcome, CliEr
                 (Some(_), true) => return refuse("cannot be used with --all"),
                 (None, false) => return refuse("required, or --all"),
             };
-            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+            let admin = Admin::open(target, config, Missing::Refuse).await?;
             let deleted = admin.delete(&whose.path(), body).await?;
             Output::new(target.json).answer(&deleted, |deleted| {
                 format!("removed: {}", deleted.get("deleted").unwrap_or(&Value::Null))
             })?;
             Ok(Outcome::Done)
         }
-        Rules::Test { target, draft, payload: Some(payload) } => {
+        Rules::Test { draft, payload: Some(payload) } => {
             let (_, rule) = draft.words()?;
             hold_against(&rule, &payload, Output::new(target.json))
         }
-        Rules::Test { target, draft, payload: None } => {
+        Rules::Test { draft, payload: None } => {
             let (whose, document) = draft.document()?;
-            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+            let admin = Admin::open(target, config, Missing::Refuse).await?;
             let preview = admin.post(&format!("{}?dry_run=true", whose.route()), document).await?;
             Output::new(target.json).answer(&preview, told)?;
             Ok(Outcome::Done)
         }
-        Rules::Import { target } => {
-            let admin = Admin::open(&target, config, Missing::Create).await?;
-            transfer::import(&admin, now(), Output::new(target.json)).await
+        Rules::Import => {
+            let admin = Admin::open(target, config, Missing::Create).await?;
+            transfer::import(&admin, now, Output::new(target.json)).await
         }
-        Rules::Export { target } => {
-            let admin = Admin::open(&target, config, Missing::Refuse).await?;
+        Rules::Export => {
+            let admin = Admin::open(target, config, Missing::Refuse).await?;
             transfer::export(&admin).await
         }
     }

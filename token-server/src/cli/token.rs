@@ -18,17 +18,14 @@ const MAX_INPUT: u64 = 64 * 1024;
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
     /// Judge the token or the claims on standard input, and say which rules match
-    Explain {
-        #[command(flatten)]
-        target: Target,
-    },
+    Explain,
 }
 
-pub(super) async fn run(Token::Explain { target }: Token, config: Config) -> Result<Outcome, CliError> {
+pub(super) async fn run(Token::Explain: Token, target: &Target, config: Config) -> Result<Outcome, CliError> {
     let mut input = String::new();
     std::io::stdin().lock().take(MAX_INPUT).read_to_string(&mut input).map_err(CliError::Input)?;
     let question = question(&input)?;
-    let admin = Admin::open(&target, config, Missing::Refuse).await?;
+    let admin = Admin::open(target, config, Missing::Refuse).await?;
     let told = admin.post("/v1/explain", question).await?;
     Output::new(target.json).answer(&told, for_people)?;
     let valid = told.get("valid").and_then(Value::as_bool) == Some(true);

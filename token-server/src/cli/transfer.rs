@@ -6,8 +6,10 @@
 
 use std::io::BufRead as _;
 
+use axum::http::StatusCode;
 use rules::{ExpireAt, Rule};
 use serde_json::{Map, Value, json};
+use service::exit;
 
 use super::admin::Admin;
 use super::output::{self, Output};
@@ -18,6 +20,9 @@ use super::{CliError, Outcome};
 /// What a line may have; `confirm`, and `forever` where there is no end, are said for all: they were in force where they
 /// come from.
 const MEMBERS: [&str; 6] = ["group", "rule", "expireAt", "mode", "note", "by"];
+
+/// Rules after which the command tells how far it is.
+const PROGRESS: usize = 10_000;
 
 /// Faulty lines that are told.
 const MAX_FAULTS: usize = 20;
@@ -63,11 +68,13 @@ async fn export_group(admin: &Admin, group: &str) -> Result<usize, CliError> {
     }
 }
 
-/// Writes the rules of standard input: none of them if one line is faulty. Rules that have ended at `now` are left out.
-pub(super) async fn import(admin: &Admin, now: i64, output: Output) -> Result<Outcome, CliError> {
+/// Writes the rules of standard input: none of them if one line is faulty. Rules that have ended are left out. Those that
+/// the server refuses are told, and the others written.
+pub(super) async fn import(admin: &Admin, clock: fn() -> i64, output: Output) -> Result<Outcome, CliError> {
     let mut drafts = Vec::new();
     let mut faults = Vec::new();
-    let mut ended = 0;
+    let mut ended: usize = 0;
+    let now = clock();
     for (index, line) in std::io::stdin().lock().lines().enumerate() {
         let line = line.map_err(CliError::Input)?;
         if line.trim().is_empty() {
@@ -76,7 +83,7 @@ pub(super) async fn import(admin: &Admin, now: i64, output: Output) -> Result<Ou
         let number = index.saturating_add(1);
         match draft(&line) {
             Ok((_, end)) if end.has_passed(now) => ended += 1,
-            Ok((draft, _)) => drafts.push((number, draft)),
+            Ok((draft, end)) => drafts.push((number, end, draft)),
             Err(why) if faults.len() < MAX_FAULTS => faults.push(format!("line {number}: {why}")),
             Err(_) => {}
         }
@@ -84,18 +91,37 @@ pub(super) async fn import(admin: &Admin, now: i64, output: Output) -> Result<Ou
     if !faults.is_empty() {
         return Err(CliError::Lines(faults));
     }
-    for (written, (line, draft)) in drafts.iter().enumerate() {
+    let mut written: usize = 0;
+    let mut refused = Vec::new();
+    for (done, (line, end, draft)) in drafts.iter().enumerate() {
+        if done > 0 && done.is_multiple_of(PROGRESS) {
+            exit::say("token-server", &format!("{done} of {} rules", drafts.len()));
+        }
         let group = draft.get("group").and_then(Value::as_str).unwrap_or_default();
-        admin
-            .post(Whose::of_group(group).route(), draft.to_string())
-            .await
-            .map_err(|cause| CliError::ImportEnded { line: *line, written, cause: Box::new(cause) })?;
+        match admin.post(Whose::of_group(group).route(), draft.to_string()).await {
+            Ok(_) => written = written.saturating_add(1),
+            // It ended while those before it were written.
+            Err(CliError::Refused { .. }) if end.has_passed(clock()) => ended += 1,
+            // One rule that cannot be taken keeps no other one out.
+            Err(cause @ CliError::Refused { status, .. }) if !is_of_all(status) => {
+                refused.push(format!("line {line}: {cause}"));
+            }
+            Err(cause) => return Err(CliError::ImportEnded { line: *line, written, cause: Box::new(cause) }),
+        }
     }
-    let imported = json!({ "imported": drafts.len(), "ended": ended });
+    let imported = json!({ "imported": written, "ended": ended, "refused": refused.len() });
     output.answer(&imported, |_| {
-        format!("imported: {}, left out because they have ended: {ended}", drafts.len())
+        format!("imported: {written}, left out because they have ended: {ended}, refused: {}", refused.len())
     })?;
-    Ok(Outcome::Done)
+    if refused.is_empty() { Ok(Outcome::Done) } else { Err(CliError::PartlyImported(refused)) }
+}
+
+/// Whether every other rule would be refused alike: another bearer token is wanted, or the store fails.
+fn is_of_all(status: StatusCode) -> bool {
+    status == StatusCode::UNAUTHORIZED
+        || status == StatusCode::FORBIDDEN
+        || status == StatusCode::NOT_FOUND
+        || (status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE)
 }
 
 /// A line as the API takes it, and when its rule ends.

@@ -15,14 +15,13 @@ pub(super) struct Verify {
     /// The policy to apply, if not the default one
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// One JSON line for each token also on a terminal, where the answer is for people otherwise
-    #[arg(long)]
-    json: bool,
-    /// The token; `-` or nothing: one token a line on standard input, where no process list shows it
-    token: Option<String>,
+    /// The token, perhaps with its scheme before it; `-` or nothing: one token a line on standard input, where no process
+    /// list shows it
+    #[arg(num_args = 0..=2)]
+    token: Vec<String>,
 }
 
-pub(super) async fn run(verify: Verify, config: Config) -> Result<Outcome, CliError> {
+pub(super) async fn run(verify: Verify, json: bool, config: Config) -> Result<Outcome, CliError> {
     let settings = config.verify.ok_or(CliError::NoKeys)?;
     let keys = config.keys;
     let sets = explain::load(keys.configured.issuers.len(), &keys.sources, &keys.configured.rules).await;
@@ -33,10 +32,10 @@ pub(super) async fn run(verify: Verify, config: Config) -> Result<Outcome, CliEr
         rules: &keys.configured.rules,
         route: explain::route(&settings.trust, verify.policy.as_deref()).map_err(CliError::Verify)?,
         signature_only: verify.signature_only,
+        schemes: &settings.schemes,
         max_token_bytes: settings.max_token_bytes,
         size_setting: MAX_TOKEN_BYTES,
     };
-    let all_valid =
-        explain::print(verify.token.as_deref(), verify.json, &judge).await.map_err(CliError::Verify)?;
+    let all_valid = explain::print(&verify.token, json, &judge).await.map_err(CliError::Verify)?;
     Ok(if all_valid { Outcome::Done } else { Outcome::No })
 }

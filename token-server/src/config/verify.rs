@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use jose::{Algorithm, AlgorithmSet, Binding, IssuerName, Policy, Profile, Trust};
+use jose::{AlgorithmSet, Binding, IssuerName, Policy, Profile, Trust};
+use service::refusals::LogRefusals;
 use service::settings::{Scalar, Settings};
 use service::trust::{Flat, IssuerKeys, flat_names, flat_requirements};
 
@@ -28,6 +29,7 @@ const PLACES: &str = "TOKEN_SERVER__VERIFY__PLACES";
 const ALLOW_MISSING: &str = "TOKEN_SERVER__VERIFY__ALLOW_MISSING";
 const PREFLIGHT: &str = "TOKEN_SERVER__VERIFY__PREFLIGHT";
 const HEADERS: &str = "TOKEN_SERVER__VERIFY__HEADERS";
+const LOG_REFUSALS: &str = "TOKEN_SERVER__VERIFY__LOG_REFUSALS";
 const CACHE_SIZE: &str = "TOKEN_SERVER__VERIFY__CACHE_SIZE";
 const CACHE_BYTES: &str = "TOKEN_SERVER__VERIFY__CACHE_BYTES";
 
@@ -57,7 +59,7 @@ pub(super) fn read(
         (None, Some(policy)) => Some((Trust::single(policy), vec![IssuerKeys::default()])),
         (trusted, _) => trusted,
     };
-    let General { proxy, schemes, max_token_bytes, realm, cache, guard, places } = general;
+    let General { proxy, schemes, max_token_bytes, log_refusals, realm, cache, guard, places } = general;
     let Some((trust, issuers)) = trusted else {
         if !settings.tables("verify").is_empty() || proxy.is_some() {
             let what =
@@ -75,7 +77,9 @@ pub(super) fn read(
             settings.fault(name, format!("needs {PROXY}: only the proxy can tell the original request"));
         }
     }
-    (Some(VerifySettings { trust, proxy, schemes, max_token_bytes, realm, cache, guards }), issuers)
+    let settings =
+        VerifySettings { trust, proxy, schemes, max_token_bytes, log_refusals, realm, cache, guards };
+    (Some(settings), issuers)
 }
 
 /// What is the same for all policies, or theirs unless a table says otherwise.
@@ -83,6 +87,7 @@ struct General {
     proxy: Option<Proxy>,
     schemes: Vec<String>,
     max_token_bytes: usize,
+    log_refusals: LogRefusals,
     realm: String,
     cache: Limits,
     guard: Guard,
@@ -112,6 +117,7 @@ fn general(settings: &mut Settings, profile: Profile) -> General {
             Profile::MsUsers => vec!["JWT".to_owned()],
         }),
         max_token_bytes,
+        log_refusals: settings.parse(LOG_REFUSALS, LogRefusals::NAMES).unwrap_or_default(),
         realm,
         cache: Limits {
             entries: settings.parse(CACHE_SIZE, "a number of tokens").unwrap_or(100_000),
@@ -186,9 +192,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
     Policy {
         name: Trust::DEFAULT.to_owned(),
         profile,
-        algorithms: settings
-            .parse_list::<Algorithm>(ALGORITHMS, "algorithms such as RS256 (RFC 7518 section 3.1)")
-            .map_or(AlgorithmSet::ALL, |algorithms| algorithms.into_iter().collect()),
+        algorithms: service::trust::flat_algorithms(settings, ALGORITHMS).unwrap_or(AlgorithmSet::ALL),
         issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list(AUDIENCES).unwrap_or_default(),
         leeway: service::trust::leeway(settings, LEEWAY).unwrap_or_default(),

@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 use redb::backends::FileBackend;
 use redb::{
-    Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
-    TableDefinition, TableHandle as _, WriteTransaction,
+    Database, DatabaseError, Durability, ReadOnlyDatabase, ReadTransaction, ReadableDatabase as _,
+    ReadableTable as _, TableDefinition, TableHandle as _, WriteTransaction,
 };
 use rules::ExpireAt;
 
@@ -84,6 +84,24 @@ impl EmbeddedStore {
         let store = Self { database, place, path: path.into(), store_id };
         store.read_through()?;
         Ok(store)
+    }
+
+    /// What opening the file would come to, in a word, while another process may use it: nothing is changed.
+    ///
+    /// # Errors
+    /// As [`open_as`](Self::open_as), as far as it can be told so.
+    pub fn examine(path: &Path, beginning: Beginning) -> Result<&'static str, StoreError> {
+        if !Place::examine(path, beginning)? {
+            return Ok("will be made");
+        }
+        match ReadOnlyDatabase::open(path) {
+            Ok(_) => Ok("is there"),
+            Err(DatabaseError::DatabaseAlreadyOpen) => Ok("is in use, perhaps by the server that runs now"),
+            Err(DatabaseError::RepairAborted) => {
+                Ok("was not closed in order; the start will look through it")
+            }
+            Err(other) => Err(StoreError::Damaged { path: path.into(), cause: other.to_string() }),
+        }
     }
 
     /// What may cost rules though the file can be read.

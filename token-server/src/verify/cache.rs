@@ -33,6 +33,8 @@ pub(super) struct Key {
 pub(super) struct Verified {
     /// When it may be used.
     pub(super) window: Window,
+    /// The configured issuer, as it is shown.
+    pub(super) issuer: Option<Box<str>>,
     /// What the rules are held against.
     pub(super) revocable: Revocable,
     /// The payload as JSON.

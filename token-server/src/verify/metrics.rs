@@ -12,6 +12,7 @@ struct Decided {
     policy: String,
     reason: &'static str,
     detail: &'static str,
+    issuer: String,
 }
 
 /// The metrics of the forward-auth routes.
@@ -30,8 +31,8 @@ impl VerifyMetrics {
         let registry = registry.sub_registry_with_prefix("token_server_verify");
         registry.register(
             "decisions",
-            "Requests of proxies decided, by policy (empty for one that is not configured), reason and detail; with the \
-             reason ok the detail is ok, missing (no token, and none is needed) or preflight",
+            "Requests of proxies decided, by policy (empty for one that is not configured), reason, detail and issuer \
+             (empty where the token names none that is configured); with the reason ok the detail is ok, missing (no token, and none is needed) or preflight",
             metrics.decisions.clone(),
         );
         registry.register("cache_hits", "Tokens whose signature was verified before", metrics.hits.clone());
@@ -45,9 +46,16 @@ impl VerifyMetrics {
     }
 
     /// Counts one decision.
-    pub(super) fn decided(&self, policy: Option<&str>, reason: Reason, detail: &'static str) {
-        let policy = policy.unwrap_or_default().to_owned();
-        self.decisions.get_or_create(&Decided { policy, reason: reason.as_str(), detail }).inc();
+    pub(super) fn decided(
+        &self,
+        policy: Option<&str>,
+        issuer: Option<&str>,
+        reason: Reason,
+        detail: &'static str,
+    ) {
+        let text = |name: Option<&str>| name.unwrap_or_default().to_owned();
+        let (policy, issuer) = (text(policy), text(issuer));
+        self.decisions.get_or_create(&Decided { policy, reason: reason.as_str(), detail, issuer }).inc();
     }
 
     pub(super) fn show_entries(&self, entries: usize) {

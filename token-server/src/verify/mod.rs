@@ -25,6 +25,8 @@ pub use verifier::Verifier;
 pub(crate) use metrics::VerifyMetrics;
 pub(crate) use route::ForwardAuth;
 
+use service::refusals::LogRefusals;
+
 /// What the forward-auth routes go by.
 #[derive(Debug, Clone)]
 pub struct VerifySettings {
@@ -36,6 +38,8 @@ pub struct VerifySettings {
     pub schemes: Vec<String>,
     /// Longer tokens are refused.
     pub max_token_bytes: usize,
+    /// Which refusals are logged.
+    pub log_refusals: LogRefusals,
     /// The `realm` of a challenge.
     pub realm: String,
     /// How many verified tokens are kept.

@@ -6,10 +6,12 @@ use std::time::Duration;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use jose::{
-    Binding, Hint, Profile, Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash, TokenVersion,
-    UnixTime, Verdict,
+    Binding, Claimed, Hint, Profile, Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash,
+    TokenVersion, UnixTime, Verdict,
 };
 use keys::{KeyRing, Keys, KeysView, Newer};
+use service::refusals::{RefusalLine, RefusalLog, shown_kid};
+use service::shown;
 use tokio::time::Instant;
 use tracing::Level;
 
@@ -29,6 +31,7 @@ pub struct Verifier {
     verified: VerifiedTokens,
     metrics: VerifyMetrics,
     keys: Arc<KeyRing>,
+    refusals: RefusalLog,
 }
 
 /// Why a request may pass.
@@ -82,7 +85,8 @@ impl Verifier {
     /// A verifier that has verified nothing yet.
     pub(crate) fn new(settings: VerifySettings, metrics: VerifyMetrics, keys: &Arc<KeyRing>) -> Self {
         let verified = VerifiedTokens::new(settings.cache);
-        Self { settings, verified, metrics, keys: Arc::clone(keys) }
+        let refusals = RefusalLog::new(settings.log_refusals);
+        Self { settings, verified, metrics, keys: Arc::clone(keys), refusals }
     }
 
     /// Warns of settings that let in more than most operators want.
@@ -166,8 +170,34 @@ impl Verifier {
             Ok(pass) => (Reason::Ok, pass.detail()),
             Err(reject) => (reject.reason(), reject.detail()),
         };
+        let claimed = match (&decision, &policy, &question) {
+            (Err(_), Ok(policy), Ok(Question::Token(token))) => {
+                self.settings.trust.claimed(token, policy.route)
+            }
+            (Ok(_), _, _) | (_, Err(_), _) | (_, _, Err(_) | Ok(Question::Missing | Question::Preflight)) => {
+                Claimed::default()
+            }
+        };
+        let issuer = self.issuer(&decision, &claimed);
         let name = policy.ok().map(|policy| policy.route.name.as_str());
-        self.metrics.decided(name, reason, detail);
+        self.metrics.decided(name, issuer.as_deref(), reason, detail);
+        if decision.is_err() && self.refusals.is_on() {
+            let kid = claimed.kid.as_deref().map(shown_kid);
+            let id = match &question {
+                Ok(Question::Token(token)) => Some(TokenHash::of(token).fingerprint()),
+                Ok(Question::Missing | Question::Preflight) | Err(_) => None,
+            };
+            let refusal = RefusalLine {
+                request: request_id(parts),
+                reason: reason.as_str(),
+                detail,
+                policy: name,
+                issuer: issuer.as_deref(),
+                kid: kid.as_deref(),
+                id: id.as_deref(),
+            };
+            self.refusals.write(&refusal, Instant::now().into_std());
+        }
         if tracing::enabled!(Level::DEBUG) {
             let id = match question {
                 Ok(Question::Token(token)) => Some(TokenHash::of(&token).fingerprint()),
@@ -177,6 +207,15 @@ impl Verifier {
             tracing::debug!(request, id, reason = reason.as_str(), detail, policy = name, "decided");
         }
         decision
+    }
+
+    /// What is counted of a request beside its verdict, as far as it is known.
+    fn issuer(&self, decision: &Result<Pass, Reject>, claimed: &Claimed<'_>) -> Option<String> {
+        match decision {
+            Ok(Pass::Token(verified)) => verified.issuer.as_deref().map(str::to_owned),
+            Ok(Pass::Missing(_) | Pass::Preflight(_)) => None,
+            Err(_) => claimed.issuer.map(shown::url),
+        }
     }
 
     fn policy(&self, name: Option<&str>) -> Option<Policy<'_>> {
@@ -274,6 +313,7 @@ impl Verifier {
         };
         Ok(Verified {
             window: trust.window(&signed)?,
+            issuer: trust.policy_of(&signed)?.name().map(|name| shown::url(name).into()),
             revocable: Revocable::read(&signed.claims, trust.policy_of(&signed)?)?,
             headers: policy.guard.headers.of(&signed.claims, &trust.claim_names(policy.route, &signed))?,
             payload: signed.claims.as_json().into(),

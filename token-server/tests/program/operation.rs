@@ -11,7 +11,11 @@ const LATER: u64 = 4_000_000_000;
 
 #[test]
 fn the_configuration_can_be_checked() {
-    let good = output(&[("TOKEN_SERVER__PROFILE", "ms-users".as_ref())], &["--check"]);
+    let here = tempfile::tempdir().unwrap();
+    let store = here.path().join("rules.redb");
+    let settings =
+        [("TOKEN_SERVER__PROFILE", "ms-users".as_ref()), ("TOKEN_SERVER__STORE__PATH", store.as_os_str())];
+    let good = output(&settings, &["--check"]);
     assert_eq!((good.status.code(), good.stderr.len()), (Some(0), 0));
 
     let faults = [
@@ -28,6 +32,68 @@ fn the_configuration_can_be_checked() {
             text.contains("did you mean TOKEN_SERVER__STORE__PATH?") && !text.contains("secret"),
             "{text}"
         );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let absent = folder.path().join("absent/rules.redb");
+    let empty = folder.path().join("empty.redb");
+    fs::write(&empty, "").unwrap();
+    let garbage = folder.path().join("garbage.redb");
+    fs::write(&garbage, "garbage").unwrap();
+    for (name, value, expected) in [
+        ("TOKEN_SERVER__STORE__PATH", absent.as_os_str(), "absent/rules.redb: "),
+        ("TOKEN_SERVER__STORE__PATH", empty.as_os_str(), "the file is empty"),
+        ("TOKEN_SERVER__STORE__PATH", garbage.as_os_str(), "damaged or not a store"),
+        ("TOKEN_SERVER__ADMIN__SOCKET", absent.as_os_str(), "TOKEN_SERVER__ADMIN__SOCKET: cannot listen on"),
+        (
+            "TOKEN_SERVER__ADMIN__LISTEN",
+            "127.0.0.1:4000".as_ref(),
+            "TOKEN_SERVER__ADMIN__LISTEN: 127.0.0.1:4000 meets",
+        ),
+        (
+            "TOKEN_SERVER__AGENT__TOKENS_FILE",
+            empty.as_os_str(),
+            "TOKEN_SERVER__AGENT__TOKENS_FILE: the file holds no token",
+        ),
+        ("TOKEN_SERVER__VERIFY__ALGORITHMS", "RSA256".as_ref(), "RSA256 is no signature algorithm"),
+    ] {
+        let store = folder.path().join("rules.redb");
+        let bad = output(&[("TOKEN_SERVER__STORE__PATH", store.as_os_str()), (name, value)], &["--check"]);
+        let text = String::from_utf8(bad.stderr).unwrap();
+        assert_eq!(bad.status.code(), Some(64), "{name}: {text}");
+        assert!(
+            text.contains(expected) && text.lines().all(|line| line.starts_with("token-server: ")),
+            "{text}"
+        );
+        assert!(!store.exists(), "a check makes nothing");
+    }
+    let dead: &[(&str, &std::ffi::OsStr)] = &[
+        ("TOKEN_SERVER__REDIS__URLS", "redis://:s3cret@127.0.0.1:1".as_ref()),
+        ("TOKEN_SERVER__CONSUL__URL", "http://user:s3cret@127.0.0.1:1".as_ref()),
+    ];
+    assert_eq!(output(dead, &["--check"]).status.code(), Some(0));
+    let asked = output(dead, &["--check", "--online"]);
+    let text = String::from_utf8(asked.stderr).unwrap();
+    assert_eq!(asked.status.code(), Some(1), "{text}");
+    assert!(text.contains("redis: ") && text.contains("Consul http://127.0.0.1:1/: "), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+    for arguments in [
+        &["--server", "unix:/x", "rules", "--store", "y", "list"][..],
+        &["rules", "list", "--store", "y", "--configured-store"],
+        &["--json"],
+        &["--check", "--store", "x"],
+        &["rules", "list", "--cert-file", "x", "--server", "https://x"],
+    ] {
+        let refused = output(&[], arguments);
+        assert_eq!(refused.status.code(), Some(64), "{arguments:?}");
+        assert!(String::from_utf8(refused.stderr).unwrap().starts_with("token-server: --"), "{arguments:?}");
+    }
+    let store = folder.path().join("there.redb");
+    drop(token_server::store::EmbeddedStore::open(&store).unwrap());
+    let store = store.to_str().unwrap();
+    for arguments in
+        [&["--store", store, "--json", "rules", "list"][..], &["rules", "--json", "list", "--store", store]]
+    {
+        assert_eq!(output(&[], arguments).status.code(), Some(0), "{arguments:?}");
     }
     assert_eq!(output(&[], &["--chekc"]).status.code(), Some(64));
     for argument in ["--version", "--help"] {

@@ -20,7 +20,7 @@ pub struct Shown(String);
 
 impl Shown {
     pub(super) fn of(text: &str) -> Self {
-        Self(text.chars().take(SHOWN_CHARS).collect())
+        Self(service::shown::url(text).chars().take(SHOWN_CHARS).collect())
     }
 }
 

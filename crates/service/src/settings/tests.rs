@@ -50,11 +50,60 @@ fn a_file_that_cannot_be_trusted_ends_the_reading() {
     let stranger = file("port = 1");
     for (path, expected) in [
         ("/nonexistent/app.toml", "APP_CONFIG: cannot read the file"),
-        (broken.path().to_str().unwrap(), "APP_CONFIG: the file is not TOML"),
+        (
+            broken.path().to_str().unwrap(),
+            &format!("APP_CONFIG: {}: line 1: the file is not TOML: ", broken.path().display()),
+        ),
         (stranger.path().to_str().unwrap(), "PORT: no such setting in the file"),
     ] {
         let error = load(&[("APP_CONFIG", path)]).err().unwrap().to_string();
         assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_fault_of_the_file_says_which_line_and_why_and_quotes_nothing() {
+    for (text, line, cause) in [
+        ("APP__A = 1\nAPP__B = s3cret\n", 2, "quoted"),
+        ("APP__A = \"s3cret\n", 1, ""),
+        ("\n\nAPP__A = s3cret s3cret\n", 3, ""),
+        ("APP__A = 1\nAPP__A = \"s3cret\"\n", 2, "duplicate key"),
+        ("[a\nAPP__A = \"s3cret\"\n", 1, ""),
+        ("APP__A = 1\n[[issuers]]\nx = [\"s3cret\", \n", 3, ""),
+    ] {
+        let file = file(text);
+        let path = file.path().to_str().unwrap();
+        let error = load(&[("APP_CONFIG", path)]).err().unwrap().to_string();
+        assert!(
+            error.starts_with(&format!("APP_CONFIG: {path}: line {line}: the file is not TOML: ")),
+            "{error}"
+        );
+        assert!(error.contains(cause) && !error.contains("s3cret") && error.lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
+fn a_word_that_is_not_known_is_named_with_the_nearest() {
+    let cases = [
+        ("a,RS257", "APP__LIST: RS257 is no kind; there are ES256, RS256, a; did you mean RS256?"),
+        ("\u{1b}[31mx", "APP__LIST: an item is no kind; there are ES256, RS256, a; did you mean "),
+    ];
+    for (value, expected) in cases {
+        let mut settings = load(&[("APP__LIST", value)]).unwrap();
+        let known = ["RS256", "ES256", "a"];
+        assert!(settings.words::<Known>("APP__LIST", "kind", known).is_none());
+        let error = settings.finish().unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+struct Known;
+
+impl FromStr for Known {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        (text == "a").then_some(Self).ok_or(())
     }
 }
 

@@ -188,10 +188,10 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
         assert_eq!(server.with_token(path, &scoped).await.status, 404, "{path}");
     }
     assert!(server.metric(
-        r#"token_server_verify_decisions_total{policy="admin",reason="E_TKN_FORBIDDEN",detail="scope"} 1"#
+        r#"token_server_verify_decisions_total{policy="admin",reason="E_TKN_FORBIDDEN",detail="scope",issuer=""} 1"#
     ));
     assert!(server.metric(
-        r#"token_server_verify_decisions_total{policy="",reason="E_BACKEND_UNAVAIL",detail="unknown_policy"} 2"#
+        r#"token_server_verify_decisions_total{policy="",reason="E_BACKEND_UNAVAIL",detail="unknown_policy",issuer=""} 2"#
     ));
 }
 

@@ -175,6 +175,7 @@ impl World {
             let token = TokenHash::of(&format!("token {}", self.kept.len()));
             let key = Key { token, route: 0, keys: 0 };
             let kept = cache::Kept {
+                told: jwt_agent::told::Told::default(),
                 actions: Box::default(),
                 reject: None,
                 long_names: 0,

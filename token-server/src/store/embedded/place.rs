@@ -10,6 +10,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use service::listening;
+
 use super::FILE_MODE;
 use crate::store::{Fault, StoreError};
 
@@ -53,6 +55,28 @@ impl Place {
             return Err(StoreError::Empty { path: path.into() });
         }
         Ok((file, Self { path: path.into(), identity: (found.dev(), found.ino()), is_new }))
+    }
+
+    /// Whether the file is there with something in it, or may be made. Nothing is changed.
+    pub(super) fn examine(path: &Path, beginning: Beginning) -> Result<bool, StoreError> {
+        let failed = |cause| StoreError::Open { path: path.into(), cause };
+        match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => {
+                let is_empty = file.metadata().map_err(failed)?.len() == 0;
+                if is_empty && beginning == Beginning::WhereNoneWas {
+                    return Err(StoreError::Empty { path: path.into() });
+                }
+                Ok(!is_empty)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if beginning == Beginning::WhereNoneWas && marked(path)?.is_some() {
+                    return Err(StoreError::Vanished { path: path.into() });
+                }
+                listening::writable(folder(path)).map_err(failed)?;
+                Ok(false)
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Leaves the marker, or holds the store's name against it.
@@ -110,6 +134,9 @@ fn write_marker(path: &Path, store_id: &str) -> io::Result<()> {
         OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(marker(path))?;
     file.write_all(format!("{store_id}\n").as_bytes())?;
     file.sync_all()?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    File::open(folder(path))?.sync_all()
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

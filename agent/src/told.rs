@@ -1,0 +1,64 @@
+//! What is counted and logged of a decision, found once and used at each request that it answers.
+
+use std::time::Instant;
+
+use jose::{Claimed, Reject};
+use prometheus_client::metrics::counter::Counter;
+use service::refusals::{RefusalLine, RefusalLog, shown_kid};
+use service::shown;
+
+use crate::answer::{Decision, Outcome};
+use crate::metrics::Metrics;
+
+/// How one decision is counted, and what the log says of it where it is a refusal.
+#[derive(Debug, Default)]
+pub struct Told {
+    counter: Counter,
+    refusal: Option<Box<Refused>>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    reject: Reject,
+    policy: Option<String>,
+    issuer: Option<String>,
+    kid: Option<String>,
+    id: Option<String>,
+}
+
+impl Told {
+    /// Of a decision on a token that says this of itself.
+    pub fn new(decision: &Decision, claimed: &Claimed<'_>, metrics: &Metrics, log: &RefusalLog) -> Self {
+        let reject = match &decision.outcome {
+            Outcome::Accepted(_) => None,
+            Outcome::Refused { reject, .. } => Some(*reject),
+        };
+        let counter = metrics.decisions(reject, decision.policy.as_deref(), claimed.issuer);
+        let refusal = reject.filter(|_| log.is_on()).map(|reject| {
+            Box::new(Refused {
+                reject,
+                policy: decision.policy.clone(),
+                issuer: claimed.issuer.map(shown::url),
+                kid: claimed.kid.as_deref().map(shown_kid),
+                id: decision.id.clone(),
+            })
+        });
+        Self { counter, refusal }
+    }
+
+    /// Counts it, and writes it into the log, for one request.
+    pub fn tell(&self, request: Option<&str>, log: &RefusalLog) {
+        self.counter.inc();
+        let Some(refused) = &self.refusal else { return };
+        let refusal = RefusalLine {
+            request,
+            reason: refused.reject.reason().as_str(),
+            detail: refused.reject.detail(),
+            policy: refused.policy.as_deref(),
+            issuer: refused.issuer.as_deref(),
+            kid: refused.kid.as_deref(),
+            id: refused.id.as_deref(),
+        };
+        log.write(&refusal, Instant::now());
+    }
+}

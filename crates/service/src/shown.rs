@@ -1,0 +1,38 @@
+//! URLs as logs, metrics, errors and answers show them: the one place that hides what in them is a secret.
+
+/// A URL without user, password, query and fragment; any other text as it is.
+pub fn url(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    // WHATWG's parser takes a backslash for a slash, and a password may hold any of the rest but these.
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let path = behind.split(['?', '#']).next().unwrap_or_default();
+    // A password that was not encoded ends the authority too early; what is behind it would show the rest of it.
+    let path = path.rsplit_once('@').map_or(path, |_| "");
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_a_secret_in_it() {
+        for (text, expected) in [
+            ("https://id.example/", "https://id.example/"),
+            ("https://id.example/{tenantid}/v2.0", "https://id.example/{tenantid}/v2.0"),
+            ("https://user:s3cret@id.example:8443/a?k=s3cret#s3cret", "https://id.example:8443/a"),
+            ("http://s3cret@id.example", "http://id.example"),
+            ("http://user:s3@cret@id.example/x", "http://id.example/x"),
+            ("redis://:s3cret@[::1]:6379/0", "redis://[::1]:6379/0"),
+            ("rediss://user:s3cret@cache:6379", "rediss://cache:6379"),
+            ("http://id.example?token=s3cret", "http://id.example"),
+            ("http://user:x/s3cret@id.example/", "http://user:x"),
+            ("anna", "anna"),
+            ("", ""),
+        ] {
+            assert_eq!(url(text), expected, "{text}");
+        }
+    }
+}
