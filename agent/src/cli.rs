@@ -103,7 +103,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         return match runtime.block_on(explain::verify(verify, environment, cfg.as_ref())) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(exit::NO),
-            Err(error) => complain(&error),
+            Err(error) => end(&error, error.exit_code()),
         };
     }
     if let Some(Command::Health { address }) = arguments.command {
@@ -196,11 +196,14 @@ async fn check(config: &Config, cfg: Option<&HaproxyCfg>, online: bool) -> ExitC
 }
 
 fn complain(error: &dyn Display) -> ExitCode {
-    exit::say("jwt-agent", error);
-    ExitCode::from(exit::USAGE)
+    end(error, exit::USAGE)
 }
 
 fn fail(error: &dyn Display) -> ExitCode {
+    end(error, exit::FAILURE)
+}
+
+fn end(error: &dyn Display, code: u8) -> ExitCode {
     exit::say("jwt-agent", error);
-    ExitCode::from(exit::FAILURE)
+    ExitCode::from(code)
 }

@@ -2,12 +2,38 @@
 
 use std::ffi::OsString;
 
-use keys::explain::{self, Judge};
+use keys::explain::{self, ExplainError, Judge};
+use service::exit;
+use service::settings::ConfigError;
 
 use crate::cli::Verify;
 use crate::config::Config;
 use crate::haproxy_cfg::HaproxyCfg;
-use crate::run::key_sources;
+use crate::run::{StartError, key_sources};
+
+/// Why the tokens could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file that the settings name cannot be used.
+    #[error(transparent)]
+    Sources(#[from] StartError),
+    /// The rest.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
+}
+
+impl VerifyError {
+    /// What the program ends with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Sources(_) => exit::USAGE,
+            Self::Explain(error) => error.exit_code(),
+        }
+    }
+}
 
 /// Judges the tokens of the command line; whether all were valid.
 ///
@@ -18,10 +44,9 @@ pub async fn verify(
     arguments: &Verify,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     haproxy_cfg: Option<&HaproxyCfg>,
-) -> Result<bool, String> {
-    let config = Config::load(environment, haproxy_cfg, arguments.keys.as_deref())
-        .map_err(|error| error.to_string())?;
-    let sources = key_sources(&config.keys).map_err(|error| error.to_string())?;
+) -> Result<bool, VerifyError> {
+    let config = Config::load(environment, haproxy_cfg, arguments.keys.as_deref())?;
+    let sources = key_sources(&config.keys)?;
     let judge = Judge {
         trust: &config.trust,
         keys: &explain::load(config.keys.issuers.len(), &sources, &config.keys.rules).await?,
@@ -33,5 +58,5 @@ pub async fn verify(
         max_token_bytes: config.max_token_bytes,
         size_setting: "JWT_MAX_TOKEN_BYTES",
     };
-    explain::print(&arguments.token, arguments.json, &judge).await
+    Ok(explain::print(&arguments.token, arguments.json, &judge).await?)
 }

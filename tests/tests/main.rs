@@ -5,6 +5,7 @@ mod applications;
 mod cache;
 mod carriage;
 mod certificates;
+mod command_line;
 mod commands;
 mod compose_files;
 mod configuration;

@@ -15,26 +15,26 @@ use integration_tests::wait::eventually;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-struct Folder(TempDir);
+pub(crate) struct Folder(pub(crate) TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Self(TempDir::with_prefix("operators-").unwrap());
         folder.write("keys.json", &jwks([key("ES256"), key("RS256")]));
         folder
     }
 
-    fn write(&self, name: &str, text: &str) -> String {
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
         fs::write(self.0.path().join(name), text).unwrap();
         self.path(name)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.path().join(name).display().to_string()
     }
 }
 
-fn run(command: &mut Command, input: &str) -> Output {
+pub(crate) fn run(command: &mut Command, input: &str) -> Output {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A program that does not read its input has closed it; that is its own affair.
@@ -42,7 +42,7 @@ fn run(command: &mut Command, input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -72,171 +72,6 @@ fn a_check_says_what_is_good_and_every_fault_at_once() {
             assert!(said.contains(expected), "{what}: {expected} in {said}");
         }
     }
-}
-
-#[test]
-fn a_check_refuses_what_a_start_refuses_and_asks_others_only_where_that_is_said() {
-    let folder = Folder::new();
-    let keys = folder.path("keys.json");
-    let bearer = folder.write("bearer", "s3cret of two words\n");
-    let socket = format!("unix@{}", folder.path("absent/agent.sock"));
-    let dead = "http://127.0.0.1:1";
-    for (what, settings, arguments, code, expected) in [
-        (
-            "a token file that is none",
-            vec![("JWT_TOKEN_SERVER_BACKEND", dead), ("JWT_TOKEN_SERVER_TOKEN_FILE", &bearer)],
-            vec![],
-            64,
-            "JWT_TOKEN_SERVER_TOKEN_FILE: expected one bearer token",
-        ),
-        (
-            "a folder that is not there",
-            vec![("JWT_AGENT_LISTEN", &socket)],
-            vec![],
-            64,
-            "JWT_AGENT_LISTEN: cannot listen on",
-        ),
-        (
-            "one port twice",
-            vec![("JWT_AGENT_LISTEN", "127.0.0.1:7,127.0.0.1:9464")],
-            vec![],
-            64,
-            "JWT_ADMIN_LISTEN: 127.0.0.1:9464 meets 127.0.0.1:9464 of JWT_AGENT_LISTEN",
-        ),
-        (
-            "a URL with a password",
-            vec![("JWT_TOKEN_SERVER_BACKEND", "http://agent:s3cret@127.0.0.1:1")],
-            vec![],
-            64,
-            "takes no user and password",
-        ),
-        (
-            "an algorithm that is none",
-            vec![("JWT_ALGORITHMS", "RS256,none")],
-            vec![],
-            64,
-            "JWT_ALGORITHMS: none is no signature algorithm",
-        ),
-        (
-            "a dead token-server",
-            vec![("JWT_TOKEN_SERVER_BACKEND", dead)],
-            vec![],
-            0,
-            "token-servers: asked with --online",
-        ),
-        (
-            "a dead token-server, asked",
-            vec![("JWT_TOKEN_SERVER_BACKEND", dead)],
-            vec!["--online"],
-            1,
-            "http://127.0.0.1:1: not reachable",
-        ),
-        (
-            "a dead key URL",
-            vec![("JWT_JWKS_URL", "http://127.0.0.1:1/keys")],
-            vec![],
-            0,
-            "http://127.0.0.1:1/keys: asked with --online",
-        ),
-        (
-            "a dead key URL, asked",
-            vec![("JWT_JWKS_URL", "http://127.0.0.1:1/keys")],
-            vec!["--online"],
-            1,
-            "http://127.0.0.1:1/keys: ",
-        ),
-    ] {
-        let mut check = command();
-        check.arg("--check").args(arguments).env("JWT_JWKS_FILE", &keys).envs(settings);
-        let output = run(&mut check, "");
-        let said = text(&output.stdout) + &text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{what}: {said}");
-        assert!(said.contains(expected) && !said.contains("s3cret"), "{what}: {said}");
-    }
-
-    let bearer = folder.write("bearer", "s3cret-of-the-agent\n");
-    let server = TokenServer::start_with(
-        folder.0.path(),
-        "standard",
-        &[("TOKEN_SERVER__AGENT__TOKENS_FILE", bearer.as_str())],
-    );
-    for (what, settings, code, expected) in [
-        ("the right token", vec![("JWT_TOKEN_SERVER_TOKEN_FILE", bearer.as_str())], 0, "answers, store "),
-        ("no token", vec![], 1, "answered 401 Unauthorized; it wants another bearer token"),
-    ] {
-        let mut check = command();
-        check.args(["--check", "--online"]).env("JWT_JWKS_FILE", &keys).envs(settings);
-        let output = run(check.env("JWT_TOKEN_SERVER_BACKEND", server.url()), "");
-        let said = text(&output.stdout) + &text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{what}: {said}");
-        assert!(said.contains(expected) && !said.contains("s3cret"), "{what}: {said}");
-    }
-}
-
-#[test]
-fn a_wrong_command_line_ends_alike_in_both_programs() {
-    let server = || {
-        let mut command = Command::new(integration_tests::agent::program("token-server"));
-        command.env_clear();
-        command
-    };
-    for (arguments, nearest) in [
-        (&["--chekc"][..], "--check"),
-        (&["verfiy"], "verify"),
-        (&["verify", "--jsno"], "--json"),
-        (&["--online"], "--check --online"),
-    ] {
-        for mut program in [command(), server()] {
-            let output = run(program.args(arguments), "");
-            let said = text(&output.stderr);
-            assert_eq!(output.status.code(), Some(64), "{arguments:?}: {said}");
-            assert!(said.contains(nearest), "{arguments:?}: {said}");
-        }
-    }
-    let broken = Folder::new().write("broken.toml", "a = 1\nb = s3cret\n");
-    let folder = Folder::new();
-    let file = folder.write("broken.toml", "JWT_LEEWAY = 1\nJWT_X = s3cret\n");
-    assert!(!std::path::Path::new(&broken).exists(), "its folder is gone");
-    for (name, mut program) in [("JWT_CONFIG", command()), ("TOKEN_SERVER_CONFIG", server())] {
-        for (path, expected) in [(&file, "line 2: the file is not TOML"), (&broken, "cannot read the file")] {
-            let output = run(program.arg("--check").env(name, path), "");
-            program = if name == "JWT_CONFIG" { command() } else { server() };
-            let said = text(&output.stderr);
-            assert_eq!(output.status.code(), Some(64), "{said}");
-            assert!(
-                said.contains(path.as_str()) && said.contains(expected) && !said.contains("s3cret"),
-                "{said}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_token_may_have_its_scheme_before_it_and_options_stand_on_both_sides_of_a_command() {
-    let folder = Folder::new();
-    let keys = folder.path("keys.json");
-    let cfg = folder.write("haproxy.cfg", &format!("global\n    setenv JWT_JWKS_FILE {keys}\n"));
-    let good = token(key("ES256"), json!({"sub": "alice"}));
-    let scheme = format!("bEaReR {good}");
-    for (arguments, code) in [
-        (vec!["--haproxy-cfg", &cfg, "verify", &scheme], 0),
-        (vec!["verify", "--haproxy-cfg", &cfg, "Bearer", &good], 0),
-        (vec!["verify", "--log-format", "json", "--keys", &keys, "JWT", &good], 0),
-        (vec!["verify", "--keys", &keys, "Basic", &good], 2),
-        (vec!["verify", "--keys", &keys, "a", "b", "c"], 64),
-    ] {
-        let output = run(command().args(&arguments), "");
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
-        if code == 2 {
-            let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-            assert_eq!(
-                (&answer["detail"], &answer["cure"]),
-                (&json!("scheme"), &json!("the schemes that are accepted are JWT, Bearer"))
-            );
-        }
-    }
-    let output = run(command().args(["verify", "--keys", &keys]), &format!("{scheme}\n"));
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Revocation is not asked about. Keys are named, never shown; a key that the source holds and that is not used is named with
 //! the reason, where the token may mean it.
 
+mod error;
+
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::SystemTime;
@@ -13,6 +15,7 @@ use jose::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub use self::error::ExplainError;
 use crate::Source;
 
 /// By what tokens are judged.
@@ -85,10 +88,13 @@ pub async fn load(
     issuers: usize,
     sources: &[(usize, Source)],
     rules: &KeyRules,
-) -> Result<Vec<KeySet>, String> {
+) -> Result<Vec<KeySet>, ExplainError> {
     let mut sets = vec![KeySet::empty(); issuers];
     for (issuer, source) in sources {
-        let set = source.load(rules).await.map_err(|error| format!("{}: {error}", source.name()))?;
+        let set = source.load(rules).await.map_err(|cause| match source {
+            Source::File(_) => ExplainError::File { name: source.name(), cause },
+            Source::Url(..) | Source::PerKid(..) => ExplainError::Server { name: source.name(), cause },
+        })?;
         if let Some(sum) = sets.get_mut(*issuer) {
             *sum = KeySet::merge([&*sum, &set]);
         }
@@ -101,37 +107,36 @@ pub async fn load(
 /// # Errors
 ///
 /// There is none of that name.
-pub fn route<'a>(trust: &'a Trust, name: Option<&str>) -> Result<&'a Route, String> {
-    trust.route(name).ok_or_else(|| {
-        let names: Vec<_> = trust.routes().iter().map(|route| route.name.as_str()).collect();
-        format!("--policy: there is none of that name; there are: {}", names.join(", "))
-    })
+pub fn route<'a>(trust: &'a Trust, name: Option<&str>) -> Result<&'a Route, ExplainError> {
+    trust
+        .route(name)
+        .ok_or_else(|| ExplainError::Policy(trust.routes().iter().map(|route| route.name.clone()).collect()))
 }
 
-/// Judges the token that these words are, or where they are `-` or absent those on standard input, one a line, and prints the answers: JSON where it is
-/// asked for or standard output is no terminal. Whether all were valid.
+/// Judges the token that these words are, or where they are `-` or absent those on standard input, one a line, and prints
+/// the answers: JSON where it is asked for or standard output is no terminal. Whether all were valid.
 ///
 /// # Errors
 ///
 /// Standard input or output fails, or the key that a token names cannot be fetched.
-pub async fn print(words: &[String], json: bool, judge: &Judge<'_>) -> Result<bool, String> {
+pub async fn print(words: &[String], json: bool, judge: &Judge<'_>) -> Result<bool, ExplainError> {
     let as_json = json || !io::stdout().is_terminal();
     let mut out = io::stdout().lock();
     let mut all_valid = true;
-    let mut one = async |token: &str| -> Result<(), String> {
+    let mut one = async |token: &str| -> Result<(), ExplainError> {
         let answer = judge.answer(token).await?;
         all_valid &= answer.valid;
         let text = if as_json {
-            serde_json::to_string(&answer).map_err(|error| error.to_string())?
+            serde_json::to_string(&answer).map_err(|error| ExplainError::Output(error.into()))?
         } else {
             answer.to_string()
         };
-        writeln!(out, "{text}").map_err(|error| format!("standard output: {error}"))
+        writeln!(out, "{text}").map_err(ExplainError::Output)
     };
     match words.join(" ").trim() {
         "" | "-" => {
             for line in io::stdin().lock().lines() {
-                let line = line.map_err(|error| format!("standard input: {error}"))?;
+                let line = line.map_err(ExplainError::Input)?;
                 let token = line.trim();
                 if !token.is_empty() {
                     one(token).await?;
@@ -149,7 +154,7 @@ impl Judge<'_> {
     /// # Errors
     ///
     /// The key that it names cannot be fetched.
-    pub async fn answer(&self, token: &str) -> Result<Answer, String> {
+    pub async fn answer(&self, token: &str) -> Result<Answer, ExplainError> {
         let Some(token) = self.bare(token) else {
             let cure = Some(format!("the schemes that are accepted are {}", self.schemes.join(", ")));
             return Ok(Answer { cure, ..Answer::of(Err(Reject::Scheme), None) });
@@ -172,7 +177,7 @@ impl Judge<'_> {
     }
 
     /// The keys of each issuer with that which is fetched by the token's `kid`, if there is such a one.
-    async fn named_key(&self, token: &str) -> Result<Option<Vec<KeySet>>, String> {
+    async fn named_key(&self, token: &str) -> Result<Option<Vec<KeySet>>, ExplainError> {
         let hint = self.trust.hint(token, self.route);
         let Some((issuer, kid)) = hint.keys.zip(hint.kid) else { return Ok(None) };
         let mut keys = self.keys.to_vec();
@@ -182,7 +187,7 @@ impl Judge<'_> {
                 continue;
             }
             let found = place.fetch(client, kid, self.rules).await;
-            let found = found.map_err(|error| format!("{}: {error}", place.name()))?;
+            let found = found.map_err(|cause| ExplainError::Server { name: place.name(), cause })?;
             if let Some((set, found)) = keys.get_mut(issuer).zip(found) {
                 *set = KeySet::merge([&*set, &found]);
             }

@@ -2,7 +2,6 @@
 //! it is asked for, and which build it is.
 
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -82,11 +81,10 @@ impl Stat {
     }
 }
 
-/// When the machine began, which only moves when its clock is set.
+/// When the machine began, as the kernel tells it: the same at each scrape, so that a restart alone changes the start.
 fn boot_time() -> Option<f64> {
-    let uptime: f64 = fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
-    Some((now - uptime).round())
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
 
 fn bytes_of_status(name: &str) -> Option<f64> {
@@ -109,6 +107,8 @@ fn max_descriptors(limits: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
     use super::*;
 
     #[test]

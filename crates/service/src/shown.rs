@@ -7,9 +7,12 @@ pub fn url(text: &str) -> String {
     let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
     let (authority, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if behind.contains('@') {
+        // A password that was not encoded ends the authority too early: its beginning looks like a port, the rest like a path.
+        let host = host.split_once(':').map_or(host, |(user, _)| user);
+        return format!("{scheme}://{host}");
+    }
     let path = behind.split(['?', '#']).next().unwrap_or_default();
-    // A password that was not encoded ends the authority too early; what is behind it would show the rest of it.
-    let path = path.rsplit_once('@').map_or(path, |_| "");
     format!("{scheme}://{host}{path}")
 }
 
@@ -28,7 +31,11 @@ mod tests {
             ("redis://:s3cret@[::1]:6379/0", "redis://[::1]:6379/0"),
             ("rediss://user:s3cret@cache:6379", "rediss://cache:6379"),
             ("http://id.example?token=s3cret", "http://id.example"),
-            ("http://user:x/s3cret@id.example/", "http://user:x"),
+            ("http://user:s3/cret@id.example/", "http://user"),
+            ("http://user:4/s3cret@id.example/", "http://user"),
+            ("http://user:s3?cret@id.example/", "http://user"),
+            ("http://user:s3#cret@id.example/", "http://user"),
+            ("https://id.example/@anna", "https://id.example"),
             ("anna", "anna"),
             ("", ""),
         ] {

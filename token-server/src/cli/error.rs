@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use axum::http::StatusCode;
+use keys::explain::ExplainError;
 use service::exit;
 use service::probe::ProbeError;
 use service::settings::ConfigError;
@@ -43,8 +44,8 @@ pub(super) enum CliError {
         "verify: there are no keys to judge by: set TOKEN_SERVER__JWKS__FILE, __URL or __OIDC_ISSUERS, or add [[issuers]] tables"
     )]
     NoKeys,
-    #[error("{0}")]
-    Verify(String),
+    #[error(transparent)]
+    Verify(#[from] ExplainError),
     #[error("{}", .0.join("\n"))]
     Sources(Vec<String>),
     #[error("{}", .0.join("\n"))]
@@ -81,9 +82,9 @@ impl CliError {
             | Self::ServerForm
             | Self::NoProbe
             | Self::NoKeys
-            | Self::Verify(_)
             | Self::Sources(_)
             | Self::Argument { .. } => exit::USAGE,
+            Self::Verify(error) => error.exit_code(),
             Self::Listen(_)
             | Self::Run(_)
             | Self::Probe(_)

@@ -27,6 +27,24 @@ const PROGRESS: usize = 10_000;
 /// Faulty lines that are told.
 const MAX_FAULTS: usize = 20;
 
+/// A rule that is to be written.
+struct Draft {
+    line: usize,
+    end: ExpireAt,
+    /// As the API takes it.
+    body: Value,
+}
+
+/// What became of the rules.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Imported {
+    written: usize,
+    /// Ended while others were written.
+    ended: usize,
+    /// Why, with the line.
+    refused: Vec<String>,
+}
+
 /// Prints every rule.
 pub(super) async fn export(admin: &Admin) -> Result<Outcome, CliError> {
     let mut left_out = 0;
@@ -71,49 +89,61 @@ async fn export_group(admin: &Admin, group: &str) -> Result<usize, CliError> {
 /// Writes the rules of standard input: none of them if one line is faulty. Rules that have ended are left out. Those that
 /// the server refuses are told, and the others written.
 pub(super) async fn import(admin: &Admin, clock: fn() -> i64, output: Output) -> Result<Outcome, CliError> {
+    let (drafts, ended_before) = read(std::io::stdin().lock(), clock())?;
+    let Imported { written, ended, refused } = write(admin, &drafts, clock).await?;
+    let ended = ended.saturating_add(ended_before);
+    let imported = json!({ "imported": written, "ended": ended, "refused": refused.len() });
+    output.answer(&imported, |_| {
+        format!("imported: {written}, left out because they have ended: {ended}, refused: {}", refused.len())
+    })?;
+    if refused.is_empty() { Ok(Outcome::Done) } else { Err(CliError::PartlyImported(refused)) }
+}
+
+/// The rules of all lines, and how many have ended at `now`.
+fn read(input: impl BufRead, now: i64) -> Result<(Vec<Draft>, usize), CliError> {
     let mut drafts = Vec::new();
     let mut faults = Vec::new();
     let mut ended: usize = 0;
-    let now = clock();
-    for (index, line) in std::io::stdin().lock().lines().enumerate() {
+    for (index, line) in input.lines().enumerate() {
         let line = line.map_err(CliError::Input)?;
         if line.trim().is_empty() {
             continue;
         }
         let number = index.saturating_add(1);
         match draft(&line) {
-            Ok((_, end)) if end.has_passed(now) => ended += 1,
-            Ok((draft, end)) => drafts.push((number, end, draft)),
+            Ok((_, end)) if end.has_passed(now) => ended = ended.saturating_add(1),
+            Ok((body, end)) => drafts.push(Draft { line: number, end, body }),
             Err(why) if faults.len() < MAX_FAULTS => faults.push(format!("line {number}: {why}")),
             Err(_) => {}
         }
     }
-    if !faults.is_empty() {
-        return Err(CliError::Lines(faults));
-    }
-    let mut written: usize = 0;
-    let mut refused = Vec::new();
-    for (done, (line, end, draft)) in drafts.iter().enumerate() {
+    if faults.is_empty() { Ok((drafts, ended)) } else { Err(CliError::Lines(faults)) }
+}
+
+async fn write(admin: &Admin, drafts: &[Draft], clock: fn() -> i64) -> Result<Imported, CliError> {
+    let mut imported = Imported::default();
+    for (done, Draft { line, end, body }) in drafts.iter().enumerate() {
         if done > 0 && done.is_multiple_of(PROGRESS) {
             exit::say("token-server", &format!("{done} of {} rules", drafts.len()));
         }
-        let group = draft.get("group").and_then(Value::as_str).unwrap_or_default();
-        match admin.post(Whose::of_group(group).route(), draft.to_string()).await {
-            Ok(_) => written = written.saturating_add(1),
+        let group = body.get("group").and_then(Value::as_str).unwrap_or_default();
+        match admin.post(Whose::of_group(group).route(), body.to_string()).await {
+            Ok(_) => imported.written = imported.written.saturating_add(1),
             // It ended while those before it were written.
-            Err(CliError::Refused { .. }) if end.has_passed(clock()) => ended += 1,
+            Err(CliError::Refused { .. }) if end.has_passed(clock()) => {
+                imported.ended = imported.ended.saturating_add(1);
+            }
             // One rule that cannot be taken keeps no other one out.
             Err(cause @ CliError::Refused { status, .. }) if !is_of_all(status) => {
-                refused.push(format!("line {line}: {cause}"));
+                imported.refused.push(format!("line {line}: {cause}"));
             }
-            Err(cause) => return Err(CliError::ImportEnded { line: *line, written, cause: Box::new(cause) }),
+            Err(cause) => {
+                let written = imported.written;
+                return Err(CliError::ImportEnded { line: *line, written, cause: Box::new(cause) });
+            }
         }
     }
-    let imported = json!({ "imported": written, "ended": ended, "refused": refused.len() });
-    output.answer(&imported, |_| {
-        format!("imported: {written}, left out because they have ended: {ended}, refused: {}", refused.len())
-    })?;
-    if refused.is_empty() { Ok(Outcome::Done) } else { Err(CliError::PartlyImported(refused)) }
+    Ok(imported)
 }
 
 /// Whether every other rule would be refused alike: another bearer token is wanted, or the store fails.
@@ -149,6 +179,43 @@ fn draft(line: &str) -> Result<(Value, ExpireAt), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::admin::Missing;
+    use crate::cli::target::Target;
+    use crate::reconfigure::Origin;
+
+    #[tokio::test]
+    async fn a_rule_that_ended_meanwhile_or_is_refused_keeps_no_later_one_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target { store: Some(folder.path().join("rules.redb")), ..Target::default() };
+        let config = Origin::read(Vec::new()).unwrap().config().unwrap();
+        let admin = Admin::open(&target, config, Missing::Create).await.unwrap();
+        let long = "x".repeat(2_000);
+        let lines = format!(
+            "{}\n\n{}\n{}\n{}\n{}\n",
+            r#"{"group":"a","rule":{"a":1},"expireAt":5}"#,
+            r#"{"group":"a","rule":{"a":2},"expireAt":7}"#,
+            r#"{"group":"a","rule":{"a":3}}"#,
+            format_args!(r#"{{"group":"a","rule":{{"a":4}},"note":"{long}"}}"#),
+            r#"{"group":"b","rule":{"b":1}}"#,
+        );
+        let (drafts, ended) = read(lines.as_bytes(), 6).unwrap();
+        assert_eq!((drafts.len(), ended), (4, 1));
+        let imported = write(&admin, &drafts, || 8).await.unwrap();
+        assert_eq!((imported.written, imported.ended, imported.refused.len()), (2, 1, 1), "{imported:?}");
+        assert!(imported.refused[0].starts_with("line 5: answered 422"), "{imported:?}");
+        assert!(imported.refused[0].contains("note"), "{imported:?}");
+        let groups = admin.get("/v1/rules").await.unwrap();
+        assert_eq!(rows_of(&groups, "groups").count(), 2, "{groups}");
+    }
+
+    #[test]
+    fn a_fault_of_all_rules_ends_an_import_at_once() {
+        for (status, expected) in
+            [(401, true), (403, true), (404, true), (503, true), (507, false), (409, false), (422, false)]
+        {
+            assert_eq!(is_of_all(StatusCode::from_u16(status).unwrap()), expected, "{status}");
+        }
+    }
 
     #[test]
     fn a_faulty_line_is_told_by_its_member() {

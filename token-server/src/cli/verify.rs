@@ -27,15 +27,15 @@ pub(super) async fn run(verify: Verify, json: bool, config: Config) -> Result<Ou
     let sets = explain::load(keys.configured.issuers.len(), &keys.sources, &keys.configured.rules).await;
     let judge = Judge {
         trust: &settings.trust,
-        keys: &sets.map_err(CliError::Verify)?,
+        keys: &sets?,
         sources: &keys.sources,
         rules: &keys.configured.rules,
-        route: explain::route(&settings.trust, verify.policy.as_deref()).map_err(CliError::Verify)?,
+        route: explain::route(&settings.trust, verify.policy.as_deref())?,
         signature_only: verify.signature_only,
         schemes: &settings.schemes,
         max_token_bytes: settings.max_token_bytes,
         size_setting: MAX_TOKEN_BYTES,
     };
-    let all_valid = explain::print(&verify.token, json, &judge).await.map_err(CliError::Verify)?;
+    let all_valid = explain::print(&verify.token, json, &judge).await?;
     Ok(if all_valid { Outcome::Done } else { Outcome::No })
 }

@@ -11,19 +11,18 @@
 //! All calls of [`EmbeddedStore`] block; the [`Store`](super::Store) of an `Arc` of it runs them beside the runtime.
 
 mod annotations;
+mod opening;
 mod place;
 mod shared;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::backends::FileBackend;
 use redb::{
-    Database, DatabaseError, Durability, ReadOnlyDatabase, ReadTransaction, ReadableDatabase as _,
-    ReadableTable as _, TableDefinition, TableHandle as _, WriteTransaction,
+    Database, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+    WriteTransaction,
 };
 use rules::ExpireAt;
 
@@ -31,14 +30,12 @@ pub use annotations::EmbeddedAnnotations;
 pub use place::Beginning;
 
 use self::place::Place;
-use super::{Condition, Cursor, Page, StoreError, StoredRule, random_name};
+use super::{Condition, Cursor, Page, StoreError, StoredRule};
 
 const RULES: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("rules");
 const ENDS: TableDefinition<'_, (i64, &str, &str), ()> = TableDefinition::new("ends");
 const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
 const TEXTS: TableDefinition<'_, &str, &str> = TableDefinition::new("texts");
-
-const FORMAT: u64 = 1;
 
 /// Rules names subjects, which is nobody else's business on this machine.
 const FILE_MODE: u32 = 0o600;
@@ -78,8 +75,8 @@ impl EmbeddedStore {
     /// [`StoreError`] with a cure; a file that cannot be understood is left as it is.
     pub fn open_as(path: &Path, beginning: Beginning) -> Result<Self, StoreError> {
         let (file, place) = Place::open(path, beginning)?;
-        let database = open_database(file, path).inspect_err(|_| place.abandon())?;
-        let store_id: Arc<str> = Arc::from(prepare(&database, path)?);
+        let database = opening::open(file, path).inspect_err(|_| place.abandon())?;
+        let store_id: Arc<str> = Arc::from(opening::prepare(&database, path)?);
         place.mark(&store_id, beginning)?;
         let store = Self { database, place, path: path.into(), store_id };
         store.read_through()?;
@@ -94,14 +91,7 @@ impl EmbeddedStore {
         if !Place::examine(path, beginning)? {
             return Ok("will be made");
         }
-        match ReadOnlyDatabase::open(path) {
-            Ok(_) => Ok("is there"),
-            Err(DatabaseError::DatabaseAlreadyOpen) => Ok("is in use, perhaps by the server that runs now"),
-            Err(DatabaseError::RepairAborted) => {
-                Ok("was not closed in order; the start will look through it")
-            }
-            Err(other) => Err(StoreError::Damaged { path: path.into(), cause: other.to_string() }),
-        }
+        opening::examine(path)
     }
 
     /// What may cost rules though the file can be read.
@@ -302,69 +292,9 @@ fn failed(error: redb::Error) -> StoreError {
     StoreError::Failed(Box::new(error))
 }
 
-fn open_database(file: File, path: &Path) -> Result<Database, StoreError> {
-    let mut builder = Database::builder();
-    // Without this, a damaged page is met later, by a panic.
-    builder.set_check_integrity_on_open(true);
-    FileBackend::new(file).and_then(|file| builder.create_with_backend(file)).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => StoreError::Locked { path: path.into() },
-        other => StoreError::Damaged { path: path.into(), cause: other.to_string() },
-    })
-}
-
-/// Makes the tables of a new file, checks the format of an old one, and returns the store's name.
-fn prepare(database: &Database, path: &Path) -> Result<String, StoreError> {
-    let damaged = |error: redb::Error| StoreError::Damaged { path: path.into(), cause: error.to_string() };
-    match found_format(database).map_err(damaged)? {
-        Found::Nothing | Found::Format(FORMAT) => {}
-        Found::Format(found) => {
-            return Err(StoreError::Format { path: path.into(), found, expected: FORMAT });
-        }
-        Found::Foreign => {
-            return Err(StoreError::Damaged {
-                path: path.into(),
-                cause: "a database of another program".into(),
-            });
-        }
-    }
-    let fresh = random_name()?;
-    write(database, |transaction| {
-        transaction.open_table(RULES)?;
-        transaction.open_table(ENDS)?;
-        transaction.open_table(annotations::ANNOTATIONS)?;
-        transaction.open_table(COUNTERS)?.insert("format", FORMAT)?;
-        let mut texts = transaction.open_table(TEXTS)?;
-        let known = texts.get("store_id")?.map(|id| id.value().to_owned());
-        if known.is_none() {
-            texts.insert("store_id", fresh.as_str())?;
-        }
-        Ok(known.unwrap_or(fresh))
-    })
-    .map_err(damaged)
-}
-
 /// The first name after this one.
 fn beyond(name: &str) -> String {
     format!("{name}\0")
-}
-
-enum Found {
-    Nothing,
-    Format(u64),
-    Foreign,
-}
-
-fn found_format(database: &Database) -> Result<Found, redb::Error> {
-    let transaction = database.begin_read()?;
-    let tables: Vec<String> = transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
-    if tables.is_empty() {
-        return Ok(Found::Nothing);
-    }
-    if !tables.iter().any(|table| table == COUNTERS.name()) {
-        return Ok(Found::Foreign);
-    }
-    let format = transaction.open_table(COUNTERS)?.get("format")?.map(|format| format.value());
-    Ok(format.map_or(Found::Foreign, Found::Format))
 }
 
 fn write<T>(

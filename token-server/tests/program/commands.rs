@@ -160,13 +160,16 @@ fn rules_move_from_store_to_store() {
         r#"{"group":"g","rule":{"a":2},"expireAt":0}"#,
     );
     let from = Operator::asking(&["--store", old.to_str().unwrap()]);
-    assert_eq!(from.json(&["rules", "import"], &lines), [json!({"imported": 4, "ended": 1})]);
+    assert_eq!(from.json(&["rules", "import"], &lines), [json!({"imported": 4, "ended": 1, "refused": 0})]);
     let exported = from.run(&["rules", "export"], "");
     assert_eq!((exported.code, exported.out.lines().count()), (Some(0), 4), "{}", exported.err);
 
     let new = folder.path().join("new.redb");
     let to = Operator::asking(&["--store", new.to_str().unwrap()]);
-    assert_eq!(to.json(&["rules", "import"], &exported.out), [json!({"imported": 4, "ended": 0})]);
+    assert_eq!(
+        to.json(&["rules", "import"], &exported.out),
+        [json!({"imported": 4, "ended": 0, "refused": 0})]
+    );
     assert_eq!(to.run(&["rules", "export"], "").out, exported.out);
 
     let faulty = to.run(&["rules", "import"], "{\"group\":\"carl\",\"rule\":{\"a\":1}}\n{\"group\":7}\nx\n");
@@ -176,6 +179,19 @@ fn rules_move_from_store_to_store() {
         assert!(faulty.err.contains(part), "{part} in {}", faulty.err);
     }
     assert_eq!(to.run(&["rules", "export"], "").out, exported.out);
+
+    let note = "x".repeat(2_000);
+    let lines = format!(
+        "{}\n{}\n{}\n",
+        format_args!(r#"{{"group":"carl","rule":{{"a":1}},"note":"{note}"}}"#),
+        r#"{"group":"carl","rule":{"a":2}}"#,
+        r#"{"group":"dora","rule":{"a":3}}"#,
+    );
+    let partly = to.run(&["rules", "import", "--json"], &lines);
+    assert_eq!(partly.code, Some(1), "{}", partly.err);
+    let told: Value = serde_json::from_str(&partly.out).expect("JSON");
+    assert_eq!(told, json!({"imported": 2, "ended": 0, "refused": 1}));
+    assert!(partly.err.contains("token-server: line 1: answered 422"), "{}", partly.err);
 }
 
 #[test]
