@@ -4,7 +4,7 @@
 //! {"group":"anna","rule":{"rt":"x"},"expireAt":0,"mode":"enforce","note":"why","by":"who"}
 //! ```
 
-use std::io::BufRead as _;
+use std::io::BufRead;
 
 use axum::http::StatusCode;
 use rules::{ExpireAt, Rule};
