@@ -61,7 +61,7 @@ fn the_command_line_gives_the_same_verdicts() {
         let output = verifying.wait_with_output().unwrap();
         writing.join().unwrap().unwrap();
 
-        assert_eq!(output.status.code(), Some(1), "not all are valid");
+        assert_eq!(output.status.code(), Some(2), "not all are valid");
         let verdicts = String::from_utf8(output.stdout).unwrap();
         assert_eq!(verdicts.lines().count(), cases.len());
         for (verdict, (what, _, detail)) in verdicts.lines().zip(cases) {

@@ -194,7 +194,7 @@ fn verify_of_the_token_server_judges_as_that_of_the_agent() {
     let (agents, servers) = (run(&mut agents, &input), run(&mut servers, &input));
     assert_eq!(String::from_utf8_lossy(&agents.stdout), String::from_utf8_lossy(&servers.stdout));
     assert_eq!(String::from_utf8_lossy(&agents.stdout).lines().count(), 4);
-    assert_eq!((agents.status.code(), servers.status.code()), (Some(1), Some(2)));
+    assert_eq!((agents.status.code(), servers.status.code()), (Some(2), Some(2)));
 
     let mut all_good = Command::new(program("token-server"));
     all_good.env_clear().env("TOKEN_SERVER__JWKS__FILE", file).args(["verify", good.as_str()]);

@@ -82,7 +82,7 @@ fn verify(name: &str, folder: &std::path::Path, tokens: &[&str]) -> Vec<Value> {
     let told = String::from_utf8_lossy(&output.stderr);
     // An agent that refuses its settings reads no tokens.
     let written = writing.join().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{name}: some tokens must be refused: {told}");
+    assert_eq!(output.status.code(), Some(2), "{name}: some tokens must be refused: {told}");
     written.unwrap();
     let verdicts: Vec<Value> = String::from_utf8(output.stdout)
         .unwrap()

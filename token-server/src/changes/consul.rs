@@ -5,6 +5,8 @@
 //! takes the same value again for no write: two rules of one group in one millisecond are one event.
 
 use std::collections::HashMap;
+use std::error::Error as _;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +39,8 @@ const RETRY: Duration = Duration::from_millis(250);
 /// Why Consul tells nothing.
 #[derive(Debug, thiserror::Error)]
 enum Deaf {
-    #[error("{0}")]
-    Http(#[source] reqwest::Error),
+    #[error("{}", causes(.0))]
+    Http(reqwest::Error),
     #[error("Consul answers with status {0}")]
     Status(StatusCode),
     #[error("Consul's answer has no index")]
@@ -63,6 +65,12 @@ impl Deaf {
     fn http(error: reqwest::Error) -> Self {
         Self::Http(error.without_url())
     }
+}
+
+/// An error with what it comes from: `reqwest` alone says no more than that it failed.
+fn causes(error: &reqwest::Error) -> String {
+    let below = iter::successors(error.source(), |cause| cause.source());
+    iter::once(error.to_string()).chain(below.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
 
 #[derive(Deserialize)]

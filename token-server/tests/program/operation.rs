@@ -75,6 +75,7 @@ fn the_configuration_can_be_checked() {
     let text = String::from_utf8(asked.stderr).unwrap();
     assert_eq!(asked.status.code(), Some(1), "{text}");
     assert!(text.contains("redis: ") && text.contains("Consul http://127.0.0.1:1/: "), "{text}");
+    assert_eq!(text.matches("Connection refused").count(), 2, "each says why: {text}");
     assert!(!text.contains("s3cret"), "{text}");
     for arguments in [
         &["--server", "unix:/x", "rules", "--store", "y", "list"][..],
