@@ -83,7 +83,7 @@ pub struct Verify {
 pub fn main(arguments: Arguments) -> ExitCode {
     telemetry::init(arguments.log_format);
     let is_check_alone = arguments.check && arguments.command.is_none();
-    if (arguments.check && !is_check_alone) || (arguments.online && !is_check_alone) {
+    if (arguments.check || arguments.online) && !is_check_alone {
         let option = if arguments.check { "--check" } else { "--online" };
         return complain(&format!(
             "{option}: has no effect here; write jwt-agent --check, or --check --online"

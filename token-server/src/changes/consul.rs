@@ -69,7 +69,7 @@ impl Deaf {
 
 /// An error with what it comes from: `reqwest` alone says no more than that it failed.
 fn causes(error: &reqwest::Error) -> String {
-    let below = iter::successors(error.source(), |cause| cause.source());
+    let below = iter::successors(error.source(), |&cause| cause.source());
     iter::once(error.to_string()).chain(below.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
 

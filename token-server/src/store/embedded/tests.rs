@@ -1,5 +1,6 @@
 //! The store on real files: opening again, damage, other owners.
 
+use super::opening::FORMAT;
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
 
