@@ -77,3 +77,70 @@ fn one_of_the_two_settings_alone_lets_no_long_token_by_unjudged() {
         }
     }
 }
+
+/// What lies beside a token: nothing, or cookies.
+const BESIDE: [usize; 2] = [0, 3000];
+
+/// Requests with tokens of all lengths that may come near to HAProxy's room for headers, each with how long its blob is.
+fn near_the_limit(beside: usize, longest: usize) -> impl Iterator<Item = (usize, Request)> {
+    (2000..longest).step_by(61).map(move |blob| {
+        let request = Request::get("/").bearer(&with_claims("ES256", blob));
+        (blob, request.header("Cookie", format!("a={}", "y".repeat(beside))))
+    })
+}
+
+#[test]
+fn a_token_whose_claims_do_not_fit_beside_it_is_refused_with_a_reason_and_never_with_500() {
+    let edge = Setup::denying().start();
+    for beside in BESIDE {
+        let mut seen = [0, 0];
+        for (blob, request) in near_the_limit(beside, 5900) {
+            let response = edge.send(&request);
+            let what = format!("{blob} beside {beside}");
+            match response.status {
+                200 => {
+                    let body = edge.admits(&what, &request).header("x-tkn-body").map(str::to_owned);
+                    let body: Value = serde_json::from_str(&body.unwrap()).unwrap();
+                    assert_eq!(body["blob"].as_str().unwrap().len(), blob, "{what}");
+                    assert_eq!(seen[1], 0, "{what}: a shorter one was refused");
+                    seen[0] += 1;
+                }
+                431 => {
+                    let told = String::from_utf8(response.body).unwrap();
+                    assert!(told.contains("too large"), "{what}: {told}");
+                    seen[1] += 1;
+                }
+                status => panic!("{what}: {status}"),
+            }
+        }
+        assert!(seen[0] > 3 && seen[1] > 3, "{beside}: {seen:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_fit_is_none_to_a_backend_that_decides_by_itself() {
+    let edge = Setup::annotating().start();
+    for beside in BESIDE {
+        let mut seen = [0, 0];
+        for (blob, request) in near_the_limit(beside, 7000) {
+            let what = format!("{blob} beside {beside}");
+            let found = edge.admits(&what, &request);
+            match found.header("x-tkn-reason").unwrap() {
+                "E_BACKEND_UNAVAIL" => {
+                    assert_eq!(found.header("x-tkn-valid"), Some("0"), "{what}");
+                    for name in ["x-tkn-body", "x-tkn-header", "x-tkn-stateless", "x-tkn-legacy"] {
+                        assert_eq!(found.header(name), None, "{what}");
+                    }
+                    seen[1] += 1;
+                }
+                _ => {
+                    let body: Value = serde_json::from_str(found.header("x-tkn-body").unwrap()).unwrap();
+                    assert_eq!(body["blob"].as_str().unwrap().len(), blob, "{what}");
+                    assert_eq!(seen[1], 0, "{what}: a shorter one did not fit");
+                    seen[0] += 1;
+                }
+            }
+        }
+        assert!(seen[0] > 3 && seen[1] > 3, "{beside}: {seen:?}");
+    }
+}
