@@ -78,13 +78,14 @@ fn one_of_the_two_settings_alone_lets_no_long_token_by_unjudged() {
     }
 }
 
-/// What lies beside a token: nothing, or cookies.
-const BESIDE: [usize; 2] = [0, 3000];
+/// Bytes of cookies beside a token: with the first all tokens of the default limit fit, with the others not.
+const BESIDE: [usize; 3] = [0, 2000, 4000];
 
 /// Requests with tokens of all lengths that may come near to HAProxy's room for headers, each with how long its blob is.
 fn near_the_limit(beside: usize, longest: usize) -> impl Iterator<Item = (usize, Request)> {
     (2000..longest).step_by(61).map(move |blob| {
-        let request = Request::get("/").bearer(&with_claims("ES256", blob));
+        let token = with_claims("ES256", blob);
+        let request = Request::get("/").header("Authorization", format!("JWT {token}"));
         (blob, request.header("Cookie", format!("a={}", "y".repeat(beside))))
     })
 }
@@ -113,7 +114,7 @@ fn a_token_whose_claims_do_not_fit_beside_it_is_refused_with_a_reason_and_never_
                 status => panic!("{what}: {status}"),
             }
         }
-        assert!(seen[0] > 3 && seen[1] > 3, "{beside}: {seen:?}");
+        assert!(seen[0] > 3 && (seen[1] > 3 || beside == 0), "{beside}: {seen:?}");
     }
 }
 
@@ -141,6 +142,6 @@ fn an_answer_that_does_not_fit_is_none_to_a_backend_that_decides_by_itself() {
                 }
             }
         }
-        assert!(seen[0] > 3 && seen[1] > 3, "{beside}: {seen:?}");
+        assert!(seen[0] > 3 && (seen[1] > 3 || beside == 0), "{beside}: {seen:?}");
     }
 }
