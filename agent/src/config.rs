@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use jose::{AlgorithmSet, Binding, IssuerName, KeyOrigin, KeyRules, Policy, Profile, Trust};
 use keys::KeySources;
+use keys::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, flat_names};
 use reqwest::Url;
-use service::lease::Terms;
+use revocation::lease::Terms;
 use service::refusals::LogRefusals;
 use service::settings::{ConfigError, Settings};
-use service::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, flat_names};
 
 mod token_server;
 
@@ -144,7 +144,7 @@ impl Config {
                     .to_owned(),
             );
         }
-        warnings.extend(service::trust::every_tenant_warning(&trust));
+        warnings.extend(keys::trust::every_tenant_warning(&trust));
         if trust.ignores_binding() {
             warnings.push(
                 "JWT_BINDING=ignore: a token that is bound to a key or a certificate (cnf) is accepted from any client"
@@ -195,7 +195,7 @@ fn trusted(
         keys_setting: "JWT_JWKS_FILE",
         issuer_setting: "JWT_ISSUERS",
     };
-    let (trust, sources) = service::trust::read(settings, flat)?;
+    let (trust, sources) = keys::trust::read(settings, flat)?;
     let sources = sources.into_iter().map(|own| given.clone().unwrap_or(own)).collect();
     Some((trust, sources))
 }
@@ -257,12 +257,12 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
     Policy {
         name: Trust::DEFAULT.to_owned(),
         profile,
-        algorithms: service::trust::flat_algorithms(settings, "JWT_ALGORITHMS").unwrap_or(AlgorithmSet::ALL),
+        algorithms: keys::trust::flat_algorithms(settings, "JWT_ALGORITHMS").unwrap_or(AlgorithmSet::ALL),
         issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list("JWT_AUDIENCES").unwrap_or_default(),
-        leeway: service::trust::leeway(settings, "JWT_LEEWAY").unwrap_or_default(),
+        leeway: keys::trust::leeway(settings, "JWT_LEEWAY").unwrap_or_default(),
         binding: settings.parse("JWT_BINDING", Binding::NAMES).unwrap_or_default(),
-        requirements: service::trust::flat_requirements(settings, "JWT_REQUIRED"),
+        requirements: keys::trust::flat_requirements(settings, "JWT_REQUIRED"),
     }
 }
 

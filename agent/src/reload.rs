@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keys::{KeyRing, LiveKeys, NoKeys};
+use revocation::lease::SharedLease;
 use service::background::Background;
-use service::lease::SharedLease;
 use service::readiness::Readiness;
 use service::settings::{ConfigError, glance};
 use tokio::signal::unix::Signal;

@@ -8,8 +8,8 @@ use axum::Json;
 use axum::routing::get;
 use keys::{KeyMetrics, KeyRing, KeySources, LiveKeys, OpenError, Source};
 use prometheus_client::registry::Registry;
+use revocation::lease::SharedLease;
 use service::background::{Background, TaskMetrics};
-use service::lease::SharedLease;
 use service::places::{Counts, Places};
 use service::readiness::Readiness;
 use service::serve::{ConnectionMetrics, MAX_ADMIN_CONNECTIONS, serve};
@@ -133,7 +133,7 @@ impl Agent {
         let (token_server, discovery) = open_token_server(&config, &metrics).await?.unzip();
         let asking = Asking {
             profile: config.trust.profile(),
-            lease: Arc::new(SharedLease::new(config.terms)),
+            lease: Arc::new(SharedLease::new(config.terms, Instant::now().into_std())),
             metrics: Arc::clone(&metrics),
         };
         let tasks = TaskMetrics::register(registry.sub_registry_with_prefix("jwt_agent"));

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::{KeyOrigin, KeyRules, Profile, Reject};
+use keys::trust::Fetch;
 use prometheus_client::registry::Registry;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::Url;
+use revocation::check::Check;
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use service::background::{Background, TaskMetrics};
-use service::check::Check;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
-use service::trust::Fetch;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

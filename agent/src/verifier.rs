@@ -9,9 +9,9 @@ use jose::{
     TokenVersion, Trust, UnixTime, Verdict, Window,
 };
 use keys::{KeyRing, Keys, KeysView, Newer};
+use revocation::check::{Check, CheckResult};
+use revocation::lease::{Stamp, Word};
 use serde_json::value::RawValue;
-use service::check::{Check, CheckResult};
-use service::lease::{Stamp, Word};
 
 use crate::answer::{Decision, Outcome};
 use crate::cache::Key;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use jose::{Reject, Signed, TokenHash, UnixTime, Window};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use revocation::lease::{SharedLease, Word};
 use service::flights::{Boarding, Flights};
-use service::lease::{SharedLease, Word};
 
 use crate::told::Told;
 

@@ -1,5 +1,5 @@
-use service::events::{Changes, Events};
-use service::lease::{ServerId, Stamp, Terms};
+use revocation::events::{Changes, Events};
+use revocation::lease::{ServerId, Stamp, Terms};
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn kept(bytes: usize, reject: Option<Reject>) -> Arc<Kept> {
 }
 
 fn lease(ttl: Duration) -> Arc<SharedLease> {
-    Arc::new(SharedLease::new(Terms { ttl, ttl_max: Duration::from_secs(300) }))
+    Arc::new(SharedLease::new(Terms { ttl, ttl_max: Duration::from_secs(300) }, Instant::now()))
 }
 
 fn cache(entries: u64, bytes: u64) -> VerdictCache {

@@ -7,9 +7,9 @@ use axum::routing::post;
 use keys::{KeyMetrics, KeyRing};
 use prometheus_client::registry::Registry;
 use reqwest::Url;
+use revocation::check::{CheckResponse, CheckResult};
+use revocation::lease::{SharedLease, Terms};
 use service::background::{Background, TaskMetrics};
-use service::check::{CheckResponse, CheckResult};
-use service::lease::{SharedLease, Terms};
 use service::shutdown::Shutdown;
 
 use super::*;
@@ -51,7 +51,10 @@ fn responder(token_server: TokenServer, metrics: Arc<Metrics>) -> Responder {
     let ring = KeyRing::new(1, &[], Duration::ZERO, readiness.clone(), KeyMetrics::default());
     let trust = crate::config::tests::trust();
     let verifier = Verifier::new(Arc::new(ring), trust, vec!["Bearer".into()], 8192, Some(token_server));
-    let lease = SharedLease::new(Terms { ttl: Duration::from_secs(1), ttl_max: Duration::from_secs(1) });
+    let lease = SharedLease::new(
+        Terms { ttl: Duration::from_secs(1), ttl_max: Duration::from_secs(1) },
+        Instant::now(),
+    );
     let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
     Responder::new(verifier, cache, Variables::All, None, SHORT, readiness, metrics)
 }

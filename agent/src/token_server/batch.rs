@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use hyper::body::Bytes;
 use jose::{Leeway, Profile};
 use prometheus_client::metrics::gauge::Gauge;
+use revocation::check::{Check, CheckRequest, CheckResponse, MAX_BATCH_BYTES, MAX_CHECKS};
 use serde_json::value::{RawValue, to_raw_value};
-use service::check::{Check, CheckRequest, CheckResponse, MAX_BATCH_BYTES, MAX_CHECKS};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::CallError;

@@ -10,9 +10,9 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use jose::Profile;
 use reqwest::Url;
+use revocation::check::CheckResponse;
+use revocation::events::Events;
 use serde::de::DeserializeOwned;
-use service::check::CheckResponse;
-use service::events::Events;
 use service::secret_file::FileFault;
 use tokio::time::timeout;
 

@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use jose::{Leeway, Profile};
-use service::check::CheckResponse;
+use revocation::check::CheckResponse;
 use tokio::time::{Instant, sleep_until};
 
 use super::ServerId;

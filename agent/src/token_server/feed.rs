@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jose::Profile;
+use revocation::events::{Changes, Events};
+use revocation::lease::{ServerId, SharedLease};
 use service::background::Background;
-use service::events::{Changes, Events};
-use service::lease::{ServerId, SharedLease};
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 use tokio::sync::{mpsc, watch};

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use service::lease::ServerId;
+use revocation::lease::ServerId;
 
 use super::standing::Cause;
 

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use jose::{Reject, Trust};
-use service::check::{Check, CheckResult};
+use revocation::check::{Check, CheckResult};
 use service::secret_file::SecretFiles;
 use tokio::sync::watch;
 use tokio::time::timeout_at;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jose::Profile;
 use prometheus_client::metrics::gauge::Gauge;
-use service::events::Events;
-pub use service::lease::ServerId;
+use revocation::events::Events;
+pub use revocation::lease::ServerId;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Answer;

@@ -16,13 +16,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::trust::Fetch;
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
 };
 use reqwest::{StatusCode, Url};
 use service::proxy::ProxyVariables;
 use service::secret_file::{FileFault, Reload as _, SecretFile, SecretMetrics};
-use service::trust::Fetch;
 
 use crate::LoadError;
 pub(crate) use body::plain;

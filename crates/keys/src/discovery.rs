@@ -7,9 +7,9 @@ mod fault;
 #[cfg(test)]
 mod tests;
 
+use crate::trust::Discovery;
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
-use service::trust::Discovery;
 
 pub use fault::{DiscoveryError, Shown};
 use fault::{Fault, Mismatch};

@@ -20,6 +20,7 @@ mod refresh;
 mod report;
 mod ring;
 mod sources;
+pub mod trust;
 mod url;
 mod view;
 

@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::trust::KID;
 use jose::{KeyOrigin, KeyRules, KeySet, UnixTime, Uuid};
 use reqwest::{StatusCode, Url};
 use service::shutdown::Shutdown;
-use service::trust::KID;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 

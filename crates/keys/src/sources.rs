@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::trust::IssuerKeys;
 use jose::KeyRules;
 use reqwest::Url;
 use service::proxy::ProxyVariables;
-use service::trust::IssuerKeys;
 
 use crate::client::Sought;
 use crate::{Client, Configured, FetchFault, LoadError, PerKid, Source, Surroundings, Timing, UrlSource};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::trust::Discovery;
 use reqwest::Url;
-use service::trust::Discovery;
 
 use crate::client::{Etag, Fetched, Sought};
 use crate::{Client, LoadError};

@@ -1,17 +1,14 @@
-//! What `jwt-agent` and `token-server` share around their work: settings, logs, signals, readiness, the health and
-//! metrics routes, and the words in which the agent asks the server.
+//! What `jwt-agent` and `token-server` share around their work: settings, logs, signals, readiness, and the health and
+//! metrics routes.
 //!
-//! It judges no token. Only `main` calls [`settings::Settings::load`] with the process environment; everything else
+//! It knows no token. Only `main` calls [`settings::Settings::load`] with the process environment; everything else
 //! gets values.
 
 pub mod admin;
 pub mod background;
-pub mod check;
-pub mod events;
 pub mod exit;
 pub mod flights;
 pub mod kubernetes;
-pub mod lease;
 pub mod listening;
 pub mod pem;
 pub mod places;
@@ -29,5 +26,4 @@ pub mod shutdown;
 pub mod socket;
 pub mod supervisor;
 pub mod telemetry;
-pub mod trust;
 pub mod watch;

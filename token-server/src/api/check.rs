@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use futures_util::future::join_all;
 use jose::{Leeway, Policy, Reject, TokenVersion, UnixTime};
+use revocation::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 use serde_json::value::RawValue;
-use service::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 
 use super::request::{AgentAccess, Body};
 use super::{ApiError, App};

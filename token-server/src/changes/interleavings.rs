@@ -2,7 +2,7 @@
 //!
 //! The parts are the real ones: the server's [`Rulebook`](crate::rulebook::Rulebook), [`Sessions`](super::Sessions),
 //! [`Untold`](super::Untold) and [`Feed`](crate::feed::Feed), the agent's [`VerdictCache`](jwt_agent::cache::VerdictCache)
-//! and [`SharedLease`](service::lease::SharedLease). What is modelled is the world around them: writes, messages under way
+//! and [`SharedLease`](revocation::lease::SharedLease). What is modelled is the world around them: writes, messages under way
 //! or lost, rules of which nothing tells, connections that break unnoticed, reads that are overtaken, polls whose answers never
 //! arrive, servers that leave and come back. Whatever happens, no verdict is used longer after a rule than
 //! `docs/REVOCATION.md` says.
@@ -17,7 +17,7 @@ use std::time::Duration;
 use jose::UnixTime;
 use jwt_agent::cache::Limits;
 use proptest::prelude::*;
-use service::lease::Terms;
+use revocation::lease::Terms;
 
 use self::step::{Fate, Step, step};
 use self::world::World;

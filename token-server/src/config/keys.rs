@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jose::{KeyOrigin, KeyRules, Profile};
+use keys::trust::{Discovery, Fetch, FetchNames, IssuerKeys, flat_names};
 use keys::{KeySources, OpenError, Source};
 use reqwest::Url;
 use service::settings::Settings;
-use service::trust::{Discovery, Fetch, FetchNames, IssuerKeys, flat_names};
 
 pub(super) const FILE: &str = "TOKEN_SERVER__JWKS__FILE";
 const URL: &str = "TOKEN_SERVER__JWKS__URL";

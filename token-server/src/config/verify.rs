@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use ::keys::trust::{Flat, IssuerKeys, flat_names, flat_requirements};
 use jose::{AlgorithmSet, Binding, IssuerName, Policy, Profile, Trust};
 use service::refusals::LogRefusals;
 use service::settings::{Scalar, Settings};
-use service::trust::{Flat, IssuerKeys, flat_names, flat_requirements};
 
 use super::keys;
 use super::places::Places;
@@ -48,7 +48,7 @@ pub(super) fn read(
     let fallback =
         (opens_tokens && flat.is_empty() && !settings.has_tables("issuers")).then(|| policy.clone());
     let flat = Flat { policy, keys: flat, keys_setting: keys::FILE, issuer_setting: ISSUERS };
-    let trusted = service::trust::read(settings, flat);
+    let trusted = ::keys::trust::read(settings, flat);
     let general = general(settings, profile);
     let trusted = match (trusted, fallback) {
         (None, Some(_)) if has_policies => {
@@ -192,10 +192,10 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
     Policy {
         name: Trust::DEFAULT.to_owned(),
         profile,
-        algorithms: service::trust::flat_algorithms(settings, ALGORITHMS).unwrap_or(AlgorithmSet::ALL),
+        algorithms: ::keys::trust::flat_algorithms(settings, ALGORITHMS).unwrap_or(AlgorithmSet::ALL),
         issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list(AUDIENCES).unwrap_or_default(),
-        leeway: service::trust::leeway(settings, LEEWAY).unwrap_or_default(),
+        leeway: ::keys::trust::leeway(settings, LEEWAY).unwrap_or_default(),
         binding: settings.parse(BINDING, Binding::NAMES).unwrap_or_default(),
         requirements: flat_requirements(settings, REQUIRED),
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::metrics::gauge::Gauge;
-use service::events::Changes;
+use revocation::events::Changes;
 use tokio::sync::watch;
 
 /// Changes that are remembered: several seconds of the busiest writer, where readers come back within one.

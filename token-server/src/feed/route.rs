@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use service::events::Events;
+use revocation::events::Events;
 use tokio::time::{Instant, sleep};
 
 use super::Since;

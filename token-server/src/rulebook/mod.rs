@@ -17,7 +17,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use service::check::MAX_READ_AGE;
+use revocation::check::MAX_READ_AGE;
 use service::flights::{self, Flights, Follower, Leader};
 use tokio::time::Instant;
 

@@ -98,7 +98,7 @@ impl Verifier {
                  TOKEN_SERVER__VERIFY__AUDIENCES"
             );
         }
-        if let Some(warning) = service::trust::every_tenant_warning(trust) {
+        if let Some(warning) = keys::trust::every_tenant_warning(trust) {
             tracing::warn!("{warning}");
         }
         if trust.ignores_binding() {

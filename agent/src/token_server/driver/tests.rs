@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jose::Reject;
 use prometheus_client::registry::Registry;
-use service::check::{Check, CheckRequest, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
+use revocation::check::{Check, CheckRequest, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{advance, timeout};

@@ -1,10 +1,10 @@
 //! What a fetch shows of who asks: headers, some of them from files.
 
+use crate::trust::{Authorization, Fetch, FetchNames, header_line};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use service::secret_file::{FileFault, NamedFile, SecretFile, Unusable};
-use service::trust::{Authorization, Fetch, FetchNames, header_line};
 
 /// The largest file of credentials.
 const MAX_BYTES: usize = 64 * 1024;

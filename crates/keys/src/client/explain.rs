@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::io;
 
+use crate::trust::{Fetch, FetchNames};
 use reqwest::StatusCode;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
-use service::trust::{Fetch, FetchNames};
 use x509_parser::time::ASN1Time;
 
 use super::handshake::{Seen, shown};

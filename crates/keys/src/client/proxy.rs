@@ -6,9 +6,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::trust::{Fetch, ProxyChoice};
 use reqwest::Url;
 use service::proxy::{ProxyVariables, Variable};
-use service::trust::{Fetch, ProxyChoice};
 
 use super::FetchFault;
 use super::origin::{Origin, address};

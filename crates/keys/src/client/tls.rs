@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::trust::Fetch;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
@@ -10,7 +11,6 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
 use service::pem;
 use service::secret_file::{FileFault, NamedFile, Reload, SecretFile};
-use service::trust::Fetch;
 
 use super::FetchFault;
 use super::handshake::{Seen, ShownCertificate, Verifier};

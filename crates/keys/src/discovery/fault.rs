@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::trust::Discovery;
 use reqwest::Url;
-use service::trust::Discovery;
 
 use super::addresses;
 use crate::url::shown;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant as RealInstant, SystemTime};
 
+use crate::trust::IssuerKeys;
 use jose::{Hint, UnixTime};
 use service::background::TaskMetrics;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
-use service::trust::IssuerKeys;
 use tokio::task::{spawn, spawn_blocking, yield_now};
 use tokio::time::{Instant, advance};
 

@@ -1,4 +1,4 @@
-use service::trust::{Authorization, Discovery, Fetch, FetchNames};
+use crate::trust::{Authorization, Discovery, Fetch, FetchNames};
 use tempfile::TempDir;
 
 use super::*;

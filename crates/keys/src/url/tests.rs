@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::trust::Fetch;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Response, header};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
-use service::trust::Fetch;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 

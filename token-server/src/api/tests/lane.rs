@@ -7,7 +7,7 @@ use serde_json::json;
 use super::old_forms::{encrypt, shared_key_and};
 use super::*;
 use crate::encrypted::PLACES_PER_THREAD;
-use service::check::MAX_CHECKS;
+use revocation::check::MAX_CHECKS;
 
 /// A private key, of RFC 7517 appendix A.2.
 fn private_key() -> Value {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
-use service::events::Events;
-use service::lease::ServerId;
+use revocation::events::Events;
+use revocation::lease::ServerId;
 use tokio::time::Instant;
 
 use super::LIFETIMES;

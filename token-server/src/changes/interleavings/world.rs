@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use jose::{TokenHash, Window};
 use jwt_agent::cache::{self, Found, Key, VerdictCache};
+use revocation::check::MAX_READ_AGE;
+use revocation::events::{Changes, Events};
+use revocation::lease::{ServerId, SharedLease, Stamp, Word};
 use rules::{Claims, ExpireAt};
-use service::check::MAX_READ_AGE;
-use service::events::{Changes, Events};
-use service::lease::{ServerId, SharedLease, Stamp, Word};
 use tokio::time::Instant;
 
 use super::server::{Message, Server};
@@ -51,9 +51,10 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
-        let lease = Arc::new(SharedLease::new(TERMS));
+        let now = Instant::now();
+        let lease = Arc::new(SharedLease::new(TERMS, now.into_std()));
         Self {
-            now: Instant::now(),
+            now,
             written: BTreeMap::new(),
             learned: BTreeMap::new(),
             servers: (0..SERVERS).map(|number| Server::start(number, 0)).collect(),

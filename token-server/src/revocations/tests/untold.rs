@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::feed::Since;
-use service::events::Changes;
+use revocation::events::Changes;
 
-const READ_AGE: Duration = service::check::MAX_READ_AGE;
+const READ_AGE: Duration = revocation::check::MAX_READ_AGE;
 
 /// Time passes, with a sign of life of both sources twice a second.
 async fn live(revocations: &Revocations, time: Duration) {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use jose::{AlgorithmSet, Policy, Profile, Trust};
 use keys::{KeyMetrics, KeyRing};
 use prometheus_client::registry::Registry;
-use service::lease::{SharedLease, Terms};
+use revocation::lease::{SharedLease, Terms};
 use service::readiness::Readiness;
 use spop::types::typed_data;
 use spop::{TypedData, decode_varint, encode_varint_into};
@@ -133,7 +133,10 @@ impl Peer {
             requirements: jose::Requirements::default(),
         };
         let verifier = Verifier::new(ring, Trust::single(policy), vec!["Bearer".into()], 8192, None);
-        let lease = SharedLease::new(Terms { ttl: Duration::ZERO, ttl_max: Duration::ZERO });
+        let lease = SharedLease::new(
+            Terms { ttl: Duration::ZERO, ttl_max: Duration::ZERO },
+            Instant::now().into_std(),
+        );
         let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
         let budget = Duration::from_secs(1);
         let responder = Responder::new(verifier, cache, Variables::All, None, budget, readiness, metrics);

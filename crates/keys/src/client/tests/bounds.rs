@@ -101,7 +101,7 @@ async fn time_and_bytes_of_a_fetch_are_bounded_also_behind_a_proxy() {
     // A proxy that never connects, one that answers nothing, and one that wants another password.
     let proxy = format!("http://user:hunter2@{}", silent.url("/").authority().rsplit('@').next().unwrap());
     let fetch =
-        Fetch { proxy: service::trust::ProxyChoice::Through(service::secret::Secret::new(proxy)), ..fetch() };
+        Fetch { proxy: crate::trust::ProxyChoice::Through(service::secret::Secret::new(proxy)), ..fetch() };
     let through = format!("(through the proxy {} of fetch_proxy)", Origin::of(&silent.url("/")));
     let behind = Url::parse("https://id.example/").unwrap();
     let denied = Answer::new("407 Proxy Authentication Required", b"");

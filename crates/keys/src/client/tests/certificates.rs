@@ -1,7 +1,7 @@
 use std::fs;
 
+use crate::trust::CertificateFiles;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, date_time_ymd};
-use service::trust::CertificateFiles;
 use tempfile::TempDir;
 
 use super::site::{Identity, for_localhost};

@@ -1,6 +1,6 @@
 use std::fs;
 
-use service::trust::{Authorization, header_line};
+use crate::trust::{Authorization, header_line};
 use tempfile::TempDir;
 
 use super::site::for_localhost;
@@ -112,7 +112,7 @@ fn credentials_never_leave_in_clear() {
     let folder = Folder::new();
     let (token, basic) = (folder.file("token", "hunter2"), folder.file("basic", "a:hunter2"));
     let bearer = Fetch { authorization: Some(Authorization::Bearer(token)), ..fetch() };
-    let through = |proxy: &str| service::trust::ProxyChoice::Through(service::secret::Secret::new(proxy));
+    let through = |proxy: &str| crate::trust::ProxyChoice::Through(service::secret::Secret::new(proxy));
     let headers = |lines: &[&str]| lines.iter().map(|line| header_line(line).unwrap()).collect::<Vec<_>>();
     for (what, fetch, url, expected) in [
         ("TLS", bearer.clone(), "https://id.example/", None),

@@ -1,6 +1,6 @@
 //! Where a document is looked for, and where it says that the keys are.
 
-use service::trust::Fetch;
+use crate::trust::Fetch;
 
 use super::*;
 use crate::Surroundings;

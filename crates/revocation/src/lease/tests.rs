@@ -173,7 +173,7 @@ fn a_change_is_remembered_as_long_as_a_verdict_from_before_it_may_live() {
 /// What the lease says to a word is what it would say to its stamp at each moment, asked in any order.
 #[test]
 fn a_word_that_was_asked_about_is_treated_as_one_that_was_not() {
-    let shared = SharedLease::new(TERMS);
+    let shared = SharedLease::new(TERMS, Instant::now());
     let start = Instant::now();
     let at = |milliseconds: u64| start + Duration::from_millis(milliseconds);
     let hear = |moment: u64, revision: u64, age: Option<u64>, changes: Changes| {
@@ -220,7 +220,7 @@ fn a_word_that_was_asked_about_is_treated_as_one_that_was_not() {
 
 #[test]
 fn without_a_time_to_live_no_word_is_used_again() {
-    let shared = SharedLease::new(Terms { ttl: Duration::ZERO, ..TERMS });
+    let shared = SharedLease::new(Terms { ttl: Duration::ZERO, ..TERMS }, Instant::now());
     assert!(!shared.allows_reuse());
     let now = Instant::now();
     let stamp =
@@ -230,7 +230,7 @@ fn without_a_time_to_live_no_word_is_used_again() {
 
 #[test]
 fn threads_that_ask_never_see_a_change_late() {
-    let shared = SharedLease::new(TERMS);
+    let shared = SharedLease::new(TERMS, Instant::now());
     let now = Instant::now();
     let told = std::sync::atomic::AtomicU64::new(0);
     let hear = |revision: u64| {

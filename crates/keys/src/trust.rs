@@ -23,7 +23,7 @@ use jose::{
     Requirements, Route, Trust, TrustedIssuer,
 };
 
-use crate::settings::{Scalar, Settings};
+use service::settings::{Scalar, Settings};
 
 mod discovery;
 mod fetch;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jose::IssuerName;
 
-use crate::settings::Settings;
+use service::settings::Settings;
 
 /// An issuer whose discovery document names the URL of its keys.
 #[derive(Clone, PartialEq, Eq)]

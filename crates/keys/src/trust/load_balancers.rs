@@ -1,7 +1,7 @@
 //! AWS load balancers as issuers: who may have signed, and where the key of one `kid` is.
 
 use super::IssuerKeys;
-use crate::settings::Settings;
+use service::settings::Settings;
 
 /// What stands for a token's `kid` in the URL of its key.
 pub const KID: &str = "{kid}";

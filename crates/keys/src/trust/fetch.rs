@@ -4,11 +4,11 @@
 
 use std::path::PathBuf;
 
-use axum::http::{HeaderName, HeaderValue, header};
+use reqwest::header::{self, HeaderName, HeaderValue};
 
 use super::IssuerKeys;
-use crate::secret::Secret;
-use crate::settings::Settings;
+use service::secret::Secret;
+use service::settings::Settings;
 
 /// The names of the settings, as a table or a program's environment has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

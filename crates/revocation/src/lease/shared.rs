@@ -45,9 +45,9 @@ impl Word {
 }
 
 impl SharedLease {
-    /// Nothing has been heard of any server.
-    pub fn new(terms: Terms) -> Self {
-        Self { start: Instant::now(), terms, lease: Mutex::new(Lease::new(terms)), heard: AtomicU64::new(1) }
+    /// Nothing has been heard of any server. No time that it is asked about is before `start`.
+    pub fn new(terms: Terms, start: Instant) -> Self {
+        Self { start, terms, lease: Mutex::new(Lease::new(terms)), heard: AtomicU64::new(1) }
     }
 
     /// Whether any word may ever be used twice.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jose::{IssuerName, TemplateError, Tenants, Trust};
 
-use crate::settings::Settings;
+use service::settings::Settings;
 
 /// Reads `tenants` of one issuer's table, for its names as they were written: the issuer first, then its aliases.
 pub(super) fn of_table(table: &mut Settings, issuer: Option<&str>, aliases: &[String]) -> Vec<IssuerName> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::settings::ConfigError;
+use service::settings::ConfigError;
 
 /// The names of a program that has nothing else to set.
 const NAMES: FetchNames = FetchNames {

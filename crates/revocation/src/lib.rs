@@ -1,0 +1,8 @@
+//! What `jwt-agent` and `token-server` agree on, so that a revocation takes effect at once: how the agent asks ([`check`]),
+//! how the server tells of changes ([`events`]), and how long the agent may use an answer again ([`lease`]).
+//!
+//! Pure: no I/O, no clock, no log. `docs/REVOCATION.md` has the argument and the bound.
+
+pub mod check;
+pub mod events;
+pub mod lease;
