@@ -3,7 +3,7 @@
 PORT ?= 8080
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
-# A newer Rust knows more lints: they are told to a stranger, and stop a change only in CI, which says `-D warnings`.
+# A newer Rust knows more lints: they are printed for everyone, and stop a change only in CI, which says `-D warnings`.
 CLIPPY_FLAGS ?=
 
 .PHONY: help run test-alerts test check unit integration test-haproxy-versions test-idps test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
@@ -66,7 +66,7 @@ deb: setup-build ## Debian packages of both programs, in target/debian
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev
 	@PATH="$$(tests/cargo_deb.sh):$$PATH" && for program in jwt-agent token-server; do $(CARGO) deb --locked --package $$program || exit 1; done
 
-test-deb: setup-build ## Debian packages, built, installed below a folder, judged by systemd's tools, started by it, removed
+test-deb: setup-build ## Debian packages, built, installed below a folder, examined by systemd's tools, started by it, removed
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev systemd-analyze:systemd debootstrap:debootstrap ip:iproute2 pgrep:procps
 	$(CARGO) build --workspace --bins
 	tests/deb.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts a Docker engine of our own in <folder> and prints its address, or says why this machine cannot run one.
 # It opens no door to the outside: no bridge of its own, no address translation, a unix socket that only root may open.
-# Stopping it puts back what the machine forwards, and to whom.
+# Stopping it puts back what the machine forwards, and where to.
 #
 #   tests/compose/engine.sh start FOLDER
 #   tests/compose/engine.sh stop FOLDER

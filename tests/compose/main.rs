@@ -147,7 +147,7 @@ fn agents_and_token_servers_that_are_restarted_in_turn_lose_no_request() {
 }
 
 #[test]
-fn a_container_that_is_killed_admits_nobody_wrongly_and_is_missed_only_until_it_is_back() {
+fn a_container_that_is_killed_admits_no_request_wrongly_and_is_missed_only_until_it_is_back() {
     let stack = Stack::up();
     for service in ["agent1", "token-server1", "redis", "app", "haproxy"] {
         let wrong = steady::during(
@@ -167,7 +167,7 @@ fn a_container_that_is_killed_admits_nobody_wrongly_and_is_missed_only_until_it_
 }
 
 #[test]
-fn images_hold_one_program_and_run_as_nobody_on_a_read_only_file_system() {
+fn images_hold_one_program_and_run_unprivileged_on_a_read_only_file_system() {
     let stack = Stack::up();
     for (image, program) in [("jwt-agent", "jwt-agent"), ("token-server", "token-server")] {
         let config: Value = serde_json::from_str(&stack.docker(&["image", "inspect", image])).unwrap();

@@ -43,7 +43,7 @@ trap stop EXIT INT TERM
 if ! docker info >/dev/null 2>&1; then
     if ! unshare --mount --pid --net --fork true 2>/dev/null; then
         echo "=================================================================================" >&2
-        echo "LEFT OUT: this machine lets nobody make containers (unshare is refused), and no" >&2
+        echo "LEFT OUT: this machine allows no containers (unshare is refused), and no" >&2
         echo "Docker engine is to be reached. The tests of docker-compose.yml did NOT run." >&2
         echo "=================================================================================" >&2
         # In CI nothing is left out in silence.

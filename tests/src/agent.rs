@@ -74,7 +74,7 @@ impl Agent {
     ///
     /// # Panics
     ///
-    /// Nobody answers there.
+    /// Nothing answers there.
     pub fn admin(&self, path: &str) -> Response {
         ask(&self.admin, &Request::get(path))
     }
@@ -83,7 +83,7 @@ impl Agent {
     ///
     /// # Panics
     ///
-    /// Nobody answers there.
+    /// Nothing answers there.
     pub fn metric(&self, name: &str) -> u64 {
         let text = String::from_utf8(self.admin("/metrics").body).unwrap();
         let value = text.lines().find_map(|line| line.strip_prefix(&format!("jwt_agent_{name} ")));
@@ -124,7 +124,7 @@ fn start(
 ///
 /// # Panics
 ///
-/// Nobody answers there.
+/// Nothing answers there.
 pub fn ask(address: &Address, request: &Request) -> Response {
     let mut client = Client::new(address.connect(DEADLINE).unwrap());
     client.write(&request.to_bytes()).unwrap();

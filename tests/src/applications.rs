@@ -274,7 +274,7 @@ fn sources() -> PathBuf {
     repository().join("tests/applications")
 }
 
-/// The folder of what comes from npm and PyPI; fetched by the first who asks.
+/// The folder of what comes from npm and PyPI; fetched by the first test that asks.
 fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {

@@ -12,7 +12,7 @@ use crate::socket::{Address, Connection, Listener};
 #[derive(Debug, Clone)]
 pub struct Document {
     pub body: String,
-    /// Only who shows this bearer token gets it.
+    /// Only a request with this bearer token gets it.
     pub bearer: Option<String>,
 }
 

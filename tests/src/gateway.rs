@@ -106,7 +106,7 @@ impl Gateway {
         client.response().unwrap()
     }
 
-    /// What the client hears when somebody could decide: a busy machine may read the rules later than a request waits for them.
+    /// The answer once it is decided: a busy machine may read the rules later than a request waits for them.
     pub fn decision(&self, request: &Request) -> Response {
         let mut last = None;
         poll(DEADLINE, || {
@@ -142,7 +142,7 @@ impl Gateway {
         self.is_closed(what, |gateway| gateway.decision(request))
     }
 
-    /// The answer to a request that nobody can decide.
+    /// The answer to a request that cannot be decided.
     ///
     /// # Panics
     ///

@@ -24,7 +24,7 @@ pub enum Shipped {
     Browsers,
     /// Denying, for a token in a cookie.
     Cookie,
-    /// Who sends no token is a guest.
+    /// A client without a token is a guest.
     Optional,
     /// Denying, for a token in the query.
     Query,
@@ -70,7 +70,7 @@ impl Shipped {
 
 /// The program under test: `HAPROXY`, or the one that is installed.
 pub fn program() -> String {
-    /// Where Debian puts it, which is not in everybody's `PATH`.
+    /// Where Debian puts it, which is not in every `PATH`.
     const DEBIAN: &str = "/usr/sbin/haproxy";
     std::env::var("HAPROXY").unwrap_or_else(|_| {
         let path = std::env::var_os("PATH").unwrap_or_default();

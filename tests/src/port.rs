@@ -1,6 +1,6 @@
-//! Ports that are nobody else's: not another test's, not another test program's, not an outgoing connection's.
+//! Ports that nothing else has: not another test, not another test program's, not an outgoing connection's.
 //!
-//! A port that the system chose and that was given back may be the source of somebody's connection a moment later.
+//! A port that the system chose and that was given back may be the source of another connection a moment later.
 //! These come from below the range that connections are given theirs from, and each is claimed for as long as this process lives.
 
 use std::fs;
@@ -53,12 +53,12 @@ fn search(end: u16, take: impl Fn(u16) -> bool) -> io::Result<u16> {
         .ok_or_else(|| io::Error::other("every port for tests is taken"))
 }
 
-/// Whether `port` is ours now, and nobody listens on it.
+/// Whether `port` is ours now, and nothing listens on it.
 fn claim(port: u16) -> bool {
     let name = format!("haproxy-jwt-test-port-{port}");
     let claim = SocketAddr::from_abstract_name(name).and_then(|name| UnixListener::bind_addr(&name));
     let Ok(claim) = claim else { return false };
-    // Kept in either case: who listens now will listen for a while.
+    // Kept in either case: what listens now will listen for a while.
     CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).push(claim);
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }

@@ -159,7 +159,7 @@ pub fn nginx() -> Command {
     Command::new(programs().join(Proxy::Nginx.name()))
 }
 
-/// The folder of the proxies; fetched by the first who asks.
+/// The folder of the proxies; fetched by the first test that asks.
 fn programs() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {

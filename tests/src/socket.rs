@@ -46,7 +46,7 @@ impl Address {
         })
     }
 
-    /// A TCP address that nobody else uses, see [`crate::port`].
+    /// A TCP address that nothing else uses, see [`crate::port`].
     pub fn free_port() -> io::Result<Self> {
         Ok(Self::Tcp(([127, 0, 0, 1], free_port()?).into()))
     }

@@ -90,7 +90,7 @@ pub fn unsigned(alg: &str, claims: &Value) -> String {
     noted(format!("{}.", signing_input(&json!({ "alg": alg }).to_string(), &claims.to_string())))
 }
 
-/// An HS256 token under any bytes, such as a public key that everybody has.
+/// An HS256 token under any bytes, such as a public key, which is no secret.
 pub fn hs256_under(secret: &[u8], kid: &str, claims: &Value) -> String {
     let message = signing_input(&json!({"alg": "HS256", "kid": kid}).to_string(), &claims.to_string());
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());

@@ -1,4 +1,4 @@
-//! `token-server` as a process, with an embedded store in the fixture's folder unless it is told of a Redis.
+//! `token-server` as a process, with an embedded store in the fixture's folder unless it is given a Redis.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

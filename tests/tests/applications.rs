@@ -1,5 +1,5 @@
 //! Applications of several kinds behind the shipped files of HAProxy: however one reads a target or folds the name of a
-//! header, nothing protected is reached without a token, and no client is who it says.
+//! header, nothing protected is reached without a token, and no application takes a client for the user that it claims to be.
 
 pub(crate) mod readings;
 pub(crate) mod requests;

@@ -142,7 +142,7 @@ fn a_huge_token_is_refused_whatever_it_meets_first() {
     {
         let request = Request::get("/").bearer(&"a".repeat(length)).to_bytes();
         // Above its own buffer HAProxy answers by itself (400, or 431 in newer versions); near it the question to the
-        // agent may not fit its frame, and nobody can decide.
+        // agent may not fit its frame, and it cannot be decided.
         edge.refuses_bytes(&format!("{length} bytes"), &[400, 401, 431, 503], &request);
     }
 }

@@ -1,4 +1,4 @@
-//! A token-server that answers only who shows a certificate of its authority.
+//! A token-server that answers only clients with a certificate of its authority.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use integration_tests::wait::eventually;
 use serde_json::json;
 use tempfile::TempDir;
 
-/// A token-server that asks for certificates of `ours`, and who it is.
+/// A token-server that asks for certificates of `ours`, and its own certificate.
 fn server(folder: &Path, ours: &Authority) -> TokenServer {
     let Identity { cert, key } = ours.issue(folder, "localhost");
     let text = |path: &Path| path.display().to_string();

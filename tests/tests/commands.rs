@@ -210,7 +210,7 @@ fn path(folder: &Path) -> String {
 fn what_is_missing_is_named_with_the_command_that_installs_it() {
     let present = run(script("setup.sh").args(["sh:dash", "/etc/passwd:base-passwd"]), "");
     assert!(present.status.success(), "{}", text(&present.stderr));
-    // Somebody who may not install: id says so, and there is no sudo to be found.
+    // A user that may not install: id says so, and there is no sudo to be found.
     let folder = TempDir::with_prefix("path-").unwrap();
     for (name, body) in [("id", "echo 1000"), ("cargo", "exit 0"), ("sudo", "exit 1")] {
         let file = folder.path().join(name);

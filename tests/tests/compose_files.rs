@@ -1,4 +1,4 @@
-//! docker-compose.yml and its overlays, as files: who shares a network with whom, and what every container is denied.
+//! docker-compose.yml and its overlays, as files: which containers share a network, and what every one is denied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -32,7 +32,7 @@ fn edge(shipped: Shipped, script: Script) -> Edge {
     Setup::new(shipped).short_timeouts().scripted(script).start()
 }
 
-/// Answers after which nobody knows what the token is worth.
+/// Answers that do not say what the token is worth.
 fn broken_answers() -> Vec<(&'static str, Script)> {
     let no_bool = |value| vec![("reason", text("ok")), ("valid", value)];
     vec![

@@ -126,7 +126,7 @@ fn what_a_removed_key_opened_is_forgotten() {
 }
 
 #[test]
-fn an_encrypted_token_that_nobody_can_open_is_refused() {
+fn an_encrypted_token_without_a_key_for_it_is_refused() {
     let good = jwe(&json!({"sub": "alice", "username": "alice", "exp": now() + 600}));
     let edge = Setup::denying().token_server().start();
     edge.refuses("no decryption keys", 401, &request(&good));
@@ -144,8 +144,8 @@ fn a_token_server_that_dies_opens_nothing() {
     let good = jwe(&json!({"sub": "alice", "exp": now() + 600}));
     edge.comes_to("good", 200, &request(&good));
     edge.token_server.as_mut().unwrap().process.kill();
-    edge.refuses("nobody to open it", 503, &request(&jwe(&json!({"sub": "bob", "exp": now() + 600}))));
-    edge.comes_to("nobody to say that it still holds", 503, &request(&good));
+    edge.refuses("no server to open it", 503, &request(&jwe(&json!({"sub": "bob", "exp": now() + 600}))));
+    edge.comes_to("no server to say that it still holds", 503, &request(&good));
 }
 
 #[test]

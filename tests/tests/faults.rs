@@ -31,7 +31,7 @@ fn recovers(edge: &Edge, what: &str) {
 }
 
 #[test]
-fn an_agent_that_is_down_admits_nobody() {
+fn an_agent_that_is_down_admits_no_request() {
     let edge = Setup::denying().shipped_timeouts().no_agent().start();
     let response = edge.refuses("a good token", 503, &good());
     assert_eq!(response.header("retry-after"), Some("1"));
@@ -50,7 +50,7 @@ fn an_agent_that_is_down_is_annotated() {
 }
 
 #[test]
-fn a_frozen_agent_admits_nobody_and_is_used_again_when_it_thaws() {
+fn a_frozen_agent_admits_no_request_and_is_used_again_when_it_thaws() {
     let edge = Setup::denying().shipped_timeouts().start();
     recovers(&edge, "the agent answers");
     edge.agents[0].process.freeze();
@@ -76,7 +76,7 @@ fn a_frozen_agent_is_annotated() {
 }
 
 #[test]
-fn an_agent_killed_in_mid_request_admits_nobody() {
+fn an_agent_killed_in_mid_request_admits_no_request() {
     // With timeouts that do not end the request before the agent is killed.
     let mut edge = Setup::denying().start();
     edge.admits("a good token", &good());
@@ -217,7 +217,7 @@ fn a_late_answer_admits_neither_its_request_nor_the_next() {
 }
 
 #[test]
-fn a_token_server_that_is_down_admits_nobody() {
+fn a_token_server_that_is_down_admits_no_request() {
     for shipped_timeouts in [true, false] {
         let setup = Setup::denying().token_server();
         let setup = if shipped_timeouts { setup.shipped_timeouts() } else { setup };
@@ -230,7 +230,7 @@ fn a_token_server_that_is_down_admits_nobody() {
 }
 
 #[test]
-fn a_hung_token_server_admits_nobody_and_holds_nobody_up() {
+fn a_hung_token_server_admits_no_request_and_holds_none_up() {
     let edge = Setup::denying().shipped_timeouts().token_server().start();
     recovers(&edge, "all answer");
     let server = &edge.token_server.as_ref().unwrap().process;

@@ -1,4 +1,4 @@
-//! Keys from servers that want to know who asks, and through a forward proxy.
+//! Keys from servers that ask for credentials, and through a forward proxy.
 
 mod api_server;
 
@@ -98,7 +98,7 @@ fn a_jwks_uri_on_another_origin_is_shown_the_token_only_where_that_origin_is_lis
     logged(&edge, &format!("Credentials are not sent to {other}"));
     logged(&edge, "add it to JWT_FETCH_ORIGINS");
     edge.refuses("no keys", 503, &of_issuer(&first, &issuer));
-    assert_eq!(server.answers().0, 0, "the keys were shown to nobody");
+    assert_eq!(server.answers().0, 0, "the keys were not shown");
     let edge = setup().agent_env("JWT_FETCH_ORIGINS", &other).start();
     becomes(&edge, "the keys are there", &of_issuer(&first, &issuer), 200);
 }

@@ -174,10 +174,10 @@ fn rotates_and_stays_closed(proxy: Proxy) {
     });
 
     gateway.token_server.process.kill();
-    let closed = gateway.undecided("nobody decides", &new_token);
+    let closed = gateway.undecided("it cannot be decided", &new_token);
     let expected = if proxy.name() == "traefik" { 500 } else { 503 };
     assert_eq!(closed.status, expected);
-    gateway.undecided("nobody decides, no token", &Request::get("/"));
+    gateway.undecided("it cannot be decided, no token", &Request::get("/"));
 }
 
 /// The shipped file with the policy `admin` in the place of the default one.

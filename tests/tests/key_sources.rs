@@ -138,7 +138,7 @@ fn a_key_url_that_fails_leaves_the_last_good_set_in_use() {
 }
 
 #[test]
-fn without_keys_nobody_can_decide_until_they_come() {
+fn without_keys_nothing_can_be_decided_until_they_come() {
     for start in [Answer::Close, Answer::Status(503), Answer::Body("garbage".to_owned())] {
         let server = KeyServer::start(start);
         let edge = Setup::denying().no_key_file().agent_env("JWT_JWKS_URL", &server.url()).start();

@@ -1,5 +1,5 @@
 //! The manifests of deploy/kubernetes, as kubectl builds them: what they refer to is there, the programs take what they are told,
-//! and who may not speak to whom cannot.
+//! and a pod that may not connect to another one cannot.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -165,7 +165,7 @@ fn the_network_lets_by_what_has_to_meet_and_nothing_else() {
     let outside = |text: &str| Peer::Address(text.parse().unwrap());
     let (edge, server, redis, app) =
         (Peer::Pod("edge"), Peer::Pod("token-server"), Peer::Pod("redis"), Peer::Pod("app"));
-    let other = Peer::Pod("somebody");
+    let other = Peer::Pod("another");
     for manifests in layouts() {
         let servers = manifests.layout.contains("token-server");
         let discovery = manifests.layout.contains("oidc");
@@ -220,7 +220,7 @@ fn images_are_those_of_docker_compose() {
     let compose = documents(&repository().join("docker-compose.yml")).remove(0);
     let servers = documents(&repository().join("deploy/compose/token-server.yml")).remove(0);
     let of = |value: &Value| {
-        // `haproxy:${HAPROXY_VERSION:-3.2}`: the version that it has unless somebody asks for another.
+        // `haproxy:${HAPROXY_VERSION:-3.2}`: the version that it has unless another one is asked for.
         let image = text(&value["image"]);
         image.split_once(":${").map_or(image.clone(), |(name, version)| {
             format!("{name}:{}", version.split_once(":-").unwrap().1.trim_end_matches('}'))
@@ -239,7 +239,7 @@ fn images_are_those_of_docker_compose() {
 }
 
 #[test]
-fn every_container_is_a_nobody_on_a_read_only_file_system() {
+fn every_container_runs_unprivileged_on_a_read_only_file_system() {
     let mut all = vec![controller()];
     for manifests in layouts() {
         let [namespace] = manifests.of_kind("Namespace")[..] else { panic!("{}", manifests.layout) };

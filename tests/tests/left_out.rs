@@ -1,4 +1,4 @@
-//! A key that a source holds and that is not used: whoever looks for it finds its `kid` and the reason, wherever he looks, in
+//! A key that a source holds and that is not used: its `kid` and the reason are found at every place where an operator looks, in
 //! both programs.
 
 use std::fs;

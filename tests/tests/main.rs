@@ -10,6 +10,7 @@ mod commands;
 mod compose_files;
 mod configuration;
 mod demo;
+mod documents;
 mod encrypted;
 mod faults;
 mod fetching;

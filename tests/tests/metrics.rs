@@ -29,8 +29,8 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
 #[test]
 fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
     // A source that is down is there to be counted.
-    let nobody = Address::free_port().unwrap();
-    let down = format!("http://{nobody}/jwks.json");
+    let unused = Address::free_port().unwrap();
+    let down = format!("http://{unused}/jwks.json");
     let mut keys = NamedTempFile::new().unwrap();
     // So is a key that is left out.
     let set = json!({"keys": [key("ES256").jwk(), {"kty": "AKP", "alg": "ML-DSA-65", "kid": "no pub"}]})
@@ -79,7 +79,7 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
         missing = named.iter().flat_map(|(_, named)| named.difference(&shown).cloned()).collect();
         missing.is_empty().then_some(())
     });
-    assert!(missing.is_empty(), "nobody shows {missing:?}");
+    assert!(missing.is_empty(), "no program shows {missing:?}");
     let (_, documented) = &named[0];
     let untold: Vec<_> = shown.difference(documented).collect();
     assert!(untold.is_empty(), "docs/METRICS.md does not tell of {untold:?}");

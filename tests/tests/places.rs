@@ -193,7 +193,7 @@ fn agent_and_forward_auth_find_the_same_token_or_refuse_it_with_the_same_word() 
 
 /// Where no token is required, in the recipe for guests and by `allow_missing`.
 #[test]
-fn who_shows_no_token_is_a_guest_of_both_and_who_shows_a_bad_one_is_not() {
+fn a_client_without_a_token_is_a_guest_of_both_and_one_with_a_bad_one_is_not() {
     let folder = TempDir::with_prefix("places-").unwrap();
     let server = forward_auth(&folder, &[("TOKEN_SERVER__VERIFY__ALLOW_MISSING", "true")]);
     let edge = Setup::new(Shipped::Optional).start();

@@ -9,7 +9,7 @@ use integration_tests::token::{now, token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Ann signs with ES256 and RS256, Bob with EdDSA; each has a key file of her or his own.
+/// Ann signs with ES256 and RS256, Bob with EdDSA; each has its own key file.
 fn edge(policies: &str) -> (Edge, TempDir) {
     let folder = TempDir::with_prefix("policies-").unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -43,7 +43,7 @@ fn each_route_has_its_policy_and_each_issuer_its_keys() {
         ("ann", "/api/users", "ES256", json!({"iss": "ann"}), 200),
         ("ann with another key of hers", "/api/orders/7", "RS256", json!({"iss": "ann"}), 200),
         ("bob", "/", "EdDSA", json!({"iss": "bob", "aud": "partners"}), 200),
-        ("bob for somebody else", "/", "EdDSA", json!({"iss": "bob"}), 401),
+        ("bob for another audience", "/", "EdDSA", json!({"iss": "bob"}), 401),
         ("bob's key in ann's name", "/", "EdDSA", json!({"iss": "ann"}), 401),
         ("ann's key in bob's name", "/api/users", "ES256", json!({"iss": "bob", "aud": "partners"}), 401),
         ("an unknown issuer", "/api/users", "ES256", json!({"iss": "eve"}), 401),

@@ -210,7 +210,7 @@ fn every_method_and_version_of_http_is_judged_alike() {
 }
 
 #[test]
-fn requests_that_are_not_http_reach_nobody() {
+fn requests_that_are_not_http_reach_no_application() {
     let edge = refusing();
     for bytes in [
         &b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /public/ HTTP/1.1\r\n\r\n"[..],

@@ -26,7 +26,7 @@ fn of(subject: &str) -> Request {
     request(json!({ "sub": subject }))
 }
 
-/// An agent that asks about a token once, and from then on believes what it is told of changes.
+/// An agent that asks about a token once, and from then on relies on the changes that it hears.
 fn trusting(setup: Setup) -> Setup {
     setup.agent_env("JWT_CACHE_TTL", FOREVER).agent_env("JWT_CACHE_TTL_MAX", FOREVER)
 }
@@ -59,7 +59,7 @@ fn hears(edge: &Edge, servers: u64) {
     });
 }
 
-/// A request that must not pass, whoever can be asked about it.
+/// A request that must not pass, whichever part can be asked about it.
 fn never_passes(edge: &Edge, what: &str, request: &Request) {
     edge.refuses_bytes(what, &[401, 503], &request.to_bytes());
 }
@@ -78,7 +78,7 @@ fn a_rule_refuses_what_is_kept_and_only_what_it_names() {
     for request in [&old, &new, &bobs] {
         edge.admits("kept", request);
     }
-    assert_eq!(edge.count(CALLS), calls, "nobody was asked about them");
+    assert_eq!(edge.count(CALLS), calls, "no server was asked about them");
 
     server.revoke("alice", &json!({"iat": {"lt": now - 5}}));
     edge.comes_to("alice's old token is refused", 401, &old);
@@ -94,7 +94,7 @@ fn a_rule_refuses_what_is_kept_and_only_what_it_names() {
 }
 
 #[test]
-fn a_rule_for_everybody_refuses_everybody_whom_it_names() {
+fn a_rule_for_everybody_refuses_each_token_that_it_names() {
     let edge = trusting(Setup::denying().token_server()).start();
     let tokens: Vec<_> = (0..20)
         .map(|user| {
@@ -188,18 +188,18 @@ fn a_verdict_outlives_its_short_time_only_while_the_server_is_heard() {
             if edge.count(CALLS) != calls {
                 return Some(());
             }
-            assert_eq!(status, 200, "nobody was asked");
+            assert_eq!(status, 200, "no server was asked");
             None
         });
         (lapsed.is_none() && started.elapsed() >= SHORT * 2).then_some(())
     });
     edge.token_server.as_mut().unwrap().process.kill();
-    edge.comes_to("nobody vouches for it any more", 503, &alices);
-    edge.refuses("and nobody can be asked", 503, &alices);
+    edge.comes_to("no server vouches for it any more", 503, &alices);
+    edge.refuses("and no server can be asked", 503, &alices);
 }
 
 #[test]
-fn a_rule_that_nobody_could_tell_of_holds_when_a_server_is_back() {
+fn a_rule_that_could_not_be_announced_holds_when_a_server_is_back() {
     let folder = TempDir::new().unwrap();
     let address = Address::free_port().unwrap().to_string();
     let start = |listen: &str| {
@@ -243,7 +243,7 @@ fn what_one_server_tells_ends_what_the_other_said() {
         servers[asleep].server.process.freeze();
         servers[awake].server.revoke(&subject, &json!({"n": {"gte": 0}}));
         edge.comes_to("the first is refused", 401, &annas[0]);
-        // From here on the agent knows; whoever said so, nothing from before is used.
+        // From here on the agent knows; from whichever server, nothing from before is used.
         annas.iter().for_each(|anna| never_passes(&edge, "the others as well", anna));
         edge.admits("not named by the rule", &bens);
         servers[asleep].server.process.thaw();
@@ -266,10 +266,10 @@ fn servers_that_are_silent_vouch_for_nothing_beyond_the_short_time() {
     let annas: Vec<_> = (0..8).map(|number| request(json!({"sub": "anna", "n": number}))).collect();
     annas.iter().for_each(|anna| edge.comes_to("before", 200, anna));
     servers.iter().for_each(|server| server.server.process.freeze());
-    // As ms-users does, and nobody can tell.
+    // As ms-users does, and no message reaches the agent.
     redis.write("anna", r#"{"n":{"gte":0}}"#, 0);
     annas.iter().for_each(|anna| edge.comes_to("what was said has run out", 503, anna));
-    annas.iter().for_each(|anna| drop(edge.refuses("and nobody can be asked", 503, anna)));
+    annas.iter().for_each(|anna| drop(edge.refuses("and no server can be asked", 503, anna)));
     servers.iter().for_each(|server| server.server.process.thaw());
     annas.iter().for_each(|anna| edge.comes_to("the rule holds", 401, anna));
 }

@@ -194,7 +194,7 @@ fn agent_reads(edge: &Edge, setting: &str, versions: u64) {
 fn asserts_the_new_ones_are_used(with: &impl Fn(&Identity) -> Edge, new: &Identity, old: &Identity) {
     let request = good();
     let fresh = with(new);
-    eventually("who begins now is answered", || (fresh.send(&request).status == 200).then_some(()));
+    eventually("a new connection is answered", || (fresh.send(&request).status == 200).then_some(()));
     let stale = with(old);
     for _ in 0..5 {
         stale.refuses("the first authority counts no longer", 503, &request);

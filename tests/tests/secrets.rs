@@ -21,12 +21,12 @@ use integration_tests::wait::eventually;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const DECRYPTION_KEY: [u8; 64] = *b"a decryption key that nobody but this test and its server knows!";
+const DECRYPTION_KEY: [u8; 64] = *b"a decryption key that only this test and its one server knows ..";
 const AGENT_TOKEN: &str = "bearer-token-of-the-agents-4711";
 const ADMIN_TOKEN: &str = "bearer-token-of-the-admins-4712";
 const OTHER_TOKEN: &str = "bearer-token-of-nobody-4713";
 const PASSWORD: &str = "password-of-the-key-server-4714";
-const LEGACY_SECRET: &str = "a secret of the legacy list, of more than 64 bytes, which nobody should see";
+const LEGACY_SECRET: &str = "a secret of the legacy list, of more than 64 bytes, to be shown to no reader";
 
 /// Everything that must stay unseen, each with what it is.
 #[derive(Default)]

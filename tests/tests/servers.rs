@@ -53,7 +53,7 @@ impl Servers {
         let own = [
             ("TOKEN_SERVER__REDIS__MODE", "standalone"),
             ("TOKEN_SERVER__REDIS__URLS", redis),
-            // What they have read they keep: a request is lost to nobody but the server that fails.
+            // What they have read they keep: a request is lost only by the server that fails.
             ("TOKEN_SERVER__CACHE__TTL", "3600"),
         ];
         let settings = [&own[..], settings].concat();
@@ -139,7 +139,7 @@ fn a_frozen_token_server_of_two_costs_no_request_and_is_left_out_until_it_thaws(
         (agent.metric("token_server_ejections_total") > 0).then_some(())
     });
     assert!(agent.metric("token_server_hedges_total") > 0);
-    admits(&edge, "nobody asks the frozen one");
+    admits(&edge, "the frozen one is not asked");
     servers.servers[1].process.thaw();
     eventually("it is asked again", || (agent.metric("token_servers_up") == 2).then_some(()));
     admits(&edge, "both answer again");

@@ -61,9 +61,9 @@ impl Users {
         self.verdict(token).0 == "1"
     }
 
-    /// The verdict of somebody who knows the rules: a busy machine may read them later than a check waits for them.
+    /// The verdict once the rules are known: a busy machine may read them later than a check waits for them.
     fn decision(&self, token: &Issued) -> (String, String) {
-        eventually("somebody decides", || {
+        eventually("it is decided", || {
             Some(self.verdict(token)).filter(|(_, reason)| reason != "E_BACKEND_UNAVAIL")
         })
     }

@@ -259,7 +259,7 @@ fn a_rule_can_decide_whether_to_ask() {
 }
 
 #[test]
-fn a_policy_that_nobody_configured_is_our_fault_and_not_the_tokens() {
+fn a_policy_that_is_not_configured_is_our_fault_and_not_the_tokens() {
     for (arguments, detail) in [
         ("(authorization) policy=str(novel)\n    event", "unknown_policy"),
         ("(authorization) policy=bin(6e6f)\n    event", "argument"),

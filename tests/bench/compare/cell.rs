@@ -1,13 +1,13 @@
-//! One line of the comparison: which HAProxy, which way to judge, which tokens, how many connections.
+//! One line of the comparison: which HAProxy, which way to decide, which tokens, how many connections.
 
 use std::fmt;
 
 use crate::release::Release;
 
-/// Who judges tokens, and what is sent.
+/// What decides on tokens, and what is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Nobody; what every other line is compared with.
+    /// No check at all; what every other line is compared with.
     Plain,
     /// HAProxy's `jwt_verify`.
     NativeSignature,
@@ -49,7 +49,7 @@ impl Way {
         matches!(self, Self::Hit | Self::Tokens | Self::New | Self::Uncached | Self::Rules | Self::Encrypted)
     }
 
-    pub(crate) fn asks_anybody(self) -> bool {
+    pub(crate) fn asks_any_agent(self) -> bool {
         self.asks_agent() || self == Self::Nothing
     }
 }
@@ -106,7 +106,7 @@ impl fmt::Display for Cell {
             Way::Plain | Way::Nothing | Way::Encrypted => {}
             _ => write!(f, " | {}", self.algorithm)?,
         }
-        if self.way.asks_anybody() {
+        if self.way.asks_any_agent() {
             let transport = if self.transport == Transport::Unix { "unix" } else { "tcp" };
             write!(f, " | {transport}")?;
         }

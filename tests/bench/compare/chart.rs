@@ -64,7 +64,7 @@ pub(crate) fn draw(rows: &[Row]) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-         <text x=\"12\" y=\"22\" font-weight=\"600\" font-size=\"15\" fill=\"#1b2333\">Cost of a judged token: processor \
+         <text x=\"12\" y=\"22\" font-weight=\"600\" font-size=\"15\" fill=\"#1b2333\">Cost of a decision: processor \
          time per request, microseconds, above plain HAProxy</text>\n{body}</svg>\n"
     )
 }

@@ -75,8 +75,8 @@ struct Sample {
     from_acknowledged: Duration,
     /// From the moment it was sent.
     from_sent: Duration,
-    /// Answers that nobody could decide in time, 503: on a busy machine some take longer than HAProxy waits. They admit
-    /// nobody, and are no word on the rule.
+    /// Answers that were not decided in time, 503: on a busy machine some take longer than HAProxy waits. They admit
+    /// no request, and are no word on the rule.
     undecided: usize,
 }
 

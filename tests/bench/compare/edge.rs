@@ -184,7 +184,7 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
             ASK.to_owned()
         }
     };
-    let agents = if cell.way.asks_anybody() { shipped_agents() } else { String::new() };
+    let agents = if cell.way.asks_any_agent() { shipped_agents() } else { String::new() };
     format!(
         "global\n    nbthread {}\n    maxconn 4000\n\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    \
          timeout server 60s\n\nfrontend edge\n    bind {address}{rules}\n    {ANSWER}\n\n{agents}",

@@ -76,7 +76,7 @@ fn request(token: &str, expected: u16) -> Prepared {
     Prepared::get("/", &format!("Bearer {token}"), expected)
 }
 
-/// One good token again and again; one request in twenty carries one of three bad ones. Where nobody looks at tokens,
+/// One good token again and again; one request in twenty carries one of three bad ones. Where tokens are not looked at,
 /// or at the signature alone, all that pass there are expected to pass.
 pub(crate) fn one_token(algorithm: &str, looks_at: Looks) -> Arc<[Prepared]> {
     let token = signed(algorithm, 0, false);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::measure::{Spread, rounded};
 
-/// What a whole verdict may take above the primitive as aws-lc-rs gives it to everybody, in microseconds. Reading the
+/// What a whole verdict may take above the primitive as aws-lc-rs has it, in microseconds. Reading the
 /// signature from base64url counts with the primitive: that of ML-DSA-87 has 6,170 characters.
 pub(crate) const LIMIT: f64 = 3.0;
 

@@ -109,7 +109,7 @@ fn measure(server: &TokenServer, row: &Row) -> Value {
     })
 }
 
-/// Five hundred rules a user, as ms-users writes them when somebody logs out.
+/// Five hundred rules a user, as ms-users writes them at a logout.
 fn fill(redis: &Redis, users: usize) {
     let mut connection = redis.connect();
     let groups = std::iter::once("g".to_owned()).chain((0..users).map(user));

@@ -39,7 +39,7 @@ fn oidc_provider_with_rsa_pss() {
 }
 
 #[test]
-fn oidc_provider_with_elliptic_curves_and_a_person_who_logs_in() {
+fn oidc_provider_with_elliptic_curves_and_a_login_page() {
     tell(&ES256);
 }
 

@@ -135,7 +135,7 @@ impl Running {
         }
     }
 
-    /// Ends everything: first who asks, then who answers.
+    /// Ends everything: first what asks, then what answers.
     fn stop(&mut self) {
         while let Some(mut process) = self.processes.pop() {
             // To an agent SIGTERM means to wait until HAProxy has turned away, which it just did.
@@ -156,7 +156,7 @@ fn pretty(seen: &Seen) -> String {
     format!("{:#}\n", serde_json::json!({ "request": seen.line, "headers": headers }))
 }
 
-/// Writes to standard output in one piece; whoever closed it does not want to read it.
+/// Writes to standard output in one piece; a reader that closed it does not want to read it.
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());

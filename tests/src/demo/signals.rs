@@ -34,7 +34,7 @@ impl Signals {
                     _ = hangup.recv() => {}
                 }
             });
-            // Nobody listens once the demo is over.
+            // Nothing listens once the demo is over.
             let _over = sender.send(());
         });
         Ok(Self { receiver, came: Cell::new(false) })

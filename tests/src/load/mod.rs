@@ -228,7 +228,7 @@ impl Shared {
 /// It shares no divisor with the kernel's own tick, at which Linux looks whether a processor is busy.
 const STEP: Duration = Duration::from_micros(263);
 
-/// Who says when requests are due, as long as somebody wants to know.
+/// Says when requests are due, until the receiver is gone.
 ///
 /// Its clock is a timer of the system's, which the thread of the connections waits for along with them: a runtime's own
 /// are exact to a millisecond only. What it is late by itself, some tens of microseconds, is not counted.

@@ -8,7 +8,7 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 170.0;
 const EDGE: f64 = 30.0;
 
-/// Told apart also by those who do not see all colours.
+/// They differ also for readers who do not see all colours.
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
 /// One quantity of several processes.

@@ -173,7 +173,7 @@ fn keys() -> Vec<Fault> {
         }
     };
     let mut faults: Vec<_> = answers.into_iter().map(|(name, answer)| fault(name, make(answer))).collect();
-    let replaced = fault("the keys are somebody else's", make(Answer::Body(jwks(&others))));
+    let replaced = fault("the keys are another issuer's", make(Answer::Body(jwks(&others))));
     faults.push(Fault { takes_keys: true, ..replaced });
     faults
 }

@@ -67,7 +67,7 @@ pub struct Counts {
     pub admitted: u64,
     /// Refused, rightly.
     pub refused: u64,
-    /// 503: nobody could decide.
+    /// 503: it could not be decided.
     pub undecided: u64,
     /// No answer at all.
     pub lost: u64,

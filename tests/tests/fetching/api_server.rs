@@ -1,4 +1,4 @@
-//! What Kubernetes' API server shows of keys: over TLS by an authority of its own, to those who have a service account's
+//! What Kubernetes' API server shows of keys: over TLS by an authority of its own, to callers with a service account's
 //! token.
 
 use std::io::{self, BufReader, Write};
@@ -13,7 +13,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-/// Who may ask, what the keys are, and how often each was answered.
+/// The accepted credentials, the keys, and how often each was answered.
 #[derive(Debug, Default)]
 struct State {
     token: Option<String>,

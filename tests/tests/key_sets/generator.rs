@@ -1,4 +1,4 @@
-//! Key sets as somebody might write them: real keys, changed in the ways that are known and in others, by a seed.
+//! Key sets as an issuer might write them: real keys, changed in the ways that are known and in others, by a seed.
 //!
 //! Every change has a name, by which a difference between readers is explained.
 

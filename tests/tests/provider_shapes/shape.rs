@@ -188,7 +188,7 @@ impl Shape {
         let stranger = SigningKey::generate(signs.key.algorithm, &signs.key.kid);
         let unsigned = unsigned("none", &Value::Object(dated(&self.token.claims)));
         for (what, token, detail) in [
-            ("somebody else's key under the same kid", sign_with(&stranger, &Change::none("")), "signature"),
+            ("another issuer's key under the same kid", sign_with(&stranger, &Change::none("")), "signature"),
             ("one bit of the signature", forge_signature(&good), "signature"),
             ("no signature", moved(&unsigned), "algorithm"),
         ] {

@@ -127,7 +127,7 @@ pub(crate) fn may_chroot() -> bool {
     root
 }
 
-/// What the user has is there still: his redirect, and his page for a refusal with our challenge.
+/// What the user has is there still: the redirect, and the page for a refusal, with our challenge.
 pub(crate) fn assert_own_rules_work(shipped: Shipped, edge: &Edge) {
     let response = edge.refuses("a redirect", 301, &Request::get("/old"));
     assert_eq!(response.header("location"), Some("/new"));

@@ -1,14 +1,14 @@
-//! One line of the part `forward-auth`: which proxy, who judges, which tokens.
+//! One line of the part `forward-auth`: which proxy, what decides, which tokens.
 
 use std::fmt;
 
 use integration_tests::proxy::Proxy;
 
-/// Who judges the tokens.
+/// What decides on the tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Judge {
-    /// Nobody; what every other line of the proxy is compared with.
-    Nobody,
+    /// Nothing; what every other line of the proxy is compared with.
+    Nothing,
     /// The token-server, asked about each request.
     TokenServer,
     /// The same server, which finds no token and lets the request pass: what it costs to be asked at all.
@@ -22,7 +22,7 @@ pub(crate) enum Judge {
 impl Judge {
     fn name(self) -> &'static str {
         match self {
-            Self::Nobody => "nobody judges",
+            Self::Nothing => "without a question",
             Self::TokenServer => "token-server",
             Self::NoToken => "token-server, no token",
             Self::JwtAuthn => "jwt_authn",
@@ -51,7 +51,7 @@ pub(crate) struct Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tokens = match (self.judge, self.tokens) {
-            (Judge::Nobody | Judge::NoToken, _) => "",
+            (Judge::Nothing | Judge::NoToken, _) => "",
             (_, Tokens::Known) => ", known token",
             (_, Tokens::New) => ", new tokens",
         };
@@ -62,13 +62,13 @@ impl fmt::Display for Line {
 
 /// All lines, those of a proxy together and the plain one first.
 pub(crate) fn lines() -> Vec<Line> {
-    use Judge::{JwtAuthn, JwtAuthnCache, NoToken, Nobody, TokenServer};
+    use Judge::{JwtAuthn, JwtAuthnCache, NoToken, Nothing, TokenServer};
     use Tokens::{Known, New};
     [Proxy::Traefik, Proxy::TraefikHttp2, Proxy::Nginx, Proxy::Envoy]
         .into_iter()
         .flat_map(|proxy| {
             // Alone, Traefik is the same whatever way it would ask.
-            let plain: &[_] = if proxy == Proxy::TraefikHttp2 { &[] } else { &[(Nobody, Known)] };
+            let plain: &[_] = if proxy == Proxy::TraefikHttp2 { &[] } else { &[(Nothing, Known)] };
             let ours = [(NoToken, Known), (TokenServer, Known), (TokenServer, New)];
             let peers = [(JwtAuthn, Known), (JwtAuthnCache, Known), (JwtAuthnCache, New)];
             let peers = if proxy == Proxy::Envoy { &peers[..] } else { &[] };

@@ -61,7 +61,7 @@ impl Stock {
 
     fn requests(&self, line: Line) -> &Arc<[Prepared]> {
         match (line.judge, line.tokens) {
-            (Judge::Nobody, _) => &self.unjudged,
+            (Judge::Nothing, _) => &self.unjudged,
             (Judge::NoToken, _) => &self.tokenless,
             (_, Tokens::Known) => &self.known,
             (_, Tokens::New) => &self.new,
@@ -116,7 +116,7 @@ fn measure(line: Line, requests: &Arc<[Prepared]>) -> Sample {
             };
             (part(first), part(fresh))
         }
-        (_, Tokens::Known) | (Judge::Nobody | Judge::NoToken, _) => {
+        (_, Tokens::Known) | (Judge::Nothing | Judge::NoToken, _) => {
             (Load { amount: Amount::For(WARM_UP), ..load.clone() }, load)
         }
     };

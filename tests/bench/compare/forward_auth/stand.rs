@@ -90,7 +90,7 @@ fn start_token_server(folder: &Path, keys: &Path, line: Line) -> TokenServer {
 fn changed(line: Line, shipped: &str, keys: &str) -> String {
     let peer = match line.judge {
         Judge::TokenServer | Judge::NoToken => return shipped.to_owned(),
-        Judge::Nobody => String::new(),
+        Judge::Nothing => String::new(),
         Judge::JwtAuthn => jwt_authn("", keys),
         Judge::JwtAuthnCache => {
             jwt_authn("\n                          jwt_cache_config: { jwt_cache_size: 100000 }", keys)
