@@ -122,7 +122,10 @@ fn every_link_between_documents_leads_to_a_file_and_a_heading() {
                 parts.pop();
             }
             for part in path.split('/').filter(|part| !part.is_empty()) {
-                if part == ".." { drop(parts.pop()) } else { parts.push(part) }
+                match part {
+                    ".." => parts.truncate(parts.len() - 1),
+                    _ => parts.push(part),
+                }
             }
             let path = parts.join("/");
             let leads = if anchor.is_empty() {
