@@ -20,7 +20,7 @@ fn files() -> BTreeSet<String> {
         }
     }
     let mut found = BTreeSet::new();
-    below(&repository(), "", &mut found);
+    below(repository(), "", &mut found);
     found
 }
 
