@@ -10,11 +10,12 @@
 //! Each `NAME=VALUE` becomes a variable; `reason=ok` and `valid=true` follow, as in a real answer.
 
 use std::error::Error;
+use std::future::ready;
 use std::sync::Arc;
 
 use jwt_agent::listen::{Address, Listener};
 use jwt_agent::spoa::connection::serve;
-use jwt_agent::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
+use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
 use jwt_agent::spoa::leave::Leave;
 use jwt_agent::spoa::respond::Respond;
 use mimalloc::MiMalloc;
@@ -28,18 +29,16 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 struct Fixed(Box<[u8]>);
 
 impl Respond for Fixed {
-    type Received = ();
-    type Question = ();
+    type Request<'a> = ();
 
-    fn receive(&self) {}
-
-    fn answer_at_once(&self, notify: &Notify<'_>, (): &(), max: u32, out: &mut Vec<u8>) -> Option<()> {
-        (!encode_ack(notify.ids, &self.0, max, out)).then_some(())
-    }
-
-    /// Only asked where the answer is larger than a frame: HAProxy then gets none.
-    async fn decide(self: Arc<Self>, _: Ids, (): (), (): (), _: u32) -> Vec<u8> {
-        Vec::new()
+    /// Where the answer is larger than a frame, HAProxy gets none.
+    fn answer(
+        &self,
+        notify: &Notify<()>,
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
+        (!encode_ack(notify.ids, &self.0, max, out)).then(|| ready(Vec::new()))
     }
 
     fn answer_health_check(&self) -> bool {

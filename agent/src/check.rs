@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::haproxy_cfg::HaproxyCfg;
 use crate::listen::Address;
 use crate::metrics::Metrics;
-use crate::run::key_sources;
+use crate::start::key_sources;
 use crate::token_server::{CallError, Discovery, TokenServer};
 
 /// How long a token-server may take to answer a check: its feed waits up to a second for news.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use service::exit;
 use service::probe::{self, Place};
 use service::shutdown::StopSignals;
@@ -15,10 +15,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::{self, Checked};
 use crate::config::Config;
-use crate::explain;
+use crate::explain::{self, Verify};
 use crate::haproxy_cfg::HaproxyCfg;
-use crate::reload::Origin;
-use crate::run::{Agent, StartError, Stop};
+use crate::origin::Origin;
+use crate::run::{self, Stop};
+use crate::start::{self, StartError};
 
 /// SPOE agent for HAProxy that verifies JSON Web Tokens.
 ///
@@ -56,27 +57,6 @@ enum Command {
         #[arg(long, value_name = "HOST:PORT")]
         address: Option<String>,
     },
-}
-
-/// Arguments of `jwt-agent verify`.
-#[derive(Debug, Args)]
-pub struct Verify {
-    /// The keys: JWKS, PEM, or the legacy list. Without it the configured sources are used.
-    #[arg(long, value_name = "FILE")]
-    pub keys: Option<PathBuf>,
-    /// Judge the signature alone: no expiry, issuer or audience.
-    #[arg(long)]
-    pub signature_only: bool,
-    /// The policy to apply, if not the default one.
-    #[arg(long, value_name = "NAME")]
-    pub policy: Option<String>,
-    /// One JSON line for each token also on a terminal, where the answer is for people otherwise.
-    #[arg(long)]
-    pub json: bool,
-    /// The token, perhaps with its scheme before it; `-` or nothing: one token a line on standard input, where no process
-    /// list shows it.
-    #[arg(num_args = 0..=2)]
-    pub token: Vec<String>,
 }
 
 /// Runs the command line to its exit code.
@@ -136,13 +116,13 @@ async fn serve(config: Config, origin: Origin) -> ExitCode {
         (Err(error), _) | (_, Err(error)) => return fail(&error),
     };
     let opened = tokio::select! {
-        opened = Agent::open(config) => opened,
+        opened = start::open(config) => opened,
         signal = stops.next() => {
             tracing::info!(signal, "asked to stop before the start was over");
             return ExitCode::SUCCESS;
         }
     };
-    let (agent, reloader) = match opened {
+    let (agent, in_use) = match opened {
         Ok(opened) => opened,
         Err(error @ StartError::Config { .. }) => return complain(&error),
         Err(error @ StartError::Listen { .. }) => return fail(&error),
@@ -150,8 +130,8 @@ async fn serve(config: Config, origin: Origin) -> ExitCode {
     let supervisor = supervisor();
     supervisor.serving();
     let stop = Stop::default();
-    let serving = agent.run(stop.clone());
-    let reloading = reloader.run(hangups, origin);
+    let serving = run::run(agent, stop.clone());
+    let reloading = in_use.reload_at(hangups, origin);
     // Awaited beside the signals that end the process, which it must not hold up.
     let serving = async {
         tokio::select! {

@@ -7,20 +7,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use keys::KeysView;
 
-use crate::responder::{Received, Responder};
-use crate::spoa::frame::{Fault, Ids, Notify};
+use crate::request::Request;
+use crate::responder::Responder;
+use crate::spoa::frame::{Fault, Notify};
 use crate::spoa::respond::Respond;
-use crate::verifier::Question;
 
 /// Shared by all connections.
 #[derive(Debug)]
 pub struct Current(ArcSwap<Responder>);
-
-/// A question, with the responder that decides it.
-pub struct Pending {
-    responder: Arc<Responder>,
-    question: Question<'static>,
-}
 
 impl Current {
     /// With the first responder.
@@ -40,27 +34,19 @@ impl Current {
 }
 
 impl Respond for Current {
-    type Received = Received;
-    type Question = Pending;
+    type Request<'a> = Request<'a>;
 
-    fn receive(&self) -> Received {
-        self.0.load().receive()
-    }
-
-    fn answer_at_once(
+    fn answer(
         &self,
-        notify: &Notify<'_>,
-        received: &Received,
+        notify: &Notify<Request<'_>>,
         max: u32,
         out: &mut Vec<u8>,
-    ) -> Option<Pending> {
+    ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
         let responder = self.0.load();
-        let question = responder.answer_at_once(notify, received, max, out)?;
-        Some(Pending { responder: Arc::clone(&responder), question })
-    }
-
-    async fn decide(self: Arc<Self>, ids: Ids, pending: Pending, received: Received, max: u32) -> Vec<u8> {
-        pending.responder.decide(ids, pending.question, received, max).await
+        let received = responder.receive();
+        let question = responder.answer_at_once(notify, &received, max, out)?;
+        let (responder, ids) = (Arc::clone(&responder), notify.ids);
+        Some(async move { responder.decide(ids, question, received, max).await })
     }
 
     fn answer_health_check(&self) -> bool {

@@ -1,15 +1,37 @@
 //! `jwt-agent verify`: the verdict on a token as the agent would give it, and how that came.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
+use clap::Args;
 use keys::explain::{self, ExplainError, Judge};
 use service::exit;
 use service::settings::ConfigError;
 
-use crate::cli::Verify;
 use crate::config::Config;
 use crate::haproxy_cfg::HaproxyCfg;
-use crate::run::{StartError, key_sources};
+use crate::start::{StartError, key_sources};
+
+/// Arguments of `jwt-agent verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The keys: JWKS, PEM, or the legacy list. Without it the configured sources are used.
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// Judge the signature alone: no expiry, issuer or audience.
+    #[arg(long)]
+    pub signature_only: bool,
+    /// The policy to apply, if not the default one.
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// One JSON line for each token also on a terminal, where the answer is for people otherwise.
+    #[arg(long)]
+    pub json: bool,
+    /// The token, perhaps with its scheme before it; `-` or nothing: one token a line on standard input, where no process
+    /// list shows it.
+    #[arg(num_args = 0..=2)]
+    pub token: Vec<String>,
+}
 
 /// Why the tokens could not be judged.
 #[derive(Debug, thiserror::Error)]

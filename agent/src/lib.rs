@@ -14,11 +14,13 @@ pub mod explain;
 pub mod haproxy_cfg;
 pub mod listen;
 pub mod metrics;
+pub mod origin;
 pub mod reload;
 pub mod request;
 pub mod responder;
 pub mod run;
 pub mod spoa;
+pub mod start;
 #[cfg(test)]
 mod tls_tests;
 pub mod token_server;

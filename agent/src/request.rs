@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jose::{Credentials, Place, Reject};
 use spop::TypedData;
 
-use crate::spoa::data::{Value, string, value};
+use crate::spoa::messages::{FromMessages, Messages, Piece, Value};
 
 /// The message that we answer; any other asks about nothing.
 const MESSAGE: &[u8] = b"verify-jwt";
@@ -145,38 +145,29 @@ impl Count {
     }
 }
 
-impl<'a> Request<'a> {
-    /// Reads the `verify-jwt` among the messages of a NOTIFY; without one the request is empty. Of several the first is
-    /// read, and it is noted that there are more. Nothing, where they are no list of messages.
-    ///
-    /// ```text
-    /// LIST-OF-MESSAGES : [ <MESSAGE-NAME> <NB-ARGS:1 byte> <KV-LIST> ... ]
-    /// ```
-    pub fn read(messages: &'a [u8]) -> Option<Self> {
-        let mut request: Option<Self> = None;
-        let mut rest = messages;
-        while !rest.is_empty() {
-            let (message, after) = string(rest)?;
-            let (&count, after) = after.split_first()?;
-            rest = after;
-            let is_ours = message == MESSAGE;
-            if is_ours && let Some(first) = &mut request {
-                first.asks_twice = true;
-            }
-            let mut arguments = (is_ours && request.is_none()).then(Self::default);
-            for _ in 0..count {
-                let (name, after) = string(rest)?;
-                let (value, after) = value(after)?;
-                rest = after;
-                if let Some(request) = &mut arguments {
-                    request.set(name, value);
+/// Reads the `verify-jwt` among the messages of a NOTIFY; without one the request is empty. Of several the first is read,
+/// and it is noted that there are more.
+impl<'a> FromMessages<'a> for Request<'a> {
+    fn from_messages(messages: &mut Messages<'a>) -> Self {
+        let mut request = Self::default();
+        let (mut has_asked, mut is_read) = (false, false);
+        for piece in messages {
+            match piece {
+                Piece::Message(name) => {
+                    let is_ours = name == MESSAGE;
+                    is_read = is_ours && !has_asked;
+                    request.asks_twice |= is_ours && has_asked;
+                    has_asked |= is_ours;
                 }
+                Piece::Argument(name, value) if is_read => request.set(name, value),
+                Piece::Argument(..) => {}
             }
-            request = request.or(arguments);
         }
-        Some(request.unwrap_or_default())
+        request
     }
+}
 
+impl<'a> Request<'a> {
     fn set(&mut self, name: &[u8], value: Value<'a>) {
         match name {
             b"authorization" => self.authorization.set(value),

@@ -16,6 +16,7 @@ use tokio::time::timeout_at;
 use crate::answer::{Decision, Outcome, Variables, answer};
 use crate::cache::{Found, Kept, VerdictCache};
 use crate::metrics::{ByStatus, Metrics};
+use crate::request::Request;
 use crate::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
 use crate::told::Told;
 use crate::verifier::{Judgement, Question, Verifier};
@@ -87,7 +88,7 @@ impl Responder {
     /// the question to [`decide`](Self::decide).
     pub fn answer_at_once(
         &self,
-        notify: &Notify<'_>,
+        notify: &Notify<Request<'_>>,
         received: &Received,
         max: u32,
         out: &mut Vec<u8>,

@@ -6,7 +6,7 @@ mod asked;
 
 #[cfg(test)]
 mod tests {
-    use jwt_agent::request::Text;
+    use jwt_agent::request::{Request, Text};
     use jwt_agent::spoa::frame::{
         Frame, Ids, MAX_FRAME_SIZE, Notify, decode, encode_ack, encode_actions, encode_disconnect,
         encode_hello,
@@ -147,7 +147,7 @@ mod tests {
         found
     }
 
-    fn one(bytes: &[u8]) -> Frame<'_> {
+    fn one(bytes: &[u8]) -> Frame<Request<'_>> {
         let (frame, used) = decode(bytes, MAX_FRAME_SIZE).unwrap().unwrap();
         assert_eq!(used, bytes.len());
         frame

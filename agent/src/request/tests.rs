@@ -1,4 +1,9 @@
 use super::*;
+use crate::spoa::messages;
+
+fn read(messages: &[u8]) -> Option<Request<'_>> {
+    messages::read(messages)
+}
 
 fn text(text: &'static str) -> Text<'static> {
     Text::from(Value::Text(Cow::Borrowed(text)))
@@ -76,7 +81,7 @@ fn refuses_more_than_one_of_each_and_a_count_that_cannot_be_read() {
                 let name = ("cookie", TypedData::String("c".to_owned()));
                 let arguments: Vec<_> = value.into_iter().chain(count).chain([name]).collect();
                 let bytes = message("verify-jwt", &arguments);
-                let request = Request::read(&bytes).unwrap();
+                let request = read(&bytes).unwrap();
                 assert_eq!(&asked(&request), expected, "{counts}={what} beside {counted} {arguments:?}");
             }
         }
@@ -104,7 +109,7 @@ fn an_argument_that_cannot_be_read_is_never_taken_for_an_absent_one() {
         let valid = if name.ends_with("count") { TypedData::Int64(1) } else { text("a.b.c") };
         for again in [valid.clone(), TypedData::Null, text("")] {
             let bytes = message("verify-jwt", &[(name, valid.clone()), (name, again)]);
-            let twice = Request::read(&bytes).unwrap();
+            let twice = read(&bytes).unwrap();
             let judged = twice.policy().and_then(|_| asked(&twice).map(drop));
             assert_eq!(judged, Err(Reject::Argument), "{name} twice");
         }
@@ -112,14 +117,14 @@ fn an_argument_that_cannot_be_read_is_never_taken_for_an_absent_one() {
             [TypedData::Binary(b"a.b.c".to_vec()), TypedData::Bool(true), TypedData::IPv4([1; 4].into())]
         {
             let bytes = message("verify-jwt", &[(name, odd)]);
-            let request = Request::read(&bytes).unwrap();
+            let request = read(&bytes).unwrap();
             let judged = request.policy().and_then(|_| asked(&request).map(drop));
             assert_eq!(judged, Err(Reject::Argument), "{name} of an odd type");
         }
     }
     for second in [message("verify-jwt", &[]), message("verify-jwt", std::slice::from_ref(&good))] {
         let both = [message("verify-jwt", std::slice::from_ref(&good)), second].concat();
-        assert_eq!(asked(&Request::read(&both).unwrap()), Err(Reject::Argument), "two questions");
+        assert_eq!(asked(&read(&both).unwrap()), Err(Reject::Argument), "two questions");
     }
 }
 
@@ -181,10 +186,10 @@ fn reads_arguments_by_name_and_ignores_others() {
         asks_twice: false,
     };
     assert_eq!(expected.name(), Some("r1"));
-    assert_eq!(Request::read(&messages), Some(expected));
-    assert_eq!(Request::read(&[]), Some(Request::default()));
+    assert_eq!(read(&messages), Some(expected));
+    assert_eq!(read(&[]), Some(Request::default()));
     for end in [1, 5, messages.len() - 1] {
-        assert_eq!(Request::read(&messages[..end]), None, "cut at {end}");
+        assert_eq!(read(&messages[..end]), None, "cut at {end}");
     }
 }
 
@@ -192,7 +197,7 @@ fn reads_arguments_by_name_and_ignores_others() {
 fn bytes_that_are_no_text_become_replacement_characters() {
     let mut messages = message("verify-jwt", &[("token", TypedData::String("a.b?c".to_owned()))]);
     *messages.iter_mut().rfind(|byte| **byte == b'?').unwrap() = 0xff;
-    assert!(Request::read(&messages).unwrap().token == Text::Given("a.b\u{fffd}c".into()));
+    assert!(read(&messages).unwrap().token == Text::Given("a.b\u{fffd}c".into()));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! An agent all of whose places are taken.
 
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -10,11 +11,13 @@ use crate::spoa::connection::tests::peer::Peer;
 /// Above any delay of a busy machine.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+const TICK: Duration = Duration::from_millis(5);
+
 /// Waits for what another task does.
 async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let waits = async {
         while !is_so() {
-            sleep(KEYS_TICK).await;
+            sleep(TICK).await;
         }
     };
     timeout(DEADLINE, waits).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));

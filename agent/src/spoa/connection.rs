@@ -7,7 +7,6 @@
 
 use std::future::pending;
 use std::io::ErrorKind;
-use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +14,15 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use futures_util::FutureExt;
 use spop::StatusCode;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::task::{JoinError, JoinSet};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument, Span};
 
-use super::frame::{Fault, Frame, MAX_HELLO_SIZE, Notify, decode, encode_disconnect, encode_hello};
+use super::answers::Answers;
+use super::frame::{Fault, Frame, decode, encode_disconnect, encode_hello};
 use super::hello::negotiate;
 use super::leave::{Leave, Turn};
 use super::respond::Respond;
-use crate::listen::Stream;
 
 /// How long a peer may take for its HELLO, and after a health check's answer for its farewell.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,13 +36,6 @@ pub const UNREAD_TIMEOUT: Duration = Duration::from_millis(300);
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a connection that is to end goes on reading, for HAProxy to come to a pause.
 const PAUSE_LIMIT: Duration = Duration::from_millis(10);
-/// Requests in flight on one connection, three times what HAProxy sends; then we stop reading.
-const MAX_IN_FLIGHT: usize = 64;
-/// Unsent bytes of one connection; above it we stop reading.
-const MAX_UNSENT: usize = 256 * 1024;
-/// How long the decisions of one turn of the loop may hold it up: some signatures, and less than any client would notice.
-/// A task costs more than a short signature, since it wakes another thread, and that one this.
-const DECIDING_LIMIT: Duration = Duration::from_micros(100);
 /// Free space that each read is offered: HAProxy's default buffer.
 const READ_CHUNK: usize = 16 * 1024;
 
@@ -76,20 +67,17 @@ enum Broken {
 
 /// Serves one connection until either side ends it; `leave` asks us to. What is logged of the connection is logged in `span`,
 /// which is not entered for each request: that would cost more than many a decision.
-pub async fn serve<S: Stream, R: Respond>(stream: S, responder: Arc<R>, leave: Leave, span: Span) {
+pub async fn serve<S, R>(stream: S, responder: Arc<R>, leave: Leave, span: Span)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Respond,
+{
     let (reader, writer) = split(stream);
     let mut connection = Connection {
         reader,
         writer,
         input: BytesMut::with_capacity(READ_CHUNK),
-        answers: Answers {
-            output: BytesMut::new(),
-            scratch: Vec::new(),
-            max_frame_size: MAX_HELLO_SIZE,
-            tasks: JoinSet::new(),
-            responder,
-            span: span.clone(),
-        },
+        answers: Answers::new(responder, span.clone()),
     };
     let end = match connection.hello(&leave).await {
         Ok(None) => connection.requests(&leave).await,
@@ -106,22 +94,12 @@ struct Connection<S, R> {
     answers: Answers<R>,
 }
 
-/// What becomes of the frames that were read.
-struct Answers<R> {
-    output: BytesMut,
-    scratch: Vec<u8>,
-    max_frame_size: u32,
-    tasks: JoinSet<Vec<u8>>,
-    responder: Arc<R>,
-    span: Span,
-}
-
-impl<S: Stream, R: Respond> Connection<S, R> {
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Respond> Connection<S, R> {
     /// The handshake; `Some` when the connection is over with it.
     async fn hello(&mut self, leave: &Leave) -> Result<Option<End>, Broken> {
         let deadline = Instant::now() + HELLO_TIMEOUT;
         let hello = loop {
-            match decode(&self.input, self.answers.max_frame_size)? {
+            match decode::<()>(&self.input, self.answers.max_frame_size)? {
                 Some((Frame::Hello(hello), used)) => {
                     self.input.advance(used);
                     break hello;
@@ -165,7 +143,7 @@ impl<S: Stream, R: Respond> Connection<S, R> {
             let mut progress = false;
             let mut deciding_until = None;
             while self.answers.has_room() {
-                let used = match decode(&self.input, self.answers.max_frame_size)? {
+                let used = match decode::<R::Request<'_>>(&self.input, self.answers.max_frame_size)? {
                     Some((Frame::Notify(notify), used)) => {
                         self.answers.start(&notify, &mut deciding_until);
                         used
@@ -339,48 +317,6 @@ async fn at_the_end(ends: Option<(Instant, Fault)>) -> Fault {
             fault
         }
         None => pending().await,
-    }
-}
-
-impl<R: Respond> Answers<R> {
-    fn is_idle(&self) -> bool {
-        self.tasks.is_empty() && self.output.is_empty()
-    }
-
-    fn has_room(&self) -> bool {
-        self.tasks.len() < MAX_IN_FLIGHT && self.output.len() < MAX_UNSENT
-    }
-
-    /// Answers, or starts the decision; until `deciding_until`, which begins with the first one, it is made here.
-    fn start(&mut self, notify: &Notify<'_>, deciding_until: &mut Option<Instant>) {
-        let responder = Arc::clone(&self.responder);
-        let received = responder.receive();
-        let max_frame_size = self.max_frame_size;
-        self.scratch.clear();
-        match responder.answer_at_once(notify, &received, max_frame_size, &mut self.scratch) {
-            None => self.output.extend_from_slice(&self.scratch),
-            Some(question) => {
-                let mut decision = Box::pin(responder.decide(notify.ids, question, received, max_frame_size));
-                let now = Instant::now();
-                if now < *deciding_until.get_or_insert_with(|| now + DECIDING_LIMIT) {
-                    // As in a task: a panic costs this decision, and not the connection.
-                    match AssertUnwindSafe(decision.as_mut()).catch_unwind().now_or_never() {
-                        Some(Ok(ack)) => return self.output.extend_from_slice(&ack),
-                        Some(Err(_)) => return self.span.in_scope(|| tracing::error!("a decision was lost")),
-                        None => {}
-                    }
-                }
-                self.tasks.spawn(decision);
-            }
-        }
-    }
-
-    fn acknowledge(&mut self, ack: Result<Vec<u8>, JoinError>) {
-        match ack {
-            Ok(ack) => self.output.extend_from_slice(&ack),
-            // Without an ACK HAProxy sets no variable, and denies.
-            Err(error) => self.span.in_scope(|| tracing::error!(%error, "a decision was lost")),
-        }
     }
 }
 

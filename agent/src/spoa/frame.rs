@@ -1,5 +1,5 @@
 //! Bytes to frames and back: the only module that calls the `spop` crate's parser and serialiser. A NOTIFY, of which one
-//! comes with each request, is read by [`super::data`] instead, which copies nothing.
+//! comes with each request, is read by [`super::messages`] instead, which copies nothing.
 //!
 //! ```text
 //! <FRAME-LENGTH:4 bytes> <FRAME-TYPE:1 byte> <FLAGS:4 bytes> <STREAM-ID:varint> <FRAME-ID:varint> <FRAME-PAYLOAD>
@@ -16,7 +16,7 @@ use spop::{
     varint_len,
 };
 
-use crate::request::Request;
+use super::messages::{self, FromMessages};
 
 /// The largest frame that we take, and offer in HELLO: four of HAProxy's default buffers.
 pub const MAX_FRAME_SIZE: u32 = 65_536;
@@ -31,9 +31,9 @@ const VERSIONS: &[u8] = b"supported-versions";
 /// The major version of SPOP that we speak.
 const OUR_MAJOR: &str = "2";
 
-/// A frame from HAProxy.
+/// A frame from HAProxy, whose messages become an `R`.
 #[derive(Debug)]
-pub enum Frame<'a> {
+pub enum Frame<R> {
     /// HAPROXY-HELLO.
     Hello(HaproxyHello),
     /// HAPROXY-DISCONNECT.
@@ -44,16 +44,16 @@ pub enum Frame<'a> {
         message: String,
     },
     /// NOTIFY.
-    Notify(Notify<'a>),
+    Notify(Notify<R>),
 }
 
 /// A NOTIFY: which request of HAProxy's, and what it asks.
 #[derive(Debug)]
-pub struct Notify<'a> {
+pub struct Notify<R> {
     /// Repeated in the ACK.
     pub ids: Ids,
-    /// What is asked; our message may be missing, then it asks about nothing.
-    pub request: Request<'a>,
+    /// What its messages ask.
+    pub request: R,
 }
 
 /// Which NOTIFY of a connection an ACK answers.
@@ -137,7 +137,10 @@ impl Fault {
 /// # Errors
 ///
 /// The peer broke the protocol; nothing behind this frame can be trusted.
-pub fn decode(input: &[u8], max: u32) -> Result<Option<(Frame<'_>, usize)>, Fault> {
+pub fn decode<'a, R: FromMessages<'a>>(
+    input: &'a [u8],
+    max: u32,
+) -> Result<Option<(Frame<R>, usize)>, Fault> {
     let Some(len) = input.first_chunk().map(|prefix| u32::from_be_bytes(*prefix)) else {
         return Ok(None);
     };
@@ -187,15 +190,15 @@ pub fn decode(input: &[u8], max: u32) -> Result<Option<(Frame<'_>, usize)>, Faul
 }
 
 /// NOTIFY behind its type; nothing, where it is none.
-fn notify(frame: &[u8]) -> Option<Notify<'_>> {
+fn notify<'a, R: FromMessages<'a>>(frame: &'a [u8]) -> Option<Notify<R>> {
     let (flags, rest) = frame.split_first_chunk()?;
     // Of the others one is ABORT, which belongs to fragmentation, and the rest are reserved.
     if u32::from_be_bytes(*flags) != FIN {
         return None;
     }
     let (rest, stream) = decode_varint(rest).ok()?;
-    let (messages, frame) = decode_varint(rest).ok()?;
-    Some(Notify { ids: Ids { stream, frame }, request: Request::read(messages)? })
+    let (list, frame) = decode_varint(rest).ok()?;
+    Some(Notify { ids: Ids { stream, frame }, request: messages::read(list)? })
 }
 
 /// Whether one of the versions in a HELLO's list is ours, whatever else is among them.

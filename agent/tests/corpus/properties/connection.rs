@@ -9,8 +9,9 @@ use jose::{
     UnixTime, Verdict,
 };
 use jwt_agent::answer::{Decision, Outcome, Variables, answer};
+use jwt_agent::request::Request;
 use jwt_agent::spoa::connection::serve;
-use jwt_agent::spoa::frame::{Fault, Ids, Notify, encode_ack, encode_actions};
+use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
 use jwt_agent::spoa::leave::Leave;
 use jwt_agent::spoa::respond::Respond;
 use spop::types::typed_data;
@@ -234,7 +235,7 @@ struct Decides {
 }
 
 impl Decides {
-    fn ack(notify: &Notify<'_>, max: u32, out: &mut Vec<u8>) {
+    fn ack(notify: &Notify<Request<'_>>, max: u32, out: &mut Vec<u8>) {
         let request = &notify.request;
         let token = request.token(&["Bearer".to_owned()], 8192);
         let outcome = match (request.policy(), token) {
@@ -260,28 +261,28 @@ impl Decides {
 }
 
 impl Respond for Decides {
-    type Received = ();
-    /// The ACK that is to be sent.
-    type Question = Vec<u8>;
+    type Request<'a> = Request<'a>;
 
-    fn receive(&self) {}
-
-    fn answer_at_once(&self, notify: &Notify<'_>, (): &(), max: u32, out: &mut Vec<u8>) -> Option<Vec<u8>> {
-        if notify.ids.frame.is_multiple_of(2) {
-            let mut ack = Vec::new();
-            Self::ack(notify, max, &mut ack);
-            return Some(ack);
+    fn answer(
+        &self,
+        notify: &Notify<Request<'_>>,
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
+        if !notify.ids.frame.is_multiple_of(2) {
+            Self::ack(notify, max, out);
+            return None;
         }
-        Self::ack(notify, max, out);
-        None
-    }
-
-    async fn decide(self: Arc<Self>, ids: Ids, ack: Vec<u8>, (): (), _: u32) -> Vec<u8> {
-        // Decisions end in another order than they began.
-        for _ in 0..ids.stream % 4 {
-            tokio::task::yield_now().await;
-        }
-        ack
+        let mut ack = Vec::new();
+        Self::ack(notify, max, &mut ack);
+        let stream = notify.ids.stream;
+        Some(async move {
+            // Decisions end in another order than they began.
+            for _ in 0..stream % 4 {
+                tokio::task::yield_now().await;
+            }
+            ack
+        })
     }
 
     fn answer_health_check(&self) -> bool {

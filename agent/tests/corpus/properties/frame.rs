@@ -1,10 +1,16 @@
 //! Frames: what is read depends on the frame alone, and the `spop` crate reads the same.
 
-use jwt_agent::spoa::frame::{Fault, Frame, Ids, MAX_FRAME_SIZE, MAX_HELLO_SIZE, decode};
+use jwt_agent::request::Request;
+use jwt_agent::spoa::frame::{Fault, Frame, Ids, MAX_FRAME_SIZE, MAX_HELLO_SIZE, decode as decode_as};
 use spop::parser::parse_frame_with_limit;
 use spop::{FramePayload, FrameType, SpopFrame};
 
 use super::asked::asked;
+
+/// As the agent reads frames.
+fn decode(input: &[u8], max: u32) -> Result<Option<(Frame<Request<'_>>, usize)>, Fault> {
+    decode_as(input, max)
+}
 
 /// The first byte picks the limit, the rest are frames, one after the other.
 pub fn spop_frame(input: &[u8]) {
@@ -40,7 +46,7 @@ pub fn spop_frame(input: &[u8]) {
     }
 }
 
-fn assert_same(frame: &Frame<'_>, other: &Frame<'_>) {
+fn assert_same(frame: &Frame<Request<'_>>, other: &Frame<Request<'_>>) {
     match (frame, other) {
         (Frame::Notify(notify), Frame::Notify(other)) => assert_eq!(notify.request, other.request),
         // The crate keeps items in a map, whose order differs from one reading to the next; a HELLO has no map.
@@ -49,7 +55,7 @@ fn assert_same(frame: &Frame<'_>, other: &Frame<'_>) {
 }
 
 /// Holds what we read against what the crate reads.
-fn assert_read_alike(frame: &Frame<'_>, theirs: &dyn SpopFrame) {
+fn assert_read_alike(frame: &Frame<Request<'_>>, theirs: &dyn SpopFrame) {
     let ids = Ids { stream: theirs.metadata().stream_id, frame: theirs.metadata().frame_id };
     match (frame, theirs.payload()) {
         (Frame::Notify(notify), FramePayload::ListOfMessages(messages)) => {

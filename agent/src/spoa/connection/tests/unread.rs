@@ -1,5 +1,6 @@
 //! A peer that does not read our answers, or slowly.
 
+use std::future::Ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::net::{TcpStream, UnixStream};
@@ -7,8 +8,8 @@ use tracing::Span;
 
 use super::super::*;
 use super::peer::{AGENT_HELLO, Peer, hello, notify};
-use crate::listen::{Address, Listener, Peer as Who};
-use crate::spoa::frame::Ids;
+use crate::listen::{Address, Listener, Peer as Who, Stream};
+use crate::spoa::frame::Notify;
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_is_left_in_a_fraction_of_a_second_though_it_goes_on_to_ask() {
@@ -58,18 +59,16 @@ impl Verbose {
 }
 
 impl Respond for Verbose {
-    type Received = ();
-    type Question = ();
+    type Request<'a> = ();
 
-    fn receive(&self) {}
-
-    fn answer_at_once(&self, _: &Notify<'_>, (): &(), _: u32, out: &mut Vec<u8>) -> Option<()> {
+    fn answer(
+        &self,
+        _: &Notify<()>,
+        _: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
         out.resize(usize::try_from(Self::LEN).unwrap(), 0);
-        None
-    }
-
-    async fn decide(self: Arc<Self>, _: Ids, (): (), (): (), _: u32) -> Vec<u8> {
-        Vec::new()
+        None::<Ready<Vec<u8>>>
     }
 
     fn answer_health_check(&self) -> bool {

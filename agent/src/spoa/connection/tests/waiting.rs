@@ -2,33 +2,35 @@
 
 use super::super::*;
 use super::peer::{AGENT_HELLO, HAPROXY_DISCONNECT, Peer, bye, frame, hello, notify};
-use crate::request::Text;
-use crate::spoa::frame::{Ids, encode_ack};
+use crate::request::{Request, Text};
+use crate::spoa::frame::{Notify, encode_ack};
 
 /// Answers who has no token; with one it waits until the test lets go, and with the token `panic` it panics.
-struct Patient(tokio::sync::Semaphore);
+struct Patient(Arc<tokio::sync::Semaphore>);
 
 impl Respond for Patient {
-    type Received = ();
-    /// Whether to panic.
-    type Question = bool;
+    type Request<'a> = Request<'a>;
 
-    fn receive(&self) {}
-
-    fn answer_at_once(&self, notify: &Notify<'_>, (): &(), max: u32, out: &mut Vec<u8>) -> Option<bool> {
+    fn answer(
+        &self,
+        notify: &Notify<Request<'_>>,
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
+        let ids = notify.ids;
         if notify.request.authorization == Text::Empty {
-            assert!(encode_ack(notify.ids, &[], max, out));
+            assert!(encode_ack(ids, &[], max, out));
             return None;
         }
-        Some(notify.request.authorization == Text::Given("panic".into()))
-    }
-
-    async fn decide(self: Arc<Self>, ids: Ids, panics: bool, (): (), max: u32) -> Vec<u8> {
-        assert!(!panics, "asked to panic");
-        self.0.acquire().await.unwrap().forget();
-        let mut ack = Vec::new();
-        assert!(encode_ack(ids, &[], max, &mut ack));
-        ack
+        let panics = notify.request.authorization == Text::Given("panic".into());
+        let permits = Arc::clone(&self.0);
+        Some(async move {
+            assert!(!panics, "asked to panic");
+            permits.acquire().await.unwrap().forget();
+            let mut ack = Vec::new();
+            assert!(encode_ack(ids, &[], max, &mut ack));
+            ack
+        })
     }
 
     fn answer_health_check(&self) -> bool {
@@ -42,7 +44,7 @@ impl Respond for Patient {
 
 /// A connection whose decisions wait for this one's permits.
 async fn patient() -> (Peer, Arc<Patient>) {
-    let patient = Arc::new(Patient(tokio::sync::Semaphore::new(0)));
+    let patient = Arc::new(Patient(Arc::new(tokio::sync::Semaphore::new(0))));
     let mut peer = Peer::asking(Arc::clone(&patient));
     peer.send(&hello(false, "2.0", 16380)).await;
     assert_eq!(peer.answer().await.unwrap().kind, AGENT_HELLO);

@@ -1,0 +1,213 @@
+//! The start: from a configuration to the parts of an agent, opened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keys::{KeyMetrics, KeyRing, KeySources, LiveKeys, OpenError, Source};
+use prometheus_client::registry::Registry;
+use revocation::lease::SharedLease;
+use service::background::{Background, TaskMetrics};
+use service::readiness::Readiness;
+use service::serve::ConnectionMetrics;
+use service::shutdown::Shutdown;
+use service::socket::SocketError;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, interval, timeout};
+
+use crate::cache::VerdictCache;
+use crate::config::Config;
+use crate::current::Current;
+use crate::listen::Listener;
+use crate::metrics::Metrics;
+use crate::responder::Responder;
+use crate::token_server::{Asking, Discovery, TokenServer};
+use crate::verifier::Verifier;
+
+/// How long a start waits for the first keys before it listens: as long as nobody listens here, HAProxy asks another
+/// agent, and one that was restarted quickly is asked at once.
+const KEYS_PATIENCE: Duration = Duration::from_secs(2);
+/// How often it looks for them.
+const KEYS_TICK: Duration = Duration::from_millis(5);
+
+/// Why the agent could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A configured file cannot be used.
+    #[error("{name}: {why}")]
+    Config {
+        /// The setting.
+        name: String,
+        /// Cause and cure.
+        why: String,
+    },
+    /// An address cannot be bound.
+    #[error("{name}: cannot listen on {address}: {error}")]
+    Listen {
+        /// The setting.
+        name: &'static str,
+        /// The address.
+        address: String,
+        /// Why not.
+        error: SocketError,
+    },
+}
+
+/// What an agent lives by, opened and not yet serving.
+#[derive(Debug)]
+pub struct Agent {
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) admin: TcpListener,
+    pub(crate) lasting: Lasting,
+    pub(crate) discovery: Option<Discovery>,
+    pub(crate) asking: Asking,
+    pub(crate) current: Arc<Current>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) http: ConnectionMetrics,
+}
+
+/// The configuration that is in use, with what a reload replaces of it.
+#[derive(Debug)]
+pub struct InUse {
+    pub(crate) config: Config,
+    pub(crate) keys: LiveKeys,
+    pub(crate) lasting: Lasting,
+    pub(crate) current: Arc<Current>,
+}
+
+/// What lives as long as the process: a reload leaves it as it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Lasting {
+    pub token_server: Option<TokenServer>,
+    pub lease: Arc<SharedLease>,
+    pub readiness: Readiness,
+    pub metrics: Arc<Metrics>,
+    pub background: Background,
+}
+
+impl Lasting {
+    /// What answers by this configuration.
+    pub(crate) fn responder(&self, config: &Config, ring: &Arc<KeyRing>) -> Responder {
+        let verifier = Verifier::new(
+            Arc::clone(ring),
+            config.trust.clone(),
+            config.schemes.clone(),
+            config.max_token_bytes,
+            self.token_server.clone(),
+        );
+        Responder::new(
+            verifier,
+            VerdictCache::new(config.cache, Arc::clone(&self.lease)),
+            config.variables.clone(),
+            config.claims.clone(),
+            config.timeout,
+            self.readiness.clone(),
+            Arc::clone(&self.metrics),
+        )
+        .logging(config.log_refusals)
+    }
+}
+
+/// Opens files and listeners, and loads keys before it listens. A key file that cannot be used ends the start: an agent that
+/// waits for a file with a typo in its name would only look alive. A URL that is down does not: it is tried again.
+///
+/// # Errors
+///
+/// What cannot be opened, with the name of its setting.
+pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let key_metrics = KeyMetrics::register(registry.sub_registry_with_prefix("jwt_agent"))
+        .with_secrets(metrics.secrets.clone());
+    let http = ConnectionMetrics::register(registry.sub_registry_with_prefix("jwt_agent"));
+    let readiness = Readiness::new();
+    let sources = key_sources(&config.keys)?;
+    check_key_files(&config.keys)?;
+    let (token_server, discovery) = open_token_server(&config, &metrics).await?.unzip();
+    let asking = Asking {
+        profile: config.trust.profile(),
+        lease: Arc::new(SharedLease::new(config.terms, Instant::now().into_std())),
+        metrics: Arc::clone(&metrics),
+    };
+    let tasks = TaskMetrics::register(registry.sub_registry_with_prefix("jwt_agent"));
+    let background = Background::new(Shutdown::new(), readiness.clone(), tasks);
+    let needs_keys = !sources.is_empty();
+    let keys =
+        LiveKeys::start(config.keys.clone(), sources, readiness.clone(), key_metrics, background.clone());
+    let lasting = Lasting { token_server, lease: Arc::clone(&asking.lease), readiness, metrics, background };
+    let current = Arc::new(Current::new(lasting.responder(&config, keys.ring())));
+    let admin = TcpListener::bind(config.admin_listen)
+        .await
+        .map_err(|error| listen_error("JWT_ADMIN_LISTEN", &config.admin_listen.to_string(), error.into()))?;
+    if needs_keys && timeout(KEYS_PATIENCE, first_keys(keys.ring())).await.is_err() {
+        tracing::warn!("no key is loaded yet; until one is, requests are answered E_BACKEND_UNAVAIL");
+    }
+    let mut listeners = Vec::new();
+    for address in &config.listen {
+        let listener = Listener::bind(address)
+            .await
+            .map_err(|error| listen_error("JWT_AGENT_LISTEN", &address.to_string(), error))?;
+        listeners.push(listener);
+    }
+    let registry = Arc::new(registry);
+    let agent = Agent {
+        listeners,
+        admin,
+        lasting: lasting.clone(),
+        discovery,
+        asking,
+        current: Arc::clone(&current),
+        registry,
+        http,
+    };
+    Ok((agent, InUse { config, keys, lasting, current }))
+}
+
+/// The key sources that a configuration names, each with the issuer whose keys it has.
+///
+/// # Errors
+///
+/// The CA file cannot be used, or a URL is none.
+pub fn key_sources(config: &KeySources) -> Result<Vec<(usize, Source)>, StartError> {
+    config.open(concat!("jwt-agent/", env!("CARGO_PKG_VERSION"))).map_err(key_fault)
+}
+
+/// Reads every key file once.
+///
+/// # Errors
+///
+/// The first that cannot be used.
+pub fn check_key_files(config: &KeySources) -> Result<(), StartError> {
+    config.check_files().map_err(key_fault)
+}
+
+fn key_fault(error: OpenError) -> StartError {
+    let name = match &error {
+        OpenError::Fetch { setting, .. } | OpenError::Url { setting, .. } => setting,
+        OpenError::File { .. } => "JWT_JWKS_FILE",
+    };
+    StartError::Config { name: name.to_owned(), why: error.to_string() }
+}
+
+/// Ends when a source has given keys.
+async fn first_keys(ring: &KeyRing) {
+    let mut ticks = interval(KEYS_TICK);
+    while ring.current().version == 0 {
+        ticks.tick().await;
+    }
+}
+
+async fn open_token_server(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<(TokenServer, Discovery)>, StartError> {
+    let Some(server) = &config.token_server else { return Ok(None) };
+    let fault = |why| StartError::Config { name: "token-server".to_owned(), why };
+    let (server, mut discovery) = TokenServer::new(server, &config.trust, Arc::clone(metrics))
+        .map_err(|error| fault(error.to_string()))?;
+    discovery.open().await.map_err(|error| fault(error.to_string()))?;
+    Ok(Some((server, discovery)))
+}
+
+fn listen_error(name: &'static str, address: &str, error: SocketError) -> StartError {
+    StartError::Listen { name, address: address.to_owned(), error }
+}
