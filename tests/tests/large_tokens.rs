@@ -79,7 +79,7 @@ fn one_of_the_two_settings_alone_lets_no_long_token_by_unjudged() {
 }
 
 /// Bytes of cookies beside a token: with the first all tokens of the default limit fit, with the others not.
-const BESIDE: [usize; 3] = [0, 2000, 4000];
+const BESIDE: [usize; 3] = [0, 3000, 5000];
 
 /// Requests with tokens of all lengths that may come near to HAProxy's room for headers, each with how long its blob is.
 fn near_the_limit(beside: usize, longest: usize) -> impl Iterator<Item = (usize, Request)> {
@@ -123,7 +123,7 @@ fn an_answer_that_does_not_fit_is_none_to_a_backend_that_decides_by_itself() {
     let edge = Setup::annotating().start();
     for beside in BESIDE {
         let mut seen = [0, 0];
-        for (blob, request) in near_the_limit(beside, 7000) {
+        for (blob, request) in near_the_limit(beside, 5900) {
             let what = format!("{blob} beside {beside}");
             let found = edge.admits(&what, &request);
             match found.header("x-tkn-reason").unwrap() {
