@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 RULE_TABLE = ROOT / "../crates/rules/tests/data/groups.json"
-# The secret and the token of agent/tests/corpus/properties: nobody else's.
+# The secret and the token of agent/tests/corpus/properties: not for anything else.
 SECRET = b"the secret of the fuzz targets, 32 bytes and more"
 FIN = (1).to_bytes(4, "big")
 HELLO, DISCONNECT, NOTIFY = 1, 2, 3

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Judges the published test vectors in the folder that is the first argument, and holds docs/CONFORMANCE.md to them.
+# Runs the published test vectors in the folder that is the first argument, and holds docs/CONFORMANCE.md to them.
 #
 #   tests/conformance.sh FOLDER           the test
 #   tests/conformance.sh FOLDER renew     writes docs/CONFORMANCE.md anew

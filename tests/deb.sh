@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Debian packages from the binaries of `make`, installs them below a temporary folder, judges their units with
+# Builds the Debian packages from the binaries of `make`, installs them below a temporary folder, examines their units with
 # systemd's own tools, starts them under a systemd of their own, tries the programs, and removes the packages again. Nothing of
 # this machine is changed.
 set -eu
@@ -47,7 +47,7 @@ in_root() {
 while read -r package; do
     dpkg-deb --field "$package" Depends | grep -q 'libc6 (>=' || fail "$package does not depend on its C library"
     # shellcheck disable=SC2046 # one word for each field
-    [ $(dpkg-deb --contents "$package" | awk '$2 != "0/0"' | wc -l) -eq 0 ] || fail "$package holds files of somebody"
+    [ $(dpkg-deb --contents "$package" | awk '$2 != "0/0"' | wc -l) -eq 0 ] || fail "$package holds files of another owner"
     in_root --install "$package" >/dev/null 2>"$work/errors" || fail "cannot install: $(cat "$work/errors")"
 done <"$work/built"
 
@@ -75,7 +75,7 @@ while read -r file; do
     [ -e "$root$file" ] || fail "the documents name $file, which no package brings"
 done <"$work/named"
 
-# The shipped settings are good as they stand, apart from the keys, which nobody can ship.
+# The shipped settings are good as they stand, apart from the keys, which no package can ship.
 (
     set -a
     # shellcheck disable=SC1091 # made above
@@ -120,4 +120,4 @@ systemctl --root="$root" enable jwt-agent@1 jwt-agent@2 token-server 2>"$work/er
 in_root --purge jwt-agent token-server >/dev/null 2>"$work/errors" || fail "cannot remove: $(cat "$work/errors")"
 left=$(find "$root" -name '*jwt-agent*' -o -name '*token-server*' | grep -v /var/lib/dpkg || true)
 [ -z "$left" ] || fail "left behind: $left"
-echo "packages: built, installed, judged and removed"
+echo "packages: built, installed, examined and removed"

@@ -196,7 +196,7 @@ answers() {
 }
 
 good="Authorization: Bearer $(signed "$SECRET")"
-edge_judges() {
+edge_decides() {
     inside systemctl restart haproxy || fail "HAProxy does not start: $(inside journalctl --no-pager --output=cat -u haproxy)"
     eventually "a good token's 200 $1" answers 200 "$good"
     eventually "HAProxy's use of both agents $1" answers 200 "Accept: */*" 8082
@@ -212,9 +212,9 @@ edge_judges() {
     eventually "503 without an agent $1" answers 503 "$good"
     inside systemctl start jwt-agent@1 jwt-agent@2
 }
-edge_judges "in Debian's chroot"
+edge_decides "in Debian's chroot"
 inside sed -i '/^[[:space:]]*chroot /d' /etc/haproxy/haproxy.cfg
-edge_judges "without a chroot"
+edge_decides "without a chroot"
 inside systemctl stop haproxy
 
 inside systemctl reload jwt-agent@1 token-server

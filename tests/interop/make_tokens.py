@@ -63,7 +63,7 @@ KEYS = {algorithm: generate(algorithm) for algorithm in ALGORITHMS}
 STRANGERS_RSA = RSAKey.generate_key(2048)
 
 
-def somebody_elses(algorithm):
+def another_key(algorithm):
     return STRANGERS_RSA if algorithm[:2] in ("RS", "PS") else generate(algorithm)
 
 
@@ -115,7 +115,7 @@ for algorithm in ALGORITHMS:
     add(f"{algorithm}, a signature of zeros", f"{header}.{payload}.{b64(bytes(len(unb64(signature))))}", "signature")
     add(f"{algorithm}, a longer signature", f"{header}.{payload}.{b64(unb64(signature) + bytes(3))}", "signature")
     add(f"{algorithm}, no signature", f"{header}.{payload}.", "malformed")
-    add(f"{algorithm}, somebody else's key", sign(algorithm, key=somebody_elses(algorithm)), "signature")
+    add(f"{algorithm}, another key", sign(algorithm, key=another_key(algorithm)), "signature")
     add(f"{algorithm}, padded", good + "=", "malformed")
     add(f"{algorithm}, a header that says none", with_header(good, alg="none", kid=algorithm), "algorithm")
     add(f"{algorithm}, expired", sign(algorithm, claims(exp=NOW - 1)), "expired")
@@ -202,7 +202,7 @@ for alg in WRAPS:
     header = {"alg": alg, "enc": "A256CBC-HS512", "kid": alg}
     add_encrypted(alg, encrypt(BODY, key, **header), "ok")
     stranger = OctKey.generate_key(int(alg[1:4]))
-    add_encrypted(f"{alg}, somebody else's key", encrypt(BODY, stranger, **header), "decryption")
+    add_encrypted(f"{alg}, another key", encrypt(BODY, stranger, **header), "decryption")
 RSA = RSAKey.generate_key(2048)
 for alg, crv in [("RSA-OAEP", None), ("RSA-OAEP-256", None), *((alg, crv) for alg in AGREEMENTS for crv in CURVES)]:
     kid = f"{alg} {crv}"
@@ -211,7 +211,7 @@ for alg, crv in [("RSA-OAEP", None), ("RSA-OAEP-256", None), *((alg, crv) for al
     header = {"alg": alg, "enc": "A128CBC-HS256", "kid": kid}
     good = encrypt(NESTED, key, **header, cty="JWT")
     add_encrypted(kid, good, "ok")
-    add_encrypted(f"{kid}, claims that nobody signed", encrypt(BODY, key, **header), "unsigned")
+    add_encrypted(f"{kid}, unsigned claims", encrypt(BODY, key, **header), "unsigned")
     add_encrypted(f"{kid}, a bad signature inside", encrypt(with_part(NESTED, 2, lambda text: turned(text, 5)), key, **header), "signature")
     add_encrypted(f"{kid}, the text changed", with_part(good, 3, lambda text: turned(text, 0)), "decryption")
 add_encrypted("RSA1_5", encrypt(BODY, RSA, alg="RSA1_5", enc="A128CBC-HS256", kid="RSA-OAEP None"), "algorithm")

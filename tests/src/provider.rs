@@ -28,7 +28,7 @@ impl Provider {
         send(&token(&signs, json!({})))
     }
 
-    /// Changes the key that signs, and what is published with it. A token that is under way is judged before.
+    /// Changes the key that signs, and what is published with it. A token that is under way is decided before.
     pub fn rotate(&self, kid: &str, publish: impl FnOnce(&SigningKey, &SigningKey) -> String) {
         let next = SigningKey::generate("ES256", kid);
         let mut signs = self.signs.write().unwrap();

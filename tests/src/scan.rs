@@ -14,7 +14,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
-/// The programs whose logs are judged.
+/// The programs whose logs are searched.
 pub const PROGRAMS: [&str; 2] = ["jwt-agent", "token-server"];
 
 /// The file of the secrets: in each line a kind, a tab, a secret.

@@ -171,7 +171,7 @@ fn a_request_that_our_headers_do_not_fit_in_does_not_pass_without_them() {
 }
 
 #[test]
-fn each_request_of_a_connection_is_judged_alone() {
+fn each_request_of_a_connection_is_decided_alone() {
     let edge = Setup::denying().start();
     let mut client = edge.client();
     let mut ask = |request: Request| {
@@ -188,7 +188,7 @@ fn each_request_of_a_connection_is_judged_alone() {
 }
 
 #[test]
-fn each_request_of_an_http_2_connection_is_judged_alone() {
+fn each_request_of_an_http_2_connection_is_decided_alone() {
     let edge = Setup::denying().start();
     let good = good();
     let with = |token: &str| vec![("authorization", format!("Bearer {token}"))];

@@ -111,7 +111,7 @@ fn a_frozen_agent_leaves_the_work_to_the_other() {
     recovers(&edge, "the agents answer");
     edge.agents[1].process.freeze();
     for _ in 0..10 {
-        // Until the outage is known a request may be lost, but it may not pass unjudged.
+        // Until the outage is known a request may be lost, but it may not pass undecided.
         nothing_bad_passes(&edge, "one frozen agent");
     }
     edge.haproxy.wait_agents_up(&[("agent1", true), ("agent2", false)]);

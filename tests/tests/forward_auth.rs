@@ -287,7 +287,7 @@ fn applies_the_strictest_policy_to_whatever_is_not_listed(proxy: Proxy) {
         let before = gateway.backend.seen().len();
         let status = gateway.decision(&Request::get(path).bearer(&user)).status;
         for seen in gateway.backend.seen().get(before..).unwrap() {
-            // The proxy has put the path in order and passes on what it judged: plainly below /api.
+            // The proxy has put the path in order and passes on what it decided on: plainly below /api.
             let target = seen.line.split(' ').nth(1).unwrap().to_ascii_lowercase();
             let plain = ["..", "%", ";", "\\", "admin"].iter().all(|odd| !target.contains(odd));
             assert!(status == 200 && plain && target.starts_with("/api"), "{path} arrived as {}", seen.line);

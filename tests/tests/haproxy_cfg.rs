@@ -141,11 +141,11 @@ fn shown(said: &str, mark: usize) -> Option<String> {
 }
 
 /// Each of these parts of a file alone: what HAProxy makes of it, where it takes it.
-fn judged(parts: &[String]) -> Vec<Result<Option<String>, ()>> {
-    let file = |judged: &dyn Fn(usize) -> bool| {
+fn taken(parts: &[String]) -> Vec<Result<Option<String>, ()>> {
+    let file = |taken: &dyn Fn(usize) -> bool| {
         let mut text = String::from("global\n");
         let mut lines = Vec::new();
-        for (number, part) in parts.iter().enumerate().filter(|(number, _)| judged(*number)) {
+        for (number, part) in parts.iter().enumerate().filter(|(number, _)| taken(*number)) {
             let first = text.lines().count() + 1;
             text.push_str(part);
             lines.push((number, first..text.lines().count() + 1));
@@ -173,7 +173,7 @@ fn judged(parts: &[String]) -> Vec<Result<Option<String>, ()>> {
 /// Holds both against each other; the number of parts of which both read a value.
 fn compare(parts: &[String]) -> usize {
     let mut values = 0;
-    for (part, haproxys) in parts.iter().zip(judged(parts)) {
+    for (part, haproxys) in parts.iter().zip(taken(parts)) {
         match (ours(&format!("global\n{part}")), haproxys) {
             (Ok(ours), Ok(haproxys)) => {
                 assert_eq!(ours, haproxys, "{part:?}");

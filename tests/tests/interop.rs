@@ -24,14 +24,14 @@ const RULES: KeyRules = KeyRules {
 };
 
 #[test]
-fn judges_the_tokens_of_jose_from_npm_as_they_were_meant() {
+fn decides_on_the_tokens_of_jose_from_npm_as_they_were_meant() {
     let made = made_by_node();
     judge(&made, "tokens", 16 * 3, |token, judge| judge.signed(token));
     judge(&made, "encrypted", 6 * 2 + 6 * 6 + 18 * 2, |token, judge| judge.encrypted(token));
 }
 
 #[test]
-fn judges_the_tokens_of_joserfc_from_pypi_as_they_were_meant() {
+fn decides_on_the_tokens_of_joserfc_from_pypi_as_they_were_meant() {
     let made = made_by_python();
     judge(&made, "tokens", 16 * 5, |token, judge| judge.signed(token));
     judge(&made, "encrypted", 6 * 3 + 6 + 18, |token, judge| judge.encrypted(token));
@@ -125,7 +125,7 @@ impl Judge {
     }
 }
 
-/// Judges every token of a list; `least` of them have to be good.
+/// Decides on every token of a list; `least` of them have to be good.
 fn judge(made: &Value, list: &str, least: usize, verdict: fn(&str, &Judge) -> Result<(), Reject>) {
     let implementation = text(&made["implementation"]);
     let judge = Judge::of(made);

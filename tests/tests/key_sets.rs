@@ -165,7 +165,7 @@ fn key_sets_are_read_as_two_other_libraries_read_them_or_left_out_for_a_listed_r
             }
         }
     }
-    println!("{SETS} sets, {tokens} tokens: {alike} judged alike, {accepted} accepted here");
+    println!("{SETS} sets, {tokens} tokens: {alike} decided alike, {accepted} accepted here");
     left_out.print("left out here");
     read_alone.print("read here alone");
     assert!(accepted > tokens / 5 && alike > tokens / 2, "the sets say little");

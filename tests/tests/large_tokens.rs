@@ -64,7 +64,7 @@ fn a_longer_one_passes_with_the_two_settings_that_the_readme_names() {
 }
 
 #[test]
-fn one_of_the_two_settings_alone_lets_no_long_token_by_unjudged() {
+fn one_of_the_two_settings_alone_lets_no_long_token_by_undecided() {
     let good = with_claims("ML-DSA-87", 6500);
     assert!((14_900..15_360).contains(&good.len()), "{}", good.len());
     let forged = forge_signature(&good);

@@ -181,7 +181,7 @@ fn a_key_that_is_left_out_is_named_wherever_an_operator_looks_in_both_programs()
 }
 
 #[test]
-fn verify_of_the_token_server_judges_as_that_of_the_agent() {
+fn verify_of_the_token_server_decides_as_that_of_the_agent() {
     let published = Published::new();
     let file = published.file.as_str();
     let good = token(key("ES384"), json!({}));

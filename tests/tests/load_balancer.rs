@@ -89,7 +89,7 @@ fn an_agent_whose_key_server_is_down_at_the_start_has_the_key_soon_after_it_is_u
 }
 
 #[test]
-fn while_the_key_server_is_down_known_keys_are_good_and_no_other_token_is_judged() {
+fn while_the_key_server_is_down_known_keys_are_good_and_no_other_token_is_decided() {
     let [old, new] = keys();
     let server = KeyServer::start(pages(&[&old]));
     let (edge, _folder) = edge(&server.origin());

@@ -223,7 +223,7 @@ fn a_client_without_a_token_is_a_guest_of_both_and_one_with_a_bad_one_is_not() {
     }
 }
 
-/// Far enough from the borders, which other tests judge to the millisecond, for a slow machine.
+/// Far enough from the borders, which other tests measure to the millisecond, for a slow machine.
 #[test]
 fn a_clock_that_is_ahead_is_granted_what_the_leeway_says_in_both_programs() {
     for leeway in [None, Some("0"), Some("200")] {

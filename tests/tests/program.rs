@@ -74,7 +74,7 @@ impl Folder {
         client.response().ok().map(|response| response.status)
     }
 
-    fn judges_by_the_settings(&self) {
+    fn decides_by_the_settings(&self) {
         eventually("a token for the shop passes", || (self.ask("shop") == Some(200)).then_some(()));
         assert_eq!(self.ask("bank"), Some(401));
     }
@@ -133,7 +133,7 @@ fn a_program_section_starts_the_agent_with_the_settings_of_global() {
     command.args(["-W", "-db"]).envs(folder.environment()).process_group(0);
     command.arg("-f").arg(Shipped::Denying.path()).arg("-f").arg(&own);
     let mut master = Master(Process::start("haproxy", command).unwrap());
-    folder.judges_by_the_settings();
+    folder.decides_by_the_settings();
     let agents: Vec<_> = master.children().into_iter().filter(|id| is_running(*id, &agent)).collect();
     assert_eq!(agents.len(), 1, "{}", master.0.log());
     master.end();
@@ -156,7 +156,7 @@ fn the_same_lines_configure_an_agent_that_haproxy_does_not_start() {
     let files = [Shipped::Denying.path(), own.clone()];
     let stats = folder.path("stats.sock");
     let _haproxy = Haproxy::start(&files, &folder.environment(), &folder.socket("edge.sock"), &stats);
-    folder.judges_by_the_settings();
+    folder.decides_by_the_settings();
 
     // An edited line takes effect without a restart.
     let text = fs::read_to_string(&own).unwrap();

@@ -31,14 +31,14 @@ fn assert_allows(what: &str, response: &Response) {
 
 #[test]
 fn a_script_of_the_known_origin_can_read_every_answer() {
-    judge_origins(&Setup::new(Shipped::Browsers).start());
+    assert_origins(&Setup::new(Shipped::Browsers).start());
     let edge = Setup::new(Shipped::Browsers).shipped_timeouts().no_agent().start();
     let response = edge.refuses("no agent", 503, &Request::get("/").bearer(&good()).header("Origin", ORIGIN));
     assert_allows("503", &response);
     assert_eq!(response.header("retry-after"), Some("1"));
 }
 
-fn judge_origins(edge: &Edge) {
+fn assert_origins(edge: &Edge) {
     let from = |request: Request| request.header("Origin", ORIGIN);
     let preflight = |origin: &str| {
         Request::line("OPTIONS /x HTTP/1.1")
@@ -74,10 +74,10 @@ fn cookie(value: &str) -> Request {
 
 #[test]
 fn one_cookie_is_a_token_and_two_are_none() {
-    judge_cookies(&Setup::new(Shipped::Cookie).start());
+    assert_cookies(&Setup::new(Shipped::Cookie).start());
 }
 
-fn judge_cookies(edge: &Edge) {
+fn assert_cookies(edge: &Edge) {
     let (good, other) = (good(), token(key("ES256"), json!({"sub": "bob"})));
     edge.admits("a cookie", &cookie(&format!("a=b; __Host-token={good}; c=d")));
     edge.admits("a header", &Request::get("/").bearer(&good));
@@ -107,10 +107,10 @@ fn judge_cookies(edge: &Edge) {
 
 #[test]
 fn a_cookie_of_another_sites_page_changes_nothing() {
-    judge_pages(&Setup::new(Shipped::Cookie).start());
+    assert_pages(&Setup::new(Shipped::Cookie).start());
 }
 
-fn judge_pages(edge: &Edge) {
+fn assert_pages(edge: &Edge) {
     let good = good();
     let send = |method: &str, headers: &[(&str, &str)]| {
         let request =
@@ -159,13 +159,13 @@ fn judge_pages(edge: &Edge) {
 
 #[test]
 fn a_guest_passes_unannotated_and_a_bad_token_does_not() {
-    judge_guests(&Setup::new(Shipped::Optional).start());
+    assert_guests(&Setup::new(Shipped::Optional).start());
     let edge = Setup::new(Shipped::Optional).shipped_timeouts().no_agent().start();
     edge.admits("a guest without an agent", &Request::get("/"));
     edge.refuses("a token without an agent", 503, &Request::get("/").bearer(&good()));
 }
 
-fn judge_guests(edge: &Edge) {
+fn assert_guests(edge: &Edge) {
     let seen = edge.admits("a guest", &Request::get("/").header("X-Tkn-Valid", "1"));
     assert_eq!(seen.header("x-tkn-valid"), None);
     assert_eq!(edge.admits("a token", &Request::get("/").bearer(&good())).header("x-tkn-valid"), Some("1"));
@@ -194,10 +194,10 @@ fn refused_queries(edge: &Edge, queries: &[String]) {
 
 #[test]
 fn a_token_of_the_query_is_the_only_one_that_an_application_could_read() {
-    judge_queries(&Setup::new(Shipped::Query).start());
+    assert_queries(&Setup::new(Shipped::Query).start());
 }
 
-fn judge_queries(edge: &Edge) {
+fn assert_queries(edge: &Edge) {
     let (good, bad) = (good(), "a.b.c");
     for query in [
         format!("token={good}"),
@@ -247,7 +247,7 @@ fn judge_queries(edge: &Edge) {
 }
 
 #[test]
-fn the_token_of_another_proxys_header_is_judged_and_no_other() {
+fn the_token_of_another_proxys_header_is_decided_and_no_other() {
     for (header, alg, claims) in [
         (
             CLOUDFLARE,
@@ -265,19 +265,19 @@ fn the_token_of_another_proxys_header_is_judged_and_no_other() {
     ] {
         let edge =
             Setup::new(Shipped::Header).haproxy_env("TOKEN_HEADER", &header.to_ascii_lowercase()).start();
-        judge_header(&edge, header, &token(key(alg), claims));
+        assert_header(&edge, header, &token(key(alg), claims));
     }
 }
 
 /// The header that the recipe names unless it is told otherwise.
 const CLOUDFLARE: &str = "Cf-Access-Jwt-Assertion";
 
-fn judge_cloudflare(edge: &Edge) {
-    judge_header(edge, CLOUDFLARE, &token(key("RS256"), json!({"email": "a@b.example"})));
+fn assert_cloudflare(edge: &Edge) {
+    assert_header(edge, CLOUDFLARE, &token(key("RS256"), json!({"email": "a@b.example"})));
 }
 
 /// A header of another proxy, and a good token of it that tells an address.
-fn judge_header(edge: &Edge, header: &str, good: &str) {
+fn assert_header(edge: &Edge, header: &str, good: &str) {
     let seen = edge.admits(header, &Request::get("/").header(header, good));
     assert!(seen.header("x-tkn-body").unwrap().contains("a@b.example"), "{seen:?}");
     let basic = Request::get("/").header(header, good).header("Authorization", "Basic YTpi");
@@ -318,10 +318,10 @@ fn upgrade(protocols: &str) -> Request {
 
 #[test]
 fn a_websocket_shows_its_token_among_the_subprotocols_and_the_application_sees_none() {
-    judge_websockets(&Setup::new(Shipped::WebSocket).start());
+    assert_websockets(&Setup::new(Shipped::WebSocket).start());
 }
 
-fn judge_websockets(edge: &Edge) {
+fn assert_websockets(edge: &Edge) {
     let good = good();
     let encoded = format!("base64url.bearer.authorization.k8s.io.{}", URL_SAFE_NO_PAD.encode(&good));
     for (offered, passed, chosen) in [

@@ -61,7 +61,7 @@ fn get(algorithm: &str, audience: &str) -> Request {
 }
 
 #[test]
-fn a_new_policy_holds_for_tokens_that_were_judged_by_the_old_one() {
+fn a_new_policy_holds_for_tokens_that_were_decided_by_the_old_one() {
     let here = Configured::start(|folder| Configured::keys(folder, "keys.json", "shop"));
     let (shop, bank) = (get("ES256", "shop"), get("ES256", "bank"));
     here.edge.comes_to("the shop's token passes", 200, &shop);

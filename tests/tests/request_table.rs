@@ -64,7 +64,7 @@ fn assert_row(edge: &Edge, shipped: Shipped, row: &Row) {
         assert!(seen.iter().all(|seen| seen.header("x-tkn-valid") == Some(row.valid())), "{what}: {seen:?}");
         return;
     }
-    // What the user's frontend sends to another backend is not ours to judge, and carries nothing of ours.
+    // What the user's frontend sends to another backend is not ours to decide, and carries nothing of ours.
     if shipped == Shipped::Backend && row.is_routed_elsewhere() {
         assert!([200, 204, 400].contains(&response.status), "{what}: {response}");
         assert!(!seen.iter().any(ours), "{what}: {seen:?}");
@@ -98,7 +98,7 @@ fn setup(shipped: Shipped, folder: &TempDir) -> Setup {
         .agent_env("JWT_CONFIG", &file.display().to_string())
 }
 
-fn judge_all(shipped: Shipped, edge: &Edge) {
+fn assert_all(shipped: Shipped, edge: &Edge) {
     let rows = rows::all();
     assert!(rows.len() >= 60, "{}", rows.len());
     rows.iter().for_each(|row| assert_row(edge, shipped, row));
@@ -175,7 +175,7 @@ fn assert_http_2(edge: &Edge, shipped: Shipped) {
 fn every_shipped_file_answers_the_table_alone() {
     for shipped in Shipped::ALL {
         let folder = TempDir::with_prefix("table-").unwrap();
-        judge_all(shipped, &setup(shipped, &folder).start());
+        assert_all(shipped, &setup(shipped, &folder).start());
     }
 }
 
@@ -185,7 +185,7 @@ fn every_shipped_file_answers_the_table_beside_a_users_own_configuration() {
         let folder = TempDir::with_prefix("table-").unwrap();
         let setup = setup(shipped, &folder).edit(user::surround);
         let edge = if user::may_chroot() { setup.chroot() } else { setup }.start();
-        judge_all(shipped, &edge);
+        assert_all(shipped, &edge);
         user::assert_own_rules_work(shipped, &edge);
     }
 }
@@ -196,7 +196,7 @@ fn every_shipped_file_answers_the_table_below_debians_own_configuration() {
         let folder = TempDir::with_prefix("table-").unwrap();
         let setup = setup(shipped, &folder).edit(user::below_debians_own);
         let edge = if user::may_chroot() { setup.chroot() } else { setup }.start();
-        judge_all(shipped, &edge);
+        assert_all(shipped, &edge);
         if !matches!(shipped, Shipped::Annotating | Shipped::Backend) {
             user::assert_debians_pages(shipped, &edge);
         }
@@ -283,10 +283,10 @@ fn no_shipped_file_is_left_out_of_the_table() {
 
 #[test]
 fn a_claim_becomes_a_header_that_cannot_be_mistaken() {
-    judge_claim_headers(&Setup::new(Shipped::ClaimHeaders).start());
+    assert_claim_headers(&Setup::new(Shipped::ClaimHeaders).start());
 }
 
-fn judge_claim_headers(edge: &Edge) {
+fn assert_claim_headers(edge: &Edge) {
     let table = [
         (json!("anna"), Some("anna")),
         (json!("Anna B"), Some("Anna B")),

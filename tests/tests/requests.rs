@@ -185,7 +185,7 @@ fn a_path_that_only_looks_public_needs_a_token() {
 }
 
 #[test]
-fn every_method_and_version_of_http_is_judged_alike() {
+fn every_method_and_version_of_http_is_decided_alike() {
     let (refusing, accepting) = (refusing(), accepting(Shipped::Denying));
     for line in [
         "GET / HTTP/1.0",
@@ -268,7 +268,7 @@ fn no_other_protocol_can_be_agreed_on_past_haproxy() {
 }
 
 #[test]
-fn http_2_is_judged_alike() {
+fn http_2_is_decided_alike() {
     let edge = refusing();
     assert_eq!(status_over_http_2(&edge), "401");
     assert_eq!(edge.backend.seen(), []);

@@ -82,7 +82,7 @@ fn a_token_cannot_choose_how_it_is_verified() {
         ),
         ("HS256 under the modulus".to_owned(), hs256_under(modulus.as_bytes(), "RS256", &claims)),
         ("HS256 under an empty secret".to_owned(), hs256_under(b"", "HS256", &claims)),
-        ("HS256 with the kid of nobody".to_owned(), hs256_under(b"secret", "nobody", &claims)),
+        ("HS256 with the kid of no key".to_owned(), hs256_under(b"secret", "unknown", &claims)),
         (
             "RS512 under a key for RS256".to_owned(),
             sign_raw(key("RS512"), &header(json!({"alg": "RS512", "kid": "RS256"})), &body),
@@ -122,7 +122,7 @@ fn a_token_cannot_choose_how_it_is_verified() {
 }
 
 #[test]
-fn time_is_judged_to_the_second() {
+fn time_is_validated_to_the_second() {
     let edge = Setup::denying().start();
     let now = now();
     let refused = [

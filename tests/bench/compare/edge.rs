@@ -1,4 +1,4 @@
-//! One HAProxy with one way to judge tokens, and the processes that it asks.
+//! One HAProxy with one way to decide on tokens, and the processes that it asks.
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! The figures of one line over all rounds: what is written, printed, drawn and judged.
+//! The figures of one line over all rounds: what is written, printed, drawn and held against targets.
 
 use std::collections::BTreeSet;
 

@@ -106,7 +106,7 @@ pub(crate) fn forbidding(requests: &[Prepared]) -> Arc<[Prepared]> {
     requests.into()
 }
 
-/// How much of a token is judged.
+/// How much of a token is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Looks {
     Nothing,

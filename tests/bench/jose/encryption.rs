@@ -1,4 +1,4 @@
-//! Encrypted tokens under shared secrets: the primitives alone against decryption with all claims judged.
+//! Encrypted tokens under shared secrets: the primitives alone against decryption with all claims validated.
 
 use std::hint::black_box;
 use std::time::SystemTime;

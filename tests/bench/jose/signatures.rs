@@ -118,7 +118,7 @@ pub(crate) fn registered_claims() -> Value {
     })
 }
 
-/// Judges every registered claim.
+/// Validates every registered claim.
 pub(crate) fn policy() -> Policy {
     Policy {
         name: "default".to_owned(),

@@ -141,7 +141,7 @@ pub(super) fn haproxy_version(program: &str) -> Result<String, Error> {
     Ok(text.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
 }
 
-/// Has the agent judge a key file before anything is started.
+/// Has the agent look at a key file before anything is started.
 pub(super) fn check_keys(file: &Path) -> Result<(), Error> {
     let mut command = Command::new(workspace_program("jwt-agent").map_err(Error::NotBuilt)?);
     without_settings(&mut command);

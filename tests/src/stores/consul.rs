@@ -38,7 +38,7 @@ impl Consul {
     /// It does not come up.
     pub fn start() -> Self {
         let consul = Self::start_untold();
-        consul.tell("somebody", "1");
+        consul.tell("a-user", "1");
         consul
     }
 
@@ -102,7 +102,7 @@ impl Consul {
         self.daemon.process.kill();
     }
 
-    /// The same server again, with nothing but that it was told of a rule.
+    /// The same server again, which knows nothing but that there was a rule.
     ///
     /// # Panics
     ///
@@ -110,7 +110,7 @@ impl Consul {
     pub fn start_again(&mut self) {
         self.daemon.start_again(command(&self.ports));
         self.wait();
-        self.tell("somebody", "1");
+        self.tell("a-user", "1");
     }
 }
 

@@ -102,7 +102,7 @@ impl Redis {
 
     /// Whether it takes what ms-users writes: a new master of a cluster may wait for the others.
     pub fn is_writable(&self) -> bool {
-        let key = "{ms-users}jwt-rules:nobody";
+        let key = "{ms-users}jwt-rules:unknown";
         self.try_connect().is_some_and(|mut connection| connection.zrem::<_, _, i64>(key, "").is_ok())
     }
 

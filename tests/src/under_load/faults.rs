@@ -238,7 +238,7 @@ fn jump(stage: &mut Stage, seconds: i64) -> Undo {
     }
 }
 
-/// The wall clock of the token-servers, by which rules end and encrypted tokens are judged.
+/// The wall clock of the token-servers, by which rules end and encrypted tokens are validated.
 fn jump_of_servers(stage: &mut Stage, seconds: i64) -> Undo {
     let clock = Rc::new(Clock::start());
     for index in 0..stage.servers.len() {

@@ -61,7 +61,7 @@ pub fn run(names: &[String]) -> bool {
     let mut all_right = true;
     for (number, fault) in faults::all().iter().filter(|fault| is_wanted(fault)).enumerate() {
         let row = one(&mut stage, &traffic, fault, &format!("witness{number}"));
-        let wrong = [row.during, row.after].map(|counts| counts.admitted_wrongly + counts.misjudged);
+        let wrong = [row.during, row.after].map(|counts| counts.admitted_wrongly + counts.answered_wrongly);
         let wrong = wrong[0] + wrong[1];
         let seconds = |time: Option<Duration>| {
             time.map_or_else(|| "never".to_owned(), |time| format!("{:.2} s", time.as_secs_f64()))

@@ -64,17 +64,17 @@ pub fn run(time: Duration, chart: &Path) -> io::Result<bool> {
         stage.edge.backend.forget();
     }
     let counts = traffic.take();
-    let wrong = counts.admitted_wrongly + counts.misjudged;
+    let wrong = counts.admitted_wrongly + counts.answered_wrongly;
     println!("{counts:?}");
     traffic.wrong().iter().for_each(|wrong| println!("WRONG: {wrong}"));
     all_right &= wrong == 0;
     for line in &memory.lines {
         let (middle, end) = quarters(line);
-        all_right &= judge(line, "MiB", middle, end, MEMORY_MARGIN + middle * MEMORY_PART);
+        all_right &= is_at_rest(line, "MiB", middle, end, MEMORY_MARGIN + middle * MEMORY_PART);
     }
     for line in &descriptors.lines {
         let (middle, end) = quarters(line);
-        all_right &= judge(line, "descriptors", middle, end, DESCRIPTOR_MARGIN);
+        all_right &= is_at_rest(line, "descriptors", middle, end, DESCRIPTOR_MARGIN);
     }
     fs::write(chart, svg(&[memory, descriptors]))?;
     println!("drawn: {}", chart.display());
@@ -102,7 +102,7 @@ fn quarters(line: &Line) -> (f64, f64) {
     (mean(&line.points[quarter..2 * quarter]), mean(&line.points[3 * quarter..]))
 }
 
-fn judge(line: &Line, unit: &str, middle: f64, end: f64, margin: f64) -> bool {
+fn is_at_rest(line: &Line, unit: &str, middle: f64, end: f64, margin: f64) -> bool {
     let rests = end <= middle + margin;
     let verdict = if rests { "ok" } else { "GROWS" };
     println!(
@@ -124,7 +124,7 @@ mod tests {
         };
         let rests = |slope: f64| {
             let (middle, end) = quarters(&line(slope));
-            judge(&line(slope), "MiB", middle, end, MEMORY_MARGIN)
+            is_at_rest(&line(slope), "MiB", middle, end, MEMORY_MARGIN)
         };
         assert!(rests(0.0) && rests(0.3) && rests(-1.0));
         assert!(!rests(0.5));

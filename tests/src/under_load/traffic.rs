@@ -1,4 +1,4 @@
-//! A steady stream of requests, good and bad, each answer judged: what must not pass is never let in.
+//! A steady stream of requests, good and bad, each answer compared: what must not pass is never let in.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -72,7 +72,7 @@ pub struct Counts {
     /// No answer at all.
     pub lost: u64,
     /// Good tokens that were called bad, while the keys were theirs.
-    pub misjudged: u64,
+    pub answered_wrongly: u64,
     /// What must not pass, and did.
     pub admitted_wrongly: u64,
     /// How long the slowest answer took, in milliseconds.
@@ -85,7 +85,7 @@ struct Tally {
     refused: AtomicU64,
     undecided: AtomicU64,
     lost: AtomicU64,
-    misjudged: AtomicU64,
+    answered_wrongly: AtomicU64,
     admitted_wrongly: AtomicU64,
     slowest: AtomicU64,
 }
@@ -151,7 +151,7 @@ impl Traffic {
             refused: take(&tally.refused),
             undecided: take(&tally.undecided),
             lost: take(&tally.lost),
-            misjudged: take(&tally.misjudged),
+            answered_wrongly: take(&tally.answered_wrongly),
             admitted_wrongly: take(&tally.admitted_wrongly),
             slowest: take(&tally.slowest),
         }
@@ -193,7 +193,7 @@ impl Shared {
             next += 1;
             let sent = Instant::now();
             let status = self.exchange(&case.bytes);
-            self.judge(&case, sent, status);
+            self.compare(&case, sent, status);
             thread::sleep(PAUSE);
         }
     }
@@ -204,7 +204,7 @@ impl Shared {
         Some(client.response().ok()?.status)
     }
 
-    fn judge(&self, case: &Case, sent: Instant, status: Option<u16>) {
+    fn compare(&self, case: &Case, sent: Instant, status: Option<u16>) {
         let revoked = case.revoked.get().copied();
         let is_forbidden = !case.is_good || revoked.is_some_and(|revoked| sent > revoked + self.bound);
         let is_good = case.is_good && revoked.is_none();
@@ -230,7 +230,7 @@ impl Shared {
             Some(_)
                 if is_good && case.revoked.get().is_none() && !self.without_keys.load(Ordering::Relaxed) =>
             {
-                count(&tally.misjudged);
+                count(&tally.answered_wrongly);
                 self.describe(format!("{} was answered {status:?}", case.name));
             }
             Some(_) => {

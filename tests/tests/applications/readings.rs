@@ -1,4 +1,4 @@
-//! What applications make of requests, judged.
+//! What applications make of requests, right or wrong.
 
 use integration_tests::applications::{Applications, Mirrored, Reading};
 

@@ -1,4 +1,4 @@
-//! The headers that HAProxy sets for an application, forged and judged.
+//! The headers that HAProxy sets for an application, forged and good.
 
 use integration_tests::applications::Mirrored;
 

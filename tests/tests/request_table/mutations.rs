@@ -8,7 +8,7 @@ use integration_tests::haproxy::{Shipped, version};
 use integration_tests::setup::Setup;
 use tempfile::TempDir;
 
-use super::{judge_all, judge_claim_headers, setup, user};
+use super::{assert_all, assert_claim_headers, setup, user};
 
 const NAMES: &str = "    http-request del-header ^x[^A-Za-z0-9]+tkn[^A-Za-z0-9] -m reg\n";
 const SPELLING: &str = "^x[^A-Za-z0-9]+tkn[^A-Za-z0-9] -m reg";
@@ -109,8 +109,8 @@ const BROKEN_CLAIMS: &[(&str, &str)] = &[
 ];
 
 /// Whether a request is found that is answered wrongly. The edge has come up: that a file does not work at all is no find.
-fn is_found(what: &str, edge: &Edge, judge: impl FnOnce(&Edge)) -> bool {
-    let Err(found) = catch_unwind(AssertUnwindSafe(|| judge(edge))) else { return false };
+fn is_found(what: &str, edge: &Edge, assert: impl FnOnce(&Edge)) -> bool {
+    let Err(found) = catch_unwind(AssertUnwindSafe(|| assert(edge))) else { return false };
     let found = found.downcast_ref::<String>().map_or("", String::as_str);
     eprintln!("{what}: {}", found.get(..found.len().min(200)).unwrap_or_default());
     true
@@ -120,13 +120,13 @@ fn is_found(what: &str, edge: &Edge, judge: impl FnOnce(&Edge)) -> bool {
 fn unfound(
     cases: &[(Shipped, &'static str, &'static str)],
     start: impl Fn(Setup, &'static str, &'static str) -> Edge,
-    judge: impl Fn(Shipped, &Edge),
+    assert: impl Fn(Shipped, &Edge),
 ) -> Vec<String> {
     let lost = cases.iter().filter_map(|(shipped, from, to)| {
         let folder = TempDir::with_prefix("mutation-").unwrap();
         let edge = start(setup(*shipped, &folder), from, to);
         let what = format!("{shipped:?}: {:?} instead of {:?}", to.trim(), from.trim());
-        (!is_found(&what, &edge, |edge| judge(*shipped, edge))).then_some(what)
+        (!is_found(&what, &edge, |edge| assert(*shipped, edge))).then_some(what)
     });
     lost.collect()
 }
@@ -134,31 +134,31 @@ fn unfound(
 #[test]
 fn whatever_is_broken_in_a_shipped_file_is_found_by_a_request() {
     let start = |setup: Setup, from, to| setup.change(from, to).start();
-    assert_eq!(unfound(BROKEN, start, judge_all), [""; 0]);
+    assert_eq!(unfound(BROKEN, start, assert_all), [""; 0]);
     if version() < (3, 0) {
-        assert_eq!(unfound(BROKEN_HOSTS, start, judge_all), [""; 0]);
+        assert_eq!(unfound(BROKEN_HOSTS, start, assert_all), [""; 0]);
     }
 }
 
 #[test]
 fn a_name_that_a_user_may_have_too_is_found_by_a_request() {
     let start = |setup: Setup, from, to| setup.change(from, to).edit(user::surround).start();
-    let judge = |shipped, edge: &Edge| {
-        judge_all(shipped, edge);
+    let assert = |shipped, edge: &Edge| {
+        assert_all(shipped, edge);
         user::assert_own_rules_work(shipped, edge);
     };
-    assert_eq!(unfound(BROKEN_BESIDE, start, judge), [""; 0]);
+    assert_eq!(unfound(BROKEN_BESIDE, start, assert), [""; 0]);
 }
 
 #[test]
 fn whatever_is_broken_in_the_question_to_the_agent_is_found_by_a_request() {
     let start = |setup: Setup, from, to| setup.edit_spoe(from, to).start();
-    assert_eq!(unfound(BROKEN_QUESTION, start, judge_all), [""; 0]);
+    assert_eq!(unfound(BROKEN_QUESTION, start, assert_all), [""; 0]);
 }
 
 #[test]
 fn whatever_is_broken_in_the_lines_of_a_claim_is_found_by_a_request() {
     let cases: Vec<_> = BROKEN_CLAIMS.iter().map(|(from, to)| (Shipped::ClaimHeaders, *from, *to)).collect();
     let start = |_: Setup, from, to| Setup::new(Shipped::ClaimHeaders).change(from, to).start();
-    assert_eq!(unfound(&cases, start, |_, edge| judge_claim_headers(edge)), [""; 0]);
+    assert_eq!(unfound(&cases, start, |_, edge| assert_claim_headers(edge)), [""; 0]);
 }

@@ -159,7 +159,7 @@ const PLAIN: [&str; 9] = [
     "/a&b",
 ];
 
-/// What could be read in two ways, or is rare enough to be judged as strictly as that.
+/// What could be read in two ways, or is rare enough to be taken as strictly as that.
 const ODD: [&str; 31] = [
     "/a%20b.html",
     "/.well-known/acme-challenge/x",

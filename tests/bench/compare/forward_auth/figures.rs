@@ -1,4 +1,4 @@
-//! The figures of forward-auth: what is written, printed, and judged.
+//! The figures of forward-auth: what is written, printed, and held against targets.
 
 use std::time::Duration;
 

@@ -43,7 +43,7 @@ struct Used {
 
 /// The requests, made once for all rounds.
 struct Stock {
-    unjudged: Arc<[Prepared]>,
+    without_question: Arc<[Prepared]>,
     tokenless: Arc<[Prepared]>,
     known: Arc<[Prepared]>,
     new: Arc<[Prepared]>,
@@ -52,7 +52,7 @@ struct Stock {
 impl Stock {
     fn new() -> Self {
         Self {
-            unjudged: one_token(ALGORITHM, Looks::Nothing),
+            without_question: one_token(ALGORITHM, Looks::Nothing),
             tokenless: [Prepared::get("/", "", 200)].into(),
             known: forbidding(&one_token(ALGORITHM, Looks::Everything)),
             new: forbidding(&tokens(ALGORITHM, NEW)),
@@ -61,7 +61,7 @@ impl Stock {
 
     fn requests(&self, line: Line) -> &Arc<[Prepared]> {
         match (line.judge, line.tokens) {
-            (Judge::Nothing, _) => &self.unjudged,
+            (Judge::Nothing, _) => &self.without_question,
             (Judge::NoToken, _) => &self.tokenless,
             (_, Tokens::Known) => &self.known,
             (_, Tokens::New) => &self.new,

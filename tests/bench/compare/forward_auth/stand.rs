@@ -86,7 +86,7 @@ fn start_token_server(folder: &Path, keys: &Path, line: Line) -> TokenServer {
     TokenServer::start_with(folder, "standard", &settings)
 }
 
-/// The shipped file of `line`'s proxy, with the question to the token-server left out or replaced where another judges.
+/// The shipped file of `line`'s proxy, with the question to the token-server left out or replaced where another one decides.
 fn changed(line: Line, shipped: &str, keys: &str) -> String {
     let peer = match line.judge {
         Judge::TokenServer | Judge::NoToken => return shipped.to_owned(),
