@@ -230,7 +230,11 @@ fn no_shipped_file_names_an_acl_or_a_variable_outside_of_our_prefix() {
             acl.or(variable)
         });
         for name in names {
-            assert!(name.starts_with("tkn_") || name.starts_with("tkn."), "{}: {name}", shipped.path().display());
+            assert!(
+                name.starts_with("tkn_") || name.starts_with("tkn."),
+                "{}: {name}",
+                shipped.path().display()
+            );
         }
         assert!(!text.contains("set-var(sess.") && !text.contains("set-var(proc."), "{shipped:?}");
     }
