@@ -157,7 +157,7 @@ pub fn seconds(time: UnixTime) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::changes::Sessions;
+    use crate::continuity::Sessions;
     use crate::rulebook::{DEFAULT_BYTES, Lifetimes, Totals};
     use crate::store::EmbeddedStore;
     use rules::{ExpireAt, Rule};

@@ -10,6 +10,7 @@ pub mod bearer;
 pub mod changes;
 pub mod cli;
 pub mod config;
+pub mod continuity;
 pub mod encrypted;
 mod feed;
 pub mod judge;

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::changes::{Session, Sessions, Source, Untold};
+use crate::continuity::{Session, Sessions, Source, Untold};
 use crate::feed::Feed;
 use crate::rulebook::{Group, Lifetimes, Read, Rulebook, Totals, judge};
 use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, random_name};

@@ -10,8 +10,9 @@ use jose::{Leeway, Policy, Reject, TokenVersion, UnixTime};
 use revocation::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 use serde_json::value::RawValue;
 
+use super::app::App;
+use super::error::ApiError;
 use super::request::{AgentAccess, Body};
-use super::{ApiError, App};
 use crate::encrypted::{self, Opened};
 use crate::judge::{self, Judgement, time_policy};
 use crate::store::StoreError;

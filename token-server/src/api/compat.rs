@@ -17,8 +17,9 @@ use jose::{Claims, Policy, Reason, Reject, Signed, TokenForm, TokenVersion};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::app::App;
+use super::error::ApiError;
 use super::request::{AgentAccess, Body};
-use super::{ApiError, App};
 use crate::config::Compat;
 use crate::encrypted::{self, Opened};
 use crate::judge;

@@ -16,9 +16,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use self::conditions::{ConditionView, conditions};
+use super::app::App;
+use super::error::ApiError;
 use super::request::{Body, Document};
 use super::rules::RuleView;
-use super::{ApiError, App};
 use crate::encrypted::{self, Opened};
 use crate::judge::{self, Judgement, seconds};
 use crate::store::EVERYBODY;

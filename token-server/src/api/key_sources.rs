@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use keys::KeysView;
 
-use super::App;
+use super::app::App;
 
 /// Nothing where nothing is configured that could verify.
 pub(super) async fn view(State(app): State<Arc<App>>) -> Json<KeysView> {

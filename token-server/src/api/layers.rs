@@ -8,8 +8,9 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::app::App;
+use super::error::ApiError;
 use super::request::shows_one_of;
-use super::{ApiError, App};
 
 /// How long a request may take, its body included. Agents wait 80 ms; this is for whoever sends a byte a second.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -9,7 +9,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::value::RawValue;
 
-use super::{ApiError, App};
+use super::app::App;
+use super::error::ApiError;
 use crate::bearer::BearerTokens;
 use crate::revocations::MAX_GROUP_BYTES;
 use crate::store::EVERYBODY;

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use service::shutdown::Shutdown;
 use tokio::time::{Instant, sleep};
 
-use super::{MAX_SILENCE, Source};
+use crate::continuity::{MAX_SILENCE, Source};
 use crate::revocations::Revocations;
 
 /// Where ms-users writes.

@@ -2,11 +2,8 @@
 
 pub(crate) mod consul;
 pub(crate) mod redis;
-mod session;
-mod untold;
 
 #[cfg(test)]
 mod interleavings;
 
-pub use session::{MAX_SILENCE, Session, Sessions, Source};
-pub use untold::Untold;
+pub use crate::continuity::{MAX_SILENCE, Session, Sessions, Source, Untold};

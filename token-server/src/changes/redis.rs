@@ -12,8 +12,8 @@ use redis::Msg;
 use service::shutdown::Shutdown;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::{MAX_SILENCE, Source};
 use crate::annotations::Annotations;
+use crate::continuity::{MAX_SILENCE, Source};
 use crate::revocations::Revocations;
 use crate::store::redis::{Node, RedisStore};
 use crate::store::{StoreError, random_name};

@@ -10,8 +10,9 @@ use hyper::body::Bytes;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use super::error::CliError;
 use super::remote::Remote;
-use super::{CliError, Target};
+use super::target::Target;
 use crate::api::{self, AdminAccess};
 use crate::config::{Config, StoreSettings};
 

@@ -6,8 +6,9 @@ use service::listening::{self, Findings, Wanted};
 use service::probe::Place;
 use service::shown;
 
+use super::error::CliError;
+use super::outcome::Outcome;
 use super::output::line;
-use super::{CliError, Outcome};
 use crate::changes::consul;
 use crate::config::{Config, ListenAddress, StoreSettings};
 use crate::store::redis::RedisStore;

@@ -7,7 +7,7 @@ use clap::Args;
 use service::probe::{self, Place};
 use service::settings::glance;
 
-use super::CliError;
+use super::error::CliError;
 use crate::config::{ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK, ADMIN_SOCKET, CONFIG};
 use crate::tls;
 

@@ -8,7 +8,10 @@ mod check;
 mod duration;
 mod error;
 mod health;
+mod outcome;
 mod output;
+mod pages;
+mod percent;
 mod remote;
 mod rules;
 mod serve;
@@ -27,6 +30,7 @@ use service::exit;
 use service::telemetry::LogFormat;
 
 use self::error::CliError;
+use self::outcome::Outcome;
 use self::target::Target;
 use crate::reconfigure::Origin;
 
@@ -67,14 +71,6 @@ enum Command {
     /// Ask the running server whether it is ready, on its admin socket or listener; exit with 0, or with 1 and the causes.
     /// No other setting is looked at
     Health(health::Health),
-}
-
-/// What an operator's command came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    /// The answer to the question is no.
-    No,
 }
 
 /// Runs the command line to its exit code.

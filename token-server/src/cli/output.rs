@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::CliError;
+use super::error::CliError;
 
 /// How answers look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-use super::{CliError, Target, tls};
+use super::error::CliError;
+use super::target::Target;
+use super::tls;
 
 /// The longest wait for an answer: the server gives up on a request sooner.
 const PATIENCE: Duration = Duration::from_secs(30);

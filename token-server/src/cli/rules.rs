@@ -10,9 +10,13 @@ use serde_json::{Map, Value, json};
 
 use super::admin::{Admin, Missing};
 use super::duration::Seconds;
+use super::error::CliError;
+use super::outcome::Outcome;
 use super::output::{self, Output};
+use super::pages::{next, page, rows_of};
+use super::target::Target;
+use super::transfer;
 use super::whose::Whose;
-use super::{CliError, Outcome, Target, transfer};
 use crate::config::Config;
 
 /// What can be done with rules.
@@ -192,22 +196,6 @@ async fn list(admin: &Admin, whose: Option<&Whose>, output: Output) -> Result<Ou
     }
 }
 
-/// One page, after the one whose `next` this is.
-pub(super) async fn page(admin: &Admin, path: &str, after: Option<&str>) -> Result<Value, CliError> {
-    let after = after.map(|after| format!("&after={}", percent_encoded(after))).unwrap_or_default();
-    admin.get(&format!("{path}?limit=1000{after}")).await
-}
-
-/// The `after` of the next page.
-pub(super) fn next(page: &Value) -> Option<String> {
-    page.get("next").and_then(Value::as_str).map(str::to_owned)
-}
-
-/// The rows of a page.
-pub(super) fn rows_of<'a>(page: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    page.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
 fn sizes(row: &Value) -> String {
     let number = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or(0);
     let group = row.get("group").and_then(Value::as_str).unwrap_or_default();
@@ -259,19 +247,6 @@ fn removal(rule: &str) -> Result<String, CliError> {
         Ok(rule) => Ok(format!(r#"{{"rule":{rule}}}"#)),
         Err(_) => Err(CliError::Argument { name: "RULE", why: "expected JSON".to_owned() }),
     }
-}
-
-/// Everything but what RFC 3986 section 2.3 leaves unreserved.
-pub(super) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded += &format!("%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 fn now() -> i64 {

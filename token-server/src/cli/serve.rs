@@ -4,7 +4,7 @@ use service::shutdown::{Shutdown, StopSignals};
 use service::supervisor::{NOTIFY_SOCKET, Supervisor};
 use service::telemetry::{self, LogFormat};
 
-use super::CliError;
+use super::error::CliError;
 use crate::config::Config;
 use crate::listen::Listeners;
 use crate::reconfigure::Origin;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::CliError;
+use super::error::CliError;
 
 /// Whom operators' commands ask.
 #[derive(Debug, Clone, Default, Args)]

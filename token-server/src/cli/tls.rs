@@ -8,7 +8,8 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use service::pem;
 
-use super::{CliError, Target};
+use super::error::CliError;
+use super::target::Target;
 
 /// The configuration of a client for the files of the command line.
 pub(super) fn client(target: &Target) -> Result<Arc<ClientConfig>, CliError> {

@@ -7,8 +7,11 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::admin::{Admin, Missing};
+use super::error::CliError;
+use super::outcome::Outcome;
 use super::output::{self, Output};
-use super::{CliError, Outcome, Target};
+use super::pages::rows_of;
+use super::target::Target;
 use crate::config::Config;
 
 /// Bytes of standard input that are read; the API takes as much.
@@ -59,9 +62,9 @@ fn for_people(told: &Value) -> String {
             None => {}
         }
     }
-    for matching in super::rules::rows_of(told, "matches") {
+    for matching in rows_of(told, "matches") {
         lines.push(format!("matching rule of {}: {}", text(matching, "group"), output::rule(matching)));
-        for condition in super::rules::rows_of(matching, "conditions") {
+        for condition in rows_of(matching, "conditions") {
             let holds =
                 if condition.get("holds") == Some(&Value::Bool(true)) { "holds" } else { "does not hold" };
             let claim =

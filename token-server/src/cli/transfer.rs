@@ -12,10 +12,11 @@ use serde_json::{Map, Value, json};
 use service::exit;
 
 use super::admin::Admin;
+use super::error::CliError;
+use super::outcome::Outcome;
 use super::output::{self, Output};
-use super::rules::{next, page, rows_of};
+use super::pages::{next, page, rows_of};
 use super::whose::Whose;
-use super::{CliError, Outcome};
 
 /// What a line may have; `confirm`, and `forever` where there is no end, are said for all: they were in force where they
 /// come from.

@@ -3,7 +3,8 @@
 use clap::Args;
 use keys::explain::{self, Judge};
 
-use super::{CliError, Outcome};
+use super::error::CliError;
+use super::outcome::Outcome;
 use crate::config::{Config, MAX_TOKEN_BYTES};
 
 /// Arguments of `token-server verify`.

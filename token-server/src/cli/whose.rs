@@ -1,7 +1,7 @@
 //! Whose rules a command is about: one subject's, or everybody's, which is no name but an option.
 
-use super::CliError;
-use super::rules::percent_encoded;
+use super::error::CliError;
+use super::percent::percent_encoded;
 use crate::store::EVERYBODY;
 
 /// Whose rules.

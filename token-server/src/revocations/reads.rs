@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::{LOAD_LIMIT, LOAD_WAIT, Revocations, within};
-use crate::changes::Session;
+use crate::continuity::Session;
 use crate::rulebook::{Boarding, Flight, Group, MANY_RULES, Missed, News, Read, Totals};
 use crate::store::{EVERYBODY, StoreError, StoredRule};
 

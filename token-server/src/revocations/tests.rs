@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::writes::{REMOVAL_PAUSE, REMOVED_AT_ONCE};
 use super::*;
-use crate::changes::MAX_SILENCE;
+use crate::continuity::MAX_SILENCE;
 use crate::rulebook::DEFAULT_BYTES;
 use crate::store::{Answer, StoredRule};
 

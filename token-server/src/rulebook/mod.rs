@@ -21,7 +21,7 @@ use revocation::check::MAX_READ_AGE;
 use service::flights::{self, Flights, Follower, Leader};
 use tokio::time::Instant;
 
-use crate::changes::Session;
+use crate::continuity::Session;
 use crate::store::EVERYBODY;
 
 /// Memory for groups other than everybody's, unless the operator chooses another.

@@ -1,7 +1,7 @@
 //! What is known, and until when.
 
 use super::*;
-use crate::changes::{Sessions, Source};
+use crate::continuity::{Sessions, Source};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LIFETIMES: Lifetimes = Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };

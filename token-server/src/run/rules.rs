@@ -6,8 +6,9 @@ use std::sync::Arc;
 use service::background::Background;
 
 use crate::annotations::Annotations;
-use crate::changes::{self, Sessions, Source};
+use crate::changes;
 use crate::config::{Config, StoreSettings};
+use crate::continuity::{Sessions, Source};
 use crate::metrics::Metrics;
 use crate::revocations::Revocations;
 use crate::store::redis::{RedisAnnotations, RedisSettings, RedisStore};

@@ -7,9 +7,10 @@ use axum::extract::State;
 use rules::Rule;
 use serde::Serialize;
 
-use super::MAX_BODY_BYTES;
+use super::fields::MAX_BODY_BYTES;
+use crate::api::app::App;
+use crate::api::error::ApiError;
 use crate::api::request::{Body, Document, Subject};
-use crate::api::{ApiError, App};
 use crate::store::{EVERYBODY, StoreError};
 
 #[derive(Serialize)]

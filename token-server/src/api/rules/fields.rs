@@ -3,8 +3,11 @@
 use rules::ExpireAt;
 use serde_json::value::RawValue;
 
-use crate::api::ApiError;
+use crate::api::error::ApiError;
 use crate::store::Mode;
+
+/// Bytes of a request: a rule of the largest size, with white space to spare.
+pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// An `expireAt` from here on was meant in milliseconds; in seconds it is the year 5138.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;

@@ -12,6 +12,3 @@ pub(super) use delete::{delete, delete_for_everybody};
 pub(super) use read::{list_everybody, list_group, list_groups};
 pub(super) use view::RuleView;
 pub(super) use write::{write_for_everybody, write_to_group, write_to_named_group};
-
-/// Bytes of a request: a rule of the largest size, with white space to spare.
-const MAX_BODY_BYTES: usize = 64 * 1024;

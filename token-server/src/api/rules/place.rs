@@ -10,7 +10,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::api::ApiError;
+use crate::api::error::ApiError;
 use crate::store::Cursor;
 
 /// Where a page begins.

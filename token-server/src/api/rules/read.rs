@@ -10,8 +10,9 @@ use serde::Serialize;
 use super::fields;
 use super::place::Place;
 use super::view::RuleView;
+use crate::api::app::App;
+use crate::api::error::ApiError;
 use crate::api::request::{GroupName, Parameters};
-use crate::api::{ApiError, App};
 use crate::revocations::GroupSize;
 use crate::store::{Cursor, EVERYBODY, Page, StoredRule};
 

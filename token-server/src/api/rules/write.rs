@@ -10,10 +10,12 @@ use axum::response::{IntoResponse, Response};
 use rules::{ExpireAt, Rule};
 use serde::Serialize;
 
+use super::fields::MAX_BODY_BYTES;
 use super::view::RuleView;
-use super::{MAX_BODY_BYTES, doubts, fields};
+use super::{doubts, fields};
+use crate::api::app::App;
+use crate::api::error::ApiError;
 use crate::api::request::{Body, Document, Parameters, Subject};
-use crate::api::{ApiError, App};
 use crate::judge::seconds;
 use crate::recent::{Preview, WINDOW};
 use crate::revocations::Added;

@@ -18,15 +18,24 @@ use axum::http::{Method, Request, StatusCode};
 use serde_json::Value;
 
 use super::*;
+use crate::annotations::Annotations;
 use crate::bearer::BearerTokens;
-use crate::changes::Sessions;
+use crate::config::TokensFile;
+use crate::continuity::Sessions;
+use crate::encrypted::Lane;
 use crate::judge::time_policy;
+use crate::metrics::Metrics;
+use crate::recent::Recent;
+use crate::revocations::Revocations;
 use crate::rulebook::{DEFAULT_BYTES, Lifetimes};
 use crate::store::{EmbeddedAnnotations, EmbeddedStore};
-use crate::verify::{ClaimHeaders, Guard, Limits, Proxy, VerifyMetrics, VerifySettings};
+use crate::verify::{ClaimHeaders, Guard, Limits, Proxy, Verifier, VerifyMetrics, VerifySettings};
 use ::rules::ExpireAt;
-use jose::{Profile, Trust};
+use arc_swap::ArcSwapOption;
+use jose::{Policy, Profile, Trust, UnixTime};
 use keys::{KeyMetrics, KeyRing, Place};
+use prometheus_client::registry::Registry;
+use service::readiness::Readiness;
 use service::secret_file::{NamedFile, SecretFile};
 
 const NOW: i64 = 1_700_000_000;

@@ -1,4 +1,7 @@
-//! The log itself.
+//! What changed, for programs that keep verdicts: a bounded log with a number for each change.
+//!
+//! The log is this process's memory. Its epoch is new with each start, so that the numbers of one process are not taken for
+//! those of another.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -110,7 +113,7 @@ impl Feed {
     }
 
     /// Tells each new revision.
-    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.latest.subscribe()
     }
 

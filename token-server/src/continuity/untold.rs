@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Session, Sessions};
+use super::session::{Session, Sessions};
 
 /// How long after a rule is in the store its writer may take to tell of it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -71,7 +71,7 @@ impl Untold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::changes::Source;
+    use crate::continuity::Source;
 
     #[test]
     fn what_is_told_within_the_grace_is_no_fault_and_what_is_not_told_is() {

@@ -9,9 +9,10 @@ use axum::extract::State;
 use revocation::events::Events;
 use tokio::time::{Instant, sleep};
 
-use super::Since;
-use crate::api::request::{AgentAccess, Parameters};
-use crate::api::{ApiError, App};
+use super::app::App;
+use super::error::ApiError;
+use super::request::{AgentAccess, Parameters};
+use crate::feed::Since;
 use crate::store::StoreError;
 
 /// How long an answer waits for something to tell. The answer is a sign of life as well: two of them, and the time since
@@ -19,7 +20,7 @@ use crate::store::StoreError;
 const LONGEST_POLL: Duration = Duration::from_millis(500);
 
 /// Answers at once when there is something to tell, else as soon as there is, else after [`LONGEST_POLL`].
-pub(crate) async fn events(
+pub(super) async fn events(
     State(app): State<Arc<App>>,
     _: AgentAccess,
     mut parameters: Parameters,
