@@ -163,7 +163,7 @@ fn settings(proxy: Option<Proxy>) -> VerifySettings {
         proxy,
         schemes: vec!["Bearer".to_owned()],
         max_token_bytes: MAX_TOKEN_BYTES,
-        log_refusals: service::refusals::LogRefusals::Off,
+        log_refusals: Default::default(),
         realm: "api".to_owned(),
         cache: Limits { entries: 0, bytes: 0 },
         guards: Vec::new(),
