@@ -145,10 +145,7 @@ impl Annotations {
         let _turn = self.turn.lock().await;
         let (mode, end) = (annotation.mode, annotation.end());
         if mode == Mode::Shadow {
-            if !self.shadows.has_room(group, rule.canonical()) {
-                return Err(AnnotationError::ShadowsFull);
-            }
-            self.shadows.admits(group, &rule)?;
+            self.admits(group, &rule)?;
         }
         let json = rule.canonical().to_owned();
         let before = self.of_rules(group, vec![json.clone()]).await?.remove(&json);
@@ -158,6 +155,51 @@ impl Annotations {
             Mode::Shadow => self.shadows.put(group, rule, end),
         }
         Ok(before)
+    }
+
+    fn admits(&self, group: &str, rule: &Rule) -> Result<(), AnnotationError> {
+        if !self.shadows.has_room(group, rule.canonical()) {
+            return Err(AnnotationError::ShadowsFull);
+        }
+        Ok(self.shadows.admits(group, rule)?)
+    }
+
+    /// Writes what is known of many rules, as [`put`](Self::put) does of one. Answers for each in turn.
+    ///
+    /// # Errors
+    /// The store did not acknowledge; it may have some of them all the same.
+    pub async fn put_all(
+        &self,
+        notes: Vec<(String, Rule, Annotation)>,
+    ) -> Result<Vec<Result<(), AnnotationError>>, StoreError> {
+        let _turn = self.turn.lock().await;
+        let mut outcomes = Vec::with_capacity(notes.len());
+        let (mut taken, mut enforced) = (Vec::new(), Vec::new());
+        for (group, rule, annotation) in notes {
+            let json = rule.canonical().to_owned();
+            if annotation.mode == Mode::Shadow {
+                if let Err(error) = self.admits(&group, &rule) {
+                    outcomes.push(Err(error));
+                    continue;
+                }
+                // The next one is held against it.
+                self.shadows.put(&group, rule, annotation.end());
+            } else {
+                enforced.push((group.clone(), json.clone()));
+            }
+            taken.push(AnnotatedRule { group, json, annotation });
+            outcomes.push(Ok(()));
+        }
+        if !taken.is_empty()
+            && let Err(error) = self.store.put_all(taken).await
+        {
+            self.outdated();
+            return Err(error);
+        }
+        for (group, json) in enforced {
+            self.shadows.remove(&group, &json);
+        }
+        Ok(outcomes)
     }
 
     /// Forgets one rule; tells whether it was one that is only tried.

@@ -68,9 +68,19 @@ impl Feed {
 
     /// Notes that a group changed.
     pub fn changed(&self, group: &str) -> u64 {
+        self.changed_all(&[group])
+    }
+
+    /// Notes that groups changed together: one change with several names, or one of anything where they are too many to name.
+    pub fn changed_all(&self, groups: &[&str]) -> u64 {
+        if groups.len() > MAX_ANSWER {
+            return self.everything_changed();
+        }
         self.note(|log| {
-            log.changes.push_back((log.revision, group.into()));
-            log.bytes = log.bytes.saturating_add(group.len());
+            for group in groups {
+                log.changes.push_back((log.revision, (*group).into()));
+                log.bytes = log.bytes.saturating_add(group.len());
+            }
             while (log.changes.len() > MAX_CHANGES || log.bytes > MAX_NAME_BYTES)
                 && let Some((revision, name)) = log.changes.pop_front()
             {
@@ -184,6 +194,28 @@ mod tests {
         }
         let seen = u64::try_from(MAX_CHANGES).unwrap() + 1;
         assert_eq!(feed.after(since("e", seen).as_ref()).1, Changes::Everything, "too many to name");
+    }
+
+    #[test]
+    fn what_changed_together_is_one_change() {
+        let feed = feed(5);
+        assert_eq!(feed.changed_all(&["b", "a", "b"]), 6);
+        assert_eq!(feed.after(since("e", 5).as_ref()), (6, groups(&["a", "b"])));
+        assert_eq!(feed.after(since("e", 6).as_ref()), (6, groups(&[])));
+        let names: Vec<String> = (0..=MAX_ANSWER).map(|number| number.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(feed.changed_all(&names[1..]), 7);
+        assert!(matches!(feed.after(since("e", 6).as_ref()).1, Changes::Groups(some) if some.len() == MAX_ANSWER));
+        assert_eq!(feed.changed_all(&names), 8);
+        assert_eq!(feed.after(since("e", 7).as_ref()), (8, Changes::Everything), "too many to name");
+        // The log forgets a part of what changed together only with the whole of it.
+        for _ in 0..=MAX_CHANGES / MAX_ANSWER {
+            feed.changed_all(&names[1..]);
+        }
+        feed.changed("x");
+        let oldest = feed.lock().changes.front().map(|(revision, _)| *revision).unwrap();
+        assert_eq!(feed.after(since("e", oldest - 1).as_ref()).1, Changes::Everything, "one name is missing");
+        assert!(matches!(feed.after(since("e", 18).as_ref()).1, Changes::Groups(_)), "nothing is");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The rules as checks, writers and readers meet them: the store behind, what is known of it in memory, and the feed of
 //! its changes, in one order.
 
+mod batch;
 mod reads;
 mod writes;
 
@@ -19,6 +20,7 @@ use crate::feed::Feed;
 use crate::rulebook::{Group, Lifetimes, Read, Rulebook, Totals, judge};
 use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, random_name};
 
+pub use batch::{Draft, Written};
 use reads::parse;
 pub use writes::Added;
 
@@ -271,6 +273,13 @@ impl Revocations {
         } else {
             self.feed.changed(group)
         };
+        self.book.show_revision(revision);
+        revision
+    }
+
+    /// Agents hear that groups changed together.
+    fn tell_all(&self, groups: &[&str]) -> u64 {
+        let revision = self.feed.changed_all(groups);
         self.book.show_revision(revision);
         revision
     }

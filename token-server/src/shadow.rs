@@ -59,6 +59,16 @@ impl Shadows {
                 && of_group.is_none_or(|rules| rules.len() < MAX_SHADOW_RULES_PER_GROUP))
     }
 
+    /// Whether this rule is tried at `now` (unix seconds).
+    pub fn tries(&self, group: &str, canonical: &str, now: i64) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let mut of_group = groups.get(group).into_iter().flatten();
+        of_group.any(|shadow| shadow.rule.canonical() == canonical && !shadow.expire_at.has_passed(now))
+    }
+
     /// Whether a group may try this rule without costing its checks more than rules that revoke may cost.
     ///
     /// # Errors
@@ -101,6 +111,9 @@ impl Shadows {
 
     /// Removes one rule, if it is there.
     pub fn remove(&self, group: &str, canonical: &str) {
+        if self.is_empty() {
+            return;
+        }
         self.change(group, |rules| rules.retain(|shadow| shadow.rule.canonical() != canonical));
     }
 

@@ -29,6 +29,8 @@ pub(crate) enum ApiError {
     BodyTooLarge { max: usize },
     #[error("a batch has at most {max} checks")]
     TooManyChecks { max: usize },
+    #[error("a batch has at most {max} rules")]
+    TooManyRules { max: usize },
     #[error("a bearer token that this server knows is needed")]
     Unauthorized,
     #[error(
@@ -93,7 +95,9 @@ impl ApiError {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::ProfileMismatch { .. } => StatusCode::CONFLICT,
-            Self::BodyTooLarge { .. } | Self::TooManyChecks { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::TooManyChecks { .. } | Self::TooManyRules { .. } => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
             Self::Annotation(AnnotationError::ShadowsFull | AnnotationError::ShadowRefused(_)) => {
@@ -122,7 +126,7 @@ impl ApiError {
         }
     }
 
-    fn field(&self) -> Option<&str> {
+    pub(super) fn field(&self) -> Option<&str> {
         match self {
             Self::Invalid { field, .. } => Some(field),
             Self::Everybody => Some("group"),
@@ -132,6 +136,7 @@ impl ApiError {
             | Self::Path
             | Self::BodyCut
             | Self::BodyTooLarge { .. }
+            | Self::TooManyRules { .. }
             | Self::Unauthorized
             | Self::RulesApiOff
             | Self::Proxied { .. }

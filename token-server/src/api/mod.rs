@@ -10,7 +10,7 @@ mod key_sources;
 mod layers;
 mod openapi;
 pub(crate) mod request;
-mod rules;
+pub(crate) mod rules;
 
 #[cfg(test)]
 mod tests;
@@ -91,6 +91,7 @@ pub(crate) fn admin_router(app: &Arc<App>, access: AdminAccess) -> Router {
             "/v1/everybody/rules",
             get(rules::list_everybody).post(rules::write_for_everybody).delete(rules::delete_for_everybody),
         )
+        .route("/v1/import", post(rules::import))
         .route("/v1/explain", post(explain::explain))
         .route("/v1/keys", get(key_sources::view));
     rules = rules.route_layer(map_response(error::tell_operators));

@@ -7,7 +7,9 @@ mod admin;
 mod check;
 mod duration;
 mod error;
+mod export;
 mod health;
+mod import;
 mod outcome;
 mod output;
 mod pages;
@@ -18,7 +20,6 @@ mod serve;
 mod target;
 mod tls;
 mod token;
-mod transfer;
 mod verify;
 mod whose;
 

@@ -15,8 +15,8 @@ use super::outcome::Outcome;
 use super::output::{self, Output};
 use super::pages::{next, page, rows_of};
 use super::target::Target;
-use super::transfer;
 use super::whose::Whose;
+use super::{export, import};
 use crate::config::Config;
 
 /// What can be done with rules.
@@ -144,11 +144,11 @@ pub(super) async fn run(command: Rules, target: &Target, config: Config) -> Resu
         }
         Rules::Import => {
             let admin = Admin::open(target, config, Missing::Create).await?;
-            transfer::import(&admin, now, Output::new(target.json)).await
+            import::import(&admin, now, Output::new(target.json)).await
         }
         Rules::Export => {
             let admin = Admin::open(target, config, Missing::Refuse).await?;
-            transfer::export(&admin).await
+            export::export(&admin).await
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The rules over stores that obey the test.
 
+mod batches;
 mod hanging;
 mod untold;
 mod writing;
@@ -14,7 +15,7 @@ use super::writes::{REMOVAL_PAUSE, REMOVED_AT_ONCE};
 use super::*;
 use crate::continuity::MAX_SILENCE;
 use crate::rulebook::DEFAULT_BYTES;
-use crate::store::{Answer, StoredRule};
+use crate::store::{Answer, NewRule, StoredRule};
 
 const LIFETIMES: Lifetimes = Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
 
@@ -94,6 +95,30 @@ impl Store for Scripted {
             drop(self.answers.acquire().await);
             self.write(group, json);
             Ok(None)
+        })
+    }
+
+    fn several(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            for group in &groups {
+                found.push(self.group(group).await);
+            }
+            Ok(found)
+        })
+    }
+
+    fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>> {
+        Box::pin(async move {
+            self.asked.notify_one();
+            drop(self.answers.acquire().await);
+            for NewRule { group, json, .. } in rules.iter() {
+                if json.contains("refused by the store") {
+                    return Err(StoreError::Unreached);
+                }
+                self.write(group, json);
+            }
+            Ok(rules.iter().map(|_| None).collect())
         })
     }
 

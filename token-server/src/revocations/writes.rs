@@ -55,7 +55,7 @@ impl Revocations {
     }
 
     /// A write to its end, whatever becomes of the request: a rule that is in the store must not be missed here.
-    async fn whole<T: Send + 'static, F>(
+    pub(super) async fn whole<T: Send + 'static, F>(
         self: &Arc<Self>,
         write: impl FnOnce(Arc<Self>) -> F,
     ) -> Result<T, StoreError>
@@ -68,15 +68,20 @@ impl Revocations {
     /// Whether the group, as the store has it now, may take this rule.
     async fn admits(self: &Arc<Self>, group: &str, rule: &Rule) -> Result<(), StoreError> {
         let known = self.known(group).await?;
-        let max = if group == EVERYBODY && self.sessions.are_exclusive() {
-            MAX_RULES_OF_EVERYBODY
-        } else {
-            MAX_RULES_PER_GROUP
-        };
+        let max = self.max_rules(group);
         if !known.has_room(rule, max) {
             return Err(StoreError::GroupFull { max });
         }
         Ok(known.admits(rule)?)
+    }
+
+    /// How many rules a group may have.
+    pub(super) fn max_rules(&self, group: &str) -> usize {
+        if group == EVERYBODY && self.sessions.are_exclusive() {
+            MAX_RULES_OF_EVERYBODY
+        } else {
+            MAX_RULES_PER_GROUP
+        }
     }
 
     /// Removes one rule by its text in the store; tells whether it was there.
@@ -146,7 +151,7 @@ impl Revocations {
     }
 
     /// The right to write. Whoever has been answered "not in time" must not find the rule written minutes later.
-    async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+    pub(super) async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
         timeout(LOAD_LIMIT, self.writing.lock())
             .await
             .map_err(|_| StoreError::Timeout { milliseconds: LOAD_LIMIT.as_millis() })

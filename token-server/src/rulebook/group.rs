@@ -147,6 +147,23 @@ impl Group {
         self.read().rules.contains(canonical)
     }
 
+    /// Takes a rule that is to be written if it may have it, so that the next one is held against both. One that is here
+    /// already stays as it is: it gets its new end when the store has it.
+    ///
+    /// # Errors
+    /// As [`RuleSet::insert`].
+    pub(crate) fn admit(&self, entry: RuleEntry) -> Result<(), InsertError> {
+        self.change(|content| {
+            if content.rules.contains(entry.rule.canonical()) {
+                return Ok(());
+            }
+            let bytes = bytes_of(entry.rule.canonical());
+            content.rules.insert(entry)?;
+            content.bytes = content.bytes.saturating_add(bytes);
+            Ok(())
+        })
+    }
+
     /// Adds a rule that the store has got; tells whether the group is as in the store now, else it must be read again.
     pub(crate) fn put(&self, entry: RuleEntry) -> bool {
         self.change(|content| {

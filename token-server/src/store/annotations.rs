@@ -58,6 +58,9 @@ pub trait AnnotationStore: Send + Sync {
     /// Writes an annotation over the one that its rule had.
     fn put(&self, annotated: AnnotatedRule) -> Answer<'_, ()>;
 
+    /// Writes annotations as [`put`](Self::put) does. Where the store has one file, all of them or none.
+    fn put_all(&self, annotated: Vec<AnnotatedRule>) -> Answer<'_, ()>;
+
     /// Removes what is known of one rule, by its canonical JSON; tells whether it was only tried.
     fn remove(&self, group: String, json: String) -> Answer<'_, bool>;
 

@@ -11,6 +11,7 @@
 //! All calls of [`EmbeddedStore`] block; the [`Store`](super::Store) of an `Arc` of it runs them beside the runtime.
 
 mod annotations;
+mod batch;
 mod opening;
 mod place;
 mod shared;
@@ -138,17 +139,7 @@ impl EmbeddedStore {
     /// # Errors
     /// The file cannot be read.
     pub fn group(&self, group: &str) -> Result<Vec<StoredRule>, StoreError> {
-        self.read(|transaction| {
-            let mut rules = Vec::new();
-            for row in transaction.open_table(RULES)?.range((group, "")..)? {
-                let (key, value) = row?;
-                if key.value().0 != group {
-                    break;
-                }
-                rules.push(stored(key.value(), value.value()));
-            }
-            Ok(rules)
-        })
+        self.read(|transaction| batch::of_group(&transaction.open_table(RULES)?, group))
     }
 
     /// Up to `limit` rules of a group in the order of their texts, from the place `after` on.
@@ -181,17 +172,8 @@ impl EmbeddedStore {
     pub fn put(&self, group: &str, json: &str, expire_at: ExpireAt) -> Result<Put, StoreError> {
         self.write(|transaction| {
             let revision = next_revision(transaction)?;
-            let mut ends = transaction.open_table(ENDS)?;
-            let mut rules = transaction.open_table(RULES)?;
-            let old = rules.insert((group, json), (expire_at.as_seconds(), revision))?;
-            let old = old.map(|old| old.value().0);
-            if let Some(seconds) = old {
-                ends.remove((seconds, group, json))?;
-            }
-            if let ExpireAt::At(seconds) = expire_at {
-                ends.insert((seconds, group, json), ())?;
-            }
-            Ok(Put { revision, replaced: old.map(ExpireAt::from_seconds) })
+            let replaced = batch::Tables::open(transaction)?.insert(group, json, expire_at, revision)?;
+            Ok(Put { revision, replaced })
         })
     }
 

@@ -42,6 +42,12 @@ pub trait Store: Send + Sync {
     /// Writes a rule; one that is there already gets the new end. Returns the end that it had.
     fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, Option<ExpireAt>>;
 
+    /// The rules of several groups, in the order of the names. What stands in the place of one group is no other's fault.
+    fn several(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>>;
+
+    /// Writes rules one after the other, as [`put`](Self::put) does, and all of them or none. Returns the ends that they had.
+    fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>>;
+
     /// Removes one rule; tells whether it was there.
     fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool>;
 
@@ -75,6 +81,17 @@ pub struct StoredRule {
     pub expire_at: ExpireAt,
     /// The revision that its last write made, in a store that keeps count.
     pub revision: Option<u64>,
+}
+
+/// A rule that is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRule {
+    /// Whose tokens it concerns: a subject, or [`EVERYBODY`].
+    pub group: String,
+    /// The rule's canonical JSON.
+    pub json: String,
+    /// When it ends.
+    pub expire_at: ExpireAt,
 }
 
 /// Some rules of a group.

@@ -160,7 +160,7 @@ fn rules_move_from_store_to_store() {
         r#"{"group":"g","rule":{"a":2},"expireAt":0}"#,
     );
     let from = Operator::asking(&["--store", old.to_str().unwrap()]);
-    assert_eq!(from.json(&["rules", "import"], &lines), [json!({"imported": 4, "ended": 1, "refused": 0})]);
+    assert_eq!(from.json(&["rules", "import"], &lines), [json!({"imported": 4, "replaced": 0, "ended": 1, "refused": 0})]);
     let exported = from.run(&["rules", "export"], "");
     assert_eq!((exported.code, exported.out.lines().count()), (Some(0), 4), "{}", exported.err);
 
@@ -168,7 +168,7 @@ fn rules_move_from_store_to_store() {
     let to = Operator::asking(&["--store", new.to_str().unwrap()]);
     assert_eq!(
         to.json(&["rules", "import"], &exported.out),
-        [json!({"imported": 4, "ended": 0, "refused": 0})]
+        [json!({"imported": 4, "replaced": 0, "ended": 0, "refused": 0})]
     );
     assert_eq!(to.run(&["rules", "export"], "").out, exported.out);
 
@@ -190,8 +190,8 @@ fn rules_move_from_store_to_store() {
     let partly = to.run(&["rules", "import", "--json"], &lines);
     assert_eq!(partly.code, Some(1), "{}", partly.err);
     let told: Value = serde_json::from_str(&partly.out).expect("JSON");
-    assert_eq!(told, json!({"imported": 2, "ended": 0, "refused": 1}));
-    assert!(partly.err.contains("token-server: line 1: answered 422"), "{}", partly.err);
+    assert_eq!(told, json!({"imported": 2, "replaced": 0, "ended": 0, "refused": 1}));
+    assert!(partly.err.contains("token-server: line 1: note: "), "{}", partly.err);
 }
 
 #[test]

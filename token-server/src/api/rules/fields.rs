@@ -7,7 +7,13 @@ use crate::api::error::ApiError;
 use crate::store::Mode;
 
 /// Bytes of a request: a rule of the largest size, with white space to spare.
-pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Lines of a batch: as many groups as one answer of the feed names, so that agents ask again about these and no others.
+pub(crate) const MAX_BATCH_LINES: usize = 1_000;
+
+/// Bytes of a batch: rules are about 200 bytes long with their notes.
+pub(crate) const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 
 /// An `expireAt` from here on was meant in milliseconds; in seconds it is the year 5138.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;

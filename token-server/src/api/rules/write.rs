@@ -1,15 +1,15 @@
 //! `POST /v1/rules`, `POST /v1/rules/{group}` and `POST /v1/everybody/rules`, for real or, with `dry_run=true`, to see what it would do.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use rules::{ExpireAt, Rule};
+use rules::Rule;
 use serde::Serialize;
 
+use super::draft::{Draft, Unconfirmed, usual_end};
 use super::fields::MAX_BODY_BYTES;
 use super::view::RuleView;
 use super::{doubts, fields};
@@ -20,11 +20,6 @@ use crate::judge::seconds;
 use crate::recent::{Preview, WINDOW};
 use crate::revocations::Added;
 use crate::store::{Annotation, EVERYBODY, Mode, StoreError, StoredRule};
-use crate::verify::Verifier;
-
-/// How long a rule for everybody holds unless its writer says otherwise, and the longest life of a token is not known here: 30
-/// days, longer than tokens usually live. What hits everybody must not stay for ever because its end was left out.
-const USUAL_END: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[derive(Serialize)]
 struct WrittenView {
@@ -55,13 +50,6 @@ struct PreviewNumbers {
     subjects: usize,
     /// Those of them whose last token the rule would revoke.
     hits: usize,
-}
-
-/// A rule that was read and not yet written.
-struct Draft {
-    rule: Rule,
-    annotation: Annotation,
-    confirmed: bool,
 }
 
 /// `POST /v1/rules/{group}`
@@ -126,7 +114,7 @@ async fn write(
     if dry_run {
         return preview(app, group, draft).await;
     }
-    draft.refuse_unless_confirmed(app, &group).await?;
+    refuse_unless_confirmed(app, &group, &draft).await?;
     let warnings = warnings(app, &draft.rule).await?;
     let (rule, replaced) = match draft.annotation.mode {
         Mode::Enforce => enforce(app, &group, draft).await?,
@@ -136,77 +124,22 @@ async fn write(
     Ok((StatusCode::CREATED, Json(WrittenView { group, rule, replaced, warnings })).into_response())
 }
 
-/// In how long a rule for everybody ends unless its writer says otherwise: when the last token that may be there now has
-/// expired, where every issuer or policy of this server limits that.
-fn usual_end(app: &App) -> Duration {
-    app.verify.load().as_deref().and_then(Verifier::longest_lifetime).unwrap_or(USUAL_END)
-}
-
-impl Draft {
-    fn read(mut document: Document, group: &str, now: i64, usual_end: Duration) -> Result<Self, ApiError> {
-        let rule = document.take_required("rule")?;
-        let expire_at = document.take("expireAt");
-        let forever = document.take("forever");
-        let confirm = document.take("confirm");
-        let mode = document.take("mode");
-        let note = document.take("note");
-        let by = document.take("by");
-        document.finish()?;
-
-        let rule = Rule::parse(rule.get()).map_err(|error| ApiError::invalid("rule", error.to_string()))?;
-        let confirmed = confirm.map_or(Ok(false), |text| fields::flag("confirm", text.get()))?;
-        let mode = mode.map_or(Ok(Mode::default()), |text| fields::mode(&text))?;
-        let forever = forever.map_or(Ok(false), |text| fields::flag("forever", text.get()))?;
-        let expire_at = expire_at.map(|text| fields::end(&text, now)).transpose()?;
-        let must_end = group == EVERYBODY && mode == Mode::Enforce;
-        let expire_at = match (expire_at, forever) {
-            (Some(ExpireAt::At(_)), true) => {
-                return Err(ApiError::invalid(
-                    "forever",
-                    "a rule with an expireAt ends; leave one of them out",
-                ));
-            }
-            (Some(ExpireAt::Never), false) if must_end => {
-                return Err(ApiError::invalid(
-                    "expireAt",
-                    "a rule for everybody that never ends needs \"forever\": true (on the command line: --forever)",
-                ));
-            }
-            (None | Some(ExpireAt::Never), true) => ExpireAt::Never,
-            (None, false) if must_end => ExpireAt::At(now.saturating_add(whole_seconds(usual_end))),
-            (expire_at, false) => expire_at.unwrap_or(ExpireAt::Never),
-        };
-        let annotation = Annotation {
-            mode,
-            note: note.map(|text| fields::note(&text)).transpose()?,
-            by: by.map(|text| fields::by(&text)).transpose()?,
-            written_at: now,
-            expire_at: expire_at.as_seconds(),
-        };
-        Ok(Self { rule, annotation, confirmed })
-    }
-
-    /// What hits everybody, or every token of a subject, is said twice. A rule that is only tried hits no token.
-    async fn refuse_unless_confirmed(&self, app: &App, group: &str) -> Result<(), ApiError> {
-        if self.confirmed || self.annotation.mode == Mode::Shadow {
-            return Ok(());
-        }
-        let whom = if group == EVERYBODY {
-            let (preview, _) = hold_against_recent(app, group.to_owned(), self.rule.clone()).await?;
+/// What hits everybody, or every token of a subject, is said twice.
+async fn refuse_unless_confirmed(app: &App, group: &str, draft: &Draft) -> Result<(), ApiError> {
+    match draft.unconfirmed(group) {
+        None => Ok(()),
+        Some(whole @ Unconfirmed::WholeSubject) => Err(whole.told("")),
+        Some(Unconfirmed::Everybody) => {
+            let (preview, _) = hold_against_recent(app, group.to_owned(), draft.rule.clone()).await?;
             let PreviewNumbers { seconds, subjects, hits } = preview;
-            format!("is for everybody: it hits {hits} of {subjects} subjects checked in the last {seconds} s")
-        } else if self.rule.matches_everything() {
-            "revokes every token of the group".to_owned()
-        } else {
-            return Ok(());
-        };
-        let why = format!("this rule {whom}; say \"confirm\": true (on the command line: --confirm)");
-        Err(ApiError::invalid("confirm", why))
+            let whom = format!(": it hits {hits} of {subjects} subjects checked in the last {seconds} s");
+            Err(Unconfirmed::Everybody.told(&whom))
+        }
     }
 }
 
 /// Whoever tries a rule must not think that it is switched off.
-async fn refuse_to_try_what_is_enforced(app: &App, group: &str, rule: &Rule) -> Result<(), ApiError> {
+pub(super) async fn refuse_to_try_what_is_enforced(app: &App, group: &str, rule: &Rule) -> Result<(), ApiError> {
     if app.revocations.contains(group, rule.canonical()).await? {
         return Err(ApiError::invalid("mode", "this rule is enforced already; delete it first"));
     }
@@ -219,7 +152,7 @@ async fn enforce(
     group: &str,
     draft: Draft,
 ) -> Result<(RuleView, Option<RuleView>), ApiError> {
-    let Draft { rule, annotation, confirmed: _ } = draft;
+    let Draft { rule, annotation, .. } = draft;
     let now = annotation.written_at;
     let hits = app.annotations.shadows().hits(group, rule.canonical());
     let written = app.revocations.add(group.to_owned(), rule.clone(), annotation.end()).await;
@@ -240,7 +173,7 @@ async fn enforce(
 
 /// Writes a rule that is only tried. Returns it, and what it replaced.
 async fn try_out(app: &App, group: &str, draft: Draft) -> Result<(RuleView, Option<RuleView>), ApiError> {
-    let Draft { rule, annotation, confirmed: _ } = draft;
+    let Draft { rule, annotation, .. } = draft;
     let (json, now) = (rule.canonical().to_owned(), annotation.written_at);
     let before = app.annotations.put(group, rule, annotation.clone()).await?;
     tracing::info!("a rule in shadow mode was written");
@@ -272,11 +205,6 @@ async fn warnings(app: &App, rule: &Rule) -> Result<Vec<String>, ApiError> {
         format!("no token checked in the last {} s has a claim {name}: see its spelling", WINDOW.as_secs())
     }));
     Ok(warnings)
-}
-
-fn whole_seconds(time: Duration) -> i64 {
-    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
-    i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
 /// Holds a rule against the subjects checked lately.

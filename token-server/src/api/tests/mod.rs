@@ -7,6 +7,7 @@ mod described_api;
 mod everybody_api;
 mod explain_api;
 mod forward_auth;
+mod imported_rules;
 mod lane;
 mod old_forms;
 mod rules_api;

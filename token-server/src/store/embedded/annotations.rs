@@ -46,12 +46,17 @@ impl AnnotationStore for EmbeddedAnnotations {
     }
 
     fn put(&self, annotated: AnnotatedRule) -> Answer<'_, ()> {
+        self.put_all(vec![annotated])
+    }
+
+    fn put_all(&self, annotated: Vec<AnnotatedRule>) -> Answer<'_, ()> {
         blocking(&self.0, move |store| {
-            let AnnotatedRule { group, json, annotation } = annotated;
             store.write(|transaction| {
                 let mut table = transaction.open_table(ANNOTATIONS)?;
-                let text = annotation.to_json();
-                table.insert((group.as_str(), json.as_str()), (annotation.expire_at, text.as_str()))?;
+                for AnnotatedRule { group, json, annotation } in &annotated {
+                    let text = annotation.to_json();
+                    table.insert((group.as_str(), json.as_str()), (annotation.expire_at, text.as_str()))?;
+                }
                 Ok(())
             })
         })

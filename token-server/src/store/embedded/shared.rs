@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rules::ExpireAt;
 
 use super::EmbeddedStore;
-use crate::store::{Answer, Condition, Cursor, Page, Store, StoreError, StoredRule};
+use crate::store::{Answer, Condition, Cursor, NewRule, Page, Store, StoreError, StoredRule};
 
 impl Store for Arc<EmbeddedStore> {
     fn store_id(&self) -> Option<Arc<str>> {
@@ -30,6 +30,14 @@ impl Store for Arc<EmbeddedStore> {
     fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, Option<ExpireAt>> {
         let (group, json) = (group.to_owned(), json.to_owned());
         blocking(self, move |store| Ok(store.put(&group, &json, expire_at)?.replaced))
+    }
+
+    fn several(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>> {
+        blocking(self, move |store| Ok(store.several(&groups)?.into_iter().map(Ok).collect()))
+    }
+
+    fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>> {
+        blocking(self, move |store| EmbeddedStore::put_all(store, &rules))
     }
 
     fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool> {

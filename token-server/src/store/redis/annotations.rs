@@ -162,6 +162,43 @@ impl AnnotationStore for RedisAnnotations {
         })
     }
 
+    fn put_all(&self, annotated: Vec<AnnotatedRule>) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let (mut written, mut unnoted) = (pipe(), pipe());
+            let (mut enforced, mut tries) = (Vec::new(), false);
+            for AnnotatedRule { group, json, annotation } in &annotated {
+                let (notes, text) = (self.keys().notes(group), annotation.to_json());
+                match annotation.mode {
+                    Mode::Enforce => {
+                        written.cmd("HSET").arg(notes).arg(json).arg(text).ignore();
+                        enforced.push(field(group, json));
+                    }
+                    Mode::Shadow => {
+                        let shadows = self.keys().shadows();
+                        written.cmd("HSET").arg(shadows).arg(field(group, json)).arg(text).ignore();
+                        unnoted.cmd("HDEL").arg(notes).arg(json).ignore();
+                        tries = true;
+                    }
+                }
+            }
+            if tries {
+                written.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
+            }
+            if !written.is_empty() {
+                self.store.transact::<()>(written).await?;
+            }
+            if !unnoted.is_empty() {
+                self.store.transact_fewer::<()>(unnoted).await?;
+            }
+            if !enforced.is_empty() {
+                let mut trials = pipe();
+                trials.cmd("HDEL").arg(self.keys().shadows()).arg(&enforced);
+                self.tell_of_fewer(trials).await?;
+            }
+            Ok(())
+        })
+    }
+
     fn remove(&self, group: String, json: String) -> Answer<'_, bool> {
         Box::pin(async move {
             let (mut note, mut trial) = (pipe(), pipe());

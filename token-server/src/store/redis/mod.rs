@@ -4,6 +4,7 @@
 //! transaction, so that neither is there without the other, whoever dies in between.
 
 mod annotations;
+mod batch;
 mod condition;
 mod keys;
 mod link;
@@ -34,7 +35,7 @@ use self::condition::Watch;
 use self::link::{Link, asked_away, is_misdirected, is_of_another_type};
 use self::page::Scored;
 use self::score::end_of;
-use super::{Answer, Condition, Cursor, Page, Store, StoreError, StoredRule};
+use super::{Answer, Condition, Cursor, NewRule, Page, Store, StoreError, StoredRule};
 
 /// How long Redis may take for an answer to a read.
 const READ_LIMIT: Duration = Duration::from_secs(1);
@@ -213,6 +214,14 @@ impl Store for RedisStore {
             let (before,): (Option<String>,) = self.transact(change).await?;
             Ok(before.map(|score| end_of(&score)))
         })
+    }
+
+    fn several(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>> {
+        Box::pin(self.read_several(groups))
+    }
+
+    fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>> {
+        Box::pin(self.write_all(rules))
     }
 
     fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool> {

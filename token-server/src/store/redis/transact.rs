@@ -23,8 +23,8 @@ impl RedisStore {
         Ok(removed)
     }
 
-    /// Several commands on one key in one go on the master, then the replicas' word. Keys of one slot may lie on two nodes
-    /// while it moves, and a transaction on both would be refused by both.
+    /// Several commands in one go on the master, then the replicas' word. They are on one key, except where many rules are
+    /// written: keys of one slot may lie on two nodes while it moves, and a transaction on both is refused by both.
     pub(super) async fn transact<T: FromRedisValue>(&self, change: Pipeline) -> Result<T, StoreError> {
         self.perform(change, Full::Refuses).await
     }

@@ -39,10 +39,46 @@ fn operate(settings: &[(&str, &str)]) {
     eventually("both are gone", || server.check("anna", "x") == "ok" && server.tried() == "0");
     assert_eq!(
         operator.json(&["rules", "import"], &exported.out),
-        [json!({"imported": 2, "ended": 0, "refused": 0})]
+        [json!({"imported": 2, "replaced": 0, "ended": 0, "refused": 0})]
     );
     eventually("both are back", || server.check("anna", "x") == "revoked" && server.tried() == "1");
     assert_eq!(operator.run(&["rules", "export"], "").out, exported.out);
+    import_many(&operator, &server);
+}
+
+/// More rules than one transaction holds, of many groups, each of which a server hears of.
+fn import_many(operator: &Operator, server: &RedisBacked) {
+    let some = ["user-0", "user-999", "user-1000", "user-2099"];
+    for subject in some {
+        eventually("the rules are known", || server.check(subject, "x") == "ok");
+    }
+    let line = |number: usize, rt: &str| {
+        format!(r#"{{"group":"user-{number}","rule":{{"rt":"{rt}"}},"note":"moved"}}"#) + "\n"
+    };
+    let lines: String = (0..2_100).map(|number| line(number, "x")).chain([line(2_099, "x"), line(7, "y")]).collect();
+    assert_eq!(
+        operator.json(&["rules", "import"], &lines),
+        [json!({"imported": 2_102, "replaced": 1, "ended": 0, "refused": 0})]
+    );
+    for subject in some {
+        eventually("the server has heard it", || server.check(subject, "x") == "revoked");
+    }
+    let rules = server.rules("user-7");
+    assert_eq!((rules.len(), &rules[0]["note"], &rules[1]["note"]), (2, &json!("moved"), &json!("moved")));
+}
+
+#[test]
+fn what_is_no_group_of_rules_keeps_no_other_group_out_of_an_import() {
+    let redis = Redis::start(&[]);
+    redis.command(&["SET", "{ms-users}jwt-rules:anna", "something else"]);
+    let settings = [("TOKEN_SERVER__REDIS__URLS", redis.url())];
+    let operator = Operator::configured(&settings, &["--configured-store"]);
+    let lines = ["anna", "ben"].map(|group| format!(r#"{{"group":"{group}","rule":{{"rt":"x"}}}}"#)).join("\n");
+    let partly = operator.run(&["rules", "import", "--json"], &lines);
+    assert_eq!(partly.code, Some(1), "{}", partly.err);
+    let told: serde_json::Value = serde_json::from_str(&partly.out).unwrap();
+    assert_eq!(told, json!({"imported": 1, "replaced": 0, "ended": 0, "refused": 1}));
+    assert!(partly.err.contains("token-server: line 1: "), "{}", partly.err);
 }
 
 #[test]

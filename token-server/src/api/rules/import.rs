@@ -1,0 +1,216 @@
+//! `POST /v1/import`: many rules, one JSON object a line, in one transaction. Each line is judged as if it came alone.
+//!
+//! ```text
+//! {"group":"anna","rule":{"rt":"x"},"expireAt":1700000000,"note":"why","by":"who"}
+//! {"everybody":true,"rule":{"rt":"y"},"confirm":true,"forever":true}
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use rules::RuleEntry;
+use serde::Serialize;
+
+use super::draft::{Draft, usual_end};
+use super::fields::{MAX_BATCH_BYTES, MAX_BATCH_LINES, MAX_BODY_BYTES};
+use super::write::refuse_to_try_what_is_enforced;
+use super::{doubts, fields};
+use crate::api::app::App;
+use crate::api::error::ApiError;
+use crate::api::request::{Body, Document, Parameters, Subject};
+use crate::judge::seconds;
+use crate::revocations;
+use crate::store::{EVERYBODY, Mode, StoreError};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct ImportedView {
+    revision: u64,
+    written: usize,
+    replaced: usize,
+    left_out: usize,
+    results: Vec<LineView>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LineView {
+    /// Counted from 1; empty lines count and have no result.
+    line: usize,
+    result: LineResult,
+    /// The member that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// Why it was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// Why the rule, by its form, may not do what its writer thinks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum LineResult {
+    Written,
+    /// The same rule was there, and has this end and this note now.
+    Replaced,
+    LeftOut,
+}
+
+/// A line with something on it.
+struct Line {
+    number: usize,
+    group: String,
+    draft: Draft,
+    warnings: Vec<String>,
+}
+
+/// `POST /v1/import`
+pub(in crate::api) async fn import(
+    State(app): State<Arc<App>>,
+    parameters: Parameters,
+    Body(body): Body<MAX_BATCH_BYTES>,
+) -> Result<Json<ImportedView>, ApiError> {
+    parameters.finish()?;
+    let (now, end) = (seconds(app.now()), usual_end(&app));
+    let reading = tokio::task::spawn_blocking(move || read(&body, now, end));
+    let (lines, mut results) = reading.await.map_err(|_| StoreError::Stopping)??;
+    let (tried, enforced): (Vec<Line>, Vec<Line>) =
+        lines.into_iter().partition(|line| line.draft.annotation.mode == Mode::Shadow);
+    let revision = enforce(&app, enforced, now, &mut results).await?;
+    try_out(&app, tried, now, &mut results).await?;
+
+    results.sort_by_key(|result| result.line);
+    let count = |result| results.iter().filter(|line| line.result == result).count();
+    let (written, replaced, left_out) =
+        (count(LineResult::Written), count(LineResult::Replaced), count(LineResult::LeftOut));
+    tracing::info!(revision, written, replaced, left_out, "rules were imported");
+    Ok(Json(ImportedView { revision, written, replaced, left_out, results }))
+}
+
+/// The lines that can be written, and why others cannot.
+fn read(body: &Bytes, now: i64, usual_end: Duration) -> Result<(Vec<Line>, Vec<LineView>), ApiError> {
+    let lines = body.split(|byte| *byte == b'\n').enumerate();
+    let lines: Vec<(usize, &[u8])> = lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect();
+    if lines.len() > MAX_BATCH_LINES {
+        return Err(ApiError::TooManyRules { max: MAX_BATCH_LINES });
+    }
+    let (mut good, mut left_out) = (Vec::with_capacity(lines.len()), Vec::new());
+    for (index, line) in lines {
+        let number = index.saturating_add(1);
+        match read_line(line, now, usual_end) {
+            Ok((group, draft)) => {
+                let warnings = doubts::of(&draft.rule);
+                good.push(Line { number, group, draft, warnings });
+            }
+            Err(error) => left_out.push(LineView::left_out(number, &error)),
+        }
+    }
+    Ok((good, left_out))
+}
+
+fn read_line(line: &[u8], now: i64, usual_end: Duration) -> Result<(String, Draft), ApiError> {
+    if line.len() > MAX_BODY_BYTES {
+        return Err(ApiError::invalid("line", format!("is longer than {MAX_BODY_BYTES} bytes")));
+    }
+    let mut document =
+        Document::parse(line).map_err(|_| ApiError::invalid("line", "is not a JSON object"))?;
+    let everybody = document.take("everybody");
+    let everybody = everybody.map_or(Ok(false), |text| fields::flag("everybody", text.get()))?;
+    let group = if everybody {
+        EVERYBODY.to_owned()
+    } else {
+        let Subject(subject) = Subject::parse(fields::string("group", &document.take_required("group")?)?)
+            .map_err(|error| match error {
+                ApiError::Everybody => ApiError::invalid("group", "g is no subject; say \"everybody\": true"),
+                other => other,
+            })?;
+        subject
+    };
+    let draft = Draft::read(document, &group, now, usual_end)?;
+    match draft.unconfirmed(&group) {
+        Some(unconfirmed) => Err(unconfirmed.told("")),
+        None => Ok((group, draft)),
+    }
+}
+
+/// Writes the rules that refuse: first them, then their notes, as a rule that comes alone. Returns the revision.
+async fn enforce(
+    app: &Arc<App>,
+    lines: Vec<Line>,
+    now: i64,
+    results: &mut Vec<LineView>,
+) -> Result<u64, ApiError> {
+    if lines.is_empty() {
+        return Ok(app.revocations.revision());
+    }
+    let draft = |line: &Line| revocations::Draft {
+        group: line.group.clone(),
+        entry: RuleEntry { rule: line.draft.rule.clone(), expire_at: line.draft.annotation.end() },
+    };
+    let added = app.revocations.add_all(lines.iter().map(draft).collect()).await;
+    if added.is_err() {
+        app.metrics.count_write(&added);
+    }
+    let revocations::Written { revision, outcomes } = added?;
+    let mut notes = Vec::with_capacity(lines.len());
+    for (line, outcome) in lines.into_iter().zip(outcomes) {
+        app.metrics.count_write(&outcome);
+        match outcome {
+            Ok(before) => {
+                let was_tried = app.annotations.shadows().tries(&line.group, line.draft.rule.canonical(), now);
+                let is_new = before.is_none_or(|end| end.has_passed(now)) && !was_tried;
+                results.push(LineView::done(line.number, is_new, line.warnings));
+                notes.push((line.group, line.draft.rule, line.draft.annotation));
+            }
+            Err(error) => results.push(LineView::left_out(line.number, &error.into())),
+        }
+    }
+    // Notes of rules that are enforced are all taken.
+    app.annotations.put_all(notes).await?;
+    Ok(revision)
+}
+
+/// Writes the rules that are only tried.
+async fn try_out(
+    app: &Arc<App>,
+    lines: Vec<Line>,
+    now: i64,
+    results: &mut Vec<LineView>,
+) -> Result<(), ApiError> {
+    let mut notes = Vec::new();
+    let mut taken = Vec::new();
+    for Line { number, group, draft, warnings } in lines {
+        match refuse_to_try_what_is_enforced(app, &group, &draft.rule).await {
+            Ok(()) => {
+                let is_new = !app.annotations.shadows().tries(&group, draft.rule.canonical(), now);
+                taken.push(LineView::done(number, is_new, warnings));
+                notes.push((group, draft.rule, draft.annotation));
+            }
+            Err(error @ ApiError::Invalid { .. }) => results.push(LineView::left_out(number, &error)),
+            Err(other) => return Err(other),
+        }
+    }
+    let outcomes = app.annotations.put_all(notes).await?;
+    results.extend(taken.into_iter().zip(outcomes).map(|(line, outcome)| match outcome {
+        Ok(()) => line,
+        Err(error) => LineView::left_out(line.line, &error.into()),
+    }));
+    Ok(())
+}
+
+impl LineView {
+    fn done(line: usize, is_new: bool, warnings: Vec<String>) -> Self {
+        let result = if is_new { LineResult::Written } else { LineResult::Replaced };
+        Self { line, result, field: None, error: None, warnings }
+    }
+
+    fn left_out(line: usize, error: &ApiError) -> Self {
+        let field = error.field().map(str::to_owned);
+        Self { line, result: LineResult::LeftOut, field, error: Some(error.to_string()), warnings: Vec::new() }
+    }
+}
