@@ -28,6 +28,7 @@ unit: setup-build stores ## tests beside the code, and the token-server on real 
 integration: setup-test stores ## tests against a real HAProxy, and against Traefik, nginx and Envoy
 	@tests/forward_auth.sh >/dev/null
 	@tests/kubectl.sh >/dev/null
+	@tests/kubernetes/setup.sh >/dev/null
 	@tests/applications/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --package integration-tests --quiet
@@ -40,6 +41,7 @@ test-idps: setup-test ## identity providers that others wrote, from npm, PyPI an
 
 test-haproxy-versions: setup-test stores ## the same tests against each HAProxy that Debian holds today, and HAPROXY=path
 	@tests/kubectl.sh >/dev/null
+	@tests/kubernetes/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	tests/versions.sh
 
