@@ -205,7 +205,9 @@ mod tests {
         let names: Vec<String> = (0..=MAX_ANSWER).map(|number| number.to_string()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         assert_eq!(feed.changed_all(&names[1..]), 7);
-        assert!(matches!(feed.after(since("e", 6).as_ref()).1, Changes::Groups(some) if some.len() == MAX_ANSWER));
+        assert!(
+            matches!(feed.after(since("e", 6).as_ref()).1, Changes::Groups(some) if some.len() == MAX_ANSWER)
+        );
         assert_eq!(feed.changed_all(&names), 8);
         assert_eq!(feed.after(since("e", 7).as_ref()), (8, Changes::Everything), "too many to name");
         // The log forgets a part of what changed together only with the whole of it.

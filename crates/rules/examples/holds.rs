@@ -74,7 +74,8 @@ fn usual(number: usize) -> String {
 
 /// As many conditions as a rule may have, and nearly as many bytes.
 fn largest(number: usize) -> String {
-    let conditions = (1..MAX_CONDITIONS).map(|place| format!(r#""claim_{place}":"{number} {}""#, "x".repeat(90)));
+    let conditions =
+        (1..MAX_CONDITIONS).map(|place| format!(r#""claim_{place}":"{number} {}""#, "x".repeat(90)));
     let conditions: Vec<String> = conditions.chain([format!(r#""rt":"{}""#, id(number))]).collect();
     format!("{{{}}}", conditions.join(","))
 }

@@ -21,7 +21,10 @@ fn schemas() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let unpacked = this.ancestors().map(|folder| folder.join("kubernetes/python")).find(|path| path.is_dir());
     unpacked.unwrap_or_else(|| {
-        panic!("Kubernetes' schemas are missing beside {}: run tests/kubernetes/setup.sh", Path::display(&this))
+        panic!(
+            "Kubernetes' schemas are missing beside {}: run tests/kubernetes/setup.sh",
+            Path::display(&this)
+        )
     })
 }
 
@@ -38,7 +41,8 @@ fn fits<'a>(objects: impl IntoIterator<Item = &'a Value>, version: &str) -> Resu
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .unwrap();
-    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    let said =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     let passed = said.lines().filter(|line| line.contains(" passed for resource ")).count();
     if output.status.success() && passed == documents.len() { Ok(()) } else { Err(said) }
 }

@@ -92,7 +92,11 @@ async fn write(admin: &Admin, drafts: Vec<Draft>, clock: fn() -> i64) -> Result<
             Ok(answer) => imported.note(batch, &answer, clock)?,
             Err(cause) => {
                 let line = batch.first().map_or(0, |draft| draft.line);
-                return Err(CliError::ImportEnded { line, written: imported.written, cause: Box::new(cause) });
+                return Err(CliError::ImportEnded {
+                    line,
+                    written: imported.written,
+                    cause: Box::new(cause),
+                });
             }
         }
         let before = done / PROGRESS;
@@ -223,7 +227,8 @@ mod tests {
             format!(r#"{{"group":"g","rule":{{"a":{number}}},"note":"why","expireAt":{end}}}"#) + "\n"
         };
         let count = 2 * MAX_BATCH_LINES + 1;
-        let lines: String = (0..count).map(|number| line(number, 0)).chain([line(0, 4_000_000_000)]).collect();
+        let lines: String =
+            (0..count).map(|number| line(number, 0)).chain([line(0, 4_000_000_000)]).collect();
         let (drafts, _) = read(lines.as_bytes(), 6).unwrap();
         let imported = write(&admin, drafts, || 8).await.unwrap();
         assert_eq!((imported.written, imported.replaced, imported.refused.len()), (count + 1, 1, 0));

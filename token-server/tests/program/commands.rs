@@ -160,7 +160,10 @@ fn rules_move_from_store_to_store() {
         r#"{"group":"g","rule":{"a":2},"expireAt":0}"#,
     );
     let from = Operator::asking(&["--store", old.to_str().unwrap()]);
-    assert_eq!(from.json(&["rules", "import"], &lines), [json!({"imported": 4, "replaced": 0, "ended": 1, "refused": 0})]);
+    assert_eq!(
+        from.json(&["rules", "import"], &lines),
+        [json!({"imported": 4, "replaced": 0, "ended": 1, "refused": 0})]
+    );
     let exported = from.run(&["rules", "export"], "");
     assert_eq!((exported.code, exported.out.lines().count()), (Some(0), 4), "{}", exported.err);
 

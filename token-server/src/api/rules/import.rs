@@ -162,7 +162,8 @@ async fn enforce(
         app.metrics.count_write(&outcome);
         match outcome {
             Ok(before) => {
-                let was_tried = app.annotations.shadows().tries(&line.group, line.draft.rule.canonical(), now);
+                let was_tried =
+                    app.annotations.shadows().tries(&line.group, line.draft.rule.canonical(), now);
                 let is_new = before.is_none_or(|end| end.has_passed(now)) && !was_tried;
                 results.push(LineView::done(line.number, is_new, line.warnings));
                 notes.push((line.group, line.draft.rule, line.draft.annotation));
@@ -211,6 +212,12 @@ impl LineView {
 
     fn left_out(line: usize, error: &ApiError) -> Self {
         let field = error.field().map(str::to_owned);
-        Self { line, result: LineResult::LeftOut, field, error: Some(error.to_string()), warnings: Vec::new() }
+        Self {
+            line,
+            result: LineResult::LeftOut,
+            field,
+            error: Some(error.to_string()),
+            warnings: Vec::new(),
+        }
     }
 }

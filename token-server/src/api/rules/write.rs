@@ -139,7 +139,11 @@ async fn refuse_unless_confirmed(app: &App, group: &str, draft: &Draft) -> Resul
 }
 
 /// Whoever tries a rule must not think that it is switched off.
-pub(super) async fn refuse_to_try_what_is_enforced(app: &App, group: &str, rule: &Rule) -> Result<(), ApiError> {
+pub(super) async fn refuse_to_try_what_is_enforced(
+    app: &App,
+    group: &str,
+    rule: &Rule,
+) -> Result<(), ApiError> {
     if app.revocations.contains(group, rule.canonical()).await? {
         return Err(ApiError::invalid("mode", "this rule is enforced already; delete it first"));
     }

@@ -36,7 +36,11 @@ async fn each_line_has_a_result_of_its_own() {
     let lines = [
         (r#"{"group":"anna","rule":{"rt":"x"}}"#.to_owned(), "written", ""),
         (String::new(), "", ""),
-        (format!(r#"{{"group":"anna","rule":{{"rt":"old"}},"expireAt":{later},"note":"n"}}"#), "replaced", ""),
+        (
+            format!(r#"{{"group":"anna","rule":{{"rt":"old"}},"expireAt":{later},"note":"n"}}"#),
+            "replaced",
+            "",
+        ),
         (r#"{"group":"ben","rule":{"rt":"y"}}"#.to_owned(), "written", ""),
         (r#"{"group":"ben","rule":{"rt":"y"},"by":"olga"}"#.to_owned(), "replaced", ""),
         (r#"{"group":"carl","rule":{"rt":"z"},"mode":"shadow"}"#.to_owned(), "written", ""),
@@ -52,8 +56,16 @@ async fn each_line_has_a_result_of_its_own() {
         // What a rule that comes alone has to say twice.
         (r#"{"group":"ben","rule":{}}"#.to_owned(), "leftOut", "confirm"),
         (r#"{"everybody":true,"rule":{"rt":"e"}}"#.to_owned(), "leftOut", "confirm"),
-        (r#"{"everybody":true,"rule":{"rt":"e"},"confirm":true,"expireAt":0}"#.to_owned(), "leftOut", "expireAt"),
-        (r#"{"everybody":true,"group":"ben","rule":{"rt":"e"},"confirm":true}"#.to_owned(), "leftOut", "group"),
+        (
+            r#"{"everybody":true,"rule":{"rt":"e"},"confirm":true,"expireAt":0}"#.to_owned(),
+            "leftOut",
+            "expireAt",
+        ),
+        (
+            r#"{"everybody":true,"group":"ben","rule":{"rt":"e"},"confirm":true}"#.to_owned(),
+            "leftOut",
+            "group",
+        ),
         (r#"{"group":"g","rule":{"rt":"e"},"confirm":true,"forever":true}"#.to_owned(), "leftOut", "group"),
         (r#"{"everybody":true,"rule":{"rt":"e"},"confirm":true}"#.to_owned(), "written", ""),
         (r#"{"everybody":false,"group":"ben","rule":{},"confirm":true}"#.to_owned(), "written", ""),
@@ -89,8 +101,9 @@ async fn what_is_imported_is_one_change_and_durable_as_one() {
     let server = server(|_| {}).await;
     let before = server.app.revocations.revision();
     let stored = server.store.revision().unwrap();
-    let lines: String =
-        (0..MAX_BATCH_LINES).map(|number| format!("{{\"group\":\"u{number}\",\"rule\":{{\"a\":1}}}}\n")).collect();
+    let lines: String = (0..MAX_BATCH_LINES)
+        .map(|number| format!("{{\"group\":\"u{number}\",\"rule\":{{\"a\":1}}}}\n"))
+        .collect();
     let answer = server.import(lines).await;
     assert_eq!((&answer["written"], &answer["revision"]), (&json!(MAX_BATCH_LINES), &json!(before + 1)));
     assert_eq!(server.store.revision().unwrap(), stored + 1);
@@ -116,15 +129,17 @@ async fn a_batch_is_bounded() {
         assert_eq!(answer.status, status, "{}", answer.text);
     }
     let unknown = server.admin(Method::POST, "/v1/import?dry_run=true", line).await;
-    assert_eq!((unknown.status, &unknown.json()["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("dry_run")));
+    assert_eq!(
+        (unknown.status, &unknown.json()["field"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("dry_run"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn rules_that_are_tried_are_held_against_those_before_them() {
     let server = server(|_| {}).await;
-    let line = |number: usize| {
-        format!("{{\"group\":\"anna\",\"rule\":{{\"a\":{number}}},\"mode\":\"shadow\"}}\n")
-    };
+    let line =
+        |number: usize| format!("{{\"group\":\"anna\",\"rule\":{{\"a\":{number}}},\"mode\":\"shadow\"}}\n");
     let max = crate::shadow::MAX_SHADOW_RULES_PER_GROUP;
     let answer = server.import((0..max + 2).map(line).collect::<String>()).await;
     assert_eq!((&answer["written"], &answer["leftOut"]), (&json!(max), &json!(2)), "{answer}");

@@ -64,7 +64,11 @@ async fn each_rule_of_a_batch_is_held_against_those_before_it() {
             let max = rules::MAX_BACKTRACKING_PATTERNS;
             assert_eq!(refused, [max, max + 1, max + 2]);
             assert!(matches!(outcomes[max], Err(StoreError::RuleRefused(_))));
-            assert_eq!(store.group("anna").await.unwrap().len(), max + 1, "the same rule twice, as it was asked");
+            assert_eq!(
+                store.group("anna").await.unwrap().len(),
+                max + 1,
+                "the same rule twice, as it was asked"
+            );
             assert_eq!(check(revocations, "ben").await.verdict, Err(Reject::Revoked));
         }
     }

@@ -49,7 +49,10 @@ impl EmbeddedStore {
         self.write(|transaction| {
             let revision = next_revision(transaction)?;
             let mut tables = Tables::open(transaction)?;
-            rules.iter().map(|rule| tables.insert(&rule.group, &rule.json, rule.expire_at, revision)).collect()
+            rules
+                .iter()
+                .map(|rule| tables.insert(&rule.group, &rule.json, rule.expire_at, revision))
+                .collect()
         })
     }
 

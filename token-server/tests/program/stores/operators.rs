@@ -55,7 +55,8 @@ fn import_many(operator: &Operator, server: &RedisBacked) {
     let line = |number: usize, rt: &str| {
         format!(r#"{{"group":"user-{number}","rule":{{"rt":"{rt}"}},"note":"moved"}}"#) + "\n"
     };
-    let lines: String = (0..2_100).map(|number| line(number, "x")).chain([line(2_099, "x"), line(7, "y")]).collect();
+    let lines: String =
+        (0..2_100).map(|number| line(number, "x")).chain([line(2_099, "x"), line(7, "y")]).collect();
     assert_eq!(
         operator.json(&["rules", "import"], &lines),
         [json!({"imported": 2_102, "replaced": 1, "ended": 0, "refused": 0})]
@@ -73,7 +74,8 @@ fn what_is_no_group_of_rules_keeps_no_other_group_out_of_an_import() {
     redis.command(&["SET", "{ms-users}jwt-rules:anna", "something else"]);
     let settings = [("TOKEN_SERVER__REDIS__URLS", redis.url())];
     let operator = Operator::configured(&settings, &["--configured-store"]);
-    let lines = ["anna", "ben"].map(|group| format!(r#"{{"group":"{group}","rule":{{"rt":"x"}}}}"#)).join("\n");
+    let lines =
+        ["anna", "ben"].map(|group| format!(r#"{{"group":"{group}","rule":{{"rt":"x"}}}}"#)).join("\n");
     let partly = operator.run(&["rules", "import", "--json"], &lines);
     assert_eq!(partly.code, Some(1), "{}", partly.err);
     let told: serde_json::Value = serde_json::from_str(&partly.out).unwrap();
