@@ -1,8 +1,8 @@
 //! `POST /v1/import`: each line is judged as if it came alone, and all that are good are written together.
 
 use axum::http::{Method, StatusCode};
+use revocation::events::Changes;
 use serde_json::{Value, json};
-use service::events::Changes;
 
 use super::*;
 use crate::api::rules::{MAX_BATCH_BYTES, MAX_BATCH_LINES, MAX_BODY_BYTES};

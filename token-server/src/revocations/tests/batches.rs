@@ -1,6 +1,6 @@
 //! Rules that are written together.
 
-use service::events::Changes;
+use revocation::events::Changes;
 
 use super::*;
 use crate::feed::Since;
