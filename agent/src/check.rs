@@ -127,7 +127,7 @@ fn cause(error: &CallError) -> String {
 fn unknown_policies(config: &Config, cfg: &HaproxyCfg) -> Vec<String> {
     cfg.policies()
         .iter()
-        .filter(|policy| config.trust.route(Some(&policy.name)).is_none())
+        .filter(|policy| config.trust.policy(Some(&policy.name)).is_none())
         .map(|policy| {
             format!(
                 "--haproxy-cfg: line {}: sets the policy {}, which is not configured: its requests would be answered \

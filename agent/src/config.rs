@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jose::{AlgorithmSet, Binding, IssuerName, KeyOrigin, KeyRules, Policy, Profile, Trust};
+use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, KeyOrigin, KeyRules, Profile, Trust};
 use keys::KeySources;
 use keys::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, flat_names};
 use reqwest::Url;
@@ -173,7 +173,7 @@ impl Config {
 /// The flat settings and the tables of the file. With `keys`, that file is every issuer's only source.
 fn trusted(
     settings: &mut Settings,
-    policy: Policy,
+    policy: IssuerPolicy,
     flat: IssuerKeys,
     keys: Option<&Path>,
     has_token_server: bool,
@@ -239,7 +239,7 @@ fn flat_keys(settings: &mut Settings) -> IssuerKeys {
     keys
 }
 
-fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> Policy {
+fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> IssuerPolicy {
     let mut issuers = flat_names(settings, "JWT_ISSUERS");
     if issuers.is_empty() {
         issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
@@ -254,7 +254,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
             break;
         }
     }
-    Policy {
+    IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         profile,
         algorithms: keys::trust::flat_algorithms(settings, "JWT_ALGORITHMS").unwrap_or(AlgorithmSet::ALL),

@@ -74,7 +74,7 @@ pub async fn verify(
         keys: &explain::load(config.keys.issuers.len(), &sources, &config.keys.rules).await?,
         sources: &sources,
         rules: &config.keys.rules,
-        route: explain::route(&config.trust, arguments.policy.as_deref())?,
+        policy: explain::policy(&config.trust, arguments.policy.as_deref())?,
         signature_only: arguments.signature_only,
         schemes: &config.schemes,
         max_token_bytes: config.max_token_bytes,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jose::{
-    ClaimNames, Claimed, Claims, Hint, Policy, Profile, Refusal, Reject, Route, Signed, TokenHash,
+    ClaimNames, Claimed, Claims, Hint, IssuerPolicy, Policy, Profile, Refusal, Reject, Signed, TokenHash,
     TokenVersion, Trust, UnixTime, Verdict, Window,
 };
 use keys::{KeyRing, Keys, KeysView, Newer};
@@ -68,7 +68,7 @@ impl Verifier {
                 return Err(Box::new(decision));
             }
         };
-        let mut routes = self.trust.routes().iter().enumerate();
+        let mut routes = self.trust.policies().iter().enumerate();
         let found = match name {
             None => routes.next(),
             Some(name) => routes.find(|(_, route)| route.name == name),
@@ -93,7 +93,7 @@ impl Verifier {
 
     /// The decision on a question, with this outcome.
     pub fn decision(&self, key: &Key, outcome: Outcome) -> Decision {
-        let route = self.trust.routes().get(key.route);
+        let route = self.trust.policies().get(key.route);
         let signed = match &outcome {
             Outcome::Accepted(signed) => Some(signed),
             Outcome::Refused { signed, .. } => signed.as_ref(),
@@ -110,9 +110,9 @@ impl Verifier {
 
     /// What is counted and logged of a token beside the decision on it.
     pub fn claimed(&self, question: &Question<'_>, outcome: &Outcome) -> Claimed<'_> {
-        match (outcome, self.trust.routes().get(question.key.route)) {
+        match (outcome, self.trust.policies().get(question.key.route)) {
             (Outcome::Accepted(signed), _) => {
-                let issuer = self.trust.policy_of(signed).ok().and_then(Policy::name);
+                let issuer = self.trust.issuer_policy(signed).ok().and_then(IssuerPolicy::name);
                 Claimed { issuer, kid: None }
             }
             (Outcome::Refused { .. }, Some(route)) => self.trust.claimed(&question.token, route),
@@ -122,7 +122,7 @@ impl Verifier {
 
     /// Judges the token alone: signature and policy, without revocation.
     pub fn judge_token(&self, question: &Question<'_>, now: UnixTime) -> Judgement {
-        let Some(route) = self.trust.routes().get(question.key.route) else {
+        let Some(route) = self.trust.policies().get(question.key.route) else {
             return Judgement::alone(Outcome::refused(Reject::UnknownPolicy));
         };
         let (verdict, missing) = self.judge_signed(&question.token, question, route, now);
@@ -134,7 +134,7 @@ impl Verifier {
         &self,
         token: &str,
         question: &Question<'_>,
-        route: &Route,
+        route: &Policy,
         now: UnixTime,
     ) -> (Verdict, Option<Hint>) {
         let verdict = self.trust.verify(token, &question.keys.sets, route, now);
@@ -201,7 +201,7 @@ impl Verifier {
         now: UnixTime,
     ) -> (Verdict, Option<Hint>) {
         let refused = |reject| (Verdict::Refuse(Refusal { reject, signed: None }), None);
-        let Some(route) = self.trust.routes().get(question.key.route) else {
+        let Some(route) = self.trust.policies().get(question.key.route) else {
             return refused(Reject::UnknownPolicy);
         };
         let header = result.header.as_deref().map(RawValue::get);

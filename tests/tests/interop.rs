@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use integration_tests::interop::{node, output, python};
 use integration_tests::process::workspace_program;
 use jose::{
-    AlgorithmSet, Decrypted, DecryptionKeys, KeyOrigin, KeyRules, KeySet, Policy, Profile, Reject,
+    AlgorithmSet, Decrypted, DecryptionKeys, IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, Reject,
     Requirements, UnixTime, Verdict, decrypt, verify, verify_signature,
 };
 use serde_json::Value;
@@ -82,7 +82,7 @@ fn the_command_line_gives_the_same_verdicts() {
 struct Judge {
     keys: KeySet,
     decryption_keys: DecryptionKeys,
-    policy: Policy,
+    policy: IssuerPolicy,
     now: UnixTime,
 }
 
@@ -93,7 +93,7 @@ impl Judge {
         assert_eq!(keys.skipped(), [], "{implementation}");
         let decryption_keys = DecryptionKeys::parse(made["decryptionKeys"].to_string().as_bytes()).unwrap();
         assert_eq!(decryption_keys.skipped(), [], "{implementation}");
-        let policy = Policy {
+        let policy = IssuerPolicy {
             name: "default".to_owned(),
             profile: Profile::Standard,
             algorithms: AlgorithmSet::ALL,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::{
-    AlgorithmSet, Binding, Claims, Leeway, Policy, Profile, Reject, Requirements, TokenVersion, UnixTime,
+    AlgorithmSet, Binding, Claims, IssuerPolicy, Leeway, Profile, Reject, Requirements, TokenVersion,
+    UnixTime,
 };
 use rules::{Issued, Token};
 
@@ -28,8 +29,8 @@ pub struct Judgement {
 }
 
 /// What this program asks of claims besides rules: the times. Issuers, audiences and versions are the caller's to judge.
-pub fn time_policy(profile: Profile, leeway: Leeway) -> Policy {
-    Policy {
+pub fn time_policy(profile: Profile, leeway: Leeway) -> IssuerPolicy {
+    IssuerPolicy {
         name: profile.to_string(),
         profile,
         algorithms: AlgorithmSet::ALL,
@@ -47,7 +48,7 @@ pub fn time_policy(profile: Profile, leeway: Leeway) -> Policy {
 /// could name alone is refused; see [`Claims::revocable_subject`]. A refresh token is refused as one, revoked or not.
 pub async fn judge(
     payload: &[u8],
-    policy: &Policy,
+    policy: &IssuerPolicy,
     revocations: &Arc<Revocations>,
     now: UnixTime,
 ) -> Judgement {
@@ -85,7 +86,7 @@ impl Revocable {
     ///
     /// # Errors
     /// [`Reject::ClaimType`] and [`Reject::Malformed`] for what no rule could ever be held against.
-    pub fn read(claims: &Claims, policy: &Policy) -> Result<Self, Reject> {
+    pub fn read(claims: &Claims, policy: &IssuerPolicy) -> Result<Self, Reject> {
         let subject = claims.revocable_subject(policy.profile)?;
         let dating = Dating::of(claims, policy);
         Ok(Self { claims: as_rules_read_them(claims)?, dating, subject })
@@ -115,7 +116,7 @@ enum Dating {
 }
 
 impl Dating {
-    fn of(claims: &Claims, policy: &Policy) -> Self {
+    fn of(claims: &Claims, policy: &IssuerPolicy) -> Self {
         match policy.profile {
             Profile::MsUsers => Self::AsItStands,
             Profile::Standard => Self::By(claims.numeric_date("iat").ok().flatten(), policy.leeway.start),

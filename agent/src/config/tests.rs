@@ -258,7 +258,7 @@ fn tables_of_the_file_are_issuers_and_a_given_key_file_replaces_all_sources() {
     let config = Config::load(environment(), None, None).unwrap();
     assert_eq!(config.keys.issuers[0].urls, ["https://a.example/k"]);
     assert_eq!(config.trust.issuers()[1].policy.audiences, ["api"]);
-    assert_eq!(config.trust.route(Some("p")).unwrap().issuers, [1]);
+    assert_eq!(config.trust.policy(Some("p")).unwrap().issuers, [1]);
     assert!(config.warnings.is_empty());
 
     let config = Config::load(environment(), None, Some(Path::new("/given"))).unwrap();

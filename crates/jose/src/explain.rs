@@ -3,7 +3,7 @@
 //! Slower than [`Trust::verify`], whose verdict it repeats: every key is accounted for. Nothing here holds a key.
 
 use crate::trust::Choice;
-use crate::{Claims, KeyKind, KeySet, Route, SkippedKey, Trust, UnixTime, Verdict};
+use crate::{Claims, KeyKind, KeySet, Policy, SkippedKey, Trust, UnixTime, Verdict};
 
 /// The verdict on a token and what led to it.
 #[derive(Debug, Clone)]
@@ -70,9 +70,9 @@ impl TrialOutcome {
 
 impl Trust {
     /// Judges a token as [`verify`](Self::verify) does, and says how that came.
-    pub fn explain(&self, token: &str, keys: &[KeySet], route: &Route, now: UnixTime) -> Explanation {
+    pub fn explain(&self, token: &str, keys: &[KeySet], policy: &Policy, now: UnixTime) -> Explanation {
         let mut explanation = Explanation {
-            verdict: self.verify(token, keys, route, now),
+            verdict: self.verify(token, keys, policy, now),
             header: None,
             claims: None,
             issuer: None,
@@ -85,7 +85,7 @@ impl Trust {
         let header = unverified.header();
         explanation.header = Some(header.json.clone());
         explanation.claims = Claims::parse(unverified.payload()).ok();
-        let Ok(Choice { issuer, keys, owner, algorithms }) = self.choose(&unverified, keys, route) else {
+        let Ok(Choice { issuer, keys, owner, algorithms }) = self.choose(&unverified, keys, policy) else {
             return explanation;
         };
         explanation.issuer = issuer.policy.issuers.first().map(ToString::to_string);

@@ -1,7 +1,7 @@
 //! What an unverified token says of itself that helps to find newer keys for it. Nothing of it is believed: it can only
 //! choose which sources are asked, and whether a token that no key verifies is refused or cannot be judged yet.
 
-use crate::{Claims, Route, Trust, UnixTime, Uuid};
+use crate::{Claims, Policy, Trust, UnixTime, Uuid};
 
 /// Whose keys a token wants, and when it says it was issued.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,20 +31,20 @@ impl Hint {
 }
 
 impl Trust {
-    /// By whose keys `route` would judge a token, and which key it names.
-    pub fn claimed(&self, token: &str, route: &Route) -> Claimed<'_> {
+    /// By whose keys `policy` would judge a token, and which key it names.
+    pub fn claimed(&self, token: &str, policy: &Policy) -> Claimed<'_> {
         let Ok(unverified) = self.open(token) else { return Claimed::default() };
-        let issuer = self.choose_issuer(&unverified, route).ok();
+        let issuer = self.choose_issuer(&unverified, policy).ok();
         Claimed {
             issuer: issuer.and_then(|issuer| issuer.policy.name()),
             kid: unverified.header().kid.clone(),
         }
     }
 
-    /// Reads what a signed token, which `route` would judge, says of itself.
-    pub fn hint(&self, token: &str, route: &Route) -> Hint {
+    /// Reads what a signed token, which `policy` would judge, says of itself.
+    pub fn hint(&self, token: &str, policy: &Policy) -> Hint {
         let Ok(unverified) = self.open(token) else { return Hint::default() };
-        let Ok(issuer) = self.choose_issuer(&unverified, route) else { return Hint::default() };
+        let Ok(issuer) = self.choose_issuer(&unverified, policy) else { return Hint::default() };
         let claims = Claims::parse(unverified.payload()).ok();
         let kid = unverified.header().kid.as_deref().filter(|_| issuer.is_load_balancer());
         Hint {
@@ -59,7 +59,7 @@ impl Trust {
 mod tests {
     use super::*;
     use crate::Profile;
-    use crate::policy::tests::policy;
+    use crate::issuer_policy::tests::policy;
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -79,13 +79,13 @@ mod tests {
             (Profile::Standard, "[]", None),
         ] {
             let trust = trust(profile);
-            let hint = trust.hint(&token(payload), &trust.routes()[0]);
+            let hint = trust.hint(&token(payload), &trust.policies()[0]);
             let expected = Hint { keys: Some(0), issued: issued.map(UnixTime::from_secs), kid: None };
             assert_eq!(hint, expected, "{payload}");
             assert!(hint.concerns(0) && !hint.concerns(1));
         }
         let trust = trust(Profile::Standard);
-        assert_eq!(trust.hint("garbage", &trust.routes()[0]), Hint::default());
+        assert_eq!(trust.hint("garbage", &trust.policies()[0]), Hint::default());
         assert!(Hint::default().concerns(7));
     }
 }

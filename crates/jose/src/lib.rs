@@ -1,20 +1,20 @@
 //! Compact JOSE at the edge: bytes, keys, a policy and the time go in, a verdict comes out.
 //!
 //! Signed tokens (RFC 7515) are verified with keys in any of three forms (RFC 7517, PEM, a legacy list), their claims
-//! (RFC 7519) are read without loss and judged by a [`Policy`]. No I/O, no clock, no log; nothing that a stranger
+//! (RFC 7519) are read without loss and judged by a [`IssuerPolicy`]. No I/O, no clock, no log; nothing that a stranger
 //! sends panics. The attacks that JOSE verifiers are known for (RFC 8725) are refused by construction: an algorithm is
 //! bound to a key when the key is read, and a token has exactly one spelling.
 //!
 //! The way of one token: [`verify`] -> [`TokenForm`] -> [`Jws::verify`] (header, keys to try, signature) ->
-//! [`Claims::parse`] -> [`Policy::judge`] -> [`Requirements::judge`]. With several issuers, [`Trust::verify`] goes before: it
+//! [`Claims::parse`] -> [`IssuerPolicy::judge`] -> [`Requirements::judge`]. With several issuers, [`Trust::verify`] goes before: it
 //! chooses whose keys may be tried.
 //!
 //! Encrypted tokens (RFC 7516) are opened by [`decrypt`] with [`DecryptionKeys`]: claims that were encrypted under a
-//! shared secret go to [`Policy::judge`] as they are, a signed token inside goes the way above.
+//! shared secret go to [`IssuerPolicy::judge`] as they are, a signed token inside goes the way above.
 //!
 //! ```
 //! use jose::{
-//!     AlgorithmSet, Binding, KeyOrigin, KeyRules, KeySet, Leeway, Policy, Profile, Requirements, UnixTime, Verdict, verify,
+//!     AlgorithmSet, Binding, KeyOrigin, KeyRules, KeySet, Leeway, IssuerPolicy, Profile, Requirements, UnixTime, Verdict, verify,
 //! };
 //!
 //! // The example of RFC 7515 appendix A.1.
@@ -29,7 +29,7 @@
 //!     allow_short_secrets: false,
 //!     allow_mixed_keys: false,
 //! };
-//! let policy = Policy {
+//! let policy = IssuerPolicy {
 //!     name: "default".to_owned(),
 //!     profile: Profile::Standard,
 //!     algorithms: AlgorithmSet::ALL,
@@ -57,6 +57,7 @@ mod explain;
 mod header;
 mod hint;
 mod issuer;
+mod issuer_policy;
 mod json;
 mod jwe;
 mod jws;
@@ -83,6 +84,7 @@ pub use credentials::{Credentials, Place};
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
 pub use hint::{Claimed, Hint};
 pub use issuer::{IssuerName, Template, TemplateError, Tenants};
+pub use issuer_policy::{IssuerPolicy, Window};
 pub use jwe::{
     AesSize, ContentEncryption, Decrypted, DecryptionKey, DecryptionKeys, DecryptionKeysError,
     DecryptionSkipReason, Jwe, KeyManagement, OaepHash, UnknownJweAlgorithm, decrypt, needs_private_key,
@@ -94,12 +96,12 @@ pub use keys::{
 };
 pub use leeway::Leeway;
 pub use limits::{MAX_INFLATED_BYTES, MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS, MAX_TRIED_KEYS};
-pub use policy::{Policy, Window};
+pub use policy::Policy;
 pub use profile::{Profile, UnknownProfile};
 pub use reject::{Reason, Reject};
 pub use requirements::Requirements;
 pub use time::UnixTime;
 pub use token::{TokenForm, TokenHash, fingerprint};
-pub use trust::{Route, Trust, TrustError, TrustedIssuer};
+pub use trust::{Trust, TrustError, TrustedIssuer};
 pub use uuid::Uuid;
 pub use verify::{Refusal, Signed, TokenVersion, Verdict, unverified_claims, verify, verify_signature};

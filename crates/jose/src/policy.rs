@@ -1,246 +1,31 @@
-//! What the claims of a token must say (RFC 7519 section 4.1), judged after its signature.
+//! What a route asks for: one of the policies by whose names HAProxy, or another proxy, chooses.
 
-use std::time::Duration;
+use crate::{AlgorithmSet, Requirements};
 
-use crate::{
-    AlgorithmSet, Binding, Claim, Claims, IssuerName, Leeway, Profile, Reject, Requirements, Signed,
-    TokenVersion, UnixTime, purpose,
-};
-
-/// What a token must look like to be accepted.
+/// A named policy: what a token must be on top of what its issuer's tokens must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// The name that requests and logs use.
+    /// What HAProxy's `policy` argument says.
     pub name: String,
-    /// The preset that decides which checks apply.
-    pub profile: Profile,
-    /// The signature algorithms that are accepted.
+    /// The issuers that are accepted, as indexes of [`Trust::issuers`].
+    pub issuers: Vec<usize>,
+    /// Accepted algorithms, of those that the issuer may use.
     pub algorithms: AlgorithmSet,
-    /// Accepted values of `iss`; empty: not judged. The `ms-users` profile never judges it.
-    pub issuers: Vec<IssuerName>,
-    /// Accepted values of `aud`; empty: not judged. The `ms-users` profile never judges it.
+    /// Accepted audiences; empty: those of the issuer are enough.
     pub audiences: Vec<String>,
-    /// How far clocks may be apart: a token is taken so much longer after `exp` and before `nbf`.
-    pub leeway: Leeway,
-    /// What becomes of tokens that are bound to a key or a certificate.
-    pub binding: Binding,
-    /// What else the token must say; by default nothing.
+    /// Further conditions.
     pub requirements: Requirements,
 }
 
 impl Policy {
-    /// What operators know the issuer by: the first of its configured names.
-    pub fn name(&self) -> Option<&str> {
-        self.issuers.first().map(IssuerName::as_str)
-    }
-
-    /// Judges what was signed: what the token was made for, its claims, then header and claims by the requirements.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`judge`](Self::judge), where [`Reject::Type`] is told by the header too; then those of
-    /// [`Requirements::judge`].
-    pub fn judge_signed(&self, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
-        self.judge_signed_for(&[], signed, now)
-    }
-
-    /// The same, where a policy on top of this one names `types` that it accepts.
-    pub(crate) fn judge_signed_for(
-        &self,
-        types: &[String],
-        signed: &Signed,
-        now: UnixTime,
-    ) -> Result<(), Reject> {
-        let Signed { header, claims, version } = signed;
-        self.refuse_refresh_token(claims, *version)?;
-        purpose::judge(header, claims, self.requirements.types.iter().chain(types))?;
-        self.binding.judge(claims)?;
-        self.judge_claims(claims, *version, now)?;
-        self.requirements.judge(signed)
-    }
-
-    /// Judges all claims, without a header.
-    ///
-    /// # Errors
-    ///
-    /// The first check that fails: [`refuse_refresh_token`](Self::refuse_refresh_token); [`Reject::Type`] for a security event;
-    /// [`Reject::Binding`]; those of [`judge_time`](Self::judge_time); then in `standard` [`Reject::Issuer`] and
-    /// [`Reject::Audience`] for a value that is absent or not accepted, [`Reject::ClaimType`] for an `iss` that is no
-    /// string and an `aud` that is neither a string nor an array of strings; in `ms-users` [`Reject::Legacy`].
-    pub fn judge(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
-        let version = TokenVersion::of(claims);
-        self.refuse_refresh_token(claims, version)?;
-        self.refuse_misuse(None, claims)?;
-        self.judge_claims(claims, version, now)
-    }
-
-    /// Refuses a refresh token of ms-users (stateless, with `irt`), which opens no door but its own. That is said before
-    /// anything else is, as ms-users says it: its callers fetch an access token then, where on any other word they end the
-    /// session.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::RefreshToken`], in `ms-users` only.
-    pub fn refuse_refresh_token(&self, claims: &Claims, version: TokenVersion) -> Result<(), Reject> {
-        let is_refresh = || claims.get("irt").is_some_and(|claim| claim.is_truthy());
-        match (self.profile, version) {
-            (Profile::MsUsers, TokenVersion::Stateless) if is_refresh() => Err(Reject::RefreshToken),
-            (Profile::MsUsers, TokenVersion::Stateless | TokenVersion::Legacy) | (Profile::Standard, _) => {
-                Ok(())
-            }
-        }
-    }
-
-    /// Refuses what was made for something else than access, by its claims and by its header where that is known, and what
-    /// is bound to a key that nothing here can ask for. For those who judge claims bit by bit: [`judge`](Self::judge)
-    /// and [`judge_signed`](Self::judge_signed) do it too.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::Type`], [`Reject::Binding`]; [`Reject::Malformed`] for a header that is no JSON object.
-    pub fn refuse_misuse(&self, header: Option<&str>, claims: &Claims) -> Result<(), Reject> {
-        match header {
-            Some(header) => purpose::judge(header, claims, self.requirements.types.iter())?,
-            None => purpose::judge_events(claims)?,
-        }
-        self.binding.judge(claims)
-    }
-
-    fn judge_claims(&self, claims: &Claims, version: TokenVersion, now: UnixTime) -> Result<(), Reject> {
-        self.judge_time(claims, now)?;
-        match (self.profile, version) {
-            (Profile::Standard, _) => {
-                judge_issuer(claims, &self.issuers)?;
-                judge_audience(claims, &self.audiences)
-            }
-            (Profile::MsUsers, TokenVersion::Legacy) => Err(Reject::Legacy),
-            (Profile::MsUsers, TokenVersion::Stateless) => Ok(()),
-        }
-    }
-
-    /// Judges `exp`, `nbf` and the type of `iat` only: what changes while a verdict is kept.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::ClaimType`] if one of them is no NumericDate, [`Reject::MissingExpiry`] (`standard` only),
-    /// [`Reject::Expired`] from the very second of `exp` on, [`Reject::NotYetValid`] before `nbf`.
-    pub fn judge_time(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
-        self.window(claims)?.judge(now)
-    }
-
-    /// From when until when a token may be used, the clock skew granted.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::ClaimType`] and [`Reject::MissingExpiry`], as [`judge_time`](Self::judge_time) gives them.
-    pub fn window(&self, claims: &Claims) -> Result<Window, Reject> {
-        let expiry = self.date(claims, "exp")?;
-        let not_before = self.date(claims, "nbf")?;
-        self.date(claims, "iat")?;
-        if expiry.is_none() && self.profile == Profile::Standard {
-            return Err(Reject::MissingExpiry);
-        }
-        Ok(Window {
-            from: not_before
-                .map(|from| UnixTime::from_millis(from.saturating_sub(millis(self.leeway.start)))),
-            until: expiry.map(|until| UnixTime::from_millis(until.saturating_add(millis(self.leeway.end)))),
-        })
-    }
-
-    /// When the token expires by its own word, whatever unit the profile lets it be written in.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::ClaimType`] if `exp` is no NumericDate.
-    pub fn expiry(&self, claims: &Claims) -> Result<Option<UnixTime>, Reject> {
-        Ok(self.date(claims, "exp")?.map(UnixTime::from_millis))
-    }
-
-    /// When the token was issued by its own word; absent where it does not say so in a way that can be read.
-    pub(crate) fn issued(&self, claims: &Claims) -> Option<UnixTime> {
-        self.date(claims, "iat").ok().flatten().map(UnixTime::from_millis)
-    }
-
-    /// Milliseconds of a date claim, as the profile reads it.
-    fn date(&self, claims: &Claims, name: &str) -> Result<Option<i64>, Reject> {
-        let millis = claims.numeric_date(name)?.map(UnixTime::as_millis);
-        Ok(match self.profile {
-            Profile::Standard => millis,
-            Profile::MsUsers => {
-                millis.map(|millis| if millis >= MILLISECONDS_FROM { millis / 1000 } else { millis })
-            }
-        })
-    }
-}
-
-/// When a token may be used: what has to be judged again each time that it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// Not earlier.
-    pub from: Option<UnixTime>,
-    /// Not at this moment, nor later.
-    pub until: Option<UnixTime>,
-}
-
-impl Window {
-    /// What does not depend on time.
-    pub const ALWAYS: Self = Self { from: None, until: None };
-
-    /// Whether the token may be used at this moment.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::Expired`] or [`Reject::NotYetValid`].
-    pub fn judge(&self, now: UnixTime) -> Result<(), Reject> {
-        if self.until.is_some_and(|until| until <= now) {
-            return Err(Reject::Expired);
-        }
-        if self.from.is_some_and(|from| from > now) {
-            return Err(Reject::NotYetValid);
-        }
-        Ok(())
-    }
-}
-
-/// An older ms-users wrote dates in milliseconds. Read as seconds, 1e11 is the year 5138; read as milliseconds, it is
-/// 1973. Here in thousandths of the written number.
-const MILLISECONDS_FROM: i64 = 100_000_000_000 * 1000;
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn judge_issuer(claims: &Claims, accepted: &[IssuerName]) -> Result<(), Reject> {
-    if accepted.is_empty() {
-        return Ok(());
-    }
-    match claims.get("iss") {
-        Some(Claim::String(issuer)) if accepted.iter().any(|name| name.accepts(&issuer, claims)) => Ok(()),
-        Some(Claim::String(_)) | None => Err(Reject::Issuer),
-        Some(Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_) | Claim::Json(_)) => {
-            Err(Reject::ClaimType)
+    /// One that asks no more than the issuers of these indexes do.
+    pub fn of(name: impl Into<String>, issuers: Vec<usize>) -> Self {
+        Self {
+            name: name.into(),
+            issuers,
+            algorithms: AlgorithmSet::ALL,
+            audiences: Vec::new(),
+            requirements: Requirements::default(),
         }
     }
 }
-
-pub(crate) fn judge_audience(claims: &Claims, accepted: &[String]) -> Result<(), Reject> {
-    if accepted.is_empty() {
-        return Ok(());
-    }
-    let is_accepted = |audience: &str| accepted.iter().any(|name| name == audience);
-    let meant = match claims.get("aud") {
-        Some(Claim::String(audience)) => is_accepted(&audience),
-        Some(Claim::Json(json)) => {
-            let audiences: Vec<String> = serde_json::from_str(json).map_err(|_| Reject::ClaimType)?;
-            audiences.iter().any(|audience| is_accepted(audience))
-        }
-        None => false,
-        Some(Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_)) => {
-            return Err(Reject::ClaimType);
-        }
-    };
-    if meant { Ok(()) } else { Err(Reject::Audience) }
-}
-
-#[cfg(test)]
-pub(crate) mod tests;

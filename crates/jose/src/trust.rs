@@ -4,19 +4,19 @@
 //! choose the keys; nothing else is believed until they have proved it.
 
 use crate::issuer::Owner;
+use crate::issuer_policy::judge_audience;
 use crate::jws::Unverified;
-use crate::policy::judge_audience;
 use crate::verify::open;
 use crate::{
-    AlgorithmSet, Binding, Claim, ClaimNames, Claims, IssuerName, KeySet, Leeway, Policy, Profile, Refusal,
-    Reject, Requirements, Signed, TokenForm, UnixTime, Verdict, Window,
+    AlgorithmSet, Binding, Claim, ClaimNames, Claims, IssuerName, IssuerPolicy, KeySet, Leeway, Policy,
+    Profile, Refusal, Reject, Signed, TokenForm, UnixTime, Verdict, Window,
 };
 
 /// An issuer and what its tokens must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedIssuer {
     /// What its tokens must be; `issuers` in it names the issuer itself, or is empty for the only one.
-    pub policy: Policy,
+    pub policy: IssuerPolicy,
     /// Which key set is its own: the index in the slice that [`Trust::verify`] gets.
     pub keys: usize,
     /// The AWS load balancers whose tokens they are, by the `signer` of their headers. Empty: tokens as RFC 7515 has them.
@@ -38,27 +38,12 @@ pub(crate) struct Choice<'t, 'k> {
     pub(crate) algorithms: AlgorithmSet,
 }
 
-/// A named policy: what a token must be on top of what its issuer's tokens must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// What HAProxy's `policy` argument says.
-    pub name: String,
-    /// The issuers that are accepted, as indexes of [`Trust::issuers`].
-    pub issuers: Vec<usize>,
-    /// Accepted algorithms, of those that the issuer may use.
-    pub algorithms: AlgorithmSet,
-    /// Accepted audiences; empty: those of the issuer are enough.
-    pub audiences: Vec<String>,
-    /// Further conditions.
-    pub requirements: Requirements,
-}
-
 /// All issuers and policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     profile: Profile,
     issuers: Vec<TrustedIssuer>,
-    routes: Vec<Route>,
+    policies: Vec<Policy>,
 }
 
 /// What is wrong with a [`Trust`].
@@ -90,9 +75,9 @@ impl Trust {
     pub fn new(
         profile: Profile,
         issuers: Vec<TrustedIssuer>,
-        routes: Vec<Route>,
+        policies: Vec<Policy>,
     ) -> Result<Self, TrustError> {
-        if issuers.is_empty() || routes.is_empty() {
+        if issuers.is_empty() || policies.is_empty() {
             return Err(TrustError::Empty);
         }
         if issuers.len() > 1 && issuers.iter().any(|issuer| issuer.policy.issuers.is_empty()) {
@@ -100,32 +85,24 @@ impl Trust {
         }
         let names = issuers.iter().flat_map(|issuer| &issuer.policy.issuers);
         let common = repeated(names, IssuerName::meets).map(IssuerName::to_string);
-        let twice = || repeated(routes.iter().map(|route| &route.name), String::eq).cloned();
+        let twice = || repeated(policies.iter().map(|policy| &policy.name), String::eq).cloned();
         if let Some(twice) = common.or_else(twice) {
             return Err(TrustError::Twice(twice));
         }
-        for route in &routes {
-            if route.issuers.is_empty() || route.issuers.iter().any(|index| *index >= issuers.len()) {
-                return Err(TrustError::NoIssuer(route.name.clone()));
+        for policy in &policies {
+            if policy.issuers.is_empty() || policy.issuers.iter().any(|index| *index >= issuers.len()) {
+                return Err(TrustError::NoIssuer(policy.name.clone()));
             }
         }
-        Ok(Self { profile, issuers, routes })
+        Ok(Self { profile, issuers, policies })
     }
 
     /// One issuer, whose keys are the first set, and one policy that asks no more than it does.
-    pub fn single(policy: Policy) -> Self {
-        let route = Route {
-            name: policy.name.clone(),
-            issuers: vec![0],
-            algorithms: AlgorithmSet::ALL,
-            audiences: Vec::new(),
-            requirements: Requirements::default(),
-        };
-        let profile = policy.profile;
+    pub fn single(issuer: IssuerPolicy) -> Self {
         Self {
-            profile,
-            issuers: vec![TrustedIssuer { policy, keys: 0, signers: Vec::new() }],
-            routes: vec![route],
+            profile: issuer.profile,
+            policies: vec![Policy::of(issuer.name.clone(), vec![0])],
+            issuers: vec![TrustedIssuer { policy: issuer, keys: 0, signers: Vec::new() }],
         }
     }
 
@@ -140,8 +117,8 @@ impl Trust {
     }
 
     /// The policies; the first is the default one.
-    pub fn routes(&self) -> &[Route] {
-        &self.routes
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
     }
 
     /// The most clock skew that any issuer is granted.
@@ -153,9 +130,9 @@ impl Trust {
     /// limit under some policy.
     pub fn longest_lifetime(&self) -> Option<std::time::Duration> {
         let mut longest = None;
-        for route in &self.routes {
-            for issuer in route.issuers.iter().filter_map(|index| self.issuers.get(*index)) {
-                let limits = [issuer.policy.requirements.max_lifetime, route.requirements.max_lifetime];
+        for policy in &self.policies {
+            for issuer in policy.issuers.iter().filter_map(|index| self.issuers.get(*index)) {
+                let limits = [issuer.policy.requirements.max_lifetime, policy.requirements.max_lifetime];
                 let limit = limits.into_iter().flatten().min()?;
                 longest = longest.max(Some(limit.saturating_add(issuer.policy.leeway.end)));
             }
@@ -166,9 +143,9 @@ impl Trust {
     /// Whether some token is accepted by the default policy whatever it was made for: worth a warning, whoever its issuer
     /// is, since one issuer makes tokens for many.
     pub fn accepts_any_audience(&self) -> bool {
-        self.routes.first().is_some_and(|route| {
-            let mut accepted = route.issuers.iter().filter_map(|index| self.issuers.get(*index));
-            route.audiences.is_empty() && accepted.any(|issuer| issuer.policy.audiences.is_empty())
+        self.policies.first().is_some_and(|policy| {
+            let mut accepted = policy.issuers.iter().filter_map(|index| self.issuers.get(*index));
+            policy.audiences.is_empty() && accepted.any(|issuer| issuer.policy.audiences.is_empty())
         })
     }
 
@@ -184,18 +161,18 @@ impl Trust {
     }
 
     /// The policy of that name; without a name the default one.
-    pub fn route(&self, name: Option<&str>) -> Option<&Route> {
+    pub fn policy(&self, name: Option<&str>) -> Option<&Policy> {
         match name {
-            None => self.routes.first(),
-            Some(name) => self.routes.iter().find(|route| route.name == name),
+            None => self.policies.first(),
+            Some(name) => self.policies.iter().find(|policy| policy.name == name),
         }
     }
 
-    /// Judges a token as [`verify`](crate::verify) does, by the issuer that it names and by the policy `route`.
-    pub fn verify(&self, token: &str, keys: &[KeySet], route: &Route, now: UnixTime) -> Verdict {
-        match self.signed(token, keys, route) {
+    /// Judges a token as [`verify`](crate::verify) does, by the issuer that it names and by `policy`.
+    pub fn verify(&self, token: &str, keys: &[KeySet], policy: &Policy, now: UnixTime) -> Verdict {
+        match self.signed(token, keys, policy) {
             Err(reject) => Verdict::Refuse(Refusal { reject, signed: None }),
-            Ok((issuer, signed)) => signed.judged(|signed| Self::judge(issuer, route, signed, now)),
+            Ok((issuer, signed)) => signed.judged(|signed| Self::judge(issuer, policy, signed, now)),
         }
     }
 
@@ -204,43 +181,43 @@ impl Trust {
     /// # Errors
     ///
     /// As [`verify`](Self::verify) refuses what no key of such an issuer has signed.
-    pub fn verify_signature(&self, token: &str, keys: &[KeySet], route: &Route) -> Result<Signed, Reject> {
-        self.signed(token, keys, route).map(|(_, signed)| signed)
+    pub fn verify_signature(&self, token: &str, keys: &[KeySet], policy: &Policy) -> Result<Signed, Reject> {
+        self.signed(token, keys, policy).map(|(_, signed)| signed)
     }
 
     /// Judges what was decrypted under a shared secret, which vouches for it as a signature would.
-    pub fn judge_decrypted(&self, decrypted: Signed, route: &Route, now: UnixTime) -> Verdict {
-        let issuer = match (self.issuers.as_slice(), route.issuers.as_slice()) {
+    pub fn judge_decrypted(&self, decrypted: Signed, policy: &Policy, now: UnixTime) -> Verdict {
+        let issuer = match (self.issuers.as_slice(), policy.issuers.as_slice()) {
             ([only], [0]) => Some(only),
             (_, accepted) => self.issuer_of(&decrypted.claims, accepted),
         };
         // A load balancer vouches by its signature alone.
         let issuer = issuer.filter(|issuer| !issuer.is_load_balancer());
-        decrypted.judged(|signed| Self::judge(issuer.ok_or(Reject::Issuer)?, route, signed, now))
+        decrypted.judged(|signed| Self::judge(issuer.ok_or(Reject::Issuer)?, policy, signed, now))
     }
 
-    /// The issuer's policy, and the route's on top of it.
-    fn judge(issuer: &TrustedIssuer, route: &Route, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
-        issuer.policy.judge_signed_for(&route.requirements.types, signed, now)?;
-        judge_audience(&signed.claims, &route.audiences)?;
-        route.requirements.judge_above(&issuer.policy.requirements, signed)
+    /// By what the issuer's tokens must be, and by the policy on top of it.
+    fn judge(issuer: &TrustedIssuer, policy: &Policy, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
+        issuer.policy.judge_signed_for(&policy.requirements.types, signed, now)?;
+        judge_audience(&signed.claims, &policy.audiences)?;
+        policy.requirements.judge_above(&issuer.policy.requirements, signed)
     }
 
     /// From when until when a token that [`verify`](Self::verify) accepted may be used.
     ///
     /// # Errors
     ///
-    /// Those of [`Policy::window`], and [`Reject::Issuer`] for a token of nobody whom we trust.
+    /// Those of [`IssuerPolicy::window`], and [`Reject::Issuer`] for a token of nobody whom we trust.
     pub fn window(&self, signed: &Signed) -> Result<Window, Reject> {
-        self.policy_of(signed)?.window(&signed.claims)
+        self.issuer_policy(signed)?.window(&signed.claims)
     }
 
-    /// What the issuer asks of a token that [`verify`](Self::verify) accepted.
+    /// What the tokens of the issuer must be that made a token which [`verify`](Self::verify) accepted.
     ///
     /// # Errors
     ///
     /// [`Reject::Issuer`] for a token of nobody whom we trust.
-    pub fn policy_of(&self, signed: &Signed) -> Result<&Policy, Reject> {
+    pub fn issuer_policy(&self, signed: &Signed) -> Result<&IssuerPolicy, Reject> {
         let everybody: Vec<usize> = (0..self.issuers.len()).collect();
         let issuer = match self.issuers.as_slice() {
             [only] => Some(only),
@@ -249,23 +226,23 @@ impl Trust {
         Ok(&issuer.ok_or(Reject::Issuer)?.policy)
     }
 
-    /// The short names of a token's claims under the policy `route`: its own, and those of the token's issuer below them.
-    pub fn claim_names(&self, route: &Route, signed: &Signed) -> ClaimNames {
-        let own = &route.requirements.names;
+    /// The short names of a token's claims under `policy`: its own, and those of the token's issuer below them.
+    pub fn claim_names(&self, policy: &Policy, signed: &Signed) -> ClaimNames {
+        let own = &policy.requirements.names;
         if self.issuers.iter().all(|issuer| issuer.policy.requirements.names == ClaimNames::default()) {
             return own.clone();
         }
-        self.policy_of(signed).map_or_else(|_| own.clone(), |policy| own.over(&policy.requirements.names))
+        self.issuer_policy(signed).map_or_else(|_| own.clone(), |issuer| own.over(&issuer.requirements.names))
     }
 
     fn signed(
         &self,
         token: &str,
         keys: &[KeySet],
-        route: &Route,
+        policy: &Policy,
     ) -> Result<(&TrustedIssuer, Signed), Reject> {
         let unverified = self.open(token)?;
-        let Choice { issuer, keys, owner, algorithms } = self.choose(&unverified, keys, route)?;
+        let Choice { issuer, keys, owner, algorithms } = self.choose(&unverified, keys, policy)?;
         let jws = unverified.verify(keys, &owner, algorithms).map_err(|reject| issuer.reject_of(reject))?;
         Ok((issuer, Signed::read(jws)?))
     }
@@ -285,12 +262,12 @@ impl Trust {
         &'t self,
         unverified: &Unverified<'_>,
         keys: &'k [KeySet],
-        route: &Route,
+        policy: &Policy,
     ) -> Result<Choice<'t, 'k>, Reject> {
-        let (issuer, owner) = self.chosen(unverified, route)?;
+        let (issuer, owner) = self.chosen(unverified, policy)?;
         let keys = keys.get(issuer.keys).ok_or(Reject::NoKeys)?;
         let algorithms =
-            issuer.policy.algorithms.intersection(route.algorithms).intersection(issuer.own_algorithms());
+            issuer.policy.algorithms.intersection(policy.algorithms).intersection(issuer.own_algorithms());
         Ok(Choice { issuer, keys, owner, algorithms })
     }
 
@@ -298,17 +275,17 @@ impl Trust {
     pub(crate) fn choose_issuer(
         &self,
         unverified: &Unverified<'_>,
-        route: &Route,
+        policy: &Policy,
     ) -> Result<&TrustedIssuer, Reject> {
-        self.chosen(unverified, route).map(|(issuer, _)| issuer)
+        self.chosen(unverified, policy).map(|(issuer, _)| issuer)
     }
 
     fn chosen<'t>(
         &'t self,
         unverified: &Unverified<'_>,
-        route: &Route,
+        policy: &Policy,
     ) -> Result<(&'t TrustedIssuer, Owner<'t>), Reject> {
-        let (issuer, owner) = self.named(unverified, route)?;
+        let (issuer, owner) = self.named(unverified, policy)?;
         issuer.judge_form(unverified)?;
         Ok((issuer, owner))
     }
@@ -316,9 +293,9 @@ impl Trust {
     fn named<'t>(
         &'t self,
         unverified: &Unverified<'_>,
-        route: &Route,
+        policy: &Policy,
     ) -> Result<(&'t TrustedIssuer, Owner<'t>), Reject> {
-        match (self.issuers.as_slice(), route.issuers.as_slice()) {
+        match (self.issuers.as_slice(), policy.issuers.as_slice()) {
             // The only one is judged with the other claims, after the signature.
             ([only], [0]) if !only.has_tenants() => Ok((only, Owner::Issuer(&only.policy.issuers))),
             (_, accepted) => {

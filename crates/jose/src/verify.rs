@@ -2,7 +2,7 @@
 
 use crate::issuer::Owner;
 use crate::jws::{Jws, Unverified};
-use crate::{AlgorithmSet, Claims, KeySet, Policy, Profile, Reject, TokenForm, UnixTime};
+use crate::{AlgorithmSet, Claims, IssuerPolicy, KeySet, Profile, Reject, TokenForm, UnixTime};
 
 /// The answer about one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl TokenVersion {
 /// A token of five parts is [`Reject::Unsupported`]: who can have encrypted tokens decrypted asks for that first, by
 /// [`TokenForm::of`]. Neither three nor five parts are [`Reject::Malformed`], but [`Reject::Legacy`] in the `ms-users`
 /// profile, whose oldest tokens were no JOSE at all. An empty text is [`Reject::Missing`].
-pub fn verify(token: &str, keys: &KeySet, policy: &Policy, now: UnixTime) -> Verdict {
+pub fn verify(token: &str, keys: &KeySet, policy: &IssuerPolicy, now: UnixTime) -> Verdict {
     let signed = open(token, policy.profile)
         .and_then(|unverified| unverified.verify(keys, &Owner::Issuer(&policy.issuers), policy.algorithms))
         .and_then(Signed::read);

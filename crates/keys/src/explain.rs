@@ -10,7 +10,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::SystemTime;
 
 use jose::{
-    Explanation, KeyRules, KeySet, Reason, Refusal, Reject, Route, TrialOutcome, Trust, UnixTime, Verdict,
+    Explanation, KeyRules, KeySet, Policy, Reason, Refusal, Reject, TrialOutcome, Trust, UnixTime, Verdict,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -30,7 +30,7 @@ pub struct Judge<'a> {
     /// Which keys are good enough.
     pub rules: &'a KeyRules,
     /// The policy.
-    pub route: &'a Route,
+    pub policy: &'a Policy,
     /// Judge the signature alone: no expiry, issuer or audience.
     pub signature_only: bool,
     /// Accepted `Authorization` schemes: one of them may stand before a token.
@@ -107,10 +107,10 @@ pub async fn load(
 /// # Errors
 ///
 /// There is none of that name.
-pub fn route<'a>(trust: &'a Trust, name: Option<&str>) -> Result<&'a Route, ExplainError> {
-    trust
-        .route(name)
-        .ok_or_else(|| ExplainError::Policy(trust.routes().iter().map(|route| route.name.clone()).collect()))
+pub fn policy<'a>(trust: &'a Trust, name: Option<&str>) -> Result<&'a Policy, ExplainError> {
+    trust.policy(name).ok_or_else(|| {
+        ExplainError::Policy(trust.policies().iter().map(|policy| policy.name.clone()).collect())
+    })
 }
 
 /// Judges the token that these words are, or where they are `-` or absent those on standard input, one a line, and prints
@@ -166,7 +166,7 @@ impl Judge<'_> {
         let now = UnixTime::from_system(SystemTime::now());
         let named = self.named_key(token).await?;
         let keys = named.as_deref().unwrap_or(self.keys);
-        let explanation = self.trust.explain(token, keys, self.route, now);
+        let explanation = self.trust.explain(token, keys, self.policy, now);
         let verdict = match &explanation.verdict {
             // What was signed is there as soon as the signature is good, whatever the policy says.
             Verdict::Accept(_) => Ok(()),
@@ -178,7 +178,7 @@ impl Judge<'_> {
 
     /// The keys of each issuer with that which is fetched by the token's `kid`, if there is such a one.
     async fn named_key(&self, token: &str) -> Result<Option<Vec<KeySet>>, ExplainError> {
-        let hint = self.trust.hint(token, self.route);
+        let hint = self.trust.hint(token, self.policy);
         let Some((issuer, kid)) = hint.keys.zip(hint.kid) else { return Ok(None) };
         let mut keys = self.keys.to_vec();
         for (own, source) in self.sources {

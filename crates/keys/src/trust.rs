@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jose::{
-    Algorithm, AlgorithmSet, ClaimCondition, ClaimNames, ClaimRule, ClaimValue, Leeway, Policy, Profile,
-    Requirements, Route, Trust, TrustedIssuer,
+    Algorithm, AlgorithmSet, ClaimCondition, ClaimNames, ClaimRule, ClaimValue, IssuerPolicy, Leeway, Policy,
+    Profile, Requirements, Trust, TrustedIssuer,
 };
 
 use service::settings::{Scalar, Settings};
@@ -71,7 +71,7 @@ impl IssuerKeys {
 #[derive(Debug, Clone)]
 pub struct Flat {
     /// The policy of the one issuer that they may name; also what tables leave out.
-    pub policy: Policy,
+    pub policy: IssuerPolicy,
     /// Its keys; without any it is no issuer, and the policy only fills in for the tables.
     pub keys: IssuerKeys,
     /// The setting to name when its keys would be good for any issuer.
@@ -110,18 +110,11 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
         issuers.push(TrustedIssuer { policy: flat.policy.clone(), keys: keys.len(), signers: Vec::new() });
         keys.push(flat.keys);
     }
-    let everybody: Vec<usize> = (0..issuers.len()).collect();
-    let mut routes = vec![Route {
-        name: Trust::DEFAULT.to_owned(),
-        issuers: everybody.clone(),
-        algorithms: AlgorithmSet::ALL,
-        audiences: Vec::new(),
-        requirements: Requirements::default(),
-    }];
+    let mut policies = vec![Policy::of(Trust::DEFAULT, (0..issuers.len()).collect())];
     for mut table in settings.tables("policies") {
-        match route(&mut table, &issuers) {
-            Some(route) if route.name == Trust::DEFAULT => *routes.first_mut()? = route,
-            Some(route) => routes.push(route),
+        match policy(&mut table, &issuers) {
+            Some(policy) if policy.name == Trust::DEFAULT => *policies.first_mut()? = policy,
+            Some(policy) => policies.push(policy),
             None => {}
         }
         settings.adopt(table);
@@ -129,7 +122,7 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
     if issuers.is_empty() {
         return None;
     }
-    match Trust::new(profile, issuers, routes) {
+    match Trust::new(profile, issuers, policies) {
         Ok(trust) => Some((trust, keys)),
         Err(error) => {
             settings.fault("[[issuers]], [[policies]]", error.to_string());
@@ -138,7 +131,7 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
     }
 }
 
-fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys, Vec<String>)> {
+fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys, Vec<String>)> {
     let base = &flat.policy;
     let name = required(table, "issuer");
     let aliases = table.list("issuer_aliases").unwrap_or_default();
@@ -155,7 +148,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(Policy, IssuerKeys, Vec<
     let signers = load_balancers::of_table(table, &keys);
     let names = names::of_table(table, name.as_deref(), &aliases);
     let leeway = leeway(table, "leeway");
-    let policy = Policy {
+    let policy = IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         profile: base.profile,
         algorithms: algorithms(table).map_or(base.algorithms, |own| own.intersection(base.algorithms)),
@@ -177,7 +170,7 @@ pub fn leeway(settings: &mut Settings, name: &'static str) -> Option<Leeway> {
     Some(Leeway::both(Duration::from_secs(seconds)))
 }
 
-fn route(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Route> {
+fn policy(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Policy> {
     let accepted = match table.list("issuers") {
         None => (0..issuers.len()).collect(),
         Some(names) => {
@@ -195,14 +188,14 @@ fn route(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Route> {
             found.unwrap_or_default()
         }
     };
-    let route = Route {
+    let policy = Policy {
         issuers: accepted,
         algorithms: algorithms(table).unwrap_or(AlgorithmSet::ALL),
         audiences: table.list("audiences").unwrap_or_default(),
         requirements: requirements(table, &[]),
         name: required(table, "name")?,
     };
-    Some(route)
+    Some(policy)
 }
 
 fn required(table: &mut Settings, name: &'static str) -> Option<String> {

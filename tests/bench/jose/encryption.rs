@@ -12,7 +12,7 @@ use aws_lc_rs::key_wrap::{AES_256 as KEK_256, AesKek, KeyWrap};
 use aws_lc_rs::{hmac, rand};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use integration_tests::token::claims;
-use jose::{Decrypted, DecryptionKeys, Policy, UnixTime, decrypt};
+use jose::{Decrypted, DecryptionKeys, IssuerPolicy, UnixTime, decrypt};
 use serde_json::json;
 
 use crate::measure::{Spread, in_turns};
@@ -77,7 +77,7 @@ fn row(name: &str, key: &[u8], token: &Token, mut fresh: impl FnMut(), mut ready
     let keys = json!([{"kty": "oct", "kid": "k", "k": base64url(key)}]);
     let keys = DecryptionKeys::parse(keys.to_string().as_bytes()).unwrap();
     let compact = token.compact();
-    let policy: Policy = policy();
+    let policy: IssuerPolicy = policy();
     let now = UnixTime::from_system(SystemTime::now());
     let mut whole = || match decrypt(black_box(&compact), &keys) {
         Ok(Decrypted::Claims { claims, .. }) => policy.judge(&claims, now).unwrap(),

@@ -14,7 +14,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use integration_tests::keys::{ALGORITHMS, SigningKey, jwks, key};
 use integration_tests::token::token;
 use jose::{
-    AlgorithmSet, KeyOrigin, KeyRules, KeySet, Policy, Profile, Requirements, UnixTime, Verdict, verify,
+    AlgorithmSet, IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, Requirements, UnixTime, Verdict, verify,
 };
 use serde_json::{Value, json};
 
@@ -119,8 +119,8 @@ pub(crate) fn registered_claims() -> Value {
 }
 
 /// Validates every registered claim.
-pub(crate) fn policy() -> Policy {
-    Policy {
+pub(crate) fn policy() -> IssuerPolicy {
+    IssuerPolicy {
         name: "default".to_owned(),
         profile: Profile::Standard,
         algorithms: AlgorithmSet::ALL,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use jose::{Policy, UnixTime};
+use jose::{IssuerPolicy, UnixTime};
 use prometheus_client::registry::Registry;
 use rules::Issued;
 use service::readiness::Readiness;
@@ -19,7 +19,7 @@ use crate::verify::Verifier;
 
 /// What the handlers share.
 pub(crate) struct App {
-    pub(crate) policy: Policy,
+    pub(crate) policy: IssuerPolicy,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) annotations: Arc<Annotations>,
     pub(crate) recent: Arc<Recent>,
@@ -51,7 +51,7 @@ impl App {
     }
 
     /// Judges a payload that was verified, and takes note of a good one for the rules that are tried.
-    pub(super) async fn judge(&self, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
+    pub(super) async fn judge(&self, payload: &[u8], policy: &IssuerPolicy, now: UnixTime) -> Judgement {
         let judgement = judge::judge(payload, policy, &self.revocations, now).await;
         if judgement.verdict.is_ok() {
             self.note_good(payload, judgement.issued, judgement.subject.as_deref(), now);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use futures_util::future::join_all;
-use jose::{Leeway, Policy, Reject, TokenVersion, UnixTime};
+use jose::{IssuerPolicy, Leeway, Reject, TokenVersion, UnixTime};
 use revocation::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 use serde_json::value::RawValue;
 
@@ -48,7 +48,7 @@ pub(super) async fn judge(
 
 /// Judges a payload whose signature an agent has verified. Where anybody may ask, anybody may have written it, and no note is
 /// taken: it would fill the preview that operators look at before they write a rule.
-async fn judge_payload(app: &App, payload: &[u8], policy: &Policy, now: UnixTime) -> Judgement {
+async fn judge_payload(app: &App, payload: &[u8], policy: &IssuerPolicy, now: UnixTime) -> Judgement {
     if app.knows_its_agents() {
         app.judge(payload, policy, now).await
     } else {
@@ -69,7 +69,7 @@ fn granted(end: u32, start: Option<u32>) -> Leeway {
     Leeway { end, start: start.map_or_else(|| Leeway::default().start.max(end), seconds) }
 }
 
-async fn answer(app: &App, check: &Check, policy: &Policy, now: UnixTime) -> CheckResult {
+async fn answer(app: &App, check: &Check, policy: &IssuerPolicy, now: UnixTime) -> CheckResult {
     let (judgement, opened) = match check {
         Check::Payload(payload) => (judge_payload(app, payload.get().as_bytes(), policy, now).await, None),
         Check::Token(token) => match encrypted::open(token, app.jwe_keys.as_deref(), &app.lane).await {

@@ -13,7 +13,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::HeaderName;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use jose::{Claims, Policy, Reason, Reject, Signed, TokenForm, TokenVersion};
+use jose::{Claims, IssuerPolicy, Reason, Reject, Signed, TokenForm, TokenVersion};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -134,7 +134,7 @@ fn refuse_misuse(
 ) -> Result<(), Reject> {
     app.policy.refuse_refresh_token(claims, version)?;
     let binding = app.verify.load().as_deref().map_or(app.policy.binding, |verifier| verifier.binding());
-    Policy { binding, ..app.policy.clone() }.refuse_misuse(header, claims)
+    IssuerPolicy { binding, ..app.policy.clone() }.refuse_misuse(header, claims)
 }
 
 fn tells_of_a_proxy(name: &HeaderName) -> bool {

@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jose::{Policy, Reason, Reject, TokenForm};
+use jose::{IssuerPolicy, Reason, Reject, TokenForm};
 use rules::{Claims, Issued, Rule, Token};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -91,7 +91,7 @@ pub(super) async fn explain(
     let now = app.now();
     // The clock skew that this server grants itself; agents tell theirs when they ask.
     let leeway = app.verify.load().as_deref().map_or(app.policy.leeway, |verifier| verifier.max_leeway());
-    let policy = Policy { leeway, ..app.policy.clone() };
+    let policy = IssuerPolicy { leeway, ..app.policy.clone() };
     let Judgement { verdict, subject, expires, issued, vouched: _, read_ago: _ } =
         judge::judge(&payload, &policy, &app.revocations, now).await;
     let claims: Option<Claims> = serde_json::from_slice(&payload).ok();

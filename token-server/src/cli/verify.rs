@@ -31,7 +31,7 @@ pub(super) async fn run(verify: Verify, json: bool, config: Config) -> Result<Ou
         keys: &sets?,
         sources: &keys.sources,
         rules: &keys.configured.rules,
-        route: explain::route(&settings.trust, verify.policy.as_deref())?,
+        policy: explain::policy(&settings.trust, verify.policy.as_deref())?,
         signature_only: verify.signature_only,
         schemes: &settings.schemes,
         max_token_bytes: settings.max_token_bytes,

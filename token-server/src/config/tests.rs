@@ -143,7 +143,7 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
     std::fs::write(&keys, integration_tests::keys::jwks([integration_tests::keys::key("ES256")])).unwrap();
     let flat = [("TOKEN_SERVER__JWKS__FILE", keys.as_str())];
     assert!(config(&[]).unwrap().verify.is_none());
-    assert_eq!(config(&flat).unwrap().verify.unwrap().trust.routes().len(), 1);
+    assert_eq!(config(&flat).unwrap().verify.unwrap().trust.policies().len(), 1);
     let required = [flat[0], ("TOKEN_SERVER__VERIFY__REQUIRED", "email,realm.roles")];
     let trust = config(&required).unwrap().verify.unwrap().trust;
     let rules = trust.issuers()[0].policy.requirements.claims.iter();

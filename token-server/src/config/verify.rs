@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use ::keys::trust::{Flat, IssuerKeys, flat_names, flat_requirements};
-use jose::{AlgorithmSet, Binding, IssuerName, Policy, Profile, Trust};
+use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, Profile, Trust};
 use service::refusals::LogRefusals;
 use service::settings::{Scalar, Settings};
 
@@ -135,11 +135,11 @@ fn general(settings: &mut Settings, profile: Profile) -> General {
 
 /// One for each policy, from the tables `[[verify]]`.
 fn guards(settings: &mut Settings, trust: &Trust, general: &Guard, places: &Places) -> Vec<Guard> {
-    let mut guards: Vec<Option<Guard>> = vec![None; trust.routes().len()];
+    let mut guards: Vec<Option<Guard>> = vec![None; trust.policies().len()];
     for mut table in settings.tables("verify") {
         let name = table.text("policy").unwrap_or_else(|| Trust::DEFAULT.to_owned());
         let guard = guard(&mut table, general, places);
-        let place = trust.routes().iter().position(|route| route.name == name);
+        let place = trust.policies().iter().position(|route| route.name == name);
         match place.and_then(|place| guards.get_mut(place)) {
             None => table.fault("policy", "names a policy that is in no [[policies]] table"),
             Some(Some(_)) => table.fault("policy", "comes twice"),
@@ -179,7 +179,7 @@ fn headers(
 }
 
 /// The policy of the one issuer that the flat settings name.
-fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> Policy {
+fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> IssuerPolicy {
     let mut issuers = flat_names(settings, ISSUERS);
     if issuers.is_empty() {
         issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
@@ -189,7 +189,7 @@ fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> 
                     give each an [[issuers]] table in the file that TOKEN_SERVER_CONFIG names";
         settings.fault(ISSUERS, what);
     }
-    Policy {
+    IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         profile,
         algorithms: ::keys::trust::flat_algorithms(settings, ALGORITHMS).unwrap_or(AlgorithmSet::ALL),

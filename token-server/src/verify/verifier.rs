@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use jose::{
-    Binding, Claimed, Hint, Profile, Reason, Refusal, Reject, Route, Signed, TokenForm, TokenHash,
+    Binding, Claimed, Hint, Policy, Profile, Reason, Refusal, Reject, Signed, TokenForm, TokenHash,
     TokenVersion, UnixTime, Verdict,
 };
 use keys::{KeyRing, Keys, KeysView, Newer};
@@ -75,9 +75,9 @@ impl From<Reject> for Refused {
 }
 
 /// A policy, found by its name.
-struct Policy<'a> {
+struct Guarded<'a> {
     place: usize,
-    route: &'a Route,
+    route: &'a Policy,
     guard: &'a Guard,
 }
 
@@ -145,7 +145,7 @@ impl Verifier {
 
     /// The claims that a key of ours has signed, whatever they say. Newer keys are asked for where they might help.
     pub(crate) fn verify_signature(&self, token: &str) -> Result<Signed, Reject> {
-        let route = self.settings.trust.route(None).ok_or(Reject::UnknownPolicy)?;
+        let route = self.settings.trust.policy(None).ok_or(Reject::UnknownPolicy)?;
         let keys = self.keys.current();
         let verified = self.settings.trust.verify_signature(token, &keys.sets, route);
         verified.inspect_err(|reject| {
@@ -218,16 +218,16 @@ impl Verifier {
         }
     }
 
-    fn policy(&self, name: Option<&str>) -> Option<Policy<'_>> {
-        let routes = self.settings.trust.routes();
+    fn policy(&self, name: Option<&str>) -> Option<Guarded<'_>> {
+        let routes = self.settings.trust.policies();
         let place = match name {
             None => 0,
             Some(name) => routes.iter().position(|route| route.name == name)?,
         };
-        Some(Policy { place, route: routes.get(place)?, guard: self.settings.guards.get(place)? })
+        Some(Guarded { place, route: routes.get(place)?, guard: self.settings.guards.get(place)? })
     }
 
-    async fn decide(&self, app: &App, question: &Question<'_>, policy: &Policy<'_>) -> Result<Pass, Reject> {
+    async fn decide(&self, app: &App, question: &Question<'_>, policy: &Guarded<'_>) -> Result<Pass, Reject> {
         let token = match question {
             Question::Token(token) => token,
             Question::Missing => return Ok(Pass::Missing(policy.guard.headers.empty())),
@@ -246,7 +246,7 @@ impl Verifier {
         &self,
         app: &App,
         token: &str,
-        policy: &Policy<'_>,
+        policy: &Guarded<'_>,
         now: UnixTime,
     ) -> Result<Arc<Verified>, Reject> {
         let since = Instant::now();
@@ -299,7 +299,7 @@ impl Verifier {
         app: &App,
         token: &str,
         keys: &Keys,
-        policy: &Policy<'_>,
+        policy: &Guarded<'_>,
         now: UnixTime,
     ) -> Result<Verified, Refused> {
         let trust = &self.settings.trust;
@@ -313,15 +313,15 @@ impl Verifier {
         };
         Ok(Verified {
             window: trust.window(&signed)?,
-            issuer: trust.policy_of(&signed)?.name().map(|name| shown::url(name).into()),
-            revocable: Revocable::read(&signed.claims, trust.policy_of(&signed)?)?,
+            issuer: trust.issuer_policy(&signed)?.name().map(|name| shown::url(name).into()),
+            revocable: Revocable::read(&signed.claims, trust.issuer_policy(&signed)?)?,
             headers: policy.guard.headers.of(&signed.claims, &trust.claim_names(policy.route, &signed))?,
             payload: signed.claims.as_json().into(),
             opened_with,
         })
     }
 
-    fn opened(&self, opened: Opened, keys: &Keys, route: &Route, now: UnixTime) -> Result<Signed, Refused> {
+    fn opened(&self, opened: Opened, keys: &Keys, route: &Policy, now: UnixTime) -> Result<Signed, Refused> {
         let Opened { header, claims, nested } = opened;
         match nested {
             Some(token) => self.signed(&token, keys, route, now),
@@ -335,7 +335,7 @@ impl Verifier {
         }
     }
 
-    fn signed(&self, token: &str, keys: &Keys, route: &Route, now: UnixTime) -> Result<Signed, Refused> {
+    fn signed(&self, token: &str, keys: &Keys, route: &Policy, now: UnixTime) -> Result<Signed, Refused> {
         let trust = &self.settings.trust;
         match trust.verify(token, &keys.sets, route, now) {
             Verdict::Accept(signed) => Ok(signed),

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jose::{
-    AlgorithmSet, KeyOrigin, KeyRules, KeySet, Policy, Profile, Refusal, Reject, Requirements, Trust,
+    AlgorithmSet, IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, Refusal, Reject, Requirements, Trust,
     UnixTime, Verdict,
 };
 use jwt_agent::answer::{Decision, Outcome, Variables, answer};
@@ -49,7 +49,7 @@ static KEYS: LazyLock<KeySet> = LazyLock::new(|| {
 });
 
 static TRUST: LazyLock<Trust> = LazyLock::new(|| {
-    Trust::single(Policy {
+    Trust::single(IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         profile: Profile::Standard,
         algorithms: AlgorithmSet::ALL,
@@ -241,7 +241,7 @@ impl Decides {
         let outcome = match (request.policy(), token) {
             (Ok(None), Ok(token)) => {
                 let now = UnixTime::from_secs(1_800_000_000);
-                match TRUST.verify(&token, std::slice::from_ref(&KEYS), &TRUST.routes()[0], now) {
+                match TRUST.verify(&token, std::slice::from_ref(&KEYS), &TRUST.policies()[0], now) {
                     Verdict::Accept(signed) => Outcome::Accepted(signed),
                     Verdict::Refuse(Refusal { reject, signed }) => Outcome::Refused { reject, signed },
                 }

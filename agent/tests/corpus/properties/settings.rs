@@ -88,7 +88,7 @@ fn assert_sound(config: &Config) {
     let rules = KeyRules { origin: KeyOrigin::File, ..config.keys.rules };
     let set = || KeySet::parse(KEY.as_bytes(), &rules).unwrap();
     let keys: Vec<KeySet> = trust.issuers().iter().map(|_| set()).collect();
-    for route in trust.routes() {
+    for route in trust.policies() {
         assert!(route.issuers.iter().all(|index| *index < trust.issuers().len()));
         if let Verdict::Accept(_) = trust.verify(TOKEN, &keys, route, UnixTime::from_secs(1_800_000_000)) {
             // The token has neither issuer nor audience, no scope, no `st`.

@@ -1,23 +1,17 @@
 use super::*;
-use crate::policy::tests::policy;
+use crate::issuer_policy::tests::policy as issuer_policy;
 
 fn issuer(iss: &str, keys: usize) -> TrustedIssuer {
-    let policy = Policy {
+    let policy = IssuerPolicy {
         name: iss.to_owned(),
         issuers: if iss.is_empty() { Vec::new() } else { vec![iss.into()] },
-        ..policy(Profile::Standard)
+        ..issuer_policy(Profile::Standard)
     };
     TrustedIssuer { policy, keys, signers: Vec::new() }
 }
 
-fn route(name: &str, issuers: &[usize]) -> Route {
-    Route {
-        name: name.to_owned(),
-        issuers: issuers.to_vec(),
-        algorithms: AlgorithmSet::ALL,
-        audiences: Vec::new(),
-        requirements: Requirements::default(),
-    }
+fn policy(name: &str, issuers: &[usize]) -> Policy {
+    Policy::of(name, issuers.to_vec())
 }
 
 #[test]
@@ -27,16 +21,16 @@ fn a_default_policy_that_judges_no_audience_is_told_whatever_the_issuers() {
         issuer.policy.audiences = audiences.iter().map(|name| (*name).to_owned()).collect();
         issuer
     };
-    let asking = Route { audiences: vec!["api".into()], ..route("default", &[0, 1]) };
+    let asking = Policy { audiences: vec!["api".into()], ..policy("default", &[0, 1]) };
     for (issuers, default, expected) in [
-        (vec![of("", &[])], route("default", &[0]), true),
-        (vec![of("a", &[])], route("default", &[0]), true),
-        (vec![of("a", &["api"])], route("default", &[0]), false),
-        (vec![of("a", &["api"]), of("b", &[])], route("default", &[0, 1]), true),
-        (vec![of("a", &["api"]), of("b", &[])], route("default", &[0]), false),
+        (vec![of("", &[])], policy("default", &[0]), true),
+        (vec![of("a", &[])], policy("default", &[0]), true),
+        (vec![of("a", &["api"])], policy("default", &[0]), false),
+        (vec![of("a", &["api"]), of("b", &[])], policy("default", &[0, 1]), true),
+        (vec![of("a", &["api"]), of("b", &[])], policy("default", &[0]), false),
         (vec![of("a", &[]), of("b", &[])], asking, false),
     ] {
-        let trust = Trust::new(Profile::Standard, issuers, vec![default, route("open", &[0])]).unwrap();
+        let trust = Trust::new(Profile::Standard, issuers, vec![default, policy("open", &[0])]).unwrap();
         assert_eq!(trust.accepts_any_audience(), expected, "{trust:?}");
     }
 }
@@ -61,10 +55,10 @@ fn no_token_may_have_the_names_of_two_issuers() {
         (template("*"), template(ONE), twice("https://h.example/{tenantid}/")),
         (template("99999999-2222-3333-4444-555555555555"), of_one(), Ok(())),
     ] {
-        let trust = Trust::new(Profile::Standard, vec![first, second], vec![route("d", &[0, 1])]);
+        let trust = Trust::new(Profile::Standard, vec![first, second], vec![policy("d", &[0, 1])]);
         assert_eq!(trust.map(drop), expected);
     }
-    let every = |issuer| Trust::new(Profile::Standard, vec![issuer], vec![route("d", &[0])]).unwrap();
+    let every = |issuer| Trust::new(Profile::Standard, vec![issuer], vec![policy("d", &[0])]).unwrap();
     assert!(every(template("*")).every_tenant_of().is_some());
     assert!(every(template(ONE)).every_tenant_of().is_none() && every(of_one()).every_tenant_of().is_none());
 }
@@ -72,19 +66,20 @@ fn no_token_may_have_the_names_of_two_issuers() {
 #[test]
 fn refuses_what_would_let_one_issuer_sign_for_another() {
     use Profile::Standard;
-    for (issuers, routes, expected) in [
-        (vec![], vec![route("default", &[])], TrustError::Empty),
+    for (issuers, policies, expected) in [
+        (vec![], vec![policy("default", &[])], TrustError::Empty),
         (vec![issuer("a", 0)], vec![], TrustError::Empty),
-        (vec![issuer("a", 0), issuer("", 1)], vec![route("default", &[0])], TrustError::AnyIssuer),
-        (vec![issuer("a", 0), issuer("a", 1)], vec![route("d", &[0])], TrustError::Twice("a".into())),
-        (vec![issuer("a", 0)], vec![route("d", &[0]), route("d", &[0])], TrustError::Twice("d".into())),
-        (vec![issuer("a", 0)], vec![route("d", &[1])], TrustError::NoIssuer("d".into())),
-        (vec![issuer("a", 0)], vec![route("d", &[])], TrustError::NoIssuer("d".into())),
+        (vec![issuer("a", 0), issuer("", 1)], vec![policy("default", &[0])], TrustError::AnyIssuer),
+        (vec![issuer("a", 0), issuer("a", 1)], vec![policy("d", &[0])], TrustError::Twice("a".into())),
+        (vec![issuer("a", 0)], vec![policy("d", &[0]), policy("d", &[0])], TrustError::Twice("d".into())),
+        (vec![issuer("a", 0)], vec![policy("d", &[1])], TrustError::NoIssuer("d".into())),
+        (vec![issuer("a", 0)], vec![policy("d", &[])], TrustError::NoIssuer("d".into())),
     ] {
-        assert_eq!(Trust::new(Standard, issuers, routes), Err(expected));
+        assert_eq!(Trust::new(Standard, issuers, policies), Err(expected));
     }
-    let trust = Trust::new(Standard, vec![issuer("", 0)], vec![route("a", &[0]), route("b", &[0])]).unwrap();
-    assert_eq!(trust.route(None).unwrap().name, "a");
-    assert_eq!(trust.route(Some("b")).unwrap().name, "b");
-    assert_eq!(trust.route(Some("B")), None);
+    let trust =
+        Trust::new(Standard, vec![issuer("", 0)], vec![policy("a", &[0]), policy("b", &[0])]).unwrap();
+    assert_eq!(trust.policy(None).unwrap().name, "a");
+    assert_eq!(trust.policy(Some("b")).unwrap().name, "b");
+    assert_eq!(trust.policy(Some("B")), None);
 }

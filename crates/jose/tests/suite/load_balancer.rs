@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE;
 use jose::{
-    Algorithm, AlgorithmSet, Claims, KeySet, Policy, Profile, Refusal, Reject, Requirements, Route, Signed,
-    TokenVersion, Trust, TrustedIssuer, Uuid, Verdict,
+    Algorithm, AlgorithmSet, Claims, IssuerPolicy, KeySet, Policy, Profile, Refusal, Reject, Requirements,
+    Signed, TokenVersion, Trust, TrustedIssuer, Uuid, Verdict,
 };
 use serde_json::json;
 
@@ -15,23 +15,23 @@ const SIGNER: &str =
 const KID: &str = "0123abcd-2222-3333-4444-555555555555";
 
 fn issuer(name: &str, keys: usize, signers: &[&str]) -> TrustedIssuer {
-    let policy = Policy { issuers: vec![name.into()], ..policy(Profile::Standard) };
+    let policy = IssuerPolicy { issuers: vec![name.into()], ..policy(Profile::Standard) };
     TrustedIssuer { policy, keys, signers: signers.iter().map(|signer| (*signer).to_owned()).collect() }
 }
 
 fn trust(issuers: Vec<TrustedIssuer>) -> Trust {
-    let route = Route {
+    let policy = Policy {
         name: "default".to_owned(),
         issuers: (0..issuers.len()).collect(),
         algorithms: AlgorithmSet::ALL,
         audiences: Vec::new(),
         requirements: Requirements::default(),
     };
-    Trust::new(Profile::Standard, issuers, vec![route]).unwrap()
+    Trust::new(Profile::Standard, issuers, vec![policy]).unwrap()
 }
 
 fn verdict(trust: &Trust, token: &str, keys: &[KeySet]) -> Option<Reject> {
-    match trust.verify(token, keys, &trust.routes()[0], NOW) {
+    match trust.verify(token, keys, &trust.policies()[0], NOW) {
         Verdict::Accept(_) => None,
         Verdict::Refuse(Refusal { reject, .. }) => Some(reject),
     }
@@ -166,19 +166,19 @@ fn padding_is_malformed_for_every_other_issuer() {
 fn without_a_key_the_kid_is_told_and_no_other_text() {
     let signer = Signer::generate(Algorithm::ES256);
     let both = trust(vec![issuer("id", 0, &[]), issuer("alb", 1, &[SIGNER])]);
-    let route = &both.routes()[0];
+    let policy = &both.policies()[0];
     let header = header("ES256", &format!("{SIGNER:?}"));
     let token = padded(&signer, Algorithm::ES256, &header, &payload("alb"));
     let none = [KeySet::empty(), KeySet::empty()];
     assert_eq!(verdict(&both, &token, &none), Some(Reject::UnknownKey), "there may be one");
-    assert_eq!(both.hint(&token, route).kid, Uuid::parse(KID));
+    assert_eq!(both.hint(&token, policy).kid, Uuid::parse(KID));
     for kid in ["../../x", &KID.to_uppercase(), "a", &format!("{KID}?")] {
         let token = padded(&signer, Algorithm::ES256, &header.replace(KID, kid), &payload("alb"));
         assert_eq!(verdict(&both, &token, &none), Some(Reject::UnknownKey), "{kid}");
-        assert_eq!(both.hint(&token, route).kid, None, "{kid}");
+        assert_eq!(both.hint(&token, policy).kid, None, "{kid}");
     }
     let others = signer.token(Algorithm::ES256, &header, &payload("id"));
-    assert_eq!(both.hint(&others, route).kid, None, "of an issuer with a key set");
+    assert_eq!(both.hint(&others, policy).kid, None, "of an issuer with a key set");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_shared_secret_does_not_speak_for_a_load_balancer() {
     let claims = Claims::parse(payload("alb").as_bytes()).unwrap();
     let decrypted =
         Signed { header: r#"{"alg":"dir"}"#.to_owned(), claims, version: TokenVersion::Stateless };
-    let Verdict::Refuse(Refusal { reject, .. }) = trust.judge_decrypted(decrypted, &trust.routes()[0], NOW)
+    let Verdict::Refuse(Refusal { reject, .. }) = trust.judge_decrypted(decrypted, &trust.policies()[0], NOW)
     else {
         panic!("accepted");
     };

@@ -1,12 +1,12 @@
 //! Good tokens that were made for something else than access, or for a client that has to prove itself.
 
 use jose::{
-    Algorithm, AlgorithmSet, Binding, Claims, Policy, Profile, Refusal, Reject, Requirements, Route, Signed,
+    Algorithm, Binding, Claims, IssuerPolicy, Policy, Profile, Refusal, Reject, Requirements, Signed,
     TokenVersion, Trust, TrustedIssuer, Verdict, verify,
 };
 use serde_json::json;
 
-use crate::support::{NOW, Signer, keys, policy};
+use crate::support::{NOW, Signer, keys, policy as issuer_policy};
 
 fn refused(verdict: Verdict) -> Option<Reject> {
     match verdict {
@@ -41,15 +41,15 @@ fn a_token_that_is_made_for_something_else_is_refused_in_both_profiles_signed_or
         let payload = payload.to_string();
         let token = signer.token(Algorithm::ES256, &header, &payload);
         for profile in [Profile::Standard, Profile::MsUsers] {
-            let of_one = policy(profile);
+            let of_one = issuer_policy(profile);
             let trust = Trust::single(of_one.clone());
-            let route = trust.route(None).unwrap();
+            let policy = trust.policy(None).unwrap();
             assert_eq!(refused(verify(&token, &keys, &of_one, NOW)), expected, "{header} {payload}");
             let sets = std::slice::from_ref(&keys);
-            assert_eq!(refused(trust.verify(&token, sets, route, NOW)), expected, "{header} {payload}");
+            assert_eq!(refused(trust.verify(&token, sets, policy, NOW)), expected, "{header} {payload}");
             let claims = Claims::parse(payload.as_bytes()).unwrap();
             let signed = Signed { header: header.clone(), claims, version: TokenVersion::Stateless };
-            assert_eq!(refused(trust.judge_decrypted(signed, route, NOW)), expected, "{header} {payload}");
+            assert_eq!(refused(trust.judge_decrypted(signed, policy, NOW)), expected, "{header} {payload}");
         }
     }
 }
@@ -58,18 +58,19 @@ fn a_token_that_is_made_for_something_else_is_refused_in_both_profiles_signed_or
 fn a_policy_or_an_issuer_that_names_such_a_type_accepts_it_and_no_other() {
     let signer = Signer::generate(Algorithm::ES256);
     let sets = [keys([signer.jwk()])];
-    let route = |name: &str, types: &[&str]| Route {
-        name: name.to_owned(),
-        issuers: vec![0],
-        algorithms: AlgorithmSet::ALL,
-        audiences: Vec::new(),
+    let policy = |name: &str, types: &[&str]| Policy {
         requirements: requirements(types),
+        ..Policy::of(name, vec![0])
     };
     let trust = |types: &[&str]| {
-        let policy = Policy { requirements: requirements(types), ..policy(Profile::Standard) };
-        let routes = vec![route("default", &[]), route("events", &["secevent+jwt"])];
-        Trust::new(Profile::Standard, vec![TrustedIssuer { policy, keys: 0, signers: Vec::new() }], routes)
-            .unwrap()
+        let issuer = IssuerPolicy { requirements: requirements(types), ..issuer_policy(Profile::Standard) };
+        let policies = vec![policy("default", &[]), policy("events", &["secevent+jwt"])];
+        Trust::new(
+            Profile::Standard,
+            vec![TrustedIssuer { policy: issuer, keys: 0, signers: Vec::new() }],
+            policies,
+        )
+        .unwrap()
     };
     let by_route = trust(&[]);
     let by_issuer = trust(&["secevent+jwt", "JWT"]);
@@ -87,7 +88,7 @@ fn a_policy_or_an_issuer_that_names_such_a_type_accepts_it_and_no_other() {
         ("kb+jwt", r#"{"exp":1700000600}"#, &by_issuer, "default", Some(Reject::Type)),
     ] {
         let token = signer.token(Algorithm::ES256, &json!({"alg": "ES256", "typ": typ}).to_string(), payload);
-        let verdict = trust.verify(&token, &sets, trust.route(Some(policy)).unwrap(), NOW);
+        let verdict = trust.verify(&token, &sets, trust.policy(Some(policy)).unwrap(), NOW);
         assert_eq!(refused(verdict), expected, "{typ} {payload} {policy}");
     }
 }
@@ -103,8 +104,8 @@ fn a_bound_token_is_accepted_where_binding_is_ignored() {
     let token = signer.plain_token(Algorithm::ES256, r#"{"exp":1700000600,"st":1,"cnf":{"x5t#S256":"x"}}"#);
     for profile in [Profile::Standard, Profile::MsUsers] {
         for (binding, expected) in [(Binding::IfBound, Some(Reject::Binding)), (Binding::Ignore, None)] {
-            let trust = Trust::single(Policy { binding, ..policy(profile) });
-            let verdict = trust.verify(&token, std::slice::from_ref(&keys), trust.route(None).unwrap(), NOW);
+            let trust = Trust::single(IssuerPolicy { binding, ..issuer_policy(profile) });
+            let verdict = trust.verify(&token, std::slice::from_ref(&keys), trust.policy(None).unwrap(), NOW);
             assert_eq!(refused(verdict), expected, "{profile} {binding:?}");
             assert_eq!(trust.ignores_binding(), expected.is_none());
         }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use jose::{
-    Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, ClaimValue, IssuerName, KeySet, Policy, Profile,
-    Refusal, Reject, Requirements, Route, Tenants, Trust, TrustedIssuer, UnixTime, Verdict,
+    Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, ClaimValue, IssuerName, IssuerPolicy, KeySet, Policy,
+    Profile, Refusal, Reject, Requirements, Tenants, Trust, TrustedIssuer, UnixTime, Verdict,
 };
 use serde_json::json;
 
-use crate::support::{NOW, STRICT, Signer, parse, policy};
+use crate::support::{NOW, STRICT, Signer, parse, policy as issuer_policy};
 
 fn keys(signer: &Signer, kid: &str) -> KeySet {
     let mut jwk = signer.jwk();
@@ -18,22 +18,21 @@ fn keys(signer: &Signer, kid: &str) -> KeySet {
 
 fn issuer(name: &str, keys: usize, audiences: &[&str], algorithms: AlgorithmSet) -> TrustedIssuer {
     let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
-    let policy = Policy { issuers: vec![name.into()], audiences, algorithms, ..policy(Profile::Standard) };
+    let policy = IssuerPolicy {
+        issuers: vec![name.into()],
+        audiences,
+        algorithms,
+        ..issuer_policy(Profile::Standard)
+    };
     TrustedIssuer { policy, keys, signers: Vec::new() }
 }
 
-fn route(name: &str, issuers: &[usize]) -> Route {
-    Route {
-        name: name.to_owned(),
-        issuers: issuers.to_vec(),
-        algorithms: AlgorithmSet::ALL,
-        audiences: Vec::new(),
-        requirements: Requirements::default(),
-    }
+fn policy(name: &str, issuers: &[usize]) -> Policy {
+    Policy::of(name, issuers.to_vec())
 }
 
 fn verdict(trust: &Trust, token: &str, keys: &[KeySet], policy: &str) -> Result<(), Reject> {
-    match trust.verify(token, keys, trust.route(Some(policy)).unwrap(), NOW) {
+    match trust.verify(token, keys, trust.policy(Some(policy)).unwrap(), NOW) {
         Verdict::Accept(_) => Ok(()),
         Verdict::Refuse(Refusal { reject, .. }) => Err(reject),
     }
@@ -45,8 +44,8 @@ fn a_token_is_only_tried_with_the_keys_of_its_own_issuer() {
     // The same kid in both sets: only the issuer tells them apart.
     let sets = [keys(&ann, "k"), keys(&bob, "k")];
     let issuers = vec![issuer("ann", 0, &[], AlgorithmSet::ALL), issuer("bob", 1, &[], AlgorithmSet::ALL)];
-    let routes = vec![route("default", &[0, 1]), route("only-ann", &[0])];
-    let trust = Trust::new(Profile::Standard, issuers, routes).unwrap();
+    let policies = vec![policy("default", &[0, 1]), policy("only-ann", &[0])];
+    let trust = Trust::new(Profile::Standard, issuers, policies).unwrap();
     let payload = |iss: &str| format!(r#"{{"iss":{iss},"exp":1700000600}}"#);
     for (signer, iss, policy, expected) in [
         (&ann, r#""ann""#, "default", Ok(())),
@@ -87,11 +86,11 @@ fn a_key_that_names_another_tenant_signs_nothing_for_an_issuer_that_is_one() {
         let keys = parse(&json!({"keys": [signer.jwk_with(json!({"issuer": key}))]}), &STRICT);
         let token = signer.plain_token(Algorithm::ES256, &format!(r#"{{"iss":{iss:?},"exp":1700000600}}"#));
         let only = issuer(&iss, 0, &[], AlgorithmSet::ALL);
-        let alone = Trust::new(Profile::Standard, vec![only.clone()], vec![route("default", &[0])]).unwrap();
+        let alone = Trust::new(Profile::Standard, vec![only.clone()], vec![policy("default", &[0])]).unwrap();
         let beside = Trust::new(
             Profile::Standard,
             vec![issuer("bob", 1, &[], AlgorithmSet::ALL), only],
-            vec![route("default", &[0, 1])],
+            vec![policy("default", &[0, 1])],
         )
         .unwrap();
         let sets = [keys, KeySet::empty()];
@@ -133,12 +132,12 @@ fn a_token_of_a_tenant_is_verified_by_keys_of_that_tenant_or_of_all() {
         issuer
     };
     let alone = |tenants: &[&str]| {
-        Trust::new(Profile::Standard, vec![template(tenants)], vec![route("default", &[0])]).unwrap()
+        Trust::new(Profile::Standard, vec![template(tenants)], vec![policy("default", &[0])]).unwrap()
     };
     let beside = Trust::new(
         Profile::Standard,
         vec![issuer("bob", 1, &[], AlgorithmSet::ALL), template(&[ONE, TWO])],
-        vec![route("default", &[0, 1])],
+        vec![policy("default", &[0, 1])],
     )
     .unwrap();
     let (unknown, refused) = (Err(Reject::UnknownKey), Err(Reject::Issuer));
@@ -190,7 +189,7 @@ fn a_token_of_a_tenant_is_verified_by_keys_of_that_tenant_or_of_all() {
     let explained = trust.explain(
         &token(json!({"iss": name_of(ONE), "tid": ONE})),
         &sets,
-        trust.route(None).unwrap(),
+        trust.policy(None).unwrap(),
         NOW,
     );
     let outcomes: Vec<_> = explained.keys.iter().map(|trial| trial.outcome).collect();
@@ -203,7 +202,7 @@ fn a_policy_asks_on_top_of_its_issuer() {
     let signer = Signer::generate(Algorithm::RS256);
     let sets = [keys(&signer, "k")];
     let rsa: AlgorithmSet = [Algorithm::RS256, Algorithm::PS256].into_iter().collect();
-    let admin = Route {
+    let admin = Policy {
         algorithms: [Algorithm::PS256].into_iter().collect(),
         audiences: vec!["admin".to_owned()],
         requirements: Requirements {
@@ -215,10 +214,10 @@ fn a_policy_asks_on_top_of_its_issuer() {
             }],
             ..Requirements::default()
         },
-        ..route("admin", &[0])
+        ..policy("admin", &[0])
     };
     let issuers = vec![issuer("ann", 0, &["api", "admin"], rsa)];
-    let trust = Trust::new(Profile::Standard, issuers, vec![route("default", &[0]), admin]).unwrap();
+    let trust = Trust::new(Profile::Standard, issuers, vec![policy("default", &[0]), admin]).unwrap();
     let good = r#"{"iss":"ann","aud":["api","admin"],"iat":1700000000,"exp":1700000600,"scope":"read write","realm":{"roles":["root"]}}"#;
     let cases = [
         (Algorithm::RS256, good.to_owned(), Ok(()), Err(Reject::Algorithm)),
@@ -251,7 +250,7 @@ fn a_policy_asks_on_top_of_its_issuer() {
 #[test]
 fn a_key_set_that_is_not_there_decides_nothing() {
     let signer = Signer::generate(Algorithm::HS256);
-    let trust = Trust::single(policy(Profile::Standard));
+    let trust = Trust::single(issuer_policy(Profile::Standard));
     let token = signer.plain_token(Algorithm::HS256, r#"{"exp":1700000600}"#);
     assert_eq!(verdict(&trust, &token, &[], "default"), Err(Reject::NoKeys));
     assert_eq!(verdict(&trust, &token, &[KeySet::empty()], "default"), Err(Reject::NoKeys));
@@ -269,9 +268,9 @@ fn the_only_issuer_gives_the_window_whatever_iss_says_and_several_by_theirs() {
     };
     let mut any = with_leeway("any", 5);
     any.policy.issuers.clear();
-    let one = Trust::new(Profile::Standard, vec![any], vec![route("default", &[0])]).unwrap();
+    let one = Trust::new(Profile::Standard, vec![any], vec![policy("default", &[0])]).unwrap();
     let issuers = vec![with_leeway("ann", 7), with_leeway("bob", 9)];
-    let two = Trust::new(Profile::Standard, issuers, vec![route("default", &[0, 1])]).unwrap();
+    let two = Trust::new(Profile::Standard, issuers, vec![policy("default", &[0, 1])]).unwrap();
     for (trust, iss, until) in [
         (&one, "", Ok(605)),
         (&one, r#""iss":"ann","#, Ok(605)),
@@ -282,7 +281,7 @@ fn the_only_issuer_gives_the_window_whatever_iss_says_and_several_by_theirs() {
         (&two, "", Err(Reject::Issuer)),
     ] {
         let token = signer.plain_token(Algorithm::ES256, &format!(r#"{{{iss}"exp":1700000600}}"#));
-        let signed = one.verify_signature(&token, &sets, one.route(None).unwrap()).unwrap();
+        let signed = one.verify_signature(&token, &sets, one.policy(None).unwrap()).unwrap();
         let seconds = |until: i64| Some(UnixTime::from_secs(1_700_000_000 + until));
         assert_eq!(trust.window(&signed).map(|window| window.until), until.map(seconds), "{iss}");
     }
@@ -303,11 +302,11 @@ fn an_explanation_accounts_for_every_key_and_repeats_the_verdict() {
         keys(&good, "good"),
         keys(&good, "good"),
     ])];
-    let trust = Trust::single(policy(Profile::Standard));
+    let trust = Trust::single(issuer_policy(Profile::Standard));
     let outcomes = |trust: &Trust, token: &str| {
-        let route = trust.route(None).unwrap();
-        let explanation = trust.explain(token, &sets, route, NOW);
-        assert_eq!(explanation.verdict, trust.verify(token, &sets, route, NOW));
+        let policy = trust.policy(None).unwrap();
+        let explanation = trust.explain(token, &sets, policy, NOW);
+        assert_eq!(explanation.verdict, trust.verify(token, &sets, policy, NOW));
         assert_eq!(explanation.claims.unwrap().as_json(), r#"{"exp":1}"#);
         explanation.keys.iter().map(|trial| trial.outcome).collect::<Vec<_>>()
     };
@@ -317,7 +316,7 @@ fn an_explanation_accounts_for_every_key_and_repeats_the_verdict() {
     let without_kid = good.plain_token(Algorithm::ES256, r#"{"exp":1}"#);
     assert_eq!(outcomes(&trust, &without_kid), [OtherAlgorithm, Failed, Failed, Verified, NotReached]);
     let only_rsa = AlgorithmSet::RSA;
-    let strict = Trust::single(Policy { algorithms: only_rsa, ..policy(Profile::Standard) });
+    let strict = Trust::single(IssuerPolicy { algorithms: only_rsa, ..issuer_policy(Profile::Standard) });
     assert_eq!(outcomes(&strict, &token), [NotAllowed; 5]);
     let left_out = |token: &str| {
         let set = json!({"keys": [
@@ -325,7 +324,7 @@ fn an_explanation_accounts_for_every_key_and_repeats_the_verdict() {
             rsa.jwk_with(json!({"kid": "bad", "alg": "ES256"})),
             rsa.jwk_with(json!({"kid": "rsa"})),
         ]});
-        let explanation = trust.explain(token, &[parse(&set, &STRICT)], trust.route(None).unwrap(), NOW);
+        let explanation = trust.explain(token, &[parse(&set, &STRICT)], trust.policy(None).unwrap(), NOW);
         explanation.left_out.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let (used, fits) = (
@@ -334,6 +333,6 @@ fn an_explanation_accounts_for_every_key_and_repeats_the_verdict() {
     );
     assert_eq!(left_out(&token), [used], "of the token's kid alone");
     assert_eq!(left_out(&without_kid), [used, fits]);
-    let explanation = trust.explain("a.b", &sets, trust.route(None).unwrap(), NOW);
+    let explanation = trust.explain("a.b", &sets, trust.policy(None).unwrap(), NOW);
     assert!(explanation.header.is_none() && explanation.keys.is_empty());
 }

@@ -1,8 +1,8 @@
 //! What good and bad tokens come to.
 
 use jose::{
-    Algorithm, AlgorithmSet, Claim, KeySet, MAX_TRIED_KEYS, Policy, Profile, Refusal, Reject, TokenVersion,
-    Verdict, verify, verify_signature,
+    Algorithm, AlgorithmSet, Claim, IssuerPolicy, KeySet, MAX_TRIED_KEYS, Profile, Refusal, Reject,
+    TokenVersion, Verdict, verify, verify_signature,
 };
 use serde_json::{Value, json};
 
@@ -239,7 +239,7 @@ fn without_keys_nobody_can_tell_but_a_malformed_token_stays_malformed() {
 fn the_policy_is_judged_once_the_signature_is_good() {
     let signer = Signer::generate(Algorithm::ES256);
     let keys = keys([signer.jwk()]);
-    let strict = Policy {
+    let strict = IssuerPolicy {
         algorithms: AlgorithmSet::of(&[Algorithm::ES256]),
         issuers: vec!["https://issuer.example".into()],
         audiences: vec!["api".into()],

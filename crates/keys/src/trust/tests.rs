@@ -14,7 +14,7 @@ fn load(
     let mut settings = Settings::load("APP_", "APP_CONFIG", variables).unwrap();
     let fetch = Fetch::read(&mut settings, FetchNames { ca_file: "APP_CA", ..FetchNames::TABLE });
     let flat = Flat {
-        policy: Policy {
+        policy: IssuerPolicy {
             name: Trust::DEFAULT.to_owned(),
             profile,
             algorithms: AlgorithmSet::ALL,
@@ -81,8 +81,8 @@ fn tables_become_issuers_and_policies() {
     assert_eq!(first.policy.algorithms.iter().count(), 2);
     assert_eq!(first.policy.requirements.claims.len(), 1);
 
-    assert_eq!(trust.route(None).unwrap().issuers, [0, 1, 2]);
-    let admin = trust.route(Some("admin")).unwrap();
+    assert_eq!(trust.policy(None).unwrap().issuers, [0, 1, 2]);
+    let admin = trust.policy(Some("admin")).unwrap();
     assert_eq!((admin.issuers.as_slice(), admin.audiences[0].as_str()), (&[1][..], "admin"));
     let wanted = &admin.requirements;
     assert_eq!(wanted.max_lifetime, Some(Duration::from_secs(900)));
@@ -141,7 +141,7 @@ fn an_issuer_may_go_by_other_names_and_have_its_document_elsewhere() {
         false,
     )
     .unwrap();
-    assert_eq!(trust.route(Some("p")).unwrap().issuers, [0]);
+    assert_eq!(trust.policy(Some("p")).unwrap().issuers, [0]);
     for (fields, expected) in [
         (
             "discovery_url = \"in.example/d\"",
@@ -226,8 +226,8 @@ fn a_template_needs_the_tenants_that_are_trusted_and_the_place_of_its_document()
 fn a_default_policy_can_be_written_and_the_flat_settings_alone_suffice() {
     let table = "[[policies]]\nname = \"default\"\nall_scopes = [\"read\"]";
     let (trust, keys) = load(table, Profile::MsUsers, &[], true).unwrap();
-    assert_eq!((trust.routes().len(), keys.len()), (1, 1));
-    assert_eq!(trust.route(None).unwrap().requirements.all_scopes, ["read"]);
+    assert_eq!((trust.policies().len(), keys.len()), (1, 1));
+    assert_eq!(trust.policy(None).unwrap().requirements.all_scopes, ["read"]);
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn faults_say_which_table_and_field() {
 #[test]
 fn an_empty_list_restricts_nothing_and_is_a_fault_that_names_the_cure() {
     let issuer = "[[issuers]]\nissuer = \"a\"\nkeys_file = \"/a\"\n";
-    let route = "[[policies]]\nname = \"p\"\n";
+    let policy = "[[policies]]\nname = \"p\"\n";
     let both =
         ["audiences", "types", "algorithms", "all_scopes", "any_scope", "subjects", "required", "forbidden"];
     let mut lines: Vec<(String, &str, &str)> = Vec::new();
@@ -288,17 +288,17 @@ fn an_empty_list_restricts_nothing_and_is_a_fault_that_names_the_cure() {
         let line = |name: &str| format!("{name} = {value}");
         for name in both {
             lines.push((format!("{issuer}{}", line(name)), "issuers[0].", name));
-            lines.push((format!("{issuer}{route}{}", line(name)), "policies[0].", name));
+            lines.push((format!("{issuer}{policy}{}", line(name)), "policies[0].", name));
         }
         for name in ["keys_url", "issuer_aliases", "tenants"] {
             lines.push((format!("{issuer}{}", line(name)), "issuers[0].", name));
         }
-        lines.push((format!("{issuer}{route}{}", line("issuers")), "policies[0].", "issuers"));
+        lines.push((format!("{issuer}{policy}{}", line("issuers")), "policies[0].", "issuers"));
     }
     for name in ["claims", "not_claims"] {
         for value in ["{}", "{ x = [] }", "{ x = [1], y = [] }"] {
             lines.push((format!("{issuer}{name} = {value}"), "issuers[0].", name));
-            lines.push((format!("{issuer}{route}{name} = {value}"), "policies[0].", name));
+            lines.push((format!("{issuer}{policy}{name} = {value}"), "policies[0].", name));
         }
     }
     for (toml, place, name) in &lines {
@@ -326,7 +326,7 @@ fn claims_may_have_short_names_and_grant_scopes_by_other_names() {
     assert_eq!(issuer.scope_claims, ["permission"]);
     let pairs: Vec<_> = issuer.names.iter().collect();
     assert_eq!(pairs, [("r", "realm.roles"), ("role", "http://a.example/role")]);
-    let own = &trust.route(Some("p")).unwrap().requirements;
+    let own = &trust.policy(Some("p")).unwrap().requirements;
     assert_eq!((own.scope_claims.len(), own.names.iter().count()), (2, 0));
     for (field, what) in [
         ("claim_names = { \"a.b\" = \"c\" }", "claim_names: a.b: expected a short name of letters, digits"),

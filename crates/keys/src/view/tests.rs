@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use jose::{
-    AlgorithmSet, Binding, KeyOrigin, KeyRules, KeySetError, Policy, Profile, Requirements, Trust, UnixTime,
+    AlgorithmSet, Binding, IssuerPolicy, KeyOrigin, KeyRules, KeySetError, Profile, Requirements, Trust,
+    UnixTime,
 };
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -26,7 +27,7 @@ fn parse(document: &Value) -> Result<jose::KeySet, KeySetError> {
 }
 
 fn trust() -> Trust {
-    Trust::single(Policy {
+    Trust::single(IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         profile: Profile::Standard,
         algorithms: AlgorithmSet::ALL,

@@ -1,7 +1,7 @@
 //! Everybody's rules: a route of their own, said twice, with an end.
 
 use axum::http::{Method, StatusCode};
-use jose::{AlgorithmSet, Requirements, Route, TrustedIssuer};
+use jose::{AlgorithmSet, Policy, Requirements, TrustedIssuer};
 use serde_json::{Value, json};
 
 use super::*;
@@ -114,14 +114,14 @@ fn issuers(limits: [Option<u64>; 2], leeway: u64) -> ArcSwapOption<Verifier> {
         let max_lifetime = limit.map(Duration::from_secs);
         let requirements = Requirements { max_lifetime, ..Requirements::default() };
         let leeway = jose::Leeway::both(Duration::from_secs(leeway));
-        let policy = Policy {
+        let policy = IssuerPolicy {
             issuers: vec![place.to_string().into()],
             requirements,
             ..time_policy(Profile::Standard, leeway)
         };
         TrustedIssuer { policy, keys: place, signers: Vec::new() }
     };
-    let route = Route {
+    let route = Policy {
         name: Trust::DEFAULT.to_owned(),
         issuers: vec![0, 1],
         algorithms: AlgorithmSet::ALL,

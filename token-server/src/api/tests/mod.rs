@@ -33,7 +33,7 @@ use crate::store::{EmbeddedAnnotations, EmbeddedStore};
 use crate::verify::{ClaimHeaders, Guard, Limits, Proxy, Verifier, VerifyMetrics, VerifySettings};
 use ::rules::ExpireAt;
 use arc_swap::ArcSwapOption;
-use jose::{Policy, Profile, Trust, UnixTime};
+use jose::{IssuerPolicy, Profile, Trust, UnixTime};
 use keys::{KeyMetrics, KeyRing, Place};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
@@ -119,8 +119,10 @@ fn verifier(
 
 /// Forward-auth that admits whoever shows no token at all.
 fn open_to_everybody() -> VerifySettings {
-    let policy =
-        Policy { name: Trust::DEFAULT.to_owned(), ..time_policy(Profile::Standard, jose::Leeway::default()) };
+    let policy = IssuerPolicy {
+        name: Trust::DEFAULT.to_owned(),
+        ..time_policy(Profile::Standard, jose::Leeway::default())
+    };
     VerifySettings {
         trust: Trust::single(policy),
         proxy: Some(Proxy::Envoy),

@@ -231,7 +231,7 @@ async fn a_signed_token_inside_of_an_encrypted_one_is_judged_by_its_own_header()
 async fn a_bound_token_passes_old_forms_where_every_issuer_ignores_bindings() {
     for (binding, reason) in [(Binding::IfBound, "E_TKN_INVALID"), (Binding::Ignore, "ok")] {
         let settings = open_to_everybody();
-        let policy = Policy { binding, ..time_policy(Profile::Standard, jose::Leeway::default()) };
+        let policy = IssuerPolicy { binding, ..time_policy(Profile::Standard, jose::Leeway::default()) };
         let settings = VerifySettings { trust: Trust::single(policy), ..settings };
         let server =
             server(|app| app.verify = verifier(settings, VerifyMetrics::default(), &no_keys(1))).await;

@@ -51,7 +51,7 @@ impl Watch {
         let mut answers = answers.into_iter();
         self.note_time(answers.next().and_then(|answer| time(answer.ok()?)));
         let info = answers.next().and_then(|answer| from_redis_value::<String>(answer.ok()?).ok());
-        let policy = match info.as_deref().and_then(policy_of) {
+        let policy = match info.as_deref().and_then(issuer_policy) {
             Some(policy) => Some(policy.to_owned()),
             None => configured_policy(node).await,
         };
@@ -125,7 +125,7 @@ fn time(answer: Value) -> Option<i64> {
     from_redis_value::<(i64, i64)>(answer).ok().map(|(seconds, _)| seconds)
 }
 
-fn policy_of(info: &str) -> Option<&str> {
+fn issuer_policy(info: &str) -> Option<&str> {
     info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).map(str::trim)
 }
 
@@ -163,8 +163,8 @@ mod tests {
     #[test]
     fn the_policy_is_found_among_what_info_tells() {
         let info = "# Memory\r\nused_memory:1\r\nmaxmemory_policy:allkeys-lru\r\n# Stats\r\n";
-        assert_eq!(policy_of(info), Some("allkeys-lru"));
-        assert_eq!(policy_of("# Server\r\nredis_version:7"), None);
+        assert_eq!(issuer_policy(info), Some("allkeys-lru"));
+        assert_eq!(issuer_policy("# Server\r\nredis_version:7"), None);
     }
 
     #[tokio::test(start_paused = true)]

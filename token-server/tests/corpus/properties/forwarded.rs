@@ -3,7 +3,7 @@
 
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request};
-use jose::{AlgorithmSet, Policy, Profile, Reject, Requirements, Trust};
+use jose::{AlgorithmSet, IssuerPolicy, Profile, Reject, Requirements, Trust};
 use token_server::verify::{ClaimHeaders, Guard, Limits, Proxy, Question, TokenPlace, VerifySettings};
 
 const COOKIE: &str = "session";
@@ -150,7 +150,7 @@ fn parts(request: &[u8]) -> Option<Parts> {
 
 fn settings(proxy: Option<Proxy>) -> VerifySettings {
     VerifySettings {
-        trust: Trust::single(Policy {
+        trust: Trust::single(IssuerPolicy {
             name: Trust::DEFAULT.to_owned(),
             profile: Profile::Standard,
             algorithms: AlgorithmSet::ALL,

@@ -63,7 +63,7 @@ fn variables(lines: &str) -> Vec<(OsString, OsString)> {
 fn assert_sound(config: &Config) {
     assert!(config.preview_subjects <= 100_000);
     let Some(verify) = &config.verify else { return };
-    assert_eq!(verify.guards.len(), verify.trust.routes().len());
+    assert_eq!(verify.guards.len(), verify.trust.policies().len());
     assert!((256..=65_536).contains(&verify.max_token_bytes));
     assert!(!verify.schemes.is_empty() && !verify.trust.issuers().is_empty());
     let leeway = verify.trust.max_leeway();

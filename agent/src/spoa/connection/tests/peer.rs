@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use jose::{AlgorithmSet, Policy, Profile, Trust};
+use jose::{AlgorithmSet, IssuerPolicy, Profile, Trust};
 use keys::{KeyMetrics, KeyRing};
 use prometheus_client::registry::Registry;
 use revocation::lease::{SharedLease, Terms};
@@ -122,7 +122,7 @@ impl Peer {
             readiness.clone(),
             KeyMetrics::default(),
         ));
-        let policy = Policy {
+        let policy = IssuerPolicy {
             name: "default".into(),
             profile: Profile::Standard,
             algorithms: AlgorithmSet::ALL,

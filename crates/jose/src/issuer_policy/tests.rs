@@ -3,8 +3,8 @@ use super::*;
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 /// A policy that asks for nothing but what the profile does.
-pub(crate) fn policy(profile: Profile) -> Policy {
-    Policy {
+pub(crate) fn policy(profile: Profile) -> IssuerPolicy {
+    IssuerPolicy {
         name: "default".to_owned(),
         profile,
         algorithms: AlgorithmSet::ALL,
@@ -16,7 +16,7 @@ pub(crate) fn policy(profile: Profile) -> Policy {
     }
 }
 
-fn judged(policy: &Policy, payload: &str) -> Result<(), Reject> {
+fn judged(policy: &IssuerPolicy, payload: &str) -> Result<(), Reject> {
     policy.judge(&Claims::parse(payload.as_bytes()).unwrap(), NOW)
 }
 
@@ -81,7 +81,7 @@ fn a_leeway_that_is_not_set_is_for_clocks_ahead_and_one_that_is_set_for_both_end
         (Leeway::both(Duration::from_secs(5)), r#"{"exp":1700000100,"nbf":1700000006}"#, early),
     ] {
         for profile in [Profile::Standard, Profile::MsUsers] {
-            let policy = Policy { leeway, ..policy(profile) };
+            let policy = IssuerPolicy { leeway, ..policy(profile) };
             let claims = Claims::parse(payload.as_bytes()).unwrap();
             assert_eq!(policy.judge_time(&claims, NOW), expected, "{leeway:?} {profile}: {payload}");
         }
@@ -93,8 +93,11 @@ fn the_standard_profile_judges_issuer_and_audience_where_they_are_set() {
     let open = policy(Profile::Standard);
     assert_eq!(judged(&open, r#"{"exp":1800000000,"iss":7,"aud":{}}"#), Ok(()));
 
-    let strict =
-        Policy { issuers: vec!["i".into(), "j".into()], audiences: vec!["a".into(), "b".into()], ..open };
+    let strict = IssuerPolicy {
+        issuers: vec!["i".into(), "j".into()],
+        audiences: vec!["a".into(), "b".into()],
+        ..open
+    };
     for (claims, expected) in [
         (r#""iss":"i","aud":"a""#, Ok(())),
         (r#""iss":"j","aud":["x","b"]"#, Ok(())),
@@ -124,7 +127,7 @@ fn the_standard_profile_judges_issuer_and_audience_where_they_are_set() {
 #[test]
 fn the_ms_users_profile_judges_time_and_then_the_version() {
     let policy =
-        Policy { issuers: vec!["i".into()], audiences: vec!["a".into()], ..policy(Profile::MsUsers) };
+        IssuerPolicy { issuers: vec!["i".into()], audiences: vec!["a".into()], ..policy(Profile::MsUsers) };
     for (payload, expected) in [
         (r#"{"st":1}"#, Ok(())),
         (r#"{"st":1,"exp":1700000001}"#, Ok(())),
@@ -159,7 +162,7 @@ fn the_ms_users_profile_judges_time_and_then_the_version() {
 fn misuse_is_told_by_header_and_claims_and_may_be_allowed_by_name() {
     let strict = policy(Profile::MsUsers);
     let named = Requirements { types: vec!["secevent+jwt".into()], ..Requirements::default() };
-    let lax = Policy { binding: Binding::Ignore, requirements: named, ..strict.clone() };
+    let lax = IssuerPolicy { binding: Binding::Ignore, requirements: named, ..strict.clone() };
     let event = Some(r#"{"typ":"secevent+jwt"}"#);
     for (header, payload, strictly, laxly) in [
         (None, "{}", Ok(()), Ok(())),
