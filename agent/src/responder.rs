@@ -252,7 +252,7 @@ impl Responder {
                 let lasting = reject.is_lasting() || (by_server && *reject == Reject::Revoked);
                 lasting.then(|| {
                     let own = signed.as_ref().and_then(|signed| self.verifier.window(signed).ok());
-                    own.filter(|own| own.judge(now).is_ok()).unwrap_or(Window::ALWAYS)
+                    own.filter(|own| own.validate(now).is_ok()).unwrap_or(Window::ALWAYS)
                 })
             }
         }

@@ -211,7 +211,7 @@ impl Verifier {
                 Ok(claims) => {
                     let version = TokenVersion::Stateless;
                     let decrypted = Signed { header: header.to_owned(), claims, version };
-                    (self.trust.judge_decrypted(decrypted, route, now), None)
+                    (self.trust.validate_decrypted(decrypted, route, now), None)
                 }
                 Err(reject) => refused(reject),
             },

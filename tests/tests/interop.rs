@@ -119,7 +119,7 @@ impl Judge {
 
     fn encrypted(&self, token: &str) -> Result<(), Reject> {
         match decrypt(token, &self.decryption_keys)? {
-            Decrypted::Claims { claims, .. } => self.policy.judge(&claims, self.now),
+            Decrypted::Claims { claims, .. } => self.policy.validate(&claims, self.now),
             Decrypted::Nested { token, .. } => self.signed(&token),
         }
     }

@@ -60,10 +60,10 @@ pub async fn judge(
     let issued = Dating::of(&claims, policy).issued(now);
     let without_rules = policy
         .refuse_refresh_token(&claims, TokenVersion::of(&claims))
-        .and_then(|()| policy.judge_time(&claims, now))
+        .and_then(|()| policy.validate_time(&claims, now))
         .and_then(|()| Revocable::read(&claims, policy));
     let (RulesVerdict { verdict, vouched, read_ago }, subject) = match without_rules {
-        Ok(revocable) => (revocable.judge(revocations, now).await, revocable.subject),
+        Ok(revocable) => (revocable.check(revocations, now).await, revocable.subject),
         Err(reject) => {
             let without = RulesVerdict { verdict: Err(reject), vouched: false, read_ago: Duration::ZERO };
             (without, claims.subject(policy.profile))
@@ -98,9 +98,9 @@ impl Revocable {
     }
 
     /// Judges it by the rules as they are now.
-    pub async fn judge(&self, revocations: &Arc<Revocations>, now: UnixTime) -> RulesVerdict {
+    pub async fn check(&self, revocations: &Arc<Revocations>, now: UnixTime) -> RulesVerdict {
         let token = Token { claims: &self.claims, issued: self.issued(now) };
-        revocations.judge(token, self.subject.as_deref(), seconds(now)).await
+        revocations.check(token, self.subject.as_deref(), seconds(now)).await
     }
 }
 
@@ -275,7 +275,7 @@ mod tests {
                 let policy = time_policy(Profile::Standard, leeway);
                 let revocable =
                     Revocable::read(&Claims::parse(payload.as_bytes()).unwrap(), &policy).unwrap();
-                assert_eq!(revocable.judge(&rules, NOW).await.verdict, verdict, "{leeway:?} {payload}");
+                assert_eq!(revocable.check(&rules, NOW).await.verdict, verdict, "{leeway:?} {payload}");
             }
         }
         let old = r#"{"username":"below","iat":1700000001000}"#;

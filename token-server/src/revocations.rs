@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::continuity::{Session, Sessions, Source, Untold};
 use crate::feed::Feed;
-use crate::rulebook::{Group, Lifetimes, Read, Rulebook, Totals, judge};
+use crate::rulebook::{Group, Lifetimes, Read, Rulebook, Totals, check};
 use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, random_name};
 
 pub use batch::{Draft, Written};
@@ -168,7 +168,7 @@ impl Revocations {
     /// Waits no longer than [`LOAD_WAIT`].
     ///
     /// A rule has ended when it has by this server's clock and by the store's: of clocks that differ, one is wrong.
-    pub async fn judge<'t>(
+    pub async fn check<'t>(
         self: &Arc<Self>,
         token: impl Into<Token<'t>>,
         subject: Option<&str>,
@@ -187,7 +187,7 @@ impl Revocations {
         };
         let (everybody, own) = tokio::join!(self.read(EVERYBODY, session.as_ref(), LOAD_WAIT), own);
         let now = self.store.now().map_or(now, |stores| stores.min(now));
-        let verdict = judge(group(everybody.as_ref()), group(own.as_ref()), token, now);
+        let verdict = check(group(everybody.as_ref()), group(own.as_ref()), token, now);
         // Asked last: a session that lives now has missed nothing since the caller looked at the revision.
         let vouched = session.is_some_and(|session| {
             is_of(everybody.as_ref(), &session)

@@ -116,7 +116,7 @@ impl VerdictCache {
         let Some(accepted) = &self.accepted else { return Found::Nothing };
         let mut lapsed = None;
         if let Some(kept) = accepted.get(key) {
-            if kept.window.judge(now).is_err() {
+            if kept.window.validate(now).is_err() {
                 accepted.remove_if(key, |current| Arc::ptr_eq(current, &kept));
             } else if self.is_allowed(&kept, at) {
                 return Found::Verdict(kept);
@@ -135,7 +135,7 @@ impl VerdictCache {
 
     /// Whether a verdict may be sent to one more request.
     pub fn holds(&self, kept: &Kept, now: UnixTime, at: Instant) -> bool {
-        kept.window.judge(now).is_ok() && self.is_allowed(kept, at)
+        kept.window.validate(now).is_ok() && self.is_allowed(kept, at)
     }
 
     fn is_allowed(&self, kept: &Kept, at: Instant) -> bool {

@@ -24,7 +24,7 @@ impl Binding {
     /// # Errors
     ///
     /// [`Reject::Binding`].
-    pub fn judge(self, claims: &Claims) -> Result<(), Reject> {
+    pub fn validate(self, claims: &Claims) -> Result<(), Reject> {
         let is_bound = claims.get("cnf").is_some_and(|cnf| cnf != Claim::Null);
         match self {
             Self::IfBound if is_bound => Err(Reject::Binding),
@@ -70,8 +70,8 @@ mod tests {
             (r#"{"cnf":false}"#, Err(Reject::Binding)),
         ] {
             let claims = Claims::parse(payload.as_bytes()).unwrap();
-            assert_eq!(Binding::default().judge(&claims), expected, "{payload}");
-            assert_eq!(Binding::Ignore.judge(&claims), Ok(()), "{payload}");
+            assert_eq!(Binding::default().validate(&claims), expected, "{payload}");
+            assert_eq!(Binding::Ignore.validate(&claims), Ok(()), "{payload}");
         }
     }
 

@@ -69,7 +69,7 @@ impl TrialOutcome {
 }
 
 impl Trust {
-    /// Judges a token as [`verify`](Self::verify) does, and says how that came.
+    /// Decides on a token as [`verify`](Self::verify) does, and says how that came.
     pub fn explain(&self, token: &str, keys: &[KeySet], policy: &Policy, now: UnixTime) -> Explanation {
         let mut explanation = Explanation {
             verdict: self.verify(token, keys, policy, now),

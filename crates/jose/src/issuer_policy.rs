@@ -1,4 +1,4 @@
-//! What the claims of a token must say (RFC 7519 section 4.1), judged after its signature.
+//! What the claims of a token must say (RFC 7519 section 4.1), validated after its signature.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ pub struct IssuerPolicy {
     pub profile: Profile,
     /// The signature algorithms that are accepted.
     pub algorithms: AlgorithmSet,
-    /// Accepted values of `iss`; empty: not judged. The `ms-users` profile never judges it.
+    /// Accepted values of `iss`; empty: not validated. The `ms-users` profile never validates it.
     pub issuers: Vec<IssuerName>,
-    /// Accepted values of `aud`; empty: not judged. The `ms-users` profile never judges it.
+    /// Accepted values of `aud`; empty: not validated. The `ms-users` profile never validates it.
     pub audiences: Vec<String>,
     /// How far clocks may be apart: a token is taken so much longer after `exp` and before `nbf`.
     pub leeway: Leeway,
@@ -34,18 +34,18 @@ impl IssuerPolicy {
         self.issuers.first().map(IssuerName::as_str)
     }
 
-    /// Judges what was signed: what the token was made for, its claims, then header and claims by the requirements.
+    /// Validates what was signed: what the token was made for, its claims, then header and claims by the requirements.
     ///
     /// # Errors
     ///
-    /// Those of [`judge`](Self::judge), where [`Reject::Type`] is told by the header too; then those of
-    /// [`Requirements::judge`].
-    pub fn judge_signed(&self, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
-        self.judge_signed_for(&[], signed, now)
+    /// Those of [`validate`](Self::validate), where [`Reject::Type`] is told by the header too; then those of
+    /// [`Requirements::validate`].
+    pub fn validate_signed(&self, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
+        self.validate_signed_for(&[], signed, now)
     }
 
     /// The same, where a policy on top of this one names `types` that it accepts.
-    pub(crate) fn judge_signed_for(
+    pub(crate) fn validate_signed_for(
         &self,
         types: &[String],
         signed: &Signed,
@@ -53,25 +53,25 @@ impl IssuerPolicy {
     ) -> Result<(), Reject> {
         let Signed { header, claims, version } = signed;
         self.refuse_refresh_token(claims, *version)?;
-        purpose::judge(header, claims, self.requirements.types.iter().chain(types))?;
-        self.binding.judge(claims)?;
-        self.judge_claims(claims, *version, now)?;
-        self.requirements.judge(signed)
+        purpose::validate(header, claims, self.requirements.types.iter().chain(types))?;
+        self.binding.validate(claims)?;
+        self.validate_claims(claims, *version, now)?;
+        self.requirements.validate(signed)
     }
 
-    /// Judges all claims, without a header.
+    /// Validates all claims, without a header.
     ///
     /// # Errors
     ///
     /// The first check that fails: [`refuse_refresh_token`](Self::refuse_refresh_token); [`Reject::Type`] for a security event;
-    /// [`Reject::Binding`]; those of [`judge_time`](Self::judge_time); then in `standard` [`Reject::Issuer`] and
+    /// [`Reject::Binding`]; those of [`validate_time`](Self::validate_time); then in `standard` [`Reject::Issuer`] and
     /// [`Reject::Audience`] for a value that is absent or not accepted, [`Reject::ClaimType`] for an `iss` that is no
     /// string and an `aud` that is neither a string nor an array of strings; in `ms-users` [`Reject::Legacy`].
-    pub fn judge(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
+    pub fn validate(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
         let version = TokenVersion::of(claims);
         self.refuse_refresh_token(claims, version)?;
         self.refuse_misuse(None, claims)?;
-        self.judge_claims(claims, version, now)
+        self.validate_claims(claims, version, now)
     }
 
     /// Refuses a refresh token of ms-users (stateless, with `irt`), which opens no door but its own. That is said before
@@ -92,47 +92,47 @@ impl IssuerPolicy {
     }
 
     /// Refuses what was made for something else than access, by its claims and by its header where that is known, and what
-    /// is bound to a key that nothing here can ask for. For those who judge claims bit by bit: [`judge`](Self::judge)
-    /// and [`judge_signed`](Self::judge_signed) do it too.
+    /// is bound to a key that nothing here can ask for. For those who validate claims bit by bit: [`validate`](Self::validate)
+    /// and [`validate_signed`](Self::validate_signed) do it too.
     ///
     /// # Errors
     ///
     /// [`Reject::Type`], [`Reject::Binding`]; [`Reject::Malformed`] for a header that is no JSON object.
     pub fn refuse_misuse(&self, header: Option<&str>, claims: &Claims) -> Result<(), Reject> {
         match header {
-            Some(header) => purpose::judge(header, claims, self.requirements.types.iter())?,
-            None => purpose::judge_events(claims)?,
+            Some(header) => purpose::validate(header, claims, self.requirements.types.iter())?,
+            None => purpose::validate_events(claims)?,
         }
-        self.binding.judge(claims)
+        self.binding.validate(claims)
     }
 
-    fn judge_claims(&self, claims: &Claims, version: TokenVersion, now: UnixTime) -> Result<(), Reject> {
-        self.judge_time(claims, now)?;
+    fn validate_claims(&self, claims: &Claims, version: TokenVersion, now: UnixTime) -> Result<(), Reject> {
+        self.validate_time(claims, now)?;
         match (self.profile, version) {
             (Profile::Standard, _) => {
-                judge_issuer(claims, &self.issuers)?;
-                judge_audience(claims, &self.audiences)
+                validate_issuer(claims, &self.issuers)?;
+                validate_audience(claims, &self.audiences)
             }
             (Profile::MsUsers, TokenVersion::Legacy) => Err(Reject::Legacy),
             (Profile::MsUsers, TokenVersion::Stateless) => Ok(()),
         }
     }
 
-    /// Judges `exp`, `nbf` and the type of `iat` only: what changes while a verdict is kept.
+    /// Validates `exp`, `nbf` and the type of `iat` only: what changes while a verdict is kept.
     ///
     /// # Errors
     ///
     /// [`Reject::ClaimType`] if one of them is no NumericDate, [`Reject::MissingExpiry`] (`standard` only),
     /// [`Reject::Expired`] from the very second of `exp` on, [`Reject::NotYetValid`] before `nbf`.
-    pub fn judge_time(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
-        self.window(claims)?.judge(now)
+    pub fn validate_time(&self, claims: &Claims, now: UnixTime) -> Result<(), Reject> {
+        self.window(claims)?.validate(now)
     }
 
     /// From when until when a token may be used, the clock skew granted.
     ///
     /// # Errors
     ///
-    /// [`Reject::ClaimType`] and [`Reject::MissingExpiry`], as [`judge_time`](Self::judge_time) gives them.
+    /// [`Reject::ClaimType`] and [`Reject::MissingExpiry`], as [`validate_time`](Self::validate_time) gives them.
     pub fn window(&self, claims: &Claims) -> Result<Window, Reject> {
         let expiry = self.date(claims, "exp")?;
         let not_before = self.date(claims, "nbf")?;
@@ -173,7 +173,7 @@ impl IssuerPolicy {
     }
 }
 
-/// When a token may be used: what has to be judged again each time that it is.
+/// When a token may be used: what has to be validated again each time that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Not earlier.
@@ -191,7 +191,7 @@ impl Window {
     /// # Errors
     ///
     /// [`Reject::Expired`] or [`Reject::NotYetValid`].
-    pub fn judge(&self, now: UnixTime) -> Result<(), Reject> {
+    pub fn validate(&self, now: UnixTime) -> Result<(), Reject> {
         if self.until.is_some_and(|until| until <= now) {
             return Err(Reject::Expired);
         }
@@ -210,7 +210,7 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn judge_issuer(claims: &Claims, accepted: &[IssuerName]) -> Result<(), Reject> {
+fn validate_issuer(claims: &Claims, accepted: &[IssuerName]) -> Result<(), Reject> {
     if accepted.is_empty() {
         return Ok(());
     }
@@ -223,7 +223,7 @@ fn judge_issuer(claims: &Claims, accepted: &[IssuerName]) -> Result<(), Reject> 
     }
 }
 
-pub(crate) fn judge_audience(claims: &Claims, accepted: &[String]) -> Result<(), Reject> {
+pub(crate) fn validate_audience(claims: &Claims, accepted: &[String]) -> Result<(), Reject> {
     if accepted.is_empty() {
         return Ok(());
     }

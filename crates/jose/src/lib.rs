@@ -1,16 +1,16 @@
 //! Compact JOSE at the edge: bytes, keys, a policy and the time go in, a verdict comes out.
 //!
 //! Signed tokens (RFC 7515) are verified with keys in any of three forms (RFC 7517, PEM, a legacy list), their claims
-//! (RFC 7519) are read without loss and judged by a [`IssuerPolicy`]. No I/O, no clock, no log; nothing that a stranger
+//! (RFC 7519) are read without loss and validated by an [`IssuerPolicy`]. No I/O, no clock, no log; nothing that a stranger
 //! sends panics. The attacks that JOSE verifiers are known for (RFC 8725) are refused by construction: an algorithm is
 //! bound to a key when the key is read, and a token has exactly one spelling.
 //!
 //! The way of one token: [`verify`] -> [`TokenForm`] -> [`Jws::verify`] (header, keys to try, signature) ->
-//! [`Claims::parse`] -> [`IssuerPolicy::judge`] -> [`Requirements::judge`]. With several issuers, [`Trust::verify`] goes before: it
+//! [`Claims::parse`] -> [`IssuerPolicy::validate`] -> [`Requirements::validate`]. With several issuers, [`Trust::verify`] goes before: it
 //! chooses whose keys may be tried.
 //!
 //! Encrypted tokens (RFC 7516) are opened by [`decrypt`] with [`DecryptionKeys`]: claims that were encrypted under a
-//! shared secret go to [`IssuerPolicy::judge`] as they are, a signed token inside goes the way above.
+//! shared secret go to [`IssuerPolicy::validate`] as they are, a signed token inside goes the way above.
 //!
 //! ```
 //! use jose::{

@@ -22,7 +22,7 @@ impl TrustedIssuer {
 
     /// Refuses a token that is not written as those of the issuer are, or that names another load balancer. Each spelling is
     /// one issuer's alone, so that a token has one.
-    pub(crate) fn judge_form(&self, unverified: &Unverified<'_>) -> Result<(), Reject> {
+    pub(crate) fn validate_form(&self, unverified: &Unverified<'_>) -> Result<(), Reject> {
         if unverified.is_padded() != self.is_load_balancer() {
             return Err(Reject::Malformed);
         }

@@ -37,27 +37,27 @@ enum Purpose {
 
 /// Refuses a token that was made for something else, unless its `typ` is one of `named`: the types that an operator
 /// wrote down. To name one of the other purposes allows its `events` as well.
-pub(crate) fn judge<'a>(
+pub(crate) fn validate<'a>(
     header: &str,
     claims: &Claims,
     mut named: impl Iterator<Item = &'a String>,
 ) -> Result<(), Reject> {
     let header = Object::members_of(header).ok_or(Reject::Malformed)?;
     let Some(typ) = header.get("typ") else {
-        return judge_events(claims);
+        return validate_events(claims);
     };
     let typ = string(typ).ok_or(Reject::Type)?;
     let mut is_named = || named.any(|name| is_same_type(name, &typ));
     match purpose(&typ) {
         Purpose::Other if is_named() => Ok(()),
-        Purpose::Unreadable if is_named() => judge_events(claims),
+        Purpose::Unreadable if is_named() => validate_events(claims),
         Purpose::Other | Purpose::Unreadable => Err(Reject::Type),
-        Purpose::Unspecific => judge_events(claims),
+        Purpose::Unspecific => validate_events(claims),
     }
 }
 
 /// Refuses a security event, whatever its `events` are.
-pub(crate) fn judge_events(claims: &Claims) -> Result<(), Reject> {
+pub(crate) fn validate_events(claims: &Claims) -> Result<(), Reject> {
     if claims.get("events").is_none() { Ok(()) } else { Err(Reject::Type) }
 }
 
@@ -95,9 +95,9 @@ fn is_token(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn judged(header: &str, payload: &str, named: &[&str]) -> Result<(), Reject> {
+    fn validated(header: &str, payload: &str, named: &[&str]) -> Result<(), Reject> {
         let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
-        judge(header, &Claims::parse(payload.as_bytes()).unwrap(), named.iter())
+        validate(header, &Claims::parse(payload.as_bytes()).unwrap(), named.iter())
     }
 
     #[test]
@@ -114,8 +114,8 @@ mod tests {
                 format!("\\u{:04x}{}", u32::from(other.as_bytes()[0]), &other[1..]),
             ] {
                 let header = format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#);
-                assert_eq!(judged(&header, "{}", &[]), Err(Reject::Type), "{header}");
-                assert_eq!(judged(&header, "{}", &["at+jwt", "JWT"]), Err(Reject::Type), "{header}");
+                assert_eq!(validated(&header, "{}", &[]), Err(Reject::Type), "{header}");
+                assert_eq!(validated(&header, "{}", &["at+jwt", "JWT"]), Err(Reject::Type), "{header}");
             }
         }
     }
@@ -147,11 +147,11 @@ mod tests {
             (r#"["logout+jwt"]"#, Err(Reject::Type)),
             (r#"{"logout+jwt":1}"#, Err(Reject::Type)),
         ] {
-            assert_eq!(judged(&format!(r#"{{"typ":{typ}}}"#), "{}", &[]), expected, "{typ}");
+            assert_eq!(validated(&format!(r#"{{"typ":{typ}}}"#), "{}", &[]), expected, "{typ}");
         }
-        assert_eq!(judged("{}", "{}", &[]), Ok(()));
-        assert_eq!(judged(r#"{"TYP":"logout+jwt"}"#, "{}", &[]), Ok(()));
-        assert_eq!(judged(r#"{"typ":"JWT","typ":"JWT"}"#, "{}", &[]), Err(Reject::Malformed));
+        assert_eq!(validated("{}", "{}", &[]), Ok(()));
+        assert_eq!(validated(r#"{"TYP":"logout+jwt"}"#, "{}", &[]), Ok(()));
+        assert_eq!(validated(r#"{"typ":"JWT","typ":"JWT"}"#, "{}", &[]), Err(Reject::Malformed));
     }
 
     #[test]
@@ -161,12 +161,12 @@ mod tests {
         {
             for header in ["{}", r#"{"typ":"JWT"}"#, r#"{"typ":"at+jwt"}"#] {
                 let payload = format!(r#"{{"events":{events}}}"#);
-                assert_eq!(judged(header, &payload, &[]), Err(Reject::Type), "{header} {payload}");
-                assert_eq!(judged(header, &payload, &["JWT", "at+jwt"]), Err(Reject::Type), "{payload}");
+                assert_eq!(validated(header, &payload, &[]), Err(Reject::Type), "{header} {payload}");
+                assert_eq!(validated(header, &payload, &["JWT", "at+jwt"]), Err(Reject::Type), "{payload}");
             }
         }
         for payload in [r#"{"event":1}"#, r#"{"Events":{}}"#, r#"{"a":{"events":{}}}"#] {
-            assert_eq!(judged("{}", payload, &[]), Ok(()), "{payload}");
+            assert_eq!(validated("{}", payload, &[]), Ok(()), "{payload}");
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
             ("a b", "{}", "at+jwt", Err(Reject::Type)),
         ] {
             let header = format!(r#"{{"typ":"{typ}"}}"#);
-            assert_eq!(judged(&header, payload, &[named]), expected, "{typ} {payload} for {named}");
+            assert_eq!(validated(&header, payload, &[named]), expected, "{typ} {payload} for {named}");
         }
     }
 

@@ -15,11 +15,11 @@ pub struct Requirements {
     pub types: Vec<String>,
     /// The longest time between `iat` and `exp`; set = both are required.
     pub max_lifetime: Option<Duration>,
-    /// Accepted subjects, `*` standing for any characters; empty: not judged.
+    /// Accepted subjects, `*` standing for any characters; empty: not validated.
     pub subjects: Vec<String>,
     /// Scopes that all must be granted, by the claims of `scope_claims`.
     pub all_scopes: Vec<String>,
-    /// Scopes of which one must be granted; empty: not judged.
+    /// Scopes of which one must be granted; empty: not validated.
     pub any_scope: Vec<String>,
     /// The claims that grant scopes, by name or path, together; empty: `scope` (RFC 8693 section 4.2) and `scp`.
     pub scope_claims: Vec<String>,
@@ -33,31 +33,31 @@ pub struct Requirements {
 const SCOPE_CLAIMS: [&str; 2] = ["scope", "scp"];
 
 impl Requirements {
-    /// Judges a token whose signature is good.
+    /// Validates a token whose signature is good.
     ///
     /// # Errors
     ///
     /// The first that fails: [`Reject::Type`], [`Reject::Lifetime`], [`Reject::Subject`], [`Reject::Scope`],
     /// [`Reject::Claim`].
-    pub fn judge(&self, signed: &Signed) -> Result<(), Reject> {
-        self.judge_above(self, signed)
+    pub fn validate(&self, signed: &Signed) -> Result<(), Reject> {
+        self.validate_above(self, signed)
     }
 
     /// The same, where the issuer of the token has requirements of its own: its short names, and its claims that grant
     /// scopes, count where these here do not say otherwise.
-    pub(crate) fn judge_above(&self, issuer: &Self, signed: &Signed) -> Result<(), Reject> {
+    pub(crate) fn validate_above(&self, issuer: &Self, signed: &Signed) -> Result<(), Reject> {
         let claims = &signed.claims;
         let names = self.names.over(&issuer.names);
-        self.judge_type(&signed.header)?;
-        self.judge_lifetime(claims)?;
-        self.judge_subject(claims)?;
+        self.validate_type(&signed.header)?;
+        self.validate_lifetime(claims)?;
+        self.validate_subject(claims)?;
         let own = Some(&self.scope_claims).filter(|own| !own.is_empty());
-        self.judge_scopes(claims, own.unwrap_or(&issuer.scope_claims), &names)?;
+        self.validate_scopes(claims, own.unwrap_or(&issuer.scope_claims), &names)?;
         let holds = |rule: &ClaimRule| rule.holds(claims, &names);
         if self.claims.iter().all(holds) { Ok(()) } else { Err(Reject::Claim) }
     }
 
-    fn judge_type(&self, header: &str) -> Result<(), Reject> {
+    fn validate_type(&self, header: &str) -> Result<(), Reject> {
         if self.types.is_empty() {
             return Ok(());
         }
@@ -67,7 +67,7 @@ impl Requirements {
         if accepted { Ok(()) } else { Err(Reject::Type) }
     }
 
-    fn judge_lifetime(&self, claims: &Claims) -> Result<(), Reject> {
+    fn validate_lifetime(&self, claims: &Claims) -> Result<(), Reject> {
         let Some(longest) = self.max_lifetime else {
             return Ok(());
         };
@@ -79,7 +79,7 @@ impl Requirements {
         if (0..=longest).contains(&lifetime) { Ok(()) } else { Err(Reject::Lifetime) }
     }
 
-    fn judge_subject(&self, claims: &Claims) -> Result<(), Reject> {
+    fn validate_subject(&self, claims: &Claims) -> Result<(), Reject> {
         if self.subjects.is_empty() {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl Requirements {
         if accepted { Ok(()) } else { Err(Reject::Subject) }
     }
 
-    fn judge_scopes(&self, claims: &Claims, from: &[String], names: &ClaimNames) -> Result<(), Reject> {
+    fn validate_scopes(&self, claims: &Claims, from: &[String], names: &ClaimNames) -> Result<(), Reject> {
         if self.all_scopes.is_empty() && self.any_scope.is_empty() {
             return Ok(());
         }
@@ -150,9 +150,9 @@ mod tests {
     use super::*;
     use crate::TokenVersion;
 
-    fn judge(requirements: &Requirements, header: &str, payload: &str) -> Result<(), Reject> {
+    fn validate(requirements: &Requirements, header: &str, payload: &str) -> Result<(), Reject> {
         let claims = Claims::parse(payload.as_bytes()).unwrap();
-        requirements.judge(&Signed { header: header.to_owned(), claims, version: TokenVersion::Legacy })
+        requirements.validate(&Signed { header: header.to_owned(), claims, version: TokenVersion::Legacy })
     }
 
     fn list(items: &[&str]) -> Vec<String> {
@@ -172,9 +172,9 @@ mod tests {
             (r#"{"typ":7}"#, Err(Reject::Type)),
             ("{}", Err(Reject::Type)),
         ] {
-            assert_eq!(judge(&wanted, header, "{}"), expected, "{header}");
+            assert_eq!(validate(&wanted, header, "{}"), expected, "{header}");
         }
-        assert_eq!(judge(&Requirements::default(), "{}", "{}"), Ok(()));
+        assert_eq!(validate(&Requirements::default(), "{}", "{}"), Ok(()));
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
             (r#"{"iat":-9e15,"exp":9e15}"#, Err(Reject::Lifetime)),
             (r#"{"iat":"100","exp":160}"#, Err(Reject::ClaimType)),
         ] {
-            assert_eq!(judge(&wanted, "{}", payload), expected, "{payload}");
+            assert_eq!(validate(&wanted, "{}", payload), expected, "{payload}");
         }
     }
 
@@ -215,8 +215,8 @@ mod tests {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         }
         let wanted = Requirements { subjects: list(&["user-*"]), ..Requirements::default() };
-        assert_eq!(judge(&wanted, "{}", r#"{"sub":"user-1"}"#), Ok(()));
-        assert_eq!(judge(&wanted, "{}", r#"{"sub":"svc-1"}"#), Err(Reject::Subject));
+        assert_eq!(validate(&wanted, "{}", r#"{"sub":"user-1"}"#), Ok(()));
+        assert_eq!(validate(&wanted, "{}", r#"{"sub":"svc-1"}"#), Err(Reject::Subject));
         let number = Requirements { subjects: list(&["42"]), ..Requirements::default() };
         for (sub, expected) in [
             ("42", Ok(())),
@@ -225,9 +225,9 @@ mod tests {
             (r#""42""#, Ok(())),
             ("42.5", Err(Reject::Subject)),
         ] {
-            assert_eq!(judge(&number, "{}", &format!(r#"{{"sub":{sub}}}"#)), expected, "{sub}");
+            assert_eq!(validate(&number, "{}", &format!(r#"{{"sub":{sub}}}"#)), expected, "{sub}");
         }
-        assert_eq!(judge(&wanted, "{}", "{}"), Err(Reject::Subject));
+        assert_eq!(validate(&wanted, "{}", "{}"), Err(Reject::Subject));
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
             (r#"{"scope":{"read":1}}"#, Err(Reject::Scope)),
             ("{}", Err(Reject::Scope)),
         ] {
-            assert_eq!(judge(&wanted, "{}", payload), expected, "{payload}");
+            assert_eq!(validate(&wanted, "{}", payload), expected, "{payload}");
         }
     }
 
@@ -282,7 +282,7 @@ mod tests {
             (&[], r#"{"permissions":["read","write"]}"#, Err(Reject::Scope)),
             (&[], r#"{"scope":"read","scp":["write"]}"#, Ok(())),
         ] {
-            assert_eq!(judge(&asked(from), "{}", payload), expected, "{from:?} {payload}");
+            assert_eq!(validate(&asked(from), "{}", payload), expected, "{from:?} {payload}");
         }
     }
 
@@ -309,8 +309,8 @@ mod tests {
         ] {
             let rule = ClaimRule { path: path.to_owned(), condition };
             let wanted = Requirements { claims: vec![rule], names: names.clone(), ..Requirements::default() };
-            let judged = judge(&wanted, "{}", payload);
-            assert_eq!(judged.is_ok(), expected, "{:?} {payload}", wanted.claims);
+            let validated = validate(&wanted, "{}", payload);
+            assert_eq!(validated.is_ok(), expected, "{:?} {payload}", wanted.claims);
         }
     }
 
@@ -333,8 +333,8 @@ mod tests {
         ] {
             let claims = Claims::parse(payload.as_bytes()).unwrap();
             let signed = Signed { header: "{}".to_owned(), claims, version: TokenVersion::Legacy };
-            assert_eq!(plain.judge_above(&issuer, &signed), by_plain, "{payload}");
-            assert_eq!(own.judge_above(&issuer, &signed), by_own, "{payload}");
+            assert_eq!(plain.validate_above(&issuer, &signed), by_plain, "{payload}");
+            assert_eq!(own.validate_above(&issuer, &signed), by_own, "{payload}");
         }
     }
 }

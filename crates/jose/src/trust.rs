@@ -4,7 +4,7 @@
 //! choose the keys; nothing else is believed until they have proved it.
 
 use crate::issuer::Owner;
-use crate::issuer_policy::judge_audience;
+use crate::issuer_policy::validate_audience;
 use crate::jws::Unverified;
 use crate::verify::open;
 use crate::{
@@ -168,15 +168,15 @@ impl Trust {
         }
     }
 
-    /// Judges a token as [`verify`](crate::verify) does, by the issuer that it names and by `policy`.
+    /// Decides on a token as [`verify`](crate::verify) does, by the issuer that it names and by `policy`.
     pub fn verify(&self, token: &str, keys: &[KeySet], policy: &Policy, now: UnixTime) -> Verdict {
         match self.signed(token, keys, policy) {
             Err(reject) => Verdict::Refuse(Refusal { reject, signed: None }),
-            Ok((issuer, signed)) => signed.judged(|signed| Self::judge(issuer, policy, signed, now)),
+            Ok((issuer, signed)) => signed.validated(|signed| Self::validate(issuer, policy, signed, now)),
         }
     }
 
-    /// Verifies the signature by the issuer that the token names, without judging what it says.
+    /// Verifies the signature by the issuer that the token names, without validating what it says.
     ///
     /// # Errors
     ///
@@ -185,22 +185,27 @@ impl Trust {
         self.signed(token, keys, policy).map(|(_, signed)| signed)
     }
 
-    /// Judges what was decrypted under a shared secret, which vouches for it as a signature would.
-    pub fn judge_decrypted(&self, decrypted: Signed, policy: &Policy, now: UnixTime) -> Verdict {
+    /// Validates what was decrypted under a shared secret, which vouches for it as a signature would.
+    pub fn validate_decrypted(&self, decrypted: Signed, policy: &Policy, now: UnixTime) -> Verdict {
         let issuer = match (self.issuers.as_slice(), policy.issuers.as_slice()) {
             ([only], [0]) => Some(only),
             (_, accepted) => self.issuer_of(&decrypted.claims, accepted),
         };
         // A load balancer vouches by its signature alone.
         let issuer = issuer.filter(|issuer| !issuer.is_load_balancer());
-        decrypted.judged(|signed| Self::judge(issuer.ok_or(Reject::Issuer)?, policy, signed, now))
+        decrypted.validated(|signed| Self::validate(issuer.ok_or(Reject::Issuer)?, policy, signed, now))
     }
 
     /// By what the issuer's tokens must be, and by the policy on top of it.
-    fn judge(issuer: &TrustedIssuer, policy: &Policy, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
-        issuer.policy.judge_signed_for(&policy.requirements.types, signed, now)?;
-        judge_audience(&signed.claims, &policy.audiences)?;
-        policy.requirements.judge_above(&issuer.policy.requirements, signed)
+    fn validate(
+        issuer: &TrustedIssuer,
+        policy: &Policy,
+        signed: &Signed,
+        now: UnixTime,
+    ) -> Result<(), Reject> {
+        issuer.policy.validate_signed_for(&policy.requirements.types, signed, now)?;
+        validate_audience(&signed.claims, &policy.audiences)?;
+        policy.requirements.validate_above(&issuer.policy.requirements, signed)
     }
 
     /// From when until when a token that [`verify`](Self::verify) accepted may be used.
@@ -247,7 +252,7 @@ impl Trust {
         Ok((issuer, Signed::read(jws)?))
     }
 
-    /// Takes a token apart, a padded one too where some issuer's are. Whether it is that issuer's is judged when it is chosen.
+    /// Takes a token apart, a padded one too where some issuer's are. Whether it is that issuer's is found when it is chosen.
     pub(crate) fn open<'a>(&self, token: &'a str) -> Result<Unverified<'a>, Reject> {
         let may_be_padded = || self.issuers.iter().any(TrustedIssuer::is_load_balancer);
         // Padding is never absent behind a signature of ES256.
@@ -286,7 +291,7 @@ impl Trust {
         policy: &Policy,
     ) -> Result<(&'t TrustedIssuer, Owner<'t>), Reject> {
         let (issuer, owner) = self.named(unverified, policy)?;
-        issuer.judge_form(unverified)?;
+        issuer.validate_form(unverified)?;
         Ok((issuer, owner))
     }
 
@@ -296,7 +301,7 @@ impl Trust {
         policy: &Policy,
     ) -> Result<(&'t TrustedIssuer, Owner<'t>), Reject> {
         match (self.issuers.as_slice(), policy.issuers.as_slice()) {
-            // The only one is judged with the other claims, after the signature.
+            // The only one is validated with the other claims, after the signature.
             ([only], [0]) if !only.has_tenants() => Ok((only, Owner::Issuer(&only.policy.issuers))),
             (_, accepted) => {
                 let claims = Claims::parse(unverified.payload())?;

@@ -52,7 +52,7 @@ impl TokenVersion {
     }
 }
 
-/// Judges a token: form, signature, claims, in this order. The caller bounds its length.
+/// Decides on a token: form, signature, claims, in this order. The caller bounds its length.
 ///
 /// A token of five parts is [`Reject::Unsupported`]: who can have encrypted tokens decrypted asks for that first, by
 /// [`TokenForm::of`]. Neither three nor five parts are [`Reject::Malformed`], but [`Reject::Legacy`] in the `ms-users`
@@ -62,7 +62,7 @@ pub fn verify(token: &str, keys: &KeySet, policy: &IssuerPolicy, now: UnixTime) 
         .and_then(|unverified| unverified.verify(keys, &Owner::Issuer(&policy.issuers), policy.algorithms))
         .and_then(Signed::read);
     match signed {
-        Ok(signed) => signed.judged(|signed| policy.judge_signed(signed, now)),
+        Ok(signed) => signed.validated(|signed| policy.validate_signed(signed, now)),
         Err(reject) => Verdict::Refuse(Refusal { reject, signed: None }),
     }
 }
@@ -87,15 +87,15 @@ impl Signed {
         Ok(Self { version: TokenVersion::of(&claims), header: jws.header, claims })
     }
 
-    pub(crate) fn judged(self, judge: impl FnOnce(&Self) -> Result<(), Reject>) -> Verdict {
-        match judge(&self) {
+    pub(crate) fn validated(self, validate: impl FnOnce(&Self) -> Result<(), Reject>) -> Verdict {
+        match validate(&self) {
             Ok(()) => Verdict::Accept(self),
             Err(reject) => Verdict::Refuse(Refusal { reject, signed: Some(self) }),
         }
     }
 }
 
-/// Verifies the signature and reads the claims, without judging what they say.
+/// Verifies the signature and reads the claims, without validating what they say.
 ///
 /// # Errors
 ///

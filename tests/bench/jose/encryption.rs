@@ -80,7 +80,7 @@ fn row(name: &str, key: &[u8], token: &Token, mut fresh: impl FnMut(), mut ready
     let policy: IssuerPolicy = policy();
     let now = UnixTime::from_system(SystemTime::now());
     let mut whole = || match decrypt(black_box(&compact), &keys) {
-        Ok(Decrypted::Claims { claims, .. }) => policy.judge(&claims, now).unwrap(),
+        Ok(Decrypted::Claims { claims, .. }) => policy.validate(&claims, now).unwrap(),
         Ok(Decrypted::Nested { .. }) | Err(_) => panic!("not decrypted"),
     };
     let [fresh, ready, whole]: [Spread; 3] = in_turns([&mut fresh, &mut ready, &mut whole]);

@@ -160,7 +160,7 @@ fn heard(store: &Arc<Scripted>) -> Arc<Revocations> {
 
 async fn check(revocations: &Arc<Revocations>, subject: &str) -> RulesVerdict {
     let claims = serde_json::from_str(r#"{"rt":"x"}"#).unwrap();
-    let verdict = revocations.judge(&claims, Some(subject), 0).await;
+    let verdict = revocations.check(&claims, Some(subject), 0).await;
     RulesVerdict { read_ago: Duration::ZERO, ..verdict }
 }
 

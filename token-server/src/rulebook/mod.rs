@@ -9,7 +9,7 @@ mod verdict;
 
 pub use group::{Group, MANY_RULES};
 pub use totals::Totals;
-pub use verdict::judge;
+pub use verdict::check;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,7 +13,7 @@ use super::Group;
 ///
 /// # Errors
 /// [`Reject::Revoked`] or [`Reject::Rules`].
-pub fn judge<'t>(
+pub fn check<'t>(
     everybody: Option<&Group>,
     subject: Option<&Group>,
     token: impl Into<Token<'t>>,
@@ -52,20 +52,20 @@ mod tests {
             (None, r#"{"iss":"old"}"#, 0, Err(Reject::Revoked)),
             (None, "{}", 0, Err(Reject::Rules)),
         ] {
-            assert_eq!(judge(Some(&everybody), subject, &claims(json), now), answer, "{json} at {now}");
+            assert_eq!(check(Some(&everybody), subject, &claims(json), now), answer, "{json} at {now}");
         }
-        assert_eq!(judge(None, Some(&none), &claims("{}"), 0), Err(Reject::Rules));
-        assert_eq!(judge(None, Some(&anna), &claims(r#"{"rt":"x"}"#), 0), Err(Reject::Revoked));
+        assert_eq!(check(None, Some(&none), &claims("{}"), 0), Err(Reject::Rules));
+        assert_eq!(check(None, Some(&anna), &claims(r#"{"rt":"x"}"#), 0), Err(Reject::Revoked));
     }
 
     #[test]
     fn an_unreadable_rule_blocks_its_subject_but_not_everybody() {
         let (bad, none) = (group(&[(r#"{"iat":{"like":1}}"#, 100), (r#"{"rt":"x"}"#, 0)]), group(&[]));
-        assert_eq!(judge(Some(&none), Some(&bad), &claims("{}"), 99), Err(Reject::Rules));
-        assert_eq!(judge(Some(&none), Some(&bad), &claims(r#"{"rt":"x"}"#), 99), Err(Reject::Revoked));
-        assert_eq!(judge(Some(&none), Some(&bad), &claims("{}"), 100), Ok(()), "the bad rule has ended");
-        assert_eq!(judge(Some(&bad), Some(&none), &claims("{}"), 0), Ok(()));
-        assert_eq!(judge(Some(&none), Some(&group(&[("{", 0)])), &claims("{}"), 0), Err(Reject::Rules));
+        assert_eq!(check(Some(&none), Some(&bad), &claims("{}"), 99), Err(Reject::Rules));
+        assert_eq!(check(Some(&none), Some(&bad), &claims(r#"{"rt":"x"}"#), 99), Err(Reject::Revoked));
+        assert_eq!(check(Some(&none), Some(&bad), &claims("{}"), 100), Ok(()), "the bad rule has ended");
+        assert_eq!(check(Some(&bad), Some(&none), &claims("{}"), 0), Ok(()));
+        assert_eq!(check(Some(&none), Some(&group(&[("{", 0)])), &claims("{}"), 0), Err(Reject::Rules));
     }
 
     #[test]
@@ -76,9 +76,9 @@ mod tests {
         let rules: Vec<_> = texts.iter().map(|text| (text.as_str(), 0)).collect();
         let (none, full, over) = (group(&[]), group(&rules[..count]), group(&rules));
         let claims = claims(r#"{"sub":"x"}"#);
-        assert_eq!(judge(Some(&none), Some(&full), &claims, 0), Ok(()));
-        assert_eq!(judge(Some(&none), Some(&over), &claims, 0), Err(Reject::Rules));
-        assert_eq!(judge(Some(&over), Some(&none), &claims, 0), Err(Reject::Rules), "everybody's too");
+        assert_eq!(check(Some(&none), Some(&full), &claims, 0), Ok(()));
+        assert_eq!(check(Some(&none), Some(&over), &claims, 0), Err(Reject::Rules));
+        assert_eq!(check(Some(&over), Some(&none), &claims, 0), Err(Reject::Rules), "everybody's too");
         assert_eq!((over.len(), over.unreadable()), (count + 1, 1));
 
         let more = Rule::parse(&lookahead(count)).unwrap();
@@ -100,10 +100,10 @@ mod tests {
             let (over, none) = (group(&stored), group(&[]));
             assert_eq!((over.len(), over.unreadable()), (rules::MAX_SCANNED_RULES + 1, 1));
             for (everybody, subject) in [(&over, &none), (&none, &over)] {
-                assert_eq!(judge(Some(everybody), Some(subject), &claims, 0), Err(Reject::Revoked));
-                assert_eq!(judge(Some(everybody), Some(subject), &other, 999), Err(Reject::Rules));
-                assert_eq!(judge(Some(everybody), Some(subject), &other, 1_000), Ok(()), "they have ended");
-                assert_eq!(judge(Some(everybody), Some(subject), &claims, 1_000), Err(Reject::Revoked));
+                assert_eq!(check(Some(everybody), Some(subject), &claims, 0), Err(Reject::Revoked));
+                assert_eq!(check(Some(everybody), Some(subject), &other, 999), Err(Reject::Rules));
+                assert_eq!(check(Some(everybody), Some(subject), &other, 1_000), Ok(()), "they have ended");
+                assert_eq!(check(Some(everybody), Some(subject), &claims, 1_000), Err(Reject::Revoked));
             }
         }
     }

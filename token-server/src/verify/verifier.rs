@@ -236,7 +236,7 @@ impl Verifier {
         let now = app.now();
         let verified = self.verified(app, token, policy, now).await?;
         let revocable = &verified.revocable;
-        revocable.judge(&app.revocations, now).await.verdict?;
+        revocable.check(&app.revocations, now).await.verdict?;
         app.note_good(verified.payload.as_bytes(), revocable.issued(now), revocable.subject.as_deref(), now);
         Ok(Pass::Token(verified))
     }
@@ -254,7 +254,7 @@ impl Verifier {
         let hash = TokenHash::of(token);
         let key = Key { token: hash, route: policy.place, keys: keys.version };
         if let Some(kept) = self.kept(app, &key) {
-            match kept.window.judge(now) {
+            match kept.window.validate(now) {
                 Ok(()) => {
                     self.metrics.hits.inc();
                     return Ok(kept);
@@ -327,7 +327,7 @@ impl Verifier {
             Some(token) => self.signed(&token, keys, route, now),
             None => {
                 let decrypted = Signed { header, claims, version: TokenVersion::Stateless };
-                match self.settings.trust.judge_decrypted(decrypted, route, now) {
+                match self.settings.trust.validate_decrypted(decrypted, route, now) {
                     Verdict::Accept(signed) => Ok(signed),
                     Verdict::Refuse(Refusal { reject, .. }) => Err(reject.into()),
                 }

@@ -16,8 +16,8 @@ pub(crate) fn policy(profile: Profile) -> IssuerPolicy {
     }
 }
 
-fn judged(policy: &IssuerPolicy, payload: &str) -> Result<(), Reject> {
-    policy.judge(&Claims::parse(payload.as_bytes()).unwrap(), NOW)
+fn validated(policy: &IssuerPolicy, payload: &str) -> Result<(), Reject> {
+    policy.validate(&Claims::parse(payload.as_bytes()).unwrap(), NOW)
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn the_standard_profile_judges_time_by_the_second() {
         (r#"{"exp":1,"events":{}}"#, Err(Reject::Type)),
         (r#"{"exp":1,"cnf":{"jkt":"x"}}"#, Err(Reject::Binding)),
     ] {
-        assert_eq!(judged(&policy, payload), expected, "{payload}");
+        assert_eq!(validated(&policy, payload), expected, "{payload}");
     }
     policy.leeway = Leeway::both(Duration::from_secs(60));
     for (payload, expected) in [
@@ -56,10 +56,10 @@ fn the_standard_profile_judges_time_by_the_second() {
         (r#"{"exp":1700000100,"nbf":1700000060}"#, Ok(())),
         (r#"{"exp":1700000100,"nbf":1700000061}"#, Err(Reject::NotYetValid)),
     ] {
-        assert_eq!(judged(&policy, payload), expected, "{payload} with leeway");
+        assert_eq!(validated(&policy, payload), expected, "{payload} with leeway");
     }
     policy.leeway = Leeway::both(Duration::MAX);
-    assert_eq!(judged(&policy, r#"{"exp":1}"#), Ok(()));
+    assert_eq!(validated(&policy, r#"{"exp":1}"#), Ok(()));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_leeway_that_is_not_set_is_for_clocks_ahead_and_one_that_is_set_for_both_end
         for profile in [Profile::Standard, Profile::MsUsers] {
             let policy = IssuerPolicy { leeway, ..policy(profile) };
             let claims = Claims::parse(payload.as_bytes()).unwrap();
-            assert_eq!(policy.judge_time(&claims, NOW), expected, "{leeway:?} {profile}: {payload}");
+            assert_eq!(policy.validate_time(&claims, NOW), expected, "{leeway:?} {profile}: {payload}");
         }
     }
 }
@@ -91,7 +91,7 @@ fn a_leeway_that_is_not_set_is_for_clocks_ahead_and_one_that_is_set_for_both_end
 #[test]
 fn the_standard_profile_judges_issuer_and_audience_where_they_are_set() {
     let open = policy(Profile::Standard);
-    assert_eq!(judged(&open, r#"{"exp":1800000000,"iss":7,"aud":{}}"#), Ok(()));
+    assert_eq!(validated(&open, r#"{"exp":1800000000,"iss":7,"aud":{}}"#), Ok(()));
 
     let strict = IssuerPolicy {
         issuers: vec!["i".into(), "j".into()],
@@ -120,7 +120,7 @@ fn the_standard_profile_judges_issuer_and_audience_where_they_are_set() {
         (r#""iss":"i","aud":null"#, Err(Reject::ClaimType)),
         (r#""iss":"i","aud":true"#, Err(Reject::ClaimType)),
     ] {
-        assert_eq!(judged(&strict, &format!(r#"{{"exp":1800000000,{claims}}}"#)), expected, "{claims}");
+        assert_eq!(validated(&strict, &format!(r#"{{"exp":1800000000,{claims}}}"#)), expected, "{claims}");
     }
 }
 
@@ -155,7 +155,7 @@ fn the_ms_users_profile_judges_time_and_then_the_version() {
         (r#"{"st":true,"irt":"1"}"#, Err(Reject::RefreshToken)),
         (r#"{"st":true,"irt":null}"#, Ok(())),
     ] {
-        assert_eq!(judged(&policy, payload), expected, "{payload}");
+        assert_eq!(validated(&policy, payload), expected, "{payload}");
     }
 }
 #[test]

@@ -42,7 +42,7 @@ pub enum Decrypted {
     },
 }
 
-/// Decrypts a token and tells what it held. The caller bounds its length, and judges claims or verifies the token
+/// Decrypts a token and tells what it held. The caller bounds its length, and validates claims or verifies the token
 /// inside.
 ///
 /// # Errors

@@ -91,7 +91,7 @@ impl Components {
         }
     }
 
-    /// Judges the parts; `declared` is the `alg` that the key was given.
+    /// Examines the parts; `declared` is the `alg` that the key was given.
     pub(crate) fn admit(
         self,
         declared: Option<Algorithm>,

@@ -25,7 +25,7 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
 /// The type of keys whose `alg` tells everything else about them.
 const AKP: &str = "AKP";
 
-/// Judges one JWK. The caller has bounded the nesting.
+/// Examines one JWK. The caller has bounded the nesting.
 pub(super) fn candidate(json: &str, tolerance: Tolerance) -> Candidate {
     let Ok(jwk) = Object::parse(json) else {
         return Candidate::skipped(None, SkipReason::Malformed);

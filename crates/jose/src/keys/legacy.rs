@@ -7,7 +7,7 @@ use super::skip::SkipReason;
 use super::{Candidate, jwk, pem};
 use crate::json::{Object, string};
 
-/// Judges one entry. The caller has bounded the nesting.
+/// Examines one entry. The caller has bounded the nesting.
 pub(super) fn candidate(json: &str, tolerance: Tolerance) -> Candidate {
     let Ok(entry) = Object::parse(json) else {
         return Candidate::skipped(None, SkipReason::Malformed);

@@ -10,7 +10,7 @@ use crate::Profile;
 use crate::json::{Object, compact, string};
 use crate::limits::{MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS};
 
-/// Judges every key of the source, first on its own and then by its company.
+/// Examines every key of the source, first on its own and then by its company.
 pub(super) fn candidates(bytes: &[u8], rules: &KeyRules) -> Result<Vec<Candidate>, KeySetError> {
     let text = text(bytes)?;
     let strict = Tolerance {

@@ -187,7 +187,8 @@ fn a_shared_secret_does_not_speak_for_a_load_balancer() {
     let claims = Claims::parse(payload("alb").as_bytes()).unwrap();
     let decrypted =
         Signed { header: r#"{"alg":"dir"}"#.to_owned(), claims, version: TokenVersion::Stateless };
-    let Verdict::Refuse(Refusal { reject, .. }) = trust.judge_decrypted(decrypted, &trust.policies()[0], NOW)
+    let Verdict::Refuse(Refusal { reject, .. }) =
+        trust.validate_decrypted(decrypted, &trust.policies()[0], NOW)
     else {
         panic!("accepted");
     };

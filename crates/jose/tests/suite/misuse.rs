@@ -49,7 +49,11 @@ fn a_token_that_is_made_for_something_else_is_refused_in_both_profiles_signed_or
             assert_eq!(refused(trust.verify(&token, sets, policy, NOW)), expected, "{header} {payload}");
             let claims = Claims::parse(payload.as_bytes()).unwrap();
             let signed = Signed { header: header.clone(), claims, version: TokenVersion::Stateless };
-            assert_eq!(refused(trust.judge_decrypted(signed, policy, NOW)), expected, "{header} {payload}");
+            assert_eq!(
+                refused(trust.validate_decrypted(signed, policy, NOW)),
+                expected,
+                "{header} {payload}"
+            );
         }
     }
 }

@@ -126,7 +126,7 @@ proptest! {
                 prop_assert!(claims.get(&name).is_some() && claims.path(&name).is_some());
             }
             for profile in [Profile::Standard, Profile::MsUsers] {
-                policy(profile).judge(&claims, NOW).ok();
+                policy(profile).validate(&claims, NOW).ok();
                 claims.subject(profile);
             }
             claims.path("st.exp.kid");

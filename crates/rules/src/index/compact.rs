@@ -70,7 +70,7 @@ impl Compact {
         self.end = expire_at.as_seconds();
     }
 
-    pub(super) fn judge(&self, payload: &Payload<'_>) -> Outcome {
+    pub(super) fn check(&self, payload: &Payload<'_>) -> Outcome {
         if !self.is_whole() {
             return Outcome::Elsewhere;
         }
@@ -232,7 +232,7 @@ mod tests {
                 {
                     let claims: Claims = serde_json::from_str(&claims).expect("claims");
                     let expected = if rule.matches(&claims) { Outcome::Holds } else { Outcome::Fails };
-                    let outcome = compact.judge(&Payload::new(&claims));
+                    let outcome = compact.check(&Payload::new(&claims));
                     assert_eq!(outcome, expected, "{} of {claims:?}", rule.canonical());
                 }
             }

@@ -252,7 +252,7 @@ impl Index {
         let compact = usize::try_from(slot).ok().and_then(|slot| self.compact.get(slot));
         compact.is_some_and(|compact| {
             !compact.expire_at().has_passed(now)
-                && match compact.judge(payload) {
+                && match compact.check(payload) {
                     Outcome::Holds => true,
                     Outcome::Fails => false,
                     Outcome::Elsewhere => match self.kept(slot).map(|kept| &kept.rule) {

@@ -17,7 +17,7 @@ use super::step::{Fate, Step};
 use super::{GROUPS, LIFETIMES, LIMITS, SERVERS, TERMS, TODAY, UNTOLD_LATE};
 use crate::changes::{MAX_SILENCE, Session, Source};
 use crate::feed::Since;
-use crate::rulebook::{Boarding, Group, Missed, Read, Rulebook, judge};
+use crate::rulebook::{Boarding, Group, Missed, Read, Rulebook, check};
 use crate::store::{EVERYBODY, StoredRule};
 
 /// A verdict that let a token in, which the agent keeps.
@@ -153,7 +153,7 @@ impl World {
         self.judge();
     }
 
-    /// As [`crate::revocations::Revocations::judge`] does it, with a store that answers at once or not at all.
+    /// As [`crate::revocations::Revocations::check`] does it, with a store that answers at once or not at all.
     fn check(&mut self, number: usize, subject: &'static str, reachable: bool) {
         let server = &self.servers[number];
         let (revision, session) = (server.feed.revision(), server.sessions.current());
@@ -161,7 +161,7 @@ impl World {
         let own = self.read(server, subject, session.as_ref(), reachable);
         let claims: Claims = serde_json::from_str(r#"{"rt":"x"}"#).unwrap();
         let group = |read: &Option<Read>| read.as_ref().map(|read| Arc::clone(&read.group));
-        let verdict = judge(group(&everybody).as_deref(), group(&own).as_deref(), &claims, 0);
+        let verdict = check(group(&everybody).as_deref(), group(&own).as_deref(), &claims, 0);
         let is_of = |read: &Option<Read>, session: &Arc<Session>| {
             let own = read.as_ref().and_then(|read| read.session.as_ref());
             own.is_some_and(|own| Arc::ptr_eq(own, session))
