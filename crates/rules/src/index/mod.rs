@@ -6,6 +6,7 @@
 //! equality leads to are scanned by every match, and limited. Writing a rule costs about as much as a match.
 
 mod anchors;
+mod chunks;
 mod compact;
 mod fields;
 mod keys;
@@ -21,6 +22,7 @@ use crate::weight::Weight;
 use crate::{ExpireAt, Rule, RuleEntry};
 pub(crate) use anchors::choose;
 use anchors::{Scalar, equalities};
+use chunks::Chunks;
 use compact::{Compact, Outcome};
 use fields::Fields;
 use keys::{Keys, Slot};
@@ -30,8 +32,8 @@ pub(crate) struct Index {
     /// Random, so that whoever picks the values of claims cannot make them meet.
     hasher: RandomState,
     /// What a match reads of each rule.
-    compact: Vec<Compact>,
-    slots: Vec<Option<Kept>>,
+    compact: Chunks<Compact>,
+    slots: Chunks<Option<Kept>>,
     free: Vec<Slot>,
     by_text: Keys,
     by_value: Keys,
