@@ -5,6 +5,8 @@ CARGO ?= cargo
 SOAK_SECONDS ?= 600
 # A newer Rust knows more lints: they are printed for everyone, and stop a change only in CI, which says `-D warnings`.
 CLIPPY_FLAGS ?=
+# Integration tests wait for programs during half of their time: two for each processor.
+TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
 .PHONY: help run test-alerts test check unit integration test-haproxy-versions test-idps test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
 
@@ -31,7 +33,7 @@ integration: setup-test stores ## tests against a real HAProxy, and against Trae
 	@tests/kubernetes/setup.sh >/dev/null
 	@tests/applications/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --package integration-tests --quiet
+	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --package integration-tests --quiet
 
 test-idps: setup-test ## identity providers that others wrote, from npm, PyPI and Debian: tokens by real flows, rotation, restart, outage
 	@tests/setup.sh openssl:openssl
@@ -43,7 +45,7 @@ test-haproxy-versions: setup-test stores ## the same tests against each HAProxy 
 	@tests/kubectl.sh >/dev/null
 	@tests/kubernetes/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins
-	tests/versions.sh
+	RUST_TEST_THREADS=$(TEST_THREADS) tests/versions.sh
 
 test-alerts: ## which alert fires at what: dashboards/alerts_test.yml, by promtool
 	promtool=$$(tests/promtool.sh) && cd dashboards && "$$promtool" check rules alerts.yml && "$$promtool" test rules alerts_test.yml
