@@ -1,4 +1,4 @@
-//! The responder in use, which a reload replaces whole.
+//! The configuration in use, which a reload replaces whole.
 //!
 //! A request is decided by the one that it came to, so that no verdict mixes two configurations.
 
@@ -6,30 +6,36 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use keys::KeysView;
+use service::readiness::Readiness;
 
+use crate::decide::Decider;
+use crate::metrics::{ByStatus, Metrics};
 use crate::request::Request;
-use crate::responder::Responder;
 use crate::spoa::frame::{Fault, Notify};
 use crate::spoa::respond::Respond;
 
 /// Shared by all connections.
 #[derive(Debug)]
-pub struct Current(ArcSwap<Responder>);
+pub struct Current {
+    decider: ArcSwap<Decider>,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+}
 
 impl Current {
-    /// With the first responder.
-    pub fn new(responder: Responder) -> Self {
-        Self(ArcSwap::from_pointee(responder))
+    /// With the first configuration.
+    pub fn new(decider: Decider, readiness: Readiness, metrics: Arc<Metrics>) -> Self {
+        Self { decider: ArcSwap::from_pointee(decider), readiness, metrics }
     }
 
     /// Asks this one from now on, with its own kept verdicts.
-    pub fn replace(&self, responder: Responder) {
-        self.0.store(Arc::new(responder));
+    pub fn replace(&self, decider: Decider) {
+        self.decider.store(Arc::new(decider));
     }
 
     /// What operators see of the keys in use.
     pub fn keys_view(&self) -> KeysView {
-        self.0.load().keys_view()
+        self.decider.load().keys_view()
     }
 }
 
@@ -42,18 +48,31 @@ impl Respond for Current {
         max: u32,
         out: &mut Vec<u8>,
     ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
-        let responder = self.0.load();
-        let received = responder.receive();
-        let question = responder.answer_at_once(notify, &received, max, out)?;
-        let (responder, ids) = (Arc::clone(&responder), notify.ids);
-        Some(async move { responder.decide(ids, question, received, max).await })
+        self.decider.load().answer(notify, max, out)
     }
 
+    /// A health check that fails is counted.
     fn answer_health_check(&self) -> bool {
-        self.0.load().answer_health_check()
+        let ready = self.readiness.check();
+        if ready.is_err() {
+            self.metrics.health_checks_failed.inc();
+        }
+        ready.is_ok()
     }
 
     fn count_fault(&self, fault: &Fault) {
-        self.0.load().count_fault(fault);
+        match fault {
+            // Each health check of a draining agent ends so.
+            Fault::NotReady => tracing::debug!(%fault, "health check refused"),
+            _ => tracing::warn!(%fault, "connection ended"),
+        }
+        if *fault == Fault::Unread {
+            self.metrics.connections_unread.inc();
+        }
+        let status = fault.status().message();
+        self.metrics.disconnects.get_or_create(&ByStatus { status }).inc();
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,8 +1,13 @@
 //! `jwt-agent`: a SPOE agent that verifies the token of each HAProxy request.
 //!
-//! The way of a request: [`listen`] accepts, [`spoa`] reads frames, [`request`] finds the token in them, [`responder`]
-//! puts the checks in order, [`verifier`] judges, [`answer`] tells HAProxy. The program is this library and a `main`;
-//! fuzz targets and tests drive the same code without a process.
+//! The way of a request: [`listen`] accepts, [`spoa`] reads frames, [`request`] finds the token in their messages,
+//! [`decide`] makes the decision, all checks in their order, and [`answer`] makes its ACK. [`current`] holds the
+//! configuration by which all of that is done.
+//!
+//! The life of the agent: [`start`] opens what the configuration names, [`run`] serves until it is asked to stop, and
+//! [`reload`] puts another configuration in use.
+//!
+//! The program is this library and a `main`; fuzz targets and tests drive the same code without a process.
 
 pub mod answer;
 pub mod cache;
@@ -10,6 +15,8 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod current;
+pub mod decide;
+pub mod decision;
 pub mod explain;
 pub mod haproxy_cfg;
 pub mod listen;
@@ -17,14 +24,10 @@ pub mod metrics;
 pub mod origin;
 pub mod reload;
 pub mod request;
-pub mod responder;
 pub mod run;
 pub mod spoa;
 pub mod start;
 #[cfg(test)]
 mod tls_tests;
 pub mod token_server;
-pub mod told;
 pub mod unix_stream;
-pub mod unknown_policies;
-pub mod verifier;

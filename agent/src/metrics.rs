@@ -90,7 +90,7 @@ pub struct Metrics {
     /// Requests on which nothing was kept.
     pub cache_misses: Counter,
     /// Requests on which a verdict was kept about which a token-server had to be asked again.
-    pub cache_lapses: Counter,
+    pub cache_rechecks: Counter,
     /// Verdicts that are kept.
     pub cache_entries: Gauge,
     /// Their bytes.
@@ -154,7 +154,7 @@ impl Metrics {
             long_names: Counter::default(),
             cache_hits: Counter::default(),
             cache_misses: Counter::default(),
-            cache_lapses: Counter::default(),
+            cache_rechecks: Counter::default(),
             cache_entries: Gauge::default(),
             cache_bytes: Gauge::default(),
             token_server: Family::default(),
@@ -232,7 +232,7 @@ impl Metrics {
         registry.register(
             "cache_lapses",
             "Requests on which a verdict was kept about which a token-server had to be asked again",
-            metrics.cache_lapses.clone(),
+            metrics.cache_rechecks.clone(),
         );
         registry.register("cache_entries", "Verdicts that are kept", metrics.cache_entries.clone());
         registry.register("cache_bytes", "Weight of the kept verdicts, bytes", metrics.cache_bytes.clone());
@@ -340,56 +340,4 @@ impl Metrics {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_alert_names_a_place_of_the_runbook_and_each_place_is_of_an_alert() {
-        let read = |file: &str| {
-            std::fs::read_to_string(format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-        };
-        let (alerts, runbook) = (read("dashboards/alerts.yml"), read("docs/RUNBOOK.md"));
-        let mut named = Vec::new();
-        for rule in alerts.split("- alert: ").skip(1) {
-            let name = rule.lines().next().unwrap();
-            let url = format!("runbook_url: \"docs/RUNBOOK.md#{}\"", name.to_lowercase());
-            assert_eq!(rule.matches("runbook_url:").count(), 1, "{name}");
-            assert!(rule.contains(&url), "{name} has not {url}");
-            named.push(name);
-        }
-        let places: Vec<_> = runbook.lines().filter_map(|line| line.strip_prefix("### ")).collect();
-        assert!(named.len() > 20);
-        assert_eq!(places, named, "in one order");
-    }
-
-    #[test]
-    fn no_server_left_and_a_silent_feed_are_alerted_on() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards/alerts.yml");
-        let alerts = std::fs::read_to_string(file).unwrap();
-        for metric in [
-            "jwt_agent_token_servers_up == 0",
-            "jwt_agent_feed_heard_timestamp_seconds",
-            "jwt_agent_feed_complete",
-            "jwt_agent_feed_gaps_total",
-        ] {
-            assert!(alerts.contains(metric), "{metric}");
-        }
-    }
-
-    #[test]
-    fn each_detail_that_an_alert_names_is_one_and_faults_of_the_configuration_have_one() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards/alerts.yml");
-        let alerts = std::fs::read_to_string(file).unwrap();
-        let named: Vec<_> = alerts
-            .split("detail=")
-            .skip(1)
-            .flat_map(|rest| rest.split('"').nth(1).unwrap().split('|'))
-            .collect();
-        for detail in &named {
-            assert!(Reject::from_detail(detail).is_some(), "{detail}");
-        }
-        for reject in [Reject::UnknownPolicy, Reject::Argument] {
-            assert!(named.contains(&reject.detail()), "{}", reject.detail());
-        }
-    }
-}
+mod tests;

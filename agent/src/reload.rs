@@ -73,7 +73,7 @@ impl InUse {
         check_key_files(&config.keys)?;
         let keys = self.keys.successor(config.keys.clone(), sources).await?;
         // The verdicts that were kept by other policies go with them.
-        self.current.replace(self.lasting.responder(&config, keys.ring()));
+        self.current.replace(self.lasting.decider(&config, keys.ring()));
         self.lasting.metrics.show_cache((0, 0));
         let before = std::mem::replace(&mut self.keys, keys);
         before.give_way(&self.keys).await;

@@ -17,13 +17,12 @@ use tokio::time::{Instant, interval, timeout};
 use crate::cache::VerdictCache;
 use crate::config::Config;
 use crate::current::Current;
+use crate::decide::{self, Decider};
 use crate::listen::Listener;
 use crate::metrics::Metrics;
-use crate::responder::Responder;
 use crate::token_server::{Asking, Discovery, TokenServer};
-use crate::verifier::Verifier;
 
-/// How long a start waits for the first keys before it listens: as long as nobody listens here, HAProxy asks another
+/// How long a start waits for the first keys before it listens: until it does, HAProxy asks another
 /// agent, and one that was restarted quickly is asked at once.
 const KEYS_PATIENCE: Duration = Duration::from_secs(2);
 /// How often it looks for them.
@@ -85,25 +84,20 @@ pub(crate) struct Lasting {
 }
 
 impl Lasting {
-    /// What answers by this configuration.
-    pub(crate) fn responder(&self, config: &Config, ring: &Arc<KeyRing>) -> Responder {
-        let verifier = Verifier::new(
-            Arc::clone(ring),
-            config.trust.clone(),
-            config.schemes.clone(),
-            config.max_token_bytes,
-            self.token_server.clone(),
-        );
-        Responder::new(
-            verifier,
-            VerdictCache::new(config.cache, Arc::clone(&self.lease)),
-            config.variables.clone(),
-            config.claims.clone(),
-            config.timeout,
-            self.readiness.clone(),
-            Arc::clone(&self.metrics),
-        )
-        .logging(config.log_refusals)
+    /// What decides requests by this configuration.
+    pub(crate) fn decider(&self, config: &Config, keys: &Arc<KeyRing>) -> Decider {
+        let settings = decide::Settings {
+            trust: config.trust.clone(),
+            schemes: config.schemes.clone(),
+            max_token_bytes: config.max_token_bytes,
+            variables: config.variables.clone(),
+            claims: config.claims.clone(),
+            budget: config.timeout,
+            log_refusals: config.log_refusals,
+        };
+        let cache = VerdictCache::new(config.cache, Arc::clone(&self.lease));
+        let metrics = Arc::clone(&self.metrics);
+        Decider::new(settings, Arc::clone(keys), self.token_server.clone(), cache, metrics)
     }
 }
 
@@ -134,7 +128,8 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
     let keys =
         LiveKeys::start(config.keys.clone(), sources, readiness.clone(), key_metrics, background.clone());
     let lasting = Lasting { token_server, lease: Arc::clone(&asking.lease), readiness, metrics, background };
-    let current = Arc::new(Current::new(lasting.responder(&config, keys.ring())));
+    let decider = lasting.decider(&config, keys.ring());
+    let current = Arc::new(Current::new(decider, lasting.readiness.clone(), Arc::clone(&lasting.metrics)));
     let admin = TcpListener::bind(config.admin_listen)
         .await
         .map_err(|error| listen_error("JWT_ADMIN_LISTEN", &config.admin_listen.to_string(), error.into()))?;

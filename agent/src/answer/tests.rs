@@ -1,3 +1,5 @@
+use jose::{ClaimNames, Reject, Signed};
+
 use super::*;
 
 fn signed(payload: &str, version: TokenVersion) -> Signed {

@@ -2,7 +2,7 @@
 //!
 //! A hit skips the signature and nothing else: what can change between two requests is judged anew (the token's time, and
 //! by the lease whether it may have been revoked), and what cannot is part of the key (token, policy, key set).
-//! Refused tokens are kept apart, few and briefly, so that garbage cannot push good tokens out. That nobody could decide
+//! Refused tokens are kept apart, few and briefly, so that garbage cannot push good tokens out. What could not be decided
 //! is never kept.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use revocation::lease::{SharedLease, Word};
 use service::flights::{Boarding, Flights};
 
-use crate::told::Told;
+use crate::answer::ack::Ack;
 
 /// Refused tokens that are remembered.
 const REFUSED: usize = 10_000;
@@ -29,7 +29,7 @@ pub struct Key {
     /// The token.
     pub token: TokenHash,
     /// Which policy, by its place in the configuration.
-    pub route: usize,
+    pub policy: usize,
     /// The version of the key set.
     pub keys: u64,
 }
@@ -37,14 +37,10 @@ pub struct Key {
 /// A verdict that was given.
 #[derive(Debug)]
 pub struct Kept {
-    /// The encoded actions of its ACK.
-    pub actions: Box<[u8]>,
+    /// What is sent.
+    pub ack: Ack,
     /// Why it was refused, if it was.
     pub reject: Option<Reject>,
-    /// How it is counted and logged.
-    pub told: Told,
-    /// Claims that have no variable.
-    pub long_names: u64,
     /// When the token may be used.
     pub window: Window,
     /// What a token-server said, where the verdict rests on it.
@@ -57,11 +53,11 @@ pub struct Kept {
 #[derive(Debug)]
 pub enum Found {
     /// A verdict that holds.
-    Verdict(Arc<Kept>),
+    Hit(Arc<Kept>),
     /// One that would hold if a token-server said so once more.
-    Lapsed(Arc<Kept>),
+    Recheck(Arc<Kept>),
     /// Nothing of use.
-    Nothing,
+    Miss,
 }
 
 /// How much is kept.
@@ -95,7 +91,7 @@ impl Weighter<Key, Arc<Kept>> for Weight {
             .as_ref()
             .map_or(0, |signed| signed.header.len().saturating_add(signed.claims.as_json().len()));
         let word = kept.word.as_ref().map_or(0, Word::text_bytes);
-        let texts = kept.actions.len().saturating_add(signed).saturating_add(word);
+        let texts = kept.ack.actions.len().saturating_add(signed).saturating_add(word);
         u64::try_from(texts).unwrap_or(u64::MAX).saturating_add(OVERHEAD).max(self.least)
     }
 }
@@ -113,24 +109,24 @@ impl VerdictCache {
 
     /// What is kept on a question that is asked at the time of day `now`, which is the moment `at`.
     pub fn get(&self, key: &Key, now: UnixTime, at: Instant) -> Found {
-        let Some(accepted) = &self.accepted else { return Found::Nothing };
-        let mut lapsed = None;
+        let Some(accepted) = &self.accepted else { return Found::Miss };
+        let mut recheck = None;
         if let Some(kept) = accepted.get(key) {
             if kept.window.validate(now).is_err() {
                 accepted.remove_if(key, |current| Arc::ptr_eq(current, &kept));
             } else if self.is_allowed(&kept, at) {
-                return Found::Verdict(kept);
+                return Found::Hit(kept);
             } else {
-                lapsed = Some(kept);
+                recheck = Some(kept);
             }
         }
         if let Some((since, kept)) = self.refused.get(key)
             && at.saturating_duration_since(since) < REFUSED_FOR
             && self.holds(&kept, now, at)
         {
-            return Found::Verdict(kept);
+            return Found::Hit(kept);
         }
-        lapsed.map_or(Found::Nothing, Found::Lapsed)
+        recheck.map_or(Found::Miss, Found::Recheck)
     }
 
     /// Whether a verdict may be sent to one more request.
@@ -153,8 +149,8 @@ impl VerdictCache {
         }
     }
 
-    /// Whether somebody is finding the verdict already: of a thousand requests with one new token, one finds it. Where no
-    /// verdict may be used twice, each request finds its own, and this is absent.
+    /// Leads or follows: of a thousand requests with one new token, one finds the verdict. Where no verdict may be used twice,
+    /// each request finds its own, and this is absent.
     pub fn board(&self, key: Key, at: Instant) -> Option<Boarding<Key, Arc<Kept>>> {
         let shared = self.accepted.is_some() && self.lease.allows_reuse();
         shared.then(|| self.flights.board(key, at.into()))

@@ -7,16 +7,13 @@ const TTL: Duration = Duration::from_secs(1);
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 fn key(token: &str) -> Key {
-    Key { token: TokenHash::of(token), route: 0, keys: 1 }
+    Key { token: TokenHash::of(token), policy: 0, keys: 1 }
 }
 
 fn made(bytes: usize, reject: Option<Reject>, word: Option<Word>) -> Arc<Kept> {
-    let actions = vec![0; bytes].into();
     Arc::new(Kept {
-        actions,
+        ack: Ack { actions: vec![0; bytes].into(), ..Ack::default() },
         reject,
-        told: Told::default(),
-        long_names: 0,
         window: Window::ALWAYS,
         word,
         signed: None,
@@ -36,7 +33,7 @@ fn cache(entries: u64, bytes: u64) -> VerdictCache {
 }
 
 fn has(cache: &VerdictCache, token: &str, at: Instant) -> bool {
-    matches!(cache.get(&key(token), NOW, at), Found::Verdict(_))
+    matches!(cache.get(&key(token), NOW, at), Found::Hit(_))
 }
 
 fn word(asked: Instant) -> Option<Word> {
@@ -89,8 +86,8 @@ fn another_policy_or_key_set_is_another_question() {
     let at = Instant::now();
     let cache = cache(100, 1 << 20);
     cache.keep(key("a"), &kept(1, None), at);
-    for other in [Key { route: 1, ..key("a") }, Key { keys: 2, ..key("a") }, key("b")] {
-        assert!(matches!(cache.get(&other, NOW, at), Found::Nothing), "{other:?}");
+    for other in [Key { policy: 1, ..key("a") }, Key { keys: 2, ..key("a") }, key("b")] {
+        assert!(matches!(cache.get(&other, NOW, at), Found::Miss), "{other:?}");
     }
 }
 
@@ -99,27 +96,19 @@ fn a_hit_judges_time_and_lease_again() {
     let at = Instant::now();
     let cache = cache(100, 1 << 20);
     cache.keep(key("a"), &made(1, None, word(at)), at);
-    let lapsed = |at| matches!(cache.get(&key("a"), NOW, at), Found::Lapsed(_));
+    let needs_recheck = |at| matches!(cache.get(&key("a"), NOW, at), Found::Recheck(_));
     assert!(has(&cache, "a", at + TTL));
-    assert!(lapsed(at + TTL * 2), "nobody has vouched for it since");
+    assert!(needs_recheck(at + TTL * 2), "no server has vouched for it since");
     let changes = Changes::Groups(vec!["anna".to_owned()]);
     let (store_id, epoch) = ("s".into(), "e".into());
     let events = Events { store_id, epoch, revision: 6, complete_as_of: Some(0), changes };
     cache.lease.hear(ServerId(0), at, at, &events);
-    assert!(lapsed(at), "the rules of its subject have changed");
+    assert!(needs_recheck(at), "the rules of its subject have changed");
 
     let window = Window { from: None, until: Some(NOW) };
-    let expired = Kept {
-        actions: Box::default(),
-        reject: None,
-        told: Told::default(),
-        long_names: 0,
-        window,
-        word: None,
-        signed: None,
-    };
+    let expired = Kept { ack: Ack::default(), reject: None, window, word: None, signed: None };
     cache.keep(key("b"), &Arc::new(expired), at);
-    assert!(matches!(cache.get(&key("b"), NOW, at), Found::Nothing));
+    assert!(matches!(cache.get(&key("b"), NOW, at), Found::Miss));
     assert_eq!(cache.size().0, 1, "it will not hold again");
 }
 
@@ -130,18 +119,18 @@ fn a_refusal_takes_the_place_of_what_was_accepted_and_ends_with_its_rule() {
     cache.keep(key("a"), &made(1, None, word(at)), at);
     cache.keep(key("a"), &made(2, Some(Reject::Revoked), word(at)), at);
     match cache.get(&key("a"), NOW, at) {
-        Found::Verdict(kept) => assert_eq!(kept.reject, Some(Reject::Revoked)),
+        Found::Hit(kept) => assert_eq!(kept.reject, Some(Reject::Revoked)),
         other => panic!("{other:?}"),
     }
     let changes = Changes::Groups(vec!["g".to_owned()]);
     let (store_id, epoch) = ("s".into(), "e".into());
     let events = Events { store_id, epoch, revision: 6, complete_as_of: Some(0), changes };
     cache.lease.hear(ServerId(0), at, at, &events);
-    assert!(matches!(cache.get(&key("a"), NOW, at), Found::Nothing), "the rule may have been deleted");
+    assert!(matches!(cache.get(&key("a"), NOW, at), Found::Miss), "the rule may have been deleted");
 }
 
 #[test]
-fn where_no_verdict_is_used_twice_nobody_waits_for_anothers() {
+fn where_no_verdict_is_used_twice_no_request_follows_another() {
     let (limits, at) = (Limits { entries: 100, bytes: 1 << 20 }, Instant::now());
     let unkept = cache(0, 0);
     let unshared = VerdictCache::new(limits, lease(Duration::ZERO));

@@ -6,7 +6,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::spoa::connection::tests::peer::Peer;
+use crate::current::tests::current;
 
 /// Above any delay of a busy machine.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -32,7 +32,7 @@ async fn an_agent_whose_connections_are_all_at_work_refuses_and_is_not_ready_unt
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.address();
     let served = Served {
-        current: Peer::responder(Readiness::new()),
+        current: current(Readiness::new()),
         metrics: Arc::clone(&metrics),
         connections: TaskTracker::new(),
         leave: Leave::new(),

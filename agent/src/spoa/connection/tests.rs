@@ -1,102 +1,16 @@
 //! The loop against a peer made of bytes, with paused time. No HAProxy would send most of this.
 
 use service::readiness::Readiness;
-use spop::TypedData;
 
 use super::*;
 use peer::{
-    ACK, AGENT_DISCONNECT, AGENT_HELLO, HAPROXY_DISCONNECT, HAPROXY_HELLO, NOTIFY, Peer, bye, frame,
-    greeting, hello, items, notify,
+    ACK, AGENT_DISCONNECT, AGENT_HELLO, HAPROXY_DISCONNECT, HAPROXY_HELLO, Peer, bye, frame, greeting, hello,
+    notify,
 };
 
 pub(crate) mod peer;
 mod unread;
 mod waiting;
-
-#[tokio::test]
-async fn twenty_requests_in_one_write_get_twenty_answers_with_valid_last() {
-    let mut peer = Peer::greeted().await;
-    let all: Vec<u8> = (0..20).flat_map(|id| notify(id, "Bearer a.b.c")).collect();
-    peer.send(&all).await;
-    let mut seen = Vec::new();
-    for _ in 0..20 {
-        let answer = peer.answer().await.unwrap();
-        assert_eq!((answer.kind, answer.frame_id), (ACK, 1));
-        let valid = [&[1, 3, 2, 5][..], b"valid", &[1]].concat();
-        assert!(answer.payload.ends_with(&valid), "{answer:?}");
-        seen.push(answer.stream_id);
-    }
-    seen.sort_unstable();
-    assert_eq!(seen, (0..20).collect::<Vec<_>>());
-}
-
-#[tokio::test]
-async fn a_notify_without_our_message_gets_an_answer_with_actions() {
-    let mut peer = Peer::greeted().await;
-    peer.send(&frame(NOTIFY, 7, 3, b"\x05other\x00")).await;
-    let answer = peer.answer().await.unwrap();
-    assert_eq!((answer.kind, answer.stream_id, answer.frame_id), (ACK, 7, 3));
-    let text = String::from_utf8_lossy(&answer.payload).into_owned();
-    assert!(text.contains("missing") && text.contains("E_TKN_INVALID"), "{text}");
-}
-
-/// A NOTIFY of these messages of ours.
-fn asking(messages: &[&[(&str, TypedData)]]) -> Vec<u8> {
-    let mut payload = Vec::new();
-    for arguments in messages {
-        payload.push(10);
-        payload.extend(b"verify-jwt");
-        payload.push(u8::try_from(arguments.len()).unwrap());
-        payload.extend(items(arguments));
-    }
-    frame(NOTIFY, 1, 1, &payload)
-}
-
-#[tokio::test]
-async fn what_the_configuration_of_haproxy_gets_wrong_is_never_judged_as_if_it_were_right() {
-    let text = |text: &str| TypedData::String(text.into());
-    let policy = |value| [("token", text("a.b.c")), ("policy", value)];
-    let counted = |count| [("token", text("a.b.c")), ("token_count", count)];
-    let [first, second] = [[("token", text("a.b.c"))], [("policy", text("admin"))]];
-    for (what, bytes, reason, detail) in [
-        ("an unknown policy", asking(&[&policy(text("admin"))]), "E_BACKEND_UNAVAIL", "unknown_policy"),
-        ("another case", asking(&[&policy(text("Default"))]), "E_BACKEND_UNAVAIL", "unknown_policy"),
-        ("a long name", asking(&[&policy(text(&"p".repeat(9000)))]), "E_BACKEND_UNAVAIL", "unknown_policy"),
-        (
-            "a binary policy",
-            asking(&[&policy(TypedData::Binary(b"default".to_vec()))]),
-            "E_BACKEND_UNAVAIL",
-            "argument",
-        ),
-        (
-            "a binary header",
-            asking(&[&[("authorization", TypedData::Binary(b"Bearer a.b.c".to_vec()))]]),
-            "E_BACKEND_UNAVAIL",
-            "argument",
-        ),
-        (
-            "a binary token",
-            asking(&[&[("token", TypedData::Binary(b"a.b.c".to_vec()))]]),
-            "E_BACKEND_UNAVAIL",
-            "argument",
-        ),
-        ("a policy of a number", asking(&[&policy(TypedData::Int64(0))]), "E_BACKEND_UNAVAIL", "argument"),
-        ("no policy", asking(&[&policy(TypedData::Null)]), "E_TKN_INVALID", "malformed"),
-        ("the default policy", asking(&[&policy(text("default"))]), "E_TKN_INVALID", "malformed"),
-        ("two cookies", asking(&[&counted(TypedData::Int64(2))]), "E_TKN_INVALID", "duplicate_header"),
-        ("less than none", asking(&[&counted(TypedData::Int64(-1))]), "E_BACKEND_UNAVAIL", "argument"),
-        ("two questions", asking(&[&first, &second]), "E_BACKEND_UNAVAIL", "argument"),
-    ] {
-        let mut peer = Peer::greeted().await;
-        // The second answer is no other one.
-        for _ in 0..2 {
-            peer.send(&bytes).await;
-            let answer = peer.answer().await.unwrap();
-            let told = String::from_utf8_lossy(&answer.payload);
-            assert!(told.contains(reason) && told.contains(detail), "{what}: {told}");
-        }
-    }
-}
 
 #[tokio::test]
 async fn each_breach_of_the_protocol_ends_with_its_status() {
@@ -197,17 +111,6 @@ async fn what_has_arrived_is_answered_before_the_farewell() {
     assert_eq!(last.status(), StatusCode::None);
     assert_eq!(answers.len(), 50);
     assert!(answers.iter().all(|answer| answer.kind == ACK));
-}
-
-#[tokio::test]
-async fn the_answer_that_would_not_fit_becomes_a_refusal() {
-    let mut peer = Peer::new(Readiness::new());
-    peer.send(&hello(false, "2.0", 256)).await;
-    assert_eq!(peer.answer().await.unwrap().kind, AGENT_HELLO);
-    peer.send(&notify(1, "Bearer a.b.c")).await;
-    let answer = peer.answer().await.unwrap();
-    assert_eq!(answer.kind, ACK);
-    assert!(answer.payload.len() < 256);
 }
 
 #[tokio::test]

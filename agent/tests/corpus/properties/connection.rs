@@ -8,7 +8,8 @@ use jose::{
     AlgorithmSet, IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, Refusal, Reject, Requirements, Trust,
     UnixTime, Verdict,
 };
-use jwt_agent::answer::{Decision, Outcome, Variables, answer};
+use jwt_agent::answer::{Variables, answer};
+use jwt_agent::decision::{Decision, Outcome};
 use jwt_agent::request::Request;
 use jwt_agent::spoa::connection::serve;
 use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::{TokenHash, Window};
+use jwt_agent::answer::ack::Ack;
 use jwt_agent::cache::{self, Found, Key, VerdictCache};
 use revocation::check::MAX_READ_AGE;
 use revocation::events::{Changes, Events};
@@ -174,12 +175,10 @@ impl World {
             let read = own.map_or(asked, |own| own.at.into_std());
             let stamp = Stamp { server: server.id, epoch, revision, vouched, asked, read };
             let token = TokenHash::of(&format!("token {}", self.kept.len()));
-            let key = Key { token, route: 0, keys: 0 };
+            let key = Key { token, policy: 0, keys: 0 };
             let kept = cache::Kept {
-                told: jwt_agent::told::Told::default(),
-                actions: Box::default(),
+                ack: Ack::default(),
                 reject: None,
-                long_names: 0,
                 window: Window::ALWAYS,
                 word: Some(Word::new(stamp, Some(subject.into()))),
                 signed: None,
@@ -254,7 +253,7 @@ impl World {
 
     /// Whether the agent would let the token in without asking anybody.
     pub(super) fn uses(&self, kept: &Kept) -> bool {
-        matches!(self.cache.get(&kept.key, TODAY, self.now.into_std()), Found::Verdict(_))
+        matches!(self.cache.get(&kept.key, TODAY, self.now.into_std()), Found::Hit(_))
     }
 
     /// The laws, at every moment.

@@ -6,10 +6,6 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use jose::{AlgorithmSet, IssuerPolicy, Profile, Trust};
-use keys::{KeyMetrics, KeyRing};
-use prometheus_client::registry::Registry;
-use revocation::lease::{SharedLease, Terms};
 use service::readiness::Readiness;
 use spop::types::typed_data;
 use spop::{TypedData, decode_varint, encode_varint_into};
@@ -17,19 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tracing::Span;
 
 use super::super::*;
-use crate::answer::Variables;
-use crate::cache::{Limits, VerdictCache};
-use crate::current::Current;
-use crate::metrics::Metrics;
-use crate::responder::Responder;
-use crate::verifier::Verifier;
+use crate::spoa::frame::{Notify, encode_ack, encode_actions};
 
 pub(super) const HAPROXY_HELLO: u8 = 1;
 pub(super) const HAPROXY_DISCONNECT: u8 = 2;
-pub(super) const NOTIFY: u8 = 3;
-pub(super) const AGENT_HELLO: u8 = 101;
+pub(crate) const NOTIFY: u8 = 3;
+pub(crate) const AGENT_HELLO: u8 = 101;
 pub(super) const AGENT_DISCONNECT: u8 = 102;
-pub(super) const ACK: u8 = 103;
+pub(crate) const ACK: u8 = 103;
 
 /// One end of a connection whose other end is served.
 pub(crate) struct Peer {
@@ -41,6 +32,36 @@ pub(crate) struct Peer {
 }
 
 pub(super) type Writes = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// Refuses every request: those of a stream with an even number at once.
+struct Refuses(Readiness);
+
+impl Respond for Refuses {
+    type Request<'a> = ();
+
+    fn answer(
+        &self,
+        notify: &Notify<()>,
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
+        let (scope, value) = (spop::VarScope::Transaction, TypedData::Bool(false));
+        let actions = encode_actions(vec![spop::Action::SetVar { scope, name: "valid".to_owned(), value }]);
+        let mut ack = Vec::new();
+        assert!(encode_ack(notify.ids, &actions, max, &mut ack));
+        if notify.ids.stream.is_multiple_of(2) {
+            out.extend(ack);
+            return None;
+        }
+        Some(std::future::ready(ack))
+    }
+
+    fn answer_health_check(&self) -> bool {
+        self.0.check().is_ok()
+    }
+
+    fn count_fault(&self, _: &Fault) {}
+}
 
 /// The end that is served.
 struct Recorded {
@@ -77,15 +98,15 @@ impl AsyncWrite for Recorded {
 }
 
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) kind: u8,
-    pub(super) stream_id: u64,
-    pub(super) frame_id: u64,
-    pub(super) payload: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) kind: u8,
+    pub(crate) stream_id: u64,
+    pub(crate) frame_id: u64,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn items(&self) -> BTreeMap<String, TypedData> {
+    pub(crate) fn items(&self) -> BTreeMap<String, TypedData> {
         let mut items = BTreeMap::new();
         let mut rest = self.payload.as_slice();
         while !rest.is_empty() {
@@ -109,48 +130,17 @@ impl Answer {
 
 impl Peer {
     pub(super) fn new(readiness: Readiness) -> Self {
-        Self::asking(Self::responder(readiness))
-    }
-
-    /// What answers requests, by no more than its own keys.
-    pub(crate) fn responder(readiness: Readiness) -> Arc<Current> {
-        let metrics = Metrics::register(&mut Registry::default());
-        let ring = Arc::new(KeyRing::new(
-            1,
-            &[],
-            std::time::Duration::ZERO,
-            readiness.clone(),
-            KeyMetrics::default(),
-        ));
-        let policy = IssuerPolicy {
-            name: "default".into(),
-            profile: Profile::Standard,
-            algorithms: AlgorithmSet::ALL,
-            issuers: Vec::new(),
-            audiences: Vec::new(),
-            leeway: jose::Leeway::NONE,
-            binding: jose::Binding::IfBound,
-            requirements: jose::Requirements::default(),
-        };
-        let verifier = Verifier::new(ring, Trust::single(policy), vec!["Bearer".into()], 8192, None);
-        let lease = SharedLease::new(
-            Terms { ttl: Duration::ZERO, ttl_max: Duration::ZERO },
-            Instant::now().into_std(),
-        );
-        let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
-        let budget = Duration::from_secs(1);
-        let responder = Responder::new(verifier, cache, Variables::All, None, budget, readiness, metrics);
-        Arc::new(Current::new(responder))
+        Self::asking(Arc::new(Refuses(readiness)))
     }
 
     /// The other end of a connection whose requests this one answers.
-    pub(super) fn asking<R: Respond>(responder: Arc<R>) -> Self {
+    pub(crate) fn asking<R: Respond>(responder: Arc<R>) -> Self {
         Self::leaving(responder, Leave::new())
     }
 
     /// The other end of a connection that has this place.
     pub(super) fn placed(place: service::places::Place) -> Self {
-        Self::leaving(Self::responder(Readiness::new()), Leave::new().of(place))
+        Self::leaving(Arc::new(Refuses(Readiness::new())), Leave::new().of(place))
     }
 
     fn leaving<R: Respond>(responder: Arc<R>, leave: Leave) -> Self {
@@ -168,11 +158,11 @@ impl Peer {
         peer
     }
 
-    pub(super) async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }
 
-    pub(super) async fn answer(&mut self) -> Option<Answer> {
+    pub(crate) async fn answer(&mut self) -> Option<Answer> {
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).await.ok()?;
         let mut frame = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
@@ -193,7 +183,7 @@ impl Peer {
     }
 }
 
-pub(super) fn frame(kind: u8, stream_id: u64, frame_id: u64, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, stream_id: u64, frame_id: u64, payload: &[u8]) -> Vec<u8> {
     let mut body = vec![kind, 0, 0, 0, 1];
     encode_varint_into(stream_id, &mut body);
     encode_varint_into(frame_id, &mut body);
@@ -201,7 +191,7 @@ pub(super) fn frame(kind: u8, stream_id: u64, frame_id: u64, payload: &[u8]) -> 
     [&u32::try_from(body.len()).unwrap().to_be_bytes()[..], &body].concat()
 }
 
-pub(super) fn items(items: &[(&str, TypedData)]) -> Vec<u8> {
+pub(crate) fn items(items: &[(&str, TypedData)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, value) in items {
         encode_varint_into(name.len() as u64, &mut out);
@@ -211,7 +201,7 @@ pub(super) fn items(items: &[(&str, TypedData)]) -> Vec<u8> {
     out
 }
 
-pub(super) fn hello(health_check: bool, version: &str, max_frame_size: u32) -> Vec<u8> {
+pub(crate) fn hello(health_check: bool, version: &str, max_frame_size: u32) -> Vec<u8> {
     frame(HAPROXY_HELLO, 0, 0, &greeting(health_check, version, max_frame_size))
 }
 
@@ -225,7 +215,7 @@ pub(super) fn greeting(health_check: bool, version: &str, max_frame_size: u32) -
     ])
 }
 
-pub(super) fn notify(stream_id: u64, authorization: &str) -> Vec<u8> {
+pub(crate) fn notify(stream_id: u64, authorization: &str) -> Vec<u8> {
     let mut payload = vec![10];
     payload.extend(b"verify-jwt");
     payload.push(1);

@@ -1,4 +1,4 @@
-//! Requests that wait for each other.
+//! Leader and follower.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,6 +10,7 @@ use reqwest::Url;
 use revocation::check::{CheckResponse, CheckResult};
 use revocation::lease::{SharedLease, Terms};
 use service::background::{Background, TaskMetrics};
+use service::readiness::Readiness;
 use service::shutdown::Shutdown;
 
 use super::*;
@@ -18,7 +19,7 @@ use crate::config::{TokenServerConfig, TokenServers};
 use crate::request::{Request, Text};
 use crate::token_server::TokenServer;
 
-/// How long the first request may take; the one that joins it has much more.
+/// How long the leader may take; its follower has much more.
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(60);
 
@@ -46,21 +47,27 @@ async fn slow_at_first() -> (Url, Arc<AtomicUsize>) {
     (url, calls)
 }
 
-fn responder(token_server: TokenServer, metrics: Arc<Metrics>) -> Responder {
-    let readiness = Readiness::new();
-    let ring = KeyRing::new(1, &[], Duration::ZERO, readiness.clone(), KeyMetrics::default());
-    let trust = crate::config::tests::trust();
-    let verifier = Verifier::new(Arc::new(ring), trust, vec!["Bearer".into()], 8192, Some(token_server));
+fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
+    let ring = KeyRing::new(1, &[], Duration::ZERO, Readiness::new(), KeyMetrics::default());
+    let settings = Settings {
+        trust: crate::config::tests::trust(),
+        schemes: vec!["Bearer".into()],
+        max_token_bytes: 8192,
+        variables: Variables::All,
+        claims: None,
+        budget: SHORT,
+        log_refusals: LogRefusals::Off,
+    };
     let lease = SharedLease::new(
         Terms { ttl: Duration::from_secs(1), ttl_max: Duration::from_secs(1) },
         Instant::now(),
     );
     let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
-    Responder::new(verifier, cache, Variables::All, None, SHORT, readiness, metrics)
+    Decider::new(settings, Arc::new(ring), Some(token_server), cache, metrics)
 }
 
 #[tokio::test]
-async fn who_waits_for_anothers_verdict_keeps_his_own_time_when_the_others_is_over() {
+async fn a_follower_keeps_its_own_time_when_that_of_its_leader_is_over() {
     let (url, calls) = slow_at_first().await;
     let config = TokenServerConfig {
         servers: TokenServers::Urls(vec![url]),
@@ -75,18 +82,18 @@ async fn who_waits_for_anothers_verdict_keeps_his_own_time_when_the_others_is_ov
     let stop = Shutdown::new();
     let discovering =
         tokio::spawn(discovery.run(Background::new(stop.clone(), Readiness::new(), TaskMetrics::default())));
-    let responder = responder(token_server, metrics);
+    let decider = decider(token_server, Arc::clone(&metrics));
 
     let request =
         Request { authorization: Text::Given("Bearer e30.YQ.YQ.YQ.YQ".into()), ..Request::default() };
-    let question = || responder.verifier.question(&request).map_err(|_| "refused").unwrap();
+    let question = || decider.question(&request).map_err(|_| "refused").unwrap();
     let (mut first, mut second) = (question(), question());
-    let (early, mut late) = (responder.receive(), responder.receive());
+    let (early, mut late) = (Arrival::now(&metrics), Arrival::now(&metrics));
     late.at += LONG;
     let (first, second) =
-        tokio::join!(responder.judge(&mut first, &early), responder.judge(&mut second, &late));
+        tokio::join!(decider.verdict(&mut first, &early), decider.verdict(&mut second, &late));
     assert_eq!(first.reject, Some(Reject::Timeout));
-    assert_eq!(second.reject, Some(Reject::Decryption), "it boarded again");
+    assert_eq!(second.reject, Some(Reject::Decryption), "it led then");
     assert_eq!(calls.load(Ordering::SeqCst), 2);
     stop.cancel();
     discovering.await.unwrap();

@@ -1,4 +1,4 @@
-//! What is counted and logged of a decision, found once and used at each request that it answers.
+//! What is counted and logged of a decision: made once, and used for each request that it answers.
 
 use std::time::Instant;
 
@@ -7,12 +7,12 @@ use prometheus_client::metrics::counter::Counter;
 use service::refusals::{RefusalLine, RefusalLog, shown_kid};
 use service::shown;
 
-use crate::answer::{Decision, Outcome};
+use crate::decision::Decision;
 use crate::metrics::Metrics;
 
 /// How one decision is counted, and what the log says of it where it is a refusal.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Record {
     counter: Counter,
     refusal: Option<Box<Refused>>,
 }
@@ -26,13 +26,10 @@ struct Refused {
     id: Option<String>,
 }
 
-impl Told {
+impl Record {
     /// Of a decision on a token that says this of itself.
     pub fn new(decision: &Decision, claimed: &Claimed<'_>, metrics: &Metrics, log: &RefusalLog) -> Self {
-        let reject = match &decision.outcome {
-            Outcome::Accepted(_) => None,
-            Outcome::Refused { reject, .. } => Some(*reject),
-        };
+        let reject = decision.outcome.reject();
         let counter = metrics.decisions(reject, decision.policy.as_deref(), claimed.issuer);
         let refusal = reject.filter(|_| log.is_on()).map(|reject| {
             Box::new(Refused {
@@ -47,7 +44,7 @@ impl Told {
     }
 
     /// Counts it, and writes it into the log, for one request.
-    pub fn tell(&self, request: Option<&str>, log: &RefusalLog) {
+    pub fn note(&self, request: Option<&str>, log: &RefusalLog) {
         self.counter.inc();
         let Some(refused) = &self.refusal else { return };
         let refusal = RefusalLine {

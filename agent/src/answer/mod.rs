@@ -3,10 +3,15 @@
 //! HAProxy applies a list of actions up to the first byte that it cannot read, without an error. `valid` therefore
 //! comes last: a list that was cut leaves it unset, and the shipped configuration denies what has no `valid`.
 
+pub mod ack;
+pub mod record;
+
 use std::collections::{BTreeSet, HashMap};
 
-use jose::{Claim, ClaimNames, Claims, Profile, Reason, Refusal, Reject, Signed, TokenVersion, Verdict};
+use jose::{Claim, ClaimNames, Claims, Profile, TokenVersion};
 use spop::{Action, TypedData, VarScope};
+
+use crate::decision::{Decision, Outcome};
 
 /// What HAProxy puts before each of our names.
 const PREFIX: &str = "txn.tkn.";
@@ -18,94 +23,6 @@ const PAYLOAD: &str = "payload.";
 /// Every variable but those of the claims.
 const NAMES: [&str; 9] =
     ["valid", "reason", "detail", "stateless", "legacy", "policy", "body", "header", "id"];
-
-/// What was decided about one request.
-#[derive(Debug, Clone)]
-pub struct Decision {
-    /// The outcome.
-    pub outcome: Outcome,
-    /// Short names that claims have as variables.
-    pub names: ClaimNames,
-    /// Fingerprint of the token; absent when there was none.
-    pub id: Option<String>,
-    /// Whether this profile tells stateless from legacy tokens.
-    pub profile: Profile,
-    /// The name of the policy that was applied; absent when an unknown one was asked for.
-    pub policy: Option<String>,
-}
-
-/// Accepted or refused.
-#[derive(Debug, Clone)]
-pub enum Outcome {
-    /// Signature, policy and revocation all passed.
-    Accepted(Signed),
-    /// Refused; `signed` is there once the signature was good.
-    Refused {
-        /// Why.
-        reject: Reject,
-        /// Header and claims whose signature is good.
-        signed: Option<Signed>,
-    },
-}
-
-impl From<Verdict> for Outcome {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Accept(signed) => Self::Accepted(signed),
-            Verdict::Refuse(Refusal { reject, signed }) => Self::Refused { reject, signed },
-        }
-    }
-}
-
-impl Outcome {
-    /// Refused, with nothing verified about the token.
-    pub const fn refused(reject: Reject) -> Self {
-        Self::Refused { reject, signed: None }
-    }
-
-    /// What is told of a token that no key at hand verifies, while newer keys may exist and cannot be had.
-    #[must_use]
-    pub fn undecided(self) -> Self {
-        match self {
-            // There are no keys at all: that is the better word.
-            Self::Refused { reject: Reject::NoKeys, .. } => self,
-            Self::Refused { .. } | Self::Accepted(_) => Self::refused(Reject::KeysStale),
-        }
-    }
-
-    /// The coarse code.
-    pub const fn reason(&self) -> Reason {
-        match self {
-            Self::Accepted(_) => Reason::Ok,
-            Self::Refused { reject, .. } => reject.reason(),
-        }
-    }
-
-    /// The one word.
-    pub const fn detail(&self) -> &'static str {
-        match self {
-            Self::Accepted(_) => "ok",
-            Self::Refused { reject, .. } => reject.detail(),
-        }
-    }
-
-    const fn version(&self) -> TokenVersion {
-        match self {
-            Self::Accepted(signed) | Self::Refused { signed: Some(signed), .. } => signed.version,
-            Self::Refused { signed: None, .. } => TokenVersion::Legacy,
-        }
-    }
-
-    /// What may be shown of the token: everything when accepted, and of a legacy token, whose signature was good.
-    const fn shown(&self) -> Option<&Signed> {
-        match self {
-            Self::Accepted(signed) | Self::Refused { reject: Reject::Legacy, signed: Some(signed) } => {
-                Some(signed)
-            }
-            Self::Refused { .. } => None,
-        }
-    }
-}
 
 /// Which variables are sent. Each one costs HAProxy time.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Policies that HAProxy names and the configuration lacks: the log is told of each name once.
+//! Policies that HAProxy names and the configuration lacks: each name is logged once.
 //!
 //! Where a rule of HAProxy's takes the name from the client, a client chooses what comes here. So the names that are kept are
 //! few, and what could be a token is not shown.
@@ -6,18 +6,18 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// How many names the log is told.
+/// How many names are logged.
 const MAX_NAMES: usize = 16;
 /// The longest name that is shown, in bytes. No signed token is so short.
 const MAX_SHOWN: usize = 64;
 
-/// The names that the log has been told since the configuration was read.
+/// The names that were logged since the configuration was read.
 #[derive(Debug, Default)]
 pub struct UnknownPolicies(Mutex<BTreeSet<String>>);
 
 impl UnknownPolicies {
-    /// Tells the log of a name that it has not been told.
-    pub fn tell(&self, name: &str) {
+    /// Logs a name that was not logged before.
+    pub fn warn(&self, name: &str) {
         let Some(shown) = self.is_new(name) else { return };
         tracing::warn!(
             policy = shown,
@@ -26,11 +26,11 @@ impl UnknownPolicies {
         );
     }
 
-    /// How the log calls the name; absent: it has been told, or is told no more names.
+    /// How the log calls the name; absent: it was logged before, or no more names are.
     fn is_new(&self, name: &str) -> Option<String> {
         let shown = shown(name);
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (told.len() < MAX_NAMES && told.insert(shown.clone())).then_some(shown)
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (logged.len() < MAX_NAMES && logged.insert(shown.clone())).then_some(shown)
     }
 }
 
@@ -49,12 +49,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_name_is_told_once_and_not_without_end() {
+    fn each_name_is_logged_once_and_not_without_end() {
         let unknown = UnknownPolicies::default();
         assert_eq!(unknown.is_new("admin").as_deref(), Some("admin"));
         assert_eq!(unknown.is_new("admin"), None);
-        let told = (0..1000).filter_map(|index| unknown.is_new(&format!("p{index}"))).count();
-        assert_eq!(told, MAX_NAMES - 1);
+        let logged = (0..1000).filter_map(|index| unknown.is_new(&format!("p{index}"))).count();
+        assert_eq!(logged, MAX_NAMES - 1);
         assert_eq!(unknown.0.lock().unwrap().len(), MAX_NAMES);
     }
 

@@ -1,0 +1,87 @@
+//! The ACK of a decision: made once, then sent to each request that it answers, and counted and logged for each.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jose::{Claimed, Reject};
+use service::refusals::{LogRefusals, RefusalLog};
+
+use super::record::Record;
+use super::{Variables, answer};
+use crate::decision::Decision;
+use crate::metrics::Metrics;
+use crate::spoa::frame::{Ids, encode_ack, encode_actions};
+
+/// How decisions become ACKs.
+#[derive(Debug)]
+pub struct Acks {
+    variables: Variables,
+    claims: Option<Vec<String>>,
+    refusals: RefusalLog,
+    metrics: Arc<Metrics>,
+}
+
+/// The ACK of one decision, for any number of requests.
+#[derive(Debug, Default)]
+pub struct Ack {
+    /// Its actions, encoded.
+    pub actions: Box<[u8]>,
+    /// Claims that have no variable.
+    pub long_names: u64,
+    /// What is counted and logged of it.
+    pub record: Record,
+}
+
+/// The request that an ACK answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// Repeated in the ACK.
+    pub ids: Ids,
+    /// The largest frame that HAProxy takes.
+    pub max_frame_size: u32,
+    /// What a log calls the request.
+    pub name: Option<&'a str>,
+}
+
+impl Acks {
+    /// ACKs with these variables; of the claims only `claims`, if that is given.
+    pub fn new(
+        variables: Variables,
+        claims: Option<Vec<String>>,
+        refusals: LogRefusals,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { variables, claims, refusals: RefusalLog::new(refusals), metrics }
+    }
+
+    /// The ACK of a decision on a token that says this of itself.
+    pub fn of(&self, decision: &Decision, claimed: &Claimed<'_>) -> Ack {
+        let record = Record::new(decision, claimed, &self.metrics, &self.refusals);
+        let whole = answer(decision, &self.variables, self.claims.as_deref());
+        Ack { actions: encode_actions(whole.actions), long_names: whole.long_names, record }
+    }
+
+    /// Appends an ACK to `out`, or a refusal of the same token where HAProxy cannot take the ACK whole.
+    pub fn send(&self, ack: &Ack, to: Asker<'_>, out: &mut Vec<u8>, same_token: impl FnOnce() -> Decision) {
+        if ack.long_names > 0 {
+            self.metrics.long_names.inc_by(ack.long_names);
+        }
+        if encode_ack(to.ids, &ack.actions, to.max_frame_size, out) {
+            ack.record.note(to.name, &self.refusals);
+        } else {
+            self.refuse_too_large(&same_token().refused(Reject::AnswerSize), to, out);
+        }
+    }
+
+    fn refuse_too_large(&self, refused: &Decision, to: Asker<'_>, out: &mut Vec<u8>) {
+        // The second holds `reason` and `valid` alone, which fit the smallest frame of the protocol.
+        for variables in [&self.variables, &Variables::Only(BTreeSet::new())] {
+            let actions = encode_actions(answer(refused, variables, None).actions);
+            if encode_ack(to.ids, &actions, to.max_frame_size, out) {
+                break;
+            }
+        }
+        Record::new(refused, &Claimed::default(), &self.metrics, &self.refusals)
+            .note(to.name, &self.refusals);
+    }
+}

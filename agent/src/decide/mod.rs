@@ -1,0 +1,309 @@
+//! The decision on a request: every check, in the order in which it is made.
+//!
+//! 1. The request becomes a [`Question`]: its one token, the policy, the keys at hand ([`question`]).
+//! 2. A verdict that was kept on it is sent again where it still holds: a hit ([`cache`](crate::cache)).
+//! 3. Of all requests that ask the same at the same time one leads and finds the verdict, the others follow it.
+//! 4. To find it, the signature is verified and the claims are validated ([`token`], which is pure); a token-server checks
+//!    revocation, and opens what is encrypted ([`ask`]).
+//! 5. Where newer keys might verify the token, they are waited for, and the question is asked anew by them.
+//! 6. The verdict is kept if it may hold for the next request, and becomes an ACK ([`answer`](crate::answer)).
+//!
+//! All of it happens within the budget of the request, counted from when it came.
+
+mod ask;
+mod question;
+mod token;
+mod unknown_policies;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use jose::{Claimed, Reject, Signed, TokenForm, Trust, UnixTime, Window};
+use keys::{KeyRing, KeysView, Newer};
+use prometheus_client::metrics::gauge::Gauge;
+use service::flights::Boarding;
+use service::refusals::LogRefusals;
+use tokio::time::timeout_at;
+
+use crate::answer::Variables;
+use crate::answer::ack::{Acks, Asker};
+use crate::cache::{Found, Kept, VerdictCache};
+use crate::decision::{Decision, Outcome};
+use crate::metrics::Metrics;
+use crate::request::Request;
+use crate::spoa::frame::{Ids, Notify};
+use crate::token_server::TokenServer;
+use question::{Question, Reading};
+use token::Finding;
+use unknown_policies::UnknownPolicies;
+
+/// What requests are decided by, beside keys and token-servers.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whose tokens are accepted, and for which policies.
+    pub trust: Trust,
+    /// Accepted schemes of `Authorization`.
+    pub schemes: Vec<String>,
+    /// The longest token.
+    pub max_token_bytes: usize,
+    /// The variables that are sent.
+    pub variables: Variables,
+    /// The claims that become variables; absent: all.
+    pub claims: Option<Vec<String>>,
+    /// The time that one request may take.
+    pub budget: Duration,
+    /// The refusals that are written into the log.
+    pub log_refusals: LogRefusals,
+}
+
+/// Decides requests; shared by all connections.
+#[derive(Debug)]
+pub struct Decider {
+    reading: Reading,
+    trust: Trust,
+    keys: Arc<KeyRing>,
+    token_server: Option<TokenServer>,
+    cache: VerdictCache,
+    acks: Acks,
+    budget: Duration,
+    metrics: Arc<Metrics>,
+}
+
+/// When a request came; while this lives it counts as in flight.
+#[derive(Debug)]
+struct Arrival {
+    at: Instant,
+    now: UnixTime,
+    in_flight: Gauge,
+}
+
+impl Arrival {
+    fn now(metrics: &Metrics) -> Self {
+        let in_flight = metrics.in_flight.clone();
+        in_flight.inc();
+        Self { at: Instant::now(), now: UnixTime::from_system(SystemTime::now()), in_flight }
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        self.in_flight.dec();
+    }
+}
+
+impl Decider {
+    /// Decides by these settings, over the keys that `keys` holds at the time of each request.
+    pub fn new(
+        settings: Settings,
+        keys: Arc<KeyRing>,
+        token_server: Option<TokenServer>,
+        cache: VerdictCache,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let Settings { trust, schemes, max_token_bytes, variables, claims, budget, log_refusals } = settings;
+        let reading = Reading { schemes, max_token_bytes, unknown_policies: UnknownPolicies::default() };
+        let acks = Acks::new(variables, claims, log_refusals, Arc::clone(&metrics));
+        Self { reading, trust, keys, token_server, cache, acks, budget, metrics }
+    }
+
+    /// What operators see of the keys.
+    pub fn keys_view(&self) -> KeysView {
+        self.keys.view(&self.trust, UnixTime::from_system(SystemTime::now()))
+    }
+
+    /// Answers a request at once where it asks nothing that could be decided, or where a kept verdict holds: appends the
+    /// ACK, a frame of at most `max`, to `out`. Otherwise gives what decides it.
+    pub fn answer(
+        self: &Arc<Self>,
+        notify: &Notify<Request<'_>>,
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
+        let arrival = Arrival::now(&self.metrics);
+        let asker = Asker { ids: notify.ids, max_frame_size: max, name: notify.request.name() };
+        let question = match self.question(&notify.request) {
+            Ok(question) => question,
+            Err(decision) => {
+                decision.log(asker.name);
+                let ack = self.acks.of(&decision, &Claimed::default());
+                self.acks.send(&ack, asker, out, || *decision);
+                return None;
+            }
+        };
+        let Found::Hit(kept) = self.cache.get(&question.key, arrival.now, arrival.at) else {
+            return Some(Arc::clone(self).decide(notify.ids, question.into_owned(), arrival, max));
+        };
+        self.metrics.cache_hits.inc();
+        self.send(&kept, &question, asker, out);
+        None
+    }
+
+    fn question<'a>(&self, request: &'a Request<'_>) -> Result<Question<'a>, Box<Decision>> {
+        Question::of(request, &self.reading, &self.trust, &self.keys)
+    }
+
+    /// Decides a question within its budget and gives the ACK.
+    async fn decide(
+        self: Arc<Self>,
+        ids: Ids,
+        mut question: Question<'static>,
+        arrival: Arrival,
+        max: u32,
+    ) -> Vec<u8> {
+        let kept = self.verdict(&mut question, &arrival).await;
+        let mut ack = Vec::new();
+        let asker = Asker { ids, max_frame_size: max, name: question.request.as_deref() };
+        self.send(&kept, &question, asker, &mut ack);
+        self.metrics.decision_seconds.observe(arrival.at.elapsed().as_secs_f64());
+        ack
+    }
+
+    /// The verdict, which is found once for all who ask the same at the same time; once more where newer keys have come
+    /// meanwhile.
+    async fn verdict(&self, question: &mut Question<'_>, arrival: &Arrival) -> Arc<Kept> {
+        let deadline = arrival.at + self.budget;
+        loop {
+            let now = Instant::now();
+            if now >= deadline {
+                // HAProxy has given up on a request that waited so long; deciding it would only delay others.
+                return self.overloaded(question);
+            }
+            let landing = match self.cache.board(question.key, now) {
+                None => match self.find(question, arrival, deadline).await {
+                    Some(kept) => return kept,
+                    None => continue,
+                },
+                Some(Boarding::Lead(leader)) => match self.find(question, arrival, deadline).await {
+                    // A follower that came later has time left: one of them leads then.
+                    Some(kept) if kept.reject == Some(Reject::Timeout) => return kept,
+                    Some(kept) => {
+                        leader.land(Arc::clone(&kept), || ());
+                        return kept;
+                    }
+                    None => continue,
+                },
+                Some(Boarding::Follow(landing)) => landing,
+            };
+            match timeout_at(deadline.into(), landing.landing()).await {
+                Err(_) => return self.overloaded(question),
+                Ok(Some(kept)) if self.cache.holds(&kept, arrival.now, Instant::now()) => {
+                    self.metrics.cache_hits.inc();
+                    return kept;
+                }
+                // What the leader found is out of date already.
+                Ok(Some(_)) => {
+                    if let Some(kept) = self.find(question, arrival, deadline).await {
+                        return kept;
+                    }
+                }
+                Ok(None) => {}
+            }
+        }
+    }
+
+    /// The kept verdict if it holds, else a new one, which is kept if it may hold for the next request. Absent: newer keys
+    /// have come, by which the question has to be asked anew.
+    async fn find(
+        &self,
+        question: &mut Question<'_>,
+        arrival: &Arrival,
+        deadline: Instant,
+    ) -> Option<Arc<Kept>> {
+        let recheck = match self.cache.get(&question.key, arrival.now, Instant::now()) {
+            Found::Hit(kept) => {
+                self.metrics.cache_hits.inc();
+                return Some(kept);
+            }
+            Found::Recheck(kept) => {
+                self.metrics.cache_rechecks.inc();
+                Some(kept)
+            }
+            Found::Miss => {
+                self.metrics.cache_misses.inc();
+                None
+            }
+        };
+        let verified = recheck.as_deref().and_then(|kept| kept.signed.as_ref());
+        let mut finding = self.finding(question, verified, arrival.now, deadline).await;
+        let mut window = finding.window(&self.trust, arrival.now);
+        if let Some(hint) = &finding.hint {
+            let (version, since) = (question.key.keys, arrival.at.into());
+            match self.keys.newer_than(version, hint, since, deadline.into(), arrival.now).await {
+                Newer::Keys(keys) => {
+                    question.renew(keys);
+                    return None;
+                }
+                Newer::Final => {}
+                Newer::Current => window = None,
+                Newer::Unknown => {
+                    window = None;
+                    finding.outcome = finding.outcome.undecided();
+                }
+            }
+        }
+        Some(self.conclude(question, finding, window, arrival.at))
+    }
+
+    /// Signature and claims, then revocation; `verified` is what the signature is known to vouch for.
+    async fn finding(
+        &self,
+        question: &Question<'_>,
+        verified: Option<&Signed>,
+        now: UnixTime,
+        deadline: Instant,
+    ) -> Finding {
+        let server = self.token_server.as_ref();
+        if TokenForm::of(&question.token) == TokenForm::Jwe {
+            return ask::open(server, &self.trust, question, now, deadline).await;
+        }
+        let signed = match verified {
+            Some(signed) => signed.clone(),
+            None => match token::verify(&self.trust, question, now) {
+                Finding { outcome: Outcome::Accepted(signed), .. } => signed,
+                refused => return refused,
+            },
+        };
+        ask::check(server, signed, deadline).await
+    }
+
+    /// The verdict as it is sent, kept for as long as `window` says; absent: for this request alone.
+    fn conclude(
+        &self,
+        question: &Question<'_>,
+        finding: Finding,
+        window: Option<Window>,
+        came: Instant,
+    ) -> Arc<Kept> {
+        let Finding { outcome, word, .. } = finding;
+        let decision = question.decided(&self.trust, outcome);
+        decision.log(question.request.as_deref());
+        let ack = self.acks.of(&decision, &question.claimed(&self.trust, &decision.outcome));
+        let reject = decision.outcome.reject();
+        let signed = match decision.outcome {
+            Outcome::Accepted(signed) => word.is_some().then_some(signed),
+            Outcome::Refused { .. } => None,
+        };
+        let kept = Arc::new(Kept { ack, reject, window: window.unwrap_or(Window::ALWAYS), word, signed });
+        if window.is_some() {
+            self.cache.keep(question.key, &kept, came);
+            self.metrics.show_cache(self.cache.size());
+        }
+        kept
+    }
+
+    fn overloaded(&self, question: &Question<'_>) -> Arc<Kept> {
+        let decision = question.decided(&self.trust, Outcome::refused(Reject::Overloaded));
+        let ack = self.acks.of(&decision, &Claimed::default());
+        let reject = Some(Reject::Overloaded);
+        Arc::new(Kept { ack, reject, window: Window::ALWAYS, word: None, signed: None })
+    }
+
+    fn send(&self, kept: &Kept, question: &Question<'_>, asker: Asker<'_>, out: &mut Vec<u8>) {
+        self.acks.send(&kept.ack, asker, out, || {
+            question.decided(&self.trust, Outcome::refused(Reject::AnswerSize))
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

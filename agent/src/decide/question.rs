@@ -1,0 +1,122 @@
+//! What is asked: the token of a request, the policy that is to be applied, and the keys at hand.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jose::{ClaimNames, Claimed, IssuerPolicy, Policy, Reject, TokenHash, Trust};
+use keys::{KeyRing, Keys};
+
+use super::unknown_policies::UnknownPolicies;
+use crate::cache::Key;
+use crate::decision::{Decision, Outcome};
+use crate::request::Request;
+
+/// Where the token of a request may stand, and how long it may be.
+#[derive(Debug)]
+pub struct Reading {
+    /// Accepted schemes of `Authorization`.
+    pub schemes: Vec<String>,
+    /// The longest token.
+    pub max_token_bytes: usize,
+    /// Those that HAProxy named.
+    pub unknown_policies: UnknownPolicies,
+}
+
+/// A token, and what it is to be decided by.
+#[derive(Clone)]
+pub struct Question<'a> {
+    /// The token.
+    pub token: Cow<'a, str>,
+    /// What its verdict is kept under.
+    pub key: Key,
+    /// The keys of that version.
+    pub keys: Arc<Keys>,
+    /// What a log calls the request.
+    pub request: Option<Cow<'a, str>>,
+}
+
+impl<'a> Question<'a> {
+    /// What a request asks, as far as that can be known without looking at the token.
+    ///
+    /// # Errors
+    ///
+    /// The decision, where that decides already.
+    pub fn of(
+        request: &'a Request<'_>,
+        reading: &Reading,
+        trust: &Trust,
+        keys: &KeyRing,
+    ) -> Result<Self, Box<Decision>> {
+        let refused = |reject, policy: Option<&Policy>| {
+            Box::new(Decision {
+                outcome: Outcome::refused(reject),
+                names: ClaimNames::default(),
+                id: None,
+                profile: trust.profile(),
+                policy: policy.map(|policy| policy.name.clone()),
+            })
+        };
+        let name = request.policy().map_err(|reject| refused(reject, None))?;
+        let mut policies = trust.policies().iter().enumerate();
+        let found = match name {
+            None => policies.next(),
+            Some(name) => policies.find(|(_, policy)| policy.name == name),
+        };
+        let Some((index, policy)) = found else {
+            reading.unknown_policies.warn(name.unwrap_or_default());
+            return Err(refused(Reject::UnknownPolicy, None));
+        };
+        let token = request
+            .token(&reading.schemes, reading.max_token_bytes)
+            .map_err(|reject| refused(reject, Some(policy)))?;
+        let keys = keys.current();
+        let key = Key { token: TokenHash::of(&token), policy: index, keys: keys.version };
+        Ok(Self { token, key, keys, request: request.name().map(Cow::Borrowed) })
+    }
+
+    /// Asks by other keys from now on.
+    pub fn renew(&mut self, keys: Arc<Keys>) {
+        self.key.keys = keys.version;
+        self.keys = keys;
+    }
+
+    /// The same question, for longer than the request is at hand.
+    pub fn into_owned(self) -> Question<'static> {
+        Question {
+            token: self.token.into_owned().into(),
+            key: self.key,
+            keys: self.keys,
+            request: self.request.map(|name| name.into_owned().into()),
+        }
+    }
+
+    /// The policy that is to be applied.
+    pub fn policy<'t>(&self, trust: &'t Trust) -> Option<&'t Policy> {
+        trust.policies().get(self.key.policy)
+    }
+
+    /// The decision, with this outcome.
+    pub fn decided(&self, trust: &Trust, outcome: Outcome) -> Decision {
+        let policy = self.policy(trust);
+        let names = policy.zip(outcome.signed()).map(|(policy, signed)| trust.claim_names(policy, signed));
+        Decision {
+            names: names.unwrap_or_default(),
+            outcome,
+            id: Some(self.key.token.fingerprint()),
+            profile: trust.profile(),
+            policy: policy.map(|policy| policy.name.clone()),
+        }
+    }
+
+    /// What is counted and logged of the token beside the decision on it.
+    pub fn claimed<'t>(&self, trust: &'t Trust, outcome: &Outcome) -> Claimed<'t> {
+        match (outcome, self.policy(trust)) {
+            (Outcome::Accepted(signed), _) => {
+                let issuer = trust.issuer_policy(signed).ok().and_then(IssuerPolicy::name);
+                Claimed { issuer, kid: None }
+            }
+            (Outcome::Refused { .. }, Some(policy)) => trust.claimed(&self.token, policy),
+            (Outcome::Refused { .. }, None) => Claimed::default(),
+        }
+    }
+}
