@@ -8,14 +8,15 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jose::{Reason, Reject};
+use revocation::lease::ServerId;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::batch::Question;
-use super::client::CallError;
+use super::TokenServer;
+use super::batch::{Answer, Question};
+use super::error::CallError;
 use super::server::Server;
 use super::standing::Rank;
-use super::{Answer, ServerId, TokenServer};
 
 /// How often one check is asked at most.
 const MAX_ATTEMPTS: usize = 3;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use super::server::{Endpoint, Scheme};
+use super::endpoint::{Endpoint, Scheme};
 use crate::listen::{Address, Stream};
 
 /// How long HAProxy may take to answer.

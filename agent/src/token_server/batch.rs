@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use hyper::body::Bytes;
 use jose::{Leeway, Profile};
 use prometheus_client::metrics::gauge::Gauge;
-use revocation::check::{Check, CheckRequest, CheckResponse, MAX_BATCH_BYTES, MAX_CHECKS};
+use revocation::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
+use revocation::lease::ServerId;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{mpsc, oneshot};
 
-use super::client::CallError;
-use super::{Answer, ServerId};
+use super::error::CallError;
 
 /// Bytes of a batch that are not checks: the profile, the leeway, the names of members.
 const HEAD: usize = 256;
@@ -31,6 +31,21 @@ impl Question {
         // The comma behind it.
         self.0.get().len().saturating_add(1)
     }
+}
+
+/// What a server said about one check, with what must be known to use it again.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Who said so.
+    pub server: ServerId,
+    /// The moment at which the question was sent, or an earlier one.
+    pub asked: Instant,
+    /// The server's process ([`CheckResponse::epoch`]).
+    pub epoch: Arc<str>,
+    /// The revision of its rules ([`CheckResponse::revision`]).
+    pub revision: u64,
+    /// What it said.
+    pub result: CheckResult,
 }
 
 /// One check that waits to be asked, or whose answer is waited for.

@@ -13,70 +13,15 @@ use reqwest::Url;
 use revocation::check::CheckResponse;
 use revocation::events::Events;
 use serde::de::DeserializeOwned;
-use service::secret_file::FileFault;
 use tokio::time::timeout;
 
 use super::connections::{Connections, Kind};
-use super::server::Endpoint;
-use super::standing::Cause;
+use super::endpoint::Endpoint;
+use super::error::{CallError, ClientError, unreachable};
 use super::tls::Secrets;
 
 /// The largest answer of the feed that is read: it names up to a thousand groups of up to 512 bytes, escaped.
 const MAX_EVENTS: usize = 4 * 1024 * 1024;
-
-/// Why a call brought no answer.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum CallError {
-    /// Nothing within the budget.
-    #[error("no answer in time")]
-    Timeout,
-    /// No connection, or it broke.
-    #[error("not reachable: {0}")]
-    Unreachable(String),
-    /// The server refuses to judge.
-    #[error("answered {0}")]
-    Status(StatusCode),
-    /// The answer is not what was asked for.
-    #[error("answered something that is no answer")]
-    Unreadable,
-}
-
-impl CallError {
-    /// The word that metrics have for it.
-    pub const fn outcome(&self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Unreachable(_) => "unreachable",
-            Self::Status(_) => "refused",
-            Self::Unreadable => "unreadable",
-        }
-    }
-
-    /// Why the server is of no use to us, where it says so itself.
-    pub const fn refusal(&self) -> Option<Cause> {
-        match self {
-            Self::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Some(Cause::Credentials),
-            Self::Status(StatusCode::CONFLICT) => Some(Cause::Profile),
-            // It has not reached its store since its start.
-            Self::Status(StatusCode::SERVICE_UNAVAILABLE) => Some(Cause::Unread),
-            Self::Status(_) | Self::Timeout | Self::Unreachable(_) | Self::Unreadable => None,
-        }
-    }
-}
-
-/// Why the client cannot be made: the configuration is wrong.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// A file cannot be used.
-    #[error(transparent)]
-    File(#[from] FileFault),
-    /// The system's certificates cannot be read.
-    #[error("JWT_TOKEN_SERVER_BACKEND: the system's certificates cannot be read: {0}")]
-    SystemRoots(String),
-    /// The TLS library refuses its own defaults.
-    #[error("JWT_TOKEN_SERVER_BACKEND: TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
-}
 
 /// What connections to any token-server have in common.
 #[derive(Debug, Clone)]
@@ -266,15 +211,4 @@ async fn within<T>(
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
     timeout(budget, call).await.unwrap_or(Err(CallError::Timeout))
-}
-
-/// With what lies below: hyper's own words only say that something failed.
-pub(super) fn unreachable(error: &dyn std::error::Error) -> CallError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(below) = cause {
-        text = format!("{text}: {below}");
-        cause = below.source();
-    }
-    CallError::Unreachable(text)
 }

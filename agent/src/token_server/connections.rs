@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
-use super::client::{CallError, unreachable};
+use super::error::{CallError, unreachable};
 use super::tls::Shown;
 
 /// How long an unused connection is kept; below the server's own limit, so that we close first.

@@ -11,8 +11,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::backend::{Backend, BackendError};
 use super::client::HttpClient;
 use super::driver::Driver;
+use super::endpoint::Endpoint;
 use super::names::{NameError, Origin};
-use super::server::{Endpoint, Servers};
+use super::server::Servers;
 use crate::config::TokenServers;
 use crate::metrics::Metrics;
 

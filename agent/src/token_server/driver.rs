@@ -12,11 +12,12 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use jose::{Leeway, Profile};
 use revocation::check::CheckResponse;
+use revocation::lease::ServerId;
 use tokio::time::{Instant, sleep_until};
 
-use super::ServerId;
 use super::batch::{Batch, Line};
-use super::client::{CallError, HttpClient};
+use super::client::HttpClient;
+use super::error::CallError;
 use super::health::Health;
 use super::standing::{Cause, Standing, Witness};
 use crate::metrics::{ByOutcome, Metrics};

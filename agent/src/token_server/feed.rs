@@ -18,9 +18,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::DropGuard;
 
+use super::error::CallError;
 use super::fitness::{Fitness, Report};
+use super::server::{Server, Snapshot};
 use super::standing::{Cause, Witness};
-use super::{CallError, Server, Snapshot};
 use crate::metrics::{ByOutcome, ByServer, Metrics};
 
 /// How long one poll may take: the half second of the server, and time enough for a busy machine.

@@ -11,6 +11,8 @@ mod client;
 mod connections;
 mod discovery;
 mod driver;
+mod endpoint;
+mod error;
 mod feed;
 mod fitness;
 mod health;
@@ -25,22 +27,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use jose::{Reject, Trust};
-use revocation::check::{Check, CheckResult};
+use revocation::check::Check;
 use service::secret_file::SecretFiles;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use attempts::Attempts;
 pub use backend::BackendError;
+pub use batch::Answer;
 use batch::Question;
 use client::Dialer;
-pub use client::{CallError, ClientError};
 pub use discovery::Discovery;
 use driver::Manner;
+pub use endpoint::Endpoint;
+pub use error::{CallError, ClientError};
 pub use feed::{Asking, follow};
 use hedges::Hedges;
 use server::Servers;
-pub use server::{Endpoint, Server, ServerId, Snapshot};
+pub use server::{Server, Snapshot};
 use tls::Secrets;
 
 use crate::config::TokenServerConfig;
@@ -57,21 +61,6 @@ pub struct TokenServer {
     hedges: Arc<Hedges>,
     manner: Manner,
     secrets: SecretFiles,
-}
-
-/// What a server said about one check, with what must be known to use it again.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// Who said so.
-    pub server: ServerId,
-    /// The moment at which the question was sent, or an earlier one.
-    pub asked: Instant,
-    /// The server's process ([`CheckResponse::epoch`]).
-    pub epoch: Arc<str>,
-    /// The revision of its rules ([`CheckResponse::revision`]).
-    pub revision: u64,
-    /// What it said.
-    pub result: CheckResult,
 }
 
 impl TokenServer {

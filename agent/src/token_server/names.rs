@@ -8,7 +8,7 @@ use reqwest::Url;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-use super::server::{Endpoint, Scheme};
+use super::endpoint::{Endpoint, Scheme};
 
 /// How long one name may take to be resolved.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,8 +1,6 @@
 //! One token-server, and the set of them, which can change while the agent runs.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,61 +9,18 @@ use arc_swap::ArcSwap;
 use jose::Profile;
 use prometheus_client::metrics::gauge::Gauge;
 use revocation::events::Events;
-pub use revocation::lease::ServerId;
+use revocation::lease::ServerId;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Answer;
-use super::batch::{Line, Question, Waiting};
-use super::client::{CallError, Dialer, HttpClient};
+use super::batch::{Answer, Line, Question, Waiting};
+use super::client::{Dialer, HttpClient};
 use super::driver::{Driver, Manner};
+use super::endpoint::Endpoint;
+use super::error::CallError;
 use super::standing::{Rank, Standing};
 
 /// Checks that may wait for one server. More would not be answered in time.
 const MAX_WAITING: usize = 4096;
-
-/// Plain or over TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scheme {
-    /// `http://`.
-    Http,
-    /// `https://`.
-    Https,
-}
-
-/// Where one process answers.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Endpoint {
-    /// How it is spoken to.
-    pub scheme: Scheme,
-    /// What it is called, in the `Host` header and in its certificate: a name, or the address again.
-    pub host: String,
-    /// Where it is.
-    pub address: SocketAddr,
-}
-
-impl Endpoint {
-    /// The URL of its root, with the name.
-    pub fn url(&self) -> String {
-        let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
-        let (host, port) = (&self.host, self.address.port());
-        if host.contains(':') {
-            format!("{scheme}://[{host}]:{port}/")
-        } else {
-            format!("{scheme}://{host}:{port}/")
-        }
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ip = self.address.ip().to_string();
-        let place = if self.host == ip { String::new() } else { format!(" ({ip})") };
-        write!(out, "{}{place}", self.url().trim_end_matches('/'))
-    }
-}
 
 /// One token-server, with connections of its own, which end with it.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 use service::pem;
 use service::secret_file::{NamedFile, Reload, SecretFile, SecretFiles, SecretMetrics};
 
-use super::client::ClientError;
+use super::error::ClientError;
 use crate::config::{IdentityFiles, TokenServerConfig, TokenServers};
 
 /// The secrets as their files say.

@@ -1,11 +1,14 @@
 //! The set of servers as it changes, and what becomes of the connections of one that leaves.
 
+use std::net::SocketAddr;
+
 use jose::{Leeway, Profile};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use super::super::endpoint::Scheme;
 use super::super::tls::Secrets;
 use super::*;
 use crate::config::{TokenServerConfig, TokenServers};
