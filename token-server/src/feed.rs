@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::metrics::gauge::Gauge;
-use revocation::events::Changes;
+use revocation::events::{Changes, Since};
 use tokio::sync::watch;
 
 /// Changes that are remembered: several seconds of the busiest writer, where readers come back within one.
@@ -37,15 +37,6 @@ struct Log {
     changes: VecDeque<(u64, Arc<str>)>,
     /// Bytes of the names in it.
     bytes: usize,
-}
-
-/// How far a reader is: an epoch and the last revision that he has seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Since {
-    /// Whose numbers he has.
-    pub epoch: String,
-    /// The last one.
-    pub revision: u64,
 }
 
 impl Feed {

@@ -10,6 +10,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jose::Reject;
+use revocation::events::{Events, Since};
+use revocation::in_milliseconds;
 use rules::Token;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout};
@@ -162,6 +164,19 @@ impl Revocations {
     pub fn complete_for(&self, now: Instant) -> Option<Duration> {
         let session = self.sessions.current().filter(|session| session.vouches(now))?;
         Some(now.saturating_duration_since(session.as_of(now)))
+    }
+
+    /// What the feed tells a reader who is this far.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreached`]: the store has no name yet.
+    pub fn events(&self, since: Option<&Since>, now: Instant) -> Result<Events, StoreError> {
+        let store_id = self.store_id().ok_or(StoreError::Unreached)?.to_string();
+        // Looked at before the log: a change that comes in between is told, and not yet vouched for.
+        let complete_as_of = self.complete_for(now).map(in_milliseconds);
+        let (revision, changes) = self.feed.after(since);
+        let epoch = self.feed.epoch().to_owned();
+        Ok(Events { store_id, epoch, revision, complete_as_of, changes })
     }
 
     /// Judges a token at `now` (unix seconds) by the rules of their subject and of everybody, which are read if need be.

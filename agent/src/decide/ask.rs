@@ -1,7 +1,7 @@
 //! What only a token-server knows: whether a token is revoked, and what an encrypted one holds.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jose::{Profile, Reject, Signed, Trust, UnixTime};
 use revocation::check::Check;
@@ -62,16 +62,7 @@ pub async fn open(
 
 /// What makes an answer usable again, as long as the lease allows it.
 fn word(answer: &Answer) -> Word {
-    let ago = Duration::from_millis(answer.result.read_ago);
-    // An age that this clock cannot hold is of no read that could be relied on.
-    let read = answer.asked.checked_sub(ago);
-    let stamp = Stamp {
-        server: answer.server,
-        epoch: Arc::clone(&answer.epoch),
-        revision: answer.revision,
-        vouched: answer.result.vouched && read.is_some(),
-        asked: answer.asked,
-        read: read.unwrap_or(answer.asked),
-    };
-    Word::new(stamp, answer.result.subject.as_deref().map(Into::into))
+    let Answer { server, asked, epoch, revision, result } = answer;
+    let stamp = Stamp::of(result, *server, Arc::clone(epoch), *revision, *asked);
+    Word::new(stamp, result.subject.as_deref().map(Into::into))
 }

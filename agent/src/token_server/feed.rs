@@ -160,7 +160,7 @@ impl Follower {
     async fn follow(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let since = self.asking.lease.since(self.server.id());
+            let since = self.asking.lease.since(self.server.id()).map(|since| since.to_string());
             let sent = Instant::now();
             let answer = self.server.events(self.asking.profile, since.as_deref(), POLL_LIMIT).await;
             let received = Instant::now();

@@ -1,6 +1,37 @@
 //! The answer of `GET /v1/events?since=<epoch>:<revision>&profile=<profile>`, JSON: what changed in the rules, for those who keep verdicts.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+
+/// How far a reader is: `<epoch>:<revision>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// The process whose numbers it has.
+    pub epoch: String,
+    /// The last one that it has seen.
+    pub revision: u64,
+}
+
+/// The text is not of the form `<epoch>:<revision>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotSince;
+
+impl fmt::Display for Since {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}", self.epoch, self.revision)
+    }
+}
+
+impl FromStr for Since {
+    type Err = NotSince;
+
+    fn from_str(text: &str) -> Result<Self, NotSince> {
+        let (epoch, revision) = text.rsplit_once(':').ok_or(NotSince)?;
+        Ok(Self { epoch: epoch.to_owned(), revision: revision.parse().map_err(|_| NotSince)? })
+    }
+}
 
 /// One answer of the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,4 +58,31 @@ pub enum Changes {
     Groups(Vec<String>),
     /// The server cannot tell: the epoch is another one, the revision is too old, or changes may have passed unheard.
     Everything,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_a_reader_is_reads_as_it_was_written() {
+        for (text, expected) in [
+            ("e:5", Some(("e", 5))),
+            ("a:b:18446744073709551615", Some(("a:b", u64::MAX))),
+            (":0", Some(("", 0))),
+            ("e:18446744073709551616", None),
+            ("e:-1", None),
+            ("e:", None),
+            ("e", None),
+            ("", None),
+        ] {
+            let read = text.parse::<Since>();
+            assert_eq!(
+                read.as_ref().ok().map(|since| (since.epoch.as_str(), since.revision)),
+                expected,
+                "{text}"
+            );
+            assert!(read.is_err() || read.unwrap().to_string() == text, "{text}");
+        }
+    }
 }

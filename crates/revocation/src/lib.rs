@@ -3,6 +3,9 @@
 //!
 //! Pure: no I/O, no clock, no log. `docs/REVOCATION.md` has the argument and the bound.
 
+mod age;
 pub mod check;
 pub mod events;
 pub mod lease;
+
+pub use age::in_milliseconds;

@@ -8,6 +8,7 @@ use axum::extract::State;
 use futures_util::future::join_all;
 use jose::{IssuerPolicy, Leeway, Reject, TokenVersion, UnixTime};
 use revocation::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
+use revocation::in_milliseconds;
 use serde_json::value::RawValue;
 
 use super::app::App;
@@ -54,12 +55,6 @@ async fn judge_payload(app: &App, payload: &[u8], policy: &IssuerPolicy, now: Un
     } else {
         judge::judge(payload, policy, &app.revocations, now).await
     }
-}
-
-/// Rounded up: a read may seem older than it is, never newer.
-fn in_milliseconds(age: Duration) -> u64 {
-    let whole = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-    if age.is_zero() { 0 } else { whole.saturating_add(1) }
 }
 
 /// An older agent says only what it grants after `exp`, and judges `nbf` itself.

@@ -3,7 +3,4 @@
 pub(crate) mod consul;
 pub(crate) mod redis;
 
-#[cfg(test)]
-mod interleavings;
-
 pub use crate::continuity::{MAX_SILENCE, Session, Sessions, Source, Untold};

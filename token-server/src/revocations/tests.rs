@@ -375,8 +375,7 @@ async fn few_groups_are_read_at_once_and_everybodys_never_waits_for_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_too_long_for_a_group_is_told_as_a_change_of_anything() {
-    use crate::feed::Since;
-    use revocation::events::Changes;
+    use revocation::events::{Changes, Since};
     let revocations = heard(&Scripted::new());
     let since = Since { epoch: revocations.feed().epoch().to_owned(), revision: revocations.revision() };
     let long = "x".repeat(MAX_GROUP_BYTES);

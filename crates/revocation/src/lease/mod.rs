@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::check::MAX_READ_AGE;
-use crate::events::{Changes, Events};
+use crate::check::{CheckResult, MAX_READ_AGE};
+use crate::events::{Changes, Events, Since};
 
 pub use shared::{SharedLease, Word};
 
@@ -52,6 +52,23 @@ pub struct Stamp {
     pub asked: Instant,
     /// Not later than when the server read the rules of the subject that it answered from.
     pub read: Instant,
+}
+
+impl Stamp {
+    /// The stamp of one result of an answer, whose question was sent at `asked` or later.
+    pub fn of(
+        result: &CheckResult,
+        server: ServerId,
+        epoch: Arc<str>,
+        revision: u64,
+        asked: Instant,
+    ) -> Self {
+        // The age is counted from the question, which was before the answer. One that this clock cannot hold is of no read
+        // that could be relied on.
+        let read = asked.checked_sub(Duration::from_millis(result.read_ago));
+        let (vouched, read) = (result.vouched && read.is_some(), read.unwrap_or(asked));
+        Self { server, epoch, revision, vouched, asked, read }
+    }
 }
 
 /// What is known of the changes that the servers tell.
@@ -111,10 +128,10 @@ impl Lease {
         }
     }
 
-    /// What to ask a server's feed for next: `<epoch>:<revision>`. Nothing before its first answer.
-    pub fn since(&self, server: ServerId) -> Option<String> {
+    /// What to ask a server's feed for next. Nothing before its first answer.
+    pub fn since(&self, server: ServerId) -> Option<Since> {
         let server = self.servers.get(&server)?;
-        Some(format!("{}:{}", server.epoch, server.revision))
+        Some(Since { epoch: server.epoch.to_string(), revision: server.revision })
     }
 
     /// Takes a server's answer to a poll that was `sent` and came back at `received`.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Lease, ServerId, Stamp, Terms};
-use crate::events::Events;
+use crate::events::{Events, Since};
 
 /// A [`Lease`] that many threads ask while others tell it what they hear.
 ///
@@ -56,7 +56,7 @@ impl SharedLease {
     }
 
     /// See [`Lease::since`].
-    pub fn since(&self, server: ServerId) -> Option<String> {
+    pub fn since(&self, server: ServerId) -> Option<Since> {
         self.lease.lock().ok()?.since(server)
     }
 

@@ -115,7 +115,7 @@ fn a_server_that_starts_again_begins_anew() {
     let mut agent = Agent::new(TERMS);
     agent.hear(0, 10, 5, Some(0), Changes::Everything);
     let stamp = agent.stamp(0, 10, 5);
-    assert_eq!(agent.lease.since(ServerId(0)).as_deref(), Some("epoch0:5"));
+    assert_eq!(agent.lease.since(ServerId(0)), Some(Since { epoch: "epoch0".into(), revision: 5 }));
     assert_eq!(agent.lease.since(ServerId(1)), None);
     let events = Events {
         store_id: "s".into(),

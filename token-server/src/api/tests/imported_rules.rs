@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::rules::{MAX_BATCH_BYTES, MAX_BATCH_LINES, MAX_BODY_BYTES};
-use crate::feed::Since;
+use revocation::events::Since;
 
 const ROUTE: &str = "/v1/import";
 

@@ -3,7 +3,7 @@
 use revocation::events::Changes;
 
 use super::*;
-use crate::feed::Since;
+use revocation::events::Since;
 use rules::RuleEntry;
 
 fn draft(group: &str, json: &str) -> Draft {

@@ -1,8 +1,8 @@
 //! Rules that are found in the store though no source of changes has told of them.
 
 use super::*;
-use crate::feed::Since;
 use revocation::events::Changes;
+use revocation::events::Since;
 
 const READ_AGE: Duration = revocation::check::MAX_READ_AGE;
 

@@ -10,7 +10,7 @@ pub(super) enum Step {
     Pass {
         milliseconds: u64,
     },
-    /// Somebody writes the group's rule, and the store acknowledges it.
+    /// The group's rule is written, and the store acknowledges it.
     Write {
         group: usize,
     },
@@ -27,7 +27,7 @@ pub(super) enum Step {
         server: usize,
         messages: usize,
     },
-    /// The connection breaks; what was under way is lost, and nobody is told.
+    /// The connection breaks unnoticed; what was under way is lost.
     Break {
         server: usize,
     },
@@ -46,10 +46,10 @@ pub(super) enum Step {
     Leave {
         server: usize,
     },
-    /// A read is sent off and stays under way.
-    BeginRead {
+    /// The agent asks about a token of the subject, and what the server has to read for it stays under way.
+    Ask {
         server: usize,
-        group: usize,
+        subject: usize,
     },
     /// A read arrives, or is lost.
     EndRead {
@@ -81,12 +81,13 @@ pub(super) enum Fate {
     Never,
 }
 
+/// Any of them.
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let (server, group, subject) = (0..SERVERS, 0..GROUPS.len(), 1..GROUPS.len());
     let fate = prop_oneof![4 => Just(Fate::AtOnce), 1 => Just(Fate::Later), 1 => Just(Fate::Never)];
     prop_oneof![
         6 => prop_oneof![4 => 1..600_u64, 1 => 600..9_000_u64].prop_map(|milliseconds| Step::Pass { milliseconds }),
-        1 => group.clone().prop_map(|group| Step::Write { group }),
+        1 => group.prop_map(|group| Step::Write { group }),
         5 => server.clone().prop_map(|server| Step::Beat { server }),
         5 => (server.clone(), 1..4_usize).prop_map(|(server, messages)| Step::Deliver { server, messages }),
         1 => server.clone().prop_map(|server| Step::Break { server }),
@@ -94,7 +95,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => server.clone().prop_map(|server| Step::Reconnect { server }),
         1 => server.clone().prop_map(|server| Step::Restart { server }),
         1 => server.clone().prop_map(|server| Step::Leave { server }),
-        2 => (server.clone(), group).prop_map(|(server, group)| Step::BeginRead { server, group }),
+        2 => (server.clone(), subject.clone()).prop_map(|(server, subject)| Step::Ask { server, subject }),
         2 => (server.clone(), any::<bool>()).prop_map(|(server, arrives)| Step::EndRead { server, arrives }),
         6 => (server.clone(), subject, prop::bool::weighted(0.8))
             .prop_map(|(server, subject, reachable)| Step::Check { server, subject, reachable }),
