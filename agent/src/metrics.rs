@@ -263,7 +263,7 @@ impl Metrics {
         );
         registry.register(
             "token_server_hedges",
-            "Checks asked at a second token-server since the first was slow",
+            "Checks asked once more, at a second token-server or over another connection, since the first was slow",
             self.token_server_hedges.clone(),
         );
         registry.register(

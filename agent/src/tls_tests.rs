@@ -33,13 +33,13 @@ const VERDICT: &str = r#"{"store_id":"s","revision":1,"results":[{"detail":"ok"}
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// An authority of a test's own, with its certificate in a file.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    file: PathBuf,
+pub struct Authority {
+    pub issuer: Issuer<'static, KeyPair>,
+    pub file: PathBuf,
 }
 
 impl Authority {
-    fn new(folder: &TempDir, name: &str) -> Self {
+    pub fn new(folder: &TempDir, name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();

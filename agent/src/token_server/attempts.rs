@@ -1,5 +1,6 @@
 //! One check on its way: to the server with the least work, to another when that one fails or does not know, and to
-//! another as well when it is slow. The first answer that decides counts.
+//! another as well when it is slow; where there is no other, to the same one over another connection. The first answer that
+//! decides counts.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::time::sleep;
 
 use super::TokenServer;
 use super::batch::{Answer, Question};
+use super::connections::Heard;
 use super::error::CallError;
 use super::server::Server;
 use super::standing::Rank;
@@ -26,17 +28,19 @@ pub struct Attempts<'a> {
     all: &'a TokenServer,
     question: Question,
     tried: Vec<ServerId>,
+    /// Who was asked last, and what had been heard of it then.
+    last: Option<(Arc<Server>, Heard)>,
     calls: FuturesUnordered<oneshot::Receiver<Result<Answer, CallError>>>,
 }
 
 impl<'a> Attempts<'a> {
     /// None yet.
     pub fn new(all: &'a TokenServer, question: Question) -> Self {
-        Self { all, question, tried: Vec::new(), calls: FuturesUnordered::new() }
+        Self { all, question, tried: Vec::new(), last: None, calls: FuturesUnordered::new() }
     }
 
-    /// Asks until a server decides or none is left; another server as well if none has answered after `patience`. An answer
-    /// that decides nothing counts where no other comes.
+    /// Asks until a server decides or none is left; once more beside it if none has answered after `patience`. An answer that
+    /// decides nothing counts where no other comes.
     ///
     /// # Errors
     ///
@@ -69,8 +73,9 @@ impl<'a> Attempts<'a> {
                 },
                 () = &mut impatient, if is_patient && !self.calls.is_empty() => {
                     is_patient = false;
-                    if let Some(server) = self.other(Rank::InService) && self.all.hedges.spend() {
+                    if let Some(server) = self.company() && self.all.hedges.spend() {
                         metrics.token_server_hedges.inc();
+                        self.renew_connections(&server);
                         self.ask(&server, &mut failure);
                     }
                     continue;
@@ -94,12 +99,29 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    fn ask(&mut self, server: &Server, failure: &mut Reject) {
+    fn ask(&mut self, server: &Arc<Server>, failure: &mut Reject) {
         self.tried.push(server.id());
+        self.last = Some((Arc::clone(server), server.heard()));
         match server.ask(self.question.clone()) {
             Some(answer) => self.calls.push(answer),
             None if server.rank().is_none() => *failure = Reject::NoTokenServer,
             None => *failure = Reject::Overloaded,
+        }
+    }
+
+    /// Who is asked beside a server that is slow. The same one again where there is no other: not the server may stand still,
+    /// but a connection to it.
+    fn company(&self) -> Option<Arc<Server>> {
+        let same = || self.last.as_ref().map(|(server, _)| Arc::clone(server));
+        self.other(Rank::InService).or_else(same).filter(|server| server.rank().is_some())
+    }
+
+    /// Has a server that is asked once more reached over a connection that moves.
+    fn renew_connections(&self, server: &Arc<Server>) {
+        if let Some((last, heard)) = &self.last
+            && Arc::ptr_eq(last, server)
+        {
+            server.renew_unless_heard_since(*heard);
         }
     }
 
@@ -141,28 +163,4 @@ fn choose(loads: impl ExactSizeIterator<Item = Option<(Rank, usize)>>, turn: usi
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_server_with_the_least_work_is_chosen_and_one_that_is_left_out_only_as_the_last() {
-        let up = |outstanding| Some((Rank::InService, outstanding));
-        let out = |outstanding| Some((Rank::Doubtful, outstanding));
-        let useless = |outstanding| Some((Rank::Useless, outstanding));
-        let foreign = Some((Rank::Foreign, 0));
-        for (loads, turn, expected) in [
-            (&[][..], 5, None),
-            (&[None, None], 5, None),
-            (&[up(3), up(1), up(2)], 0, Some(1)),
-            (&[up(0), up(0), up(0)], 4, Some(1)),
-            (&[up(0), None, up(0)], 4, Some(2)),
-            (&[out(0), up(9), out(0)], 0, Some(1)),
-            (&[out(2), None, out(1)], 0, Some(2)),
-            (&[useless(0), out(9), foreign], 0, Some(1)),
-            (&[useless(0), foreign, None], 1, Some(0)),
-            (&[foreign, None], 0, None),
-        ] {
-            assert_eq!(choose(loads.iter().copied(), turn), expected, "{loads:?}");
-        }
-    }
-}
+mod tests;

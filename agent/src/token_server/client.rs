@@ -15,7 +15,7 @@ use revocation::events::Events;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::connections::{Connections, Kind};
+use super::connections::{Connections, Heard, Kind};
 use super::endpoint::Endpoint;
 use super::error::{CallError, ClientError, unreachable};
 use super::tls::Secrets;
@@ -97,6 +97,16 @@ impl HttpClient {
         let uri = Uri::try_from(String::from(url)).map_err(|error| unreachable(&error))?;
         let call = Call { kind: Kind::Feed, uri, body: Bytes::new(), max_answer: MAX_EVENTS };
         within(budget, self.call(call)).await
+    }
+
+    /// What was heard over the connections for checks so far.
+    pub fn heard(&self) -> Heard {
+        self.connections.heard()
+    }
+
+    /// Lets go of connections that may stand still; see [`Connections::renew_unless_heard_since`].
+    pub fn renew_unless_heard_since(&self, heard: Heard) {
+        self.connections.renew_unless_heard_since(heard);
     }
 
     async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, CallError> {

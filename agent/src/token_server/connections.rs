@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::iter::{Once, once};
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,7 +26,8 @@ const IDLE: Duration = Duration::from_secs(50);
 /// Unused connections that are kept of each kind. Batches need few.
 const MAX_IDLE: usize = 16;
 /// How long a new certificate may take to be accepted: twice what a poll of the feed takes when nothing happens. The HTTP
-/// client waits without an end where a server refuses the certificate just after the handshake.
+/// client can lose a request that it is handed at the moment at which its connection ends, and waits for the answer without
+/// an end. A server that refuses a certificate ends connections just then (RFC 8446 section 4.4.2.4: after the handshake).
 const PROOF: Duration = Duration::from_secs(1);
 
 /// What a connection is for. The feed has its own: its polls are long.
@@ -52,6 +53,14 @@ struct Open {
     before: Option<Made>,
     /// Whether the log says that the one before is needed.
     told: bool,
+    heard: Heard,
+}
+
+/// What was heard over the connections for checks: the same again means that none of them has moved meanwhile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heard {
+    answers: u64,
+    renewals: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -83,7 +92,8 @@ impl Connections {
     ) -> Result<Response<Incoming>, CallError> {
         let (now, before) = self.open(shown)?;
         match (before, kind) {
-            (None, _) => now.send(kind, request).await,
+            (None, Kind::Feed) => now.send(kind, request).await,
+            (None, Kind::Check) => self.heard_of(now.send(kind, request).await),
             (Some(before), Kind::Feed) => {
                 let error = match timeout(PROOF, now.send(kind, request.clone())).await {
                     Ok(Ok(answered)) => {
@@ -97,15 +107,55 @@ impl Connections {
                 self.tell_of_before(&error);
                 Ok(answered)
             }
-            (Some(before), Kind::Check) => match before.send(kind, request.clone()).await {
+            (Some(before), Kind::Check) => match self.heard_of(before.send(kind, request.clone()).await) {
                 Ok(answered) => Ok(answered),
-                Err(_) => now.send(kind, request).await,
+                Err(_) => {
+                    let answered = self.heard_of(now.send(kind, request).await)?;
+                    // The one before is refused and this one is not: each further check would find that out again.
+                    self.forget_before(shown);
+                    Ok(answered)
+                }
             },
         }
     }
 
+    /// What was heard so far.
+    pub fn heard(&self) -> Heard {
+        self.lock().heard
+    }
+
+    /// Lets go of the connections for checks that are kept, if no answer has come over any of them since `heard`: where one
+    /// stands still the others may, and a check would have no time left to find out one after the other. What is asked over
+    /// them goes on.
+    pub fn renew_unless_heard_since(&self, heard: Heard) {
+        let mut open = self.lock();
+        if open.heard != heard {
+            return;
+        }
+        open.heard.renewals = heard.renewals.wrapping_add(1);
+        let Open { now, before, .. } = &mut *open;
+        for made in now.iter_mut().chain(before) {
+            match pool(self.address, &made.shown) {
+                Ok(fresh) => made.checks = fresh,
+                Err(error) => tracing::error!(%error, "connections to a token-server cannot be made anew"),
+            }
+        }
+    }
+
+    fn heard_of<T>(&self, answer: Result<T, CallError>) -> Result<T, CallError> {
+        if answer.is_ok() {
+            let heard = &mut self.lock().heard;
+            heard.answers = heard.answers.wrapping_add(1);
+        }
+        answer
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn open(&self, shown: &Shown) -> Result<(Made, Option<Made>), CallError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.lock();
         if let Some(now) = open.now.as_ref().filter(|now| now.shown.is(shown)) {
             return Ok((now.clone(), open.before.clone()));
         }
@@ -128,7 +178,7 @@ impl Connections {
     }
 
     fn tell_of_before(&self, error: &CallError) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.lock();
         if std::mem::replace(&mut open.told, true) {
             return;
         }
@@ -141,7 +191,7 @@ impl Connections {
     }
 
     fn forget_before(&self, shown: &Shown) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.lock();
         if open.now.as_ref().is_some_and(|now| now.shown.is(shown)) {
             open.before = None;
         }
@@ -191,3 +241,6 @@ impl tower::Service<Name> for Pinned {
         ready(Ok(once(self.0)))
     }
 }
+
+#[cfg(test)]
+mod tests;

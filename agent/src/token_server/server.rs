@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::batch::{Answer, Line, Question, Waiting};
 use super::client::{Dialer, HttpClient};
+use super::connections::Heard;
 use super::driver::{Driver, Manner};
 use super::endpoint::Endpoint;
 use super::error::CallError;
@@ -65,6 +66,16 @@ impl Server {
     pub fn ask(&self, question: Question) -> Option<oneshot::Receiver<Result<Answer, CallError>>> {
         let (waiting, answer) = Waiting::new(question, Arc::clone(&self.outstanding), self.waiting.clone());
         self.line.load().try_send(waiting).ok().map(|()| answer)
+    }
+
+    /// What its connections for checks have brought so far.
+    pub fn heard(&self) -> Heard {
+        self.http.heard()
+    }
+
+    /// Has the next check go over a new connection, unless others of them have moved since.
+    pub fn renew_unless_heard_since(&self, heard: Heard) {
+        self.http.renew_unless_heard_since(heard);
     }
 
     /// Asks a server of this profile what changed since `<epoch>:<revision>`, a long poll. It has connections of its own,
