@@ -10,6 +10,7 @@ use crate::http::{Client, Request, Response};
 use crate::process::Process;
 use crate::scan;
 use crate::socket::Address;
+use crate::token::now;
 use crate::wait::{DEADLINE, eventually, poll};
 
 /// A running token-server.
@@ -93,6 +94,30 @@ impl TokenServer {
         let body = serde_json::json!({ "rule": rule, "confirm": true, "forever": true }).to_string();
         let response = self.rules("POST", "/v1/everybody/rules", &body);
         assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
+    }
+
+    /// Waits until it has read a subject's rules, of which none refuses: a check waits 60 ms for them, and a busy machine may
+    /// take longer. It has the profile `standard`.
+    ///
+    /// # Panics
+    ///
+    /// It does not read them, or does not take this bearer token.
+    pub fn reads(&self, subject: &str, bearer: &str) {
+        let payload = serde_json::json!({ "sub": subject, "exp": now() + 600 });
+        let body =
+            serde_json::json!({ "profile": "standard", "checks": [{ "payload": payload }] }).to_string();
+        let request = Request::line("POST /v1/check HTTP/1.1")
+            .bearer(bearer)
+            .header("Content-Type", "application/json")
+            .header("Content-Length", body.len().to_string());
+        eventually("the rules are read", || {
+            let mut client = Client::new(self.address.connect(DEADLINE).unwrap());
+            client.write(&[&request.to_bytes(), body.as_bytes()].concat()).unwrap();
+            let response = client.response().unwrap();
+            assert_eq!(response.status, 200, "{response}");
+            let answer: Value = serde_json::from_slice(&response.body).unwrap();
+            (answer["results"][0]["detail"] == "ok").then_some(())
+        });
     }
 
     /// What it counts, as Prometheus reads it.
