@@ -76,7 +76,7 @@ pub struct Config {
     pub terms: Terms,
     /// The budget of one verification.
     pub timeout: Duration,
-    /// Who is asked about revocation and encrypted tokens.
+    /// The servers that are asked about revocation and encrypted tokens.
     pub token_server: Option<TokenServerConfig>,
     /// Which refusals are logged.
     pub log_refusals: LogRefusals,

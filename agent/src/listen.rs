@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, UnixListener};
 use crate::spoa::connection::UNREAD_TIMEOUT;
 use crate::unix_stream::UnixStream;
 
-/// Mode of a unix socket: the agent's user and group, so that HAProxy needs the group and nobody else gets in.
+/// Mode of a unix socket: the agent's user and group, so that HAProxy needs the group and no other user gets in.
 const SOCKET_MODE: u32 = 0o660;
 
 /// `host:port` or `unix@/path`.
@@ -32,7 +32,7 @@ pub enum Address {
 pub struct BadAddress;
 
 impl Address {
-    /// What `JWT_AGENT_LISTEN` is when nobody sets it.
+    /// What `JWT_AGENT_LISTEN` is where it is not set.
     pub fn fallback() -> Self {
         Self::Tcp("127.0.0.1:12345".to_owned())
     }
@@ -72,7 +72,7 @@ pub enum Listener {
     Unix(UnixListener, SocketFile),
 }
 
-/// Who has connected, for people.
+/// The other end of a connection, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// From this address.
@@ -96,7 +96,7 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Listener {
-    /// Binds; a unix socket that nobody serves any more is replaced, one that is served is an error.
+    /// Binds; a unix socket that no process serves any more is replaced, one that is served is an error.
     ///
     /// # Errors
     ///

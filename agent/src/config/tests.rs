@@ -4,7 +4,7 @@ fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::load(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())), None, None)
 }
 
-/// One issuer, whoever that is.
+/// One issuer, of any name.
 pub fn trust() -> Trust {
     load(&[("JWT_JWKS_FILE", "/k")]).unwrap().trust
 }

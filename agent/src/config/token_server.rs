@@ -9,7 +9,7 @@ use service::settings::Settings;
 use super::http_url;
 use crate::listen::Address;
 
-/// Who judges what needs state.
+/// The servers that decide what needs state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenServerConfig {
     /// Where they are.
@@ -18,7 +18,7 @@ pub struct TokenServerConfig {
     pub token_file: Option<PathBuf>,
     /// Certificates that vouch for `https://` servers, instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// What the agent shows to `https://` servers that want to know who asks.
+    /// What the agent shows to `https://` servers that ask for a certificate.
     pub identity: Option<IdentityFiles>,
     /// How long one call may take: the budget of a verification.
     pub budget: Duration,

@@ -158,7 +158,7 @@ impl Decider {
         ack
     }
 
-    /// The verdict, which is found once for all who ask the same at the same time; once more where newer keys have come
+    /// The verdict, which is found once for all requests that ask the same at the same time; once more where newer keys have come
     /// meanwhile.
     async fn verdict(&self, question: &mut Question<'_>, arrival: &Arrival) -> Arc<Kept> {
         let deadline = arrival.at + self.budget;

@@ -39,7 +39,7 @@ const PAUSE_LIMIT: Duration = Duration::from_millis(10);
 /// Free space that each read is offered: HAProxy's default buffer.
 const READ_CHUNK: usize = 16 * 1024;
 
-/// How a connection ended when nobody was at fault.
+/// How a connection ended without a fault.
 enum End {
     /// HAProxy closed it.
     Closed,

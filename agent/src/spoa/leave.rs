@@ -35,7 +35,7 @@ pub struct Turn {
 }
 
 impl Leave {
-    /// Nobody is asked to end yet.
+    /// No connection is asked to end yet.
     pub fn new() -> Self {
         Self { asked: Shutdown::new(), door: Arc::new(Semaphore::new(1)), pause: Arc::default(), place: None }
     }
@@ -108,7 +108,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_ends_after_the_other_until_all_are_asked_at_once() {
         let leave = Leave::new();
-        assert!(leave.turn().now_or_never().is_none(), "nobody is asked yet");
+        assert!(leave.turn().now_or_never().is_none(), "no connection is asked yet");
         leave.in_turn(4);
         let first = leave.turn().await;
         assert!(leave.turn().now_or_never().is_none(), "it is the first one's turn");

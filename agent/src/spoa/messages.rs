@@ -100,7 +100,7 @@ fn value(input: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let (kind, data) = input.split_first()?;
     if kind & 0x0f == STRING {
         let (text, rest) = string(data)?;
-        // Whole texts are told faster than lossy ones.
+        // Whole texts are read faster than lossy ones.
         let text = str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed);
         return Some((Value::Text(text), rest));
     }

@@ -25,7 +25,7 @@ const FORMAT: &str = "1";
 const UP: [u8; 2] = [1, 2];
 /// Bits of `srv_admin_state` with which a server gets none: maintenance that is forced, inherited or for lack of an
 /// address, and the two kinds of drain. Bit 2 only says that the configuration had the server disabled, and stays when
-/// it is enabled; bit 6 that somebody changed its name.
+/// it is enabled; bit 6 that its name was changed.
 const AWAY: u8 = 0b0011_1011;
 
 /// A backend of HAProxy, with its servers as they were when it last told.
@@ -40,7 +40,7 @@ pub struct Backend {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Listed {
     up: BTreeSet<Endpoint>,
-    /// Names of those that are up where nobody but HAProxy finds them: no address, or no port.
+    /// Names of those that are up where only HAProxy finds them: no address, or no port.
     nowhere: BTreeSet<String>,
 }
 

@@ -36,7 +36,7 @@ impl Question {
 /// What a server said about one check, with what must be known to use it again.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Who said so.
+    /// The server that said so.
     pub server: ServerId,
     /// The moment at which the question was sent, or an earlier one.
     pub asked: Instant,
@@ -85,9 +85,9 @@ impl Waiting {
 
     fn answer(self, answer: Result<Answer, CallError>) {
         let Self { reply, place, .. } = self;
-        // Whoever asked may know of this server's next answer; by then this one must no longer count as its work.
+        // Once this answer is out, the server may be chosen for the next check; by then this one must no longer count as its work.
         drop(place);
-        // Nobody waits for it any more: its time is over, or another server was faster.
+        // Nothing waits for it any more: its time is over, or another server was faster.
         reply.send(answer).ok();
     }
 }
@@ -101,13 +101,13 @@ pub struct Line {
 }
 
 impl Line {
-    /// Those who come through `queue`.
+    /// The checks that come through `queue`.
     pub fn new(queue: mpsc::Receiver<Waiting>) -> Self {
         Self { queue, left_over: None }
     }
 
-    /// Everybody who waits now and is still waited for, up to the limits of a batch, as soon as there is somebody.
-    /// `None` when nobody will come any more.
+    /// All checks that wait now and whose answers are still waited for, up to the limits of a batch, as soon as there is one.
+    /// `None` when no check will come any more.
     pub async fn next(&mut self) -> Option<Batch> {
         let mut batch = Batch::default();
         loop {
@@ -196,7 +196,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Tells everybody why there is no answer.
+    /// Answers each check with why there is no answer.
     pub fn fail(self, error: &CallError) {
         for waiting in self.waiting {
             waiting.answer(Err(error.clone()));

@@ -223,7 +223,7 @@ fn pool(address: SocketAddr, shown: &Shown) -> Result<Pool, rustls::Error> {
         .build(tls.https_or_http().enable_http1().wrap_connector(tcp)))
 }
 
-/// Resolves any name to one address: who serves a name is found out elsewhere, and a connection to an address that the
+/// Resolves any name to one address: the addresses of a name are found out elsewhere, and a connection to an address that the
 /// name has lost must not be made again.
 #[derive(Debug, Clone, Copy)]
 struct Pinned(SocketAddr);

@@ -88,7 +88,7 @@ impl Discovery {
         discovery
     }
 
-    /// Looks for the first time. That somebody does not answer yet is no fault: whatever starts first waits for the other.
+    /// Looks for the first time. That a name or a backend does not answer yet is no fault: what starts first waits for the other.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! Asks one server: at once while it is idle, in batches while it is busy, and not at all while it is left out.
 //!
-//! While a call is under way, checks gather for the next. That needs no timer and delays nobody who comes alone. A call
-//! that takes longer than [`YOUNG`] stops holding up others, so that one slow check does not become everybody's.
+//! While a call is under way, checks gather for the next. That needs no timer and delays no check that comes alone. A call
+//! that takes longer than [`YOUNG`] stops holding up others, so that one slow check does not slow down all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,16 +66,16 @@ pub struct Manner {
     pub metrics: Arc<Metrics>,
 }
 
-/// Asks one server until nobody can ask it any more.
+/// Asks one server for as long as it is in the set.
 #[derive(Debug)]
 pub struct Driver<C> {
-    /// Whom.
+    /// The server.
     pub id: ServerId,
     /// How to reach it.
     pub carrier: C,
-    /// Who waits to be asked about.
+    /// The checks that wait.
     pub line: Line,
-    /// Whether it is left out; read by those who choose a server.
+    /// Whether it is left out; read where a server is chosen.
     pub standing: Arc<Standing>,
     /// How it is asked.
     pub manner: Manner,
@@ -129,7 +129,7 @@ impl<C: Carrier> Driver<C> {
             };
             note(&mut health, ended, &self.standing);
         }
-        // The set of servers has lost this one; those who still wait are answered.
+        // The set of servers has lost this one; checks that still wait are answered.
         while checks.next().await.is_some() {}
     }
 }
@@ -171,7 +171,7 @@ struct Asking<'a, C> {
 }
 
 impl<C: Carrier> Asking<'_, C> {
-    /// Asks, and tells those who wait. Where a batch is refused for what is in it, each of its checks is asked alone, so
+    /// Asks, and answers each check. Where a batch is refused for what is in it, each of its checks is asked alone, so
     /// that one of them is not the others' answer.
     async fn ask(&self, batch: Batch) -> Ended {
         let checks = u32::try_from(batch.len()).unwrap_or(u32::MAX);

@@ -40,7 +40,7 @@ const REPORTS: usize = 64;
 const CAUSE: &str = "token-server";
 
 /// Follows the feeds of all servers until it is asked to end, each in a task of `background`, and keeps `readiness` up to what is heard of them; it is blocked
-/// from this call on, so that nobody finds the agent ready before the first server is heard.
+/// from this call on, so that the agent is not found ready before the first server is heard.
 pub fn follow(
     servers: watch::Receiver<Snapshot>,
     asking: Asking,
@@ -58,7 +58,7 @@ pub fn follow(
 pub struct Asking {
     /// The profile that they must have.
     pub profile: Profile,
-    /// Who is told what they say.
+    /// What learns from them.
     pub lease: Arc<SharedLease>,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
@@ -90,7 +90,7 @@ impl Feeds {
                 () = shutdown.cancelled() => break,
                 changed = servers.changed() => {
                     if changed.is_err() {
-                        // Nobody looks for servers any more: the agent is about to stop.
+                        // Servers are looked for no more: the agent is about to stop.
                         shutdown.cancelled().await;
                         break;
                     }
@@ -179,7 +179,7 @@ impl Follower {
                     (report(&error), next)
                 }
             };
-            // Nobody is there to take it only when the agent stops.
+            // It is not taken only when the agent stops.
             self.reports.send((self.server.id(), report, received)).await.ok();
             sleep_until(next.into()).await;
         }

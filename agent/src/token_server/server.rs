@@ -107,7 +107,7 @@ impl Server {
 /// The servers that are known at a moment, in the order of their ids.
 pub type Snapshot = Arc<[Arc<Server>]>;
 
-/// Keeps the set of servers; whoever asks them watches it.
+/// Keeps the set of servers; what asks them watches it.
 #[derive(Debug)]
 pub struct Servers {
     dialer: Dialer,

@@ -67,13 +67,13 @@ pub enum Rank {
     InService,
     /// It failed, and may answer all the same: it is asked where no other answers.
     Doubtful,
-    /// It said that it cannot answer. It is asked only where nobody else could be.
+    /// It said that it cannot answer. It is asked only where no other server could be.
     Useless,
     /// Its answers would be wrong. It is never asked.
     Foreign,
 }
 
-/// Who tells why a server is to be left out.
+/// What tells why a server is to be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Witness {
     /// Its driver.

@@ -1,4 +1,4 @@
-//! Batches and what becomes of them. The carrier is the test, and time stands still unless everybody waits.
+//! Batches and what becomes of them. The carrier is the test, and time stands still unless all tasks wait.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};

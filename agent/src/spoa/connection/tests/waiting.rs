@@ -5,7 +5,7 @@ use super::peer::{AGENT_HELLO, HAPROXY_DISCONNECT, Peer, bye, frame, hello, noti
 use crate::request::{Request, Text};
 use crate::spoa::frame::{Notify, encode_ack};
 
-/// Answers who has no token; with one it waits until the test lets go, and with the token `panic` it panics.
+/// Answers a request without a token; with one it waits until the test lets go, and with the token `panic` it panics.
 struct Patient(Arc<tokio::sync::Semaphore>);
 
 impl Respond for Patient {
