@@ -27,7 +27,5 @@ pub mod request;
 pub mod run;
 pub mod spoa;
 pub mod start;
-#[cfg(test)]
-mod tls_tests;
 pub mod token_server;
 pub mod unix_stream;

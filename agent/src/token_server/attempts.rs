@@ -4,28 +4,55 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jose::{Reason, Reject};
 use revocation::lease::ServerId;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
-use super::TokenServer;
 use super::batch::{Answer, Question};
 use super::connections::Heard;
 use super::error::CallError;
-use super::server::Server;
+use super::hedges::Hedges;
+use super::server::{Server, Snapshot};
 use super::standing::Rank;
+use crate::metrics::Metrics;
 
 /// How often one check is asked at most.
 const MAX_ATTEMPTS: usize = 3;
 
+/// The servers that a check can be given to, and what decides which of them.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    servers: watch::Receiver<Snapshot>,
+    turn: Arc<AtomicUsize>,
+    hedges: Arc<Hedges>,
+    metrics: Arc<Metrics>,
+}
+
+impl Choice {
+    /// Among these.
+    pub fn new(servers: watch::Receiver<Snapshot>, metrics: Arc<Metrics>) -> Self {
+        Self { servers, turn: Arc::default(), hedges: Arc::default(), metrics }
+    }
+
+    /// The servers, now and whenever they change.
+    pub fn servers(&self) -> watch::Receiver<Snapshot> {
+        self.servers.clone()
+    }
+
+    fn turn(&self) -> usize {
+        self.turn.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
 /// The attempts at one check.
 pub struct Attempts<'a> {
-    all: &'a TokenServer,
+    all: &'a Choice,
     question: Question,
     tried: Vec<ServerId>,
     /// Who was asked last, and what had been heard of it then.
@@ -34,8 +61,9 @@ pub struct Attempts<'a> {
 }
 
 impl<'a> Attempts<'a> {
-    /// None yet.
-    pub fn new(all: &'a TokenServer, question: Question) -> Self {
+    /// None yet; each check pays for a share of a hedge.
+    pub fn new(all: &'a Choice, question: Question) -> Self {
+        all.hedges.save();
         Self { all, question, tried: Vec::new(), last: None, calls: FuturesUnordered::new() }
     }
 
@@ -46,7 +74,7 @@ impl<'a> Attempts<'a> {
     ///
     /// Why the last one gave no answer.
     pub async fn run(mut self, patience: Duration) -> Result<Answer, Reject> {
-        let metrics = &self.all.manner.metrics;
+        let metrics = &self.all.metrics;
         let mut impatient = pin!(sleep(patience));
         let mut is_patient = true;
         let mut failure = Reject::NoTokenServer;

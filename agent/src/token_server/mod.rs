@@ -23,7 +23,6 @@ mod standing;
 mod tls;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use jose::{Reject, Trust};
@@ -32,7 +31,7 @@ use service::secret_file::SecretFiles;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
-use attempts::Attempts;
+use attempts::{Attempts, Choice};
 pub use backend::BackendError;
 pub use batch::Answer;
 use batch::Question;
@@ -42,7 +41,6 @@ use driver::Manner;
 pub use endpoint::Endpoint;
 pub use error::{CallError, ClientError};
 pub use feed::{Asking, follow};
-use hedges::Hedges;
 use server::Servers;
 pub use server::{Server, Snapshot};
 use tls::Secrets;
@@ -56,10 +54,7 @@ const HEDGE_AFTER: u32 = 4;
 /// The token-servers of this agent.
 #[derive(Debug, Clone)]
 pub struct TokenServer {
-    servers: watch::Receiver<Snapshot>,
-    turn: Arc<AtomicUsize>,
-    hedges: Arc<Hedges>,
-    manner: Manner,
+    choice: Choice,
     secrets: SecretFiles,
 }
 
@@ -81,13 +76,13 @@ impl TokenServer {
         let servers = Servers::new(Dialer::new(secrets)?, manner.clone());
         let watched = servers.watch();
         let discovery = Discovery::new(&config.servers, servers, Arc::clone(&manner.metrics));
-        let (turn, hedges) = (Arc::default(), Arc::default());
-        Ok((Self { servers: watched, turn, hedges, manner, secrets: files }, discovery))
+        let choice = Choice::new(watched, manner.metrics);
+        Ok((Self { choice, secrets: files }, discovery))
     }
 
     /// The servers, now and whenever they change.
     pub fn servers(&self) -> watch::Receiver<Snapshot> {
-        self.servers.clone()
+        self.choice.servers()
     }
 
     /// The files of what is shown to servers, which are read again while the agent runs.
@@ -103,12 +98,7 @@ impl TokenServer {
     pub async fn check(&self, check: Check, deadline: Instant) -> Result<Answer, Reject> {
         let question = Question::new(&check).ok_or(Reject::Malformed)?;
         let hedge_after = deadline.saturating_duration_since(Instant::now()) / HEDGE_AFTER;
-        self.hedges.save();
-        let attempts = Attempts::new(self, question).run(hedge_after);
+        let attempts = Attempts::new(&self.choice, question).run(hedge_after);
         timeout_at(deadline.into(), attempts).await.unwrap_or(Err(Reject::Timeout))
-    }
-
-    fn turn(&self) -> usize {
-        self.turn.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -167,3 +167,6 @@ fn bearer(file: &[u8]) -> Result<HeaderValue, String> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::config::{TokenServerConfig, TokenServers};
-use crate::metrics::Metrics;
+use crate::token_server::TokenServer;
 
 /// Above any delay of a busy machine.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -59,7 +59,7 @@ async fn agent_of(server: SocketAddr, shutdown: &Shutdown) -> TokenServer {
 
 async fn ask(agent: &TokenServer, patience: Duration) -> Result<Answer, Reject> {
     let question = Question::new(&Check::Token("a.b.c.d.e".to_owned())).unwrap();
-    let attempts = Attempts::new(agent, question).run(patience);
+    let attempts = Attempts::new(&agent.choice, question).run(patience);
     timeout(DEADLINE, attempts).await.unwrap_or(Err(Reject::Timeout))
 }
 

@@ -17,8 +17,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::config::{IdentityFiles, TokenServerConfig, TokenServers};
-use crate::tls_tests::Authority;
 use crate::token_server::tls::Secrets;
+use crate::token_server::tls::tests::Authority;
 
 /// Above any delay of a busy machine.
 const DEADLINE: Duration = Duration::from_secs(20);

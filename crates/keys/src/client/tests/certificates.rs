@@ -72,6 +72,26 @@ async fn a_certificate_that_is_not_accepted_names_the_cure() {
 }
 
 #[tokio::test]
+async fn without_a_ca_file_only_the_systems_authorities_are_trusted() {
+    let ours = Authority::new("Ours");
+    let site = Site::over_tls(&ours.issue(for_localhost()), None).await;
+    let why = get(&Fetch::default(), &site, "/").await.unwrap_err();
+    assert!(why.contains("signed by \"CN=Ours\", which neither the system nor ca_file knows"), "{why}");
+    assert!(site.asked.lock().unwrap().is_empty(), "nothing is sent");
+}
+
+#[test]
+fn a_ca_file_without_a_certificate_is_a_fault() {
+    let folder = TempDir::new().unwrap();
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "nothing here").unwrap();
+    for file in [empty, folder.path().join("missing.pem")] {
+        let client = Client::new("test", &trusting(&file), &[], &Surroundings::default());
+        assert!(client.is_err(), "{}", file.display());
+    }
+}
+
+#[tokio::test]
 async fn exactly_the_certificate_in_the_ca_file_is_accepted_as_a_servers_own() {
     let folder = TempDir::new().unwrap();
     let theirs = Authority::new("Theirs");

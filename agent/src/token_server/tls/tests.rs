@@ -1,12 +1,11 @@
-//! Key servers and token-servers over TLS, with certificates made for each test: whom we trust, and whom not.
+//! Token-servers over TLS, with certificates made for each test: which are trusted, and which are not.
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::{KeyOrigin, KeyRules, Profile, Reject};
-use keys::trust::Fetch;
+use jose::Reject;
 use prometheus_client::registry::Registry;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::Url;
@@ -24,22 +23,20 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::{IdentityFiles, TokenServerConfig, TokenServers};
 use crate::metrics::Metrics;
 use crate::token_server::{Discovery, TokenServer};
-use keys::{Client, Source, Surroundings, UrlSource};
 
-const KEYS: &str = r#"{"keys":[{"kty":"oct","kid":"a","k":"QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUI"}]}"#;
 const VERDICT: &str = r#"{"store_id":"s","revision":1,"results":[{"detail":"ok"}]}"#;
 
 /// Above any delay of a busy machine.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// An authority of a test's own, with its certificate in a file.
-pub struct Authority {
-    pub issuer: Issuer<'static, KeyPair>,
-    pub file: PathBuf,
+pub(crate) struct Authority {
+    pub(crate) issuer: Issuer<'static, KeyPair>,
+    pub(crate) file: PathBuf,
 }
 
 impl Authority {
-    pub fn new(folder: &TempDir, name: &str) -> Self {
+    pub(crate) fn new(folder: &TempDir, name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -48,10 +45,10 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), file }
     }
 
-    /// A server on loopback that calls itself `name` and answers every request with `body`; its port.
-    async fn serve(&self, name: &str, head: &'static str, body: &'static str) -> u16 {
+    /// A server on loopback that calls itself `localhost` and finds each token good; its port.
+    async fn serve(&self) -> u16 {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -74,8 +71,8 @@ impl Authority {
                         break;
                     }
                 }
-                let length = body.len();
-                let answer = format!("{head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+                let (head, length) = ("HTTP/1.1 200 OK\r\nConnection: close", VERDICT.len());
+                let answer = format!("{head}\r\nContent-Length: {length}\r\n\r\n{VERDICT}");
                 stream.write_all(answer.as_bytes()).await.ok();
                 stream.shutdown().await.ok();
             }
@@ -84,58 +81,12 @@ impl Authority {
     }
 }
 
-fn trusting(ca_file: Option<&PathBuf>) -> Fetch {
-    Fetch { ca_file: ca_file.cloned(), ..Fetch::default() }
-}
-
-async fn keys_from(url: &str, ca_file: Option<&PathBuf>) -> Result<usize, String> {
-    let client = Client::new("test", &trusting(ca_file), &[], &Surroundings::default()).unwrap();
-    let rules = KeyRules {
-        origin: KeyOrigin::Url,
-        profile: Profile::Standard,
-        allow_short_secrets: false,
-        allow_mixed_keys: false,
-    };
-    let source = Source::Url(UrlSource::Keys(Url::parse(url).unwrap()), client);
-    source.load(&rules).await.map(|set| set.len()).map_err(|error| error.to_string())
-}
-
-#[tokio::test]
-async fn a_key_server_is_trusted_by_its_certificate_and_name() {
-    let folder = TempDir::new().unwrap();
-    let (ours, theirs) = (Authority::new(&folder, "ours.pem"), Authority::new(&folder, "theirs.pem"));
-    let good = ours.serve("localhost", "HTTP/1.1 200 OK", KEYS).await;
-    let misnamed = ours.serve("elsewhere.example", "HTTP/1.1 200 OK", KEYS).await;
-    let foreign = theirs.serve("localhost", "HTTP/1.1 200 OK", KEYS).await;
-    let url = |port| format!("https://localhost:{port}/jwks");
-    assert_eq!(keys_from(&url(good), Some(&ours.file)).await, Ok(1));
-    for (what, port, ca_file) in [
-        ("an authority that the system does not know", good, None),
-        ("another name", misnamed, Some(&ours.file)),
-        ("another authority", foreign, Some(&ours.file)),
-    ] {
-        let refused = keys_from(&url(port), ca_file).await.unwrap_err();
-        assert!(refused.contains("certificate"), "{what}: {refused}");
-    }
-}
-
-#[tokio::test]
-async fn a_key_server_cannot_send_us_off_tls() {
-    let folder = TempDir::new().unwrap();
-    let ours = Authority::new(&folder, "ours.pem");
-    let port = ours.serve("localhost", "HTTP/1.1 302 Found\r\nLocation: http://localhost:9/jwks", "").await;
-    let refused = keys_from(&format!("https://localhost:{port}/"), Some(&ours.file)).await.unwrap_err();
-    assert!(refused.contains("another origin"), "{refused}");
-}
-
 #[test]
 fn a_ca_file_without_a_certificate_is_a_fault() {
     let folder = TempDir::new().unwrap();
     let empty = folder.path().join("empty.pem");
     fs::write(&empty, "nothing here").unwrap();
     for file in [empty, folder.path().join("missing.pem")] {
-        let client = Client::new("test", &trusting(Some(&file)), &[], &Surroundings::default());
-        assert!(client.is_err(), "{}", file.display());
         assert!(token_server("https://localhost:1", Some(file.clone())).is_err(), "{}", file.display());
     }
 }
@@ -184,8 +135,8 @@ fn token_server_for(
 async fn a_token_server_is_trusted_by_its_certificate_alone() {
     let folder = TempDir::new().unwrap();
     let (ours, theirs) = (Authority::new(&folder, "ours.pem"), Authority::new(&folder, "theirs.pem"));
-    let good = ours.serve("localhost", "HTTP/1.1 200 OK", VERDICT).await;
-    let foreign = theirs.serve("localhost", "HTTP/1.1 200 OK", VERDICT).await;
+    let good = ours.serve().await;
+    let foreign = theirs.serve().await;
     let deadline = || std::time::Instant::now() + DEADLINE;
     for (port, expected) in [(good, Ok(())), (foreign, Err(Reject::NoTokenServer))] {
         let url = format!("https://localhost:{port}");
