@@ -1,7 +1,5 @@
 //! Leader and follower.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use axum::Json;
 use axum::routing::post;
 use keys::{KeyMetrics, KeyRing};
@@ -12,6 +10,7 @@ use revocation::lease::{SharedLease, Terms};
 use service::background::{Background, TaskMetrics};
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
+use tokio::sync::watch;
 
 use super::*;
 use crate::cache::Limits;
@@ -23,16 +22,12 @@ use crate::token_server::TokenServer;
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(60);
 
-/// A token-server that never answers the first call, and refuses every token after that.
-async fn slow_at_first() -> (Url, Arc<AtomicUsize>) {
+/// A token-server that answers nothing until it may, and then refuses every token.
+async fn silent_until(may_answer: watch::Receiver<bool>) -> Url {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&calls);
     let check = async move || {
-        if counted.fetch_add(1, Ordering::SeqCst) == 0 {
-            std::future::pending::<()>().await;
-        }
+        may_answer.clone().wait_for(|may| *may).await.unwrap();
         let results = vec![CheckResult { detail: "decryption".to_owned(), ..CheckResult::default() }];
         Json(CheckResponse {
             store_id: "s".to_owned(),
@@ -44,7 +39,7 @@ async fn slow_at_first() -> (Url, Arc<AtomicUsize>) {
     };
     let routes = axum::Router::new().route("/v1/check", post(check));
     tokio::spawn(async move { axum::serve(listener, routes).await });
-    (url, calls)
+    url
 }
 
 fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
@@ -68,7 +63,8 @@ fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
 
 #[tokio::test]
 async fn a_follower_keeps_its_own_time_when_that_of_its_leader_is_over() {
-    let (url, calls) = slow_at_first().await;
+    let (may_answer, until) = watch::channel(false);
+    let url = silent_until(until).await;
     let config = TokenServerConfig {
         servers: TokenServers::Urls(vec![url]),
         token_file: None,
@@ -90,11 +86,14 @@ async fn a_follower_keeps_its_own_time_when_that_of_its_leader_is_over() {
     let (mut first, mut second) = (question(), question());
     let (early, mut late) = (Arrival::now(&metrics), Arrival::now(&metrics));
     late.at += LONG;
-    let (first, second) =
-        tokio::join!(decider.verdict(&mut first, &early), decider.verdict(&mut second, &late));
+    let leading = async {
+        let kept = decider.verdict(&mut first, &early).await;
+        may_answer.send(true).unwrap();
+        kept
+    };
+    let (first, second) = tokio::join!(leading, decider.verdict(&mut second, &late));
     assert_eq!(first.reject, Some(Reject::Timeout));
     assert_eq!(second.reject, Some(Reject::Decryption), "it led then");
-    assert_eq!(calls.load(Ordering::SeqCst), 2);
     stop.cancel();
     discovering.await.unwrap();
 }
