@@ -16,7 +16,7 @@ use crate::start::key_sources;
 use crate::token_server::{CallError, Discovery, TokenServer};
 
 /// How long a token-server may take to answer a check: its feed waits up to a second for news.
-const PATIENCE: Duration = Duration::from_secs(5);
+const EVENTS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ impl Checked {
         }
         for server in servers.iter() {
             let endpoint = server.endpoint();
-            match server.events(config.trust.profile(), None, PATIENCE).await {
+            match server.events(config.trust.profile(), None, EVENTS_TIMEOUT).await {
                 Ok(events) => self.lines.push(format!("{endpoint}: answers, store {}", events.store_id)),
                 Err(error) => self.unanswered.push(format!("{endpoint}: {}", cause(&error))),
             }

@@ -11,7 +11,7 @@ use crate::spoa::messages::{FromMessages, Messages, Piece, Value};
 const MESSAGE: &[u8] = b"verify-jwt";
 
 /// The longest name of a request that is logged, in bytes: a UUID has 36, what HAProxy's manual proposes about 50.
-const MAX_REQUEST_ID: usize = 128;
+const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// The arguments of one `verify-jwt` message. Absent and empty are the same, but for a name that comes twice.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -194,7 +194,7 @@ impl<'a> Request<'a> {
     /// What a log calls the request, where HAProxy says so in few words.
     pub fn name(&self) -> Option<&str> {
         match &self.request_id {
-            Text::Given(name) if name.len() <= MAX_REQUEST_ID => Some(name),
+            Text::Given(name) if name.len() <= MAX_REQUEST_ID_BYTES => Some(name),
             Text::Given(_) | Text::Absent | Text::Empty | Text::Unreadable => None,
         }
     }

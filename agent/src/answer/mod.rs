@@ -17,7 +17,7 @@ use crate::decision::{Decision, Outcome};
 const PREFIX: &str = "txn.tkn.";
 /// The longest full name that is sent. HAProxy refuses names of 64 and more, and versions before August 2026 read out
 /// of bounds on long ones.
-const MAX_NAME: usize = 56;
+const MAX_NAME_BYTES: usize = 56;
 /// The namespace of the claims.
 const PAYLOAD: &str = "payload.";
 /// Every variable but those of the claims.
@@ -143,7 +143,7 @@ impl Answer {
             if !wins {
                 continue;
             }
-            if PREFIX.len() + name.len() > MAX_NAME {
+            if PREFIX.len() + name.len() > MAX_NAME_BYTES {
                 self.long_names += 1;
                 continue;
             }
@@ -155,7 +155,7 @@ impl Answer {
 /// Whether a claim has no variable of its own name: a short name means another one, or it has a short name because its own is
 /// too long.
 fn is_spoken_for(claim: &str, names: &ClaimNames) -> bool {
-    let is_too_long = PREFIX.len() + PAYLOAD.len() + claim.len() > MAX_NAME;
+    let is_too_long = PREFIX.len() + PAYLOAD.len() + claim.len() > MAX_NAME_BYTES;
     names.has(claim) || (is_too_long && names.iter().any(|(_, long)| long == claim))
 }
 

@@ -103,7 +103,7 @@ fn a_name_that_two_claims_would_share_goes_to_the_exact_one_or_to_none() {
 
 #[test]
 fn names_that_are_too_long_are_left_out_and_counted() {
-    let fits = "x".repeat(MAX_NAME - PREFIX.len() - PAYLOAD.len());
+    let fits = "x".repeat(MAX_NAME_BYTES - PREFIX.len() - PAYLOAD.len());
     let decision = accepted(&format!(r#"{{"{fits}":1,"{fits}y":2}}"#));
     let answer = answer(&decision, &Variables::All, None);
     assert_eq!(answer.long_names, 1);

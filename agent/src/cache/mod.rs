@@ -21,7 +21,7 @@ const REFUSED: usize = 10_000;
 /// How long a refusal is remembered: long enough for a client that repeats itself, short enough for one that is mended.
 const REFUSED_FOR: Duration = Duration::from_secs(2);
 /// Bytes of an entry beside its texts, by the layout of its types and of the cache's tables.
-const OVERHEAD: u64 = 400;
+const OVERHEAD_BYTES: u64 = 400;
 
 /// What a verdict holds for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,7 +92,7 @@ impl Weighter<Key, Arc<Kept>> for Weight {
             .map_or(0, |signed| signed.header.len().saturating_add(signed.claims.as_json().len()));
         let word = kept.word.as_ref().map_or(0, Word::text_bytes);
         let texts = kept.ack.actions.len().saturating_add(signed).saturating_add(word);
-        u64::try_from(texts).unwrap_or(u64::MAX).saturating_add(OVERHEAD).max(self.least)
+        u64::try_from(texts).unwrap_or(u64::MAX).saturating_add(OVERHEAD_BYTES).max(self.least)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 /// How many names are logged.
 const MAX_NAMES: usize = 16;
 /// The longest name that is shown, in bytes. No signed token is so short.
-const MAX_SHOWN: usize = 64;
+const MAX_SHOWN_BYTES: usize = 64;
 
 /// The names that were logged since the configuration was read.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl UnknownPolicies {
 fn shown(name: &str) -> String {
     let is_plain =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/');
-    if name.len() <= MAX_SHOWN && name.bytes().all(is_plain) {
+    if name.len() <= MAX_SHOWN_BYTES && name.bytes().all(is_plain) {
         name.to_owned()
     } else {
         "(not shown: long, or with characters of no name)".to_owned()

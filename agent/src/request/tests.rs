@@ -204,9 +204,11 @@ fn bytes_that_are_no_text_become_replacement_characters() {
 fn a_name_that_would_fill_the_log_is_none() {
     let named = |name| Request { request_id: Text::from(name), ..Request::default() };
     let text = |bytes: usize| Value::Text("r".repeat(bytes).into());
-    assert_eq!(named(text(MAX_REQUEST_ID)).name().map(str::len), Some(MAX_REQUEST_ID));
+    assert_eq!(named(text(MAX_REQUEST_ID_BYTES)).name().map(str::len), Some(MAX_REQUEST_ID_BYTES));
     let binary = TypedData::Binary(vec![b'r']);
-    for refused in [text(MAX_REQUEST_ID + 1), text(0), Value::Other(TypedData::Null), Value::Other(binary)] {
+    for refused in
+        [text(MAX_REQUEST_ID_BYTES + 1), text(0), Value::Other(TypedData::Null), Value::Other(binary)]
+    {
         assert_eq!(named(refused).name(), None);
     }
 }

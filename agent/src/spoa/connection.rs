@@ -37,7 +37,7 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a connection that is to end goes on reading, for HAProxy to come to a pause.
 const PAUSE_LIMIT: Duration = Duration::from_millis(10);
 /// Free space that each read is offered: HAProxy's default buffer.
-const READ_CHUNK: usize = 16 * 1024;
+const READ_CHUNK_BYTES: usize = 16 * 1024;
 
 /// How a connection ended without a fault.
 enum End {
@@ -76,7 +76,7 @@ where
     let mut connection = Connection {
         reader,
         writer,
-        input: BytesMut::with_capacity(READ_CHUNK),
+        input: BytesMut::with_capacity(READ_CHUNK_BYTES),
         answers: Answers::new(responder, span.clone()),
     };
     let end = match connection.hello(&leave).await {
@@ -108,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Respond> Connection<S, R> {
                 Some((Frame::Notify(_), _)) => return Err(Fault::OutOfOrder.into()),
                 None => {}
             }
-            self.input.reserve(READ_CHUNK);
+            self.input.reserve(READ_CHUNK_BYTES);
             tokio::select! {
                 read = self.reader.read_buf(&mut self.input) => {
                     if read? == 0 {
@@ -202,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Respond> Connection<S, R> {
                 unread_since.map(|since| (since + UNREAD_TIMEOUT, Fault::Unread)),
             ];
             let ends = ends.into_iter().flatten().min_by_key(|(at, _)| *at);
-            self.input.reserve(READ_CHUNK);
+            self.input.reserve(READ_CHUNK_BYTES);
             tokio::select! {
                 read = self.reader.read_buf(&mut self.input), if reading => {
                     if read? == 0 {
@@ -230,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Respond> Connection<S, R> {
 
     /// Takes what HAProxy has sent and we have not read; `false` if there is nothing more.
     fn reads_on(&mut self) -> Result<bool, Broken> {
-        self.input.reserve(READ_CHUNK);
+        self.input.reserve(READ_CHUNK_BYTES);
         match self.reader.read_buf(&mut self.input).now_or_never() {
             None | Some(Ok(0)) => Ok(false),
             Some(Ok(_)) => Ok(true),

@@ -14,9 +14,9 @@ use super::endpoint::{Endpoint, Scheme};
 use crate::listen::{Address, Stream};
 
 /// How long HAProxy may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of an answer: several thousand servers.
-const MAX_ANSWER: usize = 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// The version of the answer's format that HAProxy 1.6 and newer write in its first line.
 const FORMAT: &str = "1";
 
@@ -78,7 +78,7 @@ impl Backend {
     ///
     /// Why there is no answer.
     pub async fn look(&mut self) -> Result<(), BackendError> {
-        let answer = timeout(PATIENCE, self.ask()).await.map_err(|_| BackendError::Timeout)??;
+        let answer = timeout(ANSWER_TIMEOUT, self.ask()).await.map_err(|_| BackendError::Timeout)??;
         let servers = list(&self.name, &answer)?;
         if !servers.nowhere.is_empty() && servers.nowhere != self.servers.nowhere {
             let names = servers.nowhere.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -95,9 +95,9 @@ impl Backend {
         };
         stream.write_all(format!("show servers state {}\n", self.name).as_bytes()).await?;
         let mut answer = String::new();
-        let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
+        let limit = u64::try_from(MAX_ANSWER_BYTES).unwrap_or(u64::MAX);
         stream.take(limit).read_to_string(&mut answer).await?;
-        if answer.len() >= MAX_ANSWER { Err(BackendError::Unreadable) } else { Ok(answer) }
+        if answer.len() >= MAX_ANSWER_BYTES { Err(BackendError::Unreadable) } else { Ok(answer) }
     }
 }
 

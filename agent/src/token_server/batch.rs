@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::CallError;
 
 /// Bytes of a batch that are not checks: the profile, the leeway, the names of members.
-const HEAD: usize = 256;
+const HEAD_BYTES: usize = 256;
 
 /// The JSON of one check, written once however often it is asked.
 #[derive(Debug, Clone)]
@@ -155,7 +155,7 @@ impl Batch {
 
     /// One that fits into no batch still goes, alone: the server's refusal is its answer.
     fn takes(&self, question: &Question) -> bool {
-        let bytes = self.bytes.saturating_add(question.len()).saturating_add(HEAD);
+        let bytes = self.bytes.saturating_add(question.len()).saturating_add(HEAD_BYTES);
         self.waiting.is_empty() || (self.len() < MAX_CHECKS && bytes <= MAX_BATCH_BYTES)
     }
 

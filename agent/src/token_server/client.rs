@@ -21,7 +21,7 @@ use super::error::{CallError, ClientError, unreachable};
 use super::tls::Secrets;
 
 /// The largest answer of the feed that is read: it names up to a thousand groups of up to 512 bytes, escaped.
-const MAX_EVENTS: usize = 4 * 1024 * 1024;
+const MAX_EVENTS_BYTES: usize = 4 * 1024 * 1024;
 
 /// What connections to any token-server have in common.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ impl HttpClient {
             url.query_pairs_mut().append_pair("since", since);
         }
         let uri = Uri::try_from(String::from(url)).map_err(|error| unreachable(&error))?;
-        let call = Call { kind: Kind::Feed, uri, body: Bytes::new(), max_answer: MAX_EVENTS };
+        let call = Call { kind: Kind::Feed, uri, body: Bytes::new(), max_answer: MAX_EVENTS_BYTES };
         within(budget, self.call(call)).await
     }
 

@@ -22,13 +22,13 @@ use super::error::{CallError, unreachable};
 use super::tls::Shown;
 
 /// How long an unused connection is kept; below the server's own limit, so that we close first.
-const IDLE: Duration = Duration::from_secs(50);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// Unused connections that are kept of each kind. Batches need few.
 const MAX_IDLE: usize = 16;
 /// How long a new certificate may take to be accepted: twice what a poll of the feed takes when nothing happens. The HTTP
 /// client can lose a request that it is handed at the moment at which its connection ends, and waits for the answer without
 /// an end. A server that refuses a certificate ends connections just then (RFC 8446 section 4.4.2.4: after the handshake).
-const PROOF: Duration = Duration::from_secs(1);
+const PROOF_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a connection is for. The feed has its own: its polls are long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Connections {
             (None, Kind::Feed) => now.send(kind, request).await,
             (None, Kind::Check) => self.heard_of(now.send(kind, request).await),
             (Some(before), Kind::Feed) => {
-                let error = match timeout(PROOF, now.send(kind, request.clone())).await {
+                let error = match timeout(PROOF_TIMEOUT, now.send(kind, request.clone())).await {
                     Ok(Ok(answered)) => {
                         self.forget_before(shown);
                         return Ok(answered);
@@ -217,7 +217,7 @@ fn pool(address: SocketAddr, shown: &Shown) -> Result<Pool, rustls::Error> {
     tcp.enforce_http(false);
     let tls = HttpsConnectorBuilder::new().with_tls_config(shown.config()?);
     Ok(Client::builder(TokioExecutor::new())
-        .pool_idle_timeout(IDLE)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(MAX_IDLE)
         .pool_timer(TokioTimer::new())
         .build(tls.https_or_http().enable_http1().wrap_connector(tcp)))

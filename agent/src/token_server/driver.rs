@@ -27,9 +27,9 @@ const MAX_CALLS: usize = 16;
 /// For how long a call holds up the checks that come after it.
 const YOUNG: Duration = Duration::from_millis(5);
 /// Bytes of an answer beside its results: the server's names of its store and of itself.
-const ANSWER_HEAD: usize = 4 * 1024;
+const ANSWER_HEAD_BYTES: usize = 4 * 1024;
 /// Bytes of one result: claims of [`jose::limits::MAX_INFLATED_BYTES`], their subject once more, and a header.
-const RESULT: usize = 256 * 1024;
+const MAX_RESULT_BYTES: usize = 256 * 1024;
 
 /// Carries a batch to a server.
 pub trait Carrier: Send + Sync + 'static {
@@ -200,7 +200,7 @@ impl<C: Carrier> Asking<'_, C> {
 
     async fn call(&self, batch: Batch) -> Result<Said, (Batch, CallError)> {
         let Manner { profile, leeway, budget, metrics } = self.manner;
-        let max_answer = batch.len().saturating_mul(RESULT).saturating_add(ANSWER_HEAD);
+        let max_answer = batch.len().saturating_mul(MAX_RESULT_BYTES).saturating_add(ANSWER_HEAD_BYTES);
         let body = batch.body(*profile, *leeway);
         let asked = Instant::now().into_std();
         let response = self.carrier.check(body, max_answer, *budget).await;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::endpoint::{Endpoint, Scheme};
 
 /// How long one name may take to be resolved.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many answers in a row must leave an address out before its server has left. Name servers with more addresses than
 /// they tell give others each time, and a server that came and went with them would be heard, and forgotten, anew.
@@ -71,7 +71,7 @@ impl Origin {
         if !self.is_name() {
             return Ok(());
         }
-        let looked = timeout(PATIENCE, lookup_host((self.host.as_str(), self.port))).await;
+        let looked = timeout(RESOLVE_TIMEOUT, lookup_host((self.host.as_str(), self.port))).await;
         let failed = |cause: String| NameError { host: self.host.clone(), cause };
         let found = looked.map_err(|_| failed("no answer in time".to_owned()))?;
         let found = of_one_family(found.map_err(|error| failed(error.to_string()))?.collect());

@@ -80,17 +80,6 @@ async fn without_a_ca_file_only_the_systems_authorities_are_trusted() {
     assert!(site.asked.lock().unwrap().is_empty(), "nothing is sent");
 }
 
-#[test]
-fn a_ca_file_without_a_certificate_is_a_fault() {
-    let folder = TempDir::new().unwrap();
-    let empty = folder.path().join("empty.pem");
-    fs::write(&empty, "nothing here").unwrap();
-    for file in [empty, folder.path().join("missing.pem")] {
-        let client = Client::new("test", &trusting(&file), &[], &Surroundings::default());
-        assert!(client.is_err(), "{}", file.display());
-    }
-}
-
 #[tokio::test]
 async fn exactly_the_certificate_in_the_ca_file_is_accepted_as_a_servers_own() {
     let folder = TempDir::new().unwrap();
