@@ -4,6 +4,10 @@ use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use service::secret_file::SecretFile;
+
+/// The bearer tokens of a file.
+pub type TokensFile = SecretFile<BearerTokens>;
 
 /// The tokens of a file, as hashes: neither memory nor a comparison's duration tells them or their lengths.
 #[derive(Clone)]

@@ -18,15 +18,16 @@ use reqwest::Url;
 use service::secret_file::{NamedFile, SecretFile};
 use service::settings::{ConfigError, Settings};
 
-use crate::bearer::BearerTokens;
+use crate::api::Compat;
+use crate::bearer::{BearerTokens, TokensFile};
 use crate::encrypted::{DecryptionKeysFile, decryption_keys};
 use crate::rulebook::{self, Lifetimes};
 use crate::store::redis::{Authorities, RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
 use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY, Tls, TlsFiles};
-use crate::verify::VerifySettings;
 
 pub use keys::Keys;
 pub(crate) use verify::MAX_TOKEN_BYTES;
+pub use verify::Verify;
 
 const PREFIX: &str = "TOKEN_SERVER_";
 pub(crate) const CONFIG: &str = "TOKEN_SERVER_CONFIG";
@@ -61,9 +62,6 @@ const DEFAULT_PREVIEW_SUBJECTS: usize = 1_000;
 /// The most subjects whose last claims may be remembered: 400 MiB at most.
 const MAX_PREVIEW_SUBJECTS: usize = 100_000;
 
-/// The bearer tokens of a file.
-pub type TokensFile = SecretFile<BearerTokens>;
-
 /// Everything that an operator can choose.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -86,7 +84,7 @@ pub struct Config {
     /// `TOKEN_SERVER__JWKS__*`, `[[issuers]]`: verification keys.
     pub keys: Keys,
     /// `TOKEN_SERVER__VERIFY__*`: forward-auth; absent when nobody is trusted.
-    pub verify: Option<VerifySettings>,
+    pub verify: Option<Verify>,
     /// Where rules live.
     pub store: StoreSettings,
     /// `TOKEN_SERVER__STORE__NEW`: whether the embedded store may begin without the rules that it had.
@@ -157,17 +155,6 @@ pub(crate) fn settings(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigError> {
     Settings::load(PREFIX, CONFIG, environment)
-}
-
-/// Whom `POST /` answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compat {
-    /// Nobody: there is no such route.
-    Off,
-    /// Callers that show a bearer token of `TOKEN_SERVER__AGENT__TOKENS_FILE`; every caller without such a file.
-    Guarded,
-    /// Every caller, whatever guards the other routes.
-    Open,
 }
 
 /// Where rules live.

@@ -5,41 +5,14 @@ mod lane;
 use std::sync::Arc;
 
 use jose::{Claims, Decrypted, DecryptionKeys, Reject};
-use service::secret_file::{NamedFile, Reload, SecretFile, SecretMetrics};
+use service::secret_file::SecretFile;
 
 pub(crate) use lane::Lane;
 #[cfg(test)]
 pub(crate) use lane::PLACES_PER_THREAD;
 
-use crate::revocations::Revocations;
-use crate::store::EVERYBODY;
-
 /// `TOKEN_SERVER__JWE__KEYS_FILE`.
 pub type DecryptionKeysFile = SecretFile<DecryptionKeys>;
-
-/// The same, and who has to hear that it changed: agents keep what the old keys opened for as long as the feed is silent.
-pub(crate) struct ToldKeys {
-    pub(crate) keys: Arc<DecryptionKeysFile>,
-    pub(crate) revocations: Arc<Revocations>,
-}
-
-impl Reload for ToldKeys {
-    fn reload(&self) -> bool {
-        let changed = self.keys.reload();
-        if changed {
-            self.revocations.changed(EVERYBODY);
-        }
-        changed
-    }
-
-    fn files(&self) -> &[NamedFile] {
-        self.keys.files()
-    }
-
-    fn report_to(&self, metrics: &SecretMetrics) {
-        self.keys.report_to(metrics);
-    }
-}
 
 /// What an encrypted token held.
 pub(crate) struct Opened {
@@ -51,26 +24,35 @@ pub(crate) struct Opened {
     pub(crate) nested: Option<String>,
 }
 
-/// Opens a token. Without keys nobody here can judge it.
-pub(crate) async fn open(
-    token: &str,
-    keys: Option<&DecryptionKeysFile>,
-    lane: &Lane,
-) -> Result<Opened, Reject> {
-    open_with(token, &keys.ok_or(Reject::Unsupported)?.current(), lane).await
+/// Opens tokens.
+#[derive(Clone)]
+pub(crate) struct Decryption {
+    /// The keys; without them no token can be opened here.
+    pub(crate) keys: Option<Arc<DecryptionKeysFile>>,
+    /// Where tokens are opened that take a private key.
+    pub(crate) lane: Lane,
 }
 
-/// Opens a token with these keys; in the lane if it takes a private one.
-pub(crate) async fn open_with(
-    token: &str,
-    keys: &Arc<DecryptionKeys>,
-    lane: &Lane,
-) -> Result<Opened, Reject> {
-    if !jose::needs_private_key(token, keys) {
-        return decrypt(token, keys);
+impl Decryption {
+    /// Opens a token; in the lane if it takes a private key.
+    pub(crate) async fn open(&self, token: &str) -> Result<Opened, Reject> {
+        self.open_told(token).await.map(|(opened, _)| opened)
     }
-    let (token, keys) = (token.to_owned(), Arc::clone(keys));
-    lane.run(move || decrypt(&token, &keys)).await
+
+    /// The same, with the keys that opened it.
+    pub(crate) async fn open_told(&self, token: &str) -> Result<(Opened, Arc<DecryptionKeys>), Reject> {
+        let keys = self.keys.as_ref().ok_or(Reject::Unsupported)?.current();
+        if !jose::needs_private_key(token, &keys) {
+            return Ok((decrypt(token, &keys)?, keys));
+        }
+        let (token, opening) = (token.to_owned(), Arc::clone(&keys));
+        Ok((self.lane.run(move || decrypt(&token, &opening)).await?, keys))
+    }
+
+    /// Whether these keys are the ones in use.
+    pub(crate) fn uses(&self, keys: &Arc<DecryptionKeys>) -> bool {
+        self.keys.as_ref().is_some_and(|file| Arc::ptr_eq(keys, &file.current()))
+    }
 }
 
 fn decrypt(token: &str, keys: &DecryptionKeys) -> Result<Opened, Reject> {

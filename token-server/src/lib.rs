@@ -1,21 +1,24 @@
 //! `token-server`: decides what needs state. Revocation rules live here; agents and old callers ask whether a token whose
 //! signature they have verified may still be used.
 //!
-//! The way of a request: [`listen`] binds, `serve` accepts, `api` routes, `judge` decides with the [`rulebook`], which
-//! [`revocations`] fills from the [`store`] and [`changes`] empty again.
+//! The way of a request: [`listen`] binds, `serve` accepts, [`api`] routes, [`decide`] looks at the claims (and [`verify`],
+//! where the token is still to be verified, by [`trust`]) and checks them by the [`rulebook`], which [`revocations`] fills from
+//! the [`store`] and [`changes`] empty again; [`continuity`] tells how long what is known holds.
 
 pub mod annotations;
-mod api;
+pub mod api;
 pub mod bearer;
 pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod continuity;
+pub mod decide;
 pub mod encrypted;
 mod feed;
-pub mod judge;
+mod good_tokens;
 pub mod listen;
 mod metrics;
+pub mod payload;
 pub mod recent;
 mod reconfigure;
 mod reload;
@@ -26,6 +29,7 @@ mod serve;
 pub mod shadow;
 pub mod store;
 pub mod tls;
+pub mod trust;
 pub mod verify;
 
 pub use run::RunError;

@@ -226,11 +226,9 @@ impl Metrics {
         self.decryptions.clone()
     }
 
-    /// Counts what shadow rules would have refused.
-    pub(crate) fn count_shadow_hits(&self, hits: u64) {
-        if hits > 0 {
-            self.shadow_hits.inc_by(hits);
-        }
+    /// The counter of what shadow rules would have refused.
+    pub(crate) fn shadow_hits(&self) -> Counter {
+        self.shadow_hits.clone()
     }
 
     /// The gauge of rules that are only tried.

@@ -48,12 +48,11 @@ impl Recent {
     }
 
     /// Remembers the payload of a token that was found good.
-    pub fn remember(&self, subject: &str, payload: &[u8], issued: Issued, at: UnixTime) {
+    pub fn remember(&self, subject: &str, payload: &str, issued: Issued, at: UnixTime) {
         let Some(place) = self.place(subject) else { return };
         if payload.len() > MAX_PAYLOAD_BYTES {
             return;
         }
-        let Ok(payload) = std::str::from_utf8(payload) else { return };
         match &mut *lock(place) {
             // A token that comes again and again.
             Some(seen) if *seen.payload == *payload && *seen.subject == *subject => {
@@ -144,15 +143,10 @@ mod tests {
     #[test]
     fn a_rule_is_held_against_the_last_payload_of_each_subject_for_a_while() {
         let recent = Recent::new(4096);
-        recent.remember("anna", br#"{"rt":"old"}"#, Issued::AsTold, at(0));
-        recent.remember("anna", br#"{"rt":"x"}"#, Issued::AsTold, at(10));
-        recent.remember("ben", br#"{"rt":"y"}"#, Issued::AsTold, at(20));
-        recent.remember(
-            "long",
-            format!(r#"{{"rt":"{}"}}"#, "x".repeat(5_000)).as_bytes(),
-            Issued::AsTold,
-            at(20),
-        );
+        recent.remember("anna", r#"{"rt":"old"}"#, Issued::AsTold, at(0));
+        recent.remember("anna", r#"{"rt":"x"}"#, Issued::AsTold, at(10));
+        recent.remember("ben", r#"{"rt":"y"}"#, Issued::AsTold, at(20));
+        recent.remember("long", &format!(r#"{{"rt":"{}"}}"#, "x".repeat(5_000)), Issued::AsTold, at(20));
         let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
         let window = i64::try_from(WINDOW.as_secs()).unwrap();
         for (group, now, subjects, hits) in [
@@ -174,9 +168,9 @@ mod tests {
     #[test]
     fn an_upper_bound_on_iat_is_held_against_a_token_that_does_not_say_when_it_was_issued() {
         let recent = Recent::new(4096);
-        recent.remember("anna", b"{}", Issued::Unknown, at(0));
-        recent.remember("ben", br#"{"iat":9}"#, Issued::AsTold, at(0));
-        recent.remember("carl", br#"{"iat":3}"#, Issued::AsTold, at(0));
+        recent.remember("anna", "{}", Issued::Unknown, at(0));
+        recent.remember("ben", r#"{"iat":9}"#, Issued::AsTold, at(0));
+        recent.remember("carl", r#"{"iat":3}"#, Issued::AsTold, at(0));
         for (rule, hits) in
             [(r#"{"iat":{"lt":5}}"#, 2), (r#"{"iat":{"gt":1,"lt":5}}"#, 2), (r#"{"iat":{"gt":1}}"#, 2)]
         {
@@ -189,9 +183,9 @@ mod tests {
         let recent = Recent::new(4096);
         let rule = Rule::parse(r#"{"iatt":{"lt":5},"rt":"x","a.b":1}"#).unwrap();
         assert_eq!(recent.unseen(&rule, at(0)), Vec::<String>::new(), "none is known");
-        recent.remember("ben", br#"{"iat":3,"rt":"y"}"#, Issued::AsTold, at(0));
+        recent.remember("ben", r#"{"iat":3,"rt":"y"}"#, Issued::AsTold, at(0));
         assert_eq!(recent.unseen(&rule, at(0)), ["a.b", "iatt"], "a token of any subject");
-        recent.remember("carl", br#"{"a":{"b":2}}"#, Issued::AsTold, at(0));
+        recent.remember("carl", r#"{"a":{"b":2}}"#, Issued::AsTold, at(0));
         assert_eq!(recent.unseen(&rule, at(0)), ["iatt"]);
     }
 
@@ -201,7 +195,7 @@ mod tests {
         for (capacity, kept) in [(0, 0), (1, 1)] {
             let recent = Recent::new(capacity);
             for subject in ["anna", "ben", "carl"] {
-                recent.remember(subject, b"{}", Issued::AsTold, at(0));
+                recent.remember(subject, "{}", Issued::AsTold, at(0));
             }
             let preview = recent.preview(&everything, "g", at(0));
             assert_eq!((preview.subjects, preview.hits), (kept, kept));

@@ -6,12 +6,13 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use keys::{LiveKeys, NoKeys};
+use keys::{KeyRing, LiveKeys, NoKeys};
 use service::settings::{ConfigError, Settings};
 
-use crate::api::App;
+use crate::api::{App, InUse};
 use crate::config::{self, Config};
-use crate::verify::{Verifier, VerifyMetrics};
+use crate::trust::Trusted;
+use crate::verify::VerifyMetrics;
 
 /// How the names of those settings begin that can change in a running server.
 const CHANGEABLE: [&str; 2] = ["TOKEN_SERVER__VERIFY__", "TOKEN_SERVER__JWKS__"];
@@ -60,6 +61,11 @@ pub(crate) struct Reconfigure {
     pub(crate) app: Arc<App>,
 }
 
+/// What a configuration trusts and how it answers proxies, over the keys of its issuers.
+pub(crate) fn in_use(verify: config::Verify, metrics: &VerifyMetrics, keys: &Arc<KeyRing>) -> InUse {
+    InUse::new(Trusted::new(verify.trust, keys), verify.forward_auth, metrics.clone())
+}
+
 impl Reconfigure {
     /// Reads the configuration again; what came of it stands in the log and is counted.
     pub(crate) async fn again(&mut self) {
@@ -86,12 +92,11 @@ impl Reconfigure {
         }
         let keys = self.keys.successor(config.keys.configured, config.keys.sources).await?;
         // The tokens that were verified by other policies go with them.
-        let verifier =
-            config.verify.map(|settings| Verifier::new(settings, self.metrics.clone(), keys.ring()));
-        if let Some(verifier) = &verifier {
-            verifier.warn_of_open_doors();
+        let in_use = config.verify.map(|verify| in_use(verify, &self.metrics, keys.ring()));
+        if let Some(in_use) = &in_use {
+            in_use.trusted.warn_of_open_doors();
         }
-        self.app.verify.store(verifier.map(Arc::new));
+        self.app.in_use.store(in_use.map(Arc::new));
         std::mem::replace(&mut self.keys, keys).give_way(&self.keys).await;
         self.origin = origin;
         Ok(())

@@ -179,7 +179,7 @@ impl Revocations {
         Ok(Events { store_id, epoch, revision, complete_as_of, changes })
     }
 
-    /// Judges a token at `now` (unix seconds) by the rules of their subject and of everybody, which are read if need be.
+    /// Checks a token at `now` (unix seconds) by the rules of its subject and of everybody, which are read if need be.
     /// Waits no longer than [`LOAD_WAIT`].
     ///
     /// A rule has ended when it has by this server's clock and by the store's: of clocks that differ, one is wrong.

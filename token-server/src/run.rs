@@ -1,6 +1,8 @@
 //! From configuration and sockets to a running server, and to its orderly end.
 
 mod rules;
+mod secrets;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,36 +14,28 @@ use prometheus_client::registry::Registry;
 use service::background::{Background, TaskMetrics};
 use service::places::Places;
 use service::readiness::Readiness;
-use service::secret_file::{Reload, SecretFiles, SecretMetrics};
+use service::secret_file::SecretMetrics;
 use service::serve::{Certificates, ConnectionMetrics, MAX_ADMIN_CONNECTIONS, MAX_CONNECTIONS, serve};
 use service::shutdown::Shutdown;
-use tokio::time::MissedTickBehavior;
 
 use self::rules::Rules;
-use crate::api::{self, AdminAccess, App};
-use crate::config::{Compat, Config, StoreSettings};
-use crate::encrypted::{Lane, ToldKeys};
-use crate::judge::{seconds, time_policy};
+use self::secrets::secret_files;
+use self::upkeep::{keep_warm, purge, warm};
+use crate::api::{self, AdminAccess, App, Compat, InUse};
+use crate::config::{Config, StoreSettings};
+use crate::decide::{Basis, time_policy};
+use crate::encrypted::{Decryption, Lane};
+use crate::good_tokens::GoodTokens;
 use crate::listen::{AdminSocket, Listeners};
 use crate::metrics::Metrics;
 use crate::recent::Recent;
-use crate::reconfigure::{Origin, Reconfigure};
+use crate::reconfigure::{Origin, Reconfigure, in_use};
 use crate::reload;
-use crate::revocations::Revocations;
-use crate::store::{Fault, StoreError};
-use crate::verify::{Verifier, VerifyMetrics};
+use crate::store::StoreError;
+use crate::verify::VerifyMetrics;
 
 /// How long requests that have begun may take after the signal to stop; below the 30 s that orchestrators wait.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// How often rules that have ended are removed. They decide nothing in the meantime.
-const PURGE_INTERVAL: Duration = Duration::from_secs(60);
-
-/// The time after which a removal is tried again that failed.
-const PURGE_RETRY: Duration = Duration::from_secs(5);
-
-/// How often everybody's rules are looked after.
-const WARM_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Why a server that was configured could not run.
 #[derive(Debug, thiserror::Error)]
@@ -89,11 +83,8 @@ pub async fn run(
     );
     let rules = Rules { revocations: Arc::clone(&revocations), annotations };
     let verify_metrics = VerifyMetrics::register(&mut registry);
-    let verifier = config
-        .verify
-        .clone()
-        .map(|settings| Arc::new(Verifier::new(settings, verify_metrics.clone(), keys.ring())));
-    let app = Arc::new(app(config, rules, verifier, readiness, metrics, registry));
+    let in_use = config.verify.clone().map(|verify| in_use(verify, &verify_metrics, keys.ring()));
+    let app = Arc::new(app(config, rules, in_use, readiness, metrics, registry));
     warn_of_open_doors(&app);
     let reconfigure = Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app) };
     let (fresh, end) = (files.clone(), shutdown.clone());
@@ -157,31 +148,6 @@ pub(crate) async fn open(config: Config, store: StoreSettings) -> Result<Arc<App
     Ok(Arc::new(app(config, rules, None, Readiness::new(), metrics, registry)))
 }
 
-/// Every secret that is read from files and may be replaced while the server runs.
-fn secret_files(config: &Config, revocations: &Arc<Revocations>, metrics: &SecretMetrics) -> SecretFiles {
-    let mut files: Vec<Arc<dyn Reload>> = Vec::new();
-    for tokens in [&config.admin_tokens, &config.agent_tokens].into_iter().flatten() {
-        files.push(Arc::clone(tokens) as Arc<dyn Reload>);
-    }
-    if let Some(keys) = &config.jwe_keys {
-        files.push(Arc::new(ToldKeys { keys: Arc::clone(keys), revocations: Arc::clone(revocations) }));
-    }
-    if let Some(tls) = &config.tls {
-        files.extend(tls.files());
-    }
-    if let StoreSettings::Redis { redis, .. } = &config.store
-        && let Some(authorities) = redis.authorities()
-    {
-        files.push(Arc::clone(authorities) as Arc<dyn Reload>);
-    }
-    let mut all = SecretFiles::default();
-    for file in files {
-        file.report_to(metrics);
-        all.add(file);
-    }
-    all
-}
-
 fn key_metrics(registry: &mut Registry) -> KeyMetrics {
     KeyMetrics::register(registry.sub_registry_with_prefix("token_server"))
 }
@@ -189,7 +155,7 @@ fn key_metrics(registry: &mut Registry) -> KeyMetrics {
 fn app(
     config: Config,
     rules: Rules,
-    verifier: Option<Arc<Verifier>>,
+    in_use: Option<InUse>,
     readiness: Readiness,
     metrics: Metrics,
     registry: Registry,
@@ -197,18 +163,22 @@ fn app(
     let Rules { revocations, annotations } = rules;
     App {
         policy: time_policy(config.profile, Leeway::default()),
-        lane: Lane::new(metrics.decryptions()),
-        revocations,
-        annotations,
-        recent: Arc::new(Recent::new(config.preview_subjects)),
+        basis: Basis {
+            revocations,
+            decryption: Decryption { keys: config.jwe_keys, lane: Lane::new(metrics.decryptions()) },
+            good_tokens: GoodTokens {
+                annotations,
+                recent: Arc::new(Recent::new(config.preview_subjects)),
+                shadow_hits: metrics.shadow_hits(),
+            },
+        },
         metrics,
         registry: Arc::new(registry),
         readiness,
         admin_tokens: config.admin_tokens,
         agent_tokens: config.agent_tokens,
         asks_for_certificates: config.asks_for_certificates,
-        jwe_keys: config.jwe_keys,
-        verify: ArcSwapOption::new(verifier),
+        in_use: ArcSwapOption::from_pointee(in_use),
         compat: config.compat,
         clock: || UnixTime::from_system(SystemTime::now()),
     }
@@ -238,8 +208,8 @@ fn warn_of_open_doors(app: &App) {
              any client that reaches the main listener may open encrypted tokens and ask about any subject"
         ),
     }
-    if let Some(verifier) = app.verify.load().as_deref() {
-        verifier.warn_of_open_doors();
+    if let Some(in_use) = app.in_use.load().as_deref() {
+        in_use.trusted.warn_of_open_doors();
     }
     if app.admin_tokens.is_none() {
         tracing::info!(
@@ -254,82 +224,5 @@ fn announce(listener: &'static str, socket: &tokio::net::TcpListener) {
         Err(error) => {
             tracing::warn!(listener, %error, "listening on an address that the system does not tell")
         }
-    }
-}
-
-/// Keeps everybody's rules at hand, and the server not ready while they are not known.
-async fn keep_warm(app: Arc<App>, shutdown: Shutdown) {
-    let mut ticks = tokio::time::interval(WARM_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        warm(&app).await;
-    }
-}
-
-async fn warm(app: &App) {
-    watch_store(app).await;
-    app.revocations.try_store().await;
-    if app.revocations.store_id().is_some() && app.revocations.warm().await {
-        app.readiness.clear("rules");
-    } else {
-        app.readiness.block("rules", "the store cannot be read");
-    }
-}
-
-/// Shows what is known of the store beside its rules, and is not ready while it must not be relied on.
-async fn watch_store(app: &App) {
-    let ahead = app.revocations.store_now().map(|stores| seconds(app.now()).saturating_sub(stores));
-    if let Some(seconds) = app.metrics.show_clock(ahead) {
-        tracing::warn!(
-            seconds,
-            "this server's clock is ahead of the clock of Redis, or behind if negative: rules end by the one that is \
-             behind; correct the clocks"
-        );
-    }
-    let condition = match app.revocations.examine().await {
-        Ok(condition) => condition,
-        // That it cannot be read is seen where it is read.
-        Err(_) => return,
-    };
-    let fault = condition.fault.as_ref();
-    app.metrics.show_store(fault.map(Fault::cause), condition.emptied);
-    match fault {
-        None => app.readiness.clear("store"),
-        Some(fault) => {
-            let told = fault.to_string();
-            if app.readiness.block("store", told.as_str()) != Some(told) {
-                tracing::error!(%fault, "the store must not be relied on; not ready");
-            }
-        }
-    }
-}
-
-async fn purge(app: Arc<App>, shutdown: Shutdown) {
-    let mut ticks = tokio::time::interval(PURGE_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        app.recent.forget_old(app.now());
-        let purged = app.revocations.purge(seconds(app.now())).await;
-        // After the rules: a note goes when its rule has gone.
-        if let Err(error) = app.annotations.purge(seconds(app.now())).await {
-            tracing::error!(%error, "notes on rules that have ended could not be removed");
-        }
-        match &purged {
-            Ok(0) => continue,
-            Ok(rules) => tracing::info!(rules, "rules that have ended were removed"),
-            Err(error) => {
-                tracing::error!(%error, "rules that have ended could not be removed");
-                ticks.reset_after(PURGE_RETRY);
-            }
-        }
-        app.metrics.count_write(&purged);
     }
 }

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use jose::{IssuerPolicy, UnixTime};
+use jose::{IssuerPolicy, Leeway, UnixTime};
 use prometheus_client::registry::Registry;
-use rules::Issued;
 use service::readiness::Readiness;
 
+use super::access::Compat;
+use super::forward_auth::{self, ForwardAuth};
 use crate::annotations::Annotations;
-use crate::config::{Compat, TokensFile};
-use crate::encrypted::{DecryptionKeysFile, Lane};
-use crate::judge::{self, Judgement};
+use crate::bearer::TokensFile;
+use crate::decide::Basis;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::revocations::Revocations;
-use crate::verify::Verifier;
+use crate::trust::Trusted;
+use crate::verify::VerifyMetrics;
 
 /// What the handlers share.
 pub(crate) struct App {
+    /// What is asked of claims that others verified.
     pub(crate) policy: IssuerPolicy,
-    pub(crate) revocations: Arc<Revocations>,
-    pub(crate) annotations: Arc<Annotations>,
-    pub(crate) recent: Arc<Recent>,
+    pub(crate) basis: Basis,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Arc<Registry>,
     pub(crate) readiness: Readiness,
@@ -30,13 +30,24 @@ pub(crate) struct App {
     pub(crate) agent_tokens: Option<Arc<TokensFile>>,
     /// Whether only clients with a certificate can connect.
     pub(crate) asks_for_certificates: bool,
-    pub(crate) jwe_keys: Option<Arc<DecryptionKeysFile>>,
-    /// Where tokens are opened that take a private key.
-    pub(crate) lane: Lane,
-    /// Answers proxies, by the configuration in use; absent where nothing is configured that could verify.
-    pub(crate) verify: ArcSwapOption<Verifier>,
+    /// What SIGHUP replaces; absent where nothing is configured that could verify.
+    pub(crate) in_use: ArcSwapOption<InUse>,
     pub(crate) compat: Compat,
     pub(crate) clock: fn() -> UnixTime,
+}
+
+/// Whom the configuration in use trusts, and how it answers proxies; swapped whole.
+pub(crate) struct InUse {
+    pub(crate) trusted: Arc<Trusted>,
+    pub(crate) forward_auth: ForwardAuth,
+}
+
+impl InUse {
+    /// Forward-auth by these settings for what is trusted.
+    pub(crate) fn new(trusted: Trusted, settings: forward_auth::Settings, metrics: VerifyMetrics) -> Self {
+        let trusted = Arc::new(trusted);
+        Self { forward_auth: ForwardAuth::new(settings, metrics, &trusted), trusted }
+    }
 }
 
 impl App {
@@ -44,27 +55,31 @@ impl App {
         (self.clock)()
     }
 
+    pub(crate) fn revocations(&self) -> &Arc<Revocations> {
+        &self.basis.revocations
+    }
+
+    pub(crate) fn annotations(&self) -> &Arc<Annotations> {
+        &self.basis.good_tokens.annotations
+    }
+
+    pub(crate) fn recent(&self) -> &Arc<Recent> {
+        &self.basis.good_tokens.recent
+    }
+
+    /// Whom we trust; absent where nothing is configured that could verify.
+    pub(super) fn trusted(&self) -> Option<Arc<Trusted>> {
+        self.in_use.load().as_deref().map(|in_use| Arc::clone(&in_use.trusted))
+    }
+
+    /// The most clock skew that this server grants itself; agents tell theirs when they ask.
+    pub(super) fn max_leeway(&self) -> Leeway {
+        self.trusted().map_or(self.policy.leeway, |trusted| trusted.max_leeway())
+    }
+
     /// Whether those who ask `/v1/check` have shown that they are agents, by a bearer token or a certificate. Only then are
     /// the payloads that they send known to be verified.
     pub(super) fn knows_its_agents(&self) -> bool {
         self.agent_tokens.is_some() || self.asks_for_certificates
-    }
-
-    /// Judges a payload that was verified, and takes note of a good one for the rules that are tried.
-    pub(super) async fn judge(&self, payload: &[u8], policy: &IssuerPolicy, now: UnixTime) -> Judgement {
-        let judgement = judge::judge(payload, policy, &self.revocations, now).await;
-        if judgement.verdict.is_ok() {
-            self.note_good(payload, judgement.issued, judgement.subject.as_deref(), now);
-        }
-        judgement
-    }
-
-    /// Takes note of a good token for the rules that are tried. Only what was verified may come here.
-    pub(crate) fn note_good(&self, payload: &[u8], issued: Issued, subject: Option<&str>, now: UnixTime) {
-        let hits = self.annotations.shadows().count(payload, issued, subject, judge::seconds(now));
-        self.metrics.count_shadow_hits(hits);
-        if let Some(subject) = subject {
-            self.recent.remember(subject, payload, issued, now);
-        }
     }
 }

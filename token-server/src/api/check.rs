@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use futures_util::future::join_all;
-use jose::{IssuerPolicy, Leeway, Reject, TokenVersion, UnixTime};
+use jose::{Claims, IssuerPolicy, Leeway, Reject, TokenVersion, UnixTime};
 use revocation::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 use revocation::in_milliseconds;
 use serde_json::value::RawValue;
@@ -14,15 +14,16 @@ use serde_json::value::RawValue;
 use super::app::App;
 use super::error::ApiError;
 use super::request::{AgentAccess, Body};
-use crate::encrypted::{self, Opened};
-use crate::judge::{self, Judgement, time_policy};
+use crate::decide::{self, Decision, time_policy};
+use crate::encrypted::Opened;
+use crate::payload::seconds;
 use crate::store::StoreError;
 
 /// The most clock skew that an agent may grant, seconds; as much as it may be given itself.
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-/// Judges a batch, each check on its own: one that is garbage spoils no other.
-pub(super) async fn judge(
+/// Decides on a batch, each check on its own: one that is garbage spoils no other.
+pub(super) async fn check(
     State(app): State<Arc<App>>,
     _: AgentAccess,
     Body(body): Body<MAX_BATCH_BYTES>,
@@ -36,24 +37,24 @@ pub(super) async fn judge(
         return Err(ApiError::TooManyChecks { max: MAX_CHECKS });
     }
     let policy = time_policy(profile, granted(leeway, leeway_start));
-    let store_id = app.revocations.store_id().ok_or(StoreError::Unreached)?.to_string();
-    let epoch = app.revocations.feed().epoch().to_owned();
+    let store_id = app.revocations().store_id().ok_or(StoreError::Unreached)?.to_string();
+    let epoch = app.revocations().feed().epoch().to_owned();
     // Read before the rules are, so that it never promises a rule that was not looked at.
-    let revision = app.revocations.revision();
+    let revision = app.revocations().revision();
     let now = app.now();
     let results = join_all(checks.iter().map(|check| answer(&app, check, &policy, now))).await;
     // Asked last: a read that failed for one of the checks counts.
-    let store_unread = !app.revocations.store_answers();
+    let store_unread = !app.revocations().store_answers();
     Ok(Json(CheckResponse { store_id, epoch, revision, store_unread, results }))
 }
 
-/// Judges a payload whose signature an agent has verified. Where anybody may ask, anybody may have written it, and no note is
-/// taken: it would fill the preview that operators look at before they write a rule.
-async fn judge_payload(app: &App, payload: &[u8], policy: &IssuerPolicy, now: UnixTime) -> Judgement {
-    if app.knows_its_agents() {
-        app.judge(payload, policy, now).await
-    } else {
-        judge::judge(payload, policy, &app.revocations, now).await
+/// Decides on a payload whose signature an agent has verified. Where any client may ask, it may be forged, and no note is taken:
+/// it would fill the preview that operators look at before they write a rule.
+async fn payload(app: &App, payload: &str, policy: &IssuerPolicy, now: UnixTime) -> Decision {
+    match Claims::parse(payload.as_bytes()) {
+        Err(reject) => Decision::refused(reject),
+        Ok(claims) if app.knows_its_agents() => app.basis.decide(&claims, policy, now).await,
+        Ok(claims) => decide::decide(&claims, policy, app.revocations(), now).await,
     }
 }
 
@@ -65,31 +66,31 @@ fn granted(end: u32, start: Option<u32>) -> Leeway {
 }
 
 async fn answer(app: &App, check: &Check, policy: &IssuerPolicy, now: UnixTime) -> CheckResult {
-    let (judgement, opened) = match check {
-        Check::Payload(payload) => (judge_payload(app, payload.get().as_bytes(), policy, now).await, None),
-        Check::Token(token) => match encrypted::open(token, app.jwe_keys.as_deref(), &app.lane).await {
-            Err(reject) => (Judgement::refused(reject), None),
+    let (decision, opened) = match check {
+        Check::Payload(claims) => (payload(app, claims.get(), policy, now).await, None),
+        Check::Token(token) => match app.basis.decryption.open(token).await {
+            Err(reject) => (Decision::refused(reject), None),
             Ok(opened) => {
-                let claims = opened.claims.as_json().as_bytes();
+                let claims = &opened.claims;
                 // The form makes it stateless, whatever the claims say of themselves.
-                let refresh = policy.refuse_refresh_token(&opened.claims, TokenVersion::Stateless);
-                let judgement = match (&opened.nested, refresh) {
-                    (None, Err(reject)) => Judgement::refused(reject),
-                    (None, Ok(())) => app.judge(claims, policy, now).await,
-                    // Anybody may have written these until the agent has verified them, so no note is taken.
-                    (Some(_), _) => judge::judge(claims, policy, &app.revocations, now).await,
+                let refresh = policy.refuse_refresh_token(claims, TokenVersion::Stateless);
+                let decision = match (&opened.nested, refresh) {
+                    (None, Err(reject)) => Decision::refused(reject),
+                    (None, Ok(())) => app.basis.decide(claims, policy, now).await,
+                    // These may be forged until the agent has verified them, so no note is taken.
+                    (Some(_), _) => decide::decide(claims, policy, app.revocations(), now).await,
                 };
-                (judgement, Some(opened))
+                (decision, Some(opened))
             }
         },
     };
-    app.metrics.count_check(judgement.verdict);
+    app.metrics.count_check(decision.verdict);
     let mut result = CheckResult {
-        detail: judgement.verdict.map_or_else(Reject::detail, |()| "ok").to_owned(),
-        subject: judgement.subject,
-        exp: judgement.expires.map(judge::seconds),
-        vouched: judgement.vouched,
-        read_ago: in_milliseconds(judgement.read_ago),
+        detail: decision.verdict.map_or_else(Reject::detail, |()| "ok").to_owned(),
+        subject: decision.subject,
+        exp: decision.expires.map(seconds),
+        vouched: decision.vouched,
+        read_ago: in_milliseconds(decision.read_ago),
         ..CheckResult::default()
     };
     if let Some(Opened { header, claims, nested }) = opened {

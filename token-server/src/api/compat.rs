@@ -3,7 +3,7 @@
 //! A refused token is answered with 200 as well, because those callers take any other status for an outage. A proxy that
 //! asks on behalf of a request and lets it in on 200 must therefore not ask here.
 //!
-//! A payload is judged as it comes: that the caller verified it is the caller's word alone. So it leaves no trace in what
+//! A payload is decided on as it comes: that the caller verified it is the caller's word alone. So it leaves no trace in what
 //! operators look at before they write a rule, neither in the preview nor in the counts of rules that are tried.
 
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use jose::{Claims, IssuerPolicy, Reason, Reject, Signed, TokenForm, TokenVersion
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::access::Compat;
 use super::app::App;
 use super::error::ApiError;
 use super::request::{AgentAccess, Body};
-use crate::config::Compat;
-use crate::encrypted::{self, Opened};
-use crate::judge;
+use crate::decide;
+use crate::encrypted::Opened;
 
 /// Bytes of a token or a payload.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -66,8 +66,8 @@ struct TokenVerdict {
     stateless: Option<&'static str>,
 }
 
-/// Judges a body: a JSON object is a payload whose signature the caller has verified, anything else is a token.
-pub(super) async fn judge(
+/// Decides on a body: a JSON object is a payload whose signature the caller has verified, anything else is a token.
+pub(super) async fn decide(
     State(app): State<Arc<App>>,
     _: OldCaller,
     Body(body): Body<MAX_BODY_BYTES>,
@@ -98,30 +98,29 @@ pub(super) async fn judge(
     Ok(Json(answer).into_response())
 }
 
-/// Judges a payload. Its header is the caller's alone.
+/// Decides on a payload. Its header is the caller's alone.
 async fn payload(app: &App, body: &[u8]) -> Result<(), Reject> {
     let claims = Claims::parse(body)?;
     refuse_misuse(app, None, &claims, TokenVersion::of(&claims))?;
-    judge::judge(body, &app.policy, &app.revocations, app.now()).await.verdict
+    decide::decide(&claims, &app.policy, app.revocations(), app.now()).await.verdict
 }
 
-/// Opens an encrypted token and judges all of it: these callers judge nothing themselves.
+/// Opens an encrypted token and decides all of it: these callers judge nothing themselves.
 async fn encrypted(app: &App, token: &str) -> Result<(String, Claims), Reject> {
-    let Opened { header, mut claims, nested } =
-        encrypted::open(token, app.jwe_keys.as_deref(), &app.lane).await?;
+    let Opened { header, mut claims, nested } = app.basis.decryption.open(token).await?;
     let mut told = header.clone();
     if let Some(nested) = nested {
         Signed { header: told, claims, .. } = signed(app, &nested)?;
     }
     // The form makes it stateless, whatever the claims say of themselves.
     refuse_misuse(app, Some(&told), &claims, TokenVersion::Stateless)?;
-    app.judge(claims.as_json().as_bytes(), &app.policy, app.now()).await.verdict?;
+    app.basis.decide(&claims, &app.policy, app.now()).await.verdict?;
     Ok((header, claims))
 }
 
 /// A signed token that was inside of an encrypted one.
 fn signed(app: &App, token: &str) -> Result<Signed, Reject> {
-    app.verify.load_full().ok_or(Reject::NoKeys)?.verify_signature(token)
+    app.trusted().ok_or(Reject::NoKeys)?.verify_signature(token)
 }
 
 /// Refuses what opens no door but its own: a refresh token first, then what was made for something else than access, or is
@@ -133,7 +132,7 @@ fn refuse_misuse(
     version: TokenVersion,
 ) -> Result<(), Reject> {
     app.policy.refuse_refresh_token(claims, version)?;
-    let binding = app.verify.load().as_deref().map_or(app.policy.binding, |verifier| verifier.binding());
+    let binding = app.trusted().map_or(app.policy.binding, |trusted| trusted.binding());
     IssuerPolicy { binding, ..app.policy.clone() }.refuse_misuse(header, claims)
 }
 

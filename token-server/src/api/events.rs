@@ -32,7 +32,7 @@ pub(super) async fn events(
         }
     }
     parameters.finish()?;
-    let feed = app.revocations.feed();
+    let feed = app.revocations().feed();
     if let Some(since) = since.as_ref().filter(|since| since.epoch == feed.epoch()) {
         let mut revisions = feed.watch();
         tokio::select! {
@@ -40,5 +40,5 @@ pub(super) async fn events(
             () = sleep(LONGEST_POLL) => {}
         }
     }
-    Ok(Json(app.revocations.events(since.as_ref(), Instant::now())?))
+    Ok(Json(app.revocations().events(since.as_ref(), Instant::now())?))
 }

@@ -20,8 +20,9 @@ use super::app::App;
 use super::error::ApiError;
 use super::request::{Body, Document};
 use super::rules::RuleView;
-use crate::encrypted::{self, Opened};
-use crate::judge::{self, Judgement, seconds};
+use crate::decide::{self, Decision};
+use crate::encrypted::Opened;
+use crate::payload::seconds;
 use crate::store::EVERYBODY;
 
 /// Bytes of a token or a payload, with room for the JSON around it.
@@ -89,11 +90,12 @@ pub(super) async fn explain(
         Subject::Undecodable(reject) => return Ok(Json(ExplanationView::refusal(reject))),
     };
     let now = app.now();
-    // The clock skew that this server grants itself; agents tell theirs when they ask.
-    let leeway = app.verify.load().as_deref().map_or(app.policy.leeway, |verifier| verifier.max_leeway());
-    let policy = IssuerPolicy { leeway, ..app.policy.clone() };
-    let Judgement { verdict, subject, expires, issued, vouched: _, read_ago: _ } =
-        judge::judge(&payload, &policy, &app.revocations, now).await;
+    let policy = IssuerPolicy { leeway: app.max_leeway(), ..app.policy.clone() };
+    let decision = match jose::Claims::parse(&payload) {
+        Ok(claims) => decide::decide(&claims, &policy, app.revocations(), now).await,
+        Err(reject) => Decision::refused(reject),
+    };
+    let Decision { verdict, subject, expires, issued, vouched: _, read_ago: _ } = decision;
     let claims: Option<Claims> = serde_json::from_slice(&payload).ok();
     let matches = match &claims {
         Some(claims) => matches(&app, Token { claims, issued }, subject.as_deref(), seconds(now)).await?,
@@ -136,7 +138,7 @@ impl Subject {
                 .nth(1)
                 .and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok())
                 .map_or(Self::Undecodable(Reject::Malformed), Self::Signed),
-            TokenForm::Jwe => match encrypted::open(token, app.jwe_keys.as_deref(), &app.lane).await {
+            TokenForm::Jwe => match app.basis.decryption.open(token).await {
                 Ok(Opened { claims, nested: None, .. }) => Self::Payload(claims.as_json().into()),
                 Ok(Opened { claims, nested: Some(_), .. }) => Self::Signed(claims.as_json().into()),
                 Err(reject) => Self::Undecodable(reject),
@@ -174,11 +176,11 @@ async fn matches(
     for group in [Some(EVERYBODY), own].into_iter().flatten() {
         let mut after = None;
         loop {
-            let page = app.revocations.page(group, after.as_ref(), PAGE).await?;
+            let page = app.revocations().page(group, after.as_ref(), PAGE).await?;
             let hits = page.rules.into_iter().filter(|stored| !stored.expire_at.has_passed(now));
             let hits: Vec<_> = hits.filter_map(|stored| Some((why(&stored.json, token)?, stored))).collect();
             let texts = hits.iter().map(|(_, stored)| stored.json.clone()).collect();
-            let mut annotations = app.annotations.of_rules(group, texts).await?;
+            let mut annotations = app.annotations().of_rules(group, texts).await?;
             for (why, stored) in hits {
                 let annotation = annotations.remove(&stored.json);
                 let rule = RuleView::enforced(stored, annotation);
@@ -189,11 +191,11 @@ async fn matches(
                 break;
             }
         }
-        for (json, annotation) in app.annotations.tried(group).await? {
+        for (json, annotation) in app.annotations().tried(group).await? {
             if !annotation.end().has_passed(now)
                 && let Some(why) = why(&json, token)
             {
-                let hits = app.annotations.shadows().hits(group, &json);
+                let hits = app.annotations().shadows().hits(group, &json);
                 let rule = RuleView::tried(json, annotation, hits);
                 found.push(MatchView { group: group.to_owned(), rule, why });
             }

@@ -10,6 +10,5 @@ use super::app::App;
 
 /// Nothing where nothing is configured that could verify.
 pub(super) async fn view(State(app): State<Arc<App>>) -> Json<KeysView> {
-    let verifier = app.verify.load_full();
-    Json(verifier.map_or_else(KeysView::empty, |verifier| verifier.keys_view(app.now())))
+    Json(app.trusted().map_or_else(KeysView::empty, |trusted| trusted.keys_view(app.now())))
 }

@@ -1,16 +1,19 @@
 //! The HTTP routes: one router for agents and old callers, one for operators.
 
+mod access;
 mod app;
 mod check;
 mod compat;
 mod error;
 mod events;
 mod explain;
+pub mod forward_auth;
 mod key_sources;
 mod layers;
 mod openapi;
 pub(crate) mod request;
 pub(crate) mod rules;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -25,25 +28,17 @@ use axum::routing::{get, post};
 use axum::{BoxError, Router};
 use tower::ServiceExt as _;
 
-pub(crate) use app::App;
-pub(crate) use error::ApiError;
+pub(crate) use access::AdminAccess;
+pub use access::Compat;
+pub(crate) use app::{App, InUse};
 
-use crate::config::Compat;
-use crate::verify::ForwardAuth;
-
-/// Whom an admin listener lets use the rules API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AdminAccess {
-    /// Whoever shows a bearer token of the tokens file; nobody without that file.
-    Bearer,
-    /// Whoever can connect: the file system has decided.
-    Everyone,
-}
+use self::error::ApiError;
+use self::verify::VerifyRoutes;
 
 /// What a listener answers.
 #[derive(Clone)]
 pub(crate) struct Routes {
-    forward_auth: Option<ForwardAuth>,
+    verify: Option<VerifyRoutes>,
     others: Router,
 }
 
@@ -54,8 +49,8 @@ impl Routes {
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let (parts, body) = request.into_parts();
-        if let Some(forward_auth) = &self.forward_auth
-            && let Some(response) = forward_auth.answer(&parts).await
+        if let Some(verify) = &self.verify
+            && let Some(response) = verify.answer(&parts).await
         {
             return response;
         }
@@ -66,20 +61,20 @@ impl Routes {
 
 impl From<Router> for Routes {
     fn from(others: Router) -> Self {
-        Self { forward_auth: None, others }
+        Self { verify: None, others }
     }
 }
 
 /// The routes of `TOKEN_SERVER__LISTEN`.
 pub(crate) fn main_routes(app: &Arc<App>) -> Routes {
     let mut routes =
-        Router::new().route("/v1/check", post(check::judge)).route("/v1/events", get(events::events));
+        Router::new().route("/v1/check", post(check::check)).route("/v1/events", get(events::events));
     if app.compat != Compat::Off {
-        routes = routes.route("/", post(compat::judge));
+        routes = routes.route("/", post(compat::decide));
     }
     let health = service::admin::health_router(app.readiness.clone());
     let others = finish(app, routes.with_state(Arc::clone(app)).merge(health));
-    Routes { forward_auth: Some(ForwardAuth::new(app)), others }
+    Routes { verify: Some(VerifyRoutes::new(app)), others }
 }
 
 /// The routes of `TOKEN_SERVER__ADMIN__LISTEN` and of `TOKEN_SERVER__ADMIN__SOCKET`.

@@ -5,7 +5,7 @@ use keys::explain::{self, Judge};
 
 use super::error::CliError;
 use super::outcome::Outcome;
-use crate::config::{Config, MAX_TOKEN_BYTES};
+use crate::config::{self, Config, MAX_TOKEN_BYTES};
 
 /// Arguments of `token-server verify`.
 #[derive(Debug, Args)]
@@ -23,18 +23,18 @@ pub(super) struct Verify {
 }
 
 pub(super) async fn run(verify: Verify, json: bool, config: Config) -> Result<Outcome, CliError> {
-    let settings = config.verify.ok_or(CliError::NoKeys)?;
+    let config::Verify { trust, forward_auth } = config.verify.ok_or(CliError::NoKeys)?;
     let keys = config.keys;
     let sets = explain::load(keys.configured.issuers.len(), &keys.sources, &keys.configured.rules).await;
     let judge = Judge {
-        trust: &settings.trust,
+        trust: &trust,
         keys: &sets?,
         sources: &keys.sources,
         rules: &keys.configured.rules,
-        policy: explain::policy(&settings.trust, verify.policy.as_deref())?,
+        policy: explain::policy(&trust, verify.policy.as_deref())?,
         signature_only: verify.signature_only,
-        schemes: &settings.schemes,
-        max_token_bytes: settings.max_token_bytes,
+        schemes: &forward_auth.schemes,
+        max_token_bytes: forward_auth.max_token_bytes,
         size_setting: MAX_TOKEN_BYTES,
     };
     let all_valid = explain::print(&verify.token, json, &judge).await?;

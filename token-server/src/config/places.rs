@@ -2,7 +2,7 @@
 
 use service::settings::Settings;
 
-use crate::verify::{MAX_PLACES, TokenPlace};
+use crate::api::forward_auth::{MAX_PLACES, TokenPlace};
 
 /// What one table, or the settings for all policies, say.
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,7 @@
 //! Settings as operators give them, faults included.
 
 use super::*;
-use crate::verify::TokenPlace;
+use crate::api::forward_auth::TokenPlace;
 use jose::Binding;
 use std::io::Write as _;
 use std::path::Path;
@@ -252,7 +252,7 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
         let read = config(&[(CONFIG, &file), ("TOKEN_SERVER__VERIFY__BINDING", value)]).unwrap();
         assert_eq!(read.verify.unwrap().trust.issuers()[0].policy.binding, binding, "{value}");
     }
-    let places: Vec<_> = read.guards.iter().map(|guard| guard.places.as_slice()).collect();
+    let places: Vec<_> = read.forward_auth.guards.iter().map(|guard| guard.places.as_slice()).collect();
     let usual = |cookie: &str| vec![TokenPlace::Authorization, TokenPlace::Cookie(cookie.to_owned())];
     assert_eq!(places, [usual("d"), usual("c")]);
     let tables =
@@ -260,7 +260,8 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
     std::fs::write(&file, format!("{table}{tables}")).unwrap();
     let read =
         config(&[(CONFIG, &file), ("TOKEN_SERVER__VERIFY__PLACES", "cookie:d,authorization")]).unwrap();
-    let places: Vec<_> = read.verify.unwrap().guards.into_iter().map(|guard| guard.places).collect();
+    let places: Vec<_> =
+        read.verify.unwrap().forward_auth.guards.into_iter().map(|guard| guard.places).collect();
     let own = [TokenPlace::WebSocket, TokenPlace::Header("x-a".parse().unwrap())];
     assert_eq!(places, [vec![TokenPlace::Cookie("d".to_owned()), TokenPlace::Authorization], own.to_vec()]);
 }

@@ -9,9 +9,8 @@ use service::settings::{Scalar, Settings};
 
 use super::keys;
 use super::places::Places;
-use crate::verify::{
-    ClaimHeader, ClaimHeaders, Guard, HeaderFault, Limits, Proxy, TokenPlace, VerifySettings,
-};
+use crate::api::forward_auth::{self, ClaimHeader, ClaimHeaders, Guard, HeaderFault, Proxy, TokenPlace};
+use crate::verify::Limits;
 
 const PROXY: &str = "TOKEN_SERVER__VERIFY__PROXY";
 const ISSUERS: &str = "TOKEN_SERVER__VERIFY__ISSUERS";
@@ -36,12 +35,21 @@ const CACHE_BYTES: &str = "TOKEN_SERVER__VERIFY__CACHE_BYTES";
 /// The range of the longest token; a request's head has at most 32 KiB here.
 const TOKEN_BYTES: RangeInclusive<usize> = 256..=24_576;
 
-/// Forward-auth, and the keys of its issuers in their order. Absent when nobody is trusted, or after a fault.
+/// Whom we trust, and how proxies are answered.
+#[derive(Debug, Clone)]
+pub struct Verify {
+    /// Whom we trust, and for what.
+    pub trust: Trust,
+    /// What forward-auth goes by.
+    pub forward_auth: forward_auth::Settings,
+}
+
+/// Forward-auth, and the keys of its issuers in their order. Absent where no issuer is trusted, or after a fault.
 pub(super) fn read(
     settings: &mut Settings,
     profile: Profile,
     opens_tokens: bool,
-) -> (Option<VerifySettings>, Vec<IssuerKeys>) {
+) -> (Option<Verify>, Vec<IssuerKeys>) {
     let flat = keys::flat(settings);
     let policy = flat_policy(settings, profile, &flat);
     let has_policies = settings.has_tables("policies");
@@ -77,9 +85,9 @@ pub(super) fn read(
             settings.fault(name, format!("needs {PROXY}: only the proxy can tell the original request"));
         }
     }
-    let settings =
-        VerifySettings { trust, proxy, schemes, max_token_bytes, log_refusals, realm, cache, guards };
-    (Some(settings), issuers)
+    let forward_auth =
+        forward_auth::Settings { proxy, schemes, max_token_bytes, log_refusals, realm, cache, guards };
+    (Some(Verify { trust, forward_auth }), issuers)
 }
 
 /// What is the same for all policies, or theirs unless a table says otherwise.

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderName, HeaderValue};
+use bytes::Bytes;
 use jose::{DecryptionKeys, TokenHash, Window};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::judge::Revocable;
+use super::question::PolicyId;
+use crate::payload::Payload;
 
 /// Bytes of an entry beside its texts, by the layout of its types and of the cache's tables.
 const OVERHEAD: usize = 500;
@@ -23,24 +24,23 @@ const TREE: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) token: TokenHash,
-    /// Which policy, by its place in the configuration.
-    pub(super) route: usize,
+    pub(super) policy: PolicyId,
     /// The version of the key set.
     pub(super) keys: u64,
 }
 
-/// A token whose signature and policy are good.
-pub(super) struct Verified {
+/// A token whose signature and claims are good.
+pub struct Verified {
     /// When it may be used.
     pub(super) window: Window,
     /// The configured issuer, as it is shown.
     pub(super) issuer: Option<Box<str>>,
     /// What the rules are held against.
-    pub(super) revocable: Revocable,
-    /// The payload as JSON.
-    pub(super) payload: Box<str>,
-    /// What the application learns.
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) payload: Payload,
+    /// The same as JSON.
+    pub(super) json: Box<str>,
+    /// The values of the claims that the application learns.
+    pub(super) handed_on: Vec<Bytes>,
     /// The keys that opened it, where it was encrypted; it is good while they are in use.
     pub(super) opened_with: Option<Arc<DecryptionKeys>>,
 }
@@ -65,8 +65,8 @@ struct Weight {
 
 impl Weighter<Key, Arc<Verified>> for Weight {
     fn weight(&self, _: &Key, verified: &Arc<Verified>) -> u64 {
-        let headers: usize = verified.headers.iter().map(|(_, value)| value.len()).sum();
-        let bytes = verified.payload.len().saturating_mul(1 + TREE).saturating_add(headers);
+        let handed_on: usize = verified.handed_on.iter().map(Bytes::len).sum();
+        let bytes = verified.json.len().saturating_mul(1 + TREE).saturating_add(handed_on);
         u64::try_from(bytes.saturating_add(OVERHEAD)).unwrap_or(u64::MAX).max(self.least)
     }
 }

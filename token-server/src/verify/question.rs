@@ -1,78 +1,99 @@
-//! What a proxy asks about one request, read from its words alone: the token to judge, or why there need be none.
+//! What is asked about one request: what it shows, in words of no transport.
 
 use std::borrow::Cow;
 
-use axum::http::request::Parts;
-use axum::http::{Method, header};
 use jose::{Credentials, Reject};
 
-use super::proxy::Original;
-use super::{Guard, TokenPlace, VerifySettings, token};
+use super::handed_on::HandedOn;
 
-/// The longest name of a request that is logged, in bytes: a UUID has 36.
-const MAX_REQUEST_ID: usize = 128;
+/// A policy that is configured, by its place in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PolicyId(pub(super) usize);
+
+impl PolicyId {
+    /// The default policy.
+    pub const DEFAULT: Self = Self(0);
+
+    /// Its place among the policies.
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
+
+/// What a policy says beside what its tokens must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// Whether a request without a token, or with credentials of another scheme, passes.
+    pub allow_missing: bool,
+    /// Whether a CORS preflight passes, which never carries a token (Fetch standard, section 3.3.5).
+    pub preflight: bool,
+    /// What the application learns.
+    pub handed_on: HandedOn,
+}
 
 /// A request, as far as it decides anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Question<'a> {
-    /// It shows this one token.
+pub struct Question<'a> {
+    /// The policy to decide by; absent: it names one that is not configured.
+    pub policy: Option<PolicyId>,
+    /// Whether it is a CORS preflight.
+    pub is_preflight: bool,
+    /// What it shows, or why that cannot be told.
+    pub credentials: Result<Credentials<'a>, Reject>,
+    /// What the logs of others call the request, for ours; it decides nothing.
+    pub request_id: Option<&'a str>,
+}
+
+/// What a request shows, by a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown<'a> {
+    /// This one token.
     Token(Cow<'a, str>),
-    /// It shows none, and its policy lets it pass so.
+    /// None, and its policy lets it pass so.
     Missing,
     /// It is a CORS preflight, which its policy lets pass.
     Preflight,
 }
 
 impl<'a> Question<'a> {
-    /// Reads a request that is asked about under this policy.
+    /// What it shows by a policy with this guard.
     ///
     /// # Errors
-    /// It shows no token, more than one, or one that is no text or too long; or the proxy's words are there twice
-    /// or name no path of the request.
-    pub fn read(parts: &'a Parts, settings: &VerifySettings, guard: &'a Guard) -> Result<Self, Reject> {
-        let VerifySettings { proxy, schemes, max_token_bytes, .. } = settings;
-        let original = Original::read(parts, *proxy)?;
-        if guard.preflight && is_preflight(&original, parts) {
-            return Ok(Self::Preflight);
+    /// It shows no token though it needs one, or it cannot be told which.
+    pub fn shown(self, guard: &Guard) -> Result<Shown<'a>, Reject> {
+        if guard.preflight && self.is_preflight {
+            return Ok(Shown::Preflight);
         }
-        let reads_query = guard.places.iter().any(TokenPlace::is_told_by_the_proxy);
-        let query = if reads_query { original.query()? } else { None };
-        match token::find(&parts.headers, query, &guard.places, schemes, *max_token_bytes)? {
-            Credentials::Missing | Credentials::OtherScheme if guard.allow_missing => Ok(Self::Missing),
-            found => found.required().map(Self::Token),
+        match self.credentials? {
+            Credentials::Missing | Credentials::OtherScheme if guard.allow_missing => Ok(Shown::Missing),
+            found => found.required().map(Shown::Token),
         }
     }
-}
-
-/// By the Fetch standard, section 3.3.5: the method and two headers that scripts cannot set.
-fn is_preflight(original: &Original<'_>, parts: &Parts) -> bool {
-    original.method == Some(Method::OPTIONS.as_str())
-        && parts.headers.contains_key(header::ORIGIN)
-        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-}
-
-/// What the logs of others call the request, for ours; it decides nothing.
-pub(super) fn request_id(parts: &Parts) -> Option<&str> {
-    let name = parts.headers.get("x-request-id")?.to_str().ok()?;
-    (1..=MAX_REQUEST_ID).contains(&name.len()).then_some(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::Request;
 
     #[test]
-    fn a_name_that_would_fill_the_log_is_none() {
-        let named = |name: &[u8]| {
-            let request = Request::builder().header("x-request-id", name);
-            let parts = request.body(()).unwrap().into_parts().0;
-            request_id(&parts).map(str::to_owned)
-        };
-        assert_eq!(named(b"r1"), Some("r1".to_owned()));
-        assert_eq!(named(&[b'r'; MAX_REQUEST_ID]).map(|name| name.len()), Some(MAX_REQUEST_ID));
-        for refused in [&[b'r'; MAX_REQUEST_ID + 1][..], b"", b"\xff"] {
-            assert_eq!(named(refused), None);
+    fn a_policy_says_what_passes_without_a_token() {
+        let token = || Ok(Credentials::Token("a.b.c".into()));
+        let shown = || Ok(Shown::Token("a.b.c".into()));
+        for (is_preflight, credentials, strict, open) in [
+            (false, token(), shown(), shown()),
+            (false, Ok(Credentials::Missing), Err(Reject::Missing), Ok(Shown::Missing)),
+            (false, Ok(Credentials::OtherScheme), Err(Reject::Scheme), Ok(Shown::Missing)),
+            (false, Err(Reject::Ambiguous), Err(Reject::Ambiguous), Err(Reject::Ambiguous)),
+            (true, Ok(Credentials::Missing), Err(Reject::Missing), Ok(Shown::Preflight)),
+            (true, token(), shown(), Ok(Shown::Preflight)),
+            (true, Err(Reject::Ambiguous), Err(Reject::Ambiguous), Ok(Shown::Preflight)),
+        ] {
+            let question = Question { policy: None, is_preflight, credentials, request_id: None };
+            for (passes, expected) in [(false, strict), (true, open)] {
+                let guard =
+                    Guard { allow_missing: passes, preflight: passes, handed_on: HandedOn::default() };
+                assert_eq!(question.clone().shown(&guard), expected, "{question:?} {passes}");
+            }
         }
     }
 }

@@ -41,16 +41,16 @@ async fn delete_from(app: &Arc<App>, group: String, body: &[u8]) -> Result<Json<
         b"" => delete_all(app, group).await?,
         body => delete_one(app, group, body).await?,
     };
-    let revision = app.revocations.revision();
+    let revision = app.revocations().revision();
     tracing::info!(revision, deleted, "rules were deleted");
     Ok(Json(DeletedView { deleted, revision }))
 }
 
 async fn delete_all(app: &Arc<App>, group: String) -> Result<usize, ApiError> {
-    let outcome = app.revocations.remove_group(group.clone()).await;
+    let outcome = app.revocations().remove_group(group.clone()).await;
     app.metrics.count_write(&outcome);
     let enforced = outcome?;
-    match app.annotations.remove_group(&group).await {
+    match app.annotations().remove_group(&group).await {
         Ok(tried) => Ok(enforced.saturating_add(tried)),
         Err(error) if enforced > 0 => Ok(notes_stay(enforced, &error)),
         Err(error) => Err(error.into()),
@@ -70,10 +70,10 @@ async fn delete_one(app: &Arc<App>, group: String, body: &[u8]) -> Result<usize,
     let parsed = Rule::parse(rule.get());
     // A text that is no rule can still stand in the store, and must be removable exactly as it stands there.
     let json = parsed.as_ref().map_or(rule.get(), Rule::canonical).to_owned();
-    let outcome = app.revocations.remove(group.clone(), json.clone()).await;
+    let outcome = app.revocations().remove(group.clone(), json.clone()).await;
     app.metrics.count_write(&outcome);
     let enforced = outcome?;
-    let tried = match app.annotations.remove(&group, &json).await {
+    let tried = match app.annotations().remove(&group, &json).await {
         Err(error) if enforced => notes_stay(0, &error) > 0,
         tried => tried?,
     };

@@ -9,7 +9,6 @@ use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::request::Document;
 use crate::store::{Annotation, EVERYBODY, Mode};
-use crate::verify::Verifier;
 
 /// How long a rule for everybody holds unless its writer says otherwise, and the longest life of a token is not known here: 30
 /// days, longer than tokens usually live. What hits everybody must not stay for ever because its end was left out.
@@ -32,7 +31,7 @@ pub(super) enum Unconfirmed {
 /// In how long a rule for everybody ends unless its writer says otherwise: when the last token that may be there now has
 /// expired, where every issuer or policy of this server limits that.
 pub(super) fn usual_end(app: &App) -> Duration {
-    app.verify.load().as_deref().and_then(Verifier::longest_lifetime).unwrap_or(USUAL_END)
+    app.trusted().and_then(|trusted| trusted.longest_lifetime()).unwrap_or(USUAL_END)
 }
 
 impl Draft {

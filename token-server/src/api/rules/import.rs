@@ -21,7 +21,7 @@ use super::{doubts, fields};
 use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::request::{Body, Document, Parameters, Subject};
-use crate::judge::seconds;
+use crate::payload::seconds;
 use crate::revocations;
 use crate::store::{EVERYBODY, Mode, StoreError};
 
@@ -146,13 +146,13 @@ async fn enforce(
     results: &mut Vec<LineView>,
 ) -> Result<u64, ApiError> {
     if lines.is_empty() {
-        return Ok(app.revocations.revision());
+        return Ok(app.revocations().revision());
     }
     let draft = |line: &Line| revocations::Draft {
         group: line.group.clone(),
         entry: RuleEntry { rule: line.draft.rule.clone(), expire_at: line.draft.annotation.end() },
     };
-    let added = app.revocations.add_all(lines.iter().map(draft).collect()).await;
+    let added = app.revocations().add_all(lines.iter().map(draft).collect()).await;
     if added.is_err() {
         app.metrics.count_write(&added);
     }
@@ -163,7 +163,7 @@ async fn enforce(
         match outcome {
             Ok(before) => {
                 let was_tried =
-                    app.annotations.shadows().tries(&line.group, line.draft.rule.canonical(), now);
+                    app.annotations().shadows().tries(&line.group, line.draft.rule.canonical(), now);
                 let is_new = before.is_none_or(|end| end.has_passed(now)) && !was_tried;
                 results.push(LineView::done(line.number, is_new, line.warnings));
                 notes.push((line.group, line.draft.rule, line.draft.annotation));
@@ -172,7 +172,7 @@ async fn enforce(
         }
     }
     // Notes of rules that are enforced are all taken.
-    app.annotations.put_all(notes).await?;
+    app.annotations().put_all(notes).await?;
     Ok(revision)
 }
 
@@ -188,7 +188,7 @@ async fn try_out(
     for Line { number, group, draft, warnings } in lines {
         match refuse_to_try_what_is_enforced(app, &group, &draft.rule).await {
             Ok(()) => {
-                let is_new = !app.annotations.shadows().tries(&group, draft.rule.canonical(), now);
+                let is_new = !app.annotations().shadows().tries(&group, draft.rule.canonical(), now);
                 taken.push(LineView::done(number, is_new, warnings));
                 notes.push((group, draft.rule, draft.annotation));
             }
@@ -196,7 +196,7 @@ async fn try_out(
             Err(other) => return Err(other),
         }
     }
-    let outcomes = app.annotations.put_all(notes).await?;
+    let outcomes = app.annotations().put_all(notes).await?;
     results.extend(taken.into_iter().zip(outcomes).map(|(line, outcome)| match outcome {
         Ok(()) => line,
         Err(error) => LineView::left_out(line.line, &error.into()),

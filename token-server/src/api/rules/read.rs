@@ -73,7 +73,7 @@ async fn list_rules(
     parameters.finish()?;
     let limit = fields::page_size(limit)?;
     let place = after.map_or(Ok(Place::START), |after| Place::parse(&after))?;
-    let revision = app.revocations.revision();
+    let revision = app.revocations().revision();
     let (mut rules, mut next) = match &place {
         Place::Enforced(after) => enforced(app, &group, after.as_ref(), limit).await?,
         Place::Tried(_) => (Vec::new(), None),
@@ -95,9 +95,9 @@ async fn enforced(
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<(Vec<RuleView>, Option<Place>), ApiError> {
-    let Page { rules, next } = app.revocations.page(group, after, limit).await?;
+    let Page { rules, next } = app.revocations().page(group, after, limit).await?;
     let texts = rules.iter().map(|stored| stored.json.clone()).collect();
-    let mut annotations = app.annotations.of_rules(group, texts).await?;
+    let mut annotations = app.annotations().of_rules(group, texts).await?;
     let view = |stored: StoredRule| {
         let annotation = annotations.remove(&stored.json);
         RuleView::enforced(stored, annotation)
@@ -112,12 +112,13 @@ async fn tried(
     after: &str,
     limit: usize,
 ) -> Result<(Vec<RuleView>, Option<Place>), ApiError> {
-    let mut rest = app.annotations.tried(group).await?.into_iter().filter(|(text, _)| text.as_str() > after);
+    let mut rest =
+        app.annotations().tried(group).await?.into_iter().filter(|(text, _)| text.as_str() > after);
     let mut last = after.to_owned();
     let mut rules = Vec::new();
     for (text, annotation) in rest.by_ref().take(limit) {
         last.clone_from(&text);
-        let hits = app.annotations.shadows().hits(group, &text);
+        let hits = app.annotations().shadows().hits(group, &text);
         rules.push(RuleView::tried(text, annotation, hits));
     }
     Ok((rules, rest.next().map(|_| Place::Tried(last))))
@@ -132,9 +133,9 @@ pub(in crate::api) async fn list_groups(
     let limit = parameters.take("limit");
     parameters.finish()?;
     let limit = fields::page_size(limit)?;
-    let shadows = app.annotations.shadows();
-    let revision = app.revocations.revision();
-    let (page, more) = app.revocations.groups(after.as_deref(), limit).await?;
+    let shadows = app.annotations().shadows();
+    let revision = app.revocations().revision();
+    let (page, more) = app.revocations().groups(after.as_deref(), limit).await?;
     let mut sizes: BTreeMap<String, GroupSizeView> = page
         .into_iter()
         .map(|GroupSize { group, rules, unreadable, fault: error }| {

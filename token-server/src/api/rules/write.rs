@@ -16,7 +16,7 @@ use super::{doubts, fields};
 use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::request::{Body, Document, Parameters, Subject};
-use crate::judge::seconds;
+use crate::payload::seconds;
 use crate::recent::{Preview, WINDOW};
 use crate::revocations::Added;
 use crate::store::{Annotation, EVERYBODY, Mode, StoreError, StoredRule};
@@ -144,7 +144,7 @@ pub(super) async fn refuse_to_try_what_is_enforced(
     group: &str,
     rule: &Rule,
 ) -> Result<(), ApiError> {
-    if app.revocations.contains(group, rule.canonical()).await? {
+    if app.revocations().contains(group, rule.canonical()).await? {
         return Err(ApiError::invalid("mode", "this rule is enforced already; delete it first"));
     }
     Ok(())
@@ -158,13 +158,13 @@ async fn enforce(
 ) -> Result<(RuleView, Option<RuleView>), ApiError> {
     let Draft { rule, annotation, .. } = draft;
     let now = annotation.written_at;
-    let hits = app.annotations.shadows().hits(group, rule.canonical());
-    let written = app.revocations.add(group.to_owned(), rule.clone(), annotation.end()).await;
+    let hits = app.annotations().shadows().hits(group, rule.canonical());
+    let written = app.revocations().add(group.to_owned(), rule.clone(), annotation.end()).await;
     app.metrics.count_write(&written);
     let Added { stored, replaced } = written?;
     tracing::info!(revision = stored.revision, "a rule was written");
     // The rule goes first: it is what refuses tokens, the note only tells of it.
-    let before = app.annotations.put(group, rule, annotation.clone()).await?;
+    let before = app.annotations().put(group, rule, annotation.clone()).await?;
     let replaced = match (replaced, before) {
         (Some(end), before) if !end.has_passed(now) => {
             let old = StoredRule { expire_at: end, revision: None, ..stored.clone() };
@@ -179,9 +179,9 @@ async fn enforce(
 async fn try_out(app: &App, group: &str, draft: Draft) -> Result<(RuleView, Option<RuleView>), ApiError> {
     let Draft { rule, annotation, .. } = draft;
     let (json, now) = (rule.canonical().to_owned(), annotation.written_at);
-    let before = app.annotations.put(group, rule, annotation.clone()).await?;
+    let before = app.annotations().put(group, rule, annotation.clone()).await?;
     tracing::info!("a rule in shadow mode was written");
-    let hits = app.annotations.shadows().hits(group, &json);
+    let hits = app.annotations().shadows().hits(group, &json);
     let replaced = trial(&json, before, hits, now);
     Ok((RuleView::tried(json, annotation, hits), replaced))
 }
@@ -200,7 +200,7 @@ async fn preview(app: &App, group: String, draft: Draft) -> Result<Response, Api
 
 /// Why a rule may not do what its writer thinks: by its form, and by the tokens that were checked lately.
 async fn warnings(app: &App, rule: &Rule) -> Result<Vec<String>, ApiError> {
-    let (recent, now, looked_for) = (Arc::clone(&app.recent), app.now(), rule.clone());
+    let (recent, now, looked_for) = (Arc::clone(app.recent()), app.now(), rule.clone());
     let unseen = tokio::task::spawn_blocking(move || recent.unseen(&looked_for, now))
         .await
         .map_err(|_| StoreError::Stopping)?;
@@ -217,7 +217,7 @@ async fn hold_against_recent(
     group: String,
     rule: Rule,
 ) -> Result<(PreviewNumbers, String), ApiError> {
-    let (recent, now) = (Arc::clone(&app.recent), app.now());
+    let (recent, now) = (Arc::clone(app.recent()), app.now());
     let (group, Preview { subjects, hits }) = tokio::task::spawn_blocking(move || {
         let preview = recent.preview(&rule, &group, now);
         (group, preview)

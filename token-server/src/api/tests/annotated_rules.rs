@@ -19,7 +19,7 @@ impl Server {
     /// Those of these rules of which something is known.
     async fn notes(&self, group: &str, rules: &[&str]) -> Vec<String> {
         let texts = rules.iter().map(|text| (*text).to_owned()).collect();
-        self.app.annotations.of_rules(group, texts).await.unwrap().into_keys().collect()
+        self.app.annotations().of_rules(group, texts).await.unwrap().into_keys().collect()
     }
 
     async fn list(&self, path: &str) -> Value {
@@ -38,7 +38,7 @@ async fn a_rule_tells_who_wrote_it_when_and_why_and_its_text_does_not() {
     let rule = &listed["rules"][0];
     assert_eq!(rule["note"], "stolen phone, T-42");
     assert_eq!((&rule["by"], &rule["writtenAt"]), (&json!("olga"), &json!(NOW)));
-    let stored = server.app.revocations.page("anna", None, 9).await.unwrap();
+    let stored = server.app.revocations().page("anna", None, 9).await.unwrap();
     assert_eq!(stored.rules[0].json, r#"{"rt":"x"}"#);
 
     server.admin(Method::DELETE, "/v1/rules/anna", "").await;
@@ -123,7 +123,7 @@ async fn a_rule_that_has_ended_and_still_stands_in_the_store_was_not_replaced() 
 
 #[tokio::test(start_paused = true)]
 async fn a_rule_about_a_claim_that_no_token_had_lately_is_written_with_a_warning() {
-    let server = server(|app| app.recent = Arc::new(Recent::new(100_000))).await;
+    let server = server(|app| app.basis.good_tokens.recent = Arc::new(Recent::new(100_000))).await;
     let warnings = async |path: &str| {
         let body = r#"{"rule":{"iatt":{"lt":5},"rt":"x"},"confirm":true}"#;
         let answer = server.admin(Method::POST, path, body).await;
@@ -161,7 +161,7 @@ async fn shadow_rules_are_deleted_like_others_and_survive_a_start() {
     let one = server.admin(Method::DELETE, "/v1/everybody/rules", r#"{"rule":{"a":1.0}}"#).await;
     assert_eq!(one.json()["deleted"], 1);
     assert_eq!(server.admin(Method::DELETE, "/v1/everybody/rules", "").await.json()["deleted"], 2);
-    assert!(server.app.annotations.shadows().is_empty());
+    assert!(server.app.annotations().shadows().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,18 +171,18 @@ async fn notes_and_shadow_rules_end_with_their_rules() {
     server.write("/v1/rules/a", &format!(r#"{{"rule":{{"a":1}},"mode":"shadow","expireAt":{soon}}}"#)).await;
     server.write("/v1/rules/a", &format!(r#"{{"rule":{{"a":2}},"expireAt":{soon}}}"#)).await;
     server.write("/v1/rules/a", r#"{"rule":{"a":3},"mode":"shadow"}"#).await;
-    server.app.annotations.purge(soon - 1).await.unwrap();
+    server.app.annotations().purge(soon - 1).await.unwrap();
     let rules = [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#];
     assert_eq!(server.notes("a", &rules).await, rules);
-    server.app.annotations.purge(soon).await.unwrap();
+    server.app.annotations().purge(soon).await.unwrap();
     assert_eq!(server.notes("a", &rules).await, [r#"{"a":3}"#]);
-    assert_eq!(server.app.annotations.shadows().len(), 1);
+    assert_eq!(server.app.annotations().shadows().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_preview_tells_whom_a_rule_would_hit_and_writes_nothing() {
     // So many places that no two of the subjects share one.
-    let server = server(|app| app.recent = Arc::new(Recent::new(100_000))).await;
+    let server = server(|app| app.basis.good_tokens.recent = Arc::new(Recent::new(100_000))).await;
     for (sub, more) in [("anna", r#","rt":"x""#), ("ben", r#","rt":"x""#), ("carl", "")] {
         server.check(&good(sub, more)).await;
     }
@@ -194,7 +194,7 @@ async fn a_preview_tells_whom_a_rule_would_hit_and_writes_nothing() {
     assert_eq!(preview.json(), json!({"group": "g", "mode": "enforce", "preview": numbers}));
     let own = server.admin(Method::POST, "/v1/rules/ben?dry_run=true", r#"{"rule":{"rt":"x"}}"#).await;
     assert_eq!(own.json()["preview"], json!({"seconds": 900, "subjects": 1, "hits": 1}));
-    assert_eq!(server.app.revocations.book().totals().rules.get(), 0);
+    assert_eq!(server.app.revocations().book().totals().rules.get(), 0);
 
     for (path, field) in
         [("/v1/rules/ben?dry_run=perhaps", "dry_run"), ("/v1/rules/ben?dryrun=true", "dryrun")]

@@ -36,7 +36,7 @@ async fn a_batch_is_judged_check_by_check() {
         answer["results"].as_array().unwrap().iter().map(|result| result["detail"].clone()).collect();
     assert_eq!(details, ["ok", "expired", "malformed", "malformed", "malformed", "unsupported", "ok"]);
     assert_eq!(answer["revision"], 0);
-    assert_eq!(answer["store_id"], &*server.app.revocations.store_id().unwrap());
+    assert_eq!(answer["store_id"], &*server.app.revocations().store_id().unwrap());
     assert_eq!(answer["results"][6]["subject"], "ben");
 
     let probe = server.main(Method::POST, "/v1/check", r#"{"profile":"standard","checks":[]}"#).await;

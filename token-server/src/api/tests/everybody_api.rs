@@ -55,7 +55,7 @@ async fn the_rules_for_everybody_are_written_read_and_deleted_on_their_own_route
 
 #[tokio::test(start_paused = true)]
 async fn a_rule_for_everybody_is_said_twice_and_tells_first_whom_it_hits() {
-    let server = server(|app| app.recent = Arc::new(Recent::new(100_000))).await;
+    let server = server(|app| app.basis.good_tokens.recent = Arc::new(Recent::new(100_000))).await;
     for (sub, rt) in [("anna", "x"), ("ben", "x"), ("carl", "y")] {
         server.check(&format!(r#"{{"sub":"{sub}","rt":"{rt}","exp":{}}}"#, NOW + 60)).await;
     }
@@ -66,7 +66,7 @@ async fn a_rule_for_everybody_is_said_twice_and_tells_first_whom_it_hits() {
         let error = told["error"].as_str().unwrap();
         assert!(error.contains("2 of 3 subjects") && error.contains(r#""confirm": true"#), "{error}");
     }
-    assert_eq!(server.app.revocations.book().totals().rules.get(), 0, "nothing was written");
+    assert_eq!(server.app.revocations().book().totals().rules.get(), 0, "nothing was written");
     for (query, mode, status) in [("?dry_run=true", "enforce", 200), ("", "shadow", 201)] {
         let body = format!(r#"{{"rule":{{"rt":"x"}},"mode":"{mode}"}}"#);
         let answer = server.admin(Method::POST, &format!("{ROUTE}{query}"), body).await;
@@ -109,7 +109,7 @@ async fn a_rule_for_everybody_ends_unless_it_is_said_to_stay() {
 }
 
 /// Forward-auth for two issuers whose tokens live at most as long as these say, under one policy that says no more.
-fn issuers(limits: [Option<u64>; 2], leeway: u64) -> ArcSwapOption<Verifier> {
+fn issuers(limits: [Option<u64>; 2], leeway: u64) -> ArcSwapOption<InUse> {
     let issuer = |(place, limit): (usize, &Option<u64>)| {
         let max_lifetime = limit.map(Duration::from_secs);
         let requirements = Requirements { max_lifetime, ..Requirements::default() };
@@ -130,8 +130,8 @@ fn issuers(limits: [Option<u64>; 2], leeway: u64) -> ArcSwapOption<Verifier> {
     };
     let trust =
         Trust::new(Profile::Standard, limits.iter().enumerate().map(issuer).collect(), vec![route]).unwrap();
-    let settings = VerifySettings { trust, ..open_to_everybody() };
-    verifier(settings, VerifyMetrics::default(), &no_keys(2))
+    let settings = Verify { trust, ..open_to_everybody() };
+    in_use(settings, VerifyMetrics::default(), &no_keys(2))
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +143,7 @@ async fn a_rule_for_everybody_ends_when_no_token_can_be_left_where_policies_limi
         ([Some(3_600), Some(600)], 5, NOW + 3_605),
         ([Some(600), Some(90 * 24 * 3_600)], 0, NOW + 90 * DAY),
     ] {
-        let server = server(|app| app.verify = issuers(limits, leeway)).await;
+        let server = server(|app| app.in_use = issuers(limits, leeway)).await;
         let answer = server.admin(Method::POST, ROUTE, r#"{"rule":{"rt":"x"},"confirm":true}"#).await;
         assert_eq!(answer.json()["expireAt"], end, "{limits:?} {leeway}");
     }

@@ -93,13 +93,13 @@ async fn each_line_has_a_result_of_its_own() {
         let payload = format!(r#"{{"sub":"{subject}","rt":"{rt}","exp":{}}}"#, NOW + 1);
         assert_eq!(server.check(&payload).await["detail"], detail, "{payload}");
     }
-    assert_eq!(server.app.annotations.shadows().len(), 1);
+    assert_eq!(server.app.annotations().shadows().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_imported_is_one_change_and_durable_as_one() {
     let server = server(|_| {}).await;
-    let before = server.app.revocations.revision();
+    let before = server.app.revocations().revision();
     let stored = server.store.revision().unwrap();
     let lines: String = (0..MAX_BATCH_LINES)
         .map(|number| format!("{{\"group\":\"u{number}\",\"rule\":{{\"a\":1}}}}\n"))
@@ -107,8 +107,8 @@ async fn what_is_imported_is_one_change_and_durable_as_one() {
     let answer = server.import(lines).await;
     assert_eq!((&answer["written"], &answer["revision"]), (&json!(MAX_BATCH_LINES), &json!(before + 1)));
     assert_eq!(server.store.revision().unwrap(), stored + 1);
-    let since = Since { epoch: server.app.revocations.feed().epoch().to_owned(), revision: before };
-    let (_, changes) = server.app.revocations.feed().after(Some(&since));
+    let since = Since { epoch: server.app.revocations().feed().epoch().to_owned(), revision: before };
+    let (_, changes) = server.app.revocations().feed().after(Some(&since));
     assert!(matches!(changes, Changes::Groups(groups) if groups.len() == MAX_BATCH_LINES));
     let none = server.import("x\n").await;
     assert_eq!((&none["leftOut"], &none["revision"]), (&json!(1), &json!(before + 1)), "nothing changed");
@@ -146,5 +146,5 @@ async fn rules_that_are_tried_are_held_against_those_before_them() {
     assert_eq!(results(&answer)[max].1, "leftOut");
     let enforced = server.import(line(0).replace("shadow", "enforce")).await;
     assert_eq!(enforced["replaced"], 1, "it was tried before: {enforced}");
-    assert_eq!(server.app.annotations.shadows().len(), max - 1);
+    assert_eq!(server.app.annotations().shadows().len(), max - 1);
 }

@@ -38,11 +38,11 @@ fn batch(tokens: &[String]) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_garbage_for_private_keys_holds_up_no_other_check_and_not_the_feed() {
     let server = server(|app| {
-        app.jwe_keys = shared_key_and(&[private_key()]);
+        app.basis.decryption.keys = shared_key_and(&[private_key()]);
         app.compat = Compat::Open;
     })
     .await;
-    let held = server.app.lane.hold();
+    let held = server.app.basis.decryption.lane.hold();
     let flood = vec![garbage(); MAX_CHECKS];
     let flooding = tokio::spawn({
         let (app, body) = (Arc::clone(&server.app), batch(&flood));

@@ -6,7 +6,7 @@ mod checks;
 mod described_api;
 mod everybody_api;
 mod explain_api;
-mod forward_auth;
+mod forwarded;
 mod imported_rules;
 mod lane;
 mod old_forms;
@@ -18,19 +18,22 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use serde_json::Value;
 
+use super::forward_auth::{ClaimHeaders, Guard, Proxy, Settings, TokenPlace};
 use super::*;
 use crate::annotations::Annotations;
 use crate::bearer::BearerTokens;
-use crate::config::TokensFile;
+use crate::bearer::TokensFile;
+use crate::config::Verify;
 use crate::continuity::Sessions;
-use crate::encrypted::Lane;
-use crate::judge::time_policy;
+use crate::decide::{Basis, time_policy};
+use crate::encrypted::{Decryption, Lane};
+use crate::good_tokens::GoodTokens;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::revocations::Revocations;
 use crate::rulebook::{DEFAULT_BYTES, Lifetimes};
 use crate::store::{EmbeddedAnnotations, EmbeddedStore};
-use crate::verify::{ClaimHeaders, Guard, Limits, Proxy, Verifier, VerifyMetrics, VerifySettings};
+use crate::verify::{Limits, VerifyMetrics};
 use ::rules::ExpireAt;
 use arc_swap::ArcSwapOption;
 use jose::{IssuerPolicy, Profile, Trust, UnixTime};
@@ -82,18 +85,22 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
     let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
     let mut app = App {
         policy: time_policy(Profile::Standard, jose::Leeway::default()),
-        lane: Lane::of_threads(1, metrics.decryptions()),
-        revocations: Arc::new(revocations),
-        annotations: Arc::new(annotations),
-        recent: Arc::new(Recent::new(1_000)),
+        basis: Basis {
+            revocations: Arc::new(revocations),
+            decryption: Decryption { keys: None, lane: Lane::of_threads(1, metrics.decryptions()) },
+            good_tokens: GoodTokens {
+                annotations: Arc::new(annotations),
+                recent: Arc::new(Recent::new(1_000)),
+                shadow_hits: metrics.shadow_hits(),
+            },
+        },
         metrics,
         registry: Arc::new(registry),
         readiness: Readiness::new(),
         admin_tokens: None,
         agent_tokens: None,
         asks_for_certificates: true,
-        jwe_keys: None,
-        verify: verifier(open_to_everybody(), VerifyMetrics::default(), &no_keys(0)),
+        in_use: in_use(open_to_everybody(), VerifyMetrics::default(), &no_keys(0)),
         compat: Compat::Guarded,
         clock: || UnixTime::from_secs(NOW),
     };
@@ -109,22 +116,17 @@ fn no_keys(issuers: usize) -> Arc<KeyRing> {
     Arc::new(KeyRing::new(issuers, &sources, Duration::ZERO, Readiness::new(), KeyMetrics::default()))
 }
 
-fn verifier(
-    settings: VerifySettings,
-    metrics: VerifyMetrics,
-    keys: &Arc<KeyRing>,
-) -> ArcSwapOption<Verifier> {
-    ArcSwapOption::new(Some(Arc::new(Verifier::new(settings, metrics, keys))))
+fn in_use(verify: Verify, metrics: VerifyMetrics, keys: &Arc<KeyRing>) -> ArcSwapOption<InUse> {
+    ArcSwapOption::from_pointee(crate::reconfigure::in_use(verify, &metrics, keys))
 }
 
-/// Forward-auth that admits whoever shows no token at all.
-fn open_to_everybody() -> VerifySettings {
+/// Forward-auth that admits requests without any token.
+fn open_to_everybody() -> Verify {
     let policy = IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         ..time_policy(Profile::Standard, jose::Leeway::default())
     };
-    VerifySettings {
-        trust: Trust::single(policy),
+    let forward_auth = Settings {
         proxy: Some(Proxy::Envoy),
         schemes: vec!["Bearer".to_owned()],
         max_token_bytes: 8192,
@@ -132,12 +134,13 @@ fn open_to_everybody() -> VerifySettings {
         realm: "api".to_owned(),
         cache: Limits { entries: 100, bytes: 1 << 20 },
         guards: vec![Guard {
-            places: vec![crate::verify::TokenPlace::Authorization],
+            places: vec![TokenPlace::Authorization],
             allow_missing: true,
             preflight: false,
             headers: ClaimHeaders::usual(Profile::Standard),
         }],
-    }
+    };
+    Verify { trust: Trust::single(policy), forward_auth }
 }
 
 fn tokens(text: &str) -> Option<Arc<TokensFile>> {

@@ -7,7 +7,7 @@ use integration_tests::token::{encrypted_as, sign_raw};
 use jose::Binding;
 use serde_json::json;
 
-use super::forward_auth::guarded;
+use super::forwarded::guarded;
 use super::*;
 use crate::encrypted::{DecryptionKeysFile, decryption_keys};
 
@@ -133,7 +133,7 @@ async fn old_forms_refuse_what_was_made_for_something_else_than_access() {
     for profile in [Profile::Standard, Profile::MsUsers] {
         let server = server(|app| {
             app.policy = time_policy(profile, jose::Leeway::default());
-            app.jwe_keys = shared_key();
+            app.basis.decryption.keys = shared_key();
         })
         .await;
         let post = async |body: String| server.main(Method::POST, "/", body).await;
@@ -166,7 +166,7 @@ async fn old_forms_refuse_what_was_made_for_something_else_than_access() {
 async fn an_encrypted_refresh_token_is_told_so_whatever_its_claims_say_of_its_version() {
     let server = server_with(&[("anna", r#"{"rt":"x"}"#)], |app| {
         app.policy = time_policy(Profile::MsUsers, jose::Leeway::default());
-        app.jwe_keys = shared_key();
+        app.basis.decryption.keys = shared_key();
     })
     .await;
     for (payload, detail) in [
@@ -205,7 +205,7 @@ async fn a_refresh_token_is_told_so_before_it_is_expired_or_revoked() {
 
 #[tokio::test]
 async fn a_signed_token_inside_of_an_encrypted_one_is_judged_by_its_own_header() {
-    let guarded = guarded("traefik", |app| app.jwe_keys = shared_key()).await;
+    let guarded = guarded("traefik", |app| app.basis.decryption.keys = shared_key()).await;
     let payload = json!({"sub": "anna", "exp": NOW + 60}).to_string();
     for (typ, reason) in [
         ("JWT", "ok"),
@@ -232,9 +232,8 @@ async fn a_bound_token_passes_old_forms_where_every_issuer_ignores_bindings() {
     for (binding, reason) in [(Binding::IfBound, "E_TKN_INVALID"), (Binding::Ignore, "ok")] {
         let settings = open_to_everybody();
         let policy = IssuerPolicy { binding, ..time_policy(Profile::Standard, jose::Leeway::default()) };
-        let settings = VerifySettings { trust: Trust::single(policy), ..settings };
-        let server =
-            server(|app| app.verify = verifier(settings, VerifyMetrics::default(), &no_keys(1))).await;
+        let settings = Verify { trust: Trust::single(policy), ..settings };
+        let server = server(|app| app.in_use = in_use(settings, VerifyMetrics::default(), &no_keys(1))).await;
         let payload = format!(r#"{{"sub":"anna","exp":{},"cnf":{{"jkt":"x"}}}}"#, NOW + 60);
         assert_eq!(server.main(Method::POST, "/", payload).await.text, reason, "{binding:?}");
     }

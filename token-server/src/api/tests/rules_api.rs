@@ -89,7 +89,7 @@ async fn what_is_wrong_with_a_rule_is_told_by_field() {
         let answer = server.admin(Method::POST, "/v1/rules", body).await;
         assert_eq!((answer.status, &answer.json()["field"]), (unprocessable, &json!("group")), "{body}");
     }
-    assert_eq!(server.app.revocations.book().totals().rules.get(), 0, "nothing was written");
+    assert_eq!(server.app.revocations().book().totals().rules.get(), 0, "nothing was written");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,8 +3,9 @@
 
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Request};
-use jose::{AlgorithmSet, IssuerPolicy, Profile, Reject, Requirements, Trust};
-use token_server::verify::{ClaimHeaders, Guard, Limits, Proxy, Question, TokenPlace, VerifySettings};
+use jose::Reject;
+use token_server::api::forward_auth::{ClaimHeaders, Guard, Proxy, Settings, TokenPlace, question};
+use token_server::verify::{Limits, PolicyId, Shown};
 
 const COOKIE: &str = "session";
 const QUERY: &str = "t";
@@ -29,7 +30,6 @@ pub fn forwarded(input: &[u8]) {
 /// The same, and the token that is to be judged; nothing for an input that is no request.
 pub fn token(input: &[u8]) -> Option<Result<Option<String>, Reject>> {
     let (behaviour, request) = input.split_first()?;
-    let settings = settings(FAMILIES.get(usize::from(behaviour & 3)).map(|(proxy, _)| *proxy));
     let guard = Guard {
         places: vec![
             TokenPlace::Authorization,
@@ -40,24 +40,26 @@ pub fn token(input: &[u8]) -> Option<Result<Option<String>, Reject>> {
         preflight: behaviour & 8 != 0,
         headers: ClaimHeaders::default(),
     };
+    let proxy = FAMILIES.get(usize::from(behaviour & 3)).map(|(proxy, _)| *proxy);
+    let settings = settings(proxy, guard.clone());
     let parts = parts(request)?;
-    let read = Question::read(&parts, &settings, &guard);
-    assert_eq!(Question::read(&without_others(&parts, settings.proxy), &settings, &guard), read);
+    let read = read(&parts, &settings, &guard);
+    assert_eq!(self::read(&without_others(&parts, settings.proxy), &settings, &guard), read);
     let told_once = parts.headers.get_all("x-original-url").iter().count() == 1;
     if told_once {
         assert_no_host_matters(&parts, &settings, &guard);
     }
     Some(match read {
         Err(reject) => Err(reject),
-        Ok(Question::Missing) => {
+        Ok(Shown::Missing) => {
             assert!(guard.allow_missing);
             Ok(None)
         }
-        Ok(Question::Preflight) => {
+        Ok(Shown::Preflight) => {
             assert!(guard.preflight && settings.proxy.is_some());
             Ok(None)
         }
-        Ok(Question::Token(token)) => {
+        Ok(Shown::Token(token)) => {
             assert!(!token.is_empty() && token.len() <= MAX_TOKEN_BYTES);
             assert_nobody_adds_one(&parts, &settings, &guard);
             Ok(Some(token.into_owned()))
@@ -65,25 +67,35 @@ pub fn token(input: &[u8]) -> Option<Result<Option<String>, Reject>> {
     })
 }
 
+/// What a request shows by the one policy.
+fn read(parts: &Parts, settings: &Settings, guard: &Guard) -> Result<Shown<'static>, Reject> {
+    let shown = question(parts, settings, Some(PolicyId::DEFAULT)).shown(&guard.for_decisions())?;
+    Ok(match shown {
+        Shown::Token(token) => Shown::Token(token.into_owned().into()),
+        Shown::Missing => Shown::Missing,
+        Shown::Preflight => Shown::Preflight,
+    })
+}
+
 /// Whoever can add a header, a cookie or a parameter cannot choose which token is judged.
-fn assert_nobody_adds_one(parts: &Parts, settings: &VerifySettings, guard: &Guard) {
+fn assert_nobody_adds_one(parts: &Parts, settings: &Settings, guard: &Guard) {
     let bearer = format!("Bearer {ANOTHER}");
     for (name, value) in [("authorization", bearer), ("cookie", format!("a=b; {COOKIE}={ANOTHER}"))] {
         let mut more = parts.clone();
         more.headers.append(HeaderName::from_static(name), value.parse().unwrap());
-        let read = Question::read(&more, settings, guard);
+        let read = read(&more, settings, guard);
         assert!(matches!(read, Err(Reject::Ambiguous | Reject::DuplicateHeader)), "{name}: {read:?}");
     }
     for parameter in [QUERY, "%74", "T", "+t", "t[]", "a=1;t"] {
         if let Some(more) = with_parameter(parts, settings.proxy, &format!("{parameter}={ANOTHER}")) {
-            let read = Question::read(&more, settings, guard);
+            let read = read(&more, settings, guard);
             assert!(matches!(read, Err(Reject::Ambiguous | Reject::Malformed)), "{parameter}: {read:?}");
         }
     }
     for name in own(settings.proxy).iter().filter(|name| parts.headers.contains_key(**name)) {
         let mut more = parts.clone();
         more.headers.append(HeaderName::from_static(name), HeaderValue::from_static("/"));
-        assert_eq!(Question::read(&more, settings, guard), Err(Reject::Ambiguous), "{name}");
+        assert_eq!(read(&more, settings, guard), Err(Reject::Ambiguous), "{name}");
     }
 }
 
@@ -105,7 +117,7 @@ fn with_parameter(parts: &Parts, proxy: Option<Proxy>, parameter: &str) -> Optio
 }
 
 /// The client's Host, which nginx's configuration may put before the target, changes nothing.
-fn assert_no_host_matters(parts: &Parts, settings: &VerifySettings, guard: &Guard) {
+fn assert_no_host_matters(parts: &Parts, settings: &Settings, guard: &Guard) {
     let Some(told) = parts.headers.get("x-original-url").and_then(|told| told.to_str().ok()) else { return };
     if settings.proxy != Some(Proxy::Nginx) || !told.starts_with('/') {
         return;
@@ -113,11 +125,7 @@ fn assert_no_host_matters(parts: &Parts, settings: &VerifySettings, guard: &Guar
     for host in ["", "h", "h:1", "h?t=x.y.z", "h#", "h?t=x.y.z#", "u@h?%74=x.y.z&t=x.y.z"] {
         let mut hosted = parts.clone();
         hosted.headers.insert("x-original-url", format!("https://{host}{told}").parse().unwrap());
-        assert_eq!(
-            Question::read(&hosted, settings, guard),
-            Question::read(parts, settings, guard),
-            "{host}"
-        );
+        assert_eq!(read(&hosted, settings, guard), read(parts, settings, guard), "{host}");
     }
 }
 
@@ -148,24 +156,14 @@ fn parts(request: &[u8]) -> Option<Parts> {
     Some(parts)
 }
 
-fn settings(proxy: Option<Proxy>) -> VerifySettings {
-    VerifySettings {
-        trust: Trust::single(IssuerPolicy {
-            name: Trust::DEFAULT.to_owned(),
-            profile: Profile::Standard,
-            algorithms: AlgorithmSet::ALL,
-            issuers: Vec::new(),
-            audiences: Vec::new(),
-            leeway: jose::Leeway::NONE,
-            binding: jose::Binding::IfBound,
-            requirements: Requirements::default(),
-        }),
+fn settings(proxy: Option<Proxy>, guard: Guard) -> Settings {
+    Settings {
         proxy,
         schemes: vec!["Bearer".to_owned()],
         max_token_bytes: MAX_TOKEN_BYTES,
         log_refusals: Default::default(),
         realm: "api".to_owned(),
         cache: Limits { entries: 0, bytes: 0 },
-        guards: Vec::new(),
+        guards: vec![guard],
     }
 }

@@ -63,9 +63,9 @@ fn variables(lines: &str) -> Vec<(OsString, OsString)> {
 fn assert_sound(config: &Config) {
     assert!(config.preview_subjects <= 100_000);
     let Some(verify) = &config.verify else { return };
-    assert_eq!(verify.guards.len(), verify.trust.policies().len());
-    assert!((256..=65_536).contains(&verify.max_token_bytes));
-    assert!(!verify.schemes.is_empty() && !verify.trust.issuers().is_empty());
+    assert_eq!(verify.forward_auth.guards.len(), verify.trust.policies().len());
+    assert!((256..=65_536).contains(&verify.forward_auth.max_token_bytes));
+    assert!(!verify.forward_auth.schemes.is_empty() && !verify.trust.issuers().is_empty());
     let leeway = verify.trust.max_leeway();
     assert!(leeway.start.as_secs() <= 300 && leeway.end.as_secs() <= 300);
 }

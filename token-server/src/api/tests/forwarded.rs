@@ -80,7 +80,7 @@ async fn guarded_with(stored: &[(&str, &str)], proxy: &str, change: impl FnOnce(
         let mut registry = Registry::default();
         let metrics = VerifyMetrics::register(&mut registry);
         app.registry = Arc::new(registry);
-        app.verify = verifier(config.verify.unwrap(), metrics, &ring);
+        app.in_use = in_use(config.verify.unwrap(), metrics, &ring);
         change(app);
     })
     .await;
@@ -198,7 +198,7 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
 #[tokio::test]
 async fn what_nobody_can_decide_is_no_200_and_may_be_asked_again() {
     let no_keys = guarded("traefik", |app| {
-        app.verify = verifier(open_to_everybody(), VerifyMetrics::default(), &no_keys(1));
+        app.in_use = in_use(open_to_everybody(), VerifyMetrics::default(), &no_keys(1));
     })
     .await;
     let unreadable = guarded_with(&[("anna", "{")], "traefik", |_| {}).await;
@@ -363,7 +363,7 @@ async fn an_encrypted_token_is_opened_judged_and_kept_while_its_key_is_in_use() 
     std::fs::write(&file, secret(7)).unwrap();
     let keys = Arc::new(SecretFile::one(NamedFile::new("KEYS", &file), decryption_keys).unwrap());
     let shared = Arc::clone(&keys);
-    let server = guarded("traefik", |app| app.jwe_keys = Some(shared)).await;
+    let server = guarded("traefik", |app| app.basis.decryption.keys = Some(shared)).await;
     let claims = |sub: &str| json!({"sub": sub, "exp": NOW + 60, "scope": "admin"}).to_string();
     let token = encrypted(&[7; 64], "shared", &claims("anna"));
     let nested = encrypted(&[7; 64], "shared", &good(json!({"sub": "bob"})));

@@ -1,4 +1,4 @@
-//! The verdict on a payload whose signature was verified elsewhere: time, then rules.
+//! The decision on claims whose signature was verified, here or elsewhere: their form and time, then the rules.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,16 +7,26 @@ use jose::{
     AlgorithmSet, Binding, Claims, IssuerPolicy, Leeway, Profile, Reject, Requirements, TokenVersion,
     UnixTime,
 };
-use rules::{Issued, Token};
+use rules::Issued;
 
+use crate::encrypted::Decryption;
+use crate::good_tokens::GoodTokens;
+use crate::payload::{Dating, Payload};
 use crate::revocations::{Revocations, RulesVerdict};
 
-/// What is known of a payload after it was judged.
+/// What decisions are made with.
+pub(crate) struct Basis {
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) decryption: Decryption,
+    pub(crate) good_tokens: GoodTokens,
+}
+
+/// What is known of claims after the decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Decision {
     /// Whether the token may be used.
     pub verdict: Result<(), Reject>,
-    /// Whose it is; absent when the claims name nobody.
+    /// Whose it is; absent when the claims name no subject.
     pub subject: Option<String>,
     /// When it expires; absent when it does not say, or not readably.
     pub expires: Option<UnixTime>,
@@ -42,117 +52,75 @@ pub fn time_policy(profile: Profile, leeway: Leeway) -> IssuerPolicy {
     }
 }
 
-/// Judges a payload.
+/// Decides on claims, and takes no note of them.
 ///
-/// A payload without a subject is judged by the rules of everybody, as no others can exist for it. A subject that no rule
+/// Claims without a subject are checked by the rules of everybody, as no others can exist for them. A subject that no rule
 /// could name alone is refused; see [`Claims::revocable_subject`]. A refresh token is refused as one, revoked or not.
-pub async fn judge(
-    payload: &[u8],
+pub async fn decide(
+    claims: &Claims,
     policy: &IssuerPolicy,
     revocations: &Arc<Revocations>,
     now: UnixTime,
-) -> Judgement {
-    let claims = match Claims::parse(payload) {
-        Ok(claims) => claims,
-        Err(reject) => return Judgement::refused(reject),
-    };
-    let expires = policy.expiry(&claims).ok().flatten();
-    let issued = Dating::of(&claims, policy).issued(now);
-    let without_rules = policy
-        .refuse_refresh_token(&claims, TokenVersion::of(&claims))
-        .and_then(|()| policy.validate_time(&claims, now))
-        .and_then(|()| Revocable::read(&claims, policy));
-    let (RulesVerdict { verdict, vouched, read_ago }, subject) = match without_rules {
-        Ok(revocable) => (revocable.check(revocations, now).await, revocable.subject),
-        Err(reject) => {
-            let without = RulesVerdict { verdict: Err(reject), vouched: false, read_ago: Duration::ZERO };
-            (without, claims.subject(policy.profile))
+) -> Decision {
+    let payload = validate(claims, policy, now);
+    let verdict = check(payload.as_ref(), revocations, now).await;
+    Decision::of(claims, policy, payload, verdict, now)
+}
+
+impl Basis {
+    /// The same for claims that were verified, with a note of good ones for the rules that are tried.
+    pub(crate) async fn decide(&self, claims: &Claims, policy: &IssuerPolicy, now: UnixTime) -> Decision {
+        let payload = validate(claims, policy, now);
+        let verdict = check(payload.as_ref(), &self.revocations, now).await;
+        if let (Ok(payload), Ok(())) = (&payload, verdict.verdict) {
+            self.good_tokens.note(payload, claims.as_json(), now);
         }
-    };
-    Judgement { verdict, subject, expires, issued, vouched, read_ago }
-}
-
-/// A payload as the rules see it.
-#[derive(Debug)]
-pub struct Revocable {
-    claims: rules::Claims,
-    dating: Dating,
-    /// Whose it is; absent when the claims name nobody.
-    pub subject: Option<String>,
-}
-
-impl Revocable {
-    /// Reads a payload for the rules; `policy` says how far `iat` may be ahead of now.
-    ///
-    /// # Errors
-    /// [`Reject::ClaimType`] and [`Reject::Malformed`] for what no rule could ever be held against.
-    pub fn read(claims: &Claims, policy: &IssuerPolicy) -> Result<Self, Reject> {
-        let subject = claims.revocable_subject(policy.profile)?;
-        let dating = Dating::of(claims, policy);
-        Ok(Self { claims: as_rules_read_them(claims)?, dating, subject })
-    }
-
-    /// Whether it says when it was issued.
-    pub fn issued(&self, now: UnixTime) -> Issued {
-        self.dating.issued(now)
-    }
-
-    /// Judges it by the rules as they are now.
-    pub async fn check(&self, revocations: &Arc<Revocations>, now: UnixTime) -> RulesVerdict {
-        let token = Token { claims: &self.claims, issued: self.issued(now) };
-        revocations.check(token, self.subject.as_deref(), seconds(now)).await
+        Decision::of(claims, policy, payload, verdict, now)
     }
 }
 
-/// What a token says of its time of issue.
-///
-/// One that does not usably say it is not newer than a rule: without `iat`, not as a number, or in the future by more than
-/// clocks may be apart (as milliseconds are). ms-users compares its dates, which are milliseconds, as they are.
-#[derive(Debug, Clone, Copy)]
-enum Dating {
-    AsItStands,
-    /// By its `iat`, unless that cannot be read; how far it may be ahead.
-    By(Option<UnixTime>, Duration),
+/// All but the rules.
+fn validate(claims: &Claims, policy: &IssuerPolicy, now: UnixTime) -> Result<Payload, Reject> {
+    policy.refuse_refresh_token(claims, TokenVersion::of(claims))?;
+    policy.validate_time(claims, now)?;
+    Payload::read(claims, policy)
 }
 
-impl Dating {
-    fn of(claims: &Claims, policy: &IssuerPolicy) -> Self {
-        match policy.profile {
-            Profile::MsUsers => Self::AsItStands,
-            Profile::Standard => Self::By(claims.numeric_date("iat").ok().flatten(), policy.leeway.start),
+async fn check(
+    payload: Result<&Payload, &Reject>,
+    revocations: &Arc<Revocations>,
+    now: UnixTime,
+) -> RulesVerdict {
+    match payload {
+        Ok(payload) => payload.check(revocations, now).await,
+        Err(reject) => RulesVerdict { verdict: Err(*reject), vouched: false, read_ago: Duration::ZERO },
+    }
+}
+
+impl Decision {
+    fn of(
+        claims: &Claims,
+        policy: &IssuerPolicy,
+        payload: Result<Payload, Reject>,
+        RulesVerdict { verdict, vouched, read_ago }: RulesVerdict,
+        now: UnixTime,
+    ) -> Self {
+        Self {
+            verdict,
+            expires: policy.expiry(claims).ok().flatten(),
+            issued: Dating::of(claims, policy).issued(now),
+            subject: payload.map_or_else(|_| claims.subject(policy.profile), Payload::into_subject),
+            vouched,
+            read_ago,
         }
     }
 
-    fn issued(self, now: UnixTime) -> Issued {
-        match self {
-            Self::AsItStands => Issued::AsTold,
-            Self::By(Some(at), apart) => {
-                let ahead = at.as_millis().saturating_sub(now.as_millis());
-                let apart = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
-                if ahead <= apart { Issued::AsTold } else { Issued::Unknown }
-            }
-            Self::By(None, _) => Issued::Unknown,
-        }
-    }
-}
-
-impl Judgement {
     /// A refusal of what has no readable claims.
     pub fn refused(reject: Reject) -> Self {
         let issued = Issued::Unknown;
         let read_ago = Duration::ZERO;
         Self { verdict: Err(reject), subject: None, expires: None, issued, vouched: false, read_ago }
     }
-}
-
-/// What the rules' JSON reader cannot hold, such as 1e400 or half a surrogate pair, no rule can be held against.
-fn as_rules_read_them(claims: &Claims) -> Result<rules::Claims, Reject> {
-    serde_json::from_str(claims.as_json()).map_err(|_| Reject::Malformed)
-}
-
-/// Unix seconds, rounded down.
-pub fn seconds(time: UnixTime) -> i64 {
-    time.as_millis().div_euclid(1000)
 }
 
 #[cfg(test)]
@@ -164,6 +132,13 @@ mod tests {
     use rules::{ExpireAt, Rule};
 
     const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+    async fn decided(payload: &str, policy: &IssuerPolicy, rules: &Arc<Revocations>) -> Decision {
+        match Claims::parse(payload.as_bytes()) {
+            Ok(claims) => decide(&claims, policy, rules, NOW).await,
+            Err(reject) => Decision::refused(reject),
+        }
+    }
 
     async fn revocations(folder: &tempfile::TempDir) -> Arc<Revocations> {
         let store = Arc::new(EmbeddedStore::open(&folder.path().join("store")).unwrap());
@@ -223,7 +198,7 @@ mod tests {
             (MsUsers, "", Err(Reject::Malformed)),
         ] {
             let policy = time_policy(profile, Leeway::NONE);
-            assert_eq!(judge(payload.as_bytes(), &policy, &rules, NOW).await.verdict, verdict, "{payload}");
+            assert_eq!(decided(payload, &policy, &rules).await.verdict, verdict, "{payload}");
         }
     }
 
@@ -273,13 +248,12 @@ mod tests {
             ] {
                 let payload = format!(r#"{{"sub":"{group}","rt":"x","exp":1800000000{iat}}}"#);
                 let policy = time_policy(Profile::Standard, leeway);
-                let revocable =
-                    Revocable::read(&Claims::parse(payload.as_bytes()).unwrap(), &policy).unwrap();
-                assert_eq!(revocable.check(&rules, NOW).await.verdict, verdict, "{leeway:?} {payload}");
+                let read = Payload::read(&Claims::parse(payload.as_bytes()).unwrap(), &policy).unwrap();
+                assert_eq!(read.check(&rules, NOW).await.verdict, verdict, "{leeway:?} {payload}");
             }
         }
         let old = r#"{"username":"below","iat":1700000001000}"#;
-        let as_ever = judge(old.as_bytes(), &time_policy(Profile::MsUsers, Leeway::NONE), &rules, NOW).await;
+        let as_ever = decided(old, &time_policy(Profile::MsUsers, Leeway::NONE), &rules).await;
         assert_eq!(as_ever.verdict, Ok(()), "ms-users writes milliseconds, in tokens and in rules");
     }
 
@@ -298,8 +272,8 @@ mod tests {
             (Profile::Standard, "null", None),
         ] {
             let payload = format!(r#"{{"exp":{exp}}}"#);
-            let judgement = judge(payload.as_bytes(), &time_policy(profile, Leeway::NONE), &rules, NOW).await;
-            assert_eq!(judgement.expires.map(UnixTime::as_millis), expires, "{exp} in {profile}");
+            let decision = decided(&payload, &time_policy(profile, Leeway::NONE), &rules).await;
+            assert_eq!(decision.expires.map(UnixTime::as_millis), expires, "{exp} in {profile}");
         }
     }
 }

@@ -10,13 +10,12 @@ use std::time::Instant;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use super::Proxy;
-use super::answer::{passed, refused};
-use crate::api::App;
+use super::app::App;
+use super::forward_auth::Proxy;
 
-/// Who answers proxies.
+/// The routes on which proxies ask.
 #[derive(Clone)]
-pub(crate) struct ForwardAuth(Arc<App>);
+pub(super) struct VerifyRoutes(Arc<App>);
 
 /// What a proxy asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,23 +26,22 @@ struct Asked<'a> {
     policy: Option<&'a str>,
 }
 
-impl ForwardAuth {
+impl VerifyRoutes {
     /// By the configuration in use.
-    pub(crate) fn new(app: &Arc<App>) -> Self {
+    pub(super) fn new(app: &Arc<App>) -> Self {
         Self(Arc::clone(app))
     }
 
     /// Answers, and measures how long it took; absent for other routes, and where nothing is configured that could verify.
-    pub(crate) async fn answer(&self, parts: &Parts) -> Option<Response> {
+    pub(super) async fn answer(&self, parts: &Parts) -> Option<Response> {
         let start = Instant::now();
-        let verifier = self.0.verify.load_full()?;
-        let asked = asked(parts.uri.path(), verifier.proxy())?;
-        let response = match verifier.judge(&self.0, parts, asked.policy).await {
-            Ok(pass) => passed(&pass),
-            Err(reject) => refused(reject, verifier.realm()),
-        };
+        let app = &self.0;
+        let in_use = app.in_use.load_full()?;
+        let forward_auth = &in_use.forward_auth;
+        let asked = asked(parts.uri.path(), forward_auth.proxy())?;
+        let response = forward_auth.answer(parts, asked.policy, &app.basis, app.now()).await;
         let (status, took) = (response.status().as_u16(), start.elapsed());
-        self.0.metrics.observe_request(asked.pattern.into(), status, took);
+        app.metrics.observe_request(asked.pattern.into(), status, took);
         Some(response)
     }
 }

@@ -1,0 +1,181 @@
+//! The checks of one request, in their order.
+
+use std::sync::Arc;
+
+use jose::{Claimed, Reject, TokenForm, TokenHash, UnixTime};
+use keys::Keys;
+use service::refusals::LogRefusals;
+use service::shown;
+use tokio::time::Instant;
+
+use super::answer::{Answer, Pass};
+use super::cache::{Key, Limits, Verified, VerifiedTokens};
+use super::metrics::VerifyMetrics;
+use super::question::{Guard, PolicyId, Question, Shown};
+use super::record::{Decided, Record};
+use crate::decide::Basis;
+use crate::encrypted::{Decryption, Opened};
+use crate::payload::Payload;
+use crate::trust::Trusted;
+
+/// What decisions go by, beside whom we trust.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How many verified tokens are kept.
+    pub cache: Limits,
+    /// Which refusals are logged.
+    pub log_refusals: LogRefusals,
+    /// What is particular to each policy, in the order of [`jose::Trust::policies`].
+    pub guards: Vec<Guard>,
+}
+
+/// Decides on requests; shared by all connections.
+pub struct Decider {
+    trusted: Arc<Trusted>,
+    guards: Vec<Guard>,
+    verified: VerifiedTokens,
+    record: Record,
+}
+
+/// A policy, found by its place.
+#[derive(Clone, Copy)]
+struct Guarded<'a> {
+    id: PolicyId,
+    policy: &'a jose::Policy,
+    guard: &'a Guard,
+}
+
+impl Decider {
+    /// One that has verified nothing yet.
+    pub(crate) fn new(settings: Settings, metrics: VerifyMetrics, trusted: &Arc<Trusted>) -> Self {
+        let Settings { cache, log_refusals, guards } = settings;
+        let record = Record::new(metrics, log_refusals);
+        Self { trusted: Arc::clone(trusted), guards, verified: VerifiedTokens::new(cache), record }
+    }
+
+    /// The policy of that name, or the default one.
+    pub fn policy(&self, name: Option<&str>) -> Option<PolicyId> {
+        let policies = self.trusted.trust().policies();
+        match name {
+            None => (!policies.is_empty()).then_some(PolicyId::DEFAULT),
+            Some(name) => policies.iter().position(|policy| policy.name == name).map(PolicyId),
+        }
+    }
+
+    fn found(&self, id: PolicyId) -> Option<Guarded<'_>> {
+        let (policy, guard) = (self.trusted.trust().policies().get(id.0)?, self.guards.get(id.0)?);
+        Some(Guarded { id, policy, guard })
+    }
+
+    /// Decides on a request, at `now`.
+    pub(crate) async fn decide(&self, question: Question<'_>, basis: &Basis, now: UnixTime) -> Answer {
+        let request_id = question.request_id;
+        let guarded = question.policy.and_then(|id| self.found(id)).ok_or(Reject::UnknownPolicy);
+        let shown = guarded.and_then(|guarded| question.shown(guarded.guard));
+        let decision = match (guarded, &shown) {
+            (Ok(guarded), Ok(Shown::Token(token))) => self.token(token, guarded, basis, now).await,
+            (Ok(_), Ok(Shown::Missing)) => Ok(Pass::Missing),
+            (Ok(_), Ok(Shown::Preflight)) => Ok(Pass::Preflight),
+            (Err(reject), _) => Err(reject),
+            (Ok(_), Err(reject)) => Err(*reject),
+        };
+        let token = match &shown {
+            Ok(Shown::Token(token)) => Some(&**token),
+            Ok(Shown::Missing | Shown::Preflight) | Err(_) => None,
+        };
+        let claimed = match (&decision, guarded, token) {
+            (Err(_), Ok(guarded), Some(token)) => self.trusted.trust().claimed(token, guarded.policy),
+            (Ok(_), _, _) | (_, Err(_), _) | (_, _, None) => Claimed::default(),
+        };
+        let policy = guarded.ok().map(|guarded| guarded.policy.name.as_str());
+        self.record.decided(&Decided { request_id, policy, token, claimed }, &decision);
+        decision.map_or_else(Answer::refuse, Answer::Pass)
+    }
+
+    async fn token(
+        &self,
+        token: &str,
+        guarded: Guarded<'_>,
+        basis: &Basis,
+        now: UnixTime,
+    ) -> Result<Pass, Reject> {
+        let verified = self.verified(token, guarded, &basis.decryption, now).await?;
+        verified.payload.check(&basis.revocations, now).await.verdict?;
+        basis.good_tokens.note(&verified.payload, &verified.json, now);
+        Ok(Pass::Token(verified))
+    }
+
+    /// A token whose signature and claims are good, and which may be used now.
+    async fn verified(
+        &self,
+        token: &str,
+        guarded: Guarded<'_>,
+        decryption: &Decryption,
+        now: UnixTime,
+    ) -> Result<Arc<Verified>, Reject> {
+        let since = Instant::now();
+        let keys = self.trusted.keys();
+        let key = Key { token: TokenHash::of(token), policy: guarded.id, keys: keys.version };
+        if let Some(kept) = self.kept(&key, decryption) {
+            match kept.window.validate(now) {
+                Ok(()) => {
+                    self.record.metrics.hits.inc();
+                    return Ok(kept);
+                }
+                Err(reject) => {
+                    self.verified.forget(&key);
+                    return Err(reject);
+                }
+            }
+        }
+        self.record.metrics.misses.inc();
+        let (verified, version) = self.verify(token, guarded, decryption, keys, since, now).await?;
+        let verified = Arc::new(verified);
+        self.verified.keep(Key { keys: version, ..key }, Arc::clone(&verified));
+        self.record.metrics.show_entries(self.verified.len());
+        Ok(verified)
+    }
+
+    fn kept(&self, key: &Key, decryption: &Decryption) -> Option<Arc<Verified>> {
+        let kept = self.verified.get(key)?;
+        kept.opened_with.as_ref().is_none_or(|then| decryption.uses(then)).then_some(kept)
+    }
+
+    /// Verifies a token anew; tells the version of the keys as well.
+    async fn verify(
+        &self,
+        token: &str,
+        Guarded { policy, guard, .. }: Guarded<'_>,
+        decryption: &Decryption,
+        keys: Arc<Keys>,
+        since: Instant,
+        now: UnixTime,
+    ) -> Result<(Verified, u64), Reject> {
+        let (opened, opened_with) = match TokenForm::of(token) {
+            TokenForm::Jwe => {
+                let (opened, keys) = decryption.open_told(token).await?;
+                (Some(opened), Some(keys))
+            }
+            TokenForm::Jws | TokenForm::Other => (None, None),
+        };
+        let (signed, version) = match opened {
+            None => self.trusted.verify(token, keys, policy, since, now).await?,
+            Some(Opened { nested: Some(token), .. }) => {
+                self.trusted.verify(&token, keys, policy, since, now).await?
+            }
+            Some(Opened { header, claims, nested: None }) => {
+                (self.trusted.validate_decrypted(header, claims, policy, now)?, keys.version)
+            }
+        };
+        let trust = self.trusted.trust();
+        let verified = Verified {
+            window: trust.window(&signed)?,
+            issuer: trust.issuer_policy(&signed)?.name().map(|name| shown::url(name).into()),
+            payload: Payload::read(&signed.claims, trust.issuer_policy(&signed)?)?,
+            handed_on: guard.handed_on.of(&signed.claims, &trust.claim_names(policy, &signed))?,
+            json: signed.claims.as_json().into(),
+            opened_with,
+        };
+        Ok((verified, version))
+    }
+}
