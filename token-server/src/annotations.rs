@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::shadow::{MAX_SHADOW_RULES, MAX_SHADOW_RULES_PER_GROUP, Shadows};
 use crate::store::{AnnotatedRule, Annotation, AnnotationStore, Mode, StoreError};
 
-/// After this, rules on trial are read again unasked: Redis tells nobody of a FLUSHALL.
+/// After this, rules on trial are read again unasked: Redis does not tell of a FLUSHALL.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// The time between two attempts to read them.
@@ -79,7 +79,7 @@ impl Annotations {
         Ok(())
     }
 
-    /// Somebody else may have written rules that are only tried.
+    /// Another server may have written rules that are only tried.
     pub fn outdated(&self) {
         self.outdated.notify_one();
     }

@@ -69,11 +69,11 @@ pub struct Config {
     pub listen: ListenAddress,
     /// `TOKEN_SERVER__ADMIN__LISTEN`: rules API, metrics.
     pub admin_listen: ListenAddress,
-    /// `TOKEN_SERVER__ADMIN__SOCKET`: the same on a unix socket, for whoever may open it.
+    /// `TOKEN_SERVER__ADMIN__SOCKET`: the same on a unix socket, for users who may open it.
     pub admin_socket: Option<PathBuf>,
-    /// `TOKEN_SERVER__ADMIN__TOKENS_FILE`: who may use the rules API over TCP; nobody when unset.
+    /// `TOKEN_SERVER__ADMIN__TOKENS_FILE`: who may use the rules API over TCP; no client when unset.
     pub admin_tokens: Option<Arc<TokensFile>>,
-    /// `TOKEN_SERVER__AGENT__TOKENS_FILE`: who may ask `/v1/check`; everybody when unset.
+    /// `TOKEN_SERVER__AGENT__TOKENS_FILE`: who may ask `/v1/check`; every client when unset.
     pub agent_tokens: Option<Arc<TokensFile>>,
     /// `TOKEN_SERVER__TLS__CERT`, `__KEY`, `__CLIENT_CA`: what the TCP listeners show and ask; plain HTTP when unset.
     pub tls: Option<Arc<Tls>>,
@@ -83,7 +83,7 @@ pub struct Config {
     pub jwe_keys: Option<Arc<DecryptionKeysFile>>,
     /// `TOKEN_SERVER__JWKS__*`, `[[issuers]]`: verification keys.
     pub keys: Keys,
-    /// `TOKEN_SERVER__VERIFY__*`: forward-auth; absent when nobody is trusted.
+    /// `TOKEN_SERVER__VERIFY__*`: forward-auth; absent when no issuer is trusted.
     pub verify: Option<Verify>,
     /// Where rules live.
     pub store: StoreSettings,
@@ -223,7 +223,7 @@ fn seconds(settings: &mut Settings, name: &'static str, default: u32) -> Duratio
     Duration::from_secs(seconds.into())
 }
 
-/// Redis where it is configured, else the embedded store. A setting of the one that is not used is a fault: whoever sets
+/// Redis where it is configured, else the embedded store. A setting of the one that is not used is a fault: the operator who sets
 /// it believes that rules are kept elsewhere.
 fn store(settings: &mut Settings) -> StoreSettings {
     let path = settings.text(STORE_PATH);

@@ -16,7 +16,7 @@ const MAX_CHANGES: usize = 10_000;
 /// Bytes of the names that are remembered: ten times what subjects of usual length take.
 const MAX_NAME_BYTES: usize = 4 * 1024 * 1024;
 
-/// Groups that one answer names; whoever is further behind gets everything.
+/// Groups that one answer names; a reader that is further behind gets everything.
 const MAX_ANSWER: usize = 1_000;
 
 /// The log of changes.

@@ -55,18 +55,18 @@ pub struct Revocations {
     store: Arc<dyn Store>,
     book: Rulebook,
     /// The rules of a token without a subject.
-    nobodys: Arc<Group>,
+    subjectless: Arc<Group>,
     sessions: Sessions,
     untold: Untold,
     feed: Feed,
-    /// Held by whoever writes, until the memory has followed: in the order of the store, and with room for the rule that was
+    /// Held by the one writer, until the memory has followed: in the order of the store, and with room for the rule that was
     /// looked for.
     writing: Mutex<()>,
     /// Turns of those who read groups.
     turns: Semaphore,
     /// Whether the last read was answered, and in the time that a check can wait.
     store_answers: AtomicBool,
-    /// Reads and writes that go on even when nobody waits for them any more.
+    /// Reads and writes that go on even when no request waits for them any more.
     tasks: TaskTracker,
 }
 
@@ -79,7 +79,7 @@ pub struct RulesVerdict {
     /// Whether the feed tells whatever would change the verdict, from the revision on that was the last when it was
     /// asked for.
     pub vouched: bool,
-    /// How long ago the rules of its subject were read; zero where nobody else writes.
+    /// How long ago the rules of its subject were read; zero where no other process writes.
     pub read_ago: Duration,
 }
 
@@ -115,7 +115,7 @@ impl Revocations {
         book.show_revision(revision);
         Ok(Self {
             store,
-            nobodys: Arc::new(Group::parse(Vec::new(), &totals)),
+            subjectless: Arc::new(Group::parse(Vec::new(), &totals)),
             book,
             sessions,
             untold: Untold::default(),
@@ -196,7 +196,7 @@ impl Revocations {
                 Some(subject) => self.read(subject, session.as_ref(), LOAD_WAIT).await,
                 None => {
                     let at = Instant::now();
-                    Some(Read { group: Arc::clone(&self.nobodys), session: session.clone(), at })
+                    Some(Read { group: Arc::clone(&self.subjectless), session: session.clone(), at })
                 }
             }
         };
@@ -209,7 +209,7 @@ impl Revocations {
                 && is_of(own.as_ref(), &session)
                 && session.vouches(Instant::now())
         });
-        // Everybody's rules are read again by this server itself, whoever asks.
+        // Everybody's rules are read again by this server itself, not by the checks.
         let read_ago = match &own {
             Some(own) if !self.sessions.are_exclusive() => own.at.elapsed(),
             Some(_) | None => Duration::ZERO,
@@ -274,7 +274,7 @@ impl Revocations {
     }
 
     /// A group was changed, here or elsewhere: what was read before is forgotten, and the feed tells it. A name that is too
-    /// long for a group comes from somebody who writes no rules, or not only; it is told as a change of anything.
+    /// long for a group comes from a writer of something else than rules; it is told as a change of anything.
     pub fn changed(&self, group: &str) -> u64 {
         self.book.forget(group);
         self.untold.told(group);

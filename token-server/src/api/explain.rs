@@ -1,6 +1,6 @@
 //! `POST /v1/explain`: the verdict on a token or a payload, and which rules match it, condition by condition.
 //!
-//! Signatures are not verified here: whoever may ask this may also write rules.
+//! Signatures are not verified here: a client that may ask this may also write rules.
 
 mod conditions;
 

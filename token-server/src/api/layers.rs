@@ -12,10 +12,10 @@ use super::app::App;
 use super::error::ApiError;
 use super::request::shows_one_of;
 
-/// How long a request may take, its body included. Agents wait 80 ms; this is for whoever sends a byte a second.
+/// How long a request may take, its body included. Agents wait 80 ms; this is for clients that send a byte a second.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Lets through who shows a bearer token of the tokens file.
+/// Lets a request through that shows a bearer token of the tokens file.
 pub(super) async fn require_admin(
     State(app): State<Arc<App>>,
     request: Request,

@@ -35,7 +35,7 @@ impl Output {
 /// One line, or as many as the text has.
 pub(super) fn line(text: impl fmt::Display) -> Result<(), CliError> {
     match writeln!(io::stdout().lock(), "{text}") {
-        // Whoever reads has seen enough, as `head` does.
+        // The reader has seen enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done.map_err(CliError::Output),
     }

@@ -14,7 +14,7 @@ pub const MAX_SILENCE: Duration = Duration::from_secs(3);
 pub enum Source {
     /// The channel on which token-servers publish what they write.
     OwnChannel,
-    /// Redis keyspace notifications: every change of a rule's key, whoever made it.
+    /// Redis keyspace notifications: every change of a rule's key, by any writer.
     Keyspace,
     /// Consul's keys, which ms-users writes after its rules.
     Consul,
@@ -28,7 +28,7 @@ pub struct Session(Mutex<Reach>);
 
 #[derive(Debug, Clone, Copy)]
 enum Reach {
-    /// Nobody else can write.
+    /// No other process can write.
     Unlimited,
     Live(Instant),
     Ended(Instant),
@@ -44,7 +44,7 @@ impl Session {
         Arc::new(Self(Mutex::new(Reach::Live(at))))
     }
 
-    /// Whether nobody else can write, so that what is known changes only by what this process does.
+    /// Whether no other process can write, so that what is known changes only by what this process does.
     pub fn is_exclusive(&self) -> bool {
         matches!(*self.lock(), Reach::Unlimited)
     }

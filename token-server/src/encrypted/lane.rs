@@ -1,8 +1,8 @@
 //! The lane for decryption under private keys.
 //!
-//! Anybody who knows a public key can make such tokens, good for nothing, and each costs up to some milliseconds of
-//! processor time. So they have threads of their own, fewer than the processors, and few of them wait: the rest is told that
-//! the server is overloaded. Checks of payloads, tokens under shared secrets and the feed go on beside them.
+//! Every client that knows a public key can make such tokens, good for nothing, and each costs up to some milliseconds of
+//! processor time. So they have threads of their own, fewer than the processors, and few of them wait: the rest is answered
+//! `overloaded`. Checks of payloads, tokens under shared secrets and the feed go on beside them.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -51,7 +51,7 @@ impl Lane {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Reject::Overloaded)?;
         let taken = Taken::new(&self.taken);
         let thread = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| Reject::Overloaded)?;
-        // Who asked may be gone meanwhile; the place is taken until the work is done.
+        // The request may be gone meanwhile; the place is taken until the work is done.
         let working = tokio::task::spawn_blocking(move || {
             let _held = (place, thread, taken);
             work()

@@ -150,7 +150,7 @@ impl Revocations {
         self.tell(group)
     }
 
-    /// The right to write. Whoever has been answered "not in time" must not find the rule written minutes later.
+    /// The right to write. A rule that was answered "not in time" must not be written minutes later.
     pub(super) async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
         timeout(LOAD_LIMIT, self.writing.lock())
             .await

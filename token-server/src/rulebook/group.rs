@@ -118,7 +118,7 @@ impl Group {
         self.read().rules.matches(token, now)
     }
 
-    /// Whether it holds what is no rule and has not ended at `now`: nobody knows which tokens that meant.
+    /// Whether it holds what is no rule and has not ended at `now`: which tokens that meant is not known.
     pub fn is_doubtful(&self, now: i64) -> bool {
         self.read().unreadable.iter().any(|(_, end)| !end.has_passed(now))
     }

@@ -1,7 +1,7 @@
 //! The rules in memory: groups that have been read, for as long as what was read is known to be right.
 //!
-//! One read at a time for each group, whoever asks. A change that is heard drops what was read before it, reads that
-//! are under way included; nobody who asks later gets their answer.
+//! One read at a time for each group, however many checks ask. A change that is heard drops what was read before it, reads that
+//! are under way included: no later check gets their answer.
 
 mod group;
 mod totals;
@@ -30,7 +30,7 @@ pub const DEFAULT_BYTES: u64 = 256 * 1024 * 1024;
 /// Groups that the cache expects; it sizes its tables by this.
 const EXPECTED_GROUPS: usize = 100_000;
 
-/// What was read is read again after this, even while a session vouches for it: Redis tells nobody of a FLUSHALL, and a
+/// What was read is read again after this, even while a session vouches for it: Redis does not tell of a FLUSHALL, and a
 /// source may be one that does not hear of rules.
 const MAX_AGE: Duration = MAX_READ_AGE;
 
@@ -98,13 +98,13 @@ pub(crate) struct Read {
 /// What a read brought beyond what was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
-    /// Nothing, or what somebody has told of.
+    /// Nothing, or what a source has told of.
     Expected,
     /// Rules that were not there at the last read in the same session, and that no source has told of since.
     Untold,
 }
 
-/// Whether the caller has to read, or somebody else does.
+/// Whether the caller has to read, or another check does.
 pub(crate) enum Boarding {
     Fly(Flight),
     Join(Follower<Landing>),

@@ -57,7 +57,7 @@ impl Rules {
         }
     }
 
-    /// The rules of a store for one command: nobody listens to changes, but everything is known to be there.
+    /// The rules of a store for one command: changes are not listened to, but everything is known to be there.
     pub(super) async fn open(
         config: &Config,
         store: StoreSettings,

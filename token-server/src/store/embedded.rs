@@ -38,7 +38,7 @@ const ENDS: TableDefinition<'_, (i64, &str, &str), ()> = TableDefinition::new("e
 const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
 const TEXTS: TableDefinition<'_, &str, &str> = TableDefinition::new("texts");
 
-/// Rules names subjects, which is nobody else's business on this machine.
+/// Rules names subjects, which other users of this machine may not read.
 const FILE_MODE: u32 = 0o600;
 
 /// Rules that one purge removes, so that writers do not wait long behind it.
@@ -257,7 +257,7 @@ impl EmbeddedStore {
         self.place.fault().map_or(Ok(()), |fault| Err(StoreError::Unreliable(fault)))
     }
 
-    /// Reads every rule once: a file that opens may still be damaged where nobody has looked yet.
+    /// Reads every rule once: a file that opens may still be damaged where it was not read yet.
     fn read_through(&self) -> Result<(), StoreError> {
         let read = self.read(|transaction| {
             for row in transaction.open_table(RULES)?.iter()? {

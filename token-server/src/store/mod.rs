@@ -24,7 +24,7 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 /// What the rest of the program needs of a place where rules are kept.
 ///
 /// A write that returns `Ok` is durable as that store understands it. One that returns an error may still have
-/// happened, unless the error says otherwise: whoever keeps copies must read again.
+/// happened, unless the error says otherwise: what is kept in memory must be read again.
 pub trait Store: Send + Sync {
     /// The random name of the store; absent until it has been reached once.
     fn store_id(&self) -> Option<Arc<str>>;
@@ -75,7 +75,7 @@ pub trait Store: Send + Sync {
 pub struct StoredRule {
     /// Whose tokens it concerns: a subject, or [`EVERYBODY`].
     pub group: String,
-    /// The rule's JSON; canonical unless somebody else wrote it.
+    /// The rule's JSON; canonical unless another program wrote it.
     pub json: String,
     /// When it ends.
     pub expire_at: ExpireAt,

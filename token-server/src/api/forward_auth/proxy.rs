@@ -1,7 +1,7 @@
 //! What a proxy tells of the request that it asks about.
 //!
 //! Each proxy has its own way, and passes on what the client sent in the way of the others: only the configured one is
-//! read. A header that is there twice is refused, since nobody can tell which one the proxy wrote.
+//! read. A header that is there twice is refused, since it cannot be told which one the proxy wrote.
 
 use std::str::FromStr;
 

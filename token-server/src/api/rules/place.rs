@@ -1,4 +1,4 @@
-//! The `after` of a page of rules: the `next` of the page before, which nobody but this module understands.
+//! The `after` of a page of rules: the `next` of the page before, which this module alone understands.
 //!
 //! ```text
 //! base64url( "e" cursor )     after a rule that is enforced, in the order of the store; these come first

@@ -138,7 +138,7 @@ async fn refuse_unless_confirmed(app: &App, group: &str, draft: &Draft) -> Resul
     }
 }
 
-/// Whoever tries a rule must not think that it is switched off.
+/// A rule that is tried must not look as if it were switched off.
 pub(super) async fn refuse_to_try_what_is_enforced(
     app: &App,
     group: &str,

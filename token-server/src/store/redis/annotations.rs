@@ -1,6 +1,6 @@
 //! Annotations in Redis, in keys of our own beside the sorted sets, which stay as ms-users knows them.
 //!
-//! A note lives as long as its rule. Whoever removes a rule through a token-server removes its note; those that other
+//! A note lives as long as its rule. A rule that is removed through a token-server takes its note along; those that other
 //! programs leave behind, and those of rules that have ended, go in a walk over all notes.
 
 use std::sync::Arc;
@@ -105,7 +105,7 @@ impl RedisAnnotations {
         }
     }
 
-    /// A connection whose next transaction does nothing if the key has changed by then: somebody else may write a note
+    /// A connection whose next transaction does nothing if the key has changed by then: another server may write a note
     /// meanwhile. It is a new one, since what is watched is watched for all who share a connection.
     async fn watch(&self, key: &str) -> Result<MultiplexedConnection, StoreError> {
         let mut node = Node::find(&self.store.settings, WRITE_LIMIT).await?;

@@ -32,8 +32,8 @@ impl Link {
         Self { settings, answer_limit, watch, state: Mutex::default() }
     }
 
-    /// The master. Whoever waits for somebody else's attempt shares its failure, so that a dead Redis is tried once and
-    /// not by everybody in turn.
+    /// The master. Requests that wait for another's attempt share its failure, so that a dead Redis is tried once and
+    /// not by each in turn.
     pub(crate) async fn node(&self) -> Result<Node, StoreError> {
         let asked = Instant::now();
         let mut state = self.state.lock().await;

@@ -1,7 +1,7 @@
 //! Rules in Redis, as ms-users leaves them there: one sorted set for each group, on one master.
 //!
 //! Every read and every write is the master's; replicas lag. A write and the message that tells of it are one
-//! transaction, so that neither is there without the other, whoever dies in between.
+//! transaction, so that neither is there without the other, whatever dies in between.
 
 mod annotations;
 mod batch;
@@ -131,7 +131,7 @@ impl RedisStore {
         }
     }
 
-    /// Asks the master; once more, if the answer shows that it was not the master, or nobody.
+    /// Asks the master; once more, if the answer shows that it was not the master, or that there is none.
     async fn read<T>(&self, ask: impl AsyncFn(Node) -> RedisResult<T>) -> Result<T, StoreError> {
         let node = self.reader.node().await?;
         let answered = ask(node.clone()).await;
