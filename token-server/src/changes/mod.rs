@@ -2,5 +2,3 @@
 
 pub(crate) mod consul;
 pub(crate) mod redis;
-
-pub use crate::continuity::{MAX_SILENCE, Session, Sessions, Source, Untold};
