@@ -194,6 +194,37 @@ fn reads_arguments_by_name_and_ignores_others() {
 }
 
 #[test]
+fn each_type_of_value_is_a_text_a_number_or_cannot_be_read() {
+    let given = |text: &'static str| Text::Given(text.into());
+    for (value, as_text, as_count) in [
+        (TypedData::Null, Text::Empty, Count::Null),
+        (TypedData::Bool(true), Text::Unreadable, Count::Unreadable),
+        (TypedData::Int32(7), Text::Unreadable, Count::Number(7)),
+        (TypedData::Int32(-1), Text::Unreadable, Count::Unreadable),
+        (TypedData::UInt32(u32::MAX), Text::Unreadable, Count::Number(4_294_967_295)),
+        (TypedData::Int64(7), Text::Unreadable, Count::Number(7)),
+        (TypedData::Int64(i64::MIN), Text::Unreadable, Count::Unreadable),
+        (TypedData::UInt64(u64::MAX), Text::Unreadable, Count::Number(18_446_744_073_709_551_615)),
+        (TypedData::IPv4([127, 0, 0, 1].into()), Text::Unreadable, Count::Unreadable),
+        (TypedData::IPv6([0; 16].into()), Text::Unreadable, Count::Unreadable),
+        (TypedData::String(String::new()), Text::Empty, Count::Unreadable),
+        (TypedData::String("7".to_owned()), given("7"), Count::Unreadable),
+        (TypedData::Binary(b"7".to_vec()), Text::Unreadable, Count::Unreadable),
+    ] {
+        for twice in [false, true] {
+            let mut arguments = vec![("token", value.clone()), ("token_count", value.clone())];
+            if twice {
+                arguments.extend(arguments.clone());
+            }
+            let bytes = message("verify-jwt", &arguments);
+            let request = read(&bytes).unwrap();
+            let expected = if twice { (&Text::Unreadable, Count::Unreadable) } else { (&as_text, as_count) };
+            assert!((&request.token, request.token_count) == expected, "{value:?}, twice: {twice}");
+        }
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text_become_replacement_characters() {
     let mut messages = message("verify-jwt", &[("token", TypedData::String("a.b?c".to_owned()))]);
     *messages.iter_mut().rfind(|byte| **byte == b'?').unwrap() = 0xff;

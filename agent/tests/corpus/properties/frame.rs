@@ -5,7 +5,7 @@ use jwt_agent::spoa::frame::{Fault, Frame, Ids, MAX_FRAME_SIZE, MAX_HELLO_SIZE, 
 use spop::parser::parse_frame_with_limit;
 use spop::{FramePayload, FrameType, SpopFrame};
 
-use super::asked::asked;
+use super::rewritten::notify as rewritten;
 
 /// As the agent reads frames.
 fn decode(input: &[u8], max: u32) -> Result<Option<(Frame<Request<'_>>, usize)>, Fault> {
@@ -60,7 +60,9 @@ fn assert_read_alike(frame: &Frame<Request<'_>>, theirs: &dyn SpopFrame) {
     match (frame, theirs.payload()) {
         (Frame::Notify(notify), FramePayload::ListOfMessages(messages)) => {
             assert_eq!(notify.ids, ids);
-            assert_eq!(notify.request, asked(messages));
+            let again = rewritten(ids.stream, ids.frame, messages);
+            let (again, _) = decode(&again, u32::MAX).unwrap().unwrap();
+            assert_same(&again, frame);
         }
         (Frame::Hello(hello), FramePayload::KVList(items)) => {
             assert_eq!(*theirs.frame_type(), FrameType::HaproxyHello);

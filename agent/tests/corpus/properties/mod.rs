@@ -1,6 +1,6 @@
 //! What must hold for every input, whoever made it: one function for each kind of input, which panics if it does not.
 
-pub mod asked;
 pub mod connection;
 pub mod frame;
+pub mod rewritten;
 pub mod settings;
