@@ -14,8 +14,9 @@ const SETTINGS: u8 = 4;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// RFC 7541 appendix A: the indexed field `:status: 200`, and a literal `:status` with or without indexing.
-const STATUS_200: u8 = 0x88;
+/// RFC 7541 appendix A: the statuses that have an index, and a literal `:status` with or without indexing.
+const STATUS_INDEXED: [(u8, u16); 7] =
+    [(0x88, 200), (0x89, 204), (0x8a, 206), (0x8b, 304), (0x8c, 400), (0x8d, 404), (0x8e, 500)];
 const STATUS_LITERAL: [u8; 2] = [0x08, 0x48];
 
 /// Sends GET requests at once, each a path with headers, and returns their statuses in the same order; 0 where the
@@ -33,15 +34,29 @@ pub fn statuses_at(
     authority: &str,
     requests: &[(&str, Vec<(&str, String)>)],
 ) -> io::Result<Vec<u16>> {
+    let heads = requests.iter().map(|(path, headers)| {
+        let pseudo = [(":method", "GET"), (":scheme", "http"), (":authority", authority), (":path", path)];
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        pseudo.into_iter().chain(headers).collect()
+    });
+    exchange(connection, heads.collect())
+}
+
+/// The status of a request for a tunnel, which has no path (RFC 9113 section 8.5).
+pub fn status_of_connect(connection: &mut Connection, authority: &str) -> io::Result<u16> {
+    let statuses = exchange(connection, vec![vec![(":method", "CONNECT"), (":authority", authority)]])?;
+    statuses.first().copied().ok_or(invalid("no status"))
+}
+
+/// Sends requests, each of which is its header fields, and returns their statuses.
+fn exchange(connection: &mut Connection, requests: Vec<Vec<(&str, &str)>>) -> io::Result<Vec<u16>> {
     let mut bytes = PREFACE.to_vec();
     write_frame(&mut bytes, SETTINGS, 0, 0, &[]);
     // Streams of a client are odd.
     let streams = (1_u32..).step_by(2);
-    for (stream, (path, headers)) in streams.clone().zip(requests) {
+    for (stream, fields) in streams.clone().zip(&requests) {
         let mut block = Vec::new();
-        let pseudo = [(":method", "GET"), (":scheme", "http"), (":authority", authority), (":path", path)];
-        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
-        for (name, value) in pseudo.into_iter().chain(headers) {
+        for (name, value) in fields {
             scan::note_header(name, value.as_bytes());
             // RFC 7541 section 6.2.2: a literal without indexing, with a new name.
             block.push(0);
@@ -106,8 +121,11 @@ fn read_frame(connection: &mut Connection) -> io::Result<(u8, u32, Vec<u8>)> {
 
 /// The status, which comes first (RFC 9113 section 8.3), in the forms that HAProxy writes.
 fn status(block: &[u8]) -> io::Result<u16> {
+    let indexed = STATUS_INDEXED.iter().find(|(index, _)| block.first() == Some(index));
+    if let Some((_, status)) = indexed {
+        return Ok(*status);
+    }
     match block {
-        [STATUS_200, ..] => Ok(200),
         [literal, 3, digits @ ..] if STATUS_LITERAL.contains(literal) => {
             let digits = digits.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
             digits.and_then(|digits| digits.parse().ok()).ok_or(invalid("not a status"))

@@ -24,6 +24,8 @@ pub enum Script {
     Silence,
     /// By closing the connection.
     Close,
+    /// The next of these each time, whatever the connection; the last of them stays.
+    InTurn(Vec<Script>),
 }
 
 /// A running scripted agent; it lives as long as the process, and is healthy whatever its script says.
@@ -70,9 +72,8 @@ fn serve(mut connection: Connection, script: &Mutex<Script>) -> io::Result<()> {
                 }
             }
             spop::NOTIFY => {
-                let script = script.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let (stream, id) = (frame.stream_id, frame.frame_id);
-                let answer = match script {
+                let answer = match next(script) {
                     Script::Ack(variables) => spop::ack(stream, id, &variables),
                     Script::Truncated(variables, missing) => {
                         truncate(spop::ack(stream, id, &variables), missing)
@@ -80,7 +81,7 @@ fn serve(mut connection: Connection, script: &Mutex<Script>) -> io::Result<()> {
                     Script::WrongStream(variables) => spop::ack(stream + 2, id, &variables),
                     Script::WrongFrame(variables) => spop::ack(stream, id + 1, &variables),
                     Script::Garbage => b"\0\0\0\x04HTTP".to_vec(),
-                    Script::Silence => continue,
+                    Script::Silence | Script::InTurn(_) => continue,
                     Script::Close => return Ok(()),
                 };
                 connection.write_all(&answer)?;
@@ -88,6 +89,15 @@ fn serve(mut connection: Connection, script: &Mutex<Script>) -> io::Result<()> {
             spop::HAPROXY_DISCONNECT => return Ok(()),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
+    }
+}
+
+/// What is answered now; answers in turn within answers in turn are none.
+fn next(script: &Mutex<Script>) -> Script {
+    match &mut *script.lock().unwrap_or_else(PoisonError::into_inner) {
+        Script::InTurn(scripts) if scripts.len() > 1 => scripts.remove(0),
+        Script::InTurn(scripts) => scripts.first().cloned().unwrap_or(Script::Silence),
+        script => script.clone(),
     }
 }
 

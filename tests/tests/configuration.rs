@@ -1,5 +1,7 @@
 //! The shipped files against every answer that an agent can give, sane or not: what HAProxy does with it.
 
+mod lines;
+
 use integration_tests::edge::Edge;
 use integration_tests::haproxy::Shipped;
 use integration_tests::http::Request;
