@@ -34,6 +34,7 @@ pub mod socket;
 pub mod spop;
 pub mod steady;
 pub mod stores;
+pub mod tls;
 pub mod token;
 pub mod token_server;
 pub mod under_load;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::key_server::Answer;
 use crate::keys::SigningKey;
-use crate::token::{now, sign_padded};
+use crate::token::{forge_signature, now, sign_padded, sign_raw};
 
 /// The header that has them.
 pub const HEADER: &str = "x-amzn-oidc-data";
@@ -49,4 +49,21 @@ pub fn payload() -> String {
 /// A token that `key` has signed, by its word as the key `kid` of the load balancer `signer`.
 pub fn token(key: &SigningKey, kid: &str, signer: &str) -> String {
     sign_padded(key, &header(kid, signer), &payload())
+}
+
+/// Tokens that are refused wherever the keys `old` and `new` are known by these names, each with why.
+pub fn refused(old: &SigningKey, new: &SigningKey) -> Vec<(&'static str, String, &'static str)> {
+    let good = token(old, OLD, ARN);
+    let own = json!({"alg": "ES256"}).to_string();
+    vec![
+        ("another load balancer", token(old, OLD, STRANGER), "issuer"),
+        ("forged", forge_signature(&good), "signature"),
+        ("the key of another kid", token(new, OLD, ARN), "signature"),
+        ("a kid without a key", token(old, ABSENT, ARN), "unknown_key"),
+        ("a path", token(old, &format!("../{OLD}"), ARN), "unknown_key"),
+        ("no padding", sign_raw(old, &header(OLD, ARN), &payload()), "malformed"),
+        ("padding taken away", good.trim_end_matches('=').to_owned(), "malformed"),
+        ("more padding", format!("{good}="), "malformed"),
+        ("the provider's own token", sign_raw(old, &own, &payload()), "malformed"),
+    ]
 }

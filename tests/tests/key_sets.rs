@@ -3,6 +3,7 @@
 //!
 //! What is compared is which tokens verify. Both lists, each entry with its why, are tables of docs/KEYS.md.
 
+mod changes;
 mod generator;
 mod pool;
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, thread};
 
 use integration_tests::http::{header, read_head};
+use integration_tests::tls::server_config;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
@@ -43,15 +43,7 @@ impl ApiServer {
         let key = KeyPair::generate().unwrap();
         let names = ["localhost", "127.0.0.1", "0.0.0.0"].map(str::to_owned);
         let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        let config = Arc::new(config);
+        let config = server_config(vec![certificate.der().clone()], key.serialize_der(), None);
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -1,8 +1,10 @@
 //! Token-servers over TLS, with certificates made for each test: which are trusted, and which are not.
 
+#[path = "../../../../tests/src/tls.rs"]
+mod server_tls;
+
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jose::Reject;
@@ -10,8 +12,6 @@ use prometheus_client::registry::Registry;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::Url;
 use revocation::check::Check;
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use service::background::{Background, TaskMetrics};
 use service::readiness::Readiness;
 use service::shutdown::Shutdown;
@@ -45,20 +45,13 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), file }
     }
 
-    /// A server on loopback that calls itself `localhost` and finds each token good; its port.
-    async fn serve(&self) -> u16 {
+    /// A server on loopback that calls itself `name` and finds each token good; its port.
+    async fn serve(&self, name: &str) -> u16 {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let config = server_tls::server_config(vec![certificate.der().clone()], key.serialize_der(), None);
+        let acceptor = TlsAcceptor::from(config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         // Ends with the test's runtime.
@@ -132,13 +125,16 @@ fn token_server_for(
 }
 
 #[tokio::test]
-async fn a_token_server_is_trusted_by_its_certificate_alone() {
+async fn a_token_server_is_trusted_by_its_certificate_and_name() {
     let folder = TempDir::new().unwrap();
     let (ours, theirs) = (Authority::new(&folder, "ours.pem"), Authority::new(&folder, "theirs.pem"));
-    let good = ours.serve().await;
-    let foreign = theirs.serve().await;
+    let good = ours.serve("localhost").await;
+    let misnamed = ours.serve("elsewhere.example").await;
+    let foreign = theirs.serve("localhost").await;
     let deadline = || std::time::Instant::now() + DEADLINE;
-    for (port, expected) in [(good, Ok(())), (foreign, Err(Reject::NoTokenServer))] {
+    for (port, expected) in
+        [(good, Ok(())), (misnamed, Err(Reject::NoTokenServer)), (foreign, Err(Reject::NoTokenServer))]
+    {
         let url = format!("https://localhost:{port}");
         let (server, discovery) = token_server(&url, Some(ours.file.clone())).unwrap();
         let shutdown = Shutdown::new();

@@ -1,5 +1,8 @@
 //! Servers whose certificates and answers a test chooses.
 
+#[path = "../../../../../tests/src/tls.rs"]
+mod tls;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,9 +13,7 @@ use rcgen::{
     SerialNumber,
 };
 use reqwest::Url;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -49,22 +50,9 @@ impl Site {
     }
 
     pub(super) async fn over_tls(identity: &Identity, clients: Option<&Authority>) -> Self {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap();
-        let config = match clients {
-            None => config.with_no_client_auth(),
-            Some(authority) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(authority.certificate.der().clone()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                config.with_client_cert_verifier(verifier.build().unwrap())
-            }
-        };
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.key.serialize_der()));
-        let config = config.with_single_cert(identity.chain.clone(), key).unwrap();
-        Self::start(Some(TlsAcceptor::from(Arc::new(config)))).await
+        let clients = clients.map(|authority| authority.certificate.der().clone());
+        let config = tls::server_config(identity.chain.clone(), identity.key.serialize_der(), clients);
+        Self::start(Some(TlsAcceptor::from(config))).await
     }
 
     async fn start(acceptor: Option<TlsAcceptor>) -> Self {
