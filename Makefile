@@ -8,7 +8,7 @@ CLIPPY_FLAGS ?=
 # Integration tests wait for programs during half of their time: two for each processor.
 TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
-.PHONY: help run test-alerts test check unit integration test-haproxy-versions test-idps test-conformance conformance rules-table fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test-alerts test check unit loom integration test-haproxy-versions test-idps test-conformance conformance rules-table mutants fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -24,8 +24,11 @@ check: setup-build ## format and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- $(CLIPPY_FLAGS)
 
-unit: setup-build stores ## tests beside the code, and the token-server on real Redis and Consul
+unit: setup-build stores loom ## tests beside the code, and the token-server on real Redis and Consul
 	$(CARGO) test --workspace --exclude integration-tests --quiet
+
+loom: setup-build ## what threads share without a lock, in every order of their steps
+	tests/loom.sh
 
 integration: setup-test stores ## tests against a real HAProxy, and against Traefik, nginx and Envoy
 	@tests/forward_auth.sh >/dev/null
@@ -83,6 +86,9 @@ conformance: setup-build ## renew docs/CONFORMANCE.md from the same vectors
 
 rules-table: setup-test ## renew the rule language's tables by running the same expressions in node
 	cd crates/rules/tests/data && node generate.mjs
+
+mutants: setup-build ## what survives if the code that decides is changed in one place: MUTANTS="crates/rules crates/jose/src/jws.rs"; it takes hours
+	tests/mutants.sh $(MUTANTS) -- $(ARGS)
 
 fuzz: setup-build ## each fuzz target for FUZZ_SECONDS (60)
 	@tests/setup.sh c++:g++

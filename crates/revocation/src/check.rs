@@ -124,4 +124,42 @@ mod tests {
         let request: CheckRequest = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&request).unwrap(), text);
     }
+
+    #[test]
+    fn a_result_is_the_verdict_that_its_word_names_and_an_unknown_word_refuses() {
+        for (detail, expected) in [
+            ("ok", Ok(())),
+            ("revoked", Err(Reject::Revoked)),
+            ("expired", Err(Reject::Expired)),
+            ("decryption", Err(Reject::Decryption)),
+            ("OK", Err(Reject::Revoked)),
+            ("ok ", Err(Reject::Revoked)),
+            ("", Err(Reject::Revoked)),
+            ("a word of a newer server", Err(Reject::Revoked)),
+        ] {
+            let result = CheckResult { detail: detail.to_owned(), ..CheckResult::default() };
+            assert_eq!(result.verdict(), expected, "{detail:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_tells_what_is_not_as_usual_and_is_read_without_it() {
+        let usual = r#"{"store_id":"s","epoch":"e","revision":7,"results":[{"detail":"ok","vouched":true}]}"#;
+        let rare = r#"{"store_id":"s","epoch":"e","revision":7,"store_unread":true,"results":[{"detail":"ok","subject":"anna","exp":5,"vouched":false,"read_ago":9}]}"#;
+        for (text, store_unread, read_ago, vouched) in [(usual, false, 0, true), (rare, true, 9, false)] {
+            let answer: CheckResponse = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&answer).unwrap(), text);
+            let result = &answer.results[0];
+            assert_eq!(
+                (answer.store_unread, result.read_ago, result.vouched),
+                (store_unread, read_ago, vouched)
+            );
+        }
+        let oldest: CheckResponse =
+            serde_json::from_str(r#"{"store_id":"s","revision":1,"results":[{"detail":"ok"}]}"#).unwrap();
+        assert_eq!(
+            (oldest.epoch.as_str(), oldest.store_unread, oldest.results[0].vouched),
+            ("", false, false)
+        );
+    }
 }

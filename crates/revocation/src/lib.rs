@@ -3,6 +3,8 @@
 //!
 //! Pure: no I/O, no clock, no log. `docs/REVOCATION.md` has the argument and the bound.
 
+#![expect(unexpected_cfgs, reason = "`make loom` sets `loom`, for the tests of this crate alone")]
+
 mod age;
 pub mod check;
 pub mod events;

@@ -1,8 +1,17 @@
 //! One lease for all connections, asked at each hit.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(not(all(test, loom)))]
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
 use std::time::{Duration, Instant};
+
+#[cfg(all(test, loom))]
+use loom::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
 
 use super::{Lease, ServerId, Stamp, Terms};
 use crate::events::{Events, Since};

@@ -129,12 +129,41 @@ fn a_server_that_starts_again_begins_anew() {
 }
 
 #[test]
+fn a_server_that_may_have_missed_changes_covers_what_was_asked_since_alone() {
+    for (what, revision, first, second) in [
+        ("it says so", 5, Changes::Everything, Changes::Everything),
+        ("it is another one", 9, groups(&[]), groups(&["ben"])),
+    ] {
+        let mut agent = Agent::new(TERMS);
+        agent.hear(0, 10, revision, Some(0), first);
+        agent.hear(0, 12, 9, Some(0), second);
+        let (before, since) = (agent.stamp(0, 10, 5), agent.stamp(0, 10, 9));
+        assert!(!agent.allows(&before, 13), "{what}");
+        assert!(agent.allows(&since, 13), "{what}");
+    }
+}
+
+#[test]
+fn a_server_knows_of_a_change_that_it_had_heard_of_at_that_very_moment() {
+    let mut agent = Agent::new(TERMS);
+    agent.hear(0, 10, 5, Some(0), Changes::Everything);
+    agent.hear(1, 10, 70, Some(0), Changes::Everything);
+    agent.hear(0, 11, 6, Some(0), groups(&["anna"]));
+    agent.hear(1, 11, 70, Some(1), groups(&[]));
+    assert!(!agent.allows(&agent.stamp(1, 11, 70), 11), "it speaks of a moment before");
+    agent.hear(1, 11, 70, Some(0), groups(&[]));
+    assert!(agent.allows(&agent.stamp(1, 11, 70), 11));
+}
+
+#[test]
 fn too_many_changes_to_remember_drop_everything_from_before() {
     let mut agent = Agent::new(TERMS);
-    let names: Vec<String> = (0..=MAX_CHANGED).map(|number| number.to_string()).collect();
+    let names = |count: usize| Changes::Groups((0..count).map(|number| number.to_string()).collect());
     let stamp = agent.stamp(0, 10, 5);
     assert!(agent.allows(&stamp, 11));
-    agent.hear(0, 11, 6, Some(0), Changes::Groups(names));
+    agent.hear(0, 11, 5, Some(0), names(MAX_CHANGED));
+    assert!(agent.allows(&stamp, 11), "so many are remembered");
+    agent.hear(0, 11, 6, Some(0), names(MAX_CHANGED + 1));
     assert!(!agent.allows(&stamp, 11));
     assert!(agent.allows(&agent.stamp(0, 11, 6), 11));
 }
@@ -200,6 +229,7 @@ fn a_word_that_was_asked_about_is_treated_as_one_that_was_not() {
     };
     check(0, true);
     check(2_000, true);
+    assert!(!shared.allows(&words[0], at(2_000) + Duration::from_nanos(1)), "a moment later");
     check(2_001, false);
     hear(2_100, 5, Some(0), Changes::Everything);
     assert!(shared.allows(&words[1], at(2_100)));
@@ -216,6 +246,33 @@ fn a_word_that_was_asked_about_is_treated_as_one_that_was_not() {
     assert!(shared.allows(&fresh, at(4_400)));
     shared.leave(ServerId(0));
     assert!(!shared.allows(&fresh, at(1_000)), "of an epoch that nobody has");
+}
+
+#[test]
+fn a_shared_lease_tells_what_to_ask_for_next_and_a_word_how_long_it_is() {
+    let now = Instant::now();
+    let shared = SharedLease::new(TERMS, now);
+    assert!(shared.allows_reuse());
+    assert_eq!(shared.since(ServerId(3)), None);
+    let events = Events {
+        store_id: "s".into(),
+        epoch: "epoch".into(),
+        revision: 8,
+        complete_as_of: None,
+        changes: Changes::Everything,
+    };
+    shared.hear(ServerId(3), now, now, &events);
+    assert_eq!(shared.since(ServerId(3)), Some(Since { epoch: "epoch".into(), revision: 8 }));
+    let stamp = Stamp {
+        server: ServerId(3),
+        epoch: "epoch".into(),
+        revision: 8,
+        vouched: true,
+        asked: now,
+        read: now,
+    };
+    assert_eq!(Word::new(stamp.clone(), Some("anna".into())).text_bytes(), 9);
+    assert_eq!(Word::new(stamp, None).text_bytes(), 5);
 }
 
 #[test]

@@ -2,20 +2,20 @@
 
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use futures_util::task::AtomicWaker;
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -23,6 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 
+use self::turns::Turns;
 use super::preface::Preface;
 use super::{Answer, FIRST_HEAD_TIMEOUT, IDLE_TIMEOUT, Served};
 use crate::places::Place;
@@ -49,9 +50,6 @@ const MAX_SEND_BYTES: usize = 64 * 1024;
 /// How often a peer is asked whether it is still there, and how long it may take to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How often a connection goes on with what it has woken itself for, before others have their turn.
-const MAX_TURNS: usize = 4;
 
 /// How long a peer that was told to go may take. Where another waits for its place, it is [`super::LEAVE_TIMEOUT`].
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -168,52 +166,6 @@ struct Opened(Arc<Mutex<Vec<Request>>>);
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Opened {
     fn execute(&self, request: F) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(request));
-    }
-}
-
-/// Wakes a connection's task, unless it is at work: what it wakes itself for then, such as the answer that it has just made,
-/// it does before it rests. The runtime would wake another thread for it, which takes the connection with it.
-#[derive(Default)]
-struct Turns {
-    task: AtomicWaker,
-    state: AtomicU8,
-}
-
-const RESTS: u8 = 0;
-const RUNS: u8 = 1;
-const AGAIN: u8 = 2;
-
-impl Turns {
-    /// Polls `turn` until it waits for something else than itself.
-    fn poll<T>(
-        self: &Arc<Self>,
-        task: &Context<'_>,
-        mut turn: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        self.task.register(task.waker());
-        let waker = Waker::from(Arc::clone(self));
-        for _ in 0..MAX_TURNS {
-            self.state.store(RUNS, Ordering::SeqCst);
-            let done = turn(&mut Context::from_waker(&waker));
-            let rests = self.state.compare_exchange(RUNS, RESTS, Ordering::SeqCst, Ordering::SeqCst).is_ok();
-            if done.is_ready() || rests {
-                return done;
-            }
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl Wake for Turns {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.state.swap(AGAIN, Ordering::SeqCst) == RESTS {
-            self.task.wake();
-        }
     }
 }
 
