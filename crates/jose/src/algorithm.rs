@@ -228,6 +228,10 @@ mod tests {
     fn a_set_holds_what_was_put_in() {
         let set: AlgorithmSet = [Algorithm::ES256, Algorithm::HS256].into_iter().collect();
         assert_eq!(set.iter().collect::<Vec<_>>(), [Algorithm::HS256, Algorithm::ES256]);
+        assert_eq!(
+            [Algorithm::ES256, Algorithm::HS256, Algorithm::ES256].into_iter().collect::<AlgorithmSet>(),
+            set
+        );
         assert!(!set.contains(Algorithm::RS256));
         assert_eq!(AlgorithmSet::ALL.iter().count(), Algorithm::ALL.len());
         assert!(AlgorithmSet::HMAC.intersection(AlgorithmSet::RSA).is_empty());

@@ -119,3 +119,29 @@ impl Trust {
         explanation
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_outcome_is_told_in_words_of_its_own() {
+        let outcomes = [
+            TrialOutcome::Verified,
+            TrialOutcome::Failed,
+            TrialOutcome::OtherAlgorithm,
+            TrialOutcome::OtherKid,
+            TrialOutcome::OtherTenant,
+            TrialOutcome::NotReached,
+            TrialOutcome::NotAllowed,
+        ];
+        let words: BTreeSet<_> = outcomes.iter().map(|outcome| outcome.as_str()).collect();
+        assert_eq!(words.len(), outcomes.len());
+        let tried = |outcome: &TrialOutcome| matches!(outcome, TrialOutcome::Verified | TrialOutcome::Failed);
+        for outcome in outcomes {
+            assert_eq!(!outcome.as_str().starts_with("not tried: "), tried(&outcome), "{outcome:?}");
+        }
+    }
+}

@@ -58,8 +58,8 @@ impl Trust {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Profile;
     use crate::issuer_policy::tests::policy;
+    use crate::{IssuerPolicy, Profile};
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -87,5 +87,23 @@ mod tests {
         let trust = trust(Profile::Standard);
         assert_eq!(trust.hint("garbage", &trust.policies()[0]), Hint::default());
         assert!(Hint::default().concerns(7));
+    }
+
+    #[test]
+    fn by_whose_keys_a_token_would_be_judged_is_told_by_the_issuers_first_name() {
+        let issuers = vec!["https://a.example".into(), "https://b.example".into()];
+        let trust = Trust::single(IssuerPolicy { issuers, ..policy(Profile::Standard) });
+        let key = Some("k".to_owned());
+        for (token, issuer, kid) in [
+            (token(r#"{"iss":"https://a.example"}"#), Some("https://a.example"), key.clone()),
+            (token(r#"{"iss":"https://b.example"}"#), Some("https://a.example"), key.clone()),
+            ("garbage".to_owned(), None, None),
+        ] {
+            let claimed = trust.claimed(&token, &trust.policies()[0]);
+            assert_eq!((claimed.issuer, claimed.kid), (issuer, kid), "{token}");
+        }
+        let unnamed = Trust::single(policy(Profile::Standard));
+        let claimed = unnamed.claimed(&token("{}"), &unnamed.policies()[0]);
+        assert_eq!((claimed.issuer, claimed.kid), (None, key));
     }
 }

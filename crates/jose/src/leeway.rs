@@ -38,3 +38,20 @@ impl Default for Leeway {
         Self { start: Duration::from_secs(START_SECONDS), end: Duration::ZERO }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_the_larger_counts_at_each_end() {
+        let leeway = |start, end| Leeway { start: Duration::from_secs(start), end: Duration::from_secs(end) };
+        for (one, other, larger) in
+            [((5, 7), (6, 1), (6, 7)), ((60, 0), (0, 90), (60, 90)), ((1, 1), (1, 1), (1, 1))]
+        {
+            let (one, other, larger) =
+                (leeway(one.0, one.1), leeway(other.0, other.1), leeway(larger.0, larger.1));
+            assert_eq!((one.max(other), other.max(one)), (larger, larger));
+        }
+    }
+}

@@ -183,6 +183,41 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
+    fn each_reason_is_one_code_wherever_it_is_written() {
+        for (reason, code) in [
+            (Reason::Ok, "ok"),
+            (Reason::Invalid, "E_TKN_INVALID"),
+            (Reason::Legacy, "E_TKN_LEGACY"),
+            (Reason::AccessTokenRequired, "E_TKN_ACCESS_TOKEN_REQUIRED"),
+            (Reason::AudienceMismatch, "E_TKN_AUDIENCE_MISMATCH"),
+            (Reason::Forbidden, "E_TKN_FORBIDDEN"),
+            (Reason::TooLarge, "E_TKN_TOO_LARGE"),
+            (Reason::BackendUnavailable, "E_BACKEND_UNAVAIL"),
+        ] {
+            assert_eq!(reason.as_str(), code);
+            assert_eq!(serde_json::to_string(&reason).unwrap(), format!("{code:?}"));
+        }
+    }
+
+    #[test]
+    fn what_may_change_by_itself_or_by_newer_keys_is_told_apart() {
+        for (reject, is_lasting, suggests_newer_keys) in [
+            (Reject::Malformed, true, false),
+            (Reject::Expired, true, false),
+            (Reject::Signature, true, true),
+            (Reject::UnknownKey, true, true),
+            (Reject::NoKeys, false, true),
+            (Reject::NotYetValid, false, false),
+            (Reject::Revoked, false, false),
+            (Reject::Timeout, false, false),
+            (Reject::Overloaded, false, false),
+        ] {
+            assert_eq!(reject.is_lasting(), is_lasting, "{reject:?}");
+            assert_eq!(reject.suggests_newer_keys(), suggests_newer_keys, "{reject:?}");
+        }
+    }
+
+    #[test]
     fn each_detail_names_one_reject() {
         let details: BTreeSet<_> = Reject::ALL.iter().map(|reject| reject.detail()).collect();
         assert_eq!(details.len(), Reject::ALL.len());

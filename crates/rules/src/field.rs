@@ -134,7 +134,7 @@ mod tests {
     fn a_field_is_a_name_and_a_path() {
         let Value::Object(claims) = json!({
             "a.b": 1, "a": {"b": 2, "c": [10, {"d": 3}, [7, 8]]}, "https://x.org/y": 4, "n": null, "s": "text",
-            "l[0]": 5, "l": [null], "x.y": 6, "x": "text",
+            "l[0]": 5, "l": [null], "x.y": 6, "x": "text", "": {"e": 1}, "e": {"": {"b": 9}, "x": 8, "]": 7},
         }) else {
             panic!("an object")
         };
@@ -157,7 +157,14 @@ mod tests {
             ("a.c[0", &[]),
             ("a..b", &[]),
             ("a]b", &[]),
-            ("", &[]),
+            (".e", &[]),
+            ("e..b", &[]),
+            ("e.", &[]),
+            ("e.]", &[]),
+            ("e[x]", &[]),
+            ("e[]", &[]),
+            ("e.x", &[json!(8)]),
+            ("", &[json!({"e": 1})]),
             ("constructor", &[]),
         ] {
             let field = Field::new(field);

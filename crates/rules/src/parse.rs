@@ -205,7 +205,29 @@ mod tests {
         assert!(rule(&wide(MAX_CONDITIONS)).is_ok());
         assert_eq!(error(&wide(MAX_CONDITIONS + 1)), RuleError::TooManyConditions { max: MAX_CONDITIONS });
 
-        let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_RULE_BYTES));
+        let long = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8));
+        assert!(rule(&long(MAX_RULE_BYTES)).is_ok());
+        let long = long(MAX_RULE_BYTES + 1);
         assert_eq!(error(&long), RuleError::TooLong { len: long.len(), max: MAX_RULE_BYTES });
+    }
+
+    #[test]
+    fn what_costs_little_is_asked_first() {
+        let kinds = |json: &str| -> Vec<&str> {
+            let conditions = rule(json).unwrap_or_else(|error| panic!("{json}: {error}")).root.conditions;
+            let kind = |condition: &Condition| match condition {
+                Condition::Test { test: Test::Compare(..) | Test::StartsWith(_), .. } => "comparison",
+                Condition::Test { test: Test::Matches(_), .. } => "expression",
+                Condition::Group(_) => "group",
+            };
+            conditions.iter().map(kind).collect()
+        };
+        let group = r#"{"_or":true,"x":{"eq":1},"y":{"eq":2}}"#;
+        for json in [
+            format!(r#"{{"a":{{"regex":"x"}},"b":{group},"c":1,"d":{{"sw":"x"}}}}"#),
+            format!(r#"{{"a":1,"b":{{"sw":"x"}},"c":{{"regex":"x"}},"d":{group}}}"#),
+        ] {
+            assert_eq!(kinds(&json), ["comparison", "comparison", "group", "expression"], "{json}");
+        }
     }
 }

@@ -178,6 +178,7 @@ impl Default for Rules {
 mod tests {
     use super::*;
     use crate::Claims;
+    use crate::limits::{MAX_BACKTRACKING_PATTERNS, MAX_PATTERNS};
 
     fn entry(json: &str, expire_at: i64) -> RuleEntry {
         RuleEntry { rule: Rule::parse(json).expect("a rule"), expire_at: ExpireAt::from_seconds(expire_at) }
@@ -229,7 +230,43 @@ mod tests {
         let mut set = set([entry(r#"{"a":1}"#, 100), entry(r#"{"a":2}"#, 101), entry(r#"{"a":3}"#, 0)]);
         assert_eq!(set.remove_ended(100, usize::MAX), 1);
         assert_eq!(set.len(), 2);
+        assert!(!set.is_empty());
         assert!(!set.remove(r#"{"a":1}"#));
+    }
+
+    #[test]
+    fn a_few_rules_are_looked_at_one_by_one_and_of_more_those_that_may_hit() {
+        for (count, scanned) in [(0, 0), (1, 1), (8, 8), (9, 0), (20, 0)] {
+            let set = set((0..count).map(|number| entry(&format!(r#"{{"a":{number}}}"#), 0)));
+            assert_eq!((set.len(), set.scanned_len()), (count, scanned));
+            for number in 0..count {
+                let claims = claims(&format!(r#"{{"a":{number}}}"#));
+                assert!(set.first_match(&claims, 0).is_some(), "{number} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn regular_expressions_are_limited_among_a_few_rules_too() {
+        let patterns = |rule: usize, count: usize, pattern: &str| {
+            let members = (0..count).map(|number| format!(r#""c{rule}x{number}":{{"regex":"{pattern}"}}"#));
+            entry(&format!("{{{}}}", members.collect::<Vec<_>>().join(",")), 0)
+        };
+        for (pattern, rules, each, most, error) in [
+            ("(?=x)", 2, 4, MAX_BACKTRACKING_PATTERNS, InsertError::TooManyBacktrackingPatterns),
+            ("x", 8, 32, MAX_PATTERNS, InsertError::TooManyPatterns),
+        ] {
+            assert_eq!(rules * each, most);
+            let mut set = set((0..rules).map(|rule| patterns(rule, each, pattern)));
+            let more = patterns(rules, 1, pattern);
+            assert_eq!(set.admits(&more.rule), Err(error));
+            assert_eq!(set.insert(more.clone()), Err(error));
+            assert!(!set.contains(more.rule.canonical()) && set.len() == rules, "{pattern}");
+            assert_eq!(set.insert(entry(r#"{"a":1}"#, 0)), Ok(()), "it has no regular expression");
+            assert_eq!(set.insert(patterns(0, each, pattern)), Ok(()), "it is there already");
+            assert!(set.remove(patterns(0, each, pattern).rule.canonical()));
+            assert_eq!(set.insert(more), Ok(()), "{pattern}: there is room again");
+        }
     }
 
     #[test]

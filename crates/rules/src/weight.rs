@@ -45,13 +45,13 @@ impl Weight {
         }
     }
 
-    /// Whether one set may have so many regular expressions. A rule without any is always welcome.
+    /// Whether one set may have so many regular expressions. A rule without any is always welcome, as no set has more.
     pub(crate) fn check_patterns(self, added: Self) -> Result<(), InsertError> {
         let sum = self.plus(added);
-        if added.patterns > 0 && sum.patterns > MAX_PATTERNS {
+        if sum.patterns > MAX_PATTERNS {
             return Err(InsertError::TooManyPatterns);
         }
-        if added.backtracking > 0 && sum.backtracking > MAX_BACKTRACKING_PATTERNS {
+        if sum.backtracking > MAX_BACKTRACKING_PATTERNS {
             return Err(InsertError::TooManyBacktrackingPatterns);
         }
         Ok(())

@@ -64,3 +64,24 @@ impl Place {
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plus_sign_is_a_space_in_a_query_alone() {
+        for (place, written, name, may_mean, means) in [
+            (Place::Query, "a+b", "a b", true, true),
+            (Place::Query, "+a", "a", true, false),
+            (Place::Query, "%61", "a", true, true),
+            (Place::Query, "a+b", "a+b", false, false),
+            (Place::Cookie, "a+b", "a b", false, false),
+            (Place::Cookie, "a+b", "a+b", true, true),
+            (Place::Cookie, "%61", "a", true, false),
+        ] {
+            assert_eq!(place.may_mean(written, name), may_mean, "{place:?} {written} as {name}");
+            assert_eq!(place.means(written, name), means, "{place:?} {written} as {name}");
+        }
+    }
+}

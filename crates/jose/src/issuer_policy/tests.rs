@@ -179,3 +179,32 @@ fn misuse_is_told_by_header_and_claims_and_may_be_allowed_by_name() {
         assert_eq!(lax.refuse_misuse(header, &claims), laxly, "{header:?} {payload}");
     }
 }
+
+#[test]
+fn the_expiry_is_told_whatever_the_leeway_and_in_the_unit_that_the_profile_reads() {
+    for (profile, payload, expected) in [
+        (Profile::Standard, "{}", Ok(None)),
+        (Profile::Standard, r#"{"exp":7}"#, Ok(Some(7_000))),
+        (Profile::Standard, r#"{"exp":7.25}"#, Ok(Some(7_250))),
+        (Profile::Standard, r#"{"exp":1700000000000}"#, Ok(Some(1_700_000_000_000_000))),
+        (Profile::Standard, r#"{"exp":"7"}"#, Err(Reject::ClaimType)),
+        (Profile::MsUsers, r#"{"exp":99999999999}"#, Ok(Some(99_999_999_999_000))),
+        (Profile::MsUsers, r#"{"exp":100000000000}"#, Ok(Some(100_000_000_000))),
+        (Profile::MsUsers, r#"{"exp":1700000000000}"#, Ok(Some(1_700_000_000_000))),
+    ] {
+        let policy = IssuerPolicy { leeway: Leeway::both(Duration::from_secs(60)), ..policy(profile) };
+        let claims = Claims::parse(payload.as_bytes()).unwrap();
+        let expected = expected.map(|millis: Option<i64>| millis.map(UnixTime::from_millis));
+        assert_eq!(policy.expiry(&claims), expected, "{profile:?} {payload}");
+    }
+}
+
+#[test]
+fn operators_know_an_issuer_by_the_first_of_its_names() {
+    let named = |names: &[&str]| IssuerPolicy {
+        issuers: names.iter().map(|name| (*name).into()).collect(),
+        ..policy(Profile::Standard)
+    };
+    assert_eq!(named(&[]).name(), None);
+    assert_eq!(named(&["https://a.example", "https://b.example"]).name(), Some("https://a.example"));
+}

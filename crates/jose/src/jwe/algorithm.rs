@@ -184,9 +184,11 @@ mod tests {
     fn names_are_read_back_exactly_and_in_no_other_case() {
         for algorithm in KeyManagement::ALL {
             assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
+            assert_eq!(algorithm.to_string(), algorithm.as_str());
         }
         for algorithm in ContentEncryption::ALL {
             assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
+            assert_eq!(algorithm.to_string(), algorithm.as_str());
         }
         for name in [
             "",

@@ -62,6 +62,8 @@ fn unwrap_192(kek: &[u8], wrapped: &[u8]) -> Result<Secret, Undecryptable> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::cipher::EncryptingKey;
+
     use super::*;
 
     /// RFC 3394 sections 4.1 to 4.6: key encryption keys and keys are counted up, only their sizes differ.
@@ -98,11 +100,35 @@ mod tests {
             for cut in 0..wrapped.len() {
                 assert!(unwrap(size, &kek, &wrapped[..cut]).is_err(), "{size:?} cut at {cut}");
             }
+            for more in 1..=2 * SEMIBLOCK {
+                let longer = [&wrapped[..], &vec![0; more]].concat();
+                assert!(unwrap(size, &kek, &longer).is_err(), "{size:?} with {more} bytes more");
+            }
             for at in 0..wrapped.len() {
                 wrapped[at] ^= 1;
                 assert!(unwrap(size, &kek, &wrapped).is_err(), "{size:?} damaged at {at}");
                 wrapped[at] ^= 1;
             }
+        }
+    }
+
+    /// RFC 3394 section 2: a key has two blocks or more. One of a single block is wrapped as if that were allowed.
+    #[test]
+    fn unwraps_no_key_of_one_block() {
+        let kek: Vec<u8> = (0..32).collect();
+        for (size, algorithm) in [
+            (AesSize::A128, &aws_lc_rs::cipher::AES_128),
+            (AesSize::A192, &AES_192),
+            (AesSize::A256, &aws_lc_rs::cipher::AES_256),
+        ] {
+            let kek = &kek[..size.bytes()];
+            let cipher = UnboundCipherKey::new(algorithm, kek).and_then(EncryptingKey::ecb).unwrap();
+            let mut block = [INTEGRITY_CHECK, [7; SEMIBLOCK]];
+            for step in 1..=6 {
+                cipher.encrypt(block.as_flattened_mut()).unwrap();
+                block[0] = (u64::from_be_bytes(block[0]) ^ step).to_be_bytes();
+            }
+            assert!(unwrap(size, kek, block.as_flattened()).is_err(), "{size:?}");
         }
     }
 }

@@ -257,3 +257,58 @@ fn bit_len(number: &[u8]) -> usize {
     let unused = number.first().map_or(0, |byte| byte.leading_zeros());
     (number.len() * 8).saturating_sub(usize::try_from(unused).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rsa(n: &[u8], e: &[u8]) -> Components {
+        Components::Rsa { n: n.to_vec(), e: e.to_vec() }
+    }
+
+    /// A point whose x is all of one byte; with one byte for the last of y it is written out.
+    fn ec(curve: Curve, first: u8, x: u8, y: Option<u8>) -> Components {
+        let len = curve.coordinate_len();
+        let y = y.map(|last| [vec![9; len - 1], vec![last]].concat()).unwrap_or_default();
+        Components::Ec { curve, point: [vec![first], vec![x; len], y].concat() }
+    }
+
+    #[test]
+    fn a_key_is_the_same_however_it_is_spelled_and_no_other_is() {
+        let ed25519 = |x: u8| Components::Ed25519 { x: vec![x; 32] };
+        let ml_dsa = |set, byte: u8| Components::MlDsa { set, public: vec![byte; 4] };
+        let secret = || Components::Oct { k: vec![7; 32] };
+        for (what, one, other, expected) in [
+            ("RSA", rsa(&[5, 6], &[3]), rsa(&[5, 6], &[3]), true),
+            ("RSA, leading zeros", rsa(&[0, 0, 5, 6], &[3]), rsa(&[5, 6], &[0, 3]), true),
+            ("RSA, another modulus", rsa(&[5, 6], &[3]), rsa(&[5, 7], &[3]), false),
+            ("RSA, another exponent", rsa(&[5, 6], &[3]), rsa(&[5, 6], &[5]), false),
+            ("EC", ec(Curve::P256, 4, 1, Some(8)), ec(Curve::P256, 4, 1, Some(8)), true),
+            ("EC, compressed, even", ec(Curve::P256, 4, 1, Some(8)), ec(Curve::P256, 2, 1, None), true),
+            ("EC, compressed, odd", ec(Curve::P256, 3, 1, None), ec(Curve::P256, 4, 1, Some(7)), true),
+            ("EC, P-521", ec(Curve::P521, 3, 1, None), ec(Curve::P521, 4, 1, Some(7)), true),
+            ("EC, the other y", ec(Curve::P256, 4, 1, Some(8)), ec(Curve::P256, 3, 1, None), false),
+            ("EC, the other y, odd", ec(Curve::P256, 4, 1, Some(7)), ec(Curve::P256, 2, 1, None), false),
+            ("EC, another x", ec(Curve::P256, 4, 1, Some(8)), ec(Curve::P256, 2, 2, None), false),
+            ("EC, another x, compressed", ec(Curve::P256, 2, 1, None), ec(Curve::P256, 2, 2, None), false),
+            ("EC, another curve", ec(Curve::P256, 4, 1, Some(8)), ec(Curve::P384, 4, 1, Some(8)), false),
+            ("EC, cut", ec(Curve::P256, 4, 1, None), ec(Curve::P256, 4, 1, Some(8)), false),
+            (
+                "EC, nothing that differs",
+                Components::Ec { curve: Curve::P256, point: vec![4, 1] },
+                Components::Ec { curve: Curve::P256, point: vec![4, 2] },
+                false,
+            ),
+            ("Ed25519", ed25519(1), ed25519(1), true),
+            ("Ed25519, another", ed25519(1), ed25519(2), false),
+            ("ML-DSA", ml_dsa(MlDsa::Set44, 1), ml_dsa(MlDsa::Set44, 1), true),
+            ("ML-DSA, another", ml_dsa(MlDsa::Set44, 1), ml_dsa(MlDsa::Set44, 2), false),
+            ("ML-DSA, another set", ml_dsa(MlDsa::Set44, 1), ml_dsa(MlDsa::Set65, 1), false),
+            ("a secret has no certificate", secret(), secret(), false),
+            ("another type", ed25519(1), ml_dsa(MlDsa::Set44, 1), false),
+        ] {
+            assert_eq!(one.is_same_key_as(&other), expected, "{what}");
+            assert_eq!(other.is_same_key_as(&one), expected, "{what}, the other way round");
+        }
+    }
+}

@@ -198,4 +198,17 @@ mod tests {
             assert_eq!(verifies, expected, "{algorithm}");
         }
     }
+
+    #[test]
+    fn a_kind_has_the_type_of_its_jwk_and_a_name_for_operators() {
+        for (kind, kty, name) in [
+            (KeyKind::Rsa { bits: 2048 }, "RSA", "RSA 2048"),
+            (KeyKind::Ec(Curve::P384), "EC", "EC P-384"),
+            (KeyKind::Ed25519, "OKP", "Ed25519"),
+            (KeyKind::MlDsa(MlDsa::Set65), "AKP", "ML-DSA-65"),
+            (KeyKind::Oct, "oct", "secret"),
+        ] {
+            assert_eq!((kind.kty(), kind.to_string().as_str()), (kty, name));
+        }
+    }
 }

@@ -181,3 +181,17 @@ fn curve(named: &Oid<'_>) -> Result<Curve, SkipReason> {
         .find_map(|(oid, curve)| (oid == *named).then_some(curve))
         .ok_or_else(|| SkipReason::Curve(Excerpt::of(&named.to_id_string())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_names_its_key_by_its_hashes_and_a_key_alone_has_none() {
+        let certificate = pem::parse(include_str!("../../tests/suite/data/rsa2048.crt.pem")).unwrap();
+        let of = Thumbprints::of(certificate.contents());
+        assert_eq!(PemKey::of(&Ok(certificate)).thumbprints, of);
+        let key = pem::Pem::new("PUBLIC KEY", vec![0]);
+        assert_eq!(PemKey::of(&Ok(key)).thumbprints, Thumbprints::default());
+    }
+}

@@ -242,6 +242,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_reason_has_one_word_for_programs() {
+        for (reason, word) in [
+            (SkipReason::Malformed, "malformed"),
+            (SkipReason::KeyType(Excerpt::of("LMS")), "key_type"),
+            (SkipReason::EmptySecret, "empty_secret"),
+            (SkipReason::ShortSecret { bits: 8, min: 256 }, "short_secret"),
+            (SkipReason::WeakModulus, "weak_modulus"),
+        ] {
+            assert_eq!(reason.word(), word);
+        }
+    }
+
+    #[test]
     fn messages_are_short_and_escape_what_the_source_wrote() {
         let skipped = SkippedKey {
             kid: Some("a\n\"b".to_owned()),

@@ -132,3 +132,18 @@ fn bounded<K>(keys: impl IntoIterator<Item = K>, judge: impl Fn(K) -> Candidate)
     }
     candidates
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_a_text_up_to_a_size_without_its_byte_order_mark() {
+        let longest = vec![b' '; MAX_KEY_SET_BYTES];
+        assert_eq!(text(&longest), Ok(""));
+        let (len, max) = (MAX_KEY_SET_BYTES + 1, MAX_KEY_SET_BYTES);
+        assert_eq!(text(&[&longest[..], b" "].concat()), Err(KeySetError::TooLarge { len, max }));
+        assert_eq!(text("\u{feff} {} ".as_bytes()), Ok("{}"));
+        assert_eq!(text(b"\xff"), Err(KeySetError::NotText));
+    }
+}

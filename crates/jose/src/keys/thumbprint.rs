@@ -37,3 +37,22 @@ impl Thumbprints {
         self.0.iter().any(|hash| other.0.contains(hash))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_hash_is_told_by_the_member_that_holds_such_a_one() {
+        let of = Thumbprints::of(b"a certificate");
+        let told: Vec<_> = of.named().map(|(name, hash)| (name, hash.len())).collect();
+        assert_eq!(told, [("x5t", 20), ("x5t#S256", 32)]);
+        let mut added = Thumbprints::default();
+        for hash in [vec![1; 32], vec![2; 20], vec![3; 31], Vec::new(), vec![1; 32]] {
+            added.add(hash);
+        }
+        let told: Vec<_> = added.named().map(|(name, hash)| (name, hash[0])).collect();
+        assert_eq!(told, [("x5t#S256", 1), ("x5t", 2)]);
+        assert!(!of.meet(&added) && added.meet(&added) && of.meet(&of));
+    }
+}

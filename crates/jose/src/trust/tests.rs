@@ -83,3 +83,104 @@ fn refuses_what_would_let_one_issuer_sign_for_another() {
     assert_eq!(trust.policy(Some("b")).unwrap().name, "b");
     assert_eq!(trust.policy(Some("B")), None);
 }
+
+#[test]
+fn what_was_put_together_is_told_as_it_was() {
+    let (issuers, policies) = (vec![issuer("a", 0), issuer("b", 1)], vec![policy("default", &[1])]);
+    let trust = Trust::new(Profile::MsUsers, issuers.clone(), policies.clone()).unwrap();
+    assert_eq!(trust.profile(), Profile::MsUsers);
+    assert_eq!((trust.issuers(), trust.policies()), (&issuers[..], &policies[..]));
+    let single = Trust::single(issuer_policy(Profile::MsUsers));
+    assert_eq!(single.profile(), Profile::MsUsers);
+    assert_eq!((single.issuers().len(), single.policies().len()), (1, 1));
+}
+
+#[test]
+fn the_leeway_of_all_is_the_largest_of_any_at_each_end() {
+    let seconds = std::time::Duration::from_secs;
+    let of = |iss: &str, start, end| {
+        let mut issuer = issuer(iss, 0);
+        issuer.policy.leeway = Leeway { start: seconds(start), end: seconds(end) };
+        issuer
+    };
+    for (issuers, start, end) in [
+        (vec![of("a", 0, 0)], 0, 0),
+        (vec![of("a", 30, 0)], 30, 0),
+        (vec![of("a", 30, 0), of("b", 5, 60)], 30, 60),
+    ] {
+        let trust = Trust::new(Profile::Standard, issuers, vec![policy("default", &[0])]).unwrap();
+        assert_eq!(trust.max_leeway(), Leeway { start: seconds(start), end: seconds(end) });
+    }
+}
+
+#[test]
+fn the_longest_lifetime_is_that_of_all_issuers_under_all_policies_or_none() {
+    let seconds = std::time::Duration::from_secs;
+    let of = |iss: &str, limit: Option<u64>, leeway| {
+        let mut issuer = issuer(iss, 0);
+        issuer.policy.requirements.max_lifetime = limit.map(seconds);
+        issuer.policy.leeway = Leeway { start: seconds(500), end: seconds(leeway) };
+        issuer
+    };
+    let asking = |name: &str, issuers: &[usize], limit: Option<u64>| {
+        let mut policy = policy(name, issuers);
+        policy.requirements.max_lifetime = limit.map(seconds);
+        policy
+    };
+    for (what, issuers, policies, expected) in [
+        ("no limit", vec![of("a", None, 0)], vec![asking("p", &[0], None)], None),
+        ("the issuer's", vec![of("a", Some(60), 0)], vec![asking("p", &[0], None)], Some(60)),
+        ("the policy's", vec![of("a", None, 0)], vec![asking("p", &[0], Some(60))], Some(60)),
+        ("the shorter", vec![of("a", Some(90), 0)], vec![asking("p", &[0], Some(60))], Some(60)),
+        ("with leeway", vec![of("a", Some(60), 7)], vec![asking("p", &[0], None)], Some(67)),
+        (
+            "of two issuers the longer",
+            vec![of("a", Some(60), 0), of("b", Some(80), 0)],
+            vec![asking("p", &[0, 1], None)],
+            Some(80),
+        ),
+        (
+            "of two policies the longer",
+            vec![of("a", None, 0)],
+            vec![asking("p", &[0], Some(60)), asking("q", &[0], Some(70))],
+            Some(70),
+        ),
+        ("one without", vec![of("a", Some(60), 0), of("b", None, 0)], vec![asking("p", &[0, 1], None)], None),
+        (
+            "one that no policy accepts",
+            vec![of("a", Some(60), 0), of("b", None, 0)],
+            vec![asking("p", &[0], None)],
+            Some(60),
+        ),
+    ] {
+        let trust = Trust::new(Profile::Standard, issuers, policies).unwrap();
+        assert_eq!(trust.longest_lifetime(), expected.map(seconds), "{what}");
+    }
+}
+
+#[test]
+fn short_names_are_the_policys_and_below_them_those_of_the_tokens_issuer() {
+    let names = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(short, claim)| ((*short).to_owned(), (*claim).to_owned()));
+        ClaimNames::new(pairs).unwrap()
+    };
+    let mut naming = issuer("a", 0);
+    naming.policy.requirements.names = names(&[("role", "its/role"), ("mail", "its/mail")]);
+    let mut asking = policy("default", &[0]);
+    asking.requirements.names = names(&[("role", "own/role")]);
+    let both = &[("mail", "its/mail"), ("role", "own/role")][..];
+    let own = &[("role", "own/role")][..];
+    for (issuers, iss, expected) in [
+        (vec![naming.clone()], "a", both),
+        (vec![naming.clone(), issuer("b", 1)], "a", both),
+        (vec![naming.clone(), issuer("b", 1)], "b", own),
+        (vec![naming, issuer("b", 1)], "a stranger", own),
+        (vec![issuer("a", 0)], "a", own),
+    ] {
+        let trust = Trust::new(Profile::Standard, issuers, vec![asking.clone()]).unwrap();
+        let claims = Claims::parse(format!(r#"{{"iss":"{iss}"}}"#).as_bytes()).unwrap();
+        let signed = Signed { header: "{}".into(), version: crate::TokenVersion::of(&claims), claims };
+        let found = trust.claim_names(&asking, &signed);
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{iss}");
+    }
+}

@@ -36,6 +36,7 @@ fn an_x5c_certificate_must_hold_the_same_key_or_stands_in_for_it() {
         (json!({"kty": "EC", "crv": "P-256", "x5c": [certificate]}), SkipReason::Certificate),
         (json!({"kty": "RSA", "x5c": ["AAAA"]}), SkipReason::Parameter("x5c")),
         (json!({"kty": "RSA", "n": 7, "x5c": [certificate]}), SkipReason::Parameter("n")),
+        (json!({"kty": "RSA", "n": 7, "x5c": ["AAAA"]}), SkipReason::Parameter("n")),
         (json!({"kty": "oct", "x5c": [certificate]}), SkipReason::Certificate),
     ] {
         let good = json!({"kty": "oct", "k": b64([7; 64])});

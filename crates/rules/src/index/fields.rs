@@ -110,3 +110,26 @@ impl Fields {
         self.known.is_empty() && self.names.is_empty() && self.paths.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_known_as_long_as_a_rule_has_it() {
+        let rule = || {
+            let mut rule = Rule::parse(r#"{"a":{"sw":"x"},"b.c":{"sw":"y"}}"#).expect("a rule");
+            rule.root.for_each_field(&mut |field| assert!(field.is_unshared(), "{field:?}"));
+            rule
+        };
+        let mut fields = Fields::default();
+        let [mut first, mut second] = [rule(), rule()];
+        fields.share(&mut first);
+        fields.share(&mut second);
+        second.root.for_each_field(&mut |field| assert!(!field.is_unshared(), "{field:?}"));
+        fields.unshare(first);
+        assert_eq!(fields.known.len(), 2, "the other rule has them");
+        fields.unshare(second);
+        assert!(fields.is_empty());
+    }
+}

@@ -74,6 +74,13 @@ fn regular_expressions_are_limited_under_equalities_too() {
     assert_eq!(index.add(entry(r#"{"a":{"regex":"x"}}"#, 0)), Err(InsertError::TooManyPatterns));
     assert!(index.remove(r#"{"a":{"regex":"(?=3)"}}"#));
     assert_eq!(index.add(more), Ok(()));
+    let again = entry(r#"{"a":{"regex":"(?=3)"}}"#, 0);
+    assert_eq!(index.add(again), Err(InsertError::TooManyPatterns), "one left, and one came");
+    assert!(index.remove(
+        entry(&format!(r#"{{"a":{{"eq":1,"regex":"{MAX_BACKTRACKING_PATTERNS}"}}}}"#), 0).rule.canonical()
+    ));
+    let again = entry(r#"{"a":{"regex":"(?=3)"}}"#, 0);
+    assert_eq!(index.add(again), Err(InsertError::TooManyBacktrackingPatterns));
 }
 
 #[test]
@@ -96,6 +103,25 @@ fn a_rule_that_can_hit_nothing_costs_nothing() {
     let index = filled([r#"{"_or":true}"#.to_owned(), r#"{"a":{"lt":1},"b":{"_or":true}}"#.to_owned()]);
     assert_eq!((index.len(), index.scanned_len()), (2, 0));
     assert_eq!(hit(&index, r#"{"a":0,"b":1}"#), None);
+}
+
+#[test]
+fn a_rule_that_is_removed_takes_no_other_out_of_reach() {
+    for field in ["a", "p.q"] {
+        let kept = format!(r#"{{"{field}":1}}"#);
+        // Found under `b`, which is rarer.
+        let other = format!(r#"{{"{field}":1,"b":2}}"#);
+        let mut index = filled([kept.clone(), other.clone()]);
+        assert!(index.remove(entry(&other, 0).rule.canonical()));
+        let claims = if field == "a" { kept.as_str() } else { r#"{"p":{"q":1}}"# };
+        assert_eq!(hit(&index, claims).as_ref(), Some(&kept));
+        assert_eq!(hit(&index, r#"{"b":2}"#), None);
+        // Found under the same field.
+        let other = format!(r#"{{"{field}":2}}"#);
+        index.add(entry(&other, 0)).expect("room");
+        assert!(index.remove(&other));
+        assert_eq!(hit(&index, claims).as_ref(), Some(&kept));
+    }
 }
 
 #[test]

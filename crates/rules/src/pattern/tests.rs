@@ -71,6 +71,7 @@ fn backtracking_that_does_not_end_counts_as_found() {
     let text = "a".repeat(MAX_BACKTRACKED_BYTES - 1);
     assert!(found(r"^(?:a|(?=a)a)+b", &text), "tried 2^1000 ways");
     assert!(!found(r"^(?=a)b", &text));
+    assert!(!found(r"^(?=a)b", &"a".repeat(MAX_BACKTRACKED_BYTES)), "the longest that is looked at");
     assert!(found(r"^(?=a)b", &"a".repeat(MAX_BACKTRACKED_BYTES + 1)), "too long to look at");
     assert!(!found(r"^ab", &"a".repeat(1_000_000)), "no backtracking, no limit");
 }
@@ -116,4 +117,15 @@ fn a_text_made_for_the_purpose_does_not_stop_the_server() {
             assert!(taken < Duration::from_secs(30), "{source}: {taken:?}");
         }
     }
+}
+
+#[test]
+fn groups_beside_each_other_are_not_deep() {
+    assert!(found(&"(a)".repeat(2 * MAX_PATTERN_DEPTH), &"a".repeat(2 * MAX_PATTERN_DEPTH)));
+}
+
+#[test]
+fn two_expressions_are_the_same_if_they_are_written_alike() {
+    assert_eq!(pattern("a+"), pattern("a+"));
+    assert_ne!(pattern("a+"), pattern("a*"));
 }

@@ -28,6 +28,25 @@ fn keys_come_as_a_set_a_list_or_alone() {
     }
 }
 
+/// A token that names no key is tried with private keys, and of secrets with the default one alone.
+#[test]
+fn a_key_that_no_token_can_name_is_taken_if_it_is_private_or_the_default() {
+    let unreachable = DecryptionSkipReason::Unreachable.to_string();
+    let without_kid = |kid: &str, default: Value| {
+        let mut jwk = jwk_with(kid, json!({"default": default}));
+        jwk.as_object_mut().unwrap().remove("kid");
+        jwk
+    };
+    for (kid, default, expected) in [
+        ("rsa", json!(null), None),
+        ("X25519", json!(false), None),
+        ("oct256", json!(true), None),
+        ("oct256", json!(false), Some(unreachable)),
+    ] {
+        assert_eq!(reason(&without_kid(kid, default.clone())), expected, "{kid}, default: {default}");
+    }
+}
+
 #[test]
 fn sources_without_a_usable_key_are_errors_that_show_nothing_of_them() {
     let parse = |source: &str| DecryptionKeys::parse(source.as_bytes()).unwrap_err();

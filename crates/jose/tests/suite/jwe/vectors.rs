@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jose::{Decrypted, Jwe, Reject, decrypt};
+use jose::{Decrypted, Jwe, Reject, decrypt, needs_private_key};
 use serde_json::{Value, json};
 
-use super::{ALL_KEYS, INTEROP, parse};
+use super::{ALL_KEYS, INTEROP, jwk, parse};
 
 #[test]
 fn rfc_7516_tokens_name_no_key_and_are_opened_all_the_same() {
@@ -46,4 +46,21 @@ fn tokens_of_other_libraries_are_decrypted() {
     }
     println!("{counts:?}");
     assert_eq!(counts, [("joserfc", 34), ("jwcrypto", 153)].into());
+}
+
+#[test]
+fn a_token_needs_a_private_key_if_it_is_encrypted_to_one_and_there_is_one() {
+    let secrets = parse(&json!({"keys": [jwk("oct128"), jwk("oct256")]}));
+    let (mut private, mut secret) = (0, 0);
+    for row in INTEROP["tokens"].as_array().unwrap() {
+        let (token, algorithm) = (row["token"].as_str().unwrap(), row["alg"].as_str().unwrap());
+        let expected = ["RSA", "ECDH"].iter().any(|family| algorithm.starts_with(family));
+        assert_eq!(needs_private_key(token, &ALL_KEYS), expected, "{algorithm}");
+        assert!(!needs_private_key(token, &secrets), "{algorithm}");
+        *(if expected { &mut private } else { &mut secret }) += 1;
+    }
+    assert!(private > 10 && secret > 10, "{private} {secret}");
+    for no_token in ["", "x", "..", "e30.a.b.c.d"] {
+        assert!(!needs_private_key(no_token, &ALL_KEYS), "{no_token:?}");
+    }
 }
