@@ -25,6 +25,8 @@ fn a_fault_is_told_with_its_place() {
         ("a\\", PatternError::TrailingBackslash),
         ("(?i)a", PatternError::UnknownGroup { at: 0 }),
         ("(?<n>a)(?<n>b)", PatternError::UnknownGroup { at: 7 }),
+        ("(?<>a)", PatternError::UnknownGroup { at: 0 }),
+        ("(?:){2001}", PatternError::TooCostly),
         ("a\\07", PatternError::UnsupportedEscape { at: 1 }),
         ("(a)?\\1", PatternError::UnsupportedBackReference { at: 4 }),
         ("(?=a)+", PatternError::RepeatedLookahead { at: 0 }),
@@ -117,6 +119,11 @@ fn a_text_made_for_the_purpose_does_not_stop_the_server() {
             assert!(taken < Duration::from_secs(30), "{source}: {taken:?}");
         }
     }
+}
+
+#[test]
+fn a_group_may_be_named_again_behind_a_lookbehind() {
+    assert!(found(r"(?<=x)(a)\1", "xaa") && !found(r"(?<=x)(a)\1", "xab"));
 }
 
 #[test]
