@@ -6,13 +6,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, KeyOrigin, KeyRules, Profile, Trust};
+use jose::{Profile, Trust};
 use keys::KeySources;
-use keys::trust::{Discovery, Fetch, FetchNames, Flat, IssuerKeys, flat_names};
-use reqwest::Url;
+use keys::trust::{FetchNames, Flat, IssuerKeys, TrustNames};
 use revocation::lease::Terms;
 use service::refusals::LogRefusals;
 use service::settings::{ConfigError, Settings};
@@ -26,26 +25,38 @@ use crate::cache::Limits;
 use crate::haproxy_cfg::HaproxyCfg;
 use crate::listen::Address;
 
-/// The longest delay between two reloads of the keys, seconds (one day).
-const MAX_SYNC_INTERVAL: u64 = 86_400;
 /// The range of `JWT_TIMEOUT_MS`.
 const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
 /// The range of `JWT_CACHE_TTL` and `JWT_CACHE_TTL_MAX`, seconds: up to one day.
 const CACHE_TTL: std::ops::RangeInclusive<u64> = 0..=86_400;
 /// The range of `JWT_MAX_TOKEN_BYTES`; HAProxy's default buffer holds 16 KiB.
 const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 256..=65_536;
-/// How the URLs of the one issuer that flat settings name are fetched.
-const FETCH: FetchNames = FetchNames {
-    keys_url: "JWT_JWKS_URL",
-    ca_file: "JWT_CA_FILE",
-    token_file: "JWT_FETCH_TOKEN_FILE",
-    basic_file: "JWT_FETCH_BASIC_FILE",
-    headers: "JWT_FETCH_HEADERS",
-    headers_file: "JWT_FETCH_HEADERS_FILE",
-    cert_file: "JWT_FETCH_CERT_FILE",
-    key_file: "JWT_FETCH_KEY_FILE",
-    origins: "JWT_FETCH_ORIGINS",
-    proxy: "JWT_FETCH_PROXY",
+/// The flat settings of trust.
+const TRUST: TrustNames = TrustNames {
+    config: "JWT_CONFIG",
+    file: "JWT_JWKS_FILE",
+    oidc_issuers: "JWT_OIDC_ISSUERS",
+    sync_interval: "JWT_SYNC_INTERVAL",
+    allow_short_secrets: "JWT_ALLOW_SHORT_SECRETS",
+    allow_mixed_keys: "JWT_ALLOW_MIXED_KEYS",
+    issuers: "JWT_ISSUERS",
+    audiences: "JWT_AUDIENCES",
+    algorithms: "JWT_ALGORITHMS",
+    leeway: "JWT_LEEWAY",
+    binding: "JWT_BINDING",
+    required: "JWT_REQUIRED",
+    fetch: FetchNames {
+        keys_url: "JWT_JWKS_URL",
+        ca_file: "JWT_CA_FILE",
+        token_file: "JWT_FETCH_TOKEN_FILE",
+        basic_file: "JWT_FETCH_BASIC_FILE",
+        headers: "JWT_FETCH_HEADERS",
+        headers_file: "JWT_FETCH_HEADERS_FILE",
+        cert_file: "JWT_FETCH_CERT_FILE",
+        key_file: "JWT_FETCH_KEY_FILE",
+        origins: "JWT_FETCH_ORIGINS",
+        proxy: "JWT_FETCH_PROXY",
+    },
 };
 
 /// What `JWT_ADMIN_LISTEN` is where it is not set.
@@ -117,9 +128,8 @@ impl Config {
         let timeout = within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds");
         let timeout = Duration::from_millis(timeout.unwrap_or(80));
         let token_server = token_server::read(&mut settings, timeout);
-        let flat_keys = flat_keys(&mut settings);
-        let flat_policy = flat_policy(&mut settings, profile, &flat_keys);
-        let trusted = trusted(&mut settings, flat_policy, flat_keys, keys, token_server.is_some());
+        let flat = Flat::read(&mut settings, TRUST, profile);
+        let trusted = trusted(&mut settings, flat, keys, token_server.is_some());
         let cache = cache(&mut settings);
         let terms = terms(&mut settings);
         let listen = settings.parse_list("JWT_AGENT_LISTEN", "host:port or unix@/path");
@@ -131,7 +141,7 @@ impl Config {
         let max_token_bytes = within(&mut settings, "JWT_MAX_TOKEN_BYTES", TOKEN_BYTES, "bytes");
         let variables = variables(&mut settings, haproxy_cfg);
         let claims = settings.list("JWT_CLAIMS");
-        let keys = key_sources(&mut settings, profile);
+        let keys = KeySources::read(&mut settings, &TRUST, profile, Vec::new());
         let log_refusals = settings.parse("JWT_LOG_REFUSALS", LogRefusals::NAMES).unwrap_or_default();
         settings.finish()?;
         // A fault is recorded wherever this is absent, so that `finish` has returned it.
@@ -173,27 +183,24 @@ impl Config {
 /// The flat settings and the tables of the file. With `keys`, that file is every issuer's only source.
 fn trusted(
     settings: &mut Settings,
-    policy: IssuerPolicy,
-    flat: IssuerKeys,
+    flat: Flat,
     keys: Option<&Path>,
     has_token_server: bool,
 ) -> Option<(Trust, Vec<IssuerKeys>)> {
     let given = keys.map(|file| IssuerKeys { file: Some(file.into()), ..IssuerKeys::default() });
-    let alone = flat.is_empty() && !settings.has_tables("issuers");
-    if alone && given.is_none() && (policy.profile == Profile::Standard || !has_token_server) {
-        let what = "no key source: set it, JWT_JWKS_URL or JWT_OIDC_ISSUERS, or write [[issuers]] tables in JWT_CONFIG";
-        settings.fault("JWT_JWKS_FILE", what);
-        return None;
-    }
-    if alone && given.is_none() {
-        // Encrypted tokens are the token-server's; signed ones find no key.
-        return Some((Trust::single(policy), vec![flat]));
-    }
-    let flat = Flat {
-        keys: given.clone().filter(|_| alone).unwrap_or(flat),
-        policy,
-        keys_setting: "JWT_JWKS_FILE",
-        issuer_setting: "JWT_ISSUERS",
+    let flat = match &given {
+        None if !flat.is_keyless(settings) => flat,
+        // Encrypted tokens are the token-server's.
+        None if has_token_server && flat.policy.profile == Profile::MsUsers => {
+            return Some(flat.without_keys());
+        }
+        None => {
+            let what = "no key source: set it, JWT_JWKS_URL or JWT_OIDC_ISSUERS, or write [[issuers]] tables in JWT_CONFIG";
+            settings.fault(TRUST.file, what);
+            return None;
+        }
+        Some(given) if flat.is_keyless(settings) => Flat { keys: given.clone(), ..flat },
+        Some(_) => flat,
     };
     let (trust, sources) = keys::trust::read(settings, flat)?;
     let sources = sources.into_iter().map(|own| given.clone().unwrap_or(own)).collect();
@@ -212,73 +219,6 @@ fn within<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
         settings.fault(name, format!("expected {expected}"));
     }
     Some(value)
-}
-
-fn http_url(settings: &mut Settings, name: &'static str) -> Vec<Url> {
-    let urls: Vec<Url> = settings.parse_list(name, "http:// or https:// URLs").unwrap_or_default();
-    if urls.iter().any(|url| !matches!(url.scheme(), "http" | "https") || !url.has_host()) {
-        settings.fault(name, "expected http:// or https:// URLs");
-    }
-    urls
-}
-
-fn flat_keys(settings: &mut Settings) -> IssuerKeys {
-    // Discovered issuers are kept as they were written: an issuer is compared as a string, not as a URL (RFC 7519
-    // section 4.1.1).
-    let urls = http_url(settings, "JWT_JWKS_URL").iter().map(ToString::to_string).collect();
-    const OIDC_ISSUERS: &str = "JWT_OIDC_ISSUERS";
-    http_url(settings, OIDC_ISSUERS);
-    let discovered = flat_names(settings, OIDC_ISSUERS);
-    let keys = IssuerKeys {
-        file: settings.text("JWT_JWKS_FILE").map(PathBuf::from),
-        urls,
-        discovery: discovered.into_iter().map(|name| Discovery::flat(OIDC_ISSUERS, name)).collect(),
-        fetch: Fetch::read(settings, FETCH),
-    };
-    keys.judge_fetch(settings);
-    keys
-}
-
-fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> IssuerPolicy {
-    let mut issuers = flat_names(settings, "JWT_ISSUERS");
-    if issuers.is_empty() {
-        issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
-    }
-    for (name, several) in
-        [("JWT_OIDC_ISSUERS", keys.discovery.len() > 1), ("JWT_ISSUERS", issuers.len() > 1)]
-    {
-        if several {
-            let what = "more than one issuer would share all keys, so that one could sign for another; \
-                        give each an [[issuers]] table in the file that JWT_CONFIG names";
-            settings.fault(name, what);
-            break;
-        }
-    }
-    IssuerPolicy {
-        name: Trust::DEFAULT.to_owned(),
-        profile,
-        algorithms: keys::trust::flat_algorithms(settings, "JWT_ALGORITHMS").unwrap_or(AlgorithmSet::ALL),
-        issuers: issuers.into_iter().map(IssuerName::from).collect(),
-        audiences: settings.list("JWT_AUDIENCES").unwrap_or_default(),
-        leeway: keys::trust::leeway(settings, "JWT_LEEWAY").unwrap_or_default(),
-        binding: settings.parse("JWT_BINDING", Binding::NAMES).unwrap_or_default(),
-        requirements: keys::trust::flat_requirements(settings, "JWT_REQUIRED"),
-    }
-}
-
-fn key_sources(settings: &mut Settings, profile: Profile) -> KeySources {
-    let interval = within(settings, "JWT_SYNC_INTERVAL", 1..=MAX_SYNC_INTERVAL, "seconds");
-    KeySources {
-        issuers: Vec::new(),
-        proxies: settings.proxies().clone(),
-        interval: Duration::from_secs(interval.unwrap_or(300)),
-        rules: KeyRules {
-            origin: KeyOrigin::File,
-            profile,
-            allow_short_secrets: settings.flag("JWT_ALLOW_SHORT_SECRETS").unwrap_or(false),
-            allow_mixed_keys: settings.flag("JWT_ALLOW_MIXED_KEYS").unwrap_or(false),
-        },
-    }
 }
 
 fn variables(settings: &mut Settings, haproxy_cfg: Option<&HaproxyCfg>) -> Variables {

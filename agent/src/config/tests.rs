@@ -1,3 +1,5 @@
+use jose::{AlgorithmSet, Binding};
+
 use super::*;
 
 fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {

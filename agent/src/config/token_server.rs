@@ -6,7 +6,6 @@ use std::time::Duration;
 use reqwest::Url;
 use service::settings::Settings;
 
-use super::http_url;
 use crate::listen::Address;
 
 /// The servers that decide what needs state.
@@ -71,7 +70,7 @@ pub(super) fn read(settings: &mut Settings, budget: Duration) -> Option<TokenSer
             return None;
         }
         (Some(_), None) => {
-            let urls = http_url(settings, NAME);
+            let urls = keys::trust::http_urls(settings, NAME);
             if urls.iter().any(|url| !url.username().is_empty() || url.password().is_some()) {
                 settings.fault(
                     NAME,

@@ -113,9 +113,6 @@ impl KeySources {
             for discovery in &keys.discovery {
                 sources.push((issuer, Source::Url(UrlSource::Issuer(discovery.clone()), client()?)));
             }
-            if configured.is_empty() {
-                client()?;
-            }
         }
         Ok(sources)
     }

@@ -27,13 +27,15 @@ use service::settings::{Scalar, Settings};
 
 mod discovery;
 mod fetch;
+mod flat;
 mod load_balancers;
 mod names;
 
 pub use discovery::Discovery;
 pub use fetch::{Authorization, CertificateFiles, Fetch, FetchNames, ProxyChoice, header_line};
+pub use flat::{Flat, TrustNames, http_urls};
 pub use load_balancers::KID;
-pub use names::{every_tenant_warning, flat_names};
+pub use names::every_tenant_warning;
 
 /// The largest clock skew that may be granted, seconds.
 const MAX_LEEWAY: u64 = 300;
@@ -67,21 +69,8 @@ impl IssuerKeys {
     }
 }
 
-/// What the flat settings say.
-#[derive(Debug, Clone)]
-pub struct Flat {
-    /// The policy of the one issuer that they may name; also what tables leave out.
-    pub policy: IssuerPolicy,
-    /// Its keys; without any it is no issuer, and the policy only fills in for the tables.
-    pub keys: IssuerKeys,
-    /// The setting to name when its keys would be good for any issuer.
-    pub keys_setting: &'static str,
-    /// The setting that names its issuer.
-    pub issuer_setting: &'static str,
-}
-
 /// Puts the flat settings and the tables `[[issuers]]` and `[[policies]]` together; the keys are in the order of the
-/// issuers. `None` after a fault, or when nobody is trusted.
+/// issuers. `None` after a fault, or when no issuer is trusted.
 pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKeys>)> {
     let profile = flat.policy.profile;
     let mut issuers = Vec::new();
@@ -102,9 +91,9 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
         if flat.policy.issuers.is_empty() && !issuers.is_empty() {
             let what = format!(
                 "beside [[issuers]] its keys would be good for any issuer; set {}, or move them into a table",
-                flat.issuer_setting
+                flat.names.issuers
             );
-            settings.fault(flat.keys_setting, what);
+            settings.fault(flat.names.file, what);
             return None;
         }
         issuers.push(TrustedIssuer { policy: flat.policy.clone(), keys: keys.len(), signers: Vec::new() });
@@ -162,7 +151,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys
 }
 
 /// The clock skew of that name, for both ends of a token; absent: not set.
-pub fn leeway(settings: &mut Settings, name: &'static str) -> Option<Leeway> {
+fn leeway(settings: &mut Settings, name: &'static str) -> Option<Leeway> {
     let seconds = settings.parse(name, "seconds")?;
     if seconds > MAX_LEEWAY {
         settings.fault(name, format!("expected seconds, at most {MAX_LEEWAY}"));
@@ -211,14 +200,14 @@ fn algorithms(table: &mut Settings) -> Option<AlgorithmSet> {
 }
 
 /// The signature algorithms that a setting lists; absent: not set.
-pub fn flat_algorithms(settings: &mut Settings, name: &'static str) -> Option<AlgorithmSet> {
+fn flat_algorithms(settings: &mut Settings, name: &'static str) -> Option<AlgorithmSet> {
     let known = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
     let list = settings.words::<Algorithm>(name, "signature algorithm", known)?;
     Some(list.into_iter().collect())
 }
 
 /// The requirements of a flat setting that lists claims which must be there.
-pub fn flat_requirements(settings: &mut Settings, name: &'static str) -> Requirements {
+fn flat_requirements(settings: &mut Settings, name: &'static str) -> Requirements {
     Requirements { claims: present(settings, name).unwrap_or_default(), ..Requirements::default() }
 }
 

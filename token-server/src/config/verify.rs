@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use ::keys::trust::{Flat, IssuerKeys, flat_names, flat_requirements};
-use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, Profile, Trust};
+use ::keys::trust::{Flat, IssuerKeys};
+use jose::{Profile, Trust};
 use service::refusals::LogRefusals;
 use service::settings::{Scalar, Settings};
 
@@ -13,12 +13,6 @@ use crate::api::forward_auth::{self, ClaimHeader, ClaimHeaders, Guard, HeaderFau
 use crate::verify::Limits;
 
 const PROXY: &str = "TOKEN_SERVER__VERIFY__PROXY";
-const ISSUERS: &str = "TOKEN_SERVER__VERIFY__ISSUERS";
-const AUDIENCES: &str = "TOKEN_SERVER__VERIFY__AUDIENCES";
-const REQUIRED: &str = "TOKEN_SERVER__VERIFY__REQUIRED";
-const ALGORITHMS: &str = "TOKEN_SERVER__VERIFY__ALGORITHMS";
-const LEEWAY: &str = "TOKEN_SERVER__VERIFY__LEEWAY";
-const BINDING: &str = "TOKEN_SERVER__VERIFY__BINDING";
 const SCHEMES: &str = "TOKEN_SERVER__VERIFY__SCHEMES";
 pub(crate) const MAX_TOKEN_BYTES: &str = "TOKEN_SERVER__VERIFY__MAX_TOKEN_BYTES";
 const REALM: &str = "TOKEN_SERVER__VERIFY__REALM";
@@ -50,12 +44,9 @@ pub(super) fn read(
     profile: Profile,
     opens_tokens: bool,
 ) -> (Option<Verify>, Vec<IssuerKeys>) {
-    let flat = keys::flat(settings);
-    let policy = flat_policy(settings, profile, &flat);
+    let flat = Flat::read(settings, keys::TRUST, profile);
     let has_policies = settings.has_tables("policies");
-    let fallback =
-        (opens_tokens && flat.is_empty() && !settings.has_tables("issuers")).then(|| policy.clone());
-    let flat = Flat { policy, keys: flat, keys_setting: keys::FILE, issuer_setting: ISSUERS };
+    let fallback = (opens_tokens && flat.is_keyless(settings)).then(|| flat.clone());
     let trusted = ::keys::trust::read(settings, flat);
     let general = general(settings, profile);
     let trusted = match (trusted, fallback) {
@@ -63,15 +54,16 @@ pub(super) fn read(
             settings.fault("[[policies]]", "are for the tokens of issuers: add an [[issuers]] table");
             None
         }
-        // Encrypted tokens alone: signed ones find no key.
-        (None, Some(policy)) => Some((Trust::single(policy), vec![IssuerKeys::default()])),
+        (None, Some(flat)) => Some(flat.without_keys()),
         (trusted, _) => trusted,
     };
     let General { proxy, schemes, max_token_bytes, log_refusals, realm, cache, guard, places } = general;
     let Some((trust, issuers)) = trusted else {
         if !settings.tables("verify").is_empty() || proxy.is_some() {
-            let what =
-                format!("no source of keys is configured: set {}, or add [[issuers]] tables", keys::FILE);
+            let what = format!(
+                "no source of keys is configured: set {}, or add [[issuers]] tables",
+                keys::TRUST.file
+            );
             settings.fault(PROXY, what);
         }
         return (None, Vec::new());
@@ -184,27 +176,4 @@ fn headers(
     let headers: Result<Vec<_>, HeaderFault> =
         pairs?.iter().map(|(header, claim)| ClaimHeader::new(header, claim)).collect();
     headers.and_then(ClaimHeaders::new).map_err(|fault| settings.fault(name, fault.to_string())).ok()
-}
-
-/// The policy of the one issuer that the flat settings name.
-fn flat_policy(settings: &mut Settings, profile: Profile, keys: &IssuerKeys) -> IssuerPolicy {
-    let mut issuers = flat_names(settings, ISSUERS);
-    if issuers.is_empty() {
-        issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
-    }
-    if issuers.len() > 1 || keys.discovery.len() > 1 {
-        let what = "more than one issuer would share all keys, so that one could sign for another; \
-                    give each an [[issuers]] table in the file that TOKEN_SERVER_CONFIG names";
-        settings.fault(ISSUERS, what);
-    }
-    IssuerPolicy {
-        name: Trust::DEFAULT.to_owned(),
-        profile,
-        algorithms: ::keys::trust::flat_algorithms(settings, ALGORITHMS).unwrap_or(AlgorithmSet::ALL),
-        issuers: issuers.into_iter().map(IssuerName::from).collect(),
-        audiences: settings.list(AUDIENCES).unwrap_or_default(),
-        leeway: ::keys::trust::leeway(settings, LEEWAY).unwrap_or_default(),
-        binding: settings.parse(BINDING, Binding::NAMES).unwrap_or_default(),
-        requirements: flat_requirements(settings, REQUIRED),
-    }
 }

@@ -1,6 +1,7 @@
 //! TLS to key servers: whom we trust, and what we show. The files are read at each fetch and used again while their bytes
 //! are the same.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::trust::Fetch;
@@ -43,6 +44,16 @@ pub(super) struct Files {
 pub(super) struct Held {
     ca: Option<Arc<Vec<CertificateDer<'static>>>>,
     identity: Option<Arc<CertifiedKey>>,
+}
+
+/// Whether this file, which that setting names, holds certificates that can vouch for a server, where no fetch needs it.
+///
+/// # Errors
+///
+/// Why not.
+pub(crate) fn check_authorities(path: &Path, setting: &str) -> Result<(), FetchFault> {
+    let fetch = Fetch { ca_file: Some(path.to_owned()), ca_setting: setting.to_owned(), ..Fetch::default() };
+    Files::load(&fetch)?.held(false).check(&fetch)
 }
 
 impl Files {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use reqwest::header::{self, HeaderName, HeaderValue};
 
 use super::IssuerKeys;
+use crate::client::{FetchFault, check_authorities};
 use service::secret::Secret;
 use service::settings::Settings;
 
@@ -184,9 +185,9 @@ impl IssuerKeys {
         let Fetch { ca_file, ca_setting, place, names, .. } = &self.fetch;
         if let Some(path) = ca_file
             && *ca_setting == format!("{place}{}", names.ca_file)
-            && let Err(error) = std::fs::File::open(path)
+            && let Err(FetchFault { why, .. }) = check_authorities(path, ca_setting)
         {
-            settings.fault(names.ca_file, format!("cannot read the file: {error}"));
+            settings.fault(names.ca_file, why);
         }
         let mut set = self.fetch.credentials();
         if !self.fetch.origins.is_empty() {

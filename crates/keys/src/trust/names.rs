@@ -52,7 +52,7 @@ pub fn every_tenant_warning(trust: &Trust) -> Option<String> {
 }
 
 /// The issuers that the flat setting `name` names. It has no place for tenants.
-pub fn flat_names(settings: &mut Settings, name: &'static str) -> Vec<String> {
+pub(super) fn flat_names(settings: &mut Settings, name: &'static str) -> Vec<String> {
     let issuers = settings.list(name).unwrap_or_default();
     if issuers.iter().any(|issuer| IssuerName::is_template(issuer)) {
         let what = "{tenantid} stands for a tenant, and which are trusted is not said here: write an [[issuers]] table \

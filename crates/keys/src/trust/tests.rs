@@ -2,6 +2,22 @@ use super::*;
 use jose::Binding;
 use std::io::Write as _;
 
+const NAMES: TrustNames = TrustNames {
+    config: "APP_CONFIG",
+    file: "APP_KEYS",
+    oidc_issuers: "APP_OIDC_ISSUERS",
+    sync_interval: "APP_SYNC_INTERVAL",
+    allow_short_secrets: "APP_ALLOW_SHORT_SECRETS",
+    allow_mixed_keys: "APP_ALLOW_MIXED_KEYS",
+    issuers: "APP_ISSUERS",
+    audiences: "APP_AUDIENCES",
+    algorithms: "APP_ALGORITHMS",
+    leeway: "APP_LEEWAY",
+    binding: "APP_BINDING",
+    required: "APP_REQUIRED",
+    fetch: FetchNames { ca_file: "APP_CA", ..FetchNames::TABLE },
+};
+
 fn load(
     toml: &str,
     profile: Profile,
@@ -12,7 +28,7 @@ fn load(
     file.write_all(toml.as_bytes()).unwrap();
     let variables = [("APP_CONFIG".into(), file.path().into()), ("APP_CA".into(), "/flat-ca".into())];
     let mut settings = Settings::load("APP_", "APP_CONFIG", variables).unwrap();
-    let fetch = Fetch::read(&mut settings, FetchNames { ca_file: "APP_CA", ..FetchNames::TABLE });
+    let fetch = Fetch::read(&mut settings, NAMES.fetch);
     let flat = Flat {
         policy: IssuerPolicy {
             name: Trust::DEFAULT.to_owned(),
@@ -25,8 +41,7 @@ fn load(
             requirements: Requirements::default(),
         },
         keys: IssuerKeys { file: flat_keys.then(|| "/flat".into()), fetch, ..IssuerKeys::default() },
-        keys_setting: "APP_KEYS",
-        issuer_setting: "APP_ISSUERS",
+        names: NAMES,
     };
     let read = read(&mut settings, flat);
     settings.finish().map_err(|error| error.to_string())?;

@@ -9,6 +9,8 @@ use integration_tests::http::read_head;
 use integration_tests::socket::Address;
 use tempfile::TempDir;
 
+use jose::{KeyOrigin, KeyRules};
+
 use super::*;
 use crate::config::Config;
 
@@ -83,7 +85,7 @@ async fn what_is_set_is_shown_to_the_key_server() {
         path.display().to_string()
     };
     let server = KeyServer::start(|_| KEYS.to_owned());
-    let url = (URL, server.origin.as_str());
+    let url = (TRUST.fetch.keys_url, server.origin.as_str());
     fetch(&[url]).await;
     assert_eq!(server.last("authorization").1, None);
     for (name, value, header, expected) in [
@@ -110,7 +112,7 @@ async fn who_asks_is_shown_to_origins_that_are_listed() {
     let keys = KeyServer::start(|_| KEYS.to_owned());
     let issuer =
         KeyServer::start(|origin| format!(r#"{{"issuer":"{origin}","jwks_uri":"{}/k"}}"#, keys.origin));
-    let settings = [(OIDC_ISSUERS, issuer.origin.as_str()), (FETCH_TOKEN_FILE, token.to_str().unwrap())];
+    let settings = [(TRUST.oidc_issuers, issuer.origin.as_str()), (FETCH_TOKEN_FILE, token.to_str().unwrap())];
     fetch(&settings).await;
     assert_eq!(
         (issuer.last("authorization").1.as_deref(), keys.last("authorization").1),
@@ -123,11 +125,11 @@ async fn who_asks_is_shown_to_origins_that_are_listed() {
 #[tokio::test]
 async fn the_way_is_the_one_that_is_set() {
     let (proxy, server) = (KeyServer::start(|_| KEYS.to_owned()), KeyServer::start(|_| KEYS.to_owned()));
-    fetch(&[(URL, "http://keys.invalid/k"), (FETCH_PROXY, &proxy.origin)]).await;
+    fetch(&[(TRUST.fetch.keys_url, "http://keys.invalid/k"), (FETCH_PROXY, &proxy.origin)]).await;
     assert_eq!(proxy.last("host").0, "GET http://keys.invalid/k HTTP/1.1");
     // As curl reads it, also for the address of this machine that is not loopback to look at.
     let away = server.origin.replace("127.0.0.1", "0.0.0.0");
-    let variables = [(URL, away.as_str()), ("HTTP_PROXY", proxy.origin.as_str())];
+    let variables = [(TRUST.fetch.keys_url, away.as_str()), ("HTTP_PROXY", proxy.origin.as_str())];
     let asked = |server: &KeyServer| server.asked.lock().unwrap().len();
     fetch(&variables).await;
     assert_eq!((asked(&proxy), asked(&server)), (2, 0));
@@ -140,7 +142,7 @@ fn a_file_that_cannot_be_used_ends_the_start_by_the_name_of_its_setting() {
     let folder = TempDir::new().unwrap();
     let garbage = folder.path().join("garbage");
     fs::write(&garbage, "hunter2\n").unwrap();
-    let url = (URL, "https://keys.example/k");
+    let url = (TRUST.fetch.keys_url, "https://keys.example/k");
     let (missing, garbage) = ("/nonexistent", garbage.to_str().unwrap());
     let cert = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     for (settings, expected) in [

@@ -1,0 +1,198 @@
+//! The flat settings of trust: one issuer, whose names and keys stand in single settings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, KeyOrigin, KeyRules, Profile, Trust};
+use reqwest::Url;
+use service::settings::Settings;
+
+use super::names::flat_names;
+use super::{Discovery, Fetch, FetchNames, IssuerKeys, flat_algorithms, flat_requirements, leeway};
+use crate::KeySources;
+
+/// The time between two reloads of the keys where nothing else is said.
+const SYNC_INTERVAL: Duration = Duration::from_secs(300);
+
+/// The longest, seconds (one day).
+const MAX_SYNC_INTERVAL_SECONDS: u64 = 86_400;
+
+/// The names of these settings, as a program's environment has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrustNames {
+    /// The file of settings, where tables stand.
+    pub config: &'static str,
+    /// A file of keys.
+    pub file: &'static str,
+    /// Issuers whose keys are found by discovery.
+    pub oidc_issuers: &'static str,
+    /// The time between two reloads of the keys.
+    pub sync_interval: &'static str,
+    /// Whether short secrets are good enough.
+    pub allow_short_secrets: &'static str,
+    /// Whether a URL may have secrets beside public keys.
+    pub allow_mixed_keys: &'static str,
+    /// Accepted issuers.
+    pub issuers: &'static str,
+    /// Accepted audiences.
+    pub audiences: &'static str,
+    /// Accepted algorithms.
+    pub algorithms: &'static str,
+    /// Clock skew.
+    pub leeway: &'static str,
+    /// What becomes of bound tokens.
+    pub binding: &'static str,
+    /// Claims that must be there.
+    pub required: &'static str,
+    /// How the URLs are fetched.
+    pub fetch: FetchNames,
+}
+
+impl TrustNames {
+    /// All of them, but that of the file of settings.
+    pub const fn all(&self) -> [&'static str; 21] {
+        let FetchNames {
+            keys_url,
+            ca_file,
+            token_file,
+            basic_file,
+            headers,
+            headers_file,
+            cert_file,
+            key_file,
+            origins,
+            proxy,
+        } = self.fetch;
+        [
+            self.file,
+            self.oidc_issuers,
+            self.sync_interval,
+            self.allow_short_secrets,
+            self.allow_mixed_keys,
+            self.issuers,
+            self.audiences,
+            self.algorithms,
+            self.leeway,
+            self.binding,
+            self.required,
+            keys_url,
+            ca_file,
+            token_file,
+            basic_file,
+            headers,
+            headers_file,
+            cert_file,
+            key_file,
+            origins,
+            proxy,
+        ]
+    }
+}
+
+/// What the flat settings say.
+#[derive(Debug, Clone)]
+pub struct Flat {
+    /// The policy of the one issuer that they may name; also what tables leave out.
+    pub policy: IssuerPolicy,
+    /// Its keys; without any it is no issuer, and the policy only fills in for the tables.
+    pub keys: IssuerKeys,
+    /// The settings to name.
+    pub names: TrustNames,
+}
+
+impl Flat {
+    /// Reads the settings of these names.
+    pub fn read(settings: &mut Settings, names: TrustNames, profile: Profile) -> Self {
+        let keys = keys(settings, &names);
+        let policy = policy(settings, &names, profile, &keys);
+        Self { policy, keys, names }
+    }
+
+    /// Whether neither these settings nor a table have a source of keys.
+    pub fn is_keyless(&self, settings: &Settings) -> bool {
+        self.keys.is_empty() && !settings.has_tables("issuers")
+    }
+
+    /// Trust for a program that has no source of keys, and opens encrypted tokens alone: signed ones find no key.
+    pub fn without_keys(self) -> (Trust, Vec<IssuerKeys>) {
+        (Trust::single(self.policy), vec![self.keys])
+    }
+}
+
+/// The URLs of a setting that takes those of HTTP alone.
+pub fn http_urls(settings: &mut Settings, name: &'static str) -> Vec<Url> {
+    const EXPECTED: &str = "http:// or https:// URLs";
+    let urls: Vec<Url> = settings.parse_list(name, EXPECTED).unwrap_or_default();
+    if urls.iter().any(|url| !matches!(url.scheme(), "http" | "https") || !url.has_host()) {
+        settings.fault(name, format!("expected {EXPECTED}"));
+    }
+    urls
+}
+
+fn keys(settings: &mut Settings, names: &TrustNames) -> IssuerKeys {
+    let urls = http_urls(settings, names.fetch.keys_url).iter().map(ToString::to_string).collect();
+    http_urls(settings, names.oidc_issuers);
+    // As they were written: an issuer is compared as a string, not as a URL (RFC 7519 section 4.1.1).
+    let discovered = flat_names(settings, names.oidc_issuers);
+    let keys = IssuerKeys {
+        file: settings.text(names.file).map(PathBuf::from),
+        urls,
+        discovery: discovered.into_iter().map(|name| Discovery::flat(names.oidc_issuers, name)).collect(),
+        fetch: Fetch::read(settings, names.fetch),
+    };
+    keys.judge_fetch(settings);
+    keys
+}
+
+fn policy(settings: &mut Settings, names: &TrustNames, profile: Profile, keys: &IssuerKeys) -> IssuerPolicy {
+    let mut issuers = flat_names(settings, names.issuers);
+    if issuers.is_empty() {
+        issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
+    }
+    let several = [(names.oidc_issuers, keys.discovery.len()), (names.issuers, issuers.len())];
+    if let Some((name, _)) = several.into_iter().find(|(_, issuers)| *issuers > 1) {
+        let what = format!(
+            "more than one issuer would share all keys, so that one could sign for another; \
+             give each an [[issuers]] table in the file that {} names",
+            names.config
+        );
+        settings.fault(name, what);
+    }
+    IssuerPolicy {
+        name: Trust::DEFAULT.to_owned(),
+        profile,
+        algorithms: flat_algorithms(settings, names.algorithms).unwrap_or(AlgorithmSet::ALL),
+        issuers: issuers.into_iter().map(IssuerName::from).collect(),
+        audiences: settings.list(names.audiences).unwrap_or_default(),
+        leeway: leeway(settings, names.leeway).unwrap_or_default(),
+        binding: settings.parse(names.binding, Binding::NAMES).unwrap_or_default(),
+        requirements: flat_requirements(settings, names.required),
+    }
+}
+
+impl KeySources {
+    /// These issuers' sources, with what the flat settings say of all of them.
+    pub fn read(
+        settings: &mut Settings,
+        names: &TrustNames,
+        profile: Profile,
+        issuers: Vec<IssuerKeys>,
+    ) -> Self {
+        let expected = format!("seconds, 1 to {MAX_SYNC_INTERVAL_SECONDS}");
+        let interval = settings.parse::<u64>(names.sync_interval, &expected);
+        if interval.is_some_and(|interval| !(1..=MAX_SYNC_INTERVAL_SECONDS).contains(&interval)) {
+            settings.fault(names.sync_interval, format!("expected {expected}"));
+        }
+        Self {
+            issuers,
+            proxies: settings.proxies().clone(),
+            interval: interval.map_or(SYNC_INTERVAL, Duration::from_secs),
+            rules: KeyRules {
+                origin: KeyOrigin::File,
+                profile,
+                allow_short_secrets: settings.flag(names.allow_short_secrets).unwrap_or(false),
+                allow_mixed_keys: settings.flag(names.allow_mixed_keys).unwrap_or(false),
+            },
+        }
+    }
+}
