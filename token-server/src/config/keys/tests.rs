@@ -112,7 +112,8 @@ async fn who_asks_is_shown_to_origins_that_are_listed() {
     let keys = KeyServer::start(|_| KEYS.to_owned());
     let issuer =
         KeyServer::start(|origin| format!(r#"{{"issuer":"{origin}","jwks_uri":"{}/k"}}"#, keys.origin));
-    let settings = [(TRUST.oidc_issuers, issuer.origin.as_str()), (FETCH_TOKEN_FILE, token.to_str().unwrap())];
+    let settings =
+        [(TRUST.oidc_issuers, issuer.origin.as_str()), (FETCH_TOKEN_FILE, token.to_str().unwrap())];
     fetch(&settings).await;
     assert_eq!(
         (issuer.last("authorization").1.as_deref(), keys.last("authorization").1),
