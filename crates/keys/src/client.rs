@@ -12,8 +12,6 @@ mod proxy;
 mod redirect;
 mod tls;
 
-pub(crate) use tls::check_authorities;
-
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -6,8 +6,6 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
-use crate::payload::Payload;
-
 /// The right side of a comparison: what a rule may be written with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Operand {
@@ -52,20 +50,6 @@ pub(crate) fn strict_equals(left: Option<&Value>, right: Right<'_>) -> bool {
         (Some(Value::Number(left)), Right::Number(right)) => to_f64(left) == right,
         (Some(Value::String(left)), Right::Text(right)) => left == right,
         _ => false,
-    }
-}
-
-/// How `left` and `right` compare under `<` and `>`; `None` when every such comparison is false.
-pub(crate) fn order<'a>(
-    payload: &Payload<'a>,
-    left: Option<&'a Value>,
-    right: Right<'_>,
-) -> Option<Ordering> {
-    match (left, right) {
-        (Some(Value::String(_) | Value::Array(_) | Value::Object(_)), Right::Text(right)) => {
-            Some(compare_code_units(&payload.text(left), right))
-        }
-        (left, right) => payload.number(left).partial_cmp(&right_to_number(right)),
     }
 }
 
@@ -175,7 +159,7 @@ fn is_white_space(character: char) -> bool {
 }
 
 /// JavaScript compares UTF-16 code units; above U+FFFF that is not the order of code points.
-fn compare_code_units(left: &str, right: &str) -> Ordering {
+pub(crate) fn compare_code_units(left: &str, right: &str) -> Ordering {
     left.encode_utf16().cmp(right.encode_utf16())
 }
 

@@ -16,6 +16,7 @@
 //!
 //! No I/O, no clock, no log.
 
+mod condition;
 mod error;
 mod few;
 mod field;

@@ -109,7 +109,7 @@ impl Comparison {
 
     /// Whether it is true of a claim; `None` is `undefined`.
     pub(crate) fn holds<'a>(self, left: Option<&'a Value>, right: Right<'_>, payload: &Payload<'a>) -> bool {
-        let order = || js::order(payload, left, right);
+        let order = || payload.order(left, right);
         match self {
             Self::Eq => js::strict_equals(left, right),
             Self::Ne => !js::strict_equals(left, right),

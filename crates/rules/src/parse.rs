@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::RuleError;
+use crate::condition::{Condition, Group, Mode};
 use crate::field::Field;
 use crate::js::{self, Operand};
 use crate::limits::{MAX_CONDITIONS, MAX_DEPTH, MAX_RULE_BYTES};
 use crate::operator::{Comparison, Test};
-use crate::rule::{Condition, Group, Mode};
 
 /// The member that makes a level need only one of its conditions.
 const OR: &str = "_or";

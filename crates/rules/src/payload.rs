@@ -1,6 +1,7 @@
 //! The claims of one token under judgement.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -8,7 +9,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use crate::Claims;
-use crate::js;
+use crate::js::{self, Right};
 use crate::limits::MAX_MATCH_STEPS;
 use crate::token::{Issued, Token};
 
@@ -88,6 +89,16 @@ impl<'a> Payload<'a> {
                 let compute = || js::string_to_number(&self.text(Some(long)));
                 *self.numbers.borrow_mut().entry(long).or_insert_with(compute)
             }
+        }
+    }
+
+    /// How a value and `right` compare under `<` and `>`; `None` when every such comparison is false.
+    pub(crate) fn order(&self, left: Option<&'a Value>, right: Right<'_>) -> Option<Ordering> {
+        match (left, right) {
+            (Some(Value::String(_) | Value::Array(_) | Value::Object(_)), Right::Text(right)) => {
+                Some(js::compare_code_units(&self.text(left), right))
+            }
+            (left, right) => self.number(left).partial_cmp(&js::right_to_number(right)),
         }
     }
 }

@@ -54,9 +54,7 @@ impl Jwe {
             plaintext,
         })
     }
-}
 
-impl Jwe {
     /// `alg` of a token whose header can be read.
     pub(super) fn key_management(token: &str) -> Option<KeyManagement> {
         let (protected, _) = token.split_once('.')?;

@@ -9,7 +9,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::material::Material;
 use super::skip::{Doubt, SkipReason};
-use super::{Curve, Identity, KeyKind, MlDsa, pem, roca};
+use super::{Curve, Identity, KeyKind, MlDsa, roca};
 use crate::json::Object;
 use crate::{Algorithm, AlgorithmSet};
 
@@ -21,6 +21,9 @@ const MIN_LEGACY_RSA_BITS: usize = 1024;
 
 /// Larger moduli cost time at each token and are refused by aws-lc-rs as well.
 const MAX_RSA_BITS: usize = 8192;
+
+/// How every block of PEM begins; no secret holds it.
+pub(super) const PEM_BEGIN: &str = "-----BEGIN ";
 
 /// What a source may bring though it is weak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +225,7 @@ fn is_key_text(secret: &[u8]) -> bool {
         let text = std::str::from_utf8(secret).ok()?;
         Object::members_of(text)?.get("kty")
     };
-    let is_pem = || secret.windows(pem::BEGIN.len()).any(|window| window == pem::BEGIN.as_bytes());
+    let is_pem = || secret.windows(PEM_BEGIN.len()).any(|window| window == PEM_BEGIN.as_bytes());
     is_pem() || is_jwk().is_some() || SubjectPublicKeyInfo::from_der(secret).is_ok()
 }
 

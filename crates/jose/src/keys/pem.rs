@@ -15,18 +15,15 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::RSAPublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::components::{Components, Tolerance};
+use super::components::{Components, PEM_BEGIN, Tolerance};
 use super::skip::{Excerpt, SkipReason};
 use super::thumbprint::Thumbprints;
 use super::{Candidate, Curve, MlDsa};
 
-/// How every block begins.
-pub(super) const BEGIN: &str = "-----BEGIN ";
-
 /// The blocks of a text, each from its beginning to the next one, so that a block without an end spoils no other. What
 /// stands between blocks is a comment.
 pub(super) fn blocks(text: &str) -> impl Iterator<Item = &str> {
-    let mut starts = text.match_indices(BEGIN).map(|(start, _)| start).peekable();
+    let mut starts = text.match_indices(PEM_BEGIN).map(|(start, _)| start).peekable();
     std::iter::from_fn(move || {
         let start = starts.next()?;
         let end = starts.peek().copied().unwrap_or(text.len());

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::components::Tolerance;
+use super::components::{PEM_BEGIN, Tolerance};
 use super::skip::{Doubt, SkipReason};
 use super::{Candidate, KeyKind, KeyOrigin, KeyRules, KeySetError, jwk, legacy, pem};
 use crate::Profile;
@@ -27,7 +27,7 @@ pub(super) fn candidates(bytes: &[u8], rules: &KeyRules) -> Result<Vec<Candidate
         list(text, strict, legacy)?
     } else if text.starts_with('{') {
         (jwk_set(text, strict)?, strict)
-    } else if text.contains(pem::BEGIN) {
+    } else if text.contains(PEM_BEGIN) {
         (bounded(pem::keys(text), |key| key.judge(strict)), strict)
     } else {
         return Err(if text.is_empty() { KeySetError::Empty } else { KeySetError::Form });
@@ -86,7 +86,7 @@ fn jwk_set(text: &str, tolerance: Tolerance) -> Result<Vec<Candidate>, KeySetErr
     }
     let texts: Option<Vec<_>> =
         object.into_members().map(|(kid, raw)| string(raw).map(|text| (kid.into_owned(), text))).collect();
-    let is_pem = |text: &str| text.contains(pem::BEGIN);
+    let is_pem = |text: &str| text.contains(PEM_BEGIN);
     match texts {
         Some(texts) if texts.iter().any(|(_, text)| is_pem(text)) => {
             Ok(bounded(texts, |(kid, text)| pem::single(&text).named(kid, tolerance)))

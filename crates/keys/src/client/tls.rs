@@ -1,7 +1,6 @@
 //! TLS to key servers: whom we trust, and what we show. The files are read at each fetch and used again while their bytes
 //! are the same.
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::trust::Fetch;
@@ -46,25 +45,10 @@ pub(super) struct Held {
     identity: Option<Arc<CertifiedKey>>,
 }
 
-/// Whether this file, which that setting names, holds certificates that can vouch for a server, where no fetch needs it.
-///
-/// # Errors
-///
-/// Why not.
-pub(crate) fn check_authorities(path: &Path, setting: &str) -> Result<(), FetchFault> {
-    let fetch = Fetch { ca_file: Some(path.to_owned()), ca_setting: setting.to_owned(), ..Fetch::default() };
-    Files::load(&fetch)?.held(false).check(&fetch)
-}
-
 impl Files {
     /// Reads them for the first time.
     pub(super) fn load(fetch: &Fetch) -> Result<Self, FileFault> {
-        let ca = fetch.ca_file.as_ref().map(|path| {
-            SecretFile::one(NamedFile::new(fetch.ca_setting.clone(), path), |file| {
-                pem::roots(file)?;
-                pem::certificates(file)
-            })
-        });
+        let ca = fetch.authorities();
         let identity = fetch.certificate.as_ref().map(|files| {
             let cert = NamedFile::new(fetch.setting(|names| names.cert_file), &files.cert);
             let key = NamedFile::new(fetch.setting(|names| names.key_file), &files.key);

@@ -1,14 +1,16 @@
 //! How the URLs of one issuer are fetched, as an operator writes it: fields of its table, or flat settings.
 //!
-//! Secrets stand in files that are read at each fetch. Nothing here reads one.
+//! Secrets stand in files that are read at each fetch. Nothing here reads one; of certificates it looks that they are some.
 
 use std::path::PathBuf;
 
 use reqwest::header::{self, HeaderName, HeaderValue};
 
 use super::IssuerKeys;
-use crate::client::{FetchFault, check_authorities};
+use rustls::pki_types::CertificateDer;
+use service::pem;
 use service::secret::Secret;
+use service::secret_file::{FileFault, NamedFile, SecretFile};
 use service::settings::Settings;
 
 /// The names of the settings, as a table or a program's environment has them.
@@ -156,6 +158,15 @@ impl Fetch {
         fetch
     }
 
+    /// The certificates that vouch for the URLs, beside the system's, read for the first time.
+    pub(crate) fn authorities(&self) -> Option<Result<SecretFile<Vec<CertificateDer<'static>>>, FileFault>> {
+        let path = self.ca_file.as_ref()?;
+        Some(SecretFile::one(NamedFile::new(self.ca_setting.clone(), path), |file| {
+            pem::roots(file)?;
+            pem::certificates(file)
+        }))
+    }
+
     /// The setting of that name, with the table it stands in.
     pub fn setting(&self, name: impl FnOnce(&FetchNames) -> &'static str) -> String {
         format!("{}{}", self.place, name(&self.names))
@@ -181,11 +192,10 @@ impl IssuerKeys {
         if !self.urls.is_empty() || !self.discovery.is_empty() {
             return;
         }
-        // What is written must be right all the same; what a table takes over is judged where it is written.
-        let Fetch { ca_file, ca_setting, place, names, .. } = &self.fetch;
-        if let Some(path) = ca_file
-            && *ca_setting == format!("{place}{}", names.ca_file)
-            && let Err(FetchFault { why, .. }) = check_authorities(path, ca_setting)
+        // What is written must be right all the same; what a table takes over is looked at where it is written.
+        let Fetch { ca_setting, place, names, .. } = &self.fetch;
+        if *ca_setting == format!("{place}{}", names.ca_file)
+            && let Some(Err(FileFault { why, .. })) = self.fetch.authorities()
         {
             settings.fault(names.ca_file, why);
         }

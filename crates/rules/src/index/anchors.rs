@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use crate::Rule;
+use crate::condition::{Condition, Group, Mode};
 use crate::field::Field;
 use crate::js::{self, Operand};
 use crate::limits::MAX_RULE_BYTES;
 use crate::operator::{Comparison, Test};
-use crate::rule::{Condition, Group, Mode};
 
 /// `field === operand` in a rule.
 pub(crate) struct Equality<'r> {

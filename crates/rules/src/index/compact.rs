@@ -8,11 +8,11 @@
 //!
 //! All conditions must hold. Whatever does not fit is held against the claims as it was parsed.
 
+use crate::condition::{Condition, Mode};
 use crate::field::Field;
 use crate::js::{Operand, Right};
 use crate::operator::{Comparison, Test};
 use crate::payload::Payload;
-use crate::rule::{Condition, Mode};
 use crate::token::ISSUED_AT;
 use crate::{ExpireAt, Rule};
 

@@ -56,6 +56,20 @@ fn flat_settings_say_who_asks_and_which_way() {
 }
 
 #[test]
+fn a_ca_file_that_no_fetch_needs_has_to_hold_certificates() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let certificate = rcgen::generate_simple_self_signed(["ca.example".to_owned()]).unwrap().cert;
+    std::fs::write(path("ca.pem"), certificate.pem()).unwrap();
+    std::fs::write(path("other.pem"), "-----BEGIN PRIVATE KEY-----\nhunter2\n").unwrap();
+    assert!(read(&[("APP_CA_FILE", &path("ca.pem"))]).is_ok());
+    for name in ["other.pem", "missing.pem"] {
+        let text = read(&[("APP_CA_FILE", &path(name))]).unwrap_err().to_string();
+        assert!(text.starts_with("APP_CA_FILE: ") && !text.contains("hunter2"), "{name}: {text}");
+    }
+}
+
+#[test]
 fn faults_name_the_setting_and_not_its_value() {
     let url = ("APP_URL", "https://a.example");
     for (variables, expected) in [
