@@ -32,7 +32,7 @@ const CACHE_TTL: std::ops::RangeInclusive<u64> = 0..=86_400;
 /// The range of `JWT_MAX_TOKEN_BYTES`; HAProxy's default buffer holds 16 KiB.
 const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 256..=65_536;
 /// The flat settings of trust.
-const TRUST: TrustNames = TrustNames {
+pub(crate) const TRUST: TrustNames = TrustNames {
     config: "JWT_CONFIG",
     file: "JWT_JWKS_FILE",
     oidc_issuers: "JWT_OIDC_ISSUERS",
@@ -93,6 +93,8 @@ pub struct Config {
     pub log_refusals: LogRefusals,
     /// What an operator should know though it is no fault.
     pub warnings: Vec<String>,
+    /// What was set, to be compared when it is read again.
+    pub settings: Settings,
 }
 
 impl Config {
@@ -176,6 +178,7 @@ impl Config {
             token_server,
             log_refusals,
             warnings,
+            settings,
         })
     }
 }

@@ -3,12 +3,10 @@
 //! Listeners, token-servers and what they have told live as long as the process. Keys, policies, kept verdicts and what is
 //! sent to HAProxy are made anew and swapped whole. A source that is in both configurations keeps its last good keys.
 
-use std::time::Duration;
-
 use keys::NoKeys;
 use tokio::signal::unix::Signal;
 
-use crate::config::{Config, TokenServerConfig};
+use crate::config::{Config, TRUST};
 use crate::metrics::ByOutcome;
 use crate::origin::{Origin, OriginError};
 use crate::start::{InUse, StartError, check_key_files, key_sources};
@@ -24,7 +22,7 @@ pub enum ReloadError {
     Files(#[from] StartError),
     /// It changes what a running agent cannot change.
     #[error("only a restart can change {}", .0.join(", "))]
-    NeedsRestart(Vec<&'static str>),
+    NeedsRestart(Vec<String>),
     /// None of its sources gave a key in time.
     #[error(transparent)]
     NoKeys(#[from] NoKeys),
@@ -82,25 +80,93 @@ impl InUse {
     }
 }
 
-/// The settings that differ and that what lasts was made with.
-fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
-    let asked = |config: &Config| {
-        let budget = Duration::ZERO;
-        config.token_server.clone().map(|server| TokenServerConfig { budget, ..server })
-    };
-    // Token-servers are told the leeway and the budget.
+/// What a running agent takes over, beside the flat settings of trust. Any other setting takes a restart.
+const TAKEN_OVER: [&str; 9] = [
+    "JWT_CACHE_BYTES",
+    "JWT_CACHE_SIZE",
+    "JWT_CLAIMS",
+    "JWT_LOG_REFUSALS",
+    "JWT_MAX_TOKEN_BYTES",
+    "JWT_SCHEMES",
+    "JWT_VARIABLES",
+    "[[issuers]]",
+    "[[policies]]",
+];
+
+/// Token-servers are told the budget once.
+const TOLD: &str = "JWT_TIMEOUT_MS";
+
+/// The names of what differs and cannot be taken over.
+fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     let told = before.token_server.is_some();
-    [
-        ("JWT_AGENT_LISTEN", before.listen != after.listen),
-        ("JWT_ADMIN_LISTEN", before.admin_listen != after.admin_listen),
-        ("JWT_PROFILE", before.trust.profile() != after.trust.profile()),
-        ("JWT_CACHE_TTL", before.terms.ttl != after.terms.ttl),
-        ("JWT_CACHE_TTL_MAX", before.terms.ttl_max != after.terms.ttl_max),
-        ("JWT_TOKEN_SERVER_*, JWT_HAPROXY_SOCKET", asked(before) != asked(after)),
-        ("JWT_TIMEOUT_MS", told && before.timeout != after.timeout),
-        ("JWT_LEEWAY", told && before.trust.max_leeway() != after.trust.max_leeway()),
-    ]
-    .into_iter()
-    .filter_map(|(name, differs)| differs.then_some(name))
-    .collect()
+    let mut fixed = before.settings.differing(&after.settings);
+    fixed.retain(|name| !is_taken_over(name, told));
+    // They are told the most clock skew as well, which a table may grant too.
+    if told && before.trust.max_leeway() != after.trust.max_leeway() {
+        fixed.push(TRUST.leeway.to_owned());
+    }
+    fixed
+}
+
+fn is_taken_over(name: &str, told: bool) -> bool {
+    TAKEN_OVER.contains(&name) || TRUST.all().contains(&name) || (name == TOLD && !told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(more: &[(&str, &str)]) -> Config {
+        let variables = [("JWT_JWKS_FILE", "/k")].iter().chain(more);
+        let variables = variables.map(|(name, value)| ((*name).into(), (*value).into()));
+        Config::load(variables, None, None).unwrap()
+    }
+
+    #[test]
+    fn every_setting_takes_a_restart_unless_it_is_listed() {
+        let known = load(&[]).settings.known();
+        let fixed = |told| {
+            let names = known.iter().filter(move |name| !is_taken_over(name, told));
+            names.map(String::as_str).collect::<Vec<_>>()
+        };
+        let without = [
+            "JWT_ADMIN_LISTEN",
+            "JWT_AGENT_LISTEN",
+            "JWT_CACHE_TTL",
+            "JWT_CACHE_TTL_MAX",
+            "JWT_HAPROXY_SOCKET",
+            "JWT_PROFILE",
+            "JWT_TOKEN_SERVER_BACKEND",
+            "JWT_TOKEN_SERVER_CA_FILE",
+            "JWT_TOKEN_SERVER_CERT_FILE",
+            "JWT_TOKEN_SERVER_KEY_FILE",
+            "JWT_TOKEN_SERVER_TOKEN_FILE",
+        ];
+        assert_eq!(fixed(false), without, "a new setting takes a restart, or is listed in TAKEN_OVER");
+        let mut with: Vec<_> = without.into_iter().chain([TOLD]).collect();
+        with.sort_unstable();
+        assert_eq!(fixed(true), with);
+        for name in TAKEN_OVER.iter().chain(&TRUST.all()) {
+            assert!(known.iter().any(|known| known == name), "{name} is no setting");
+        }
+    }
+
+    #[test]
+    fn what_differs_is_refused_by_name_and_what_is_listed_is_not() {
+        let server = ("JWT_TOKEN_SERVER_BACKEND", "http://127.0.0.1:1");
+        for (before, after, expected) in [
+            (
+                &[][..],
+                &[("JWT_AUDIENCES", "a"), ("JWT_CACHE_SIZE", "1"), ("JWT_TIMEOUT_MS", "9")][..],
+                &[][..],
+            ),
+            (&[], &[("JWT_CACHE_TTL", "1"), server], &["JWT_CACHE_TTL", "JWT_TOKEN_SERVER_BACKEND"]),
+            (&[server], &[], &["JWT_TOKEN_SERVER_BACKEND"]),
+            (&[server], &[server, ("JWT_TIMEOUT_MS", "9")], &["JWT_TIMEOUT_MS"]),
+            (&[server], &[server, ("JWT_LEEWAY", "9")], &["JWT_LEEWAY"]),
+            (&[server, ("JWT_LEEWAY", "9")], &[server, ("JWT_LEEWAY", "9"), ("JWT_ISSUERS", "i")], &[]),
+        ] {
+            assert_eq!(needs_restart(&load(before), &load(after)), expected, "{before:?} {after:?}");
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! Settings, parsed once at start. `TOKEN_SERVER__SECTION__KEY`, over the TOML file that `TOKEN_SERVER_CONFIG` names.
 
-mod keys;
+pub(crate) mod keys;
 mod places;
 #[cfg(test)]
 mod tests;
-mod verify;
+pub(crate) mod verify;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -109,38 +109,38 @@ impl Config {
     pub fn from_environment(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        Self::read(settings(environment)?)
+        Self::read(&mut settings(environment)?)
     }
 
     /// Reads what was collected by [`settings`].
     ///
     /// # Errors
     /// All faults together, by name and without values.
-    pub(crate) fn read(mut settings: Settings) -> Result<Self, ConfigError> {
+    pub(crate) fn read(settings: &mut Settings) -> Result<Self, ConfigError> {
         let profile = settings.parse(PROFILE, "standard or ms-users").unwrap_or_default();
-        let jwe_keys = from_file(&mut settings, "TOKEN_SERVER__JWE__KEYS_FILE", decryption_keys);
-        let (verify, issuers) = verify::read(&mut settings, profile, jwe_keys.is_some());
+        let jwe_keys = from_file(settings, "TOKEN_SERVER__JWE__KEYS_FILE", decryption_keys);
+        let (verify, issuers) = verify::read(settings, profile, jwe_keys.is_some());
         let config = Self {
-            listen: address(&mut settings, LISTEN, "127.0.0.1:4000"),
-            admin_listen: address(&mut settings, ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK),
+            listen: address(settings, LISTEN, "127.0.0.1:4000"),
+            admin_listen: address(settings, ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK),
             admin_socket: settings.text(ADMIN_SOCKET).map(PathBuf::from),
-            admin_tokens: tokens(&mut settings, ADMIN_TOKENS_FILE),
-            agent_tokens: tokens(&mut settings, AGENT_TOKENS_FILE),
+            admin_tokens: tokens(settings, ADMIN_TOKENS_FILE),
+            agent_tokens: tokens(settings, AGENT_TOKENS_FILE),
             asks_for_certificates: settings.is_set(TLS_CLIENT_CA),
-            tls: tls(&mut settings),
+            tls: tls(settings),
             jwe_keys,
             verify,
-            keys: keys::read(&mut settings, issuers, profile),
-            store: store(&mut settings),
+            keys: keys::read(settings, issuers, profile),
+            store: store(settings),
             store_new: settings.flag(STORE_NEW).unwrap_or(false),
             lifetimes: Lifetimes {
-                ttl: seconds(&mut settings, CACHE_TTL, 7),
-                max_stale: seconds(&mut settings, MAX_STALE, 30),
+                ttl: seconds(settings, CACHE_TTL, 7),
+                max_stale: seconds(settings, MAX_STALE, 30),
             },
             cache_bytes: settings.parse(CACHE_BYTES, "bytes").unwrap_or(rulebook::DEFAULT_BYTES),
             profile,
-            compat: compat(&mut settings, profile),
-            preview_subjects: preview_subjects(&mut settings),
+            compat: compat(settings, profile),
+            preview_subjects: preview_subjects(settings),
         };
         settings.finish()?;
         Ok(config)

@@ -10,12 +10,11 @@ use keys::{KeyRing, LiveKeys, NoKeys};
 use service::settings::{ConfigError, Settings};
 
 use crate::api::{App, InUse};
+use crate::config::keys::TRUST;
+use crate::config::verify::TAKEN_OVER;
 use crate::config::{self, Config};
 use crate::trust::Trusted;
 use crate::verify::VerifyMetrics;
-
-/// How the names of those settings begin that can change in a running server.
-const CHANGEABLE: [&str; 2] = ["TOKEN_SERVER__VERIFY__", "TOKEN_SERVER__JWKS__"];
 
 /// Why a configuration was not put in use; the one before stays.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +48,7 @@ impl Origin {
     /// # Errors
     /// All faults together.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
-        Config::read(self.settings.clone())
+        Config::read(&mut self.settings.clone())
     }
 }
 
@@ -86,7 +85,7 @@ impl Reconfigure {
         let origin = Origin::read(self.origin.environment.clone())?;
         let config = origin.config()?;
         let mut fixed = self.origin.settings.differing(&origin.settings);
-        fixed.retain(|name| !CHANGEABLE.iter().any(|begin| name.starts_with(begin)));
+        fixed.retain(|name| !is_taken_over(name));
         if !fixed.is_empty() {
             return Err(ReloadError::NeedsRestart(fixed));
         }
@@ -101,4 +100,56 @@ impl Reconfigure {
         self.origin = origin;
         Ok(())
     }
+}
+
+/// Any setting that is not listed takes a restart.
+fn is_taken_over(name: &str) -> bool {
+    TAKEN_OVER.contains(&name) || TRUST.all().contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_takes_a_restart_unless_it_is_listed() {
+        let mut settings = config::settings(Vec::new()).unwrap();
+        // Without a single setting there is nothing to decide with; the names are known all the same.
+        _ = Config::read(&mut settings);
+        let known = settings.known();
+        let fixed: Vec<_> = known.iter().filter(|name| !is_taken_over(name)).map(String::as_str).collect();
+        assert_eq!(fixed, FIXED, "a new setting takes a restart, or is listed in TAKEN_OVER");
+        for name in TAKEN_OVER.iter().chain(&TRUST.all()) {
+            assert!(known.iter().any(|known| known == name), "{name} is no setting");
+        }
+    }
+
+    const FIXED: [&str; 26] = [
+        "TOKEN_SERVER__ADMIN__LISTEN",
+        "TOKEN_SERVER__ADMIN__SOCKET",
+        "TOKEN_SERVER__ADMIN__TOKENS_FILE",
+        "TOKEN_SERVER__AGENT__TOKENS_FILE",
+        "TOKEN_SERVER__CACHE__BYTES",
+        "TOKEN_SERVER__CACHE__TTL",
+        "TOKEN_SERVER__COMPAT__ENABLED",
+        "TOKEN_SERVER__COMPAT__OPEN",
+        "TOKEN_SERVER__CONSUL__URL",
+        "TOKEN_SERVER__JWE__KEYS_FILE",
+        "TOKEN_SERVER__LISTEN",
+        "TOKEN_SERVER__PREVIEW__SUBJECTS",
+        "TOKEN_SERVER__PROFILE",
+        "TOKEN_SERVER__REDIS__ACCEPT_EVICTION",
+        "TOKEN_SERVER__REDIS__CA_FILE",
+        "TOKEN_SERVER__REDIS__MASTER",
+        "TOKEN_SERVER__REDIS__MIN_REPLICAS",
+        "TOKEN_SERVER__REDIS__MODE",
+        "TOKEN_SERVER__REDIS__PREFIX",
+        "TOKEN_SERVER__REDIS__URLS",
+        "TOKEN_SERVER__STORE__MAX_STALE",
+        "TOKEN_SERVER__STORE__NEW",
+        "TOKEN_SERVER__STORE__PATH",
+        "TOKEN_SERVER__TLS__CERT",
+        "TOKEN_SERVER__TLS__CLIENT_CA",
+        "TOKEN_SERVER__TLS__KEY",
+    ];
 }

@@ -292,16 +292,26 @@ impl Settings {
     }
 
     /// Takes the faults of a table that was read, unknown names included.
-    pub fn adopt(&mut self, table: Self) {
+    pub fn adopt(&mut self, mut table: Self) {
         if let Err(error) = table.finish() {
             self.faults.extend(error.faults);
         }
     }
 
-    /// The names of single settings that the other has otherwise, or only one of the two; tables are not compared.
+    /// The names of what the other has otherwise, or only one of the two; of tables as `[[name]]`.
     pub fn differing(&self, other: &Self) -> Vec<String> {
         let names: BTreeSet<_> = self.found.keys().chain(other.found.keys()).collect();
-        names.into_iter().filter(|name| self.found.get(*name) != other.found.get(*name)).cloned().collect()
+        let tables: BTreeSet<_> = self.tables.keys().chain(other.tables.keys()).collect();
+        let differs = |name: &&String| self.found.get(*name) != other.found.get(*name);
+        let table_differs = |name: &&String| self.tables.get(*name) != other.tables.get(*name);
+        let names = names.into_iter().filter(differs).cloned();
+        names.chain(tables.into_iter().filter(table_differs).map(|name| format!("[[{name}]]"))).collect()
+    }
+
+    /// The names of all that was read or asked for, set or not; of tables as `[[name]]`.
+    pub fn known(&self) -> Vec<String> {
+        let tables = self.known_tables.iter().map(|name| format!("[[{name}]]"));
+        self.known.iter().map(|name| (*name).to_owned()).chain(tables).collect()
     }
 
     /// Whether the setting was given, without judging it.
@@ -344,7 +354,7 @@ impl Settings {
     /// # Errors
     ///
     /// All faults, and every name that no setting has, with the nearest that one has.
-    pub fn finish(mut self) -> Result<(), ConfigError> {
+    pub fn finish(&mut self) -> Result<(), ConfigError> {
         let unknown: Vec<_> =
             self.found.keys().filter(|name| !self.known.contains(name.as_str())).cloned().collect();
         for name in unknown {
@@ -361,7 +371,15 @@ impl Settings {
             };
             self.faults.push(Fault { name: format!("[[{name}]]"), what });
         }
-        if self.faults.is_empty() { Ok(()) } else { Err(ConfigError { faults: self.faults }) }
+        let faults = std::mem::take(&mut self.faults);
+        if faults.is_empty() { Ok(()) } else { Err(ConfigError { faults }) }
+    }
+}
+
+/// Values may be secrets, and what a debugger shows ends in logs.
+impl fmt::Debug for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.found.keys()).entries(self.tables.keys()).finish()
     }
 }
 

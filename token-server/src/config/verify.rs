@@ -26,6 +26,26 @@ const LOG_REFUSALS: &str = "TOKEN_SERVER__VERIFY__LOG_REFUSALS";
 const CACHE_SIZE: &str = "TOKEN_SERVER__VERIFY__CACHE_SIZE";
 const CACHE_BYTES: &str = "TOKEN_SERVER__VERIFY__CACHE_BYTES";
 
+/// What a running server takes over of these, beside the flat settings of trust.
+pub(crate) const TAKEN_OVER: [&str; 16] = [
+    PROXY,
+    SCHEMES,
+    MAX_TOKEN_BYTES,
+    REALM,
+    COOKIE,
+    QUERY,
+    PLACES,
+    ALLOW_MISSING,
+    PREFLIGHT,
+    HEADERS,
+    LOG_REFUSALS,
+    CACHE_SIZE,
+    CACHE_BYTES,
+    "[[issuers]]",
+    "[[policies]]",
+    "[[verify]]",
+];
+
 /// The range of the longest token; a request's head has at most 32 KiB here.
 const TOKEN_BYTES: RangeInclusive<usize> = 256..=24_576;
 
