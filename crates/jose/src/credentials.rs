@@ -1,7 +1,7 @@
 //! The one token of a request, from the places where it may stand. One reader for all programs, so that what one of them
 //! takes for a token is a token for the other.
 //!
-//! Whoever could slip in a second token would choose which one is judged here and which one the application reads. So two
+//! A client that could slip in a second token would choose which one is judged here and which one the application reads. So two
 //! places may only agree, and each may be there once.
 
 mod names;

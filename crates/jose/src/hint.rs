@@ -19,7 +19,7 @@ pub struct Hint {
 pub struct Claimed<'t> {
     /// The first configured name of the issuer by whose keys it is judged; absent where it names none, or none is configured.
     pub issuer: Option<&'t str>,
-    /// The `kid` of its header, which nobody has signed.
+    /// The `kid` of its header, which no key has signed.
     pub kid: Option<String>,
 }
 

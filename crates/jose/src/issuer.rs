@@ -36,7 +36,7 @@ pub struct Template {
 /// The tenants that are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tenants {
-    /// Every one: whoever has a tenant at the provider can make tokens.
+    /// Every one: each owner of a tenant at the provider can make tokens.
     Every,
     /// These, in small letters.
     These(BTreeSet<String>),

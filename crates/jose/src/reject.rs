@@ -22,7 +22,7 @@ pub enum Reason {
     /// `ms-users` profile: a refresh token where an access token is needed.
     #[serde(rename = "E_TKN_ACCESS_TOKEN_REQUIRED")]
     AccessTokenRequired,
-    /// The token is for somebody else.
+    /// The token is for another audience.
     #[serde(rename = "E_TKN_AUDIENCE_MISMATCH")]
     AudienceMismatch,
     /// The token is good, but not for this: scope, role, required claim.
@@ -89,7 +89,7 @@ rejects! {
     Ambiguous = "ambiguous" => Invalid,
     /// Not a compact JOSE token: parts, base64url, JSON, duplicate members, nesting.
     Malformed = "malformed" => Invalid,
-    /// A form that nobody here can judge, such as an encrypted token where none is expected.
+    /// A form that cannot be verified here, such as an encrypted token where none is expected.
     Unsupported = "unsupported" => Invalid,
     /// `alg` is `none`, unknown, or not in the allow-list; or `enc` or `zip` is unknown.
     Algorithm = "algorithm" => Invalid,
@@ -158,7 +158,7 @@ rejects! {
 impl Reject {
     /// Whether the same token would be refused for the same reason a moment later, by the same keys and policy.
     ///
-    /// Not so while nobody could decide, before `nbf`, or by a rule, which can be taken back.
+    /// Not so while nothing could be decided, before `nbf`, or by a rule, which can be taken back.
     pub fn is_lasting(self) -> bool {
         let passing = matches!(self, Self::NotYetValid | Self::Revoked);
         !passing && self.reason() != Reason::BackendUnavailable

@@ -212,7 +212,7 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Those of [`IssuerPolicy::window`], and [`Reject::Issuer`] for a token of nobody whom we trust.
+    /// Those of [`IssuerPolicy::window`], and [`Reject::Issuer`] for a token of no trusted issuer.
     pub fn window(&self, signed: &Signed) -> Result<Window, Reject> {
         self.issuer_policy(signed)?.window(&signed.claims)
     }
@@ -221,7 +221,7 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// [`Reject::Issuer`] for a token of nobody whom we trust.
+    /// [`Reject::Issuer`] for a token of no trusted issuer.
     pub fn issuer_policy(&self, signed: &Signed) -> Result<&IssuerPolicy, Reject> {
         let everybody: Vec<usize> = (0..self.issuers.len()).collect();
         let issuer = match self.issuers.as_slice() {

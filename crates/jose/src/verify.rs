@@ -104,7 +104,7 @@ pub fn verify_signature(token: &str, keys: &KeySet, algorithms: AlgorithmSet) ->
     Signed::read(Jws::verify(token, keys, algorithms)?)
 }
 
-/// The claims of a signed token that nobody has verified: to look up what concerns them, never to believe them.
+/// The claims of a signed token whose signature is not verified: to look up what concerns them, never to believe them.
 ///
 /// # Errors
 ///

@@ -327,7 +327,7 @@ impl KeyRing {
         KeysView::of(&self.lock(), trust, now)
     }
 
-    /// While no source has given a key, whoever asks whether the process is ready learns why.
+    /// While no source has given a key, a question whether the process is ready is answered with the cause.
     pub(crate) fn explain(&self, name: &str, error: &LoadError) {
         self.readiness.explain(CAUSE, format!("no key is loaded; {name}: {error}"));
     }

@@ -74,7 +74,7 @@ pub struct CheckResult {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exp: Option<i64>,
     /// Whether `GET /v1/events` tells whatever would change the verdict, from the answer's revision on. A verdict without
-    /// this was made from rules that could not be read anew, or whose changes nobody tells.
+    /// this was made from rules that could not be read anew, or whose changes are not told.
     #[serde(default)]
     pub vouched: bool,
     /// How long before the answer the rules of the subject were read, in milliseconds; 0 where only the server writes.

@@ -1,4 +1,4 @@
-//! Why a text is not a rule. Each text names the place, none repeats a value: values are claims of somebody's tokens.
+//! Why a text is not a rule. Each text names the place, none repeats a value: values are claims of tokens.
 
 use crate::PatternError;
 use crate::limits::{

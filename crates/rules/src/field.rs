@@ -35,7 +35,7 @@ impl Field {
         !self.0.path.is_empty()
     }
 
-    /// Whether nobody else has this very allocation.
+    /// Whether nothing else has this very allocation.
     pub(crate) fn is_unshared(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

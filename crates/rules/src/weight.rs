@@ -1,4 +1,4 @@
-//! What rules cost whoever is judged by them.
+//! What rules cost a token that is checked by them.
 
 use crate::Rule;
 use crate::error::InsertError;

@@ -34,7 +34,7 @@ struct Flight<V> {
 pub enum Boarding<K: Eq + Hash, V> {
     /// The caller, and others may wait for it.
     Lead(Leader<K, V>),
-    /// Somebody else.
+    /// Another caller.
     Follow(Follower<V>),
 }
 
@@ -46,7 +46,7 @@ pub struct Leader<K: Eq + Hash, V> {
     landed: watch::Sender<Option<V>>,
 }
 
-/// What somebody else is finding.
+/// What another caller is finding.
 #[derive(Debug, Clone)]
 pub struct Follower<V> {
     since: Instant,

@@ -50,7 +50,7 @@ pub enum ProbeError {
 ///
 /// # Errors
 ///
-/// Nobody answers, or the answer is not 200.
+/// Nothing answers, or the answer is not 200.
 pub fn ready(place: &Place) -> Result<(), ProbeError> {
     let answer = question(place).map_err(|error| ProbeError::Silent { place: place.clone(), error })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Lines of each second in a sample.
 pub const SAMPLE_PER_SECOND: u32 = 10;
 const SECOND: Duration = Duration::from_secs(1);
-/// As much of a `kid` is shown; nobody has signed it.
+/// As much of a `kid` is shown; no key has signed it.
 const MAX_KID_CHARS: usize = 64;
 
 /// Which refusals are logged.

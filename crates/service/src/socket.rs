@@ -21,7 +21,7 @@ pub enum SocketError {
     /// The file cannot be made.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// Somebody answers on that file.
+    /// A program answers on that file.
     #[error("another process serves it; stop that process, or name another path")]
     InUse,
     /// The path is a file of another kind, which is not ours to remove.

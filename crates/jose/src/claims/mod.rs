@@ -104,7 +104,7 @@ impl Claims {
     }
 }
 
-/// Claims are somebody's personal data, so only their number is shown.
+/// Claims are personal data, so only their number is shown.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims").field("len", &self.members.len()).finish_non_exhaustive()

@@ -105,7 +105,7 @@ pub enum SkipReason {
     /// The first certificate of `x5c` holds another key than the other members (RFC 7517 section 4.7).
     #[error("its x5c certificate holds another key")]
     Certificate,
-    /// An empty secret authenticates nobody.
+    /// An empty secret proves nothing.
     #[error("empty secret")]
     EmptySecret,
     /// The secret is shorter than the output of the hash (RFC 7518 section 3.2).
@@ -210,7 +210,7 @@ pub enum Doubt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt(String);
 
-/// Registered names are shorter; nobody logs a megabyte.
+/// Registered names are shorter; a megabyte is not for a log.
 const EXCERPT_CHARS: usize = 32;
 
 impl Excerpt {

@@ -95,7 +95,7 @@ fn jwk_set(text: &str, tolerance: Tolerance) -> Result<Vec<Candidate>, KeySetErr
     }
 }
 
-/// Secrets beside public keys: whoever serves public keys to the world serves these to the world as well.
+/// Secrets beside public keys: a server that shows public keys to the world shows these to the world as well.
 fn judge_mixture(candidates: &mut [Candidate], tolerance: Tolerance) {
     let is_public =
         |candidate: &Candidate| candidate.outcome.as_ref().is_ok_and(|key| key.kind != KeyKind::Oct);

@@ -31,7 +31,7 @@ impl fmt::Display for Redirected {
 
 impl std::error::Error for Redirected {}
 
-/// A key server may move a document, not hand us to somebody else, nor off TLS.
+/// A key server may move a document, not hand us to another server, nor off TLS.
 pub(super) fn policy() -> Policy {
     Policy::custom(judge)
 }

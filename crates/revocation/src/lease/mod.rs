@@ -140,7 +140,7 @@ impl Lease {
             events.complete_as_of.and_then(|age| sent.checked_sub(Duration::from_millis(age)));
         let before = self.servers.remove(&server).filter(|before| *before.epoch == *events.epoch);
         if before.is_none() {
-            // Whoever starts again is asked anew what it knows.
+            // A server that starts again is asked anew what it knows.
             for change in self.changed.values_mut() {
                 change.known_from.retain(|(knower, _)| *knower != server);
             }

@@ -82,7 +82,7 @@ impl SharedLease {
     /// Whether the word may be used again at `now`.
     pub fn allows(&self, word: &Word, now: Instant) -> bool {
         let since_start = nanoseconds(now.saturating_duration_since(self.start));
-        // Whoever finds this number in the word finds what was written before it, or something newer.
+        // A thread that finds this number in the word finds what was written before it, or something newer.
         if word.heard.load(Ordering::Acquire) == self.heard.load(Ordering::Acquire) {
             return since_start < word.before.load(Ordering::Relaxed);
         }

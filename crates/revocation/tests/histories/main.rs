@@ -7,10 +7,16 @@
 //! is tokio's, which stands still while anything is to be done. Whatever happens, no verdict is used longer after a rule than
 //! `docs/REVOCATION.md` says.
 
+// Marked, so that what tests may do, helpers of tests may do too.
+#[cfg(test)]
 mod server;
+#[cfg(test)]
 mod step;
+#[cfg(test)]
 mod store;
+#[cfg(test)]
 mod untold;
+#[cfg(test)]
 mod world;
 
 use std::time::Duration;
@@ -36,6 +42,7 @@ const TODAY: UnixTime = UnixTime::from_secs(1_700_000_000);
 /// How long a server needs to find out that a group has to be read again, and an agent to hear of what was found.
 const UNTOLD_LATE: Duration = Duration::from_secs(2);
 
+#[cfg(test)]
 fn on_a_clock_of_its_own(history: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(history);

@@ -31,7 +31,7 @@ impl Fields {
         });
     }
 
-    /// Forgets the fields of a rule that nobody else has.
+    /// Forgets the fields of a rule that no other rule has.
     pub(super) fn unshare(&mut self, mut rule: Rule) {
         let mut fields = Vec::new();
         rule.root.for_each_field(&mut |field| fields.push(field.clone()));

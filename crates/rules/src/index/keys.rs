@@ -1,4 +1,4 @@
-//! A table from hashes to rules, in 8 bytes an entry. Several rules may have one hash, and whoever asks looks at the
+//! A table from hashes to rules, in 8 bytes an entry. Several rules may have one hash, and the caller looks at the
 //! rules themselves, so 32 bits of hash are enough.
 //!
 //! A table that is full moves all of its entries into a larger one, and matches wait meanwhile. So a large one is many small

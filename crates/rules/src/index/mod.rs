@@ -29,7 +29,7 @@ use keys::{Keys, Slot};
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    /// Random, so that whoever picks the values of claims cannot make them meet.
+    /// Random, so that chosen values of claims cannot be made to meet.
     hasher: RandomState,
     /// What a match reads of each rule.
     compact: Chunks<Compact>,

@@ -40,7 +40,7 @@ const MAX_REFUSED: usize = 32;
 /// Bytes of a request's head; as many as with HTTP/1.1.
 const MAX_HEADER_BYTES: u32 = 32 * 1024;
 
-/// Bytes that a peer may send before somebody has read them: of one request's body, and of all together.
+/// Bytes that a peer may send before they are read: of one request's body, and of all together.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 
