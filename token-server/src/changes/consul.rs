@@ -38,7 +38,7 @@ const RETRY: Duration = Duration::from_millis(250);
 
 /// Why Consul tells nothing.
 #[derive(Debug, thiserror::Error)]
-enum Deaf {
+enum Unheard {
     #[error("{}", causes(.0))]
     Http(reqwest::Error),
     #[error("Consul answers with status {0}")]
@@ -60,7 +60,7 @@ enum Deaf {
     Unreadable,
 }
 
-impl Deaf {
+impl Unheard {
     /// The URL may hold a password.
     fn http(error: reqwest::Error) -> Self {
         Self::Http(error.without_url())
@@ -103,7 +103,7 @@ pub async fn follow(url: Url, revocations: Arc<Revocations>, shutdown: Shutdown)
 
 enum Never {}
 
-async fn watch(url: &Url, revocations: &Revocations) -> Result<Never, Deaf> {
+async fn watch(url: &Url, revocations: &Revocations) -> Result<Never, Unheard> {
     let client = client()?;
     let begun = Instant::now();
     let (index, keys) = ask(&client, url, None).await?;
@@ -137,14 +137,14 @@ async fn watch(url: &Url, revocations: &Revocations) -> Result<Never, Deaf> {
 pub async fn examine(url: &Url) -> Result<usize, String> {
     let asked = async {
         let (_, keys) = ask(&client()?, url, None).await?;
-        Ok::<_, Deaf>(keys.len())
+        Ok::<_, Unheard>(keys.len())
     };
     asked.await.map_err(|error| error.to_string())
 }
 
-fn client() -> Result<Client, Deaf> {
+fn client() -> Result<Client, Unheard> {
     let builder = Client::builder().connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT).no_proxy();
-    builder.build().map_err(Deaf::http)
+    builder.build().map_err(Unheard::http)
 }
 
 /// What has been heard on one connection.
@@ -182,19 +182,19 @@ impl Hearing {
 
     /// An answer to a question with the last index. Only one that waited its time, or that has a new index, is from now:
     /// any cache can give an old one at once. And only where rules were told of before can it be known that they will be.
-    fn take(&mut self, asked: Instant, answered: Instant, index: u64, keys: Keys) -> Result<Heard, Deaf> {
+    fn take(&mut self, asked: Instant, answered: Instant, index: u64, keys: Keys) -> Result<Heard, Unheard> {
         if index < self.index {
-            return Err(Deaf::IndexWentBack);
+            return Err(Unheard::IndexWentBack);
         }
         if self.joined && keys.is_empty() {
-            return Err(Deaf::Emptied);
+            return Err(Unheard::Emptied);
         }
         let is_alive = index > self.index || answered.saturating_duration_since(asked) >= WAIT;
         let changed = changed(&self.known, &keys).map(str::to_owned).collect();
         (self.index, self.known) = (index, keys);
         if !is_alive {
             if answered.saturating_duration_since(self.lived) > MAX_SILENCE {
-                return Err(Deaf::NoWait);
+                return Err(Unheard::NoWait);
             }
             return Ok(Heard { changed, sign: Sign::None });
         }
@@ -209,7 +209,7 @@ impl Hearing {
     }
 }
 
-async fn ask(client: &Client, base: &Url, index: Option<u64>) -> Result<(u64, Keys), Deaf> {
+async fn ask(client: &Client, base: &Url, index: Option<u64>) -> Result<(u64, Keys), Unheard> {
     let mut url = base.clone();
     url.set_path(&format!("/v1/kv/{FOLDER}"));
     url.query_pairs_mut().clear().append_key_only("recurse");
@@ -218,26 +218,26 @@ async fn ask(client: &Client, base: &Url, index: Option<u64>) -> Result<(u64, Ke
             .append_pair("index", &index.to_string())
             .append_pair("wait", &format!("{}ms", WAIT.as_millis()));
     }
-    let mut response = client.get(url).send().await.map_err(Deaf::http)?;
+    let mut response = client.get(url).send().await.map_err(Unheard::http)?;
     // Without any key the answer is 404, which waits and counts like the others.
     let empty = match response.status() {
         StatusCode::OK => false,
         StatusCode::NOT_FOUND => true,
-        other => return Err(Deaf::Status(other)),
+        other => return Err(Unheard::Status(other)),
     };
     let index = response.headers().get("x-consul-index").and_then(|index| index.to_str().ok()?.parse().ok());
-    let index: u64 = index.ok_or(Deaf::NoIndex)?;
+    let index: u64 = index.ok_or(Unheard::NoIndex)?;
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Deaf::http)? {
+    while let Some(chunk) = response.chunk().await.map_err(Unheard::http)? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_ANSWER {
-            return Err(Deaf::TooLarge);
+            return Err(Unheard::TooLarge);
         }
     }
     if empty {
         return Ok((index, Keys::new()));
     }
-    let keys: Vec<Key> = serde_json::from_slice(&body).map_err(|_| Deaf::Unreadable)?;
+    let keys: Vec<Key> = serde_json::from_slice(&body).map_err(|_| Unheard::Unreadable)?;
     let group = |key: Key| Some((key.name.strip_prefix(FOLDER)?.to_owned(), key.modified));
     Ok((index, keys.into_iter().filter_map(group).collect()))
 }
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(first, Heard { changed: vec!["anna".to_owned()], sign: Sign::Joined });
         assert_eq!(hearing.take(asked, asked + WAIT, 6, folder(&[("anna", 6)])).unwrap().sign, Sign::Life);
         let gone = hearing.take(asked, asked + WAIT, 7, Keys::new());
-        assert!(matches!(gone, Err(Deaf::Emptied)), "its keys are gone");
+        assert!(matches!(gone, Err(Unheard::Emptied)), "its keys are gone");
     }
 
     #[test]
@@ -302,7 +302,7 @@ mod tests {
         }
         let mut cached = Hearing::new(5, keys(), start);
         let late = start + MAX_SILENCE + WAIT;
-        assert!(matches!(cached.take(late, late, 5, keys()), Err(Deaf::NoWait)));
-        assert!(matches!(cached.take(late, late, 4, keys()), Err(Deaf::IndexWentBack)));
+        assert!(matches!(cached.take(late, late, 5, keys()), Err(Unheard::NoWait)));
+        assert!(matches!(cached.take(late, late, 4, keys()), Err(Unheard::IndexWentBack)));
     }
 }

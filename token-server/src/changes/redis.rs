@@ -37,7 +37,7 @@ pub async fn follow(
     let follow = async {
         loop {
             let (node, error) = match store.master().await {
-                Err(error) => (None, Deaf::from(error)),
+                Err(error) => (None, Unheard::from(error)),
                 Ok(node) => {
                     let Err(error) = listen(&node, &store, &revocations, &annotations).await;
                     (Some(node), error)
@@ -61,7 +61,7 @@ pub async fn follow(
 
 /// Why nothing is heard any more.
 #[derive(Debug, thiserror::Error)]
-enum Deaf {
+enum Unheard {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("redis: {0}")]
@@ -98,7 +98,7 @@ async fn listen(
     store: &RedisStore,
     revocations: &Revocations,
     annotations: &Annotations,
-) -> Result<Never, Deaf> {
+) -> Result<Never, Unheard> {
     let server = random_name()?;
     let channels = Channels {
         changed: store.keys().changed(),
@@ -130,7 +130,7 @@ async fn listen(
     loop {
         tokio::select! {
             message = messages.next() => {
-                let message = message.ok_or(Deaf::Ended)?;
+                let message = message.ok_or(Unheard::Ended)?;
                 if message.get_channel_name() == channels.shadows_changed {
                     annotations.outdated();
                 } else if let Some(heard) = take(&message, &channels, store, revocations, &mut beat) {
@@ -147,7 +147,7 @@ async fn listen(
             }
             _ = ticks.tick(), if sending.is_empty() => {
                 if last_heard.elapsed() > MAX_SILENCE {
-                    return Err(Deaf::Silence);
+                    return Err(Unheard::Silence);
                 }
                 beat = Beat { number: beat.number.wrapping_add(1), sent: Instant::now(), came: false, went: false };
                 sending.push(send(store, node, &server, beat.number));
@@ -157,9 +157,9 @@ async fn listen(
     }
 }
 
-async fn send(store: &RedisStore, node: &Node, server: &str, number: u64) -> Result<(), Deaf> {
+async fn send(store: &RedisStore, node: &Node, server: &str, number: u64) -> Result<(), Unheard> {
     if store.has_left(node).await {
-        return Err(Deaf::MasterLeft);
+        return Err(Unheard::MasterLeft);
     }
     store.beat(node, server, number).await?;
     if number.is_multiple_of(BEATS_PER_LOOK) {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{LOAD_LIMIT, LOAD_WAIT, Revocations, within};
 use crate::continuity::Session;
-use crate::rulebook::{Boarding, Flight, Group, MANY_RULES, Missed, News, Read, Totals};
+use crate::rulebook::{Boarding, Group, MANY_RULES, Missed, News, Read, Totals, Turn};
 use crate::store::{EVERYBODY, StoreError, StoredRule};
 
 /// [`LOAD_LIMIT`] for a store in this process, where nothing can be lost: reading a million rules takes some seconds.
@@ -74,10 +74,10 @@ impl Revocations {
                 return Some(read);
             }
             let waiting = match self.book.board(name, session.cloned(), now) {
-                Boarding::Join(waiting) => waiting,
-                Boarding::Fly(flight) => {
-                    let waiting = flight.follower();
-                    self.tasks.spawn(fly(Arc::clone(self), flight));
+                Boarding::Follow(waiting) => waiting,
+                Boarding::Lead(turn) => {
+                    let waiting = turn.follower();
+                    self.tasks.spawn(lead(Arc::clone(self), turn));
                     waiting
                 }
             };
@@ -101,8 +101,8 @@ impl Revocations {
     }
 }
 
-async fn fly(this: Arc<Revocations>, flight: Flight) {
-    let (name, session) = (flight.name().to_owned(), flight.session());
+async fn lead(this: Arc<Revocations>, turn: Turn) {
+    let (name, session) = (turn.name().to_owned(), turn.session());
     let read = this.fetch(&name).await;
     // The fault of one group is not the store's.
     this.note_read(matches!(read, Ok(_) | Err(StoreError::NotRules)));
@@ -110,7 +110,7 @@ async fn fly(this: Arc<Revocations>, flight: Flight) {
         tracing::warn!(%error, "rules could not be read");
         if matches!(error, StoreError::Timeout { .. }) { Missed::Late } else { Missed::Failed }
     });
-    if this.book.land(flight, read) == News::Untold
+    if this.book.land(turn, read) == News::Untold
         && let Some(session) = session
     {
         this.untold.found(&name, Instant::now(), session);

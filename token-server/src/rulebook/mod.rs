@@ -66,7 +66,7 @@ struct Known {
 
 /// The caller's turn to read a group.
 #[derive(Debug)]
-pub(crate) struct Flight {
+pub(crate) struct Turn {
     leader: Leader<Box<str>, Landing>,
     /// When it was sent off.
     started: Instant,
@@ -106,8 +106,8 @@ pub(crate) enum News {
 
 /// Whether the caller has to read, or another check does.
 pub(crate) enum Boarding {
-    Fly(Flight),
-    Join(Follower<Landing>),
+    Lead(Turn),
+    Follow(Follower<Landing>),
 }
 
 #[derive(Debug, Clone)]
@@ -163,14 +163,14 @@ impl Rulebook {
     /// Joins the read of a group that is under way, or begins one under this session.
     pub(crate) fn board(&self, name: &str, session: Option<Arc<Session>>, now: Instant) -> Boarding {
         match self.flights.board(name.into(), now) {
-            flights::Boarding::Follow(follower) => Boarding::Join(follower),
-            flights::Boarding::Lead(leader) => Boarding::Fly(Flight { leader, started: now, session }),
+            flights::Boarding::Follow(follower) => Boarding::Follow(follower),
+            flights::Boarding::Lead(leader) => Boarding::Lead(Turn { leader, started: now, session }),
         }
     }
 
     /// Ends a read. What it brought is kept, unless the group has changed since it began.
-    pub(crate) fn land(&self, flight: Flight, read: Result<Arc<Group>, Missed>) -> News {
-        let Flight { leader, started, session } = flight;
+    pub(crate) fn land(&self, turn: Turn, read: Result<Arc<Group>, Missed>) -> News {
+        let Turn { leader, started, session } = turn;
         let name = leader.key().clone();
         let landing = read.map(|group| Read { group, session, at: started });
         let read = landing.clone().ok();
@@ -258,7 +258,7 @@ impl Known {
     }
 }
 
-impl Flight {
+impl Turn {
     /// The group that is to be read.
     pub(crate) fn name(&self) -> &str {
         self.leader.key()

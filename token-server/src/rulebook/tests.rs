@@ -14,17 +14,17 @@ fn group(book: &Rulebook) -> Result<Arc<Group>, Missed> {
     Ok(Arc::new(Group::parse(vec![], book.totals())))
 }
 
-fn fly(book: &Rulebook, name: &str, session: Option<Arc<Session>>, now: Instant) -> Flight {
+fn lead(book: &Rulebook, name: &str, session: Option<Arc<Session>>, now: Instant) -> Turn {
     match book.board(name, session, now) {
-        Boarding::Fly(flight) => flight,
-        Boarding::Join(_) => panic!("a read of {name} is under way"),
+        Boarding::Lead(turn) => turn,
+        Boarding::Follow(_) => panic!("a read of {name} is under way"),
     }
 }
 
 /// Reads a group that is empty.
 fn read(book: &Rulebook, name: &str, session: Option<Arc<Session>>, now: Instant) {
-    let flight = fly(book, name, session, now);
-    book.land(flight, group(book));
+    let turn = lead(book, name, session, now);
+    book.land(turn, group(book));
 }
 
 fn is_fresh(book: &Rulebook, name: &str, now: Instant, current: Option<&Arc<Session>>) -> bool {
@@ -105,7 +105,7 @@ async fn what_nobody_else_writes_is_amended_and_a_read_that_may_have_missed_it_i
         assert!(is_fresh(&book, name, start + 2 * MAX_AGE, session.as_ref()), "{name}");
         book.amend(name, |_| false);
         assert!(!is_fresh(&book, name, start, session.as_ref()), "{name} must be read again");
-        let before = fly(&book, name, session.clone(), start);
+        let before = lead(&book, name, session.clone(), start);
         book.amend(name, |_| panic!("{name} is not known"));
         book.land(before, group(&book));
         assert!(!is_fresh(&book, name, start, session.as_ref()), "{name}");
@@ -118,12 +118,12 @@ async fn what_nobody_else_writes_is_amended_and_a_read_that_may_have_missed_it_i
 #[tokio::test]
 async fn one_read_serves_all_who_ask_while_it_is_under_way() {
     let (book, start) = (book(LIFETIMES), Instant::now());
-    let flight = fly(&book, "anna", None, start);
-    let Boarding::Join(joined) = book.board("anna", None, start + SECOND) else { panic!("a second read") };
-    assert!(matches!(book.board("ben", None, start), Boarding::Fly(_)));
-    book.land(flight, group(&book));
+    let turn = lead(&book, "anna", None, start);
+    let Boarding::Follow(joined) = book.board("anna", None, start + SECOND) else { panic!("a second read") };
+    assert!(matches!(book.board("ben", None, start), Boarding::Lead(_)));
+    book.land(turn, group(&book));
     assert!(joined.landing().await.is_some_and(|landing| landing.is_ok()));
-    assert!(matches!(book.board("anna", None, start), Boarding::Fly(_)));
+    assert!(matches!(book.board("anna", None, start), Boarding::Lead(_)));
 }
 
 #[tokio::test]
@@ -131,15 +131,15 @@ async fn a_read_that_began_before_a_change_is_not_kept() {
     let (book, start) = (book(LIFETIMES), Instant::now());
     for name in ["g", "anna"] {
         read(&book, name, None, start);
-        let before = fly(&book, name, None, start);
+        let before = lead(&book, name, None, start);
         let waiting = before.follower();
         book.forget(name);
-        let after = fly(&book, name, None, start);
+        let after = lead(&book, name, None, start);
         book.land(before, group(&book));
         assert!(!is_fresh(&book, name, start, None), "{name}");
         let answered = waiting.landing().await.is_some_and(|landing| landing.is_ok());
         assert!(answered, "whoever asked before the change is answered");
-        assert!(matches!(book.board(name, None, start), Boarding::Join(_)), "the later read goes on");
+        assert!(matches!(book.board(name, None, start), Boarding::Follow(_)), "the later read goes on");
         let waiting = after.follower();
         book.land(after, Err(Missed::Failed));
         assert_eq!(waiting.landing().await.and_then(Result::err), Some(Missed::Failed));
