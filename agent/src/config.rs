@@ -152,7 +152,7 @@ impl Config {
         };
         if trust.profile() == Profile::Standard && trust.accepts_any_audience() {
             warnings.push(
-                "no audience is judged: a token that the issuer made for any other application is accepted; set JWT_AUDIENCES"
+                "no audience is validated: a token that the issuer made for any other application is accepted; set JWT_AUDIENCES"
                     .to_owned(),
             );
         }

@@ -127,3 +127,6 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,12 @@ fn a_check_says_what_is_good_and_every_fault_at_once() {
     let weak = folder.write("weak.json", r#"{"keys":[{"kty":"oct","kid":"w","k":"QUJD"}]}"#);
     let broken = folder.write("broken.json", "{");
     for (what, environment, code, expected) in [
-        ("good", vec![("JWT_JWKS_FILE", keys.as_str())], 0, vec!["2 keys", "warning: no audience is judged"]),
+        (
+            "good",
+            vec![("JWT_JWKS_FILE", keys.as_str())],
+            0,
+            vec!["2 keys", "warning: no audience is validated"],
+        ),
         ("no keys", vec![], 64, vec!["JWT_JWKS_FILE: no key source"]),
         ("a broken file", vec![("JWT_JWKS_FILE", broken.as_str())], 64, vec!["broken.json", "not JSON"]),
         ("weak keys", vec![("JWT_JWKS_FILE", weak.as_str())], 64, vec!["no usable key"]),

@@ -42,7 +42,7 @@ impl Trusted {
         let trust = &self.trust;
         if trust.profile() == Profile::Standard && trust.accepts_any_audience() {
             tracing::warn!(
-                "no audience is judged: /verify accepts a token that the issuer made for any other application; set \
+                "no audience is validated: /verify accepts a token that the issuer made for any other application; set \
                  TOKEN_SERVER__VERIFY__AUDIENCES"
             );
         }

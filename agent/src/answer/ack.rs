@@ -85,3 +85,6 @@ impl Acks {
             .note(to.name, &self.refusals);
     }
 }
+
+#[cfg(test)]
+mod tests;

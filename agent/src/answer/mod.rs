@@ -183,4 +183,4 @@ fn typed(claim: Claim<'_>) -> TypedData {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

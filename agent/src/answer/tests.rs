@@ -1,3 +1,5 @@
+pub mod lines;
+
 use jose::{ClaimNames, Reject, Signed};
 
 use super::*;
@@ -175,4 +177,21 @@ fn a_short_name_is_the_variable_of_its_claim_and_of_no_other() {
         assert_eq!(lines, expected, "{payload}");
         assert_eq!(answer(&decision, &Variables::All, claims).long_names, 0, "{payload}");
     }
+}
+
+#[test]
+fn a_claim_keeps_its_own_variable_beside_a_short_one_as_long_as_its_name_fits() {
+    for (length, own, long_names) in [(2, true, 0), (40, true, 0), (41, false, 0), (60, false, 0)] {
+        let claim = "c".repeat(length);
+        let names = ClaimNames::new([("short".to_owned(), claim.clone())]).unwrap();
+        let decision = Decision { names, ..accepted(&format!(r#"{{"{claim}":1}}"#)) };
+        let lines = shown(&decision, &Variables::All, None);
+        assert!(lines.contains(&"payload.short=Int64(1)".to_owned()), "{length}");
+        assert_eq!(lines.contains(&format!("payload.{claim}=Int64(1)")), own, "{length}");
+        assert_eq!(answer(&decision, &Variables::All, None).long_names, long_names, "{length}");
+    }
+    let names = ClaimNames::new([("short".to_owned(), "other".to_owned())]).unwrap();
+    let decision = Decision { names, ..accepted(&format!(r#"{{"{}":1}}"#, "c".repeat(41))) };
+    let answer = answer(&decision, &Variables::All, None);
+    assert_eq!(answer.long_names, 1, "the short name is that of another claim");
 }

@@ -1,3 +1,4 @@
+use jose::{Claims, TokenVersion};
 use revocation::events::{Changes, Events};
 use revocation::lease::{ServerId, Stamp, Terms};
 
@@ -138,4 +139,36 @@ fn where_no_verdict_is_used_twice_no_request_follows_another() {
         assert!(cache.board(key("a"), at).is_none());
     }
     assert!(matches!(cache(100, 1 << 20).board(key("a"), at), Some(Boarding::Lead(_))));
+}
+
+#[test]
+fn an_entry_weighs_its_texts_and_never_less_than_its_share() {
+    let claims = Claims::parse(br#"{"a":1}"#).unwrap();
+    let signed = Signed { header: "{}".to_owned(), claims, version: TokenVersion::Legacy };
+    let at = Instant::now();
+    for (bytes, signed, word, least, expected) in [
+        (10, None, None, 1, OVERHEAD_BYTES + 10),
+        (0, Some(signed.clone()), None, 1, OVERHEAD_BYTES + 9),
+        (0, None, word(at), 1, OVERHEAD_BYTES + 5),
+        (10, Some(signed), word(at), 1, OVERHEAD_BYTES + 24),
+        (10, None, None, 5000, 5000),
+    ] {
+        let ack = Ack { actions: vec![0; bytes].into(), ..Ack::default() };
+        let kept = Kept { ack, reject: None, window: Window::ALWAYS, word, signed };
+        assert_eq!(Weight { least }.weight(&key("a"), &Arc::new(kept)), expected);
+    }
+}
+
+#[test]
+fn the_size_is_that_of_the_accepted_verdicts_alone() {
+    let at = Instant::now();
+    let cache = cache(100, 1 << 20);
+    let share = (1 << 20) / 100;
+    assert_eq!(cache.size(), (0, 0));
+    for (token, reject, expected) in
+        [("a", None, 1), ("b", None, 2), ("c", Some(Reject::Signature), 2), ("a", Some(Reject::Revoked), 1)]
+    {
+        cache.keep(key(token), &kept(1, reject), at);
+        assert_eq!(cache.size(), (expected, share * expected), "{token}");
+    }
 }

@@ -2,7 +2,8 @@ use jose::{AlgorithmSet, Binding};
 
 use super::*;
 
-fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+/// The configuration of these variables alone.
+pub fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::load(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())), None, None)
 }
 
@@ -135,7 +136,7 @@ fn a_start_without_an_audience_warns_whatever_the_issuers() {
     ] {
         let warnings = load(variables).unwrap().warnings;
         assert_eq!(
-            warnings.iter().any(|warning| warning.contains("no audience is judged")),
+            warnings.iter().any(|warning| warning.contains("no audience is validated")),
             is_told,
             "{variables:?}"
         );

@@ -120,3 +120,6 @@ impl<'a> Question<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,8 @@
-//! Leader and follower.
+//! Leader and follower; whole decisions stand in a file of their own.
+
+mod agent;
+pub mod signing;
+mod whole;
 
 use axum::Json;
 use axum::routing::post;

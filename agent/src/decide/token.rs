@@ -123,34 +123,4 @@ fn of_both(theirs: Result<(), Reject>, ours: Verdict) -> Outcome {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_encrypted_refresh_token_says_so_before_it_says_that_it_is_expired_or_revoked() {
-        let signed = || {
-            let claims = Claims::parse(br#"{"irt":1}"#).unwrap();
-            Some(Signed { header: "{}".to_owned(), claims, version: TokenVersion::Stateless })
-        };
-        let reject_of =
-            |theirs, ours, signed| match of_both(theirs, Verdict::Refuse(Refusal { reject: ours, signed })) {
-                Outcome::Refused { reject, signed } => (reject, signed.is_some()),
-                Outcome::Accepted(_) => panic!("two refusals are no verdict to accept"),
-            };
-        for theirs in [Reject::Expired, Reject::Revoked, Reject::NotYetValid, Reject::Rules] {
-            for (ours, expected) in [
-                (Reject::RefreshToken, Reject::RefreshToken),
-                (Reject::Expired, theirs),
-                (Reject::Signature, theirs),
-            ] {
-                assert_eq!(reject_of(Err(theirs), ours, signed()), (expected, true), "{theirs:?} {ours:?}");
-                assert_eq!(reject_of(Err(theirs), ours, None), (expected, false), "{theirs:?} {ours:?}");
-            }
-        }
-        assert_eq!(reject_of(Ok(()), Reject::RefreshToken, signed()), (Reject::RefreshToken, true));
-        let good = |theirs| of_both(theirs, Verdict::Accept(signed().unwrap()));
-        assert!(matches!(good(Ok(())), Outcome::Accepted(_)));
-        let revoked = good(Err(Reject::Revoked));
-        assert!(matches!(revoked, Outcome::Refused { reject: Reject::Revoked, signed: Some(_) }));
-    }
-}
+mod tests;
