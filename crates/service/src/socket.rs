@@ -39,7 +39,7 @@ pub fn bind(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile), Socket
     let socket = UnixSocket::new_stream()?;
     socket.bind(path)?;
     let file = SocketFile(path.into());
-    // Before it listens nobody can connect, so at no moment can anybody whom the mode keeps out.
+    // Before it listens no process can connect, so none that the mode keeps out ever can.
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     Ok((socket.listen(BACKLOG)?, file))
 }

@@ -9,7 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 /// The variable that names the socket.
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
-/// Who started us and wants to know how we are; nobody, outside of systemd.
+/// What started us and wants to know our state; nothing, outside of systemd.
 #[derive(Debug, Clone, Default)]
 pub struct Supervisor(Option<SocketAddr>);
 

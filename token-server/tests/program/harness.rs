@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A running server; killed when dropped.
 pub struct Server {
     child: Child,
-    /// Lines that nobody has looked at yet; behind a lock so that several threads can ask one server.
+    /// Lines that no test has looked at yet; behind a lock so that several threads can ask one server.
     log: Mutex<Receiver<String>>,
     /// Lines that were passed over.
     seen: Mutex<Vec<String>>,

@@ -1,5 +1,5 @@
 //! A whole connection: the real loop, with the real reading of arguments, verification and encoding, against a peer
-//! that may write anything. There is no HAProxy and no clock; time passes when nobody has anything to do.
+//! that may write anything. There is no HAProxy and no clock; time passes when nothing is left to do.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What must hold for every input, whoever made it: one function for each kind of input, which panics if it does not.
+//! What must hold for every input, wherever it comes from: one function for each kind of input, which panics if it does not.
 
 pub mod connection;
 pub mod frame;

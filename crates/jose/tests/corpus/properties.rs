@@ -1,4 +1,4 @@
-//! What must hold for every input, whoever made it: one function for each kind of input, which panics if it does not.
+//! What must hold for every input, wherever it comes from: one function for each kind of input, which panics if it does not.
 //!
 //! Other readers of the same bytes are asked too: jsonwebtoken about signatures, serde_json about JSON. Where one of
 //! them is laxer than we are, only what we accept is compared.

@@ -45,7 +45,7 @@ fn pem_of(algorithm: u8, parameters: &[u8], public: &[u8]) -> String {
     pem::encode(&pem::Pem::new("PUBLIC KEY", spki_of(algorithm, parameters, public)))
 }
 
-/// A certificate of that key, which nobody has signed.
+/// A certificate of that key, which no authority has signed.
 fn certificate_of(spki: &[u8]) -> Vec<u8> {
     let algorithm = der(0x30, &[&der(6, &[&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 18]])]);
     let name = der(0x30, &[]);

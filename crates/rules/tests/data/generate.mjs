@@ -113,7 +113,7 @@ const asTexts = textClaims.map((claim) => String(claim === null ? undefined : JS
 const row = (operator) => (operand) => ({ operator, operand, hits: hitsOf(operator, JSON.parse(operand), asTexts) });
 const texts = [...prefixes.map(row('sw')), ...patterns.map(row('regex'))];
 
-// Patterns that nobody would write, put together by a fixed sequence of numbers.
+// Patterns unlike any in use, put together by a fixed sequence of numbers.
 const RANDOM_PATTERNS = 1500;
 let state = 20240229;
 const below = (limit) => {

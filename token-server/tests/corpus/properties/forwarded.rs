@@ -11,7 +11,7 @@ const COOKIE: &str = "session";
 const QUERY: &str = "t";
 const MAX_TOKEN_BYTES: usize = 256;
 
-/// A token that nobody has sent.
+/// A token that no client has sent.
 const ANOTHER: &str = "added.by.another";
 
 /// Headers in which proxies tell of the original request; each proxy has its own.
@@ -77,7 +77,7 @@ fn read(parts: &Parts, settings: &Settings, guard: &Guard) -> Result<Shown<'stat
     })
 }
 
-/// Whoever can add a header, a cookie or a parameter cannot choose which token is judged.
+/// A client that can add a header, a cookie or a parameter cannot choose which token is judged.
 fn assert_nobody_adds_one(parts: &Parts, settings: &Settings, guard: &Guard) {
     let bearer = format!("Bearer {ANOTHER}");
     for (name, value) in [("authorization", bearer), ("cookie", format!("a=b; {COOKIE}={ANOTHER}"))] {

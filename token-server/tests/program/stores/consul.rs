@@ -46,7 +46,7 @@ fn what_was_written_while_consul_was_away_is_read_when_it_is_back() {
     consul.freeze();
     redis.write("anna", r#"{"rt":"x"}"#, 0);
     eventually("a silent Consul vouches for nothing", || !server.is_complete());
-    // An answer that is only late has missed nothing, and nobody has told of this rule.
+    // An answer that is only late has missed nothing, and no source has told of this rule.
     let given_up = "changes in Consul are not heard; rules are read again";
     server.server.wait_for_log(|line| line["message"] == given_up);
     consul.thaw();

@@ -1,4 +1,4 @@
-//! Redis killed, hung, emptied: nothing is let in that a durable rule forbids, and nobody waits long.
+//! Redis killed, hung, emptied: nothing is let in that a durable rule forbids, and no request waits long.
 
 use std::time::{Duration, Instant};
 

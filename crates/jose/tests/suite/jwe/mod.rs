@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 pub const CLAIMS: &str = r#"{"sub":"alice","n":12345678901234567890}"#;
 
-/// The form of a signed token; its signature is nobody's concern here.
+/// The form of a signed token; its signature is not looked at here.
 pub const SIGNED: &str = "eyJhbGciOiJIUzI1NiJ9.e30.AAAA";
 
 /// Keys of every type and size and tokens of other libraries.
