@@ -9,7 +9,7 @@ use service::listening::{self, Wanted};
 use service::probe::Place;
 
 use crate::config::Config;
-use crate::haproxy_cfg::HaproxyCfg;
+use crate::haproxy::cfg::HaproxyCfg;
 use crate::listen::Address;
 use crate::metrics::Metrics;
 use crate::start::key_sources;

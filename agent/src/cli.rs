@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::check::{self, Checked};
 use crate::config::Config;
 use crate::explain::{self, Verify};
-use crate::haproxy_cfg::HaproxyCfg;
+use crate::haproxy::cfg::HaproxyCfg;
 use crate::origin::Origin;
 use crate::run::{self, Stop};
 use crate::start::{self, StartError};

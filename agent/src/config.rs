@@ -22,7 +22,7 @@ pub use token_server::{IdentityFiles, TokenServerConfig, TokenServers};
 
 use crate::answer::Variables;
 use crate::cache::Limits;
-use crate::haproxy_cfg::HaproxyCfg;
+use crate::haproxy::cfg::HaproxyCfg;
 use crate::listen::Address;
 
 /// The range of `JWT_TIMEOUT_MS`.

@@ -9,7 +9,7 @@ use service::exit;
 use service::settings::ConfigError;
 
 use crate::config::Config;
-use crate::haproxy_cfg::HaproxyCfg;
+use crate::haproxy::cfg::HaproxyCfg;
 use crate::start::{StartError, key_sources};
 
 /// Arguments of `jwt-agent verify`.

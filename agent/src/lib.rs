@@ -18,7 +18,7 @@ pub mod current;
 pub mod decide;
 pub mod decision;
 pub mod explain;
-pub mod haproxy_cfg;
+pub mod haproxy;
 pub mod listen;
 pub mod metrics;
 pub mod origin;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use service::settings::{ConfigError, glance};
 
 use crate::config::{ADMIN_LISTEN, Config};
-use crate::haproxy_cfg::{CfgError, HaproxyCfg};
+use crate::haproxy::cfg::{CfgError, HaproxyCfg};
 
 /// Where the configuration is read from, each time.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use integration_tests::haproxy::program;
-use jwt_agent::haproxy_cfg::HaproxyCfg;
+use jwt_agent::haproxy::cfg::HaproxyCfg;
 use tempfile::TempDir;
 
 /// What HAProxy and its programs are started with.

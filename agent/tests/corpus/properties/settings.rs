@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use jose::{KeyOrigin, KeyRules, KeySet, Profile, UnixTime, Verdict};
 use jwt_agent::config::Config;
-use jwt_agent::haproxy_cfg::HaproxyCfg;
+use jwt_agent::haproxy::cfg::HaproxyCfg;
 use tempfile::NamedTempFile;
 
 /// What every `$` of a value becomes: a secret that somebody has put in the wrong place, or in the right one. No name of a

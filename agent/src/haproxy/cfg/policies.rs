@@ -75,7 +75,7 @@ fn constant(expression: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::haproxy_cfg::HaproxyCfg;
+    use crate::haproxy::cfg::HaproxyCfg;
 
     fn named(cfg: &str) -> Vec<(usize, String)> {
         let cfg = HaproxyCfg::parse(cfg).unwrap();

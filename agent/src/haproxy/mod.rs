@@ -1,0 +1,3 @@
+//! What knows HAProxy's configuration, and not the tokens of its requests.
+
+pub mod cfg;
