@@ -16,6 +16,7 @@ use revocation::lease::Terms;
 use service::refusals::LogRefusals;
 use service::settings::{ConfigError, Settings};
 
+mod edge;
 mod token_server;
 
 pub use token_server::{IdentityFiles, TokenServerConfig, TokenServers};
@@ -23,6 +24,7 @@ pub use token_server::{IdentityFiles, TokenServerConfig, TokenServers};
 use crate::answer::Variables;
 use crate::cache::Limits;
 use crate::haproxy::cfg::HaproxyCfg;
+use crate::haproxy::edge::EdgeConfig;
 use crate::listen::Address;
 
 /// The range of `JWT_TIMEOUT_MS`.
@@ -89,6 +91,8 @@ pub struct Config {
     pub timeout: Duration,
     /// The servers that are asked about revocation and encrypted tokens.
     pub token_server: Option<TokenServerConfig>,
+    /// The HAProxys that are given verdicts.
+    pub edge: Option<EdgeConfig>,
     /// Which refusals are logged.
     pub log_refusals: LogRefusals,
     /// What an operator should know though it is no fault.
@@ -142,6 +146,7 @@ impl Config {
         });
         let max_token_bytes = within(&mut settings, "JWT_MAX_TOKEN_BYTES", TOKEN_BYTES, "bytes");
         let variables = variables(&mut settings, haproxy_cfg);
+        let edge = edge::read(&mut settings, terms, cache, &variables);
         let claims = settings.list("JWT_CLAIMS");
         let keys = KeySources::read(&mut settings, &TRUST, profile, Vec::new());
         let log_refusals = settings.parse("JWT_LOG_REFUSALS", LogRefusals::NAMES).unwrap_or_default();
@@ -176,6 +181,7 @@ impl Config {
             terms,
             timeout,
             token_server,
+            edge,
             log_refusals,
             warnings,
             settings,

@@ -4,6 +4,8 @@
 //! [`decide`] makes the decision, all checks in their order, and [`answer`] makes its ACK. [`current`] holds the
 //! configuration by which all of that is done.
 //!
+//! Verdicts of tokens that come often are given to HAProxy itself ([`haproxy::edge`]), which then asks no more.
+//!
 //! The life of the agent: [`start`] opens what the configuration names, [`run`] serves until it is asked to stop, and
 //! [`reload`] puts another configuration in use.
 //!

@@ -59,6 +59,20 @@ pub struct ByEjection {
     pub reason: &'static str,
 }
 
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BySocket {
+    /// The path of a stats socket.
+    pub socket: String,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByReason {
+    /// `full`: as many as may be; `form`: too long, or a policy's name that cannot stand there.
+    pub reason: &'static str,
+}
+
 /// Every metric of the agent.
 #[derive(Debug)]
 pub struct Metrics {
@@ -125,6 +139,24 @@ pub struct Metrics {
     pub feed_heard: Family<ByServer, Gauge<f64, AtomicU64>>,
     /// Whether its last answer said that it tells every change.
     pub feed_complete: Family<ByServer, Gauge>,
+    /// Verdicts that each HAProxy has.
+    pub edge_entries: Family<BySocket, Gauge>,
+    /// Whether it uses them now.
+    pub edge_leased: Family<BySocket, Gauge>,
+    /// Verdicts that were written.
+    pub edge_writes: Counter,
+    /// Verdicts that were deleted one by one.
+    pub edge_deletions: Counter,
+    /// How often all were removed.
+    pub edge_clears: Counter,
+    /// How often a HAProxy that used verdicts had to stop.
+    pub edge_lapses: Counter,
+    /// Verdicts that HAProxy was not given though they come often.
+    pub edge_left_out: Family<ByReason, Counter>,
+    /// Connections to stats sockets.
+    pub edge_connections: Family<ByOutcome, Counter>,
+    /// Time from commands to HAProxy's answer.
+    pub edge_seconds: Histogram,
 }
 
 impl Metrics {
@@ -172,6 +204,15 @@ impl Metrics {
             feed_gaps: Counter::default(),
             feed_heard: Family::default(),
             feed_complete: Family::default(),
+            edge_entries: Family::default(),
+            edge_leased: Family::default(),
+            edge_writes: Counter::default(),
+            edge_deletions: Counter::default(),
+            edge_clears: Counter::default(),
+            edge_lapses: Counter::default(),
+            edge_left_out: Family::default(),
+            edge_connections: Family::default(),
+            edge_seconds: Histogram::new(SECONDS),
         };
         registry.register_with_unit(
             "decision",
@@ -247,6 +288,7 @@ impl Metrics {
         }
         metrics.register_token_servers(registry);
         metrics.register_feeds(registry);
+        metrics.register_edge(registry);
         Arc::new(metrics)
     }
 
@@ -315,6 +357,57 @@ impl Metrics {
             "feed_complete",
             "Whether the last answer of a token-server's feed said that it tells every change",
             self.feed_complete.clone(),
+        );
+    }
+
+    fn register_edge(&self, registry: &mut Registry) {
+        registry.register(
+            "edge_entries",
+            "Verdicts that HAProxy has in its map, by stats socket",
+            self.edge_entries.clone(),
+        );
+        registry.register(
+            "edge_leased",
+            "Whether HAProxy uses the verdicts in its map now, by stats socket",
+            self.edge_leased.clone(),
+        );
+        registry.register("edge_writes", "Verdicts written into maps of HAProxy", self.edge_writes.clone());
+        registry.register(
+            "edge_deletions",
+            "Verdicts deleted one by one from maps of HAProxy",
+            self.edge_deletions.clone(),
+        );
+        registry.register(
+            "edge_clears",
+            "How often all verdicts were removed from a map of HAProxy",
+            self.edge_clears.clone(),
+        );
+        registry.register(
+            "edge_lapses",
+            "How often a HAProxy that used verdicts in its map had to ask the agent about each request again",
+            self.edge_lapses.clone(),
+        );
+        for reason in ["form", "full"] {
+            self.edge_left_out.get_or_create(&ByReason { reason }).inc_by(0);
+        }
+        registry.register(
+            "edge_left_out",
+            "Verdicts that HAProxy was not given though they come often, by reason",
+            self.edge_left_out.clone(),
+        );
+        for outcome in ["opened", "failed", "taken_over"] {
+            self.edge_connections.get_or_create(&ByOutcome { outcome }).inc_by(0);
+        }
+        registry.register(
+            "edge_connections",
+            "Connections to stats sockets over which verdicts are given, by what became of them",
+            self.edge_connections.clone(),
+        );
+        registry.register_with_unit(
+            "edge_commands",
+            "Time from commands to HAProxy's answer",
+            Unit::Seconds,
+            self.edge_seconds.clone(),
         );
     }
 

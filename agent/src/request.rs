@@ -208,6 +208,20 @@ impl<'a> Request<'a> {
         self.policy.given()
     }
 
+    /// The value of `Authorization` and the name of the policy, empty for the default one, where nothing else of the request decides.
+    pub fn alone_in_authorization(&self) -> Option<(&str, &str)> {
+        let is_absent = |text: &Text<'_>| matches!(text, Text::Absent | Text::Empty);
+        let is_alone = self.auth_count == Count::Number(1)
+            && is_absent(&self.token)
+            && self.elsewhere.as_deref().is_none_or(Elsewhere::is_absent);
+        match (&self.authorization, self.policy()) {
+            (Text::Given(authorization), Ok(policy)) if is_alone => {
+                Some((authorization, policy.unwrap_or_default()))
+            }
+            (_, _) => None,
+        }
+    }
+
     /// The one token of the request, if its form allows to tell which that is.
     ///
     /// # Errors
@@ -230,6 +244,19 @@ impl<'a> Request<'a> {
 }
 
 impl Elsewhere<'_> {
+    fn is_absent(&self) -> bool {
+        let Self {
+            cookie: _,
+            cookies,
+            cookies_count: _,
+            parameter: _,
+            query,
+            ws_protocol,
+            ws_protocol_count: _,
+        } = self;
+        [cookies, query, ws_protocol].into_iter().all(|text| matches!(text, Text::Absent | Text::Empty))
+    }
+
     fn judge_counts(&self) -> Result<(), Reject> {
         self.cookies_count.judge(&self.cookies)?;
         self.ws_protocol_count.judge(&self.ws_protocol)

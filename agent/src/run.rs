@@ -41,7 +41,7 @@ pub struct Stop {
 
 /// Serves until `stop`, then finishes what has arrived.
 pub async fn run(agent: Agent, stop: Stop) {
-    let Lasting { token_server, readiness, metrics, background, .. } = agent.lasting;
+    let Lasting { token_server, edge, readiness, metrics, background, .. } = agent.lasting;
     let stopping = background.shutdown().clone();
     if let Some((server, discovery)) = token_server.zip(agent.discovery) {
         background.run("discovery", discovery.run(background.clone()));
@@ -52,6 +52,9 @@ pub async fn run(agent: Agent, stop: Stop) {
         background.keep("feeds", move || {
             token_server::follow(servers.clone(), asking.clone(), readiness.clone(), owner.clone())
         });
+    }
+    if let Some(edge) = edge {
+        edge.run(&background);
     }
     log_address("admin", agent.admin.local_addr());
     let current = Arc::clone(&agent.current);

@@ -18,6 +18,8 @@ use crate::cache::VerdictCache;
 use crate::config::Config;
 use crate::current::Current;
 use crate::decide::{self, Decider};
+use crate::haproxy::edge::Edge;
+use crate::haproxy::edge::entry::Layout;
 use crate::listen::Listener;
 use crate::metrics::Metrics;
 use crate::token_server::{Asking, Discovery, TokenServer};
@@ -78,6 +80,7 @@ pub struct InUse {
 pub(crate) struct Lasting {
     pub token_server: Option<TokenServer>,
     pub lease: Arc<SharedLease>,
+    pub edge: Option<Arc<Edge>>,
     pub readiness: Readiness,
     pub metrics: Arc<Metrics>,
     pub background: Background,
@@ -97,7 +100,12 @@ impl Lasting {
         };
         let cache = VerdictCache::new(config.cache, Arc::clone(&self.lease));
         let metrics = Arc::clone(&self.metrics);
-        Decider::new(settings, Arc::clone(keys), self.token_server.clone(), cache, metrics)
+        let offers = self
+            .edge
+            .as_ref()
+            .zip(Layout::of(&config.variables))
+            .map(|(edge, layout)| edge.offers(layout, keys));
+        Decider::new(settings, Arc::clone(keys), self.token_server.clone(), cache, offers, metrics)
     }
 }
 
@@ -117,17 +125,24 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
     let sources = key_sources(&config.keys)?;
     check_key_files(&config.keys)?;
     let (token_server, discovery) = open_token_server(&config, &metrics).await?.unzip();
-    let asking = Asking {
-        profile: config.trust.profile(),
-        lease: Arc::new(SharedLease::new(config.terms, Instant::now().into_std())),
-        metrics: Arc::clone(&metrics),
-    };
+    let lease = Arc::new(SharedLease::new(config.terms, Instant::now().into_std()));
     let tasks = TaskMetrics::register(registry.sub_registry_with_prefix("jwt_agent"));
     let background = Background::new(Shutdown::new(), readiness.clone(), tasks);
     let needs_keys = !sources.is_empty();
     let keys =
         LiveKeys::start(config.keys.clone(), sources, readiness.clone(), key_metrics, background.clone());
-    let lasting = Lasting { token_server, lease: Arc::clone(&asking.lease), readiness, metrics, background };
+    let edge = config.edge.clone().map(|edge| {
+        let shared = (readiness.clone(), Arc::clone(&metrics));
+        let ring = Arc::clone(keys.ring());
+        Arc::new(Edge::new(edge, &name(), Arc::clone(&lease), token_server.is_some(), shared, ring))
+    });
+    let asking = Asking {
+        profile: config.trust.profile(),
+        lease: Arc::clone(&lease),
+        edge: edge.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    let lasting = Lasting { token_server, lease, edge, readiness, metrics, background };
     let decider = lasting.decider(&config, keys.ring());
     let current = Arc::new(Current::new(decider, lasting.readiness.clone(), Arc::clone(&lasting.metrics)));
     let admin = TcpListener::bind(config.admin_listen)
@@ -155,6 +170,17 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
         http,
     };
     Ok((agent, InUse { config, keys, lasting, current }))
+}
+
+/// A name of this process that no other one has or had.
+fn name() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness no key could be used either; then the process and the time tell it from others.
+    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        return format!("{}-{}", std::process::id(), since.as_nanos());
+    }
+    format!("{:016x}", u64::from_ne_bytes(bytes))
 }
 
 /// The key sources that a configuration names, each with the issuer whose keys it has.

@@ -15,6 +15,7 @@ use revocation::lease::{SharedLease, Word};
 use service::flights::{Boarding, Flights};
 
 use crate::answer::ack::Ack;
+use crate::haproxy::edge::heat::Heat;
 
 /// Refused tokens that are remembered.
 const REFUSED: usize = 10_000;
@@ -47,6 +48,8 @@ pub struct Kept {
     pub word: Option<Word>,
     /// What the signature vouches for, so that a token-server can be asked again without verifying it again.
     pub signed: Option<Signed>,
+    /// How often it is sent again.
+    pub heat: Heat,
 }
 
 /// What is kept on a question.

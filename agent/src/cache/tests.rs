@@ -18,6 +18,7 @@ fn made(bytes: usize, reject: Option<Reject>, word: Option<Word>) -> Arc<Kept> {
         window: Window::ALWAYS,
         word,
         signed: None,
+        heat: Heat::default(),
     })
 }
 
@@ -107,7 +108,8 @@ fn a_hit_judges_time_and_lease_again() {
     assert!(needs_recheck(at), "the rules of its subject have changed");
 
     let window = Window { from: None, until: Some(NOW) };
-    let expired = Kept { ack: Ack::default(), reject: None, window, word: None, signed: None };
+    let expired =
+        Kept { ack: Ack::default(), reject: None, window, word: None, signed: None, heat: Heat::default() };
     cache.keep(key("b"), &Arc::new(expired), at);
     assert!(matches!(cache.get(&key("b"), NOW, at), Found::Miss));
     assert_eq!(cache.size().0, 1, "it will not hold again");
@@ -154,7 +156,7 @@ fn an_entry_weighs_its_texts_and_never_less_than_its_share() {
         (10, None, None, 5000, 5000),
     ] {
         let ack = Ack { actions: vec![0; bytes].into(), ..Ack::default() };
-        let kept = Kept { ack, reject: None, window: Window::ALWAYS, word, signed };
+        let kept = Kept { ack, reject: None, window: Window::ALWAYS, word, signed, heat: Heat::default() };
         assert_eq!(Weight { least }.weight(&key("a"), &Arc::new(kept)), expected);
     }
 }

@@ -29,6 +29,8 @@ use crate::answer::Variables;
 use crate::answer::ack::{Acks, Asker};
 use crate::cache::{Found, Kept, VerdictCache};
 use crate::decision::{Decision, Outcome};
+use crate::haproxy::edge::Offers;
+use crate::haproxy::edge::heat::Heat;
 use crate::metrics::Metrics;
 use crate::request::Request;
 use crate::spoa::frame::{Ids, Notify};
@@ -65,6 +67,8 @@ pub struct Decider {
     token_server: Option<TokenServer>,
     cache: VerdictCache,
     acks: Acks,
+    /// What HAProxy is given, if it is given verdicts.
+    offers: Option<Offers>,
     budget: Duration,
     metrics: Arc<Metrics>,
 }
@@ -98,12 +102,13 @@ impl Decider {
         keys: Arc<KeyRing>,
         token_server: Option<TokenServer>,
         cache: VerdictCache,
+        offers: Option<Offers>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let Settings { trust, schemes, max_token_bytes, variables, claims, budget, log_refusals } = settings;
         let reading = Reading { schemes, max_token_bytes, unknown_policies: UnknownPolicies::default() };
         let acks = Acks::new(variables, claims, log_refusals, Arc::clone(&metrics));
-        Self { reading, trust, keys, token_server, cache, acks, budget, metrics }
+        Self { reading, trust, keys, token_server, cache, acks, offers, budget, metrics }
     }
 
     /// What operators see of the keys.
@@ -135,6 +140,9 @@ impl Decider {
         };
         self.metrics.cache_hits.inc();
         self.send(&kept, &question, asker, out);
+        if let Some(offers) = &self.offers {
+            offers.note(&kept, &question.key, &notify.request, arrival.at);
+        }
         None
     }
 
@@ -283,7 +291,14 @@ impl Decider {
             Outcome::Accepted(signed) => word.is_some().then_some(signed),
             Outcome::Refused { .. } => None,
         };
-        let kept = Arc::new(Kept { ack, reject, window: window.unwrap_or(Window::ALWAYS), word, signed });
+        let kept = Arc::new(Kept {
+            ack,
+            reject,
+            window: window.unwrap_or(Window::ALWAYS),
+            word,
+            signed,
+            heat: Heat::default(),
+        });
         if window.is_some() {
             self.cache.keep(question.key, &kept, came);
             self.metrics.show_cache(self.cache.size());
@@ -295,7 +310,14 @@ impl Decider {
         let decision = question.decided(&self.trust, Outcome::refused(Reject::Overloaded));
         let ack = self.acks.of(&decision, &Claimed::default());
         let reject = Some(Reject::Overloaded);
-        Arc::new(Kept { ack, reject, window: Window::ALWAYS, word: None, signed: None })
+        Arc::new(Kept {
+            ack,
+            reject,
+            window: Window::ALWAYS,
+            word: None,
+            signed: None,
+            heat: Heat::default(),
+        })
     }
 
     fn send(&self, kept: &Kept, question: &Question<'_>, asker: Asker<'_>, out: &mut Vec<u8>) {

@@ -62,7 +62,7 @@ fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
         Instant::now(),
     );
     let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
-    Decider::new(settings, Arc::new(ring), Some(token_server), cache, metrics)
+    Decider::new(settings, Arc::new(ring), Some(token_server), cache, None, metrics)
 }
 
 #[tokio::test]

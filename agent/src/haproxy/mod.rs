@@ -1,3 +1,5 @@
-//! What knows HAProxy's configuration, and not the tokens of its requests.
+//! What knows HAProxy beside the protocol, and not the tokens of its requests.
 
 pub mod cfg;
+pub mod edge;
+pub mod runtime;

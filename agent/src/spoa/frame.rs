@@ -271,6 +271,10 @@ pub fn encode_disconnect(status: StatusCode, message: &str, out: &mut Vec<u8>) {
     append(&AgentDisconnect { status_code: status.to_u32(), message: message.to_owned() }, out);
 }
 
+/// The type of an action that sets a variable, and its number of arguments (SPOE.txt section 3.4).
+const SET_VAR: u8 = 1;
+const SET_VAR_ARGUMENTS: u8 = 3;
+
 /// Bytes before the actions of an ACK whose ids are 0: length, type, flags, and a varint for each id.
 const ACK_HEADER: usize = LENGTH_PREFIX + 1 + 4 + 1 + 1;
 
@@ -279,6 +283,22 @@ pub fn encode_actions(actions: Vec<Action>) -> Box<[u8]> {
     let mut frame = Vec::new();
     append(&Ack { stream_id: 0, frame_id: 0, actions }, &mut frame);
     frame.get(ACK_HEADER..).unwrap_or_default().into()
+}
+
+/// The variables that encoded actions set, in their order; nothing, where the bytes are no such actions.
+///
+/// ```text
+/// <SET-VAR:1> <NB-ARGS:1> <SCOPE:1> <NAME:STRING> <VALUE:TYPED-DATA>
+/// ```
+pub fn read_actions(mut actions: &[u8]) -> Option<Vec<(String, TypedData)>> {
+    let mut set = Vec::new();
+    while let [SET_VAR, SET_VAR_ARGUMENTS, _scope, rest @ ..] = actions {
+        let (name, rest) = messages::string(rest)?;
+        let (rest, value) = typed_data(rest).ok()?;
+        set.push((str::from_utf8(name).ok()?.to_owned(), value));
+        actions = rest;
+    }
+    actions.is_empty().then_some(set)
 }
 
 /// Appends an ACK with these encoded actions unless it is larger than `max`; says whether it was appended.

@@ -90,7 +90,7 @@ impl<'a> Messages<'a> {
 }
 
 /// STRING, and what is behind it; nothing where the bytes end too early.
-fn string(input: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn string(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (rest, len) = decode_varint(input).ok()?;
     rest.split_at_checked(usize::try_from(len).ok()?)
 }

@@ -2,21 +2,12 @@
 //! (management guide, section 9.3, `show servers state`).
 
 use std::collections::BTreeSet;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
-
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
 
 use super::endpoint::{Endpoint, Scheme};
-use crate::listen::{Address, Stream};
+use crate::haproxy::runtime::{self, RuntimeError};
+use crate::listen::Address;
 
-/// How long HAProxy may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// Bytes of an answer: several thousand servers.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// The version of the answer's format that HAProxy 1.6 and newer write in its first line.
 const FORMAT: &str = "1";
 
@@ -49,10 +40,7 @@ struct Listed {
 pub enum BackendError {
     /// The socket does not answer.
     #[error("JWT_HAPROXY_SOCKET: {0}")]
-    Socket(#[from] io::Error),
-    /// It takes too long.
-    #[error("JWT_HAPROXY_SOCKET: no answer in time")]
-    Timeout,
+    Socket(#[from] RuntimeError),
     /// There is no backend of exactly this name.
     #[error("JWT_TOKEN_SERVER_BACKEND: HAProxy has no backend of exactly this name")]
     NoSuchBackend,
@@ -78,7 +66,7 @@ impl Backend {
     ///
     /// Why there is no answer.
     pub async fn look(&mut self) -> Result<(), BackendError> {
-        let answer = timeout(ANSWER_TIMEOUT, self.ask()).await.map_err(|_| BackendError::Timeout)??;
+        let answer = runtime::ask(&self.socket, &format!("show servers state {}", self.name)).await?;
         let servers = list(&self.name, &answer)?;
         if !servers.nowhere.is_empty() && servers.nowhere != self.servers.nowhere {
             let names = servers.nowhere.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -86,18 +74,6 @@ impl Backend {
         }
         self.servers = servers;
         Ok(())
-    }
-
-    async fn ask(&self) -> Result<String, BackendError> {
-        let mut stream: Box<dyn Stream> = match &self.socket {
-            Address::Tcp(address) => Box::new(TcpStream::connect(address).await?),
-            Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
-        };
-        stream.write_all(format!("show servers state {}\n", self.name).as_bytes()).await?;
-        let mut answer = String::new();
-        let limit = u64::try_from(MAX_ANSWER_BYTES).unwrap_or(u64::MAX);
-        stream.take(limit).read_to_string(&mut answer).await?;
-        if answer.len() >= MAX_ANSWER_BYTES { Err(BackendError::Unreadable) } else { Ok(answer) }
     }
 }
 

@@ -22,6 +22,7 @@ use super::error::CallError;
 use super::fitness::{Fitness, Report};
 use super::server::{Server, Snapshot};
 use super::standing::{Cause, Witness};
+use crate::haproxy::edge::Edge;
 use crate::metrics::{ByOutcome, ByServer, Metrics};
 
 /// How long one poll may take: the half second of the server, and time enough for a busy machine.
@@ -60,8 +61,27 @@ pub struct Asking {
     pub profile: Profile,
     /// What learns from them.
     pub lease: Arc<SharedLease>,
+    /// What learns from them after it, where HAProxy is given verdicts.
+    pub edge: Option<Arc<Edge>>,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
+}
+
+impl Asking {
+    /// The lease first: what HAProxy is given is held against it.
+    fn hear(&self, server: ServerId, sent: Instant, received: Instant, events: &Events) {
+        self.lease.hear(server, sent, received, events);
+        if let Some(edge) = &self.edge {
+            edge.hear(server, sent, events);
+        }
+    }
+
+    fn leave(&self, server: ServerId) {
+        self.lease.leave(server);
+        if let Some(edge) = &self.edge {
+            edge.leave(server);
+        }
+    }
 }
 
 struct Feeds {
@@ -152,7 +172,7 @@ impl Follower {
             () = leaving.cancelled() => {}
             () = self.follow() => {}
         }
-        self.asking.lease.leave(self.server.id());
+        self.asking.leave(self.server.id());
         self.metrics().forget_server(&self.label());
     }
 
@@ -166,7 +186,7 @@ impl Follower {
             let received = Instant::now();
             let (report, next) = match answer {
                 Ok(events) => {
-                    self.asking.lease.hear(self.server.id(), sent, received, &events);
+                    self.asking.hear(self.server.id(), sent, received, &events);
                     self.count_answer(&events);
                     pause = FIRST_PAUSE;
                     (Report::Heard(events.store_id), sent + PACE)

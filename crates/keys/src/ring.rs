@@ -211,6 +211,18 @@ impl KeyRing {
         self.merged.load_full()
     }
 
+    /// Ends when other keys than those of `version` are in use.
+    pub async fn changed(&self, version: u64) {
+        loop {
+            let mut ended = pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if self.current().version != version {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     /// A token could not be verified with the keys of `version`, but might with newer ones: asks its issuer's sources for
     /// one early load, if they may be loaded now.
     pub fn refresh_soon(&self, version: u64, hint: &Hint) {
@@ -361,6 +373,7 @@ impl KeyRing {
         }
         self.merged.store(Arc::new(Keys { version: before.version.wrapping_add(1), sets }));
         self.readiness.clear(CAUSE);
+        self.ended.notify_waiters();
     }
 
     /// The source has given a good set, new or not, at that time.

@@ -125,7 +125,7 @@ impl Agent {
             budget: LONG,
             log_refusals: LogRefusals::All,
         };
-        let decider = Decider::new(settings, ring, token_server, cache, metrics);
+        let decider = Decider::new(settings, ring, token_server, cache, None, metrics);
         Self { decider: Arc::new(decider), registry, lease, published, stop }
     }
 

@@ -115,6 +115,15 @@ enum Known {
     Complete(u64),
 }
 
+/// Until when a server vouches for a verdict.
+#[derive(Debug, Clone, Copy)]
+struct Coverage {
+    /// If it is silent from now on.
+    silence: Instant,
+    /// However often it is heard.
+    term: Instant,
+}
+
 impl Lease {
     /// Nothing has been heard of any server.
     pub fn new(terms: Terms) -> Self {
@@ -185,6 +194,15 @@ impl Lease {
         short.max(self.covered_until(stamp)).filter(|until| now <= *until)
     }
 
+    /// Until when a verdict about this subject may be used at most, as long as its server goes on to vouch and tells of no change
+    /// that concerns it; absent: its server does not vouch for it at `now`. What keeps it where this is not asked at each use
+    /// has to end it when its server is silent for [`Terms::ttl`], tells of a change, or leaves.
+    pub fn term(&self, stamp: &Stamp, subject: Option<&str>, now: Instant) -> Option<Instant> {
+        self.allows(stamp, subject, now)?;
+        let coverage = self.coverage(stamp)?;
+        (now <= coverage.silence).then_some(coverage.term)
+    }
+
     /// The change of a group, which a server has told now.
     fn learn(&mut self, group: &str, learned: Instant, by: (ServerId, Known)) {
         let number = self.next_number;
@@ -229,13 +247,17 @@ impl Lease {
     }
 
     fn covered_until(&self, stamp: &Stamp) -> Option<Instant> {
+        self.coverage(stamp).map(|coverage| coverage.silence.min(coverage.term))
+    }
+
+    fn coverage(&self, stamp: &Stamp) -> Option<Coverage> {
         let server = self.servers.get(&stamp.server)?;
         let covered = stamp.vouched && server.epoch == stamp.epoch && stamp.revision >= server.covered_from;
         let silence = server.complete_as_of?.checked_add(self.terms.ttl)?;
         let asked_again = stamp.asked.checked_add(self.terms.ttl_max)?;
         // A rule that no feed tells of is found when it is read; until then no later answer knows more.
         let read_again = stamp.read.checked_add(self.terms.ttl_max.max(MAX_READ_AGE))?;
-        covered.then_some(silence.min(asked_again).min(read_again))
+        covered.then_some(Coverage { silence, term: asked_again.min(read_again) })
     }
 
     /// A change that is older than any verdict may be needs no memory.

@@ -47,6 +47,16 @@ impl Word {
         Self { stamp, subject, before: AtomicU64::new(0), heard: AtomicU64::new(0) }
     }
 
+    /// Whose word it is.
+    pub fn server(&self) -> ServerId {
+        self.stamp.server
+    }
+
+    /// Whose changes end its use, beside those for everybody.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
     /// Bytes of its texts.
     pub fn text_bytes(&self) -> usize {
         self.stamp.epoch.len().saturating_add(self.subject.as_deref().map_or(0, str::len))
@@ -95,6 +105,12 @@ impl SharedLease {
         word.before.store(before, Ordering::Relaxed);
         word.heard.store(self.heard.load(Ordering::Relaxed), Ordering::Release);
         until.is_some()
+    }
+
+    /// See [`Lease::term`].
+    pub fn term(&self, word: &Word, now: Instant) -> Option<Instant> {
+        // A lease that broke half-way through a change knows nothing for certain.
+        self.lease.lock().ok()?.term(&word.stamp, word.subject.as_deref(), now)
     }
 
     fn change(&self, change: impl FnOnce(&mut Lease)) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jose::{TokenHash, Window};
 use jwt_agent::answer::ack::Ack;
 use jwt_agent::cache::{self, Found, Key, VerdictCache};
+use jwt_agent::haproxy::edge::heat::Heat;
 use revocation::check::MAX_READ_AGE;
 use revocation::events::{Changes, Events};
 use revocation::lease::{ServerId, SharedLease, Word};
@@ -167,6 +168,7 @@ impl World {
             window: Window::ALWAYS,
             word: Some(Word::new(stamp.clone(), Some((*subject).into()))),
             signed: None,
+            heat: Heat::default(),
         };
         self.cache.keep(key, &Arc::new(kept), stamp.asked);
         self.kept.push(Kept { key, subject, vouched: stamp.vouched, asked: stamp.asked });

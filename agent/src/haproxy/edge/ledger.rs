@@ -1,0 +1,440 @@
+//! What one HAProxy has of our verdicts, and what it has yet to be told. No I/O and no clock.
+//!
+//! HAProxy uses an entry until its end, and only while the lease that it names is ahead of HAProxy's clock. A lease stands
+//! for the word of one token-server (or for the agent's own, without any), and is counted from when the poll was sent that
+//! vouched. What may end a verdict before that is told here ([`Ledger::hear`], [`Ledger::leave`], [`Ledger::rely_on`]): an entry
+//! of a subject is deleted, and where anything may have changed all leases are, with new names for what comes after.
+//!
+//! One connection does what it is told in the order in which it was told, and every batch has what ends before what is to be
+//! written, and leases last. So no lease is renewed while a deletion is due. What becomes of commands on a
+//! connection that is lost is not known: the names of its leases are never used again.
+//!
+//! `docs/REVOCATION.md` has the argument and the bound.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jose::UnixTime;
+use revocation::events::{Changes, Events};
+use revocation::lease::ServerId;
+
+use super::entry::Key;
+
+/// The most that a lease is ahead. HAProxy takes none that is further, so that a clock that is set back ends it.
+const LONGEST_LEASE: Duration = Duration::from_secs(5);
+/// How often a lease is renewed.
+const RENEWAL: Duration = Duration::from_millis(250);
+/// How long a lease of another agent stands after it ended, before it is taken for that of one that is gone.
+const FORGIVEN: Duration = Duration::from_secs(10);
+/// What ends sooner is not worth its commands.
+const SHORTEST_ENTRY: Duration = Duration::from_secs(1);
+/// An entry that HAProxy asks about all the same is written anew after this: another agent has cleared the map, or has left
+/// an entry of the same key that hides it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Entries written in a second: a flood of tokens that come three times each must not keep HAProxy busy.
+const MAX_WRITES: u32 = 2_000;
+/// Deletions of one batch, so that HAProxy's other work comes in between.
+const MAX_DELETES: usize = 100;
+/// Bytes that one batch writes at most, beyond a single entry: HAProxy reads a command with its payload into one buffer of
+/// 16 KiB.
+const MAX_ADDS_BYTES: usize = 7 * 1024;
+
+/// The group whose changes concern every subject.
+const EVERYBODY: &str = "g";
+
+/// How much HAProxy is given, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// How long what a server vouched for may be used without hearing from it.
+    pub lease: Duration,
+    /// How long an entry stands at most.
+    pub entry: Duration,
+    /// Entries.
+    pub entries: usize,
+}
+
+/// By what verdicts were made: another configuration, or other keys, end all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Basis {
+    /// The number of the configuration.
+    pub configuration: u64,
+    /// The version of its keys.
+    pub keys: u64,
+}
+
+/// A moment by the clock that only runs, and by the one that HAProxy compares with.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The monotonic clock.
+    pub at: Instant,
+    /// The time of day.
+    pub now: UnixTime,
+}
+
+/// A verdict that HAProxy may be given.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// What it is found by.
+    pub key: Key,
+    /// By what it was made.
+    pub basis: Basis,
+    /// Whose changes end it, beside those for everybody.
+    pub subject: Option<Arc<str>>,
+    /// The server whose word it rests on.
+    pub server: Option<ServerId>,
+    /// Not at this moment, nor later.
+    pub end: Option<UnixTime>,
+    /// Its value behind the name of its lease.
+    pub fields: Arc<str>,
+}
+
+/// What became of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// HAProxy will be told.
+    Yes,
+    /// It has been told, or will be.
+    Already,
+    /// There are as many as may be, or too many in this second.
+    Full,
+    /// It may not be used without asking.
+    No,
+}
+
+/// Commands for HAProxy, to be carried out in the order of these fields.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Leases that end now.
+    pub ended: Vec<String>,
+    /// Whether all verdicts are removed.
+    pub clear: bool,
+    /// Verdicts that are void now, whichever agent wrote them.
+    pub voids: Vec<Key>,
+    /// Verdicts that are removed.
+    pub deletes: Vec<Key>,
+    /// Verdicts that are written.
+    pub adds: Vec<(Key, String)>,
+    /// Leases: name, until when, and whether HAProxy has had one of the name.
+    pub leases: Vec<(String, UnixTime, bool)>,
+}
+
+impl Batch {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    subject: Option<Arc<str>>,
+    end: UnixTime,
+    since: Instant,
+}
+
+/// What a server has told.
+#[derive(Debug)]
+struct Heard {
+    epoch: Box<str>,
+    complete_as_of: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Lease {
+    name: String,
+    renewed: Option<Instant>,
+}
+
+/// The books on one HAProxy.
+#[derive(Debug)]
+pub struct Ledger {
+    terms: Terms,
+    /// The agent, by a name that no other one has or had.
+    agent: Box<str>,
+    /// Goes into the names of leases, so that none is used twice.
+    number: u64,
+    is_connected: bool,
+    basis: Basis,
+    heard: HashMap<ServerId, Heard>,
+    leases: BTreeMap<Option<ServerId>, Lease>,
+    entries: HashMap<Key, Entry>,
+    by_subject: HashMap<Arc<str>, BTreeSet<Key>>,
+    by_end: BTreeSet<(UnixTime, Key)>,
+    ended: Vec<String>,
+    clear: bool,
+    voids: BTreeSet<Key>,
+    deletes: BTreeSet<Key>,
+    adds: BTreeMap<Key, String>,
+    second: Option<Instant>,
+    writes: u32,
+}
+
+impl Ledger {
+    /// HAProxy has nothing of `agent`, a name that no other agent has, nor this one had in an earlier life.
+    pub fn new(agent: impl Into<Box<str>>, terms: Terms) -> Self {
+        Self {
+            terms,
+            agent: agent.into(),
+            number: 0,
+            is_connected: false,
+            basis: Basis::default(),
+            heard: HashMap::new(),
+            leases: BTreeMap::new(),
+            entries: HashMap::new(),
+            by_subject: HashMap::new(),
+            by_end: BTreeSet::new(),
+            ended: Vec::new(),
+            clear: false,
+            voids: BTreeSet::new(),
+            deletes: BTreeSet::new(),
+            adds: BTreeMap::new(),
+            second: None,
+            writes: 0,
+        }
+    }
+
+    /// A connection is open, to a process that has these leases. Those that we left there before are removed, and those that have
+    /// ended; so are all verdicts, of whatever agent: which of them hides another one of the same key is not known.
+    pub fn connect(&mut self, found: impl IntoIterator<Item = (String, UnixTime)>, now: UnixTime) {
+        self.lose();
+        self.is_connected = true;
+        let is_void = |(name, until): &(String, UnixTime)| {
+            name.starts_with(&*self.agent) || later(*until, FORGIVEN) < now
+        };
+        self.ended = found.into_iter().filter(is_void).map(|(name, _)| name).collect();
+        self.clear = true;
+    }
+
+    /// The connection is lost, and what HAProxy has done of what it was told last is not known.
+    pub fn lose(&mut self) {
+        self.doubt();
+        self.is_connected = false;
+        self.ended.clear();
+        self.clear = false;
+    }
+
+    /// Anything may have changed: nothing that HAProxy has is used any more once it is told so.
+    pub fn doubt(&mut self) {
+        let had = std::mem::take(&mut self.leases).into_values();
+        self.ended.extend(had.filter(|lease| lease.renewed.is_some()).map(|lease| lease.name));
+        self.clear |= !(self.entries.is_empty() && self.voids.is_empty() && self.deletes.is_empty());
+        self.number = self.number.saturating_add(1);
+        self.entries.clear();
+        self.by_subject.clear();
+        self.by_end.clear();
+        self.voids.clear();
+        self.deletes.clear();
+        self.adds.clear();
+    }
+
+    /// Takes an answer of a server's feed to a poll that was `sent` then.
+    pub fn hear(&mut self, server: ServerId, sent: Instant, events: &Events) {
+        let complete_as_of =
+            events.complete_as_of.and_then(|age| sent.checked_sub(Duration::from_millis(age)));
+        let heard = Heard { epoch: events.epoch.as_str().into(), complete_as_of };
+        let before = self.heard.insert(server, heard);
+        match &events.changes {
+            Changes::Groups(groups)
+                if before.is_some_and(|before| *before.epoch == *events.epoch)
+                    && groups.iter().all(|group| group != EVERYBODY) =>
+            {
+                groups.iter().for_each(|group| self.delete_subject(group));
+            }
+            Changes::Groups(_) | Changes::Everything => self.doubt(),
+        }
+    }
+
+    /// A server is asked no more.
+    pub fn leave(&mut self, server: ServerId) {
+        if self.heard.remove(&server).is_some() {
+            self.doubt();
+        }
+    }
+
+    /// Verdicts are made by this from now on.
+    pub fn rely_on(&mut self, basis: Basis) {
+        if self.basis != basis {
+            self.basis = basis;
+            self.doubt();
+        }
+    }
+
+    /// Takes a verdict, unless HAProxy has it; `term` says until when its server's word may be used at most, and is asked now.
+    pub fn offer(&mut self, offer: &Offer, term: impl FnOnce() -> Option<Instant>, moment: Moment) -> Taken {
+        if !self.is_connected || offer.basis != self.basis || self.until(offer.server, moment).is_none() {
+            return Taken::No;
+        }
+        let known = self.entries.get(&offer.key);
+        if known.is_some_and(|entry| moment.at.saturating_duration_since(entry.since) < PATIENCE) {
+            return Taken::Already;
+        }
+        let is_known = known.is_some();
+        if !is_known && self.entries.len() >= self.terms.entries {
+            return Taken::Full;
+        }
+        let longest = match offer.server {
+            None => self.terms.entry,
+            Some(_) => match term() {
+                Some(term) => self.terms.entry.min(term.saturating_duration_since(moment.at)),
+                None => return Taken::No,
+            },
+        };
+        let end = later(moment.now, longest);
+        let end = offer.end.map_or(end, |own| own.min(end));
+        if end < later(moment.now, SHORTEST_ENTRY) {
+            return Taken::No;
+        }
+        if !self.may_write(moment.at) {
+            return Taken::Full;
+        }
+        if is_known {
+            self.delete(&offer.key);
+        }
+        self.write(offer, end, moment.at);
+        Taken::Yes
+    }
+
+    /// What HAProxy is to be told next, which it is from then on taken to have been told. Empty while there is no connection.
+    /// An agent that is not ready gives nothing.
+    pub fn next(&mut self, is_ready: bool, moment: Moment) -> Batch {
+        if !is_ready && !self.leases.is_empty() {
+            self.doubt();
+        }
+        if !self.is_connected {
+            return Batch::default();
+        }
+        while let Some((_, key)) = self.by_end.first().copied().filter(|(end, _)| *end <= moment.now) {
+            self.delete(&key);
+        }
+        let mut batch = Batch {
+            ended: std::mem::take(&mut self.ended),
+            clear: std::mem::take(&mut self.clear),
+            ..Batch::default()
+        };
+        batch.voids = first(&mut self.voids, MAX_DELETES);
+        let left = MAX_DELETES.saturating_sub(batch.voids.len());
+        batch.deletes = first(&mut self.deletes, left);
+        if self.voids.is_empty() && self.deletes.is_empty() && is_ready {
+            let mut bytes = 0_usize;
+            while bytes < MAX_ADDS_BYTES
+                && let Some((key, value)) = self.adds.pop_first()
+            {
+                bytes = bytes.saturating_add(value.len()).saturating_add(size_of::<Key>());
+                batch.adds.push((key, value));
+            }
+            batch.leases = self.renewals(moment);
+        }
+        batch
+    }
+
+    /// Whether there is more to tell than leases.
+    pub fn has_more(&self) -> bool {
+        let is_told = self.ended.is_empty() && self.voids.is_empty() && self.deletes.is_empty();
+        self.clear || !(is_told && self.adds.is_empty())
+    }
+
+    /// Entries that HAProxy has, or is about to be given.
+    pub fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether HAProxy uses any of our entries now.
+    pub fn is_leased(&self, moment: Moment) -> bool {
+        self.leases
+            .iter()
+            .any(|(server, lease)| lease.renewed.is_some() && self.until(*server, moment).is_some())
+    }
+
+    /// Until when HAProxy may use verdicts that rest on a server's word; absent: not now.
+    fn until(&self, server: Option<ServerId>, moment: Moment) -> Option<UnixTime> {
+        let counted = match server {
+            None => moment.at,
+            Some(server) => self.heard.get(&server)?.complete_as_of?,
+        };
+        let left = counted.checked_add(self.terms.lease)?.saturating_duration_since(moment.at);
+        (!left.is_zero()).then(|| later(moment.now, left.min(LONGEST_LEASE)))
+    }
+
+    fn renewals(&mut self, moment: Moment) -> Vec<(String, UnixTime, bool)> {
+        let mut leases = std::mem::take(&mut self.leases);
+        let renewals = leases
+            .iter_mut()
+            .filter(|(_, lease)| {
+                lease.renewed.is_none_or(|at| moment.at.saturating_duration_since(at) >= RENEWAL)
+            })
+            .filter_map(|(server, lease)| {
+                let until = self.until(*server, moment)?;
+                let is_known = lease.renewed.replace(moment.at).is_some();
+                Some((lease.name.clone(), until, is_known))
+            })
+            .collect();
+        self.leases = leases;
+        renewals
+    }
+
+    fn delete_subject(&mut self, subject: &str) {
+        for key in self.by_subject.remove(subject).unwrap_or_default() {
+            self.delete(&key);
+            self.deletes.remove(&key);
+            self.voids.insert(key);
+        }
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let Some(entry) = self.entries.remove(key) else { return };
+        self.by_end.remove(&(entry.end, *key));
+        if let Some(subject) = &entry.subject
+            && let Some(keys) = self.by_subject.get_mut(subject)
+        {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_subject.remove(subject);
+            }
+        }
+        self.adds.remove(key);
+        self.deletes.insert(*key);
+    }
+
+    fn write(&mut self, offer: &Offer, end: UnixTime, since: Instant) {
+        let (key, subject) = (offer.key, offer.subject.clone());
+        let name = self.lease_of(offer.server);
+        let value = format!("{}|{name}|{}", end.as_millis(), offer.fields);
+        if let Some(subject) = &subject {
+            self.by_subject.entry(Arc::clone(subject)).or_default().insert(key);
+        }
+        self.by_end.insert((end, key));
+        self.entries.insert(key, Entry { subject, end, since });
+        self.adds.insert(key, value);
+    }
+
+    fn lease_of(&mut self, server: Option<ServerId>) -> &str {
+        let (agent, number) = (&self.agent, self.number);
+        let lease = self.leases.entry(server).or_insert_with(|| {
+            let server = server.map_or_else(|| "-".to_owned(), |server| server.0.to_string());
+            Lease { name: format!("{agent}.{number}.{server}"), renewed: None }
+        });
+        &lease.name
+    }
+
+    fn may_write(&mut self, at: Instant) -> bool {
+        let is_new = |second: &Instant| at.saturating_duration_since(*second) >= Duration::from_secs(1);
+        if self.second.as_ref().is_none_or(is_new) {
+            (self.second, self.writes) = (Some(at), 0);
+        }
+        self.writes = self.writes.saturating_add(1);
+        self.writes <= MAX_WRITES
+    }
+}
+
+fn first(keys: &mut BTreeSet<Key>, most: usize) -> Vec<Key> {
+    std::iter::from_fn(|| keys.pop_first()).take(most).collect()
+}
+
+fn later(now: UnixTime, by: Duration) -> UnixTime {
+    let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    UnixTime::from_millis(now.as_millis().saturating_add(millis))
+}
+
+#[cfg(test)]
+mod tests;
