@@ -75,10 +75,14 @@ impl Wake for Turns {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::thread;
+    use std::time::{Duration, Instant};
 
     use super::*;
+
+    /// Far more than a thread waits for its share of a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(20);
 
     /// A task that counts how often it is woken.
     #[derive(Default)]
@@ -160,9 +164,38 @@ mod tests {
         assert!(polled.is_ready() && count == 1, "{count} turns");
     }
 
-    /// Wakes of another thread at any moment: none is lost, or this test does not end.
+    /// A task that is run by a thread, which sleeps until it is woken.
+    struct Parked {
+        thread: thread::Thread,
+        woken: AtomicBool,
+    }
+
+    impl Wake for Parked {
+        fn wake(self: Arc<Self>) {
+            self.woken.store(true, Ordering::SeqCst);
+            self.thread.unpark();
+        }
+    }
+
+    impl Parked {
+        /// Sleeps until it is woken; tells whether that happened within [`PATIENCE`].
+        fn sleep(&self) -> bool {
+            let until = Instant::now() + PATIENCE;
+            loop {
+                if self.woken.swap(false, Ordering::SeqCst) {
+                    return true;
+                }
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return false;
+                }
+                thread::park_timeout(left);
+            }
+        }
+    }
+
     #[test]
-    fn no_wake_of_another_thread_is_lost() {
+    fn no_wake_of_another_thread_is_lost_at_whatever_moment_it_comes() {
         const ROUNDS: usize = 20_000;
         let turns = Arc::new(Turns::default());
         let told = Arc::new(AtomicUsize::new(0));
@@ -179,25 +212,27 @@ mod tests {
                 }
             })
         };
-        /// A task that is run by a thread, which sleeps until it is woken.
-        struct Parked(thread::Thread);
-        impl Wake for Parked {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
-        let waker = Waker::from(Arc::new(Parked(thread::current())));
-        loop {
+        let task = Arc::new(Parked { thread: thread::current(), woken: AtomicBool::new(false) });
+        let waker = Waker::from(Arc::clone(&task));
+        let lost = loop {
             let polled = turns.poll(&Context::from_waker(&waker), |_| {
                 let round = told.load(Ordering::SeqCst);
                 heard.store(round, Ordering::SeqCst);
+                // The next wake may come while this turn goes on, or while the connection goes to rest.
+                if round % 2 == 0 {
+                    thread::yield_now();
+                }
                 if round == ROUNDS { Poll::Ready(()) } else { Poll::Pending }
             });
             if polled.is_ready() {
-                break;
+                break None;
             }
-            thread::park();
-        }
+            if !task.sleep() {
+                // Lets the other thread end as well.
+                break Some(heard.swap(ROUNDS, Ordering::SeqCst));
+            }
+        };
         teller.join().unwrap();
+        assert_eq!(lost, None, "the wake after this round was lost");
     }
 }
