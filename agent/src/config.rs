@@ -13,7 +13,7 @@ use jose::{Profile, Trust};
 use keys::KeySources;
 use keys::trust::{FetchNames, Flat, IssuerKeys, TrustNames};
 use revocation::lease::Terms;
-use service::refusals::LogRefusals;
+use service::sample::LogLines;
 use service::settings::{ConfigError, Settings};
 
 mod edge;
@@ -94,7 +94,7 @@ pub struct Config {
     /// The HAProxys that are given verdicts.
     pub edge: Option<EdgeConfig>,
     /// Which refusals are logged.
-    pub log_refusals: LogRefusals,
+    pub log_refusals: LogLines,
     /// What an operator should know though it is no fault.
     pub warnings: Vec<String>,
     /// What was set, to be compared when it is read again.
@@ -149,7 +149,7 @@ impl Config {
         let edge = edge::read(&mut settings, terms, cache, &variables);
         let claims = settings.list("JWT_CLAIMS");
         let keys = KeySources::read(&mut settings, &TRUST, profile, Vec::new());
-        let log_refusals = settings.parse("JWT_LOG_REFUSALS", LogRefusals::NAMES).unwrap_or_default();
+        let log_refusals = settings.parse("JWT_LOG_REFUSALS", LogLines::NAMES).unwrap_or_default();
         settings.finish()?;
         // A fault is recorded wherever this is absent, so that `finish` has returned it.
         let Some((trust, issuers)) = trusted else {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jose::{Claimed, Reject};
-use service::refusals::{LogRefusals, RefusalLog};
+use keys::refusals::RefusalLog;
+use service::sample::LogLines;
 
 use super::record::Record;
 use super::{Variables, answer};
@@ -48,7 +49,7 @@ impl Acks {
     pub fn new(
         variables: Variables,
         claims: Option<Vec<String>>,
-        refusals: LogRefusals,
+        refusals: LogLines,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self { variables, claims, refusals: RefusalLog::new(refusals), metrics }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use jose::{Claimed, Reject};
+use keys::refusals::{RefusalLine, RefusalLog, shown_kid};
 use prometheus_client::metrics::counter::Counter;
-use service::refusals::{RefusalLine, RefusalLog, shown_kid};
 use service::shown;
 
 use crate::decision::Decision;

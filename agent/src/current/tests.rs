@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use jose::{AlgorithmSet, IssuerPolicy, Profile, Trust};
+use jose::{IssuerPolicy, Profile, Trust};
 use keys::{KeyMetrics, KeyRing};
 use prometheus_client::registry::Registry;
 use revocation::lease::{SharedLease, Terms};
-use service::refusals::LogRefusals;
+use service::sample::LogLines;
 use spop::TypedData;
 
 use super::*;
@@ -19,24 +19,14 @@ use crate::spoa::connection::tests::peer::{ACK, AGENT_HELLO, NOTIFY, Peer, frame
 pub(crate) fn current(readiness: Readiness) -> Arc<Current> {
     let metrics = Metrics::register(&mut Registry::default());
     let ring = Arc::new(KeyRing::new(1, &[], Duration::ZERO, readiness.clone(), KeyMetrics::default()));
-    let policy = IssuerPolicy {
-        name: "default".into(),
-        profile: Profile::Standard,
-        algorithms: AlgorithmSet::ALL,
-        issuers: Vec::new(),
-        audiences: Vec::new(),
-        leeway: jose::Leeway::NONE,
-        binding: jose::Binding::IfBound,
-        requirements: jose::Requirements::default(),
-    };
     let settings = Settings {
-        trust: Trust::single(policy),
+        trust: Trust::single(IssuerPolicy::of(Profile::Standard)),
         schemes: vec!["Bearer".into()],
         max_token_bytes: 8192,
         variables: Variables::All,
         claims: None,
         budget: Duration::from_secs(1),
-        log_refusals: LogRefusals::Off,
+        log_refusals: LogLines::Off,
     };
     let lease = SharedLease::new(Terms { ttl: Duration::ZERO, ttl_max: Duration::ZERO }, Instant::now());
     let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));

@@ -22,7 +22,7 @@ use jose::{Claimed, Reject, Signed, TokenForm, Trust, UnixTime, Window};
 use keys::{KeyRing, KeysView, Newer};
 use prometheus_client::metrics::gauge::Gauge;
 use service::flights::Boarding;
-use service::refusals::LogRefusals;
+use service::sample::LogLines;
 use tokio::time::timeout_at;
 
 use crate::answer::Variables;
@@ -55,7 +55,7 @@ pub struct Settings {
     /// The time that one request may take.
     pub budget: Duration,
     /// The refusals that are written into the log.
-    pub log_refusals: LogRefusals,
+    pub log_refusals: LogLines,
 }
 
 /// Decides requests; shared by all connections.

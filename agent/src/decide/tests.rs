@@ -55,7 +55,7 @@ fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
         variables: Variables::All,
         claims: None,
         budget: SHORT,
-        log_refusals: LogRefusals::Off,
+        log_refusals: LogLines::Off,
     };
     let lease = SharedLease::new(
         Terms { ttl: Duration::from_secs(1), ttl_max: Duration::from_secs(1) },

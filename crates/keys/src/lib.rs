@@ -17,6 +17,7 @@ mod outlook;
 mod part;
 mod per_kid;
 mod refresh;
+pub mod refusals;
 mod report;
 mod ring;
 mod sources;

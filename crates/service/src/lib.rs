@@ -16,7 +16,7 @@ pub mod probe;
 pub mod process_metrics;
 pub mod proxy;
 pub mod readiness;
-pub mod refusals;
+pub mod sample;
 pub mod secret;
 pub mod secret_file;
 pub mod serve;

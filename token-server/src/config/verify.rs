@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use ::keys::trust::{Flat, IssuerKeys};
 use jose::{Profile, Trust};
-use service::refusals::LogRefusals;
+use service::sample::LogLines;
 use service::settings::{Scalar, Settings};
 
 use super::keys;
@@ -107,7 +107,7 @@ struct General {
     proxy: Option<Proxy>,
     schemes: Vec<String>,
     max_token_bytes: usize,
-    log_refusals: LogRefusals,
+    log_refusals: LogLines,
     realm: String,
     cache: Limits,
     guard: Guard,
@@ -137,7 +137,7 @@ fn general(settings: &mut Settings, profile: Profile) -> General {
             Profile::MsUsers => vec!["JWT".to_owned()],
         }),
         max_token_bytes,
-        log_refusals: settings.parse(LOG_REFUSALS, LogRefusals::NAMES).unwrap_or_default(),
+        log_refusals: settings.parse(LOG_REFUSALS, LogLines::NAMES).unwrap_or_default(),
         realm,
         cache: Limits {
             entries: settings.parse(CACHE_SIZE, "a number of tokens").unwrap_or(100_000),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jose::{Claimed, Reject, TokenForm, TokenHash, UnixTime};
 use keys::Keys;
-use service::refusals::LogRefusals;
+use service::sample::LogLines;
 use service::shown;
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ pub struct Settings {
     /// How many verified tokens are kept.
     pub cache: Limits,
     /// Which refusals are logged.
-    pub log_refusals: LogRefusals,
+    pub log_refusals: LogLines,
     /// What is particular to each policy, in the order of [`jose::Trust::policies`].
     pub guards: Vec<Guard>,
 }

@@ -1,7 +1,8 @@
 //! What is counted and logged of a decision.
 
 use jose::{Claimed, Reason, Reject, TokenHash};
-use service::refusals::{LogRefusals, RefusalLine, RefusalLog, shown_kid};
+use keys::refusals::{RefusalLine, RefusalLog, shown_kid};
+use service::sample::LogLines;
 use service::shown;
 use tokio::time::Instant;
 use tracing::Level;
@@ -28,7 +29,7 @@ pub(super) struct Decided<'a> {
 }
 
 impl Record {
-    pub(super) fn new(metrics: VerifyMetrics, log_refusals: LogRefusals) -> Self {
+    pub(super) fn new(metrics: VerifyMetrics, log_refusals: LogLines) -> Self {
         Self { metrics, refusals: RefusalLog::new(log_refusals) }
     }
 

@@ -7,7 +7,7 @@ use crate::decision::Outcome;
 
 const LARGE: u32 = 16_380;
 
-fn acks(variables: Variables, claims: Option<&str>, log: LogRefusals) -> (Acks, Arc<Metrics>) {
+fn acks(variables: Variables, claims: Option<&str>, log: LogLines) -> (Acks, Arc<Metrics>) {
     let metrics = Metrics::register(&mut Registry::default());
     let claims = claims.map(|claim| vec![claim.to_owned()]);
     (Acks::new(variables, claims, log, Arc::clone(&metrics)), metrics)
@@ -49,9 +49,9 @@ fn each_request_that_an_ack_answers_is_counted_and_each_refusal_is_logged() {
     };
     let logged = vec![expected("request=\"r1\" "), expected("")];
     for (decision, log, lines) in [
-        (decision(Outcome::refused(Reject::Signature)), LogRefusals::All, logged),
-        (decision(Outcome::refused(Reject::Signature)), LogRefusals::Off, Vec::new()),
-        (accepted("{}"), LogRefusals::All, Vec::new()),
+        (decision(Outcome::refused(Reject::Signature)), LogLines::All, logged),
+        (decision(Outcome::refused(Reject::Signature)), LogLines::Off, Vec::new()),
+        (accepted("{}"), LogLines::All, Vec::new()),
     ] {
         let (acks, metrics) = acks(Variables::All, None, log);
         let reject = decision.outcome.reject();
@@ -79,7 +79,7 @@ fn an_ack_holds_the_chosen_variables_and_claims_and_counts_claims_without_a_vari
         (only("body"), None, &["body", "valid"], &["payload.sub", "policy", "header"], 0),
         (only("payload"), None, &["payload.sub", "payload.role"], &["body"], 1),
     ] {
-        let (acks, metrics) = acks(variables, claims, LogRefusals::Off);
+        let (acks, metrics) = acks(variables, claims, LogLines::Off);
         let ack = acks.of(&accepted(&payload), &Claimed::default());
         for sent in 1..3 {
             let out = send(&acks, &ack, asker(None, LARGE));
@@ -102,7 +102,7 @@ fn an_answer_that_haproxy_cannot_take_becomes_a_refusal_that_it_can() {
         ("the refusal fits", "api", 300, Some("answer_size"), false),
         ("no more than the reason fits", long_name.as_str(), 256, None, false),
     ] {
-        let (acks, metrics) = acks(Variables::All, None, LogRefusals::All);
+        let (acks, metrics) = acks(Variables::All, None, LogLines::All);
         let decision =
             Decision { policy: Some(policy.to_owned()), ..accepted(&format!(r#"{{"c":"{claim}"}}"#)) };
         let ack = acks.of(&decision, &Claimed::default());

@@ -123,7 +123,7 @@ impl Agent {
             variables: config.variables,
             claims: config.claims,
             budget: LONG,
-            log_refusals: LogRefusals::All,
+            log_refusals: LogLines::All,
         };
         let decider = Decider::new(settings, ring, token_server, cache, None, metrics);
         Self { decider: Arc::new(decider), registry, lease, published, stop }

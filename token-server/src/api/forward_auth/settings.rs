@@ -1,6 +1,6 @@
 //! What forward-auth goes by.
 
-use service::refusals::LogRefusals;
+use service::sample::LogLines;
 
 use super::claim_headers::ClaimHeaders;
 use super::place::TokenPlace;
@@ -17,7 +17,7 @@ pub struct Settings {
     /// Longer tokens are refused.
     pub max_token_bytes: usize,
     /// Which refusals are logged.
-    pub log_refusals: LogRefusals,
+    pub log_refusals: LogLines,
     /// The `realm` of a challenge.
     pub realm: String,
     /// How many verified tokens are kept.
