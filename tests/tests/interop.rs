@@ -94,14 +94,9 @@ impl Judge {
         let decryption_keys = DecryptionKeys::parse(made["decryptionKeys"].to_string().as_bytes()).unwrap();
         assert_eq!(decryption_keys.skipped(), [], "{implementation}");
         let policy = IssuerPolicy {
-            name: "default".to_owned(),
-            profile: Profile::Standard,
-            algorithms: AlgorithmSet::ALL,
             issuers: vec![text(&made["issuer"]).into()],
             audiences: vec![text(&made["audience"]).to_owned()],
-            leeway: jose::Leeway::NONE,
-            binding: jose::Binding::IfBound,
-            requirements: Requirements::default(),
+            ..IssuerPolicy::of(Profile::Standard)
         };
         Self { keys, decryption_keys, policy, now: UnixTime::from_system(SystemTime::now()) }
     }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::{
-    AlgorithmSet, Binding, Claims, IssuerPolicy, Leeway, Profile, Reject, Requirements, TokenVersion,
-    UnixTime,
-};
+use jose::{Claims, IssuerPolicy, Leeway, Profile, Reject, TokenVersion, UnixTime};
 use rules::Issued;
 
 use crate::encrypted::Decryption;
@@ -40,16 +37,7 @@ pub struct Decision {
 
 /// What this program asks of claims besides rules: the times. Issuers, audiences and versions are the caller's to judge.
 pub fn time_policy(profile: Profile, leeway: Leeway) -> IssuerPolicy {
-    IssuerPolicy {
-        name: profile.to_string(),
-        profile,
-        algorithms: AlgorithmSet::ALL,
-        issuers: Vec::new(),
-        audiences: Vec::new(),
-        leeway,
-        binding: Binding::IfBound,
-        requirements: Requirements::default(),
-    }
+    IssuerPolicy { name: profile.to_string(), leeway, ..IssuerPolicy::of(profile) }
 }
 
 /// Decides on claims, and takes no note of them.

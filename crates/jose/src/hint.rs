@@ -58,7 +58,6 @@ impl Trust {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::issuer_policy::tests::policy;
     use crate::{IssuerPolicy, Profile};
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -70,7 +69,7 @@ mod tests {
 
     #[test]
     fn what_a_token_says_of_itself_is_read_and_what_it_does_not_say_is_absent() {
-        let trust = |profile| Trust::single(policy(profile));
+        let trust = |profile| Trust::single(IssuerPolicy::of(profile));
         for (profile, payload, issued) in [
             (Profile::Standard, r#"{"iat":1700000000}"#, Some(1_700_000_000)),
             (Profile::MsUsers, r#"{"iat":1700000000000}"#, Some(1_700_000_000)),
@@ -92,7 +91,7 @@ mod tests {
     #[test]
     fn by_whose_keys_a_token_would_be_judged_is_told_by_the_issuers_first_name() {
         let issuers = vec!["https://a.example".into(), "https://b.example".into()];
-        let trust = Trust::single(IssuerPolicy { issuers, ..policy(Profile::Standard) });
+        let trust = Trust::single(IssuerPolicy { issuers, ..IssuerPolicy::of(Profile::Standard) });
         let key = Some("k".to_owned());
         for (token, issuer, kid) in [
             (token(r#"{"iss":"https://a.example"}"#), Some("https://a.example"), key.clone()),
@@ -102,7 +101,7 @@ mod tests {
             let claimed = trust.claimed(&token, &trust.policies()[0]);
             assert_eq!((claimed.issuer, claimed.kid), (issuer, kid), "{token}");
         }
-        let unnamed = Trust::single(policy(Profile::Standard));
+        let unnamed = Trust::single(IssuerPolicy::of(Profile::Standard));
         let claimed = unnamed.claimed(&token("{}"), &unnamed.policies()[0]);
         assert_eq!((claimed.issuer, claimed.kid), (None, key));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     AlgorithmSet, Binding, Claim, Claims, IssuerName, Leeway, Profile, Reject, Requirements, Signed,
-    TokenVersion, UnixTime, purpose,
+    TokenVersion, Trust, UnixTime, purpose,
 };
 
 /// What a token must look like to be accepted.
@@ -29,6 +29,20 @@ pub struct IssuerPolicy {
 }
 
 impl IssuerPolicy {
+    /// The default one, which asks no more than its profile does, and grants no clock skew.
+    pub fn of(profile: Profile) -> Self {
+        Self {
+            name: Trust::DEFAULT.to_owned(),
+            profile,
+            algorithms: AlgorithmSet::ALL,
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            leeway: Leeway::NONE,
+            binding: Binding::default(),
+            requirements: Requirements::default(),
+        }
+    }
+
     /// What operators know the issuer by: the first of its configured names.
     pub fn name(&self) -> Option<&str> {
         self.issuers.first().map(IssuerName::as_str)

@@ -29,16 +29,7 @@
 //!     allow_short_secrets: false,
 //!     allow_mixed_keys: false,
 //! };
-//! let policy = IssuerPolicy {
-//!     name: "default".to_owned(),
-//!     profile: Profile::Standard,
-//!     algorithms: AlgorithmSet::ALL,
-//!     issuers: vec!["joe".into()],
-//!     audiences: Vec::new(),
-//!     leeway: Leeway::default(),
-//!     binding: Binding::IfBound,
-//!     requirements: Requirements::default(),
-//! };
+//! let policy = IssuerPolicy { issuers: vec!["joe".into()], ..IssuerPolicy::of(Profile::Standard) };
 //! let keys = KeySet::parse(keys, &rules)?;
 //! let Verdict::Accept(signed) = verify(token, &keys, &policy, UnixTime::from_secs(1_300_819_379)) else {
 //!     panic!("refused");

@@ -121,13 +121,9 @@ pub(crate) fn registered_claims() -> Value {
 /// Validates every registered claim.
 pub(crate) fn policy() -> IssuerPolicy {
     IssuerPolicy {
-        name: "default".to_owned(),
-        profile: Profile::Standard,
-        algorithms: AlgorithmSet::ALL,
         issuers: vec![ISSUER.into()],
         audiences: vec![AUDIENCE.to_owned()],
         leeway: jose::Leeway::both(Duration::from_secs(5)),
-        binding: jose::Binding::IfBound,
-        requirements: Requirements::default(),
+        ..IssuerPolicy::of(Profile::Standard)
     }
 }

@@ -4,10 +4,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use jose::{
-    AlgorithmSet, IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, Refusal, Reject, Requirements, Trust,
-    UnixTime, Verdict,
-};
+use jose::{IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, Refusal, Reject, Trust, UnixTime, Verdict};
 use jwt_agent::answer::{Variables, answer};
 use jwt_agent::decision::{Decision, Outcome};
 use jwt_agent::request::Request;
@@ -49,18 +46,7 @@ static KEYS: LazyLock<KeySet> = LazyLock::new(|| {
     KeySet::parse(KEY.as_bytes(), &rules).unwrap()
 });
 
-static TRUST: LazyLock<Trust> = LazyLock::new(|| {
-    Trust::single(IssuerPolicy {
-        name: Trust::DEFAULT.to_owned(),
-        profile: Profile::Standard,
-        algorithms: AlgorithmSet::ALL,
-        issuers: Vec::new(),
-        audiences: Vec::new(),
-        leeway: jose::Leeway::NONE,
-        binding: jose::Binding::IfBound,
-        requirements: Requirements::default(),
-    })
-});
+static TRUST: LazyLock<Trust> = LazyLock::new(|| Trust::single(IssuerPolicy::of(Profile::Standard)));
 
 /// The first byte says how the peer behaves (bit 0: it says HELLO first; bits 1 and 2: with which frame size; bit 3: the
 /// agent is not ready; bits 4 to 7: into what pieces bytes are cut); the rest is what it writes.

@@ -2,27 +2,13 @@ use super::*;
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-/// A policy that asks for nothing but what the profile does.
-pub(crate) fn policy(profile: Profile) -> IssuerPolicy {
-    IssuerPolicy {
-        name: "default".to_owned(),
-        profile,
-        algorithms: AlgorithmSet::ALL,
-        issuers: Vec::new(),
-        audiences: Vec::new(),
-        leeway: Leeway::NONE,
-        binding: Binding::IfBound,
-        requirements: Requirements::default(),
-    }
-}
-
 fn validated(policy: &IssuerPolicy, payload: &str) -> Result<(), Reject> {
     policy.validate(&Claims::parse(payload.as_bytes()).unwrap(), NOW)
 }
 
 #[test]
 fn the_standard_profile_judges_time_by_the_second() {
-    let mut policy = policy(Profile::Standard);
+    let mut policy = IssuerPolicy::of(Profile::Standard);
     for (payload, expected) in [
         (r#"{"exp":1700000001}"#, Ok(())),
         (r#"{"exp":1700000000.5}"#, Ok(())),
@@ -81,7 +67,7 @@ fn a_leeway_that_is_not_set_is_for_clocks_ahead_and_one_that_is_set_for_both_end
         (Leeway::both(Duration::from_secs(5)), r#"{"exp":1700000100,"nbf":1700000006}"#, early),
     ] {
         for profile in [Profile::Standard, Profile::MsUsers] {
-            let policy = IssuerPolicy { leeway, ..policy(profile) };
+            let policy = IssuerPolicy { leeway, ..IssuerPolicy::of(profile) };
             let claims = Claims::parse(payload.as_bytes()).unwrap();
             assert_eq!(policy.validate_time(&claims, NOW), expected, "{leeway:?} {profile}: {payload}");
         }
@@ -90,7 +76,7 @@ fn a_leeway_that_is_not_set_is_for_clocks_ahead_and_one_that_is_set_for_both_end
 
 #[test]
 fn the_standard_profile_judges_issuer_and_audience_where_they_are_set() {
-    let open = policy(Profile::Standard);
+    let open = IssuerPolicy::of(Profile::Standard);
     assert_eq!(validated(&open, r#"{"exp":1800000000,"iss":7,"aud":{}}"#), Ok(()));
 
     let strict = IssuerPolicy {
@@ -126,8 +112,11 @@ fn the_standard_profile_judges_issuer_and_audience_where_they_are_set() {
 
 #[test]
 fn the_ms_users_profile_judges_time_and_then_the_version() {
-    let policy =
-        IssuerPolicy { issuers: vec!["i".into()], audiences: vec!["a".into()], ..policy(Profile::MsUsers) };
+    let policy = IssuerPolicy {
+        issuers: vec!["i".into()],
+        audiences: vec!["a".into()],
+        ..IssuerPolicy::of(Profile::MsUsers)
+    };
     for (payload, expected) in [
         (r#"{"st":1}"#, Ok(())),
         (r#"{"st":1,"exp":1700000001}"#, Ok(())),
@@ -160,7 +149,7 @@ fn the_ms_users_profile_judges_time_and_then_the_version() {
 }
 #[test]
 fn misuse_is_told_by_header_and_claims_and_may_be_allowed_by_name() {
-    let strict = policy(Profile::MsUsers);
+    let strict = IssuerPolicy::of(Profile::MsUsers);
     let named = Requirements { types: vec!["secevent+jwt".into()], ..Requirements::default() };
     let lax = IssuerPolicy { binding: Binding::Ignore, requirements: named, ..strict.clone() };
     let event = Some(r#"{"typ":"secevent+jwt"}"#);
@@ -192,7 +181,8 @@ fn the_expiry_is_told_whatever_the_leeway_and_in_the_unit_that_the_profile_reads
         (Profile::MsUsers, r#"{"exp":100000000000}"#, Ok(Some(100_000_000_000))),
         (Profile::MsUsers, r#"{"exp":1700000000000}"#, Ok(Some(1_700_000_000_000))),
     ] {
-        let policy = IssuerPolicy { leeway: Leeway::both(Duration::from_secs(60)), ..policy(profile) };
+        let policy =
+            IssuerPolicy { leeway: Leeway::both(Duration::from_secs(60)), ..IssuerPolicy::of(profile) };
         let claims = Claims::parse(payload.as_bytes()).unwrap();
         let expected = expected.map(|millis: Option<i64>| millis.map(UnixTime::from_millis));
         assert_eq!(policy.expiry(&claims), expected, "{profile:?} {payload}");
@@ -203,7 +193,7 @@ fn the_expiry_is_told_whatever_the_leeway_and_in_the_unit_that_the_profile_reads
 fn operators_know_an_issuer_by_the_first_of_its_names() {
     let named = |names: &[&str]| IssuerPolicy {
         issuers: names.iter().map(|name| (*name).into()).collect(),
-        ..policy(Profile::Standard)
+        ..IssuerPolicy::of(Profile::Standard)
     };
     assert_eq!(named(&[]).name(), None);
     assert_eq!(named(&["https://a.example", "https://b.example"]).name(), Some("https://a.example"));

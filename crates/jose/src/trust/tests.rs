@@ -1,11 +1,10 @@
 use super::*;
-use crate::issuer_policy::tests::policy as issuer_policy;
 
 fn issuer(iss: &str, keys: usize) -> TrustedIssuer {
     let policy = IssuerPolicy {
         name: iss.to_owned(),
         issuers: if iss.is_empty() { Vec::new() } else { vec![iss.into()] },
-        ..issuer_policy(Profile::Standard)
+        ..IssuerPolicy::of(Profile::Standard)
     };
     TrustedIssuer { policy, keys, signers: Vec::new() }
 }
@@ -90,7 +89,7 @@ fn what_was_put_together_is_told_as_it_was() {
     let trust = Trust::new(Profile::MsUsers, issuers.clone(), policies.clone()).unwrap();
     assert_eq!(trust.profile(), Profile::MsUsers);
     assert_eq!((trust.issuers(), trust.policies()), (&issuers[..], &policies[..]));
-    let single = Trust::single(issuer_policy(Profile::MsUsers));
+    let single = Trust::single(IssuerPolicy::of(Profile::MsUsers));
     assert_eq!(single.profile(), Profile::MsUsers);
     assert_eq!((single.issuers().len(), single.policies().len()), (1, 1));
 }

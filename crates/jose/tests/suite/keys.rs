@@ -1,12 +1,12 @@
 //! Which keys are taken from a source, and why the others are not.
 
 use jose::{
-    Algorithm, AlgorithmSet, Curve, Doubt, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError,
+    Algorithm, AlgorithmSet, Curve, Doubt, IssuerPolicy, KeyKind, KeyOrigin, KeyRules, KeySet, KeySetError,
     MAX_KEY_SET_BYTES, MAX_KEYS, Profile, Reject, SkipReason,
 };
 use serde_json::{Value, json};
 
-use crate::support::{GOOD, NOW, STRICT, Signer, b64, keys, parse, policy, refusal};
+use crate::support::{GOOD, NOW, STRICT, Signer, b64, keys, parse, refusal};
 
 const URL: KeyRules = KeyRules { origin: KeyOrigin::Url, ..STRICT };
 const MS_USERS: KeyRules = KeyRules { profile: Profile::MsUsers, ..STRICT };
@@ -270,12 +270,18 @@ fn the_legacy_list_takes_weak_keys_in_the_ms_users_profile_only() {
     assert!(standard.warnings().is_empty());
 
     let small = include_str!("data/rsa1024.jwt").trim();
-    assert!(matches!(jose::verify(small, &set, &policy(Profile::MsUsers), NOW), jose::Verdict::Accept(_)));
+    assert!(matches!(
+        jose::verify(small, &set, &IssuerPolicy::of(Profile::MsUsers), NOW),
+        jose::Verdict::Accept(_)
+    ));
     let tampered = small.replace(".n4B", ".n4C");
     assert_ne!(tampered, small);
     assert_eq!(jose::verify_signature(&tampered, &set, AlgorithmSet::ALL), Err(jose::Reject::Signature));
     let weak = Signer::Hmac(b"hunter2".to_vec()).plain_token(Algorithm::HS256, r#"{"st":1}"#);
-    assert!(matches!(jose::verify(&weak, &set, &policy(Profile::MsUsers), NOW), jose::Verdict::Accept(_)));
+    assert!(matches!(
+        jose::verify(&weak, &set, &IssuerPolicy::of(Profile::MsUsers), NOW),
+        jose::Verdict::Accept(_)
+    ));
 }
 
 #[test]

@@ -8,14 +8,14 @@ use jose::{
 };
 use serde_json::json;
 
-use crate::support::{NOW, STRICT, Signer, policy};
+use crate::support::{NOW, STRICT, Signer};
 
 const SIGNER: &str =
     "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/50dc6c495c0c9188";
 const KID: &str = "0123abcd-2222-3333-4444-555555555555";
 
 fn issuer(name: &str, keys: usize, signers: &[&str]) -> TrustedIssuer {
-    let policy = IssuerPolicy { issuers: vec![name.into()], ..policy(Profile::Standard) };
+    let policy = IssuerPolicy { issuers: vec![name.into()], ..IssuerPolicy::of(Profile::Standard) };
     TrustedIssuer { policy, keys, signers: signers.iter().map(|signer| (*signer).to_owned()).collect() }
 }
 

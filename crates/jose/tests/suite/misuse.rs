@@ -6,7 +6,7 @@ use jose::{
 };
 use serde_json::json;
 
-use crate::support::{NOW, Signer, keys, policy as issuer_policy};
+use crate::support::{NOW, Signer, keys};
 
 fn refused(verdict: Verdict) -> Option<Reject> {
     match verdict {
@@ -41,7 +41,7 @@ fn a_token_that_is_made_for_something_else_is_refused_in_both_profiles_signed_or
         let payload = payload.to_string();
         let token = signer.token(Algorithm::ES256, &header, &payload);
         for profile in [Profile::Standard, Profile::MsUsers] {
-            let of_one = issuer_policy(profile);
+            let of_one = IssuerPolicy::of(profile);
             let trust = Trust::single(of_one.clone());
             let policy = trust.policy(None).unwrap();
             assert_eq!(refused(verify(&token, &keys, &of_one, NOW)), expected, "{header} {payload}");
@@ -67,7 +67,8 @@ fn a_policy_or_an_issuer_that_names_such_a_type_accepts_it_and_no_other() {
         ..Policy::of(name, vec![0])
     };
     let trust = |types: &[&str]| {
-        let issuer = IssuerPolicy { requirements: requirements(types), ..issuer_policy(Profile::Standard) };
+        let issuer =
+            IssuerPolicy { requirements: requirements(types), ..IssuerPolicy::of(Profile::Standard) };
         let policies = vec![policy("default", &[]), policy("events", &["secevent+jwt"])];
         Trust::new(
             Profile::Standard,
@@ -108,7 +109,7 @@ fn a_bound_token_is_accepted_where_binding_is_ignored() {
     let token = signer.plain_token(Algorithm::ES256, r#"{"exp":1700000600,"st":1,"cnf":{"x5t#S256":"x"}}"#);
     for profile in [Profile::Standard, Profile::MsUsers] {
         for (binding, expected) in [(Binding::IfBound, Some(Reject::Binding)), (Binding::Ignore, None)] {
-            let trust = Trust::single(IssuerPolicy { binding, ..issuer_policy(profile) });
+            let trust = Trust::single(IssuerPolicy { binding, ..IssuerPolicy::of(profile) });
             let verdict = trust.verify(&token, std::slice::from_ref(&keys), trust.policy(None).unwrap(), NOW);
             assert_eq!(refused(verdict), expected, "{profile} {binding:?}");
             assert_eq!(trust.ignores_binding(), expected.is_none());

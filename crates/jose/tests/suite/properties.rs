@@ -1,10 +1,13 @@
 //! No input makes the crate panic, and what it accepts keeps its promises.
 
-use jose::{Algorithm, AlgorithmSet, Claims, Jws, KeyOrigin, KeyRules, KeySet, Profile, TokenForm, verify};
+use jose::{
+    Algorithm, AlgorithmSet, Claims, IssuerPolicy, Jws, KeyOrigin, KeyRules, KeySet, Profile, TokenForm,
+    verify,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{GOOD, NOW, Signer, b64, keys, policy};
+use crate::support::{GOOD, NOW, Signer, b64, keys};
 
 fn rules() -> impl Strategy<Value = KeyRules> {
     (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
@@ -85,7 +88,7 @@ proptest! {
         let secret = Signer::Hmac(vec![7; 32]);
         for set in [keys([secret.jwk()]), KeySet::empty()] {
             for profile in [Profile::Standard, Profile::MsUsers] {
-                verify(&token, &set, &policy(profile), NOW);
+                verify(&token, &set, &IssuerPolicy::of(profile), NOW);
             }
         }
         TokenForm::of(&token);
@@ -126,7 +129,7 @@ proptest! {
                 prop_assert!(claims.get(&name).is_some() && claims.path(&name).is_some());
             }
             for profile in [Profile::Standard, Profile::MsUsers] {
-                policy(profile).validate(&claims, NOW).ok();
+                IssuerPolicy::of(profile).validate(&claims, NOW).ok();
                 claims.subject(profile);
             }
             claims.path("st.exp.kid");

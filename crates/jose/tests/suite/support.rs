@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
 use aws_lc_rs::{hmac, rsa::KeySize};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jose::{Algorithm, AlgorithmSet, IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, UnixTime};
+use jose::{Algorithm, IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, UnixTime};
 use serde_json::{Value, json};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::RSAPublicKey;
@@ -177,22 +177,9 @@ pub fn parse(source: &Value, rules: &KeyRules) -> KeySet {
     KeySet::parse(source.to_string().as_bytes(), rules).unwrap()
 }
 
-pub fn policy(profile: Profile) -> IssuerPolicy {
-    IssuerPolicy {
-        name: "default".to_owned(),
-        profile,
-        algorithms: AlgorithmSet::ALL,
-        issuers: Vec::new(),
-        audiences: Vec::new(),
-        leeway: jose::Leeway::NONE,
-        binding: jose::Binding::IfBound,
-        requirements: jose::Requirements::default(),
-    }
-}
-
 /// The refusal of the standard policy, or nothing if it accepts.
 pub fn refusal(token: &str, keys: &KeySet) -> Option<jose::Reject> {
-    match jose::verify(token, keys, &policy(Profile::Standard), NOW) {
+    match jose::verify(token, keys, &IssuerPolicy::of(Profile::Standard), NOW) {
         jose::Verdict::Accept(_) => None,
         jose::Verdict::Refuse(refusal) => Some(refusal.reject),
     }

@@ -8,7 +8,7 @@ use jose::{
 };
 use serde_json::json;
 
-use crate::support::{NOW, STRICT, Signer, parse, policy as issuer_policy};
+use crate::support::{NOW, STRICT, Signer, parse};
 
 fn keys(signer: &Signer, kid: &str) -> KeySet {
     let mut jwk = signer.jwk();
@@ -22,7 +22,7 @@ fn issuer(name: &str, keys: usize, audiences: &[&str], algorithms: AlgorithmSet)
         issuers: vec![name.into()],
         audiences,
         algorithms,
-        ..issuer_policy(Profile::Standard)
+        ..IssuerPolicy::of(Profile::Standard)
     };
     TrustedIssuer { policy, keys, signers: Vec::new() }
 }
@@ -250,7 +250,7 @@ fn a_policy_asks_on_top_of_its_issuer() {
 #[test]
 fn a_key_set_that_is_not_there_decides_nothing() {
     let signer = Signer::generate(Algorithm::HS256);
-    let trust = Trust::single(issuer_policy(Profile::Standard));
+    let trust = Trust::single(IssuerPolicy::of(Profile::Standard));
     let token = signer.plain_token(Algorithm::HS256, r#"{"exp":1700000600}"#);
     assert_eq!(verdict(&trust, &token, &[], "default"), Err(Reject::NoKeys));
     assert_eq!(verdict(&trust, &token, &[KeySet::empty()], "default"), Err(Reject::NoKeys));
@@ -302,7 +302,7 @@ fn an_explanation_accounts_for_every_key_and_repeats_the_verdict() {
         keys(&good, "good"),
         keys(&good, "good"),
     ])];
-    let trust = Trust::single(issuer_policy(Profile::Standard));
+    let trust = Trust::single(IssuerPolicy::of(Profile::Standard));
     let outcomes = |trust: &Trust, token: &str| {
         let policy = trust.policy(None).unwrap();
         let explanation = trust.explain(token, &sets, policy, NOW);
@@ -316,7 +316,7 @@ fn an_explanation_accounts_for_every_key_and_repeats_the_verdict() {
     let without_kid = good.plain_token(Algorithm::ES256, r#"{"exp":1}"#);
     assert_eq!(outcomes(&trust, &without_kid), [OtherAlgorithm, Failed, Failed, Verified, NotReached]);
     let only_rsa = AlgorithmSet::RSA;
-    let strict = Trust::single(IssuerPolicy { algorithms: only_rsa, ..issuer_policy(Profile::Standard) });
+    let strict = Trust::single(IssuerPolicy { algorithms: only_rsa, ..IssuerPolicy::of(Profile::Standard) });
     assert_eq!(outcomes(&strict, &token), [NotAllowed; 5]);
     let left_out = |token: &str| {
         let set = json!({"keys": [

@@ -6,7 +6,7 @@ use jose::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{GOOD, NOW, STRICT, Signer, b64, keys, parse, policy, refusal};
+use crate::support::{GOOD, NOW, STRICT, Signer, b64, keys, parse, refusal};
 
 #[test]
 fn every_algorithm_verifies_and_no_part_may_be_changed() {
@@ -58,7 +58,7 @@ fn an_accepted_token_gives_header_and_claims_as_they_were_sent() {
     let verdict = verify(
         &signer.token(Algorithm::ES256, header, payload),
         &keys([signer.jwk()]),
-        &policy(Profile::Standard),
+        &IssuerPolicy::of(Profile::Standard),
         NOW,
     );
     let Verdict::Accept(signed) = verdict else { panic!("refused: {verdict:?}") };
@@ -77,7 +77,7 @@ fn a_refusal_tells_the_claims_only_if_the_signature_was_good() {
     let keys = keys([signer.jwk()]);
     let expired = signer.plain_token(Algorithm::EdDSA, r#"{"sub":"alice","exp":1700000000}"#);
     let Verdict::Refuse(Refusal { reject: Reject::Expired, signed: Some(signed) }) =
-        verify(&expired, &keys, &policy(Profile::Standard), NOW)
+        verify(&expired, &keys, &IssuerPolicy::of(Profile::Standard), NOW)
     else {
         panic!("not refused as expired")
     };
@@ -85,7 +85,7 @@ fn a_refusal_tells_the_claims_only_if_the_signature_was_good() {
     assert_eq!(signed.version, TokenVersion::Legacy);
 
     let forged = Signer::generate(Algorithm::EdDSA).plain_token(Algorithm::EdDSA, GOOD);
-    let verdict = verify(&forged, &keys, &policy(Profile::Standard), NOW);
+    let verdict = verify(&forged, &keys, &IssuerPolicy::of(Profile::Standard), NOW);
     assert_eq!(verdict, Verdict::Refuse(Refusal { reject: Reject::Signature, signed: None }));
 }
 
@@ -106,7 +106,11 @@ fn the_form_of_a_token_is_judged_by_the_profile() {
     ] {
         for (profile, expected) in [(Profile::Standard, standard), (Profile::MsUsers, ms_users)] {
             let refused = Verdict::Refuse(Refusal { reject: expected, signed: None });
-            assert_eq!(verify(token, &keys, &policy(profile), NOW), refused, "{token:?} in {profile}");
+            assert_eq!(
+                verify(token, &keys, &IssuerPolicy::of(profile), NOW),
+                refused,
+                "{token:?} in {profile}"
+            );
         }
     }
 }
@@ -123,7 +127,7 @@ fn the_ms_users_profile_tells_versions_apart_after_the_signature() {
     ] {
         let token = secret.plain_token(Algorithm::HS256, payload);
         let Verdict::Refuse(Refusal { reject, signed: Some(signed) }) =
-            verify(&token, &keys, &policy(Profile::MsUsers), NOW)
+            verify(&token, &keys, &IssuerPolicy::of(Profile::MsUsers), NOW)
         else {
             panic!("{payload} is accepted or its signature is not")
         };
@@ -131,7 +135,7 @@ fn the_ms_users_profile_tells_versions_apart_after_the_signature() {
         assert_eq!(signed.claims.as_json(), payload);
     }
     let good = secret.plain_token(Algorithm::HS256, r#"{"username":"a","st":1}"#);
-    assert!(matches!(verify(&good, &keys, &policy(Profile::MsUsers), NOW), Verdict::Accept(_)));
+    assert!(matches!(verify(&good, &keys, &IssuerPolicy::of(Profile::MsUsers), NOW), Verdict::Accept(_)));
 }
 
 #[test]
@@ -227,7 +231,7 @@ fn the_key_that_a_token_names_is_tried_first_and_once() {
 }
 
 #[test]
-fn without_keys_nobody_can_tell_but_a_malformed_token_stays_malformed() {
+fn without_keys_no_signature_is_judged_but_a_malformed_token_stays_malformed() {
     let none = KeySet::empty();
     let token = Signer::generate(Algorithm::HS256).plain_token(Algorithm::HS256, GOOD);
     assert_eq!(refusal(&token, &none), Some(Reject::NoKeys));
@@ -243,7 +247,7 @@ fn the_policy_is_judged_once_the_signature_is_good() {
         algorithms: AlgorithmSet::of(&[Algorithm::ES256]),
         issuers: vec!["https://issuer.example".into()],
         audiences: vec!["api".into()],
-        ..policy(Profile::Standard)
+        ..IssuerPolicy::of(Profile::Standard)
     };
     for (payload, expected) in [
         (r#"{"exp":1700000600,"iss":"https://issuer.example","aud":["api","x"]}"#, None),

@@ -31,21 +31,18 @@ fn load(
     let fetch = Fetch::read(&mut settings, NAMES.fetch);
     let flat = Flat {
         policy: IssuerPolicy {
-            name: Trust::DEFAULT.to_owned(),
-            profile,
-            algorithms: AlgorithmSet::ALL,
             issuers: flat_issuers.iter().map(|name| (*name).into()).collect(),
             audiences: vec!["base".to_owned()],
             leeway: Leeway::default(),
             binding: Binding::Ignore,
-            requirements: Requirements::default(),
+            ..IssuerPolicy::of(profile)
         },
         keys: IssuerKeys { file: flat_keys.then(|| "/flat".into()), fetch, ..IssuerKeys::default() },
         names: NAMES,
     };
     let read = read(&mut settings, flat);
     settings.finish().map_err(|error| error.to_string())?;
-    read.ok_or_else(|| "nobody is trusted".to_owned())
+    read.ok_or_else(|| "no issuer is trusted".to_owned())
 }
 
 #[test]
@@ -250,7 +247,7 @@ fn faults_say_which_table_and_field() {
     use Profile::{MsUsers, Standard};
     let good = "[[issuers]]\nissuer = \"a\"\nkeys_file = \"/a\"\n";
     for (toml, profile, flat_issuers, flat_keys, expected) in [
-        (String::new(), Standard, &[][..], false, "nobody is trusted"),
+        (String::new(), Standard, &[][..], false, "no issuer is trusted"),
         ("[[issuers]]\nkeys_file = \"/a\"".into(), Standard, &[], false, "issuers[0].issuer: is required"),
         ("[[issuers]]\nissuer = \"a\"".into(), Standard, &[], false, "issuers[0].issuer: has no keys"),
         (format!("{good}leeway = 301"), Standard, &[], false, "issuers[0].leeway: expected seconds, at most"),

@@ -1,9 +1,6 @@
 use std::time::Duration;
 
-use jose::{
-    AlgorithmSet, Binding, IssuerPolicy, KeyOrigin, KeyRules, KeySetError, Profile, Requirements, Trust,
-    UnixTime,
-};
+use jose::{IssuerPolicy, KeyOrigin, KeyRules, KeySetError, Profile, Trust, UnixTime};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -27,16 +24,8 @@ fn parse(document: &Value) -> Result<jose::KeySet, KeySetError> {
 }
 
 fn trust() -> Trust {
-    Trust::single(IssuerPolicy {
-        name: Trust::DEFAULT.to_owned(),
-        profile: Profile::Standard,
-        algorithms: AlgorithmSet::ALL,
-        issuers: vec!["https://id.example".into()],
-        audiences: Vec::new(),
-        leeway: jose::Leeway::NONE,
-        binding: Binding::IfBound,
-        requirements: Requirements::default(),
-    })
+    let issuers = vec!["https://id.example".into()];
+    Trust::single(IssuerPolicy { issuers, ..IssuerPolicy::of(Profile::Standard) })
 }
 
 struct Source {

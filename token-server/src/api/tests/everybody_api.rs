@@ -1,7 +1,7 @@
 //! Everybody's rules: a route of their own, said twice, with an end.
 
 use axum::http::{Method, StatusCode};
-use jose::{AlgorithmSet, Policy, Requirements, TrustedIssuer};
+use jose::{Policy, Requirements, TrustedIssuer};
 use serde_json::{Value, json};
 
 use super::*;
@@ -11,7 +11,7 @@ const ROUTE: &str = "/v1/everybody/rules";
 const DAY: i64 = 24 * 60 * 60;
 
 #[tokio::test(start_paused = true)]
-async fn a_user_called_g_logs_nobody_else_out() {
+async fn a_rule_for_a_user_called_g_logs_no_other_user_out() {
     let server = server(|_| {}).await;
     let rule = r#"{"rule":{"iat":{"lt":5}},"confirm":true,"forever":true}"#;
     let named = r#"{"group":"g","rule":{"iat":{"lt":5}},"confirm":true,"forever":true}"#;
@@ -121,13 +121,7 @@ fn issuers(limits: [Option<u64>; 2], leeway: u64) -> ArcSwapOption<InUse> {
         };
         TrustedIssuer { policy, keys: place, signers: Vec::new() }
     };
-    let route = Policy {
-        name: Trust::DEFAULT.to_owned(),
-        issuers: vec![0, 1],
-        algorithms: AlgorithmSet::ALL,
-        audiences: Vec::new(),
-        requirements: Requirements::default(),
-    };
+    let route = Policy::of(Trust::DEFAULT, vec![0, 1]);
     let trust =
         Trust::new(Profile::Standard, limits.iter().enumerate().map(issuer).collect(), vec![route]).unwrap();
     let settings = Verify { trust, ..open_to_everybody() };
