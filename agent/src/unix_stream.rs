@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_arrives_in_both_directions_though_nobody_reads_in_time() {
+    async fn everything_arrives_in_both_directions_though_it_is_read_late() {
         let (ours, theirs) = pair();
         let bytes: Vec<u8> = (0_u8..=250).cycle().take(MANY).collect();
         let (mut our_reader, mut our_writer) = split(ours);

@@ -303,7 +303,7 @@ fn a_fault_that_comes_into_the_configuration_makes_no_running_token_server_unhea
 fn an_agent_of_another_profile_than_the_token_servers_is_not_ready_and_says_why() {
     let folder = Folder::new();
     let bearer = folder.write("bearer", "s3cret-of-the-agent\n");
-    let other = folder.write("other", "s3cret-of-no-one\n");
+    let other = folder.write("other", "s3cret-of-another-agent\n");
     let server = TokenServer::start_with(
         folder.0.path(),
         "standard",

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 const DECRYPTION_KEY: [u8; 64] = *b"a decryption key that only this test and its one server knows ..";
 const AGENT_TOKEN: &str = "bearer-token-of-the-agents-4711";
 const ADMIN_TOKEN: &str = "bearer-token-of-the-admins-4712";
-const OTHER_TOKEN: &str = "bearer-token-of-no-one-4713";
+const OTHER_TOKEN: &str = "bearer-token-without-owner-4713";
 const PASSWORD: &str = "password-of-the-key-server-4714";
 const LEGACY_SECRET: &str = "a secret of the legacy list, of more than 64 bytes, to be shown to no reader";
 
@@ -192,7 +192,7 @@ fn no_encrypted_token_no_bearer_token_and_no_decryption_key_is_ever_printed() {
     let folder = TempDir::with_prefix("secrets-").unwrap();
     let k = BASE64_URL_SAFE_NO_PAD.encode(DECRYPTION_KEY);
     secrets.add("a decryption key", &k);
-    for (what, secret) in [("agents", AGENT_TOKEN), ("admins", ADMIN_TOKEN), ("no one", OTHER_TOKEN)] {
+    for (what, secret) in [("agents", AGENT_TOKEN), ("admins", ADMIN_TOKEN), ("neither", OTHER_TOKEN)] {
         secrets.add(&format!("the bearer token of {what}"), secret);
     }
     let keys = json!([{"kty": "oct", "kid": "main", "k": k, "default": true}]).to_string();

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_have_missed_something_is_told_so() {
+    fn a_reader_that_may_have_missed_something_is_told_so() {
         let feed = feed(5);
         feed.changed("a");
         for stranger in [None, since("other", 6), since("e", 4), since("e", 7)] {

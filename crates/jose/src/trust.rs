@@ -140,7 +140,7 @@ impl Trust {
         longest
     }
 
-    /// Whether some token is accepted by the default policy whatever it was made for: worth a warning, whoever its issuer
+    /// Whether some token is accepted by the default policy whatever it was made for: worth a warning, whatever its issuer
     /// is, since one issuer makes tokens for many.
     pub fn accepts_any_audience(&self) -> bool {
         self.policies.first().is_some_and(|policy| {

@@ -145,7 +145,7 @@ fn texts_and_patterns_answer_as_javascript_does() {
 }
 
 #[test]
-fn patterns_that_nobody_would_write_answer_as_javascript_does_or_are_refused() {
+fn odd_patterns_answer_as_javascript_does_or_are_refused() {
     let Patterns { texts, patterns } =
         serde_json::from_str(include_str!("data/patterns.json")).expect("the table");
     let mut answered = 0;

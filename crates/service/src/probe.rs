@@ -125,7 +125,7 @@ mod tests {
             readiness.clear("keys");
         }
         serving.iter().for_each(tokio::task::JoinHandle::abort);
-        let nobody = Place::Unix(folder.path().join("b.sock"));
-        assert!(matches!(ready(&nobody), Err(ProbeError::Silent { .. })));
+        let silent = Place::Unix(folder.path().join("b.sock"));
+        assert!(matches!(ready(&silent), Err(ProbeError::Silent { .. })));
     }
 }

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_a_path_and_an_abstract_name_and_nobody() {
+    fn tells_a_path_and_an_abstract_name_and_nothing_where_none_is_set() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let name = format!("@{}", path.display());
@@ -72,8 +72,8 @@ mod tests {
                 assert_eq!(std::str::from_utf8(&buffer[..length]), Ok(expected), "{}", socket.display());
             }
         }
-        for nobody in [None, Some(OsStr::new(""))] {
-            Supervisor::new(nobody).unwrap().serving();
+        for unset in [None, Some(OsStr::new(""))] {
+            Supervisor::new(unset).unwrap().serving();
         }
     }
 }

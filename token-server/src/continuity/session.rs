@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_writes_to_a_store_of_ones_own() {
+    fn a_session_over_a_store_of_ones_own_always_vouches() {
         let (session, now) = (Session::exclusive(), Instant::now());
         assert!(session.vouches(now));
         assert_eq!(session.as_of(now), now);

@@ -179,7 +179,7 @@ async fn a_subject_without_rules_is_read_once() {
     }
     assert_eq!(store.reads(), 2, "anna, and everybody");
     assert_eq!(check(&revocations, "g").await, PASSED);
-    assert_eq!(store.reads(), 2, "the group of everybody is nobody's own");
+    assert_eq!(store.reads(), 2, "the group of everybody is no subject's own");
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,19 +192,19 @@ async fn many_who_ask_at_once_cause_one_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_is_read_before_anybody_who_asks_later_is_answered() {
+async fn a_change_is_read_before_a_check_that_comes_later_is_answered() {
     let store = Scripted::new();
     let revocations = heard(&store);
     assert_eq!(check(&revocations, "anna").await, PASSED);
     store.write("anna", r#"{"rt":"x"}"#);
-    assert_eq!(check(&revocations, "anna").await, PASSED, "nobody has told of it yet");
+    assert_eq!(check(&revocations, "anna").await, PASSED, "no source has told of it yet");
     revocations.changed("anna");
     let revoked = RulesVerdict { verdict: Err(Reject::Revoked), vouched: true, read_ago: Duration::ZERO };
     assert_eq!(check(&revocations, "anna").await, revoked);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_a_change_overtook_answers_nobody_who_asks_later() {
+async fn a_read_that_a_change_overtook_answers_no_check_that_comes_later() {
     let store = Scripted::new();
     let revocations = heard(&store);
     assert!(revocations.warm().await);
@@ -224,7 +224,7 @@ async fn a_read_that_a_change_overtook_answers_nobody_who_asks_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_holds_nobody_longer_than_the_limit_and_lets_nobody_in() {
+async fn a_store_that_hangs_holds_no_check_longer_than_the_limit_and_lets_no_token_in() {
     let store = Scripted::new();
     let revocations = heard(&store);
     store.hang();
@@ -239,7 +239,7 @@ async fn a_store_that_hangs_holds_nobody_longer_than_the_limit_and_lets_nobody_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_ends_in_a_panic_leaves_nobody_waiting_and_is_made_again() {
+async fn a_read_that_ends_in_a_panic_leaves_no_check_waiting_and_is_made_again() {
     let store = Scripted::new();
     let revocations = heard(&store);
     assert!(revocations.warm().await);
@@ -346,7 +346,7 @@ async fn what_only_this_process_writes_is_read_once_and_then_changed_in_memory()
 }
 
 #[tokio::test(start_paused = true)]
-async fn everybody_may_have_more_rules_where_nobody_else_writes() {
+async fn everybody_may_have_more_rules_where_no_other_process_writes() {
     for (sessions, more) in [(Sessions::exclusive(), true), (Sessions::shared(), false)] {
         let store = Scripted::new();
         for number in 0..MAX_RULES_PER_GROUP {

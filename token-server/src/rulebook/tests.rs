@@ -96,7 +96,7 @@ fn even_a_session_does_not_vouch_for_ever() {
 }
 
 #[tokio::test]
-async fn what_nobody_else_writes_is_amended_and_a_read_that_may_have_missed_it_is_not_kept() {
+async fn what_no_other_process_writes_is_amended_and_a_read_that_may_have_missed_it_is_not_kept() {
     let (start, session) = (Instant::now(), Some(Session::exclusive()));
     for name in ["g", "anna"] {
         let book = book(LIFETIMES);
@@ -138,7 +138,7 @@ async fn a_read_that_began_before_a_change_is_not_kept() {
         book.land(before, group(&book));
         assert!(!is_fresh(&book, name, start, None), "{name}");
         let answered = waiting.landing().await.is_some_and(|landing| landing.is_ok());
-        assert!(answered, "whoever asked before the change is answered");
+        assert!(answered, "a check that came before the change is answered");
         assert!(matches!(book.board(name, None, start), Boarding::Follow(_)), "the later read goes on");
         let waiting = after.follower();
         book.land(after, Err(Missed::Failed));

@@ -11,7 +11,7 @@ use crate::harness::{Server, command, connect_socket, get, head, output, post};
 
 const LATER: u64 = 4_000_000_000;
 
-/// The user and the group of nobody, on whatever Linux.
+/// The user and the group `nobody`, on every Linux.
 const NOBODY: u32 = 65_534;
 
 fn with_socket(folder: &Path) -> (Server, std::path::PathBuf) {
@@ -94,9 +94,9 @@ fn a_corrupt_store_is_told_in_one_line_and_left_as_it_is() {
     assert_eq!(fs::read_to_string(&store).unwrap(), "precious, but no store");
 }
 
-/// Runs the program until it ends, as somebody whom modes of files bind.
+/// Runs the program until it ends, as a user whom modes of files bind.
 fn output_as_nobody(store: &Path) -> Output {
-    // Nobody may have no way to the folder that the program is in, and needs none to what is open.
+    // That user may have no way to the folder that the program is in, and needs none to what is open.
     let program = File::open(env!("CARGO_BIN_EXE_token-server")).unwrap();
     let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
     if fs::metadata("/proc/self").unwrap().uid() == 0 {

@@ -121,7 +121,7 @@ fn policies_and_keys_change_by_sighup_and_a_configuration_that_cannot_be_used_ch
     assert_eq!((configured.reloads("applied"), configured.reloads("refused")), (2, 4));
 
     configured.is_used("");
-    assert_eq!(configured.verify("/verify", &others), 404, "nobody is trusted any more");
+    assert_eq!(configured.verify("/verify", &others), 404, "no issuer is trusted any more");
 }
 
 #[test]

@@ -215,7 +215,7 @@ async fn a_slow_call_holds_up_others_for_a_moment_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_are_bounded_and_what_nobody_waits_for_is_not_asked() {
+async fn calls_are_bounded_and_a_check_that_is_given_up_is_not_asked() {
     let mut server = Server::start();
     let mut held = Vec::new();
     for index in 0..MAX_CALLS {
@@ -238,7 +238,7 @@ async fn calls_are_bounded_and_what_nobody_waits_for_is_not_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_number_of_results_than_of_checks_answers_nobody() {
+async fn another_number_of_results_than_of_checks_answers_none() {
     for copies in [0, 2] {
         let mut server = Server::start();
         let (first, call) = server.busy().await;

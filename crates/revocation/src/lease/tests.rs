@@ -182,7 +182,7 @@ fn servers_come_and_go() {
     agent.hear(0, 14, 6, Some(0), groups(&[]));
     assert!(agent.allows(&stamp, 16));
     agent.lease.leave(ServerId(0));
-    assert!(!agent.allows(&stamp, 16), "nobody vouches for it any more");
+    assert!(!agent.allows(&stamp, 16), "no server vouches for it any more");
     assert_eq!(agent.lease.since(ServerId(0)), None);
 }
 
@@ -245,7 +245,7 @@ fn a_word_that_was_asked_about_is_treated_as_one_that_was_not() {
     let fresh = word(7);
     assert!(shared.allows(&fresh, at(4_400)));
     shared.leave(ServerId(0));
-    assert!(!shared.allows(&fresh, at(1_000)), "of an epoch that nobody has");
+    assert!(!shared.allows(&fresh, at(1_000)), "of an epoch that no server has");
 }
 
 #[test]

@@ -9,14 +9,14 @@ type Letters = Flights<&'static str, u32>;
 fn lead(flights: &Letters, key: &'static str) -> Leader<&'static str, u32> {
     match flights.board(key, Instant::now()) {
         Boarding::Lead(leader) => leader,
-        Boarding::Follow(_) => panic!("somebody finds {key} already"),
+        Boarding::Follow(_) => panic!("another leader finds {key} already"),
     }
 }
 
 fn follow(flights: &Letters, key: &'static str) -> Follower<u32> {
     match flights.board(key, Instant::now()) {
         Boarding::Follow(follower) => follower,
-        Boarding::Lead(_) => panic!("nobody finds {key}"),
+        Boarding::Lead(_) => panic!("no leader finds {key}"),
     }
 }
 
@@ -36,7 +36,7 @@ async fn one_finds_what_many_ask_for() {
 }
 
 #[tokio::test]
-async fn a_leader_that_is_dropped_leaves_nobody_waiting() {
+async fn a_leader_that_is_dropped_leaves_no_follower_waiting() {
     let flights = Letters::default();
     let leader = lead(&flights, "a");
     let follower = follow(&flights, "a");
@@ -63,7 +63,7 @@ async fn a_leader_that_is_dropped_leaves_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn what_was_forgotten_is_given_to_those_who_wait_and_kept_by_nobody() {
+async fn what_was_forgotten_is_given_to_those_who_wait_and_not_kept() {
     let flights = Letters::default();
     let before = lead(&flights, "a");
     let waiting = follow(&flights, "a");

@@ -55,7 +55,7 @@ async fn a_rule_that_others_wrote_has_no_note() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shadow_rule_counts_and_refuses_nobody_until_it_is_enforced() {
+async fn a_shadow_rule_counts_and_refuses_no_token_until_it_is_enforced() {
     let server = server(|_| {}).await;
     let written = server.write("/v1/rules/anna", r#"{"rule":{"rt":"x"},"mode":"shadow","by":"olga"}"#).await;
     assert_eq!((&written["mode"], &written["hits"]), (&json!("shadow"), &json!(0)));

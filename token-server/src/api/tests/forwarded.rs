@@ -196,7 +196,7 @@ async fn a_request_passes_with_a_good_token_and_with_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_decide_is_no_200_and_may_be_asked_again() {
+async fn what_cannot_be_decided_is_no_200_and_may_be_asked_again() {
     let no_keys = guarded("traefik", |app| {
         app.in_use = in_use(open_to_everybody(), VerifyMetrics::default(), &no_keys(1));
     })

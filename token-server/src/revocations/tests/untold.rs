@@ -81,5 +81,5 @@ async fn the_age_of_a_subjects_rules_is_told_where_others_write_too() {
     let alone = super::revocations(&store, Sessions::exclusive(), LIFETIMES);
     ago(&alone).await;
     tokio::time::advance(Duration::from_secs(100)).await;
-    assert_eq!(ago(&alone).await, Duration::ZERO, "nobody else writes");
+    assert_eq!(ago(&alone).await, Duration::ZERO, "no other process writes");
 }

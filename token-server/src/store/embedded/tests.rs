@@ -93,7 +93,7 @@ fn the_rules_of_a_group_come_in_pages_that_begin_after_what_may_be_gone() {
     assert_eq!(first, ["1", "10"]);
     store.remove("a", "10").unwrap();
     assert_eq!(page(next.as_ref(), 2), (vec!["2".into(), "3".into()], None));
-    assert_eq!(store.page("nobody", None, 2).unwrap(), Page { rules: vec![], next: None });
+    assert_eq!(store.page("nothing", None, 2).unwrap(), Page { rules: vec![], next: None });
 }
 
 #[test]

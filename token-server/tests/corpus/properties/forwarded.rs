@@ -61,7 +61,7 @@ pub fn token(input: &[u8]) -> Option<Result<Option<String>, Reject>> {
         }
         Ok(Shown::Token(token)) => {
             assert!(!token.is_empty() && token.len() <= MAX_TOKEN_BYTES);
-            assert_nobody_adds_one(&parts, &settings, &guard);
+            assert_a_second_token_is_refused(&parts, &settings, &guard);
             Ok(Some(token.into_owned()))
         }
     })
@@ -78,7 +78,7 @@ fn read(parts: &Parts, settings: &Settings, guard: &Guard) -> Result<Shown<'stat
 }
 
 /// A client that can add a header, a cookie or a parameter cannot choose which token is judged.
-fn assert_nobody_adds_one(parts: &Parts, settings: &Settings, guard: &Guard) {
+fn assert_a_second_token_is_refused(parts: &Parts, settings: &Settings, guard: &Guard) {
     let bearer = format!("Bearer {ANOTHER}");
     for (name, value) in [("authorization", bearer), ("cookie", format!("a=b; {COOKIE}={ANOTHER}"))] {
         let mut more = parts.clone();

@@ -48,7 +48,7 @@ fn rules_lie_on_the_master_of_their_slot_and_follow_it() {
 }
 
 #[test]
-fn a_slot_on_the_move_is_followed_key_by_key_and_vouched_for_by_nobody() {
+fn a_slot_on_the_move_is_followed_key_by_key_and_not_vouched_for() {
     let cluster = Cluster::start(&TELLING);
     let urls = cluster.urls();
     let server = RedisBacked::start(&[
@@ -76,7 +76,7 @@ fn a_slot_on_the_move_is_followed_key_by_key_and_vouched_for_by_nobody() {
         .unwrap();
     eventually("what is written where the slot goes is read", || server.detail("anna", "x") == "revoked");
     assert_eq!(server.check("ben", "x"), "revoked", "what has not moved yet is read where it is");
-    eventually("nobody vouches meanwhile", || !server.is_complete());
+    eventually("nothing is vouched for meanwhile", || !server.is_complete());
     for (group, rt) in [("ben", "y"), ("anna", "y"), ("dora", "x"), ("emil", "x")] {
         let written = server.write(group, &format!(r#"{{"rt":"{rt}"}}"#));
         assert_eq!(written.status, 201, "{group}: {}", written.body);

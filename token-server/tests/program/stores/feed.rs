@@ -24,7 +24,7 @@ fn an_agent_is_told_each_change_at_once_and_silence_within_a_second() {
     };
     let first = events("unknown:7");
     assert_eq!((&first["changes"], &first["revision"]), (&json!("everything"), &json!(0)));
-    assert!(first["complete_as_of"].is_u64(), "nobody else writes to this store");
+    assert!(first["complete_as_of"].is_u64(), "no other process writes to this store");
 
     let start = Instant::now();
     let idle = events(&since(&first));

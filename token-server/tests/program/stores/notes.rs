@@ -75,7 +75,7 @@ fn hold_notes(one: &RedisBacked, other: &RedisBacked, master: &Redis) {
     assert_eq!(tried, Some(&json!({"group": "ben", "rules": 0, "unreadable": 0, "shadow": 1})));
 
     other.post("ben", r#"{"rule":{"rt":"y"}}"#);
-    eventually("enforced, it is tried by nobody", || one.tried() == "0" && other.tried() == "0");
+    eventually("enforced, it is tried by neither server", || one.tried() == "0" && other.tried() == "0");
     eventually("and refuses", || one.check("ben", "y") == "revoked");
     other.post("carl", r#"{"rule":{},"mode":"shadow"}"#);
     eventually("a rule on trial comes", || one.tried() == "1");

@@ -23,7 +23,7 @@ fn operate(settings: &[(&str, &str)]) {
 
     operator.json(&["rules", "add", "ben", rule, "--shadow"], "");
     eventually("the server tries it", || server.tried() == "1");
-    assert_eq!(server.check("ben", "x"), "ok", "a rule on trial refuses nobody");
+    assert_eq!(server.check("ben", "x"), "ok", "a rule on trial refuses no token");
     let size = |group: &str, rules: u8, shadow: u8| json!({"group": group, "rules": rules, "unreadable": 0, "shadow": shadow});
     assert_eq!(operator.json(&["rules", "list"], ""), [size("anna", 1, 0), size("ben", 0, 1)]);
     let listed = operator.run(&["rules", "list", "ben"], "");

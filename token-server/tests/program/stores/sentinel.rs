@@ -45,7 +45,7 @@ fn a_failover_loses_no_acknowledged_rule_and_is_followed() {
 }
 
 #[test]
-fn a_new_master_is_heard_though_nobody_asks_for_rules() {
+fn a_new_master_is_heard_though_no_check_asks_for_rules() {
     let mut group = SentinelGroup::start(&["--notify-keyspace-events", "Kzg"]);
     let server = start(&group);
     eventually("the rules of anna are known", || server.check("anna", "x") == "ok");

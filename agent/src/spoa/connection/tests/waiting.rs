@@ -52,7 +52,7 @@ async fn patient() -> (Peer, Arc<Patient>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_decision_that_waits_holds_up_nobody() {
+async fn a_decision_that_waits_holds_up_no_other() {
     let (mut peer, patient) = patient().await;
     let all: Vec<u8> = [notify(1, "waits"), notify(2, "waits"), notify(3, "")].concat();
     peer.send(&all).await;
