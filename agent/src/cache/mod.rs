@@ -5,6 +5,8 @@
 //! Refused tokens are kept apart, few and briefly, so that garbage cannot push good tokens out. What could not be decided
 //! is never kept.
 
+pub mod heat;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,8 +16,8 @@ use quick_cache::sync::Cache;
 use revocation::lease::{SharedLease, Word};
 use service::flights::{Boarding, Flights};
 
+use self::heat::Heat;
 use crate::answer::ack::Ack;
-use crate::haproxy::edge::heat::Heat;
 
 /// Refused tokens that are remembered.
 const REFUSED: usize = 10_000;

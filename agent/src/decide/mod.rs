@@ -27,10 +27,10 @@ use tokio::time::timeout_at;
 
 use crate::answer::Variables;
 use crate::answer::ack::{Acks, Asker};
+use crate::cache::heat::Heat;
 use crate::cache::{Found, Kept, VerdictCache};
 use crate::decision::{Decision, Outcome};
 use crate::haproxy::edge::Offers;
-use crate::haproxy::edge::heat::Heat;
 use crate::metrics::Metrics;
 use crate::request::Request;
 use crate::spoa::frame::{Ids, Notify};

@@ -1,13 +1,12 @@
 //! Verdicts of tokens that come often, kept in HAProxy itself: it looks into a map, and asks only where that has none.
 //!
-//! [`heat`] finds the tokens, [`entry`] has the form of what is written, [`ledger`] decides what stands in HAProxy and for how
-//! long, [`commands`] are the words of HAProxy's runtime API, and [`writer`] tells HAProxy.
+//! [`Heat`](crate::cache::heat::Heat) finds the tokens, [`entry`] has the form of what is written, [`ledger`] decides what
+//! stands in HAProxy and for how long, [`commands`] are the words of HAProxy's runtime API, and [`writer`] tells HAProxy.
 //!
 //! A verdict there is never a refusal, and holds no longer than the agent's own would: why stands in `docs/REVOCATION.md`.
 
 pub mod commands;
 pub mod entry;
-pub mod heat;
 pub mod ledger;
 mod writer;
 

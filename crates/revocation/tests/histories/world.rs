@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jose::{TokenHash, Window};
 use jwt_agent::answer::ack::Ack;
+use jwt_agent::cache::heat::Heat;
 use jwt_agent::cache::{self, Found, Key, VerdictCache};
-use jwt_agent::haproxy::edge::heat::Heat;
+
 use revocation::check::MAX_READ_AGE;
 use revocation::events::{Changes, Events};
 use revocation::lease::{ServerId, SharedLease, Word};
