@@ -17,6 +17,7 @@ use crate::check::{self, Checked};
 use crate::config::Config;
 use crate::explain::{self, Verify};
 use crate::haproxy::cfg::HaproxyCfg;
+use crate::haproxy::config::HaproxyConfig;
 use crate::origin::Origin;
 use crate::run::{self, Stop};
 use crate::start::{self, StartError};
@@ -57,6 +58,9 @@ enum Command {
         #[arg(long, value_name = "HOST:PORT")]
         address: Option<String>,
     },
+    /// Print the lines that protect a backend or a frontend of HAProxy, the SPOE file, and the backend of agents. No setting
+    /// is looked at.
+    HaproxyConfig(HaproxyConfig),
 }
 
 /// Runs the command line to its exit code.
@@ -68,6 +72,12 @@ pub fn main(arguments: Arguments) -> ExitCode {
         return complain(&format!(
             "{option}: has no effect here; write jwt-agent --check, or --check --online"
         ));
+    }
+    if let Some(Command::HaproxyConfig(wanted)) = &arguments.command {
+        return match wanted.run() {
+            Ok(text) => print(&text),
+            Err(error) => end(&error, error.exit_code()),
+        };
     }
     let origin = Origin { environment: std::env::vars_os().collect(), haproxy_cfg: arguments.haproxy_cfg };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -172,6 +182,13 @@ async fn check(config: &Config, cfg: Option<&HaproxyCfg>, online: bool) -> ExitC
         (true, false, _) => fail(&problems.join("\n")),
         (true, true, Err(error)) => fail(&error),
         (true, true, Ok(())) => ExitCode::SUCCESS,
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
     }
 }
 
