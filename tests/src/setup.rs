@@ -40,7 +40,7 @@ pub struct Setup {
     haproxy_environment: Vec<(&'static str, String)>,
     extra: Option<String>,
     spoe_edit: Option<(&'static str, &'static str)>,
-    edit: Option<fn(&str, &Path) -> String>,
+    edits: Vec<fn(&str, &Path) -> String>,
     change: Option<(&'static str, &'static str)>,
     chroot: bool,
 }
@@ -62,7 +62,7 @@ impl Setup {
             haproxy_environment: AGENT_TIMEOUTS.map(|name| (name, PATIENT_HAPROXY.to_owned())).into(),
             extra: None,
             spoe_edit: None,
-            edit: None,
+            edits: Vec::new(),
             change: None,
             chroot: false,
         };
@@ -194,10 +194,11 @@ impl Setup {
         self
     }
 
-    /// With the shipped file changed, as a user's own lines around ours change it; what they name lies in the folder.
+    /// With the shipped file changed, as a user's own lines around ours change it; what they name lies in the folder. A second
+    /// change is one of what the first made.
     #[must_use]
     pub fn edit(mut self, edit: fn(&str, &Path) -> String) -> Self {
-        self.edit = Some(edit);
+        self.edits.push(edit);
         self
     }
 
@@ -246,13 +247,13 @@ impl Setup {
         let (agents, script) = self.start_agents(&addresses);
         let (edge, extra) = (Address::Unix(path("edge.sock")), Address::Unix(path("extra.sock")));
         let mut files = vec![self.shipped.path()];
-        if self.edit.is_some() || self.change.is_some() {
+        if !self.edits.is_empty() || self.change.is_some() {
             let mut text = fs::read_to_string(&files[0]).unwrap();
             if let Some((from, to)) = self.change {
                 assert!(text.contains(from), "{} has no {from:?}", files[0].display());
                 text = text.replace(from, to);
             }
-            if let Some(edit) = self.edit {
+            for edit in &self.edits {
                 text = edit(&text, folder.path());
             }
             files = vec![path("edited.cfg")];

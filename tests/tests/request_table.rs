@@ -1,6 +1,7 @@
 //! One table of requests against every shipped file and recipe, alone and beside a user's own configuration: the status,
 //! and what the application saw.
 
+mod generated;
 mod mutations;
 mod rows;
 mod user;
