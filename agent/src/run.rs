@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::routing::get;
 use service::places::{Counts, Places};
-use service::readiness::Readiness;
+use service::readiness::{Cause, Readiness};
 use service::serve::{MAX_ADMIN_CONNECTIONS, serve};
 use service::shutdown::Shutdown;
 use tokio::time::{Instant, sleep, timeout};
@@ -23,8 +23,6 @@ use crate::token_server;
 
 /// Connections that are served at once. HAProxy 3.1 and newer opens about one for each request in flight.
 const MAX_CONNECTIONS: usize = 8192;
-/// What holds the agent back while all of them are at work.
-const FULL: &str = "connections";
 /// The pause after a failed accept, which means that the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long connections may take to finish what they have.
@@ -83,7 +81,7 @@ pub async fn run(agent: Agent, stop: Stop) {
     }
 
     stop.drain.cancelled().await;
-    readiness.block("draining", "asked to stop");
+    readiness.block(Cause::Draining, "asked to stop");
     tracing::info!("draining");
     // A new connection is refused from now on, and HAProxy turns to another agent at once.
     accepting.shutdown().cancel();
@@ -135,7 +133,7 @@ async fn accept(listener: Listener, served: Served, full: Shutdown) {
             accepted = listener.accept() => accepted,
             () = places.room(), if is_full => {
                 is_full = false;
-                readiness.clear(FULL);
+                readiness.clear(Cause::Connections);
                 continue;
             }
             () = full.cancelled() => return,
@@ -155,7 +153,7 @@ async fn accept(listener: Listener, served: Served, full: Shutdown) {
                     );
                 }
                 is_full = true;
-                readiness.block(FULL, "all of them are at work; run more agents");
+                readiness.block(Cause::Connections, "all of them are at work; run more agents");
             }
             Err(error) => {
                 tracing::warn!(listener = address, %error, "a connection could not be accepted");

@@ -34,10 +34,16 @@ pub enum Shipped {
     Header,
     /// Denying, for a token among the subprotocols of a WebSocket.
     WebSocket,
+    /// Denying, with limits for subjects and for addresses that guess.
+    Limits,
+    /// Denying, with a host for each tenant.
+    Tenant,
+    /// Denying, with a second version of the application for some users.
+    Canary,
 }
 
 impl Shipped {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Denying,
         Self::Annotating,
         Self::Routes,
@@ -49,6 +55,9 @@ impl Shipped {
         Self::ClaimHeaders,
         Self::Header,
         Self::WebSocket,
+        Self::Limits,
+        Self::Tenant,
+        Self::Canary,
     ];
 
     pub fn path(self) -> PathBuf {
@@ -64,6 +73,9 @@ impl Shipped {
             Self::ClaimHeaders => "recipes/claim-headers.cfg",
             Self::Header => "recipes/header.cfg",
             Self::WebSocket => "recipes/websocket.cfg",
+            Self::Limits => "recipes/limits.cfg",
+            Self::Tenant => "recipes/tenant.cfg",
+            Self::Canary => "recipes/canary.cfg",
         })
     }
 }

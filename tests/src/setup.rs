@@ -68,6 +68,11 @@ impl Setup {
         };
         let setup = match shipped {
             Shipped::Annotating => setup.agent_env("JWT_PROFILE", "ms-users"),
+            // Limits that only the suites about them meet, with numbers of their own.
+            Shipped::Limits => ["RATE_LIMIT", "RATE_LIMIT_PAID", "REFUSED_LIMIT"]
+                .iter()
+                .fold(setup, |setup, name| setup.haproxy_env(name, "1000000")),
+            Shipped::Tenant => setup.haproxy_env("TENANT_DOMAIN", "test"),
             Shipped::Denying
             | Shipped::Routes
             | Shipped::Backend
@@ -77,7 +82,8 @@ impl Setup {
             | Shipped::Query
             | Shipped::ClaimHeaders
             | Shipped::Header
-            | Shipped::WebSocket => setup,
+            | Shipped::WebSocket
+            | Shipped::Canary => setup,
         };
         setup.agent_env("JWT_TIMEOUT_MS", PATIENT_AGENT)
     }
@@ -165,7 +171,7 @@ impl Setup {
         self.token_server()
     }
 
-    /// With another server in the place of the backend: `APP_SERVER`, or `WEB_SERVER`.
+    /// With another server in the place of the backend: `APP_SERVER`, `WEB_SERVER` or `CANARY_SERVER`.
     #[must_use]
     pub fn server(mut self, variable: &'static str, address: &Address) -> Self {
         // What comes later wins.
@@ -273,6 +279,7 @@ impl Setup {
             ("EXTRA_BIND", extra.to_string()),
             ("APP_SERVER", backend.address().to_string()),
             ("WEB_SERVER", backend.address().to_string()),
+            ("CANARY_SERVER", backend.address().to_string()),
             ("AGENT_1", addresses[0].to_string()),
             // A single agent is both servers of the backend, so that none of them is down.
             ("AGENT_2", addresses[addresses.len() - 1].to_string()),
@@ -283,7 +290,7 @@ impl Setup {
         if self.chroot {
             let outside = format!("unix@{}", folder.path().display());
             for (name, value) in &mut environment {
-                if ["APP_SERVER", "WEB_SERVER", "AGENT_1", "AGENT_2"].contains(name) {
+                if ["APP_SERVER", "WEB_SERVER", "CANARY_SERVER", "AGENT_1", "AGENT_2"].contains(name) {
                     *value = value.replace(&outside, "unix@");
                 }
             }

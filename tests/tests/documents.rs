@@ -1,5 +1,7 @@
 //! What the documents name exists: files, headings, settings, alerts. `metrics.rs` does the same for metrics.
 
+mod guides;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,10 @@
-//! What each recipe adds: browsers of another origin, a cookie, guests, the query, other headers, WebSockets.
+//! What each recipe adds: browsers of another origin, a cookie, guests, the query, other headers, WebSockets; and what is
+//! decided by claims.
 
 #[path = "recipes/broken.rs"]
 mod broken;
+#[path = "recipes/claims.rs"]
+mod claims;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -42,6 +42,7 @@ fn want(shipped: Shipped, row: &Row) -> Want {
         return Want::Bare;
     }
     match row.token.status(shipped == Shipped::Routes && !row.lax()) {
+        200 if shipped == Shipped::Tenant && row.has_no_host() => Want::Refused(403),
         200 => Want::Annotated("1"),
         status => Want::Refused(status),
     }
@@ -258,7 +259,7 @@ fn every_denying_file_has_the_same_lines_about_names_targets_and_answers() {
             "E_TKN_FORBIDDEN",
         ];
         let lines = ours.lines().map(str::trim).filter(|line| line.starts_with("http-"));
-        let own = ["user", "sec-websocket-protocol"];
+        let own = ["user", "sec-websocket-protocol", "tkn_tenant"];
         let lines = lines.filter(|line| wanted.iter().any(|part| line.contains(part)));
         let lines = lines.filter(|line| !own.iter().any(|part| line.contains(part)));
         lines.map(|line| line.replace("!tkn_public ", "").replace("!tkn_guest ", "")).collect()

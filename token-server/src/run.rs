@@ -13,7 +13,7 @@ use keys::{KeyMetrics, LiveKeys};
 use prometheus_client::registry::Registry;
 use service::background::{Background, TaskMetrics};
 use service::places::Places;
-use service::readiness::Readiness;
+use service::readiness::{Cause, Readiness};
 use service::secret_file::SecretMetrics;
 use service::serve::{Certificates, ConnectionMetrics, MAX_ADMIN_CONNECTIONS, MAX_CONNECTIONS, serve};
 use service::shutdown::Shutdown;
@@ -122,7 +122,7 @@ pub async fn run(
         () = background.is_lost() => true,
     };
     shutdown.cancel();
-    app.readiness.block("draining", "asked to stop");
+    app.readiness.block(Cause::Draining, "asked to stop");
     if tokio::time::timeout(GRACE, async {
         background.ended().await;
         revocations.finish().await;

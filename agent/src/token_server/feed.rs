@@ -12,7 +12,7 @@ use jose::Profile;
 use revocation::events::{Changes, Events};
 use revocation::lease::{ServerId, SharedLease};
 use service::background::Background;
-use service::readiness::Readiness;
+use service::readiness::{self, Readiness};
 use service::shutdown::Shutdown;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
@@ -37,8 +37,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_secs(1);
 /// Reports under way; more of them wait.
 const REPORTS: usize = 64;
-/// What holds the agent back.
-const CAUSE: &str = "token-server";
 
 /// Follows the feeds of all servers until it is asked to end, each in a task of `background`, and keeps `readiness` up to what is heard of them; it is blocked
 /// from this call on, so that the agent is not found ready before the first server is heard.
@@ -148,10 +146,10 @@ impl Feeds {
             return;
         }
         match &found {
-            Ok(()) => self.readiness.clear(CAUSE),
+            Ok(()) => self.readiness.clear(readiness::Cause::TokenServer),
             Err(why) => {
-                tracing::warn!(cause = CAUSE, why, "not ready");
-                self.readiness.block(CAUSE, why.as_str());
+                tracing::warn!(cause = readiness::Cause::TokenServer.as_str(), why, "not ready");
+                self.readiness.block(readiness::Cause::TokenServer, why.as_str());
             }
         }
         self.shown = found;

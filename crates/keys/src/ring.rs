@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jose::{Algorithm, Hint, KeySet, KeySetError, SkippedKey, Trust, UnixTime};
 use reqwest::Url;
-use service::readiness::Readiness;
+use service::readiness::{Cause, Readiness};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -24,9 +24,6 @@ use crate::part::{Failure, Part, Place, State};
 use crate::per_kid::Kids;
 use crate::url::shown;
 use crate::view::{KeysView, shortened};
-
-/// What holds the process back while there is no key.
-const CAUSE: &str = "keys";
 
 /// Tokens that wait for newer keys at a time. What comes on top is answered at once: a flood while a key server hangs must
 /// not hold memory and connections.
@@ -133,7 +130,7 @@ impl KeyRing {
         metrics: KeyMetrics,
     ) -> Self {
         if !sources.is_empty() {
-            readiness.block(CAUSE, "no key is loaded");
+            readiness.block(Cause::Keys, "no key is loaded");
         }
         let parts = sources.iter().map(|place| Part::new(place.clone(), refill)).collect();
         Self::with(parts, Keys { version: 0, sets: vec![KeySet::empty(); issuers] }, readiness, metrics)
@@ -168,7 +165,7 @@ impl KeyRing {
             })
             .collect();
         if parts.is_empty() {
-            self.readiness.clear(CAUSE);
+            self.readiness.clear(Cause::Keys);
         }
         let version = u64::from(parts.iter().any(|part| part.set.is_some()));
         let keys = Keys { version, sets: merge(&parts, issuers) };
@@ -341,7 +338,7 @@ impl KeyRing {
 
     /// While no source has given a key, a question whether the process is ready is answered with the cause.
     pub(crate) fn explain(&self, name: &str, error: &LoadError) {
-        self.readiness.explain(CAUSE, format!("no key is loaded; {name}: {error}"));
+        self.readiness.explain(Cause::Keys, format!("no key is loaded; {name}: {error}"));
     }
 
     /// Puts the new keys of one source in use.
@@ -372,7 +369,7 @@ impl KeyRing {
             self.metrics.keys.get_or_create(&label).set(count(able));
         }
         self.merged.store(Arc::new(Keys { version: before.version.wrapping_add(1), sets }));
-        self.readiness.clear(CAUSE);
+        self.readiness.clear(Cause::Keys);
         self.ended.notify_waiters();
     }
 

@@ -17,16 +17,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-use crate::readiness::Readiness;
+use crate::readiness::{Cause, Readiness};
 use crate::shutdown::Shutdown;
 
 /// The pause before a task is begun anew. It doubles up to [`LONGEST_PAUSE`] for one that ends each time, and is short again
 /// after one that ran for longer than that.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// What holds a process back that has lost a task for good.
-const CAUSE: &str = "tasks";
 
 /// The label of a count: which task.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -93,7 +90,7 @@ impl Background {
         let this = self.clone();
         self.spawn(name, async move {
             if !this.ends_as_asked(name, task).await {
-                this.readiness.block(CAUSE, format!("{name} ended; only a restart brings it back"));
+                this.readiness.block(Cause::Tasks, format!("{name} ended; only a restart brings it back"));
                 this.lost.cancel();
             }
         })

@@ -102,7 +102,7 @@ fn ask(mut stream: impl Read + Write) -> io::Result<String> {
 mod tests {
     use super::*;
     use crate::admin::health_router;
-    use crate::readiness::Readiness;
+    use crate::readiness::{Cause, Readiness};
 
     #[tokio::test]
     async fn tells_readiness_and_its_causes_over_tcp_and_unix_sockets() {
@@ -119,10 +119,10 @@ mod tests {
         for place in [Place::Tcp(address.to_string()), Place::Unix(path.clone())] {
             let ask = async |place: Place| tokio::task::spawn_blocking(move || ready(&place)).await.unwrap();
             ask(place.clone()).await.unwrap();
-            readiness.block("keys", "none");
+            readiness.block(Cause::Keys, "none");
             let why = ask(place.clone()).await.unwrap_err().to_string();
             assert_eq!(why, "not ready: keys: none", "{place:?}");
-            readiness.clear("keys");
+            readiness.clear(Cause::Keys);
         }
         serving.iter().for_each(tokio::task::JoinHandle::abort);
         let silent = Place::Unix(folder.path().join("b.sock"));

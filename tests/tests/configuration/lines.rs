@@ -23,6 +23,8 @@ fn accepted_with(body: &str, reason: &str) -> Vec<(&'static str, Value)> {
         ("reason", text(reason)),
         ("detail", text("ok")),
         ("header", text(HEADER)),
+        ("id", text("f00d")),
+        ("payload.tenant", text("edge")),
         ("valid", Value::Bool(true)),
         ("body", text(body)),
     ]
@@ -175,6 +177,50 @@ fn admits_good_tokens(shipped: Shipped, edge: &Edge) {
     assert_eq!(seen.header("x-tkn-valid"), Some("1"), "{seen:?}");
 }
 
+/// An answer that accepts, less one variable.
+fn accepted_without(name: &str) -> Script {
+    Script::Ack(accepted_with(BODY, "ok").into_iter().filter(|(known, _)| *known != name).collect())
+}
+
+/// The file behind another proxy, which tells the address.
+fn behind_a_proxy(text: &str, _: &Path) -> String {
+    let from = "track-sc2 src ";
+    assert!(text.contains(from));
+    text.replace(from, "track-sc2 req.hdr_ip(x-forwarded-for,-1) ")
+}
+
+/// Limits of one request.
+fn judge_limits(shipped: Shipped, edge: &Edge) {
+    let request = request(shipped).header("X-Forwarded-For", "192.0.2.1");
+    let limited = |what: &str, seconds: &str| {
+        let response = edge.refuses(what, 429, &request);
+        assert_eq!(response.header("retry-after"), Some(seconds), "{what}: {response}");
+    };
+    edge.script(accepted());
+    edge.admits("the first request of a subject", &request);
+    limited("the second request of a subject", "10");
+    edge.script(accepted_without("id"));
+    edge.refuses("an answer that names nothing to count", 503, &request);
+    edge.script(refused("E_TKN_INVALID", "signature"));
+    for what in ["the first guess", "the second guess"] {
+        edge.refuses(what, 401, &request);
+    }
+    limited("the third guess", "60");
+}
+
+/// A token of another tenant, and one of none.
+fn judge_tenants(shipped: Shipped, edge: &Edge) {
+    admits_good_tokens(shipped, edge);
+    let other = accepted_with(BODY, "ok").into_iter().map(|(name, value)| match name {
+        "payload.tenant" => (name, text("other")),
+        _ => (name, value),
+    });
+    for script in [Script::Ack(other.collect()), accepted_without("payload.tenant")] {
+        edge.script(script);
+        edge.refuses("a token of another tenant", 403, &request(shipped));
+    }
+}
+
 /// An answer that was good counts for nothing once a later question has failed.
 fn judge_a_second_question(shipped: Shipped, edge: &Edge) {
     admits_good_tokens(shipped, edge);
@@ -215,6 +261,13 @@ fn uses(shipped: Shipped) -> Vec<Use> {
                 judge_a_tunnel(edge);
             }),
         ],
+        Shipped::Limits => {
+            let limited = ["RATE_LIMIT", "REFUSED_LIMIT"]
+                .iter()
+                .fold(setup(), |setup, name| setup.haproxy_env(name, "1"));
+            vec![(setup(), judge), (limited.edit(behind_a_proxy), judge_limits)]
+        }
+        Shipped::Tenant => vec![(setup(), judge), (setup(), judge_tenants)],
         _ => vec![(setup(), judge)],
     };
     uses.push((setup().edit(asking_twice), judge_a_second_question));

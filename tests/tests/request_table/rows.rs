@@ -40,8 +40,9 @@ impl Token {
 
     pub(crate) fn text(self) -> String {
         static GOOD: OnceLock<String> = OnceLock::new();
-        let sign =
-            |scope: &str, audience: &str| token(key("ES256"), json!({"scope": scope, "aud": audience}));
+        let sign = |scope: &str, audience: &str| {
+            token(key("ES256"), json!({"scope": scope, "aud": audience, "tenant": "edge"}))
+        };
         let good = || GOOD.get_or_init(|| sign("read", "api")).clone();
         match self {
             Self::None => String::new(),
@@ -122,6 +123,11 @@ impl Row {
         let is_protected =
             |target: &str| target.contains("PLACE") || target.to_ascii_lowercase().contains("/api/");
         matches!(self.target, Target::Raw(target) if !is_protected(target))
+    }
+
+    /// Whether it names no host, and so no tenant.
+    pub(crate) fn has_no_host(&self) -> bool {
+        self.host.is_none()
     }
 
     pub(crate) fn valid(&self) -> &'static str {

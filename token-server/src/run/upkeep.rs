@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use service::readiness::Cause;
 use service::shutdown::Shutdown;
 use tokio::time::MissedTickBehavior;
 
@@ -36,9 +37,9 @@ pub(super) async fn warm(app: &App) {
     watch_store(app).await;
     app.revocations().try_store().await;
     if app.revocations().store_id().is_some() && app.revocations().warm().await {
-        app.readiness.clear("rules");
+        app.readiness.clear(Cause::Rules);
     } else {
-        app.readiness.block("rules", "the store cannot be read");
+        app.readiness.block(Cause::Rules, "the store cannot be read");
     }
 }
 
@@ -60,10 +61,10 @@ async fn watch_store(app: &App) {
     let fault = condition.fault.as_ref();
     app.metrics.show_store(fault.map(Fault::cause), condition.emptied);
     match fault {
-        None => app.readiness.clear("store"),
+        None => app.readiness.clear(Cause::Store),
         Some(fault) => {
             let told = fault.to_string();
-            if app.readiness.block("store", told.as_str()) != Some(told) {
+            if app.readiness.block(Cause::Store, told.as_str()) != Some(told) {
                 tracing::error!(%fault, "the store must not be relied on; not ready");
             }
         }

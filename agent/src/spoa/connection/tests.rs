@@ -1,6 +1,6 @@
 //! The loop against a peer made of bytes, with paused time. No HAProxy would send most of this.
 
-use service::readiness::Readiness;
+use service::readiness::{Cause, Readiness};
 
 use super::*;
 use peer::{
@@ -90,7 +90,7 @@ async fn a_health_check_follows_readiness() {
     peer.send(&hello(true, "2.0", 16380)).await;
     assert_eq!(peer.answer().await.unwrap().kind, AGENT_HELLO);
 
-    readiness.block("keys", "none");
+    readiness.block(Cause::Keys, "none");
     let mut peer = Peer::new(readiness);
     peer.send(&hello(true, "2.0", 16380)).await;
     assert_eq!(peer.farewell().await, StatusCode::Resource);

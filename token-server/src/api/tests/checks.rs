@@ -8,6 +8,7 @@ use axum::body::{Bytes, HttpBody};
 use axum::http::{Method, StatusCode};
 use hyper::body::Frame;
 use serde_json::{Value, json};
+use service::readiness::Cause;
 
 use super::*;
 
@@ -110,7 +111,7 @@ async fn each_listener_serves_its_own_routes() {
         assert_eq!(server.main(Method::GET, path, "").await.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(server.admin(Method::GET, path, "").await.status, StatusCode::OK, "{path}");
     }
-    server.app.readiness.block("draining", "asked to stop");
+    server.app.readiness.block(Cause::Draining, "asked to stop");
     assert_eq!(server.main(Method::GET, "/ready", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 

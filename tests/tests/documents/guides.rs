@@ -1,0 +1,88 @@
+//! The documents for people in trouble and for those who copy: each word of the programs has an entry, each recipe a section.
+
+use std::collections::BTreeMap;
+
+use jose::{Reason, Reject};
+use service::readiness::Cause;
+
+use super::{files, read};
+
+/// The rows of the tables below a heading, without its sub-headings' names, by their first cell, which is one word of code.
+fn entries(text: &str, heading: &str) -> BTreeMap<String, Vec<String>> {
+    let level = heading.chars().take_while(|letter| *letter == '#').count();
+    let below = text.lines().skip_while(|line| *line != heading).skip(1);
+    let section = below.take_while(|line| {
+        let depth = line.chars().take_while(|letter| *letter == '#').count();
+        depth == 0 || depth > level
+    });
+    let mut found = BTreeMap::new();
+    for line in section.filter(|line| line.starts_with("| `")) {
+        let mut cells = line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned());
+        let word = cells.next().unwrap().trim_matches('`').to_owned();
+        let rest: Vec<String> = cells.collect();
+        assert!(rest.len() == 3 && rest.iter().all(|cell| !cell.is_empty()), "{line}");
+        assert!(found.insert(word, rest).is_none(), "two entries: {line}");
+    }
+    found
+}
+
+/// What the shipped files answer.
+fn status(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Ok => "200",
+        Reason::Invalid
+        | Reason::Legacy
+        | Reason::AccessTokenRequired
+        | Reason::AudienceMismatch
+        | Reason::TooLarge => "401",
+        Reason::Forbidden => "403",
+        Reason::BackendUnavailable => "503",
+    }
+}
+
+#[test]
+fn every_word_for_a_refusal_has_one_entry_with_its_status() {
+    let entries = entries(&read("docs/TROUBLESHOOTING.md"), "## The words of `detail`");
+    let told: BTreeMap<&str, &str> =
+        entries.iter().map(|(word, cells)| (word.as_str(), cells[0].as_str())).collect();
+    let wanted = Reject::ALL.iter().map(|reject| (reject.detail(), status(reject.reason()))).collect();
+    assert_eq!(told, wanted);
+    let variables = read("docs/VARIABLES.md");
+    let unnamed: Vec<_> =
+        Reject::ALL.iter().filter(|reject| !variables.contains(&format!("`{}`", reject.detail()))).collect();
+    assert!(unnamed.is_empty(), "docs/VARIABLES.md does not name {unnamed:?}");
+}
+
+#[test]
+fn every_cause_of_not_being_ready_has_one_entry() {
+    let entries = entries(&read("docs/TROUBLESHOOTING.md"), "## What `/ready` says");
+    let told: Vec<&str> = entries.keys().map(String::as_str).collect();
+    let wanted: Vec<&str> = Cause::ALL.iter().map(|cause| cause.as_str()).collect();
+    assert_eq!(told, wanted);
+}
+
+/// The lines of code of a section, without what they are indented by.
+fn code(section: &str) -> Vec<&str> {
+    section.lines().filter_map(|line| line.strip_prefix("    ")).map(str::trim).collect()
+}
+
+#[test]
+fn every_recipe_has_a_section_and_the_lines_shown_there_are_its_own() {
+    let text = read("docs/RECIPES.md");
+    let sections: Vec<&str> = text.split("\n## ").skip(1).collect();
+    let mut shown = 0;
+    for file in files().iter().filter(|file| file.starts_with("haproxy/recipes/") && file.ends_with(".cfg")) {
+        let link = format!("\n[{file}](../{file}).");
+        let of_it: Vec<_> = sections.iter().filter(|section| section.contains(&link)).collect();
+        assert_eq!(of_it.len(), 1, "docs/RECIPES.md has one section of {file}");
+        let recipe = read(file);
+        for line in code(of_it[0]) {
+            assert!(recipe.lines().any(|own| own.trim() == line), "{file} has no line {line:?}");
+            shown += 1;
+        }
+    }
+    assert!(sections.len() > 9 && shown > 10, "{} sections, {shown} lines", sections.len());
+    for section in sections {
+        assert!(section.contains("](../haproxy/recipes/"), "no recipe: {section}");
+    }
+}
