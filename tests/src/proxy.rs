@@ -154,6 +154,13 @@ fn make_certificate(folder: &Path) {
     assert!(made.status.success(), "{told}: {}", String::from_utf8_lossy(&made.stderr));
 }
 
+/// Envoy without a configuration, to be used for something else.
+pub fn envoy() -> Command {
+    let mut command = Command::new(programs().join(Proxy::Envoy.name()));
+    command.env_clear().args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]);
+    command
+}
+
 /// nginx, to be used for something else.
 pub fn nginx() -> Command {
     Command::new(programs().join(Proxy::Nginx.name()))

@@ -28,6 +28,7 @@ mod left_out;
 mod load_balancer;
 mod logs;
 mod metrics;
+mod migrating;
 mod new_user;
 mod operators;
 mod places;
