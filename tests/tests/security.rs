@@ -1,4 +1,4 @@
-//! SECURITY.md names the tests that prove it: each of them is there.
+//! SECURITY.md and docs/COMPARISON.md name the tests that prove them: each of them is there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,8 +10,9 @@ use integration_tests::process::repository;
 const LEAST: usize = 24;
 
 #[test]
-fn every_test_that_security_md_names_exists() {
-    let text = fs::read_to_string(repository().join("SECURITY.md")).unwrap();
+fn every_test_that_a_document_names_as_its_proof_exists() {
+    let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
+    let text = read("SECURITY.md") + &read("docs/COMPARISON.md");
     let is_test = |word: &&str| {
         word.len() >= LEAST
             && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
@@ -42,5 +43,41 @@ fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
                 found.extend(name.split_once('(').map(|(name, _)| name.to_owned()));
             }
         }
+    }
+}
+
+/// A line of a comparison says something of another project, so each has a test, a figure or a document behind it.
+#[test]
+fn every_line_of_the_comparison_has_a_source() {
+    let text = fs::read_to_string(repository().join("docs/COMPARISON.md")).unwrap();
+    let (claims, sources) = text.split_once("\n## Sources\n").unwrap();
+    let rows = |text: &str| -> Vec<Vec<String>> {
+        let rows = text.lines().filter(|line| {
+            line.starts_with("| ") && !line.starts_with("| who") && !line.starts_with("| name")
+        });
+        rows.map(|line| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect())
+            .collect()
+    };
+    let sources: BTreeSet<String> = rows(sources).into_iter().map(|cells| cells[0].clone()).collect();
+    let claims = rows(claims);
+    assert!(claims.len() > 30 && sources.len() > 5, "{claims:?} {sources:?}");
+    for cells in &claims {
+        let shown = cells.last().unwrap();
+        let is_test = shown.split('`').any(|word| word.len() >= LEAST && word.contains('_'));
+        let is_figure = shown.contains("](BENCH.md#") || shown.contains("`bench/results.json`");
+        let parts: Vec<&str> = shown.split("](#sources)").collect();
+        let documents: Vec<&str> =
+            parts[..parts.len() - 1].iter().filter_map(|before| before.rsplit('[').next()).collect();
+        let is_document = !documents.is_empty();
+        assert!(is_test || is_figure || is_document, "no source: {cells:?}");
+        for name in documents {
+            assert!(sources.contains(name), "no such source: {name}");
+        }
+    }
+    for name in sources {
+        assert!(
+            claims.iter().any(|cells| cells.last().unwrap().contains(&format!("[{name}](#sources)"))),
+            "unused: {name}"
+        );
     }
 }

@@ -86,3 +86,17 @@ fn every_recipe_has_a_section_and_the_lines_shown_there_are_its_own() {
         assert!(section.contains("](../haproxy/recipes/"), "no recipe: {section}");
     }
 }
+
+#[test]
+fn the_guide_for_an_upgrade_has_a_section_for_each_area_of_what_breaks() {
+    let changelog = read("CHANGELOG.md");
+    let areas: Vec<&str> = changelog
+        .lines()
+        .filter_map(|line| line.strip_prefix("| **")?.split_once("**").map(|(area, _)| area))
+        .collect();
+    assert!(areas.len() > 5, "{areas:?}");
+    let guide = read("docs/UPGRADING.md");
+    let (_, of_this_version) = guide.split_once("\n## From 0.1 to 0.2\n").unwrap();
+    let sections: Vec<&str> = of_this_version.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert_eq!(sections, areas);
+}
