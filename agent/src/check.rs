@@ -1,5 +1,7 @@
 //! `jwt-agent --check`: what a start looks at, without starting; with `--online` also what others answer.
 
+mod edge;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +40,7 @@ pub async fn check(config: &Config, cfg: Option<&HaproxyCfg>, online: bool) -> C
     checked.lines.extend(notes.into_iter().map(|note| format!("warning: {note}")));
     checked.key_sources(config, online).await;
     checked.token_servers(config, online).await;
+    checked.edge(config, cfg, online).await;
     checked.lines.extend(config.warnings.iter().map(|warning| format!("warning: {warning}")));
     if checked.faults.is_empty() {
         checked.lines.push("configuration and keys are good".to_owned());

@@ -35,11 +35,11 @@ pub struct Arguments {
     /// Take `setenv JWT_..` and `presetenv JWT_..` lines of this haproxy.cfg as a `program` section would.
     #[arg(long, global = true, value_name = "FILE")]
     haproxy_cfg: Option<PathBuf>,
-    /// Validate what a start would: configuration, files, addresses, and the policies that the rules of --haproxy-cfg name; exit
-    /// with 0 or 64.
+    /// Validate what a start would: configuration, files, addresses, and what the rules of --haproxy-cfg name: policies, fields of
+    /// verdicts; exit with 0 or 64.
     #[arg(long)]
     check: bool,
-    /// With --check: ask token-servers and key URLs as well, and say what each answers; exit with 1 where one cannot be used.
+    /// With --check: ask token-servers, key URLs and stats sockets as well, and say what each answers; exit with 1 where one cannot be used.
     #[arg(long)]
     online: bool,
     /// How log lines look.

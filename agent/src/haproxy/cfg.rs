@@ -1,5 +1,5 @@
-//! Reads what concerns us out of a haproxy.cfg: the environment it sets for its programs, the variables it uses, and the
-//! policies that its rules name.
+//! Reads what concerns us out of a haproxy.cfg: the environment it sets for its programs, the variables it uses, the
+//! policies that its rules name, and the layouts of verdicts that they take.
 //!
 //! A `program` section inherits what `setenv` and `presetenv` set in `global` (HAProxy configuration manual, sections
 //! 2.3 and 3.1). HAProxy 3.3 has no `program` any more; with `--haproxy-cfg` the same lines go on to work. This is no
@@ -8,10 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
+pub use layouts::TakenLayout;
 pub use policies::NamedPolicy;
 use policies::Policies;
 use words::{Piece, plain, split_words};
 
+mod layouts;
 mod policies;
 mod words;
 
@@ -31,6 +33,7 @@ pub struct HaproxyCfg {
     assignments: Vec<Assignment>,
     variables: BTreeSet<String>,
     policies: Policies,
+    layouts: Vec<TakenLayout>,
 }
 
 /// A line that changes the environment.
@@ -71,6 +74,7 @@ impl HaproxyCfg {
     pub fn parse(text: &str) -> Result<Self, CfgError> {
         let mut assignments = Vec::new();
         let mut policies = Policies::default();
+        let mut layouts = Vec::new();
         let mut depth = 0_usize;
         for (index, line) in text.lines().enumerate() {
             let fault = |what| CfgError { line: index + 1, what };
@@ -94,7 +98,9 @@ impl HaproxyCfg {
                 "unsetenv" => Change::Unset,
                 "resetenv" => Change::Reset,
                 _ => {
-                    policies.read(index + 1, words.as_deref().unwrap_or_default());
+                    let words = words.as_deref().unwrap_or_default();
+                    policies.read(index + 1, words);
+                    layouts.extend(layouts::read(index + 1, words));
                     continue;
                 }
             };
@@ -129,7 +135,7 @@ impl HaproxyCfg {
             }
             assignments.push(Assignment { line: index + 1, change, words, raw_name, conditional: depth > 0 });
         }
-        Ok(Self { assignments, variables: variables_in(text), policies })
+        Ok(Self { assignments, variables: variables_in(text), policies, layouts })
     }
 
     /// The environment that the lines of a file make which can be read, whatever stands in the others.
@@ -157,6 +163,11 @@ impl HaproxyCfg {
     /// The policies that its rules name.
     pub const fn policies(&self) -> &BTreeSet<NamedPolicy> {
         self.policies.named()
+    }
+
+    /// The layouts of verdicts that its rules take.
+    pub fn layouts(&self) -> &[TakenLayout] {
+        &self.layouts
     }
 
     /// The environment that a `program` section would see: `setenv` replaces, `presetenv` only fills, `unsetenv` and

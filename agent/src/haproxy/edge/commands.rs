@@ -124,6 +124,11 @@ pub fn process(answer: &str) -> Option<u32> {
     answer.lines().find_map(|line| line.strip_prefix("Pid: "))?.trim().parse().ok()
 }
 
+/// The version that answers `show info`.
+pub fn version(answer: &str) -> Option<&str> {
+    Some(answer.lines().find_map(|line| line.strip_prefix("Version: "))?.trim())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::entry::Key;

@@ -1,11 +1,13 @@
 //! Verdicts of tokens that come often, kept in HAProxy itself: it looks into a map, and asks only where that has none.
 //!
 //! [`Heat`](crate::cache::heat::Heat) finds the tokens, [`entry`] has the form of what is written, [`ledger`] decides what
-//! stands in HAProxy and for how long, [`commands`] are the words of HAProxy's runtime API, and [`writer`] tells HAProxy.
+//! stands in HAProxy and for how long, [`commands`] are the words of HAProxy's runtime API, [`connection`] looks at what HAProxy
+//! has, and [`writer`] tells it.
 //!
 //! A verdict there is never a refusal, and holds no longer than the agent's own would: why stands in `docs/REVOCATION.md`.
 
 pub mod commands;
+pub mod connection;
 pub mod entry;
 pub mod ledger;
 mod writer;

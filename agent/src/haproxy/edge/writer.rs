@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, sleep_until};
 
-use super::commands::{Refusal, judge, leases, misses_a_lease, process};
+use super::commands::{judge, misses_a_lease, process};
+use super::connection::{Connection, Fault, open};
 use super::ledger::{Basis, Batch, Moment};
 use super::{Edge, Socket};
-use crate::haproxy::runtime::{self, Level, Runtime, RuntimeError};
+use crate::haproxy::runtime::{self, Runtime};
 use crate::listen::Address;
 use crate::metrics::ByOutcome;
 
@@ -22,17 +23,6 @@ const TAKEOVER: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(500);
 /// A time of day that moves by more against the monotonic clock was set.
 const STEP: Duration = Duration::from_millis(500);
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error("it does not tell its process")]
-    NoProcess,
-}
 
 /// What ended a connection that worked.
 enum Ended {
@@ -77,15 +67,8 @@ impl Edge {
     }
 
     async fn open(&self, socket: &Socket) -> Result<(Runtime, u32), Fault> {
-        let mut runtime = Runtime::open(&socket.path).await?;
-        if runtime.level != Level::Admin {
-            return Err(Refusal::Denied.into());
-        }
-        let process = process(&runtime.ask("show info\n").await?).ok_or(Fault::NoProcess)?;
-        judge(&runtime.ask(&self.maps.look_for_verdicts()).await?)?;
-        let answer = runtime.ask(&self.maps.show_leases()).await?;
-        judge(&answer)?;
-        socket.lock().connect(leases(&answer), Moment::now().now);
+        let Connection { runtime, process, leases, .. } = open(&socket.path, &self.maps).await?;
+        socket.lock().connect(leases, Moment::now().now);
         Ok((runtime, process))
     }
 
