@@ -11,7 +11,7 @@ use integration_tests::interop::{node, output, python};
 use integration_tests::process::workspace_program;
 use jose::{
     AlgorithmSet, Decrypted, DecryptionKeys, IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, Reject,
-    Requirements, UnixTime, Verdict, decrypt, verify, verify_signature,
+    UnixTime, Verdict, decrypt, verify, verify_signature,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;

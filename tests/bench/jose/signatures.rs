@@ -13,9 +13,7 @@ use aws_lc_rs::signature::{
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use integration_tests::keys::{ALGORITHMS, SigningKey, jwks, key};
 use integration_tests::token::token;
-use jose::{
-    AlgorithmSet, IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, Requirements, UnixTime, Verdict, verify,
-};
+use jose::{IssuerPolicy, KeyOrigin, KeyRules, KeySet, Profile, UnixTime, Verdict, verify};
 use serde_json::{Value, json};
 
 use crate::measure::in_turns;
