@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jose::{Claims, IssuerPolicy, Leeway, Profile, Reject, TokenVersion, UnixTime};
 use rules::Issued;
+use tokio::time::Instant;
 
 use crate::encrypted::Decryption;
 use crate::good_tokens::GoodTokens;
@@ -40,7 +41,7 @@ pub fn time_policy(profile: Profile, leeway: Leeway) -> IssuerPolicy {
     IssuerPolicy { name: profile.to_string(), leeway, ..IssuerPolicy::of(profile) }
 }
 
-/// Decides on claims, and takes no note of them.
+/// Decides on claims, and takes no note of them. Rules that have to be read are waited for until `until`.
 ///
 /// Claims without a subject are checked by the rules of everybody, as no others can exist for them. A subject that no rule
 /// could name alone is refused; see [`Claims::revocable_subject`]. A refresh token is refused as one, revoked or not.
@@ -49,17 +50,24 @@ pub async fn decide(
     policy: &IssuerPolicy,
     revocations: &Arc<Revocations>,
     now: UnixTime,
+    until: Instant,
 ) -> Decision {
     let payload = validate(claims, policy, now);
-    let verdict = check(payload.as_ref(), revocations, now).await;
+    let verdict = check(payload.as_ref(), revocations, now, until).await;
     Decision::of(claims, policy, payload, verdict, now)
 }
 
 impl Basis {
     /// The same for claims that were verified, with a note of good ones for the rules that are tried.
-    pub(crate) async fn decide(&self, claims: &Claims, policy: &IssuerPolicy, now: UnixTime) -> Decision {
+    pub(crate) async fn decide(
+        &self,
+        claims: &Claims,
+        policy: &IssuerPolicy,
+        now: UnixTime,
+        until: Instant,
+    ) -> Decision {
         let payload = validate(claims, policy, now);
-        let verdict = check(payload.as_ref(), &self.revocations, now).await;
+        let verdict = check(payload.as_ref(), &self.revocations, now, until).await;
         if let (Ok(payload), Ok(())) = (&payload, verdict.verdict) {
             self.good_tokens.note(payload, claims.as_json(), now);
         }
@@ -78,9 +86,10 @@ async fn check(
     payload: Result<&Payload, &Reject>,
     revocations: &Arc<Revocations>,
     now: UnixTime,
+    until: Instant,
 ) -> RulesVerdict {
     match payload {
-        Ok(payload) => payload.check(revocations, now).await,
+        Ok(payload) => payload.check(revocations, now, until).await,
         Err(reject) => RulesVerdict { verdict: Err(*reject), vouched: false, read_ago: Duration::ZERO },
     }
 }
@@ -115,6 +124,7 @@ impl Decision {
 mod tests {
     use super::*;
     use crate::continuity::Sessions;
+    use crate::revocations::load_deadline;
     use crate::rulebook::{DEFAULT_BYTES, Lifetimes, Totals};
     use crate::store::EmbeddedStore;
     use rules::{ExpireAt, Rule};
@@ -123,7 +133,7 @@ mod tests {
 
     async fn decided(payload: &str, policy: &IssuerPolicy, rules: &Arc<Revocations>) -> Decision {
         match Claims::parse(payload.as_bytes()) {
-            Ok(claims) => decide(&claims, policy, rules, NOW).await,
+            Ok(claims) => decide(&claims, policy, rules, NOW, load_deadline()).await,
             Err(reject) => Decision::refused(reject),
         }
     }
@@ -237,7 +247,11 @@ mod tests {
                 let payload = format!(r#"{{"sub":"{group}","rt":"x","exp":1800000000{iat}}}"#);
                 let policy = time_policy(Profile::Standard, leeway);
                 let read = Payload::read(&Claims::parse(payload.as_bytes()).unwrap(), &policy).unwrap();
-                assert_eq!(read.check(&rules, NOW).await.verdict, verdict, "{leeway:?} {payload}");
+                assert_eq!(
+                    read.check(&rules, NOW, load_deadline()).await.verdict,
+                    verdict,
+                    "{leeway:?} {payload}"
+                );
             }
         }
         let old = r#"{"username":"below","iat":1700000001000}"#;

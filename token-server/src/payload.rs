@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jose::{Claims, IssuerPolicy, Profile, Reject, UnixTime};
 use rules::{Issued, Token};
+use tokio::time::Instant;
 
 use crate::revocations::{Revocations, RulesVerdict};
 
@@ -47,9 +48,9 @@ impl Payload {
         Token { claims: &self.claims, issued: self.issued(now) }
     }
 
-    /// Checks it by the rules as they are now.
-    pub async fn check(&self, revocations: &Arc<Revocations>, now: UnixTime) -> RulesVerdict {
-        revocations.check(self.token(now), self.subject(), seconds(now)).await
+    /// Checks it by the rules as they are now, which are waited for until `until`.
+    pub async fn check(&self, revocations: &Arc<Revocations>, now: UnixTime, until: Instant) -> RulesVerdict {
+        revocations.check(self.token(now), self.subject(), seconds(now), until).await
     }
 }
 

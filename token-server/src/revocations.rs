@@ -37,7 +37,7 @@ pub const MAX_RULES_OF_EVERYBODY: usize = 1_000_000;
 /// Bytes of a group's name: a subject claim.
 pub const MAX_GROUP_BYTES: usize = 512;
 
-/// How long a check waits for rules that have to be read. Agents wait 80 ms for all of it.
+/// How long a check waits at most for rules that have to be read. Agents wait 80 ms for all of it, unless they say else.
 pub const LOAD_WAIT: Duration = Duration::from_millis(60);
 
 /// Groups that are read at once. After a start all subjects are asked about; were all read at once, all would be late, and a
@@ -94,6 +94,11 @@ pub struct GroupSize {
     pub unreadable: usize,
     /// Why its rules are not known though the store answers.
     pub fault: Option<String>,
+}
+
+/// Until when a check that comes now waits for rules, if it has no less time.
+pub fn load_deadline() -> Instant {
+    Instant::now() + LOAD_WAIT
 }
 
 impl Revocations {
@@ -180,7 +185,7 @@ impl Revocations {
     }
 
     /// Checks a token at `now` (unix seconds) by the rules of its subject and of everybody, which are read if need be.
-    /// Waits no longer than [`LOAD_WAIT`].
+    /// Waits for them until `until`, usually [`load_deadline`].
     ///
     /// A rule has ended when it has by this server's clock and by the store's: of clocks that differ, one is wrong.
     pub async fn check<'t>(
@@ -188,19 +193,21 @@ impl Revocations {
         token: impl Into<Token<'t>>,
         subject: Option<&str>,
         now: i64,
+        until: Instant,
     ) -> RulesVerdict {
         let token = token.into();
+        let patience = until.saturating_duration_since(Instant::now());
         let session = self.sessions.current();
         let own = async {
             match subject.filter(|subject| *subject != EVERYBODY) {
-                Some(subject) => self.read(subject, session.as_ref(), LOAD_WAIT).await,
+                Some(subject) => self.read(subject, session.as_ref(), patience).await,
                 None => {
                     let at = Instant::now();
                     Some(Read { group: Arc::clone(&self.subjectless), session: session.clone(), at })
                 }
             }
         };
-        let (everybody, own) = tokio::join!(self.read(EVERYBODY, session.as_ref(), LOAD_WAIT), own);
+        let (everybody, own) = tokio::join!(self.read(EVERYBODY, session.as_ref(), patience), own);
         let now = self.store.now().map_or(now, |stores| stores.min(now));
         let verdict = check(group(everybody.as_ref()), group(own.as_ref()), token, now);
         // Asked last: a session that lives now has missed nothing since the caller looked at the revision.
@@ -363,4 +370,4 @@ async fn within<T>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

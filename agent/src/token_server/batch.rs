@@ -17,19 +17,22 @@ use super::error::CallError;
 /// Bytes of a batch that are not checks: the profile, the leeway, the names of members.
 const HEAD_BYTES: usize = 256;
 
-/// The JSON of one check, written once however often it is asked.
+/// One check: its JSON, written once however often it is asked, and until when its answer is waited for.
 #[derive(Debug, Clone)]
-pub struct Question(Arc<RawValue>);
+pub struct Question {
+    json: Arc<RawValue>,
+    deadline: Instant,
+}
 
 impl Question {
     /// Absent only where the check's strings cannot be JSON, which strings always can.
-    pub fn new(check: &Check) -> Option<Self> {
-        to_raw_value(check).ok().map(|json| Self(json.into()))
+    pub fn new(check: &Check, deadline: Instant) -> Option<Self> {
+        to_raw_value(check).ok().map(|json| Self { json: json.into(), deadline })
     }
 
     fn len(&self) -> usize {
         // The comma behind it.
-        self.0.get().len().saturating_add(1)
+        self.json.get().len().saturating_add(1)
     }
 }
 
@@ -164,14 +167,17 @@ impl Batch {
         self.waiting.push(waiting);
     }
 
-    /// The body of `POST /v1/check`.
-    pub fn body(&self, profile: Profile, leeway: Leeway) -> Bytes {
+    /// The body of `POST /v1/check`, sent at `now`.
+    pub fn body(&self, profile: Profile, leeway: Leeway, now: Instant) -> Bytes {
         let seconds = |leeway: Duration| u32::try_from(leeway.as_secs()).unwrap_or(u32::MAX);
-        let checks = self.waiting.iter().map(|waiting| &*waiting.question.0).collect();
+        let deadline = self.waiting.iter().map(|waiting| waiting.question.deadline).max();
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(now).as_millis());
+        let checks = self.waiting.iter().map(|waiting| &*waiting.question.json).collect();
         let request: CheckRequest<&RawValue> = CheckRequest {
             profile,
             leeway: seconds(leeway.end),
             leeway_start: Some(seconds(leeway.start)),
+            budget_ms: left.map(|left| u32::try_from(left).unwrap_or(u32::MAX)),
             checks,
         };
         // JSON that was JSON before always serialises; an empty body would be refused by the server.

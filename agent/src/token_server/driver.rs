@@ -201,8 +201,8 @@ impl<C: Carrier> Asking<'_, C> {
     async fn call(&self, batch: Batch) -> Result<Said, (Batch, CallError)> {
         let Manner { profile, leeway, budget, metrics } = self.manner;
         let max_answer = batch.len().saturating_mul(MAX_RESULT_BYTES).saturating_add(ANSWER_HEAD_BYTES);
-        let body = batch.body(*profile, *leeway);
         let asked = Instant::now().into_std();
+        let body = batch.body(*profile, *leeway, asked);
         let response = self.carrier.check(body, max_answer, *budget).await;
         let outcome = response.as_ref().map_or_else(CallError::outcome, |_| "answered");
         metrics.token_server.get_or_create(&ByOutcome { outcome }).inc();

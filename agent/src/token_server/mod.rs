@@ -96,7 +96,7 @@ impl TokenServer {
     ///
     /// Why none could be heard.
     pub async fn check(&self, check: Check, deadline: Instant) -> Result<Answer, Reject> {
-        let question = Question::new(&check).ok_or(Reject::Malformed)?;
+        let question = Question::new(&check, deadline).ok_or(Reject::Malformed)?;
         let hedge_after = deadline.saturating_duration_since(Instant::now()) / HEDGE_AFTER;
         let attempts = Attempts::new(&self.choice, question).run(hedge_after);
         timeout_at(deadline.into(), attempts).await.unwrap_or(Err(Reject::Timeout))

@@ -30,6 +30,10 @@ pub struct CheckRequest<C = Check> {
     /// The same for `nbf` and `iat`; an older agent does not say.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub leeway_start: Option<u32>,
+    /// How much longer the agent waits for the answer, milliseconds: of its checks the one with the most time left. The server
+    /// waits less than that for its store, so that what it knows without it arrives in time. An older agent does not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub budget_ms: Option<u32>,
     /// What to judge: each a [`Check`], or the JSON of one.
     pub checks: Vec<C>,
 }
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_payload_travels_byte_for_byte() {
-        let text = r#"{"profile":"standard","leeway":5,"leeway_start":30,"checks":[{"payload":{"n":12345678901234567890,"e":[]}},{"token":"a.b"}]}"#;
+        let text = r#"{"profile":"standard","leeway":5,"leeway_start":30,"budget_ms":79,"checks":[{"payload":{"n":12345678901234567890,"e":[]}},{"token":"a.b"}]}"#;
         let request: CheckRequest = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&request).unwrap(), text);
     }

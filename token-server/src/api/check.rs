@@ -10,6 +10,7 @@ use jose::{Claims, IssuerPolicy, Leeway, Reject, TokenVersion, UnixTime};
 use revocation::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 use revocation::in_milliseconds;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::app::App;
 use super::error::ApiError;
@@ -17,6 +18,7 @@ use super::request::{AgentAccess, Body};
 use crate::decide::{self, Decision, time_policy};
 use crate::encrypted::Opened;
 use crate::payload::seconds;
+use crate::revocations::LOAD_WAIT;
 use crate::store::StoreError;
 
 /// The most clock skew that an agent may grant, seconds; as much as it may be given itself.
@@ -28,7 +30,7 @@ pub(super) async fn check(
     _: AgentAccess,
     Body(body): Body<MAX_BATCH_BYTES>,
 ) -> Result<Json<CheckResponse>, ApiError> {
-    let CheckRequest::<Check> { profile, leeway, leeway_start, checks } =
+    let CheckRequest::<Check> { profile, leeway, leeway_start, budget_ms, checks } =
         serde_json::from_slice(&body).map_err(|error| ApiError::json(&error))?;
     if profile != app.policy.profile {
         return Err(ApiError::ProfileMismatch { server: app.policy.profile, asked: profile });
@@ -41,8 +43,8 @@ pub(super) async fn check(
     let epoch = app.revocations().feed().epoch().to_owned();
     // Read before the rules are, so that it never promises a rule that was not looked at.
     let revision = app.revocations().revision();
-    let now = app.now();
-    let results = join_all(checks.iter().map(|check| answer(&app, check, &policy, now))).await;
+    let (now, until) = (app.now(), until(budget_ms));
+    let results = join_all(checks.iter().map(|check| answer(&app, check, &policy, now, until))).await;
     // Asked last: a read that failed for one of the checks counts.
     let store_unread = !app.revocations().store_answers();
     Ok(Json(CheckResponse { store_id, epoch, revision, store_unread, results }))
@@ -50,12 +52,18 @@ pub(super) async fn check(
 
 /// Decides on a payload whose signature an agent has verified. Where any client may ask, it may be forged, and no note is taken:
 /// it would fill the preview that operators look at before they write a rule.
-async fn payload(app: &App, payload: &str, policy: &IssuerPolicy, now: UnixTime) -> Decision {
+async fn payload(app: &App, payload: &str, policy: &IssuerPolicy, now: UnixTime, until: Instant) -> Decision {
     match Claims::parse(payload.as_bytes()) {
         Err(reject) => Decision::refused(reject),
-        Ok(claims) if app.knows_its_agents() => app.basis.decide(&claims, policy, now).await,
-        Ok(claims) => decide::decide(&claims, policy, app.revocations(), now).await,
+        Ok(claims) if app.knows_its_agents() => app.basis.decide(&claims, policy, now, until).await,
+        Ok(claims) => decide::decide(&claims, policy, app.revocations(), now, until).await,
     }
+}
+
+/// Until when rules are waited for: for three quarters of the time that the agent has left, so that the answer is back in time.
+fn until(budget_ms: Option<u32>) -> Instant {
+    let wait = budget_ms.map_or(LOAD_WAIT, |left| Duration::from_millis(left.into()) / 4 * 3);
+    Instant::now() + wait.min(LOAD_WAIT)
 }
 
 /// An older agent says only what it grants after `exp`, and judges `nbf` itself.
@@ -65,9 +73,15 @@ fn granted(end: u32, start: Option<u32>) -> Leeway {
     Leeway { end, start: start.map_or_else(|| Leeway::default().start.max(end), seconds) }
 }
 
-async fn answer(app: &App, check: &Check, policy: &IssuerPolicy, now: UnixTime) -> CheckResult {
+async fn answer(
+    app: &App,
+    check: &Check,
+    policy: &IssuerPolicy,
+    now: UnixTime,
+    until: Instant,
+) -> CheckResult {
     let (decision, opened) = match check {
-        Check::Payload(claims) => (payload(app, claims.get(), policy, now).await, None),
+        Check::Payload(claims) => (payload(app, claims.get(), policy, now, until).await, None),
         Check::Token(token) => match app.basis.decryption.open(token).await {
             Err(reject) => (Decision::refused(reject), None),
             Ok(opened) => {
@@ -76,9 +90,9 @@ async fn answer(app: &App, check: &Check, policy: &IssuerPolicy, now: UnixTime) 
                 let refresh = policy.refuse_refresh_token(claims, TokenVersion::Stateless);
                 let decision = match (&opened.nested, refresh) {
                     (None, Err(reject)) => Decision::refused(reject),
-                    (None, Ok(())) => app.basis.decide(claims, policy, now).await,
+                    (None, Ok(())) => app.basis.decide(claims, policy, now, until).await,
                     // These may be forged until the agent has verified them, so no note is taken.
-                    (Some(_), _) => decide::decide(claims, policy, app.revocations(), now).await,
+                    (Some(_), _) => decide::decide(claims, policy, app.revocations(), now, until).await,
                 };
                 (decision, Some(opened))
             }

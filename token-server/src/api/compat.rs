@@ -23,6 +23,7 @@ use super::error::ApiError;
 use super::request::{AgentAccess, Body};
 use crate::decide;
 use crate::encrypted::Opened;
+use crate::revocations::load_deadline;
 
 /// Bytes of a token or a payload.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -102,7 +103,7 @@ pub(super) async fn decide(
 async fn payload(app: &App, body: &[u8]) -> Result<(), Reject> {
     let claims = Claims::parse(body)?;
     refuse_misuse(app, None, &claims, TokenVersion::of(&claims))?;
-    decide::decide(&claims, &app.policy, app.revocations(), app.now()).await.verdict
+    decide::decide(&claims, &app.policy, app.revocations(), app.now(), load_deadline()).await.verdict
 }
 
 /// Opens an encrypted token and decides all of it: these callers judge nothing themselves.
@@ -114,7 +115,7 @@ async fn encrypted(app: &App, token: &str) -> Result<(String, Claims), Reject> {
     }
     // The form makes it stateless, whatever the claims say of themselves.
     refuse_misuse(app, Some(&told), &claims, TokenVersion::Stateless)?;
-    app.basis.decide(&claims, &app.policy, app.now()).await.verdict?;
+    app.basis.decide(&claims, &app.policy, app.now(), load_deadline()).await.verdict?;
     Ok((header, claims))
 }
 

@@ -23,6 +23,7 @@ use super::rules::RuleView;
 use crate::decide::{self, Decision};
 use crate::encrypted::Opened;
 use crate::payload::seconds;
+use crate::revocations::load_deadline;
 use crate::store::EVERYBODY;
 
 /// Bytes of a token or a payload, with room for the JSON around it.
@@ -92,7 +93,7 @@ pub(super) async fn explain(
     let now = app.now();
     let policy = IssuerPolicy { leeway: app.max_leeway(), ..app.policy.clone() };
     let decision = match jose::Claims::parse(&payload) {
-        Ok(claims) => decide::decide(&claims, &policy, app.revocations(), now).await,
+        Ok(claims) => decide::decide(&claims, &policy, app.revocations(), now, load_deadline()).await,
         Err(reject) => Decision::refused(reject),
     };
     let Decision { verdict, subject, expires, issued, vouched: _, read_ago: _ } = decision;

@@ -15,6 +15,10 @@ use crate::store::{EVERYBODY, StoreError, StoredRule};
 /// [`LOAD_LIMIT`] for a store in this process, where nothing can be lost: reading a million rules takes some seconds.
 const LOCAL_LOAD_LIMIT: Duration = Duration::from_secs(60);
 
+/// A store that has not answered a read for so long does not answer. A usual check waits longer; one whose time is over sooner
+/// says nothing of the store.
+const SLOW: Duration = Duration::from_millis(30);
+
 /// How often a check joins a read of its group: once more, where the first came to nothing.
 const BOARDINGS: usize = 2;
 
@@ -60,7 +64,8 @@ impl Revocations {
     /// A group as it is known or can be read within `patience`; absent if neither.
     ///
     /// A check that joins a read waits as long as for a read of its own: if that one ends for want of time, or without a
-    /// result, it boards once more. Only a read that is late already is not waited for again.
+    /// result, it boards once more. Only a read that is late already, after
+    /// [`LOAD_WAIT`] at least, is not waited for again.
     pub(super) async fn read(
         self: &Arc<Self>,
         name: &str,
@@ -81,7 +86,8 @@ impl Revocations {
                     waiting
                 }
             };
-            if now >= waiting.since() + patience {
+            let since = waiting.since();
+            if now >= since + patience.max(LOAD_WAIT) {
                 break;
             }
             match timeout_at(start + patience, waiting.landing()).await {
@@ -90,7 +96,7 @@ impl Revocations {
                 Ok(Some(Err(Missed::Failed))) => break,
                 Err(_) => {
                     // Nothing but the size of a group makes a read of our own file late.
-                    if !self.sessions.are_exclusive() {
+                    if !self.sessions.are_exclusive() && since.elapsed() >= SLOW {
                         self.note_read(false);
                     }
                     break;

@@ -17,10 +17,11 @@ use crate::continuity::MAX_SILENCE;
 use crate::rulebook::DEFAULT_BYTES;
 use crate::store::{Answer, NewRule, StoredRule};
 
-const LIFETIMES: Lifetimes = Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
+pub(crate) const LIFETIMES: Lifetimes =
+    Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
 
 /// Rules in memory, answered when the test lets them.
-struct Scripted {
+pub(crate) struct Scripted {
     rules: Lock<Vec<StoredRule>>,
     reads: AtomicUsize,
     asked: Notify,
@@ -29,7 +30,7 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             rules: Lock::default(),
             reads: AtomicUsize::new(0),
@@ -40,7 +41,7 @@ impl Scripted {
     }
 
     /// From now on nothing is answered.
-    fn hang(&self) {
+    pub(crate) fn hang(&self) {
         self.answers.forget_permits(Semaphore::MAX_PERMITS);
     }
 
@@ -151,7 +152,7 @@ fn revocations(store: &Arc<Scripted>, sessions: Sessions, lifetimes: Lifetimes) 
 }
 
 /// A store that others write to, whose changes are all heard.
-fn heard(store: &Arc<Scripted>) -> Arc<Revocations> {
+pub(crate) fn heard(store: &Arc<Scripted>) -> Arc<Revocations> {
     let revocations = revocations(store, Sessions::shared(), LIFETIMES);
     revocations.joined(Source::OwnChannel, Instant::now());
     revocations.joined(Source::Keyspace, Instant::now());
@@ -159,8 +160,12 @@ fn heard(store: &Arc<Scripted>) -> Arc<Revocations> {
 }
 
 async fn check(revocations: &Arc<Revocations>, subject: &str) -> RulesVerdict {
+    check_until(revocations, subject, load_deadline()).await
+}
+
+async fn check_until(revocations: &Arc<Revocations>, subject: &str, until: Instant) -> RulesVerdict {
     let claims = serde_json::from_str(r#"{"rt":"x"}"#).unwrap();
-    let verdict = revocations.check(&claims, Some(subject), 0).await;
+    let verdict = revocations.check(&claims, Some(subject), 0, until).await;
     RulesVerdict { read_ago: Duration::ZERO, ..verdict }
 }
 

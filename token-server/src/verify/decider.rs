@@ -16,6 +16,7 @@ use super::record::{Decided, Record};
 use crate::decide::Basis;
 use crate::encrypted::{Decryption, Opened};
 use crate::payload::Payload;
+use crate::revocations::load_deadline;
 use crate::trust::Trusted;
 
 /// What decisions go by, beside whom we trust.
@@ -100,7 +101,7 @@ impl Decider {
         now: UnixTime,
     ) -> Result<Pass, Reject> {
         let verified = self.verified(token, guarded, &basis.decryption, now).await?;
-        verified.payload.check(&basis.revocations, now).await.verdict?;
+        verified.payload.check(&basis.revocations, now, load_deadline()).await.verdict?;
         basis.good_tokens.note(&verified.payload, &verified.json, now);
         Ok(Pass::Token(verified))
     }

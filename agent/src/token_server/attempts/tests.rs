@@ -58,7 +58,8 @@ async fn agent_of(server: SocketAddr, shutdown: &Shutdown) -> TokenServer {
 }
 
 async fn ask(agent: &TokenServer, patience: Duration) -> Result<Answer, Reject> {
-    let question = Question::new(&Check::Token("a.b.c.d.e".to_owned())).unwrap();
+    let deadline = std::time::Instant::now() + DEADLINE;
+    let question = Question::new(&Check::Token("a.b.c.d.e".to_owned()), deadline).unwrap();
     let attempts = Attempts::new(&agent.choice, question).run(patience);
     timeout(DEADLINE, attempts).await.unwrap_or(Err(Reject::Timeout))
 }

@@ -23,6 +23,7 @@ const BUDGET: Duration = Duration::from_millis(80);
 /// A call that the test has to answer.
 struct Call {
     tokens: Vec<String>,
+    budget_ms: Option<u32>,
     reply: oneshot::Sender<Result<CheckResponse, CallError>>,
 }
 
@@ -62,13 +63,14 @@ impl Carrier for ToTest {
     async fn check(&self, body: Bytes, _: usize, budget: Duration) -> Result<CheckResponse, CallError> {
         assert!(body.len() <= MAX_BATCH_BYTES);
         let request: CheckRequest = serde_json::from_slice(&body).unwrap();
+        let budget_ms = request.budget_ms;
         let token = |check| match check {
             Check::Token(token) => token,
             Check::Payload(payload) => panic!("{payload}"),
         };
         let tokens = request.checks.into_iter().map(token).collect();
         let (reply, answer) = oneshot::channel();
-        self.0.send(Call { tokens, reply }).unwrap();
+        self.0.send(Call { tokens, budget_ms, reply }).unwrap();
         timeout(budget, answer).await.map_err(|_| CallError::Timeout)?.unwrap()
     }
 }
@@ -108,7 +110,12 @@ impl Server {
     }
 
     fn ask(&self, token: &str) -> Asked {
-        let question = Question::new(&Check::Token(token.to_owned())).unwrap();
+        self.ask_within(token, BUDGET)
+    }
+
+    fn ask_within(&self, token: &str, left: Duration) -> Asked {
+        let deadline = Instant::now() + left;
+        let question = Question::new(&Check::Token(token.to_owned()), deadline.into_std()).unwrap();
         let gauge = self.metrics.token_server_waiting.clone();
         let (waiting, answer) = Waiting::new(question, Arc::clone(&self.outstanding), gauge);
         self.line.try_send(waiting).unwrap();
@@ -145,6 +152,18 @@ async fn said(asked: Asked) -> Result<String, CallError> {
 
 fn names(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|index| format!("t{index}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_tells_how_much_time_the_most_patient_of_its_checks_has_left() {
+    let mut server = Server::start();
+    let (_first, busy) = server.busy().await;
+    assert_eq!(busy.budget_ms, Some(80));
+    let milliseconds = Duration::from_millis;
+    let _asked = [10, 50, 20].map(|left| server.ask_within("t", milliseconds(left)));
+    advance(milliseconds(15)).await;
+    let call = server.call().await;
+    assert_eq!((call.tokens.len(), call.budget_ms), (3, Some(35)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,6 +312,7 @@ async fn a_server_that_stands_still_is_left_out_and_back_when_a_probe_succeeds()
     for _ in 0..3 {
         let probe = server.call().await;
         assert!(probe.tokens.is_empty() && server.is_out());
+        assert_eq!(probe.budget_ms, None);
         pauses.push(since.elapsed().as_millis());
         probe.fail(CallError::Unreachable("refused".to_owned()));
         since = Instant::now();

@@ -10,7 +10,7 @@ use revocation::in_milliseconds;
 use revocation::lease::{ServerId, Stamp};
 use rules::Claims;
 use token_server::continuity::{Sessions, Source};
-use token_server::revocations::Revocations;
+use token_server::revocations::{Revocations, load_deadline};
 use token_server::rulebook::{DEFAULT_BYTES, Totals};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -102,7 +102,7 @@ impl Server {
             // As a batch is answered: the revision is read before the rules are.
             let (epoch, revision) = (rules.feed().epoch().into(), rules.revision());
             let claims: Claims = serde_json::from_str(r#"{"rt":"x"}"#).unwrap();
-            let checked = rules.check(&claims, Some(subject), 0).await;
+            let checked = rules.check(&claims, Some(subject), 0, load_deadline()).await;
             let (vouched, read_ago) = (checked.vouched, in_milliseconds(checked.read_ago));
             let result = CheckResult { vouched, read_ago, ..CheckResult::default() };
             let stamp = Stamp::of(&result, id, epoch, revision, asked);

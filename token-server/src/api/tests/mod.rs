@@ -2,6 +2,7 @@
 //! on how fast the machine is.
 
 mod annotated_rules;
+mod budgets;
 mod checks;
 mod described_api;
 mod everybody_api;

@@ -65,3 +65,18 @@ async fn no_stale_answer_where_none_is_wanted() {
     store.hang();
     assert_eq!(check(&revocations, "anna").await, UNKNOWN);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_check_with_little_time_says_nothing_of_the_store_unless_the_read_is_slow() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    let start = Instant::now();
+    store.hang();
+    for (moment, until, answers) in [(0, 3, true), (3, 3, true), (10, 25, true), (25, 31, false)] {
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        tokio::time::sleep_until(at(moment)).await;
+        assert_eq!(check_until(&revocations, "anna", at(until)).await, UNKNOWN);
+        assert_eq!((Instant::now(), revocations.store_answers()), (at(until), answers), "{until}");
+    }
+    assert_eq!(store.reads(), 2, "each of them joined the first read, of anna and of everybody");
+}

@@ -73,7 +73,7 @@ async fn the_age_of_a_subjects_rules_is_told_where_others_write_too() {
     let revocations = heard(&store);
     let ago = async |revocations: &Arc<Revocations>| {
         let claims = serde_json::from_str("{}").unwrap();
-        revocations.check(&claims, Some("anna"), 0).await.read_ago
+        revocations.check(&claims, Some("anna"), 0, load_deadline()).await.read_ago
     };
     assert_eq!(ago(&revocations).await, Duration::ZERO);
     live(&revocations, Duration::from_secs(100)).await;
