@@ -11,6 +11,7 @@ use crate::agent::Agent;
 use crate::backend::{Backend, Seen};
 use crate::haproxy::Haproxy;
 use crate::http::{Client, Request, Response};
+use crate::kept_verdicts::KeptVerdicts;
 use crate::scripted_agent::{Script, ScriptedAgent};
 use crate::socket::Address;
 use crate::token_server::TokenServer;
@@ -24,6 +25,8 @@ pub struct Edge {
     pub script: Option<ScriptedAgent>,
     pub token_server: Option<TokenServer>,
     pub backend: Backend,
+    /// The maps in which HAProxy has verdicts, where the shipped file reads them.
+    pub kept: KeptVerdicts,
     pub(crate) edge: Address,
     pub(crate) extra: Address,
     pub(crate) key_file: PathBuf,

@@ -20,6 +20,14 @@ pub enum Shipped {
     Routes,
     /// Only good tokens pass to one backend of several.
     Backend,
+    /// As [`Denying`](Self::Denying), with verdicts inside HAProxy.
+    EdgeDenying,
+    /// As [`Annotating`](Self::Annotating), with verdicts inside HAProxy.
+    EdgeAnnotating,
+    /// As [`Routes`](Self::Routes), with verdicts inside HAProxy.
+    EdgeRoutes,
+    /// As [`Backend`](Self::Backend), with verdicts inside HAProxy.
+    EdgeBackend,
     /// Denying, for scripts of another origin.
     Browsers,
     /// Denying, for a token in a cookie.
@@ -43,11 +51,15 @@ pub enum Shipped {
 }
 
 impl Shipped {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Denying,
         Self::Annotating,
         Self::Routes,
         Self::Backend,
+        Self::EdgeDenying,
+        Self::EdgeAnnotating,
+        Self::EdgeRoutes,
+        Self::EdgeBackend,
         Self::Browsers,
         Self::Cookie,
         Self::Optional,
@@ -60,12 +72,45 @@ impl Shipped {
         Self::Canary,
     ];
 
+    /// Those with verdicts inside HAProxy.
+    pub const EDGES: [Self; 4] =
+        [Self::EdgeDenying, Self::EdgeAnnotating, Self::EdgeRoutes, Self::EdgeBackend];
+
+    /// The file that answers every request in the same way: of one with verdicts inside HAProxy the one without.
+    #[must_use]
+    pub fn form(self) -> Self {
+        match self {
+            Self::EdgeDenying => Self::Denying,
+            Self::EdgeAnnotating => Self::Annotating,
+            Self::EdgeRoutes => Self::Routes,
+            Self::EdgeBackend => Self::Backend,
+            Self::Denying
+            | Self::Annotating
+            | Self::Routes
+            | Self::Backend
+            | Self::Browsers
+            | Self::Cookie
+            | Self::Optional
+            | Self::Query
+            | Self::ClaimHeaders
+            | Self::Header
+            | Self::WebSocket
+            | Self::Limits
+            | Self::Tenant
+            | Self::Canary => self,
+        }
+    }
+
     pub fn path(self) -> PathBuf {
         repository().join("haproxy").join(match self {
             Self::Denying => "haproxy.cfg",
             Self::Annotating => "haproxy-ms-users.cfg",
             Self::Routes => "haproxy-routes.cfg",
             Self::Backend => "haproxy-backend.cfg",
+            Self::EdgeDenying => "haproxy-edge.cfg",
+            Self::EdgeAnnotating => "haproxy-edge-ms-users.cfg",
+            Self::EdgeRoutes => "haproxy-edge-routes.cfg",
+            Self::EdgeBackend => "haproxy-edge-backend.cfg",
             Self::Browsers => "recipes/browsers.cfg",
             Self::Cookie => "recipes/cookie.cfg",
             Self::Optional => "recipes/optional.cfg",

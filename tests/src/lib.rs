@@ -16,6 +16,7 @@ pub mod haproxy;
 pub mod http;
 pub mod http2;
 pub mod interop;
+pub mod kept_verdicts;
 pub mod key_server;
 pub mod keys;
 pub mod load;

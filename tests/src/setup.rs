@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::agent::Agent;
+use crate::agent::{self, Agent};
 use crate::backend::Backend;
 use crate::edge::Edge;
 use crate::haproxy::{Haproxy, Shipped};
+use crate::kept_verdicts::KeptVerdicts;
 use crate::keys::{ALGORITHMS, jwks, key};
 use crate::process::repository;
 use crate::scripted_agent::{Script, ScriptedAgent};
@@ -43,6 +44,8 @@ pub struct Setup {
     edits: Vec<fn(&str, &Path) -> String>,
     change: Option<(&'static str, &'static str)>,
     chroot: bool,
+    kept_by_agents: bool,
+    agents_read_haproxy_cfg: bool,
 }
 
 /// What HAProxy's patience with agents is called in the shipped files: at the first question, and at a second one.
@@ -65,8 +68,10 @@ impl Setup {
             edits: Vec::new(),
             change: None,
             chroot: false,
+            kept_by_agents: false,
+            agents_read_haproxy_cfg: false,
         };
-        let setup = match shipped {
+        let setup = match shipped.form() {
             Shipped::Annotating => setup.agent_env("JWT_PROFILE", "ms-users"),
             // Limits that only the suites about them meet, with numbers of their own.
             Shipped::Limits => ["RATE_LIMIT", "RATE_LIMIT_PAID", "REFUSED_LIMIT"]
@@ -83,9 +88,17 @@ impl Setup {
             | Shipped::ClaimHeaders
             | Shipped::Header
             | Shipped::WebSocket
-            | Shipped::Canary => setup,
+            | Shipped::Canary
+            | Shipped::EdgeDenying
+            | Shipped::EdgeAnnotating
+            | Shipped::EdgeRoutes
+            | Shipped::EdgeBackend => setup,
         };
         setup.agent_env("JWT_TIMEOUT_MS", PATIENT_AGENT)
+    }
+
+    fn annotates(&self) -> bool {
+        self.shipped.form() == Shipped::Annotating
     }
 
     pub fn denying() -> Self {
@@ -215,6 +228,26 @@ impl Setup {
         self
     }
 
+    /// With agents that write verdicts into HAProxy's maps, of the variables that the shipped file reads.
+    #[must_use]
+    pub fn kept_by_agents(mut self) -> Self {
+        self.kept_by_agents = true;
+        let routes = "detail,body,header,legacy,policy,stateless";
+        let variables = if self.shipped.form() == Shipped::Routes {
+            routes
+        } else {
+            "detail,body,header,legacy,stateless"
+        };
+        self.agent_env("JWT_VARIABLES", variables)
+    }
+
+    /// With agents that read the shipped file (`--haproxy-cfg`).
+    #[must_use]
+    pub fn agents_read_haproxy_cfg(mut self) -> Self {
+        self.agents_read_haproxy_cfg = true;
+        self
+    }
+
     /// With HAProxy in a `chroot`, as Debian's own configuration has it, and with the sockets of agents and application
     /// inside. Only root may do that.
     #[must_use]
@@ -238,7 +271,7 @@ impl Setup {
             self = self.agent_env("JWT_JWKS_FILE", &key_file.display().to_string());
         }
         let token_server = self.token_server.then(|| {
-            let profile = if self.shipped == Shipped::Annotating { "ms-users" } else { "standard" };
+            let profile = if self.annotates() { "ms-users" } else { "standard" };
             {
                 let environment = &self.token_server_environment;
                 let environment: Vec<_> =
@@ -248,6 +281,12 @@ impl Setup {
         });
         if let Some(server) = &token_server {
             self = self.agent_env("JWT_TOKEN_SERVER_BACKEND", &server.url());
+        }
+        let kept = KeptVerdicts::create(folder.path());
+        if self.kept_by_agents {
+            for (name, value) in kept.environment() {
+                self = self.agent_env(name, &value);
+            }
         }
         let addresses = self.agent_addresses(folder.path());
         let (agents, script) = self.start_agents(&addresses);
@@ -286,6 +325,7 @@ impl Setup {
             ("SPOE_CONF", self.spoe_conf(folder.path()).display().to_string()),
             ("STATS_SOCKET", path("stats.sock").display().to_string()),
         ];
+        environment.extend(kept.environment());
         environment.append(&mut self.haproxy_environment);
         if self.chroot {
             let outside = format!("unix@{}", folder.path().display());
@@ -296,7 +336,7 @@ impl Setup {
             }
         }
         let haproxy = Haproxy::start(&files, &environment, &edge, &path("stats.sock"));
-        Edge { haproxy, agents, script, token_server, backend, edge, extra, key_file, files, folder }
+        Edge { haproxy, agents, script, token_server, backend, kept, edge, extra, key_file, files, folder }
     }
 
     fn agent_addresses(&self, folder: &Path) -> Vec<Address> {
@@ -318,7 +358,12 @@ impl Setup {
             }
             Agents::Real(_) => {
                 let start = |(index, address): (usize, &Address)| {
-                    Agent::start(&format!("agent{}", index + 1), address.clone(), &self.agent_environment)
+                    let mut command = agent::command();
+                    if self.agents_read_haproxy_cfg {
+                        command.arg("--haproxy-cfg").arg(self.shipped.path());
+                    }
+                    let name = format!("agent{}", index + 1);
+                    Agent::start_as(&name, command, address.clone(), &self.agent_environment)
                 };
                 let agents: Vec<Agent> = addresses.iter().enumerate().map(start).collect();
                 if self.keys.is_some() {

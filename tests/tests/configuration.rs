@@ -53,7 +53,7 @@ fn broken_answers() -> Vec<(&'static str, Script)> {
 
 #[test]
 fn the_shipped_files_are_good_on_their_own() {
-    for shipped in [Shipped::Denying, Shipped::Annotating] {
+    for shipped in [Shipped::Denying, Shipped::Annotating, Shipped::EdgeDenying, Shipped::EdgeAnnotating] {
         let edge = edge(shipped, Script::Ack(accepted()));
         let seen = edge.admits("a good token", &Request::get("/"));
         assert_eq!(seen.header("x-tkn-valid"), Some("1"));

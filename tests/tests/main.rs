@@ -11,6 +11,7 @@ mod compose_files;
 mod configuration;
 mod demo;
 mod documents;
+mod edge;
 mod encrypted;
 mod faults;
 mod fetching;

@@ -11,9 +11,10 @@ use integration_tests::edge::Edge;
 use integration_tests::haproxy::Shipped;
 use integration_tests::http::Request;
 use integration_tests::http2;
+use integration_tests::kept_verdicts::{self, now_ms};
 use integration_tests::setup::Setup;
 use integration_tests::token::token;
-use integration_tests::wait::DEADLINE;
+use integration_tests::wait::{DEADLINE, eventually};
 use integration_tests::{keys::key, process::repository};
 use rows::{Row, Token};
 use serde_json::json;
@@ -31,7 +32,7 @@ enum Want {
 }
 
 fn want(shipped: Shipped, row: &Row) -> Want {
-    let valid = row.token.status(false) == 200;
+    let (shipped, valid) = (shipped.form(), row.token.status(false) == 200);
     if shipped == Shipped::Annotating {
         return Want::Annotated(if valid { "1" } else { "0" });
     }
@@ -61,13 +62,13 @@ fn assert_row(edge: &Edge, shipped: Shipped, row: &Row) {
     let response = edge.exchange(&row.bytes(shipped)).unwrap_or_else(|error| panic!("{what}: {error}"));
     let seen = edge.backend.seen().split_off(before);
     // HAProxy itself refuses some forms, in newer versions more of them; nothing is annotated then.
-    if shipped == Shipped::Annotating && row.refused.is_some() {
+    if shipped.form() == Shipped::Annotating && row.refused.is_some() {
         assert!([200, 400].contains(&response.status), "{what}: {response}");
         assert!(seen.iter().all(|seen| seen.header("x-tkn-valid") == Some(row.valid())), "{what}: {seen:?}");
         return;
     }
     // What the user's frontend sends to another backend is not ours to decide, and carries nothing of ours.
-    if shipped == Shipped::Backend && row.is_routed_elsewhere() {
+    if shipped.form() == Shipped::Backend && row.is_routed_elsewhere() {
         assert!([200, 204, 400].contains(&response.status), "{what}: {response}");
         assert!(!seen.iter().any(ours), "{what}: {seen:?}");
         return;
@@ -115,7 +116,7 @@ fn assert_spellings(edge: &Edge, shipped: Shipped) {
     let spoofed =
         |request: Request| spellings.iter().fold(request, |request, name| request.header(name, "spoofed"));
     let mut requests = vec![Request::get(rows::place(shipped)).bearer(&Token::Good.text())];
-    match shipped {
+    match shipped.form() {
         Shipped::Denying => requests.push(Request::get("/public/")),
         Shipped::Backend => requests.push(Request::get("/")),
         Shipped::Optional | Shipped::Annotating => requests.push(Request::get("/x")),
@@ -138,7 +139,7 @@ fn assert_http_2(edge: &Edge, shipped: Shipped) {
             .map(|token| (token, place, with(token)));
     let wanted: Vec<u16> = requests
         .iter()
-        .map(|(token, ..)| match shipped {
+        .map(|(token, ..)| match shipped.form() {
             Shipped::Annotating => 200,
             Shipped::Optional if *token == Token::None => 200,
             _ => token.status(false),
@@ -147,7 +148,7 @@ fn assert_http_2(edge: &Edge, shipped: Shipped) {
     let requests = requests.map(|(_, path, headers)| (path, headers));
     let mut connection = edge.address().connect(DEADLINE).unwrap();
     assert_eq!(http2::statuses(&mut connection, &requests).unwrap(), wanted, "{shipped:?}");
-    if shipped == Shipped::Annotating {
+    if shipped.form() == Shipped::Annotating {
         return;
     }
     for authority in ["h?", "h/private", "h#", "u@h"] {
@@ -156,7 +157,7 @@ fn assert_http_2(edge: &Edge, shipped: Shipped) {
         let paths = [(place, with(Token::Good)), (place, Vec::new())];
         // Since 3.0 HAProxy resets such a stream by itself. Before, it takes what follows the "/" for the path, which in
         // the file of a backend may lead to the one that is not protected.
-        let elsewhere = shipped == Shipped::Backend && authority.contains('/');
+        let elsewhere = shipped.form() == Shipped::Backend && authority.contains('/');
         if let Ok(statuses) = http2::statuses_at(&mut connection, authority, &paths) {
             let wanted = |status: &u16| [0, 400].contains(status) || (elsewhere && *status == 200);
             assert!(statuses.iter().all(wanted), "{shipped:?} {authority}: {statuses:?}");
@@ -181,6 +182,45 @@ fn every_shipped_file_answers_the_table_alone() {
     }
 }
 
+/// The verdicts on all good tokens of the table, by every policy that they pass, as agents write them.
+fn keep_good_tokens(edge: &Edge, shipped: Shipped) {
+    const NAME: &str = "0123456789abcdef1.0";
+    const HEADER: Option<&[u8]> = Some(b"{}");
+    let (layout, policies): (_, &[&str]) = match shipped.form() {
+        Shipped::Routes => ("body,header,legacy,policy,stateless", &["default", "admin"]),
+        _ => ("body,header,legacy,stateless", &[""]),
+    };
+    for (token, policies) in [(Token::Good, &policies[..1]), (Token::Admin, policies)] {
+        let bearer = format!("Bearer {}", token.text());
+        for policy in policies {
+            let body: Option<&[u8]> = Some(br#"{"kept":1}"#);
+            let mut fields = vec![body, HEADER, None, Some(policy.as_bytes()), None];
+            if policy.is_empty() {
+                fields.remove(3);
+            }
+            let entry = kept_verdicts::entry(now_ms() + 55_000, NAME, layout, &fields);
+            edge.kept.add(&kept_verdicts::key(&bearer, policy), &entry);
+        }
+    }
+}
+
+#[test]
+fn every_file_of_the_edge_answers_the_table_with_verdicts_in_its_maps() {
+    for shipped in Shipped::EDGES {
+        let folder = TempDir::with_prefix("table-").unwrap();
+        let edge = setup(shipped, &folder).start();
+        let _held = edge.kept.hold("0123456789abcdef1.0");
+        keep_good_tokens(&edge, shipped);
+        assert_all(shipped, &edge);
+        let is_hit = |line: &&String| line.ends_with(" tkn=ok/ok/-/edge");
+        eventually("HAProxy has answered by itself", || {
+            (edge.haproxy.process.lines().iter().filter(is_hit).count() >= 12).then_some(())
+        });
+        let kept = |seen: &Seen| seen.header("x-tkn-body") == Some(r#"{"kept":1}"#);
+        assert!(edge.backend.seen().iter().filter(|seen| kept(seen)).count() >= 10, "{shipped:?}");
+    }
+}
+
 #[test]
 fn every_shipped_file_answers_the_table_beside_a_users_own_configuration() {
     for shipped in Shipped::ALL {
@@ -199,7 +239,7 @@ fn every_shipped_file_answers_the_table_below_debians_own_configuration() {
         let setup = setup(shipped, &folder).edit(user::below_debians_own);
         let edge = if user::may_chroot() { setup.chroot() } else { setup }.start();
         assert_all(shipped, &edge);
-        if !matches!(shipped, Shipped::Annotating | Shipped::Backend) {
+        if !matches!(shipped.form(), Shipped::Annotating | Shipped::Backend) {
             user::assert_debians_pages(shipped, &edge);
         }
     }
@@ -207,7 +247,8 @@ fn every_shipped_file_answers_the_table_below_debians_own_configuration() {
 
 #[test]
 fn a_users_rate_limit_above_our_lines_counts_forged_tokens() {
-    for shipped in [Shipped::Denying, Shipped::Backend, Shipped::Routes] {
+    let edges = [Shipped::EdgeDenying, Shipped::EdgeBackend, Shipped::EdgeRoutes];
+    for shipped in [Shipped::Denying, Shipped::Backend, Shipped::Routes].into_iter().chain(edges) {
         let folder = TempDir::with_prefix("table-").unwrap();
         let edge = setup(shipped, &folder).edit(user::surround).start();
         let forged =
@@ -266,7 +307,7 @@ fn every_denying_file_has_the_same_lines_about_names_targets_and_answers() {
     };
     let first = common(Shipped::Backend);
     assert!(first.len() >= 12, "{first:?}");
-    for shipped in Shipped::ALL.into_iter().filter(|shipped| *shipped != Shipped::Annotating) {
+    for shipped in Shipped::ALL.into_iter().filter(|shipped| shipped.form() != Shipped::Annotating) {
         assert_eq!(common(shipped), first, "{shipped:?}");
     }
 }

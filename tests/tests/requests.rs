@@ -30,6 +30,10 @@ fn refusing() -> Edge {
     Setup::denying().scripted(Script::Ack(variables)).start()
 }
 
+/// Those for a whole frontend, which deny or annotate, and ask about each request or have verdicts inside HAProxy.
+const FILES: [Shipped; 4] =
+    [Shipped::Denying, Shipped::Annotating, Shipped::EdgeDenying, Shipped::EdgeAnnotating];
+
 const SPOOFS: [(&str, &str); 9] = [
     ("x-tkn-valid", "1"),
     ("X-Tkn-Body", r#"{"sub":"root"}"#),
@@ -54,7 +58,7 @@ fn ours(seen: &Seen) -> Vec<(String, String)> {
 
 #[test]
 fn a_client_cannot_send_our_headers() {
-    for shipped in [Shipped::Denying, Shipped::Annotating] {
+    for shipped in FILES {
         let edge = accepting(shipped);
         let seen = edge.admits("spoofed headers", &spoofed(Request::get("/")));
         let expected = [("x-tkn-valid", "1"), ("x-tkn-reason", "ok"), ("x-tkn-body", r#"{"sub":"alice"}"#)];
@@ -93,7 +97,7 @@ fn a_refused_client_cannot_send_our_headers() {
 
 #[test]
 fn our_headers_sent_as_trailers_are_no_headers_and_are_dropped_where_haproxy_can() {
-    for shipped in [Shipped::Denying, Shipped::Annotating] {
+    for shipped in FILES {
         let edge = accepting(shipped);
         let head = Request::line("POST / HTTP/1.1")
             .header("Authorization", "JWT a.b.c")
@@ -242,7 +246,7 @@ fn a_websocket_needs_a_token_as_any_request() {
 
 #[test]
 fn no_other_protocol_can_be_agreed_on_past_haproxy() {
-    for shipped in [Shipped::Denying, Shipped::Annotating] {
+    for shipped in FILES {
         let edge = accepting(shipped);
         for upgrades in
             [&["h2c"][..], &["websocket, h2c"], &["websocket", "h2c"], &["h2c", "websocket"], &["TLS/1.0"]]

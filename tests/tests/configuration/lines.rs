@@ -36,7 +36,7 @@ fn accepted() -> Script {
 
 /// A path that every good token opens.
 fn place(shipped: Shipped) -> &'static str {
-    if shipped == Shipped::Routes { "/api/users" } else { "/api/x" }
+    if shipped.form() == Shipped::Routes { "/api/users" } else { "/api/x" }
 }
 
 /// A request with a token where all files look for one; the scripted agent answers whatever it is.
@@ -123,7 +123,7 @@ fn judge_answers(shipped: Shipped, edge: &Edge) {
     edge.script(Script::Ack(accepted_with(&"x".repeat(LONG_BODY), "ok")));
     let response = edge.send(&beside(request.clone()));
     assert_eq!(response.status, 431, "no room");
-    if shipped == Shipped::Routes {
+    if shipped.form() == Shipped::Routes {
         let mut variables = accepted_with(BODY, "ok");
         variables[0].1 = text("other");
         edge.script(Script::Ack(variables));
@@ -162,7 +162,7 @@ fn judge_annotations(edge: &Edge) {
 
 fn judge(shipped: Shipped, edge: &Edge) {
     admits_good_tokens(shipped, edge);
-    if shipped == Shipped::Annotating {
+    if shipped.form() == Shipped::Annotating {
         judge_annotations(edge);
     } else {
         judge_targets(shipped, edge);
@@ -226,7 +226,7 @@ fn judge_a_second_question(shipped: Shipped, edge: &Edge) {
     admits_good_tokens(shipped, edge);
     edge.script(Script::InTurn(vec![accepted(), Script::Silence]));
     let (what, request) = ("a good answer, and then none", request(shipped));
-    if shipped == Shipped::Annotating {
+    if shipped.form() == Shipped::Annotating {
         unknown(edge, what, &request);
     } else {
         unavailable(edge, what, &request);
@@ -252,7 +252,7 @@ type Use = (Setup, fn(Shipped, &Edge));
 
 fn uses(shipped: Shipped) -> Vec<Use> {
     let setup = || Setup::new(shipped).short_timeouts().scripted(Script::Silence);
-    let mut uses: Vec<Use> = match shipped {
+    let mut uses: Vec<Use> = match shipped.form() {
         // As it is, what has no path of the backend's comes to the other one, which is not ours to protect.
         Shipped::Backend => vec![
             (setup().edit(all_to_the_protected_backend), judge),
@@ -295,7 +295,7 @@ fn unmissed(shipped: &[Shipped]) -> Vec<String> {
         // As it is the file answers everything right, so that whatever is wrong below is wrong for want of the line.
         uses(shipped).into_iter().for_each(|(setup, judge)| judge(shipped, &setup.start()));
         let lines = lines(shipped);
-        let least = if shipped == Shipped::Annotating { 3 } else { 11 };
+        let least = if shipped.form() == Shipped::Annotating { 3 } else { 11 };
         assert!(lines.len() >= least, "{shipped:?}: {lines:?}");
         for line in lines.into_iter().filter(|line| !is_haproxys_own(line)) {
             let is_missed = uses(shipped).into_iter().any(|(setup, judge)| {
@@ -312,15 +312,20 @@ fn unmissed(shipped: &[Shipped]) -> Vec<String> {
 
 /// The one line whose word another line says as well: without a reason a later one takes the answer for one that does not
 /// fit, and says the same.
-const SAID_AGAIN: &str = "Annotating:     http-request set-header x-tkn-reason  E_BACKEND_UNAVAIL  if \
+const SAID_AGAIN: &str = "    http-request set-header x-tkn-reason  E_BACKEND_UNAVAIL  if \
                           { var(txn.tkn.spoe_error) -m found } || !{ var(txn.tkn.valid) -m found }\n";
 
 #[test]
 fn each_line_that_refuses_is_missed_by_a_request_when_it_is_gone_from_a_file() {
-    assert_eq!(unmissed(&Shipped::ALL[..4]), [SAID_AGAIN]);
+    assert_eq!(unmissed(&Shipped::ALL[..4]), [format!("Annotating: {SAID_AGAIN}")]);
+}
+
+#[test]
+fn each_line_that_refuses_is_missed_by_a_request_when_it_is_gone_from_a_file_of_the_edge() {
+    assert_eq!(unmissed(&Shipped::EDGES), [format!("EdgeAnnotating: {SAID_AGAIN}")]);
 }
 
 #[test]
 fn each_line_that_refuses_is_missed_by_a_request_when_it_is_gone_from_a_recipe() {
-    assert_eq!(unmissed(&Shipped::ALL[4..]), [""; 0]);
+    assert_eq!(unmissed(&Shipped::ALL[8..]), [""; 0]);
 }

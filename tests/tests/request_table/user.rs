@@ -131,7 +131,7 @@ pub(crate) fn may_chroot() -> bool {
 pub(crate) fn assert_own_rules_work(shipped: Shipped, edge: &Edge) {
     let response = edge.refuses("a redirect", 301, &Request::get("/old"));
     assert_eq!(response.header("location"), Some("/new"));
-    if shipped == Shipped::Annotating {
+    if shipped.form() == Shipped::Annotating {
         return;
     }
     let forged = Request::get(rows::place(shipped)).bearer("a.b.c");
