@@ -61,6 +61,7 @@ test-secrets: ## the integration tests at trace level, then a search of all that
 test-faults: under-load ## everything under load while one part after the other fails, and keys are replaced; FAULTS=hangs: only those
 	$(CARGO) test --package integration-tests --quiet --test names
 	$(CARGO) run --quiet --package integration-tests --bin under-load -- faults $(FAULTS)
+	$(CARGO) run --quiet --package integration-tests --bin under-load -- edge $(FAULTS)
 	$(CARGO) run --quiet --package integration-tests --bin under-load -- rotation
 
 soak: under-load ## everything under load for SOAK_SECONDS (600): memory and descriptors must come to rest

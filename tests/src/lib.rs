@@ -31,6 +31,7 @@ pub mod proxy;
 pub mod scan;
 pub mod scripted_agent;
 pub mod setup;
+pub mod site;
 pub mod socket;
 pub mod spop;
 pub mod steady;

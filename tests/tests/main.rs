@@ -12,6 +12,7 @@ mod configuration;
 mod demo;
 mod documents;
 mod edge;
+mod edge_life;
 mod encrypted;
 mod faults;
 mod fetching;

@@ -22,6 +22,11 @@ enum What {
         /// Parts of the names of the faults to make; all without any
         names: Vec<String>,
     },
+    /// The same where HAProxy keeps verdicts itself: one fault of agents, HAProxy and its maps after the other
+    Edge {
+        /// Parts of the names of the faults to make; all without any
+        names: Vec<String>,
+    },
     /// Replaces an identity provider's keys under a thousand requests a second, in both programs
     Rotation,
     /// Watches memory and descriptors for a long time
@@ -38,6 +43,7 @@ enum What {
 fn main() -> ExitCode {
     let all_right = match Arguments::parse().what {
         What::Faults { names } => under_load::run(&names),
+        What::Edge { names } => under_load::edge::run(&names),
         What::Rotation => under_load::rotation::run(),
         What::Soak { seconds, chart } => match under_load::soak::run(Duration::from_secs(seconds), &chart) {
             Ok(all_right) => all_right,

@@ -3,6 +3,7 @@
 
 pub mod chart;
 pub mod clock;
+pub mod edge;
 pub mod faults;
 pub mod link;
 pub mod peers;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::http::{Client, Request};
+use crate::http::{Client, Request, Response};
+use crate::site::SOURCE;
 use crate::socket::Address;
 
 /// Clients, each with one request at a time.
@@ -28,6 +29,8 @@ pub struct Case {
     is_good: bool,
     revoked: OnceLock<Instant>,
     refused: OnceLock<Instant>,
+    /// Whether HAProxy has answered by itself since it was asked for last.
+    kept: AtomicBool,
 }
 
 impl Case {
@@ -46,6 +49,7 @@ impl Case {
             is_good,
             revoked: OnceLock::new(),
             refused: OnceLock::new(),
+            kept: AtomicBool::new(false),
         }
     }
 
@@ -57,6 +61,11 @@ impl Case {
     /// From the rule to the first refusal, once there was one.
     pub fn refused_after(&self) -> Option<Duration> {
         Some(self.refused.get()?.saturating_duration_since(*self.revoked.get()?))
+    }
+
+    /// Whether it passes, and HAProxy has said so by itself since [`Traffic::ask_who_answers`].
+    pub fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Relaxed)
     }
 }
 
@@ -71,6 +80,10 @@ pub struct Counts {
     pub undecided: u64,
     /// No answer at all.
     pub lost: u64,
+    /// Those of them that were waited for in vain, instead of being closed.
+    pub hung: u64,
+    /// Let in by HAProxy itself, by what an agent keeps there.
+    pub kept: u64,
     /// Good tokens that were called bad, while the keys were theirs.
     pub answered_wrongly: u64,
     /// What must not pass, and did.
@@ -85,6 +98,8 @@ struct Tally {
     refused: AtomicU64,
     undecided: AtomicU64,
     lost: AtomicU64,
+    hung: AtomicU64,
+    kept: AtomicU64,
     answered_wrongly: AtomicU64,
     admitted_wrongly: AtomicU64,
     slowest: AtomicU64,
@@ -151,6 +166,8 @@ impl Traffic {
             refused: take(&tally.refused),
             undecided: take(&tally.undecided),
             lost: take(&tally.lost),
+            hung: take(&tally.hung),
+            kept: take(&tally.kept),
             answered_wrongly: take(&tally.answered_wrongly),
             admitted_wrongly: take(&tally.admitted_wrongly),
             slowest: take(&tally.slowest),
@@ -160,6 +177,17 @@ impl Traffic {
     /// How many good requests were let in since the counts were taken last.
     pub fn admitted(&self) -> u64 {
         self.shared.tally.admitted.load(Ordering::Relaxed)
+    }
+
+    /// Forgets which tokens HAProxy has let in by itself.
+    pub fn ask_who_answers(&self) {
+        lock(&self.shared.cases).iter().for_each(|case| case.kept.store(false, Ordering::Relaxed));
+    }
+
+    /// Whether HAProxy has let in every good token by itself since [`ask_who_answers`](Self::ask_who_answers).
+    pub fn is_kept(&self) -> bool {
+        let cases = lock(&self.shared.cases);
+        cases.iter().filter(|case| case.is_good && case.revoked.get().is_none()).all(|case| case.is_kept())
     }
 
     /// When a good request failed last.
@@ -192,19 +220,21 @@ impl Shared {
             };
             next += 1;
             let sent = Instant::now();
-            let status = self.exchange(&case.bytes);
-            self.compare(&case, sent, status);
+            let answer = self.exchange(&case.bytes);
+            let status = answer.as_ref().map(|answer| answer.status);
+            let is_kept = answer.is_some_and(|answer| answer.header(SOURCE) == Some("edge"));
+            self.compare(&case, sent, status, is_kept);
             thread::sleep(PAUSE);
         }
     }
 
-    fn exchange(&self, bytes: &[u8]) -> Option<u16> {
+    fn exchange(&self, bytes: &[u8]) -> Option<Response> {
         let mut client = Client::new(self.edge.connect(PATIENCE).ok()?);
         client.write(bytes).ok()?;
-        Some(client.response().ok()?.status)
+        client.response().ok()
     }
 
-    fn compare(&self, case: &Case, sent: Instant, status: Option<u16>) {
+    fn compare(&self, case: &Case, sent: Instant, status: Option<u16>, is_kept: bool) {
         let revoked = case.revoked.get().copied();
         let is_forbidden = !case.is_good || revoked.is_some_and(|revoked| sent > revoked + self.bound);
         let is_good = case.is_good && revoked.is_none();
@@ -218,14 +248,25 @@ impl Shared {
             *lock(&self.failed) = Some(Instant::now());
         }
         match status {
-            None => count(&tally.lost),
+            None => {
+                count(&tally.lost);
+                if sent.elapsed() >= PATIENCE {
+                    count(&tally.hung);
+                }
+            }
             Some(503) => count(&tally.undecided),
             Some(200) if is_forbidden => {
                 count(&tally.admitted_wrongly);
                 let late = revoked.map(|revoked| format!(", {:?} after its rule", sent - revoked));
                 self.describe(format!("{} was let in{}", case.name, late.unwrap_or_default()));
             }
-            Some(200) => count(&tally.admitted),
+            Some(200) => {
+                count(&tally.admitted);
+                if is_kept {
+                    count(&tally.kept);
+                    case.kept.store(true, Ordering::Relaxed);
+                }
+            }
             // A rule that was written while the request was under way may already count.
             Some(_)
                 if is_good && case.revoked.get().is_none() && !self.without_keys.load(Ordering::Relaxed) =>

@@ -1,0 +1,251 @@
+//! The faults where HAProxy keeps verdicts: how each is made, and how it is undone.
+
+use std::fs;
+use std::io::Write as _;
+use std::ops::Range;
+
+use crate::process::Signal;
+use crate::site::{Mode, Plan, Site};
+use crate::socket::{Address, Connection};
+use crate::token::now;
+use crate::under_load::clock::Clock;
+use crate::under_load::relay::Relay;
+use crate::wait::DEADLINE;
+
+/// Everything, and what stands in the way of some of it.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) site: Site,
+    clock: Clock,
+    relay: Option<Relay>,
+}
+
+/// Something that is done once.
+pub(super) type Step = Box<dyn FnOnce(&mut Run)>;
+
+/// One thing that goes wrong.
+pub(super) struct Fault {
+    pub(super) name: &'static str,
+    /// Whether the token-server takes rules meanwhile.
+    pub(super) rules_are_taken: bool,
+    /// What has to be so before; everything works again after it.
+    pub(super) prepare: fn(&mut Run),
+    /// Makes it; what is returned ends it. Without that it is over when it is made.
+    pub(super) make: Box<dyn Fn(&mut Run) -> Option<Step>>,
+    /// Takes back what was prepared.
+    pub(super) tidy: fn(&mut Run),
+}
+
+/// Connections to stats sockets that HAProxy takes.
+const STATS_CONNECTIONS: usize = 10;
+/// Verdicts that a stranger writes.
+const STRANGE: usize = 200;
+
+impl Run {
+    pub(super) fn start() -> Self {
+        let global = format!("    stats maxconn {STATS_CONNECTIONS}");
+        let site = Site::start(&Plan { agents: 2, global, ..Plan::default() });
+        Self { site, clock: Clock::start(), relay: None }
+    }
+
+    fn agents(&self) -> Range<usize> {
+        0..self.site.agents.len()
+    }
+
+    fn restart_agents(&mut self, more: &[(String, String)]) {
+        for index in self.agents() {
+            self.site.restart_agent(index, more);
+        }
+    }
+}
+
+/// All of them, in the order in which they are tried.
+pub(super) fn all() -> Vec<Fault> {
+    let mut faults = agents();
+    faults.extend(servers());
+    faults.extend(reloads());
+    faults.extend(sockets());
+    faults.extend(strangers());
+    faults.extend(clocks());
+    faults
+}
+
+fn fault(name: &'static str, make: impl Fn(&mut Run) -> Option<Step> + 'static) -> Fault {
+    let nothing = |_: &mut Run| ();
+    Fault { name, rules_are_taken: true, prepare: nothing, make: Box::new(make), tidy: nothing }
+}
+
+/// A fault that stays until this is done.
+fn end(step: impl FnOnce(&mut Run) + 'static) -> Option<Step> {
+    Some(Box::new(step))
+}
+
+fn agents() -> Vec<Fault> {
+    let killed = |which: Range<usize>| {
+        move |run: &mut Run| {
+            run.site.agents[which.clone()].iter_mut().for_each(|agent| agent.process.kill());
+            let which = which.clone();
+            end(move |run| which.for_each(|index| run.site.restart_agent(index, &[])))
+        }
+    };
+    let hanging = |which: Range<usize>| {
+        move |run: &mut Run| {
+            run.site.agents[which.clone()].iter().for_each(|agent| agent.process.freeze());
+            end(|run| run.site.agents.iter().for_each(|agent| agent.process.thaw()))
+        }
+    };
+    vec![
+        fault("the first agent is killed", killed(0..1)),
+        fault("the second agent is killed", killed(1..2)),
+        fault("both agents are killed", killed(0..2)),
+        fault("the first agent hangs", hanging(0..1)),
+        fault("the second agent hangs", hanging(1..2)),
+        fault("both agents hang", hanging(0..2)),
+        fault("the agents are restarted in turn", |run| {
+            for index in run.agents() {
+                run.site.agents[index].process.signal(Signal::TERM);
+                run.site.agents[index].process.wait(DEADLINE);
+                run.site.restart_agent(index, &[]);
+                run.site.agents[index].wait_ready();
+            }
+            None
+        }),
+    ]
+}
+
+fn servers() -> Vec<Fault> {
+    let gone = fault("the token-server is killed", |run| {
+        run.site.token_server.as_mut().unwrap().process.kill();
+        end(|run| run.site.restart_server())
+    });
+    let hung = fault("the token-server hangs", |run| {
+        run.site.token_server.as_ref().unwrap().process.freeze();
+        end(|run| run.site.token_server.as_ref().unwrap().process.thaw())
+    });
+    let cut = fault("only the feed is cut", |run| {
+        run.relay.as_ref().unwrap().cut_feeds();
+        end(|run| run.relay.as_ref().unwrap().mend_feeds())
+    });
+    vec![
+        Fault { rules_are_taken: false, ..gone },
+        Fault { rules_are_taken: false, ..hung },
+        Fault {
+            prepare: |run| {
+                let server = run.site.token_server.as_ref().unwrap().address.to_string();
+                let relay = Relay::start(&[server]);
+                let backend = ("JWT_TOKEN_SERVER_BACKEND".to_owned(), relay.urls().join(","));
+                run.relay = Some(relay);
+                run.restart_agents(&[backend]);
+            },
+            tidy: |run| {
+                run.restart_agents(&[]);
+                run.relay = None;
+            },
+            ..cut
+        },
+    ]
+}
+
+fn reloads() -> Vec<Fault> {
+    let reload = |name| {
+        fault(name, |run| {
+            run.site.proxies[0].reload();
+            None
+        })
+    };
+    vec![
+        reload("HAProxy is reloaded by -sf"),
+        Fault {
+            prepare: |run| run.site.proxies[0].restart(Mode::Master, &[]),
+            tidy: |run| run.site.proxies[0].restart(Mode::Alone, &[]),
+            ..reload("HAProxy is reloaded by SIGUSR2")
+        },
+        fault("HAProxy is killed", |run| {
+            run.site.proxies[0].process.kill();
+            end(|run| run.site.proxies[0].restart(Mode::Alone, &[]))
+        }),
+    ]
+}
+
+fn sockets() -> Vec<Fault> {
+    vec![
+        // Agents that start meanwhile find no socket; the next reload makes it anew.
+        fault("the stats socket is removed", |run| {
+            fs::remove_file(run.site.proxies[0].socket()).unwrap();
+            run.restart_agents(&[]);
+            end(|run| run.site.proxies[0].restart(Mode::Alone, &[]))
+        }),
+        fault("others have all stats connections", |run| {
+            let taken: Vec<_> =
+                (0..STATS_CONNECTIONS).map(|_| prompt(run.site.proxies[0].socket())).collect();
+            run.restart_agents(&[]);
+            end(move |_| drop(taken))
+        }),
+    ]
+}
+
+/// A connection that stays.
+fn prompt(socket: &std::path::Path) -> Connection {
+    let mut connection = Address::Unix(socket.to_owned()).connect(DEADLINE).unwrap();
+    connection.write_all(b"prompt\n").unwrap();
+    connection
+}
+
+fn strangers() -> Vec<Fault> {
+    vec![
+        fault("a stranger clears the verdicts", |run| {
+            clear(run, "verdicts");
+            None
+        }),
+        fault("a stranger clears the leases", |run| {
+            clear(run, "leases");
+            None
+        }),
+        fault("a stranger sets every lease to a day", |run| {
+            let proxy = &run.site.proxies[0];
+            let until = (now() + 86_400) * 1_000;
+            for (name, _) in proxy.leases() {
+                proxy.ask(&format!("set map {} {name} {until}", proxy.map_file("leases")));
+            }
+            None
+        }),
+        fault("a stranger writes what is no verdict", |run| {
+            let proxy = &run.site.proxies[0];
+            let keys: Vec<_> = proxy.verdicts().into_iter().map(|(key, _)| key).collect();
+            for key in &keys {
+                proxy.ask(&format!("set map {} {key} nonsense", proxy.map_file("verdicts")));
+            }
+            let lines: String =
+                (0..STRANGE).map(|number| format!("{number:064X} {number}|x|body|y\n")).collect();
+            proxy.ask(&format!("add map {} <<\n{lines}", proxy.map_file("verdicts")));
+            None
+        }),
+    ]
+}
+
+fn clear(run: &Run, map: &str) {
+    let proxy = &run.site.proxies[0];
+    proxy.ask(&format!("clear map {}", proxy.map_file(map)));
+}
+
+/// The clock of the host, of HAProxy and both agents.
+fn clocks() -> Vec<Fault> {
+    let steps = |name, seconds| Fault {
+        prepare: |run| {
+            let clock = run.clock.environment();
+            run.restart_agents(&clock);
+            run.site.proxies[0].restart(Mode::Alone, &clock);
+        },
+        tidy: |run| {
+            run.clock.set(0);
+            run.restart_agents(&[]);
+            run.site.proxies[0].restart(Mode::Alone, &[]);
+        },
+        ..fault(name, move |run| {
+            run.clock.set(seconds);
+            // The clock stays so.
+            None
+        })
+    };
+    vec![steps("the clock is set 60 s ahead", 60), steps("the clock is set 60 s back", -60)]
+}
