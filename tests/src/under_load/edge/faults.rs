@@ -4,13 +4,14 @@ use std::fs;
 use std::io::Write as _;
 use std::ops::Range;
 
+use crate::agent::Agent;
 use crate::process::Signal;
 use crate::site::{Mode, Plan, Site};
 use crate::socket::{Address, Connection};
 use crate::token::now;
 use crate::under_load::clock::Clock;
 use crate::under_load::relay::Relay;
-use crate::wait::DEADLINE;
+use crate::wait::{DEADLINE, eventually};
 
 /// Everything, and what stands in the way of some of it.
 #[derive(Debug)]
@@ -124,7 +125,11 @@ fn servers() -> Vec<Fault> {
     });
     let cut = fault("only the feed is cut", |run| {
         run.relay.as_ref().unwrap().cut_feeds();
-        end(|run| run.relay.as_ref().unwrap().mend_feeds())
+        end(|run| {
+            run.relay.as_ref().unwrap().mend_feeds();
+            // A poll that was sent before is waited for as long as any, and the next one is the first that can be answered.
+            eventually("the agents hear their feed", || run.site.agents.iter().all(hears).then_some(()));
+        })
     });
     vec![
         Fault { rules_are_taken: false, ..gone },
@@ -144,6 +149,12 @@ fn servers() -> Vec<Fault> {
             ..cut
         },
     ]
+}
+
+/// Whether its token-server's feed tells it every change.
+fn hears(agent: &Agent) -> bool {
+    let metrics = String::from_utf8(agent.admin("/metrics").body).unwrap();
+    metrics.lines().any(|line| line.starts_with("jwt_agent_feed_complete{") && line.ends_with(" 1"))
 }
 
 fn reloads() -> Vec<Fault> {
@@ -243,6 +254,10 @@ fn clocks() -> Vec<Fault> {
         },
         ..fault(name, move |run| {
             run.clock.set(seconds);
+            for agent in &run.site.agents {
+                let has_noticed = || agent.process.log().contains("the time of day was set").then_some(());
+                eventually("the agent notices it", has_noticed);
+            }
             // The clock stays so.
             None
         })

@@ -86,8 +86,7 @@ pub fn run(names: &[String]) -> bool {
             let row = one(&mut run, &traffic, fault, &format!("witness{number}.{turn}"));
             print(fault, &row);
             run.site.backend.forget();
-            is_right =
-                row.wrong() == 0 && row.is_soon() && row.refused_after.is_some_and(|after| after <= BOUND);
+            is_right = row.wrong() == 0 && row.is_soon() && row.refused_after.is_some();
             if is_right || row.wrong() > 0 {
                 break;
             }
@@ -177,7 +176,7 @@ fn one(run: &mut Run, traffic: &Traffic, fault: &Fault, user: &str) -> Row {
     if !fault.rules_are_taken {
         revoke(run);
     }
-    let refused_after = poll(BOUND * 2, || witness.refused_after());
+    let refused_after = poll(PATIENCE, || witness.refused_after());
     let row = Row { counts: traffic.take(), recovery, refused_after };
     (fault.tidy)(run);
     row
