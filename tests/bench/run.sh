@@ -29,10 +29,10 @@ run() {
         $cargo bench --package integration-tests --bench rules
         ;;
     report) ;; # at the end, always
-    edge)
+    edge | delay)
         BENCH_HAPROXY=$(tests/versions.sh fetch) || return 1
         export BENCH_HAPROXY
-        $cargo bench --package integration-tests --bench compare -- edge
+        $cargo bench --package integration-tests --bench compare -- "$1"
         ;;
     forward-auth)
         tests/forward_auth.sh >/dev/null || return 1

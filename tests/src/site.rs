@@ -32,6 +32,8 @@ const ANSWERS: &str = "    # Refusals have the pages";
 pub struct Plan {
     /// HAProxys.
     pub proxies: usize,
+    /// Their program.
+    pub program: String,
     /// Agents, 1 or 2; HAProxy asks one of them, and each gives verdicts.
     pub agents: usize,
     /// Whether agents ask a token-server.
@@ -46,6 +48,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             proxies: 1,
+            program: program(),
             agents: 1,
             has_token_server: true,
             global: String::new(),
@@ -209,6 +212,7 @@ pub struct Proxy {
     pub process: Process,
     pub address: Address,
     mode: Mode,
+    program: String,
     /// Former processes, which end when their connections do.
     former: Vec<Process>,
     files: Vec<PathBuf>,
@@ -244,12 +248,13 @@ impl Proxy {
         .map(|(name, value)| (name.to_owned(), value))
         .into();
         let files = vec![path("haproxy.cfg"), path("global.cfg")];
-        let process = run(Mode::Alone, &files, &environment, &[], None);
-        let folder = folder.to_owned();
+        let process = run(&plan.program, Mode::Alone, &files, &environment, &[], None);
+        let (folder, program) = (folder.to_owned(), plan.program.clone());
         let proxy = Self {
             process,
             address,
             mode: Mode::Alone,
+            program,
             former: Vec::new(),
             files,
             environment,
@@ -274,7 +279,7 @@ impl Proxy {
         self.former.clear();
         self.process.signal(Signal::TERM);
         self.process.wait(DEADLINE);
-        self.process = run(mode, &self.files, &self.environment, more, None);
+        self.process = run(&self.program, mode, &self.files, &self.environment, more, None);
         self.mode = mode;
         self.wait();
     }
@@ -290,7 +295,7 @@ impl Proxy {
             Mode::Master => self.process.signal(Signal::USR2),
             Mode::Alone => {
                 let old = self.process.id();
-                let new = run(Mode::Alone, &self.files, &self.environment, &[], Some(old));
+                let new = run(&self.program, Mode::Alone, &self.files, &self.environment, &[], Some(old));
                 self.former.push(std::mem::replace(&mut self.process, new));
             }
         }
@@ -373,13 +378,14 @@ impl Proxy {
 }
 
 fn run(
+    program: &str,
     mode: Mode,
     files: &[PathBuf],
     environment: &[(String, String)],
     more: &[(String, String)],
     replaced: Option<u32>,
 ) -> Process {
-    let mut command = Command::new(program());
+    let mut command = Command::new(program);
     command.arg(if mode == Mode::Master { "-W" } else { "-db" });
     for file in files {
         command.arg("-f").arg(file);
@@ -388,5 +394,5 @@ fn run(
     if let Some(old) = replaced {
         command.arg("-sf").arg(old.to_string());
     }
-    Process::start("haproxy", command).unwrap_or_else(|error| panic!("cannot start {}: {error}", program()))
+    Process::start("haproxy", command).unwrap_or_else(|error| panic!("cannot start {program}: {error}"))
 }

@@ -18,11 +18,11 @@ use crate::release::Release;
 use crate::traffic::{Looks, good_token_of, one_token};
 
 /// Rules that are written one after the other.
-const SAMPLES: usize = 200;
+pub(crate) const SAMPLES: usize = 200;
 /// Requests a second that other subjects send meanwhile.
-const BACKGROUND: f64 = 2_000.0;
+pub(crate) const BACKGROUND: f64 = 2_000.0;
 /// The pause between two requests that watch for the refusal: the figures are as fine as this.
-const PAUSE: Duration = Duration::from_micros(200);
+pub(crate) const PAUSE: Duration = Duration::from_micros(200);
 
 /// Measures on one release.
 pub(crate) fn run(release: &Release) -> Value {
@@ -53,11 +53,6 @@ pub(crate) fn run(release: &Release) -> Value {
     }
     stop.store(true, Ordering::Relaxed);
     let loading = loading.join().unwrap();
-    let quantiles = |mut delays: Vec<Duration>| {
-        delays.sort_unstable();
-        let at = |part: usize| rounded(delays[(delays.len() - 1) * part / 100].as_secs_f64() * 1e3, 2);
-        json!({"p50": at(50), "p99": at(99), "max": at(100)})
-    };
     json!({
         "haproxy": release.to_string(),
         "samples": SAMPLES,
@@ -67,6 +62,13 @@ pub(crate) fn run(release: &Release) -> Value {
         "background_per_second": rounded(loading.per_second(), 0),
         "background_errors": loading.errors,
     })
+}
+
+/// In milliseconds.
+pub(crate) fn quantiles(mut delays: Vec<Duration>) -> Value {
+    delays.sort_unstable();
+    let at = |part: usize| rounded(delays[(delays.len() - 1) * part / 100].as_secs_f64() * 1e3, 2);
+    json!({"p50": at(50), "p99": at(99), "max": at(100)})
 }
 
 /// One rule.

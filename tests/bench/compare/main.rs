@@ -16,6 +16,7 @@ mod chart;
 mod delay;
 mod edge;
 mod forward_auth;
+mod kept_delay;
 mod memory;
 mod release;
 mod report;
@@ -35,7 +36,10 @@ fn main() -> ExitCode {
     for part in std::env::args().skip(1).filter(|argument| !argument.starts_with("--")) {
         let done = match part.as_str() {
             "edge" => record("edge", edge_figures()),
-            "delay" => record("delay", delay::run(&release::installed())),
+            "delay" => record("delay", delay::run(&release::installed())).and_then(|()| {
+                let kept: Vec<Value> = release::releases().iter().map(kept_delay::run).collect();
+                record("delay-edge", json!(kept))
+            }),
             "memory" => {
                 record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", 1_000_000)))
             }

@@ -18,7 +18,7 @@ pub(crate) fn run() -> std::io::Result<()> {
     for release in row::releases(&rows) {
         row::print(release, &rows);
     }
-    for part in ["delay", "memory"] {
+    for part in ["delay", "delay-edge", "memory"] {
         if let Some(figures) = figures(part) {
             println!("\n{part}: {figures:#}");
         }
