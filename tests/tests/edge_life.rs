@@ -140,13 +140,13 @@ fn of_two_agents_each_gives_verdicts_and_ends_those_of_the_other() {
     site.token_server.as_ref().unwrap().revoke("bob", &json!({"sub": "bob"}));
     site.comes_to(0, "the rule, by the agent that is left", 401, &request);
     site.restart_agent(0, &[]);
-    let is_new = |site: &Site| leasing(site, 0).difference(&before).next().is_some();
-    let mut number = 0;
-    eventually("the new one gives verdicts", || {
-        number += 1;
-        site.warm(0, "one of another crowd", &user(&format!("late{number}")));
-        is_new(&site).then_some(())
-    });
+    site.agents[0].wait_ready();
+    site.agents[1].process.kill();
+    let request = user("carol");
+    site.warm(0, "carol, by the agent that is back", &request);
+    assert!(leasing(&site, 0).difference(&before).next().is_some(), "its names are new");
+    site.token_server.as_ref().unwrap().revoke("carol", &json!({"sub": "carol"}));
+    site.comes_to(0, "the rule, by the agent that is back", 401, &request);
 }
 
 #[test]

@@ -21,6 +21,9 @@ const GATHERING: Duration = Duration::from_millis(5);
 const TAKEOVER: Duration = Duration::from_millis(500);
 /// The pause after a connection that failed.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The longest silence on a connection: HAProxy closes one on which nothing is asked (`stats timeout`, 10 s by default), and one
+/// that is lost is noticed before there is something to tell.
+const SILENCE: Duration = Duration::from_millis(400);
 /// A time of day that moves by more against the monotonic clock was set.
 const STEP: Duration = Duration::from_millis(500);
 
@@ -76,6 +79,7 @@ impl Edge {
     async fn write(&self, socket: &Socket, mut runtime: Runtime) -> Fault {
         let mut before = Moment::now();
         let mut was_leased = false;
+        let mut told = before.at;
         loop {
             let (configuration, ring) = &**self.relied_on.load();
             let keys = ring.current().version;
@@ -90,8 +94,12 @@ impl Edge {
                 ledger.next(self.readiness.check().is_ok(), moment)
             };
             before = moment;
-            if let Err(fault) = self.carry_out(socket, &mut runtime, &batch).await {
-                return fault;
+            let is_silent = moment.at.saturating_duration_since(told) >= SILENCE;
+            if !batch.is_empty() || is_silent {
+                told = moment.at;
+                if let Err(fault) = self.carry_out(socket, &mut runtime, &batch).await {
+                    return fault;
+                }
             }
             let is_leased = self.show(socket);
             if was_leased && !is_leased {
@@ -110,10 +118,8 @@ impl Edge {
         }
     }
 
+    /// Has HAProxy do all of a batch; an empty one only asks whether it is still there.
     async fn carry_out(&self, socket: &Socket, runtime: &mut Runtime, batch: &Batch) -> Result<(), Fault> {
-        if batch.is_empty() {
-            return Ok(());
-        }
         let sent = Instant::now();
         judge(&runtime.ask(&self.maps.changes(batch)).await?)?;
         if !batch.leases.is_empty() {
