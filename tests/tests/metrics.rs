@@ -48,6 +48,11 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
         .token_server_env("TOKEN_SERVER__JWKS__URL", &down)
         .token_server_env("TOKEN_SERVER__VERIFY__PROXY", "nginx")
         .agent_env("JWT_JWKS_URL", &down)
+        // A HAProxy that is to keep verdicts, and is not there.
+        .agent_env("JWT_EDGE_SOCKETS", "/nowhere/edge.sock")
+        .agent_env("JWT_EDGE_MAP", "/nowhere/verdicts.map")
+        .agent_env("JWT_EDGE_LEASES", "/nowhere/leases.map")
+        .agent_env("JWT_VARIABLES", "valid,reason,detail,body,header")
         .start();
     let agent = &edge.agents[0];
     edge.comes_to(
