@@ -3,9 +3,12 @@
 use std::fs;
 use std::io::Write as _;
 use std::ops::Range;
+use std::process::Command;
+use std::time::Duration;
 
 use crate::agent::Agent;
-use crate::process::Signal;
+use crate::haproxy::program;
+use crate::process::{Process, Signal};
 use crate::site::{Mode, Plan, Site};
 use crate::socket::{Address, Connection};
 use crate::token::now;
@@ -29,6 +32,8 @@ pub(super) struct Fault {
     pub(super) name: &'static str,
     /// Whether the token-server takes rules meanwhile.
     pub(super) rules_are_taken: bool,
+    /// Why it cannot be made here.
+    pub(super) obstacle: fn(&Run) -> Option<&'static str>,
     /// What has to be so before; everything works again after it.
     pub(super) prepare: fn(&mut Run),
     /// Makes it; what is returned ends it. Without that it is over when it is made.
@@ -39,6 +44,8 @@ pub(super) struct Fault {
 
 /// Connections to stats sockets that HAProxy takes.
 const STATS_CONNECTIONS: usize = 10;
+/// In which a program says its version.
+const SOON: Duration = Duration::from_secs(5);
 /// Verdicts that a stranger writes.
 const STRANGE: usize = 200;
 
@@ -73,7 +80,14 @@ pub(super) fn all() -> Vec<Fault> {
 
 fn fault(name: &'static str, make: impl Fn(&mut Run) -> Option<Step> + 'static) -> Fault {
     let nothing = |_: &mut Run| ();
-    Fault { name, rules_are_taken: true, prepare: nothing, make: Box::new(make), tidy: nothing }
+    Fault {
+        name,
+        rules_are_taken: true,
+        obstacle: |_| None,
+        prepare: nothing,
+        make: Box::new(make),
+        tidy: nothing,
+    }
 }
 
 /// A fault that stays until this is done.
@@ -242,6 +256,15 @@ fn clear(run: &Run, map: &str) {
 /// The clock of the host, of HAProxy and both agents.
 fn clocks() -> Vec<Fault> {
     let steps = |name, seconds| Fault {
+        obstacle: |run| {
+            let mut version = Command::new(program());
+            version.arg("-v").envs(run.clock.environment());
+            // Where they do not fit it turns in a circle.
+            let ended = Process::start("haproxy -v", version).unwrap().wait(SOON);
+            (!ended.is_some_and(|status| status.success())).then_some(
+                "libfaketime, which is this system's, does not work with the libraries of this HAProxy",
+            )
+        },
         prepare: |run| {
             let clock = run.clock.environment();
             run.restart_agents(&clock);
