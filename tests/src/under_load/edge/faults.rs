@@ -27,6 +27,9 @@ pub(super) struct Run {
 /// Something that is done once.
 pub(super) type Step = Box<dyn FnOnce(&mut Run)>;
 
+/// Makes a fault.
+pub(super) type Make = Box<dyn Fn(&mut Run) -> Option<Step>>;
+
 /// One thing that goes wrong.
 pub(super) struct Fault {
     pub(super) name: &'static str,
@@ -37,7 +40,7 @@ pub(super) struct Fault {
     /// What has to be so before; everything works again after it.
     pub(super) prepare: fn(&mut Run),
     /// Makes it; what is returned ends it. Without that it is over when it is made.
-    pub(super) make: Box<dyn Fn(&mut Run) -> Option<Step>>,
+    pub(super) make: Make,
     /// Takes back what was prepared.
     pub(super) tidy: fn(&mut Run),
 }
