@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AlgorithmSet, Binding, Claim, Claims, IssuerName, Leeway, Profile, Reject, Requirements, Signed,
-    TokenVersion, Trust, UnixTime, purpose,
+    AlgorithmSet, Binding, Claim, Claims, IssuerName, Leeway, Policy, Profile, Reject, Requirements, Signed,
+    TokenVersion, UnixTime, purpose,
 };
 
 /// What a token must look like to be accepted.
@@ -32,7 +32,7 @@ impl IssuerPolicy {
     /// The default one, which asks no more than its profile does, and grants no clock skew.
     pub fn of(profile: Profile) -> Self {
         Self {
-            name: Trust::DEFAULT.to_owned(),
+            name: Policy::DEFAULT.to_owned(),
             profile,
             algorithms: AlgorithmSet::ALL,
             issuers: Vec::new(),

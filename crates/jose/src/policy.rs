@@ -18,6 +18,9 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The name of the one that is applied where none is asked for.
+    pub const DEFAULT: &'static str = "default";
+
     /// One that asks no more than the issuers of these indexes do.
     pub fn of(name: impl Into<String>, issuers: Vec<usize>) -> Self {
         Self {

@@ -65,7 +65,7 @@ pub enum TrustError {
 
 impl Trust {
     /// The name of the policy that is applied when none is asked for.
-    pub const DEFAULT: &'static str = "default";
+    pub const DEFAULT: &'static str = Policy::DEFAULT;
 
     /// Puts issuers and policies together; the first policy is the default one.
     ///

@@ -2,7 +2,7 @@
 
 use crate::issuer::Owner;
 use crate::jws::{Jws, Unverified};
-use crate::{AlgorithmSet, Claims, IssuerPolicy, KeySet, Profile, Reject, TokenForm, UnixTime};
+use crate::{AlgorithmSet, Claims, IssuerPolicy, KeySet, Profile, Reject, Signed, TokenForm, UnixTime};
 
 /// The answer about one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,36 +20,6 @@ pub struct Refusal {
     pub reject: Reject,
     /// What was signed, as soon as the signature was good.
     pub signed: Option<Signed>,
-}
-
-/// What a good signature vouches for.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Signed {
-    /// The protected header as compact JSON.
-    pub header: String,
-    /// The claims.
-    pub claims: Claims,
-    /// The version of the token, in the words of ms-users.
-    pub version: TokenVersion,
-}
-
-/// The version of a token, in the words of ms-users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TokenVersion {
-    /// The claim `st` is truthy, as JavaScript sees it.
-    Stateless,
-    /// Any other token.
-    Legacy,
-}
-
-impl TokenVersion {
-    /// The version that the claims tell.
-    pub fn of(claims: &Claims) -> Self {
-        match claims.get("st") {
-            Some(st) if st.is_truthy() => Self::Stateless,
-            Some(_) | None => Self::Legacy,
-        }
-    }
 }
 
 /// Decides on a token: form, signature, claims, in this order. The caller bounds its length.
@@ -81,12 +51,6 @@ pub(crate) fn open(token: &str, profile: Profile) -> Result<Unverified<'_>, Reje
 }
 
 impl Signed {
-    /// Reads the claims of what a key has signed.
-    pub(crate) fn read(jws: Jws) -> Result<Self, Reject> {
-        let claims = Claims::parse(&jws.payload)?;
-        Ok(Self { version: TokenVersion::of(&claims), header: jws.header, claims })
-    }
-
     pub(crate) fn validated(self, validate: impl FnOnce(&Self) -> Result<(), Reject>) -> Verdict {
         match validate(&self) {
             Ok(()) => Verdict::Accept(self),
@@ -111,14 +75,4 @@ pub fn verify_signature(token: &str, keys: &KeySet, algorithms: AlgorithmSet) ->
 /// Those of [`verify`] for the form of a token, and those of [`Claims::parse`].
 pub fn unverified_claims(token: &str) -> Result<Claims, Reject> {
     Claims::parse(open(token, Profile::Standard)?.payload())
-}
-
-/// A header tells little, but it is part of a token.
-impl std::fmt::Debug for Signed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signed")
-            .field("claims", &self.claims)
-            .field("version", &self.version)
-            .finish_non_exhaustive()
-    }
 }

@@ -17,6 +17,7 @@
 //! No I/O, no clock, no log.
 
 mod condition;
+mod entry;
 mod error;
 mod few;
 mod field;
@@ -33,6 +34,7 @@ mod token;
 mod unseen;
 mod weight;
 
+pub use entry::{ExpireAt, RuleEntry};
 pub use error::{InsertError, RuleError};
 pub use limits::{
     MAX_BACKTRACKED_BYTES, MAX_BACKTRACKING_PATTERNS, MAX_CONDITIONS, MAX_DEPTH, MAX_MATCH_STEPS,
@@ -41,7 +43,7 @@ pub use limits::{
 };
 pub use pattern::PatternError;
 pub use rule::Rule;
-pub use set::{ExpireAt, RuleEntry, RuleSet};
+pub use set::RuleSet;
 pub use token::{Issued, Token};
 pub use unseen::UnseenFields;
 

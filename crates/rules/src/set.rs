@@ -1,28 +1,11 @@
 //! The rules of one group: of one subject, or of everybody.
 
 use crate::Rule;
+use crate::entry::{ExpireAt, RuleEntry};
 use crate::error::InsertError;
 use crate::few::Few;
 use crate::index::Index;
 use crate::token::Token;
-
-/// When a rule ends, in unix seconds. The store's number 0 stands for never.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExpireAt {
-    /// The rule holds until it is deleted.
-    Never,
-    /// The rule holds before this second.
-    At(i64),
-}
-
-/// A rule and until when it holds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RuleEntry {
-    /// The condition.
-    pub rule: Rule,
-    /// Its end.
-    pub expire_at: ExpireAt,
-}
 
 /// Rules of which one match is enough.
 #[derive(Debug, Default)]
@@ -32,29 +15,6 @@ pub struct RuleSet(Rules);
 enum Rules {
     Few(Few),
     Many(Box<Index>),
-}
-
-impl ExpireAt {
-    /// From the number that stores and the API use: unix seconds, 0 for never.
-    pub const fn from_seconds(seconds: i64) -> Self {
-        if seconds == 0 { Self::Never } else { Self::At(seconds) }
-    }
-
-    /// The number that stores and the API use.
-    pub const fn as_seconds(self) -> i64 {
-        match self {
-            Self::Never => 0,
-            Self::At(seconds) => seconds,
-        }
-    }
-
-    /// Whether the end has come at `now` (unix seconds).
-    pub const fn has_passed(self, now: i64) -> bool {
-        match self {
-            Self::Never => false,
-            Self::At(seconds) => seconds <= now,
-        }
-    }
 }
 
 impl RuleSet {
