@@ -1,6 +1,7 @@
 //! Stats sockets that do not allow what is needed, maps of other names, and connections on which nothing happens: the log tells it,
 //! the agent is asked meanwhile, and verdicts come back without a restart.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -8,6 +9,7 @@ use integration_tests::haproxy::program;
 use integration_tests::process::repository;
 use integration_tests::site::{Plan, SOURCE, Site};
 use integration_tests::wait::eventually;
+use serde_json::json;
 
 use super::user;
 
@@ -73,6 +75,25 @@ fn a_connection_on_which_nothing_happens_is_kept_open() {
     eventually("some seconds are over", || (uptime()? >= begin + 4).then_some(()));
     site.warm(0, "a token after a silence", &user("alice"));
     assert_eq!((connections(&site, "opened"), connections(&site, "failed")), (1, failed));
+}
+
+#[test]
+fn two_sockets_of_one_haproxy_do_no_harm() {
+    let global = r#"    stats socket "${JWT_EDGE_SOCKETS}.again" mode 660 level admin"#;
+    let mut site = Site::start(&Plan { global: global.to_owned(), ..Plan::default() });
+    let socket = site.proxies[0].socket().display().to_string();
+    site.restart_agent(0, &[("JWT_EDGE_SOCKETS".to_owned(), format!("{socket},{socket}.again"))]);
+    eventually("both are used", || (connections(&site, "opened") == 2).then_some(()));
+    let (alice, bob) = (user("alice"), user("bob"));
+    site.warm(0, "alice", &alice);
+    site.warm(0, "bob", &bob);
+    site.token_server.as_ref().unwrap().revoke("alice", &json!({"sub": "alice"}));
+    site.comes_to(0, "the rule", 401, &alice);
+    site.warm(0, "bob, as before", &bob);
+    // Each writes under names of its own, so that neither ends, nor renews, what the other one wrote.
+    let leases: Vec<_> = site.proxies[0].leases().into_iter().map(|(name, _)| name).collect();
+    let different: BTreeSet<_> = leases.iter().collect();
+    assert_eq!((leases.len(), different.len()), (2, 2), "{leases:?}");
 }
 
 #[test]

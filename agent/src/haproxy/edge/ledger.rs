@@ -199,9 +199,8 @@ impl Ledger {
     pub fn connect(&mut self, found: impl IntoIterator<Item = (String, UnixTime)>, now: UnixTime) {
         self.lose();
         self.is_connected = true;
-        let is_void = |(name, until): &(String, UnixTime)| {
-            name.starts_with(&*self.agent) || later(*until, FORGIVEN) < now
-        };
+        let is_ours = |name: &str| name.strip_prefix(&*self.agent).is_some_and(|rest| rest.starts_with('.'));
+        let is_void = |(name, until): &(String, UnixTime)| is_ours(name) || later(*until, FORGIVEN) < now;
         self.ended = found.into_iter().filter(is_void).map(|(name, _)| name).collect();
         self.clear = true;
     }

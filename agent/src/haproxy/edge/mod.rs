@@ -104,12 +104,13 @@ impl Edge {
         ring: Arc<KeyRing>,
     ) -> Self {
         let EdgeConfig { sockets, maps, terms } = config;
-        let socket = |path| {
-            let ledger = Mutex::new(Ledger::new(agent, terms));
+        // Two sockets may be of one HAProxy, and each ledger ends only what has names of its own.
+        let socket = |(number, path)| {
+            let ledger = Mutex::new(Ledger::new(format!("{agent}-{number}"), terms));
             Arc::new(Socket { path, ledger, urgent: Notify::new(), offered: Notify::new() })
         };
         Self {
-            sockets: sockets.into_iter().map(socket).collect(),
+            sockets: sockets.into_iter().enumerate().map(socket).collect(),
             maps,
             lease,
             has_token_server,
