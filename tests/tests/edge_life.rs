@@ -14,6 +14,7 @@ use integration_tests::keys::{jwks, key};
 use integration_tests::process::Signal;
 use integration_tests::site::{Mode, Plan, SOURCE, Site};
 use integration_tests::token::{now, token};
+use integration_tests::under_load::clock::Clock;
 use integration_tests::wait::eventually;
 use serde_json::{Value, json};
 
@@ -147,6 +148,20 @@ fn of_two_agents_each_gives_verdicts_and_ends_those_of_the_other() {
     assert!(leasing(&site, 0).difference(&before).next().is_some(), "its names are new");
     site.token_server.as_ref().unwrap().revoke("carol", &json!({"sub": "carol"}));
     site.comes_to(0, "the rule, by the agent that is back", 401, &request);
+}
+
+#[test]
+fn when_the_clock_is_set_what_a_dead_agent_has_left_is_taken_out_lest_it_counts_again() {
+    let mut site = Site::start(&Plan::default());
+    let clock = Clock::start();
+    site.restart_agent(0, &clock.environment());
+    let has_cleared = || (site.agents[0].metric("edge_clears_total") >= 1).then_some(());
+    eventually("the agent has removed what it found", has_cleared);
+    let proxy = &site.proxies[0];
+    proxy.ask(&format!("add map {} KEY 1|dead-0.1.0|body|x", proxy.map_file("verdicts")));
+    assert_eq!(kept(&site, 0).len(), 1);
+    clock.set(-60);
+    eventually("the verdicts are gone", || kept(&site, 0).is_empty().then_some(()));
 }
 
 #[test]

@@ -128,4 +128,15 @@ mod tests {
         }
         assert!(fs::exists(&left).unwrap(), "what is not ours stays");
     }
+
+    #[test]
+    fn a_socket_that_this_user_may_not_use_is_told_with_its_cure() {
+        let refused = RuntimeError::Socket(std::io::Error::from_raw_os_error(13));
+        let said = Fault::from(refused).to_string();
+        assert_eq!(
+            said,
+            "Permission denied (os error 13); this user may not use the socket: give its group to `stats socket` in haproxy.cfg, \
+             as `mode 660 group NAME`"
+        );
+    }
 }

@@ -227,6 +227,12 @@ impl Ledger {
         self.adds.clear();
     }
 
+    /// All verdicts are removed, whichever agent wrote them: where the time of day was set, those of one that is dead would count
+    /// again when the time of their lease comes again.
+    pub fn clear_all(&mut self) {
+        self.clear |= self.is_connected;
+    }
+
     /// Takes an answer of a server's feed to a poll that was `sent` then.
     pub fn hear(&mut self, server: ServerId, sent: Instant, events: &Events) {
         let complete_as_of =

@@ -90,6 +90,7 @@ impl Edge {
                 if moment.step(before) > STEP {
                     tracing::warn!("the time of day was set; HAProxy is given its verdicts anew");
                     ledger.doubt();
+                    ledger.clear_all();
                 }
                 ledger.next(self.readiness.check().is_ok(), moment)
             };

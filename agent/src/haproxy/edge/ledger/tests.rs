@@ -328,3 +328,14 @@ fn after_a_lost_connection_nothing_is_told_until_there_is_another_and_then_all_i
     assert_eq!(world.offer("a", None), Taken::Yes);
     assert_ne!(world.next().leases[0].0, before);
 }
+
+#[test]
+fn verdicts_of_other_agents_are_removed_as_well_where_all_are() {
+    let mut world = World::alone();
+    assert!(!world.next().clear);
+    world.ledger.clear_all();
+    assert!(world.ledger.has_more() && world.next().clear);
+    world.ledger.lose();
+    world.ledger.clear_all();
+    assert!(world.next().is_empty() && !world.ledger.has_more(), "there is no HAProxy to tell");
+}
