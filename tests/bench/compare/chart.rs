@@ -1,4 +1,4 @@
-//! The figures as a picture for the README: a bar for each way to decide on a token, a group for each HAProxy.
+//! The figures as a picture for docs/BENCH.md: a bar for each way to decide on a token, a group for each HAProxy.
 
 use std::fmt::Write as _;
 

@@ -89,14 +89,53 @@ fn every_recipe_has_a_section_and_the_lines_shown_there_are_its_own() {
 
 #[test]
 fn the_guide_for_an_upgrade_has_a_section_for_each_area_of_what_breaks() {
+    // The newest table of both.
     let changelog = read("CHANGELOG.md");
-    let areas: Vec<&str> = changelog
+    let newest = changelog.split("\n### Breaking\n").nth(1).unwrap().split("\n### ").next().unwrap();
+    let areas: Vec<&str> = newest
         .lines()
         .filter_map(|line| line.strip_prefix("| **")?.split_once("**").map(|(area, _)| area))
         .collect();
     assert!(areas.len() > 5, "{areas:?}");
     let guide = read("docs/UPGRADING.md");
-    let (_, of_this_version) = guide.split_once("\n## From 0.1 to 0.2\n").unwrap();
-    let sections: Vec<&str> = of_this_version.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let newest = guide.split("\n## From ").nth(1).unwrap();
+    let sections: Vec<&str> = newest.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     assert_eq!(sections, areas);
+}
+
+/// `1.2.3 (2026-11-27)`.
+fn version(heading: &str) -> Option<(Vec<u32>, &str)> {
+    let (numbers, date) = heading.split_once(" (")?;
+    let date = date.strip_suffix(')')?;
+    let digits = date.split('-').map(|part| part.chars().filter(char::is_ascii_digit).count());
+    let numbers: Option<Vec<u32>> = numbers.split('.').map(|number| number.parse().ok()).collect();
+    (digits.eq([4, 2, 2]) && date.len() == 10).then_some((numbers?, date))
+}
+
+#[test]
+fn the_changelog_has_what_is_not_released_first_and_then_versions_with_their_dates() {
+    let changelog = read("CHANGELOG.md");
+    let mut sections = changelog.lines().filter_map(|line| line.strip_prefix("## "));
+    assert_eq!(sections.next(), Some("Unreleased"));
+    let versions: Vec<_> = sections
+        .map(|heading| version(heading).unwrap_or_else(|| panic!("no version: {heading:?}")))
+        .collect();
+    let is_newest_first = |pair: &[(Vec<u32>, &str)]| pair[0].0 > pair[1].0 && pair[0].1 >= pair[1].1;
+    assert!(versions.windows(2).all(is_newest_first), "{versions:?}");
+    if let Some((newest, _)) = versions.first() {
+        let numbers: Vec<String> = newest.iter().map(u32::to_string).collect();
+        let workspace = format!("version = \"{}\"", numbers.join("."));
+        assert!(
+            read("Cargo.toml").lines().any(|line| line == workspace),
+            "Cargo.toml has no line {workspace}"
+        );
+    }
+    for (text, is_version) in [
+        ("0.2.0 (2026-11-27)", true),
+        ("0.2.0", false),
+        ("0.2 beta (2026-11-27)", false),
+        ("0.2.0 (27.11.2026)", false),
+    ] {
+        assert_eq!(version(text).is_some(), is_version, "{text}");
+    }
 }
