@@ -76,14 +76,17 @@ fn sockets(settings: &mut Settings) -> Option<Vec<PathBuf>> {
     paths
 }
 
+/// Bytes of a map's name: ten of a line's commands have to fit into HAProxy's buffer.
+const MAX_MAP_BYTES: usize = 255;
+
 /// A map's name goes into commands of the runtime API, where these characters would end it or be taken for others.
 fn map(settings: &mut Settings, name: &'static str) -> Option<String> {
     let text = settings.text(name)?;
     let is_plain = |letter: char| letter.is_ascii_graphic() && !r#";<\#"'"#.contains(letter);
-    if !text.chars().all(is_plain) {
+    if !text.chars().all(is_plain) || text.len() > MAX_MAP_BYTES {
         settings.fault(
             name,
-            "expected the map's file as haproxy.cfg names it, without blanks and any of ; < \\ # \" '",
+            "expected the map's file as haproxy.cfg names it, 255 bytes at most, without blanks and any of ; < \\ # \" '",
         );
     }
     Some(text)

@@ -166,6 +166,8 @@ struct Follower {
 
 impl Follower {
     async fn run(self, leaving: Shutdown) {
+        // Begun anew after a panic: what came last may have been taken in part, and a feed tells it once.
+        self.asking.leave(self.server.id());
         tokio::select! {
             () = leaving.cancelled() => {}
             () = self.follow() => {}

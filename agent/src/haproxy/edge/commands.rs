@@ -9,6 +9,8 @@ use super::ledger::Batch;
 /// HAProxy's answers to commands that name a map it does not have, and to those that the socket does not allow.
 const NO_MAP: &str = "Unknown map identifier";
 const DENIED: &str = "Permission denied";
+/// Its answers to commands for a key that it does not have: another agent may have cleared the map.
+const ABSENT: [&str; 2] = ["Key not found.", "entry not found."];
 
 /// Commands of one line; with the longest names of maps they take half of a buffer.
 const LINE_COMMANDS: usize = 10;
@@ -23,7 +25,7 @@ pub struct Maps {
 }
 
 /// Why HAProxy does not do what it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A map is missing.
     #[error(
@@ -33,13 +35,17 @@ pub enum Refusal {
     /// The socket is for less.
     #[error("the stats socket does not allow to write maps: it needs `level admin` in haproxy.cfg")]
     Denied,
+    /// An answer that we do not know, as far as it holds nothing that was sent.
+    #[error("HAProxy did not change its maps as it was told: {0}")]
+    Unknown(String),
 }
 
 impl Maps {
     /// What ends and what is written, in the order in which it has to be carried out.
     ///
     /// What is void is set before it is deleted: HAProxy 3.4 deletes only the first of several entries of one key, of which
-    /// another agent may have written one, and sets all of them.
+    /// another agent may have written one, and sets all of them. What is written anew would stand behind those that are left: two
+    /// are deleted for one that is written, so that none is left in the end.
     pub fn changes(&self, batch: &Batch) -> String {
         let Self { verdicts, leases } = self;
         let mut out = String::new();
@@ -47,6 +53,8 @@ impl Maps {
         write_lines(batch.ended.iter().map(|name| format!("del map {leases} {name}")), &mut out);
         write_lines(batch.clear.then(|| format!("clear map {verdicts}")).into_iter(), &mut out);
         write_lines(batch.voids.iter().map(void), &mut out);
+        let replace = |key| format!("{};del map {verdicts} {key}", void(key));
+        write_lines(batch.replaces.iter().map(replace), &mut out);
         write_lines(batch.deletes.iter().map(|key| format!("del map {verdicts} {key}")), &mut out);
         if !batch.adds.is_empty() {
             // Writing to a String cannot fail.
@@ -90,17 +98,31 @@ fn write_lines(commands: impl Iterator<Item = String>, out: &mut String) {
     }
 }
 
-/// Whether HAProxy did what it was told. That a key is not there is no fault: another agent may have cleared the map.
+/// Whether HAProxy has the map that was asked about.
 ///
 /// # Errors
 ///
-/// Why it could not.
+/// Why not.
 pub fn judge(answer: &str) -> Result<(), Refusal> {
     match () {
         () if answer.contains(NO_MAP) => Err(Refusal::NoMap),
         () if answer.contains(DENIED) => Err(Refusal::Denied),
         () => Ok(()),
     }
+}
+
+/// Whether HAProxy did all that it was told to change. It says nothing then, or that a key is not there.
+///
+/// # Errors
+///
+/// Why it did not.
+pub fn judge_changes(answer: &str) -> Result<(), Refusal> {
+    judge(answer)?;
+    let texts = answer.lines().map(|line| line.trim_start_matches(['>', '+', ' ']).trim_end());
+    // Behind a quotation mark it repeats what it was sent, which may hold claims.
+    let told = |text: &str| Refusal::Unknown(text.split('\'').next().unwrap_or_default().to_owned());
+    let mut unknown = texts.filter(|text| !(text.is_empty() || ABSENT.contains(text)));
+    unknown.next().map_or(Ok(()), |text| Err(told(text)))
 }
 
 /// Whether a lease that was to be renewed is not there: something else has removed it.
@@ -145,6 +167,7 @@ mod tests {
             ended: vec!["a.1.0".to_owned(), "a.1.1".to_owned()],
             clear: true,
             voids: vec![key],
+            replaces: vec![key],
             deletes: vec![key, key],
             adds: vec![(key, "9|a.2.0|id|7".to_owned())],
             leases: vec![
@@ -154,7 +177,8 @@ mod tests {
         };
         let expected = format!(
             "del map /l.map a.1.0;del map /l.map a.1.1\nclear map /v.map\n\
-             set map /v.map {key} -;del map /v.map {key}\ndel map /v.map {key};del map /v.map {key}\n\
+             set map /v.map {key} -;del map /v.map {key}\n\
+             set map /v.map {key} -;del map /v.map {key};del map /v.map {key}\ndel map /v.map {key};del map /v.map {key}\n\
              add map /v.map <<\n{key} 9|a.2.0|id|7\n\n"
         );
         assert_eq!(maps().changes(&batch), expected);
@@ -174,13 +198,23 @@ mod tests {
 
     #[test]
     fn only_what_mends_itself_is_no_refusal() {
+        let unknown = |text: &str| Err(Refusal::Unknown(text.to_owned()));
         for (answer, expected) in [
+            ("", Ok(())),
             ("\n> Key not found.\n\n> entry not found.\n", Ok(())),
+            ("+ + + \n> \n\nKey not found.\n", Ok(())),
             ("Unknown map identifier. Please use #<id> or <file>.\n", Err(Refusal::NoMap)),
-            ("Permission denied\n", Err(Refusal::Denied)),
+            ("\n> Permission denied\n", Err(Refusal::Denied)),
+            (
+                "\n> The command is too big for the buffer size.\n",
+                unknown("The command is too big for the buffer size."),
+            ),
+            ("Unknown command: 'A1 9|n|payload.email|a@b', but", unknown("Unknown command: ")),
+            ("Key not found.\n> out of memory\n", unknown("out of memory")),
         ] {
-            assert_eq!(judge(answer), expected);
+            assert_eq!(judge_changes(answer), expected, "{answer:?}");
         }
+        assert_eq!(judge("\n> type=str, case=sensitive, found=no\n"), Ok(()));
         assert_eq!(process("Name: HAProxy\nPid: 26228\nUptime: 0d\n"), Some(26_228));
         assert_eq!(process("Pid: x"), None);
     }

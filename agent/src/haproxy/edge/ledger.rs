@@ -7,9 +7,13 @@
 //!
 //! One connection does what it is told in the order in which it was told, and every batch has what ends before what is to be
 //! written, and leases last. So no lease is renewed while a deletion is due. What becomes of commands on a
-//! connection that is lost is not known: the names of its leases are never used again.
+//! connection that is lost is not known: the names of its leases are never used again. All times that HAProxy is told are
+//! times of day, so that a command is worth no more the later it is carried out.
 //!
 //! `docs/REVOCATION.md` has the argument and the bound.
+
+mod batch;
+mod offer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,6 +24,9 @@ use revocation::events::{Changes, Events};
 use revocation::lease::ServerId;
 
 use super::entry::Key;
+
+pub use batch::Batch;
+pub use offer::{Basis, Moment, Offer, Taken, Terms};
 
 /// The most that a lease is ahead. HAProxy takes none that is further, so that a clock that is set back ends it.
 const LONGEST_LEASE: Duration = Duration::from_secs(5);
@@ -32,6 +39,10 @@ const SHORTEST_ENTRY: Duration = Duration::from_secs(1);
 /// An entry that HAProxy asks about all the same is written anew after this: another agent has cleared the map, or has left
 /// an entry of the same key that hides it.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Each time this often, as a HAProxy that has no map asks as well.
+const IMPATIENCE: u32 = 2;
+/// A time of day that has moved by more against the monotonic clock was set.
+const STEP: Duration = Duration::from_millis(500);
 /// Entries written in a second: a flood of tokens that come three times each must not keep HAProxy busy.
 const MAX_WRITES: u32 = 2_000;
 /// Deletions of one batch, so that HAProxy's other work comes in between.
@@ -43,94 +54,12 @@ const MAX_ADDS_BYTES: usize = 7 * 1024;
 /// The group whose changes concern every subject.
 const EVERYBODY: &str = "g";
 
-/// How much HAProxy is given, and for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    /// How long what a server vouched for may be used without hearing from it.
-    pub lease: Duration,
-    /// How long an entry stands at most.
-    pub entry: Duration,
-    /// Entries.
-    pub entries: usize,
-}
-
-/// By what verdicts were made: another configuration, or other keys, end all of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Basis {
-    /// The number of the configuration.
-    pub configuration: u64,
-    /// The version of its keys.
-    pub keys: u64,
-}
-
-/// A moment by the clock that only runs, and by the one that HAProxy compares with.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// The monotonic clock.
-    pub at: Instant,
-    /// The time of day.
-    pub now: UnixTime,
-}
-
-/// A verdict that HAProxy may be given.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// What it is found by.
-    pub key: Key,
-    /// By what it was made.
-    pub basis: Basis,
-    /// Whose changes end it, beside those for everybody.
-    pub subject: Option<Arc<str>>,
-    /// The server whose word it rests on.
-    pub server: Option<ServerId>,
-    /// Not at this moment, nor later.
-    pub end: Option<UnixTime>,
-    /// Its value behind the name of its lease.
-    pub fields: Arc<str>,
-}
-
-/// What became of an offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// HAProxy will be told.
-    Yes,
-    /// It has been told, or will be.
-    Already,
-    /// There are as many as may be, or too many in this second.
-    Full,
-    /// It may not be used without asking.
-    No,
-}
-
-/// Commands for HAProxy, to be carried out in the order of these fields.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// Leases that end now.
-    pub ended: Vec<String>,
-    /// Whether all verdicts are removed.
-    pub clear: bool,
-    /// Verdicts that are void now, whichever agent wrote them.
-    pub voids: Vec<Key>,
-    /// Verdicts that are removed.
-    pub deletes: Vec<Key>,
-    /// Verdicts that are written.
-    pub adds: Vec<(Key, String)>,
-    /// Leases: name, until when, and whether HAProxy has had one of the name.
-    pub leases: Vec<(String, UnixTime, bool)>,
-}
-
-impl Batch {
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 #[derive(Debug)]
 struct Entry {
     subject: Option<Arc<str>>,
     end: UnixTime,
     since: Instant,
+    patience: Duration,
 }
 
 /// What a server has told.
@@ -155,6 +84,10 @@ pub struct Ledger {
     /// Goes into the names of leases, so that none is used twice.
     number: u64,
     is_connected: bool,
+    /// As of the last look at what there is to tell.
+    is_ready: bool,
+    /// When both clocks were first looked at, or found apart.
+    clocks: Option<Moment>,
     basis: Basis,
     heard: HashMap<ServerId, Heard>,
     leases: BTreeMap<Option<ServerId>, Lease>,
@@ -164,6 +97,7 @@ pub struct Ledger {
     ended: Vec<String>,
     clear: bool,
     voids: BTreeSet<Key>,
+    replaces: BTreeSet<Key>,
     deletes: BTreeSet<Key>,
     adds: BTreeMap<Key, String>,
     second: Option<Instant>,
@@ -178,6 +112,8 @@ impl Ledger {
             agent: agent.into(),
             number: 0,
             is_connected: false,
+            is_ready: false,
+            clocks: None,
             basis: Basis::default(),
             heard: HashMap::new(),
             leases: BTreeMap::new(),
@@ -187,6 +123,7 @@ impl Ledger {
             ended: Vec::new(),
             clear: false,
             voids: BTreeSet::new(),
+            replaces: BTreeSet::new(),
             deletes: BTreeSet::new(),
             adds: BTreeMap::new(),
             second: None,
@@ -209,6 +146,8 @@ impl Ledger {
     pub fn lose(&mut self) {
         self.doubt();
         self.is_connected = false;
+        self.is_ready = false;
+        self.clocks = None;
         self.ended.clear();
         self.clear = false;
     }
@@ -217,19 +156,20 @@ impl Ledger {
     pub fn doubt(&mut self) {
         let had = std::mem::take(&mut self.leases).into_values();
         self.ended.extend(had.filter(|lease| lease.renewed.is_some()).map(|lease| lease.name));
-        self.clear |= !(self.entries.is_empty() && self.voids.is_empty() && self.deletes.is_empty());
+        self.clear |= !(self.entries.is_empty() && self.are_removed());
         self.number = self.number.saturating_add(1);
         self.entries.clear();
         self.by_subject.clear();
         self.by_end.clear();
         self.voids.clear();
+        self.replaces.clear();
         self.deletes.clear();
         self.adds.clear();
     }
 
     /// All verdicts are removed, whichever agent wrote them: where the time of day was set, those of one that is dead would count
     /// again when the time of their lease comes again.
-    pub fn clear_all(&mut self) {
+    fn clear_all(&mut self) {
         self.clear |= self.is_connected;
     }
 
@@ -265,16 +205,32 @@ impl Ledger {
         }
     }
 
+    /// Compares the clocks; whether the time of day was set, which voids what HAProxy has.
+    pub fn compare_clocks(&mut self, moment: Moment) -> bool {
+        let is_set = self.clocks.is_some_and(|before| moment.step(before) > STEP);
+        if is_set {
+            self.doubt();
+            self.clear_all();
+        }
+        if is_set || self.clocks.is_none() {
+            self.clocks = Some(moment);
+        }
+        is_set
+    }
+
     /// Takes a verdict, unless HAProxy has it; `term` says until when its server's word may be used at most, and is asked now.
     pub fn offer(&mut self, offer: &Offer, term: impl FnOnce() -> Option<Instant>, moment: Moment) -> Taken {
-        if !self.is_connected || offer.basis != self.basis || self.until(offer.server, moment).is_none() {
+        let is_now = self.clocks.is_some_and(|before| moment.step(before) <= STEP);
+        let may_be = self.is_connected && self.is_ready && is_now && offer.basis == self.basis;
+        if !may_be || self.until(offer.server, moment).is_none() {
             return Taken::No;
         }
         let known = self.entries.get(&offer.key);
-        if known.is_some_and(|entry| moment.at.saturating_duration_since(entry.since) < PATIENCE) {
+        if known.is_some_and(|entry| moment.at.saturating_duration_since(entry.since) < entry.patience) {
             return Taken::Already;
         }
         let is_known = known.is_some();
+        let patience = known.map_or(PATIENCE, |entry| entry.patience.saturating_mul(IMPATIENCE));
         if !is_known && self.entries.len() >= self.terms.entries {
             return Taken::Full;
         }
@@ -295,14 +251,18 @@ impl Ledger {
         }
         if is_known {
             self.delete(&offer.key);
+            self.deletes.remove(&offer.key);
+            self.replaces.insert(offer.key);
         }
-        self.write(offer, end, moment.at);
+        self.write(offer, Entry { subject: offer.subject.clone(), end, since: moment.at, patience });
         Taken::Yes
     }
 
     /// What HAProxy is to be told next, which it is from then on taken to have been told. Empty while there is no connection.
     /// An agent that is not ready gives nothing.
     pub fn next(&mut self, is_ready: bool, moment: Moment) -> Batch {
+        self.is_ready = is_ready;
+        self.compare_clocks(moment);
         if !is_ready && !self.leases.is_empty() {
             self.doubt();
         }
@@ -317,10 +277,11 @@ impl Ledger {
             clear: std::mem::take(&mut self.clear),
             ..Batch::default()
         };
-        batch.voids = first(&mut self.voids, MAX_DELETES);
-        let left = MAX_DELETES.saturating_sub(batch.voids.len());
-        batch.deletes = first(&mut self.deletes, left);
-        if self.voids.is_empty() && self.deletes.is_empty() && is_ready {
+        let mut left = MAX_DELETES;
+        batch.voids = first(&mut self.voids, &mut left);
+        batch.replaces = first(&mut self.replaces, &mut left);
+        batch.deletes = first(&mut self.deletes, &mut left);
+        if self.are_removed() && is_ready {
             let mut bytes = 0_usize;
             while bytes < MAX_ADDS_BYTES
                 && let Some((key, value)) = self.adds.pop_first()
@@ -335,8 +296,7 @@ impl Ledger {
 
     /// Whether there is more to tell than leases.
     pub fn has_more(&self) -> bool {
-        let is_told = self.ended.is_empty() && self.voids.is_empty() && self.deletes.is_empty();
-        self.clear || !(is_told && self.adds.is_empty())
+        self.clear || !(self.ended.is_empty() && self.are_removed() && self.adds.is_empty())
     }
 
     /// Entries that HAProxy has, or is about to be given.
@@ -349,6 +309,11 @@ impl Ledger {
         self.leases
             .iter()
             .any(|(server, lease)| lease.renewed.is_some() && self.until(*server, moment).is_some())
+    }
+
+    /// Whether HAProxy has been told of all that is to be removed one by one.
+    fn are_removed(&self) -> bool {
+        self.voids.is_empty() && self.replaces.is_empty() && self.deletes.is_empty()
     }
 
     /// Until when HAProxy may use verdicts that rest on a server's word; absent: not now.
@@ -382,6 +347,7 @@ impl Ledger {
         for key in self.by_subject.remove(subject).unwrap_or_default() {
             self.delete(&key);
             self.deletes.remove(&key);
+            self.replaces.remove(&key);
             self.voids.insert(key);
         }
     }
@@ -401,15 +367,15 @@ impl Ledger {
         self.deletes.insert(*key);
     }
 
-    fn write(&mut self, offer: &Offer, end: UnixTime, since: Instant) {
-        let (key, subject) = (offer.key, offer.subject.clone());
+    fn write(&mut self, offer: &Offer, entry: Entry) {
+        let key = offer.key;
         let name = self.lease_of(offer.server);
-        let value = format!("{}|{name}|{}", end.as_millis(), offer.fields);
-        if let Some(subject) = &subject {
+        let value = format!("{}|{name}|{}", entry.end.as_millis(), offer.fields);
+        if let Some(subject) = &entry.subject {
             self.by_subject.entry(Arc::clone(subject)).or_default().insert(key);
         }
-        self.by_end.insert((end, key));
-        self.entries.insert(key, Entry { subject, end, since });
+        self.by_end.insert((entry.end, key));
+        self.entries.insert(key, entry);
         self.adds.insert(key, value);
     }
 
@@ -432,8 +398,11 @@ impl Ledger {
     }
 }
 
-fn first(keys: &mut BTreeSet<Key>, most: usize) -> Vec<Key> {
-    std::iter::from_fn(|| keys.pop_first()).take(most).collect()
+/// Takes the first of the keys, and as many less may be taken after them.
+fn first(keys: &mut BTreeSet<Key>, left: &mut usize) -> Vec<Key> {
+    let taken: Vec<_> = std::iter::from_fn(|| keys.pop_first()).take(*left).collect();
+    *left = left.saturating_sub(taken.len());
+    taken
 }
 
 fn later(now: UnixTime, by: Duration) -> UnixTime {

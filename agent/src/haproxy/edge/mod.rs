@@ -15,7 +15,7 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use jose::UnixTime;
@@ -76,6 +76,7 @@ impl Socket {
         self.ledger.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
             let mut ledger = poisoned.into_inner();
             ledger.doubt();
+            self.ledger.clear_poison();
             ledger
         })
     }
@@ -225,11 +226,37 @@ impl Moment {
     fn now() -> Self {
         Self { at: Instant::now(), now: UnixTime::from_system(SystemTime::now()) }
     }
+}
 
-    /// How far the time of day has moved against the monotonic clock since `before`.
-    fn step(self, before: Self) -> Duration {
-        let ran = i64::try_from(self.at.saturating_duration_since(before.at).as_millis()).unwrap_or(i64::MAX);
-        let moved = self.now.as_millis().saturating_sub(before.now.as_millis());
-        Duration::from_millis(moved.abs_diff(ran))
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_a_panic_left_of_the_books_is_doubted_once() {
+        let terms = Terms { lease: Duration::from_secs(2), entry: Duration::from_secs(60), entries: 9 };
+        let ledger = Mutex::new(Ledger::new("agent", terms));
+        let (urgent, offered) = (Notify::new(), Notify::new());
+        let socket = Socket { path: PathBuf::from("/s"), ledger, urgent, offered };
+        let (key, basis) = (Key::of("Bearer x", "").unwrap(), Basis::default());
+        let offer = Offer { key, basis, subject: None, server: None, end: None, fields: "".into() };
+        let moment = Moment::now();
+        socket.lock().connect([], moment.now);
+        socket.lock().next(true, moment);
+        let give = || socket.lock().offer(&offer, || None, moment);
+        assert_eq!(give(), Taken::Yes);
+        let panicked = thread::scope(|scope| {
+            let breaking = scope.spawn(|| {
+                let _ledger = socket.lock();
+                panic!("half-way");
+            });
+            breaking.join().is_err()
+        });
+        assert!(panicked && socket.ledger.is_poisoned());
+        assert_eq!((give(), socket.lock().entries()), (Taken::Yes, 1), "what was there is void");
+        assert_eq!((give(), socket.lock().entries()), (Taken::Already, 1), "what came after is not");
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, sleep_until};
 
-use super::commands::{judge, misses_a_lease, process};
+use super::commands::{judge_changes, misses_a_lease, process};
 use super::connection::{Connection, Fault, open};
 use super::ledger::{Basis, Batch, Moment};
 use super::{Edge, Socket};
@@ -24,8 +24,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The longest silence on a connection: HAProxy closes one on which nothing is asked (`stats timeout`, 10 s by default), and one
 /// that is lost is noticed before there is something to tell.
 const SILENCE: Duration = Duration::from_millis(400);
-/// A time of day that moves by more against the monotonic clock was set.
-const STEP: Duration = Duration::from_millis(500);
 
 /// What ended a connection that worked.
 enum Ended {
@@ -77,24 +75,21 @@ impl Edge {
 
     /// Tells what there is to tell until that fails.
     async fn write(&self, socket: &Socket, mut runtime: Runtime) -> Fault {
-        let mut before = Moment::now();
         let mut was_leased = false;
-        let mut told = before.at;
+        let mut told = Instant::now();
         loop {
+            // Before the keys are looked at: leases are counted from a moment at which these were in use.
+            let moment = Moment::now();
             let (configuration, ring) = &**self.relied_on.load();
             let keys = ring.current().version;
-            let moment = Moment::now();
             let batch = {
                 let mut ledger = socket.lock();
                 ledger.rely_on(Basis { configuration: *configuration, keys });
-                if moment.step(before) > STEP {
+                if ledger.compare_clocks(moment) {
                     tracing::warn!("the time of day was set; HAProxy is given its verdicts anew");
-                    ledger.doubt();
-                    ledger.clear_all();
                 }
                 ledger.next(self.readiness.check().is_ok(), moment)
             };
-            before = moment;
             let is_silent = moment.at.saturating_duration_since(told) >= SILENCE;
             if !batch.is_empty() || is_silent {
                 told = moment.at;
@@ -122,10 +117,10 @@ impl Edge {
     /// Has HAProxy do all of a batch; an empty one only asks whether it is still there.
     async fn carry_out(&self, socket: &Socket, runtime: &mut Runtime, batch: &Batch) -> Result<(), Fault> {
         let sent = Instant::now();
-        judge(&runtime.ask(&self.maps.changes(batch)).await?)?;
+        judge_changes(&runtime.ask(&self.maps.changes(batch)).await?)?;
         if !batch.leases.is_empty() {
             let answer = runtime.ask(&self.maps.leases(batch)).await?;
-            judge(&answer)?;
+            judge_changes(&answer)?;
             if misses_a_lease(&answer) {
                 socket.lock().doubt();
             }
@@ -133,7 +128,8 @@ impl Edge {
         self.metrics.edge_seconds.observe(sent.elapsed().as_secs_f64());
         let count = |len| u64::try_from(len).unwrap_or(u64::MAX);
         self.metrics.edge_writes.inc_by(count(batch.adds.len()));
-        self.metrics.edge_deletions.inc_by(count(batch.voids.len().saturating_add(batch.deletes.len())));
+        let removed = [&batch.voids, &batch.replaces, &batch.deletes].map(Vec::len);
+        self.metrics.edge_deletions.inc_by(count(removed.iter().sum()));
         self.metrics.edge_clears.inc_by(u64::from(batch.clear));
         Ok(())
     }

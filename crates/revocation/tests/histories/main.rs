@@ -5,9 +5,11 @@
 //! What is modelled is the world around them: writes, messages under way or lost, rules of which nothing tells, connections
 //! that break unnoticed, reads that are overtaken, polls whose answers never arrive, servers that leave and come back. Time
 //! is tokio's, which stands still while anything is to be done. Whatever happens, no verdict is used longer after a rule than
-//! `docs/REVOCATION.md` says.
+//! `docs/REVOCATION.md` says. Verdicts that are in HAProxy's own maps have their histories in `edge/`.
 
 // Marked, so that what tests may do, helpers of tests may do too.
+#[cfg(test)]
+mod edge;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

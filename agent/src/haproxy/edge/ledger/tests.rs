@@ -14,7 +14,11 @@ struct World {
 impl World {
     /// Connected, by its own word alone.
     fn alone() -> Self {
-        let mut ledger = Ledger::new("agent", TERMS);
+        Self::on(TERMS)
+    }
+
+    fn on(terms: Terms) -> Self {
+        let mut ledger = Ledger::new("agent", terms);
         ledger.connect([], UnixTime::from_millis(TODAY));
         let mut world = Self { ledger, start: Instant::now(), at: 0 };
         assert!(world.next().clear, "nothing is known of what HAProxy had");
@@ -67,6 +71,12 @@ impl World {
     }
 }
 
+/// A verdict that rests on no server's word.
+fn token(token: &str) -> Offer {
+    let (key, basis) = (key(token), Basis::default());
+    Offer { key, basis, subject: None, server: None, end: None, fields: "id|7".into() }
+}
+
 fn key(token: &str) -> Key {
     Key::of(token, "").unwrap()
 }
@@ -111,9 +121,7 @@ fn the_lease_of_a_servers_word_is_counted_from_when_it_vouched_and_ends_with_its
 
 #[test]
 fn no_lease_is_further_ahead_than_haproxy_takes_one() {
-    let mut ledger = Ledger::new("agent", Terms { lease: Duration::from_secs(600), ..TERMS });
-    ledger.connect([], time(0));
-    let mut world = World { ledger, start: Instant::now(), at: 0 };
+    let mut world = World::on(Terms { lease: Duration::from_secs(600), ..TERMS });
     world.offer("a", None);
     assert_eq!(world.next().leases[0].1, time(5000));
 }
@@ -146,10 +154,7 @@ fn what_was_not_told_yet_is_not_told_once_its_subject_changes() {
 
 #[test]
 fn while_deletions_are_due_no_lease_is_renewed_and_nothing_is_written() {
-    let terms = Terms { entries: 1000, ..TERMS };
-    let mut ledger = Ledger::new("agent", terms);
-    ledger.connect([], time(0));
-    let mut world = World { ledger, start: Instant::now(), at: 0 };
+    let mut world = World::on(Terms { entries: 1000, ..TERMS });
     world.hear(Some(0), Changes::Everything);
     for token in 0..250 {
         assert_eq!(world.offer(&token.to_string(), Some(SERVER)), Taken::Yes);
@@ -250,16 +255,24 @@ fn a_word_that_its_server_does_not_vouch_for_is_not_taken() {
 }
 
 #[test]
-fn an_entry_that_is_asked_about_all_the_same_is_replaced_after_a_second() {
+fn an_entry_that_is_asked_about_all_the_same_replaces_all_of_its_key_at_growing_times() {
     let mut world = World::alone();
     assert_eq!(world.offer("a", None), Taken::Yes);
     world.next();
-    world.at = 999;
-    assert_eq!(world.offer("a", None), Taken::Already);
-    world.at = 1000;
-    assert_eq!(world.offer("a", None), Taken::Yes);
-    let batch = world.next();
-    assert_eq!((batch.deletes, batch.adds.len()), (vec![key("a")], 1));
+    for (at, expected) in [
+        (999, Taken::Already),
+        (1000, Taken::Yes),
+        (2999, Taken::Already),
+        (3000, Taken::Yes),
+        (6999, Taken::Already),
+    ] {
+        world.at = at;
+        assert_eq!(world.offer("a", None), expected, "{at}");
+        let batch = world.next();
+        let replaced = if expected == Taken::Yes { vec![key("a")] } else { vec![] };
+        assert_eq!((batch.adds.len(), batch.replaces), (replaced.len(), replaced), "{at}");
+        assert_eq!(batch.deletes, []);
+    }
 }
 
 #[test]
@@ -268,9 +281,7 @@ fn entries_are_bounded_in_number_and_in_a_second() {
     for (token, expected) in [("a", Taken::Yes), ("b", Taken::Yes), ("c", Taken::Yes), ("d", Taken::Full)] {
         assert_eq!(world.offer(token, None), expected);
     }
-    let mut ledger = Ledger::new("agent", Terms { entries: 10_000, ..TERMS });
-    ledger.connect([], time(0));
-    let mut world = World { ledger, start: Instant::now(), at: 0 };
+    let mut world = World::on(Terms { entries: 10_000, ..TERMS });
     let taken = (0..2500).filter(|token| world.offer(&token.to_string(), None) == Taken::Yes).count();
     assert_eq!(taken, 2000);
     world.at = 1000;
@@ -279,18 +290,18 @@ fn entries_are_bounded_in_number_and_in_a_second() {
 
 #[test]
 fn a_batch_is_no_longer_than_haproxys_buffer() {
-    let mut ledger = Ledger::new("agent", Terms { entries: 100, ..TERMS });
-    ledger.connect([], time(0));
-    let moment = Moment { at: Instant::now(), now: time(0) };
+    let mut world = World::on(Terms { entries: 100, ..TERMS });
+    let moment = world.moment();
     for token in 0..20 {
         let fields = "x".repeat(4096).into();
         let (key, basis) = (key(&token.to_string()), Basis::default());
         let offer = Offer { key, basis, subject: None, server: None, end: None, fields };
-        assert_eq!(ledger.offer(&offer, || None, moment), Taken::Yes);
+        assert_eq!(world.ledger.offer(&offer, || None, moment), Taken::Yes);
     }
     let mut batches = 0;
-    while ledger.has_more() {
-        let bytes: usize = ledger.next(true, moment).adds.iter().map(|(_, value)| value.len() + 66).sum();
+    while world.ledger.has_more() {
+        let bytes: usize =
+            world.ledger.next(true, moment).adds.iter().map(|(_, value)| value.len() + 66).sum();
         assert!(bytes < 12_000, "{bytes}");
         batches += 1;
     }
@@ -305,8 +316,34 @@ fn an_agent_that_is_not_ready_ends_its_leases_and_gives_nothing() {
     let moment = world.moment();
     let batch = world.ledger.next(false, moment);
     assert_eq!((batch.ended.len(), batch.clear, batch.adds.len(), batch.leases.len()), (1, true, 0, 0));
-    world.offer("a", None);
-    assert_eq!(world.ledger.next(false, moment).adds, []);
+    assert_eq!(world.offer("a", None), Taken::No, "or each look would clear what other agents wrote");
+    assert!(world.ledger.next(false, moment).is_empty());
+}
+
+#[test]
+fn a_clock_that_was_set_ends_the_leases_and_no_offer_from_before_is_taken() {
+    for (step, is_set) in [(-60_000, true), (60_000, true), (501, true), (-500, false), (500, false)] {
+        let mut world = World::alone();
+        world.at = 3000;
+        world.offer("a", None);
+        assert_eq!(world.next().leases.len(), 1);
+        let before = world.moment();
+        let after = Moment { now: time(3000 + step), ..before };
+        assert_eq!(world.ledger.offer(&token("b"), || None, after) == Taken::No, is_set, "{step}");
+        assert_eq!(world.ledger.compare_clocks(after), is_set, "{step}");
+        assert_eq!(world.ledger.next(true, after).ended.len(), usize::from(is_set), "{step}");
+        assert_eq!(world.ledger.offer(&token("c"), || None, before) == Taken::No, is_set, "{step}");
+        assert_ne!(world.ledger.offer(&token("d"), || None, after), Taken::No, "{step}");
+    }
+}
+
+#[test]
+fn steps_that_are_small_add_up() {
+    let mut world = World::alone();
+    for (step, is_set) in [(-300, false), (-600, true), (-900, false), (-1200, true)] {
+        let moment = Moment { now: time(step), ..world.moment() };
+        assert_eq!(world.ledger.compare_clocks(moment), is_set, "{step}");
+    }
 }
 
 #[test]
@@ -320,6 +357,7 @@ fn after_a_lost_connection_nothing_is_told_until_there_is_another_and_then_all_i
     let found = [
         (before.clone(), time(2000)),
         ("other.1.-".to_owned(), time(1000)),
+        ("agent2.1.-".to_owned(), time(1000)),
         ("gone.1.-".to_owned(), time(-10_001)),
     ];
     world.ledger.connect(found, time(0));
