@@ -5,11 +5,11 @@ set -eu
 
 cd "$(dirname "$0")/../.."
 cargo="${CARGO:-cargo}"
-default='jose rules edge delay memory forward-auth'
+default='jose rules edge edge-hit delay memory forward-auth'
 
 for part in ${*:-$default}; do
     case $part in
-    jose | rules | edge | delay | memory | forward-auth | report) ;;
+    jose | rules | edge | edge-hit | delay | memory | forward-auth | report) ;;
     *)
         echo "no such part: $part; there are: $default report" >&2
         exit 2
@@ -33,6 +33,15 @@ run() {
         BENCH_HAPROXY=$(tests/versions.sh fetch) || return 1
         export BENCH_HAPROXY
         $cargo bench --package integration-tests --bench compare -- "$1"
+        ;;
+    edge-hit)
+        # Those that an earlier run of tests/versions.sh has fetched as well, as far as they are of other branches.
+        BENCH_HAPROXY=$(tests/versions.sh fetch) || return 1
+        for program in "$(tests/target.sh)"/haproxy/*/haproxy; do
+            BENCH_HAPROXY="$BENCH_HAPROXY $program"
+        done
+        export BENCH_HAPROXY
+        $cargo bench --package integration-tests --bench compare -- edge-hit
         ;;
     forward-auth)
         tests/forward_auth.sh >/dev/null || return 1

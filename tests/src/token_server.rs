@@ -80,9 +80,7 @@ impl TokenServer {
     ///
     /// The server does not store it.
     pub fn revoke(&self, subject: &str, rule: &Value) {
-        let body = serde_json::json!({ "rule": rule }).to_string();
-        let response = self.rules("POST", &format!("/v1/rules/{subject}"), &body);
-        assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
+        self.rule_writer().revoke(subject, rule);
     }
 
     /// Writes a revocation rule for everybody, which never ends.
@@ -148,7 +146,35 @@ impl TokenServer {
         client.response().unwrap()
     }
 
+    /// Writes rules from another thread.
+    pub fn rule_writer(&self) -> RuleWriter {
+        RuleWriter { socket: self.socket.clone() }
+    }
+
     fn rules(&self, method: &str, path: &str, body: &str) -> Response {
+        self.rule_writer().ask(method, path, body)
+    }
+}
+
+/// Writes rules into a running server.
+#[derive(Debug)]
+pub struct RuleWriter {
+    socket: PathBuf,
+}
+
+impl RuleWriter {
+    /// Writes a revocation rule for a subject.
+    ///
+    /// # Panics
+    ///
+    /// The server does not store it.
+    pub fn revoke(&self, subject: &str, rule: &Value) {
+        let body = serde_json::json!({ "rule": rule }).to_string();
+        let response = self.ask("POST", &format!("/v1/rules/{subject}"), &body);
+        assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> Response {
         let request = Request::line(&format!("{method} {path} HTTP/1.1"))
             .header("Content-Type", "application/json")
             .header("Content-Length", body.len().to_string());

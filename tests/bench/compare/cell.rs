@@ -27,6 +27,14 @@ pub(crate) enum Way {
     Rules,
     /// The agent and a token-server with 500 rules for all and 500 of the subject; encrypted tokens, none twice.
     Encrypted,
+    /// `NativeFull`, with as few bad tokens as the lines of verdicts in HAProxy get.
+    NativeSteady,
+    /// Verdicts in HAProxy, one token again and again.
+    EdgeOne,
+    /// Verdicts in HAProxy, 10,000 tokens.
+    EdgeMany,
+    /// Verdicts in HAProxy; one request in ten has a token that never came before.
+    EdgeChanging,
 }
 
 impl Way {
@@ -42,11 +50,21 @@ impl Way {
             Self::Uncached => "agent, cache off",
             Self::Rules => "agent + 1,000 rules",
             Self::Encrypted => "agent, new JWE, 1,000 rules",
+            Self::NativeSteady => "native full, good tokens",
+            Self::EdgeOne => "edge hit, 1 token",
+            Self::EdgeMany => "edge hit, 10,000 tokens",
+            Self::EdgeChanging => "edge hit, tokens that change (10 % new)",
         }
     }
 
     pub(crate) fn asks_agent(self) -> bool {
         matches!(self, Self::Hit | Self::Tokens | Self::New | Self::Uncached | Self::Rules | Self::Encrypted)
+            || self.keeps_verdicts()
+    }
+
+    /// Whether HAProxy is given verdicts, while a token-server's rules are written.
+    pub(crate) fn keeps_verdicts(self) -> bool {
+        matches!(self, Self::EdgeOne | Self::EdgeMany | Self::EdgeChanging)
     }
 
     pub(crate) fn asks_any_agent(self) -> bool {
@@ -90,7 +108,7 @@ impl Cell {
     }
 
     pub(crate) fn profile(&self) -> &'static str {
-        if self.way == Way::Encrypted { "ms-users" } else { "standard" }
+        if self.way == Way::Encrypted || self.algorithm == "JWE" { "ms-users" } else { "standard" }
     }
 
     /// The plain HAProxy that this is compared with.
@@ -152,6 +170,25 @@ pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
     }
     if let Some(first) = releases.first() {
         cells.extend([Plain, Hit].map(|way| Cell { threads: 2, ..Cell::new(first, way) }));
+    }
+    cells
+}
+
+/// The lines of verdicts in HAProxy: on one thread and on two, beside what it costs HAProxy to check by itself.
+pub(crate) fn edge_hits(releases: &[Release], full: bool) -> Vec<Cell> {
+    use Way::{EdgeChanging, EdgeMany, EdgeOne, Hit, NativeSteady, Plain};
+    let mut cells = Vec::new();
+    for release in releases {
+        for threads in [1, 2] {
+            let cell = |way| Cell { threads, ..Cell::new(release, way) };
+            cells.extend([Plain, NativeSteady, Hit, EdgeOne, EdgeMany, EdgeChanging].map(cell));
+            for algorithm in ["RS256", "JWE"].into_iter().filter(|_| full || threads == 1) {
+                cells.extend([EdgeOne, EdgeChanging].map(|way| Cell { algorithm, ..cell(way) }));
+                if full {
+                    cells.push(Cell { algorithm, ..cell(EdgeMany) });
+                }
+            }
+        }
     }
     cells
 }

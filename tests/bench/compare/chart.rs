@@ -6,10 +6,12 @@ use crate::cell::Way;
 use crate::row::{self, Row, Wanted};
 
 /// The bars of a group: their name, where their figure is, and their colour.
-const BARS: [(&str, Way, &str, &str); 8] = [
+const BARS: [(&str, Way, &str, &str); 10] = [
     ("jwt_verify HS256 + claims", Way::NativeFull, "HS256", OTHERS),
     ("jwt_verify RS256 + claims", Way::NativeFull, "RS256", OTHERS),
     ("jwt_verify ES256 + claims", Way::NativeFull, "ES256", OTHERS),
+    ("known token, kept in HAProxy", Way::EdgeOne, "HS256", OURS),
+    ("10,000 tokens, kept in HAProxy", Way::EdgeMany, "HS256", OURS),
     ("an agent that does nothing", Way::Nothing, "HS256", FLOOR),
     ("jwt-agent, known token", Way::Hit, "HS256", OURS),
     ("jwt-agent, 10,000 tokens", Way::Tokens, "HS256", OURS),
@@ -25,10 +27,11 @@ const LINE: f64 = 20.0;
 const NAMES: f64 = 210.0;
 const WIDTH: f64 = 720.0;
 
-/// An SVG of the rows.
-pub(crate) fn draw(rows: &[Row]) -> String {
+/// An SVG of the rows, and of those of verdicts that are kept in HAProxy.
+pub(crate) fn draw(rows: &[Row], kept: &[Row]) -> String {
     let releases = row::releases(rows);
-    let figure = |haproxy, way, algorithm| {
+    let figure = |haproxy, way: Way, algorithm| {
+        let rows = if way.keeps_verdicts() { kept } else { rows };
         Wanted { algorithm, ..Wanted::usual(haproxy, way) }.find(rows).map(|row| row.above_plain_us)
     };
     let all = releases

@@ -18,14 +18,18 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::cell::{Cell, Transport, Way};
+use crate::kept;
 use crate::traffic::{ALGORITHMS, AUDIENCE, ENCRYPTION_KEY, ISSUER, SECRET, SUBJECT, signer};
 
 /// What stands at the end of each frontend: HAProxy answers itself, so that no backend's cost is measured.
 const ANSWER: &str = "http-request return status 200 content-type text/plain string ok";
 
-/// The agent's answer for HAProxy, refused as the shipped configuration refuses it.
+/// Asks the agent about each request.
 const ASK: &str = r#"
-    filter spoe engine jwt config "${SPOE_CONF}"
+    filter spoe engine jwt config "${SPOE_CONF}""#;
+
+/// What the agent answers, refused as the shipped configuration refuses it.
+const ANSWERED: &str = r#"
     http-request deny status 503 if { var(txn.tkn.spoe_error) -m found }
     http-request deny status 503 unless { var(txn.tkn.valid) -m found }
     http-request deny status 503 if { var(txn.tkn.reason) -m str E_BACKEND_UNAVAIL }
@@ -38,9 +42,9 @@ pub(crate) struct Edge {
     pub(crate) address: SocketAddr,
     pub(crate) agent: Option<Agent>,
     pub(crate) token_server: Option<TokenServer>,
-    haproxy: Process,
+    pub(crate) haproxy: Process,
     nothing: Option<Process>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Edge {
@@ -53,8 +57,10 @@ impl Edge {
             Transport::Unix => Address::Unix(path("agent.sock")),
             Transport::Tcp => Address::free_port().unwrap(),
         };
-        let token_server = rules.map(|rules| {
-            fs::copy(rules, path("rules.redb")).unwrap();
+        let token_server = (rules.is_some() || cell.way.keeps_verdicts()).then(|| {
+            if let Some(rules) = rules {
+                fs::copy(rules, path("rules.redb")).unwrap();
+            }
             let jwe = encryption_keys(folder.path());
             let settings = [("TOKEN_SERVER__JWE__KEYS_FILE", jwe.to_str().unwrap())];
             TokenServer::start_with(folder.path(), cell.profile(), &settings)
@@ -77,6 +83,9 @@ impl Edge {
             }
             if let Some(server) = &token_server {
                 environment.push(("JWT_TOKEN_SERVER_BACKEND", server.url()));
+            }
+            if cell.way.keeps_verdicts() {
+                environment.extend(kept::settings(folder.path()));
             }
             let environment: Vec<_> =
                 environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -101,9 +110,13 @@ impl Edge {
             .env("SPOE_CONF", repository().join("haproxy/spoe-jwt.conf"))
             .env("AGENT_TIMEOUT", "2s")
             .env("AGENT_1", listen.to_string())
-            .env("AGENT_2", listen.to_string());
+            .env("AGENT_2", listen.to_string())
+            .envs(kept::settings(folder.path()));
+        for name in ["verdicts.map", "leases.map"] {
+            fs::write(path(name), "").unwrap();
+        }
         let haproxy = Process::start("haproxy", command).unwrap();
-        let edge = Self { address, agent, token_server, haproxy, nothing, _folder: folder };
+        let edge = Self { address, agent, token_server, haproxy, nothing, folder };
         edge.probe(cell, probes);
         edge
     }
@@ -127,6 +140,11 @@ impl Edge {
                 self.haproxy.log()
             );
         }
+    }
+
+    /// A file of its folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The processes whose cost is the cost of an answer.
@@ -179,14 +197,20 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
     let rules = match cell.way {
         Way::Plain => String::new(),
         Way::NativeSignature => native_signature(cell.algorithm, folder),
-        Way::NativeFull => native_signature(cell.algorithm, folder) + &native_claims(),
+        Way::NativeFull | Way::NativeSteady => native_signature(cell.algorithm, folder) + &native_claims(),
         Way::Nothing | Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::Rules | Way::Encrypted => {
-            ASK.to_owned()
+            format!("{ASK}{ANSWERED}")
         }
+        Way::EdgeOne | Way::EdgeMany | Way::EdgeChanging => format!("{}{ANSWERED}", kept::rules()),
+    };
+    let socket = if cell.way.keeps_verdicts() {
+        "    stats socket \"${JWT_EDGE_SOCKETS}\" mode 600 level admin\n"
+    } else {
+        ""
     };
     let agents = if cell.way.asks_any_agent() { shipped_agents() } else { String::new() };
     format!(
-        "global\n    nbthread {}\n    maxconn 4000\n\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    \
+        "global\n    nbthread {}\n    maxconn 4000\n{socket}\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    \
          timeout server 60s\n\nfrontend edge\n    bind {address}{rules}\n    {ANSWER}\n\n{agents}",
         cell.threads
     )

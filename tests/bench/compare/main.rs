@@ -2,7 +2,7 @@
 //! side by side in one run.
 //!
 //! ```text
-//! compare edge | delay | memory | forward-auth | report
+//! compare edge | edge-hit | delay | memory | forward-auth | report
 //! ```
 //!
 //! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
@@ -16,12 +16,14 @@ mod chart;
 mod delay;
 mod edge;
 mod forward_auth;
+mod kept;
 mod kept_delay;
 mod memory;
 mod release;
 mod report;
 mod rounds;
 mod row;
+mod runtime;
 mod targets;
 mod traffic;
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     for part in std::env::args().skip(1).filter(|argument| !argument.starts_with("--")) {
         let done = match part.as_str() {
             "edge" => record("edge", edge_figures()),
+            "edge-hit" => record("edge-hit", edge_hit_figures()),
             "delay" => record("delay", delay::run(&release::installed())).and_then(|()| {
                 let kept: Vec<Value> = release::releases().iter().map(kept_delay::run).collect();
                 record("delay-edge", json!(kept))
@@ -65,6 +68,17 @@ fn edge_figures() -> Value {
     // A line is compared with plain HAProxy, which therefore always runs.
     cells.retain(|cell| cell.way == cell::Way::Plain || cell.to_string().contains(&only));
     json!({"rounds": rounds, "rows": rounds::run(&cells, rounds)})
+}
+
+fn edge_hit_figures() -> Value {
+    let (only, rounds, releases) = (only(), number("BENCH_ROUNDS", 3), release::releases());
+    let mut cells = cell::edge_hits(&releases, is_full());
+    // Lines are compared with plain HAProxy, and with HAProxy's own check.
+    let is_reference = |way| matches!(way, cell::Way::Plain | cell::Way::NativeSteady);
+    cells.retain(|cell| is_reference(cell.way) || cell.to_string().contains(&only));
+    let runtime: Vec<Value> =
+        if only.is_empty() { releases.iter().map(runtime::run).collect() } else { Vec::new() };
+    json!({"rounds": rounds, "rows": rounds::run(&cells, rounds), "runtime": runtime})
 }
 
 /// What the names of lines must contain.

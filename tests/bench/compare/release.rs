@@ -22,11 +22,17 @@ pub(crate) fn installed() -> Release {
     Release::of(program())
 }
 
-/// The installed one, and those that `BENCH_HAPROXY` names, separated by white space.
+/// The installed one, and those that `BENCH_HAPROXY` names, separated by white space, one of each branch.
 pub(crate) fn releases() -> Vec<Release> {
     let others = std::env::var("BENCH_HAPROXY").unwrap_or_default();
     let others = others.split_whitespace().map(|program| Release::of(program.to_owned()));
-    std::iter::once(installed()).chain(others).collect()
+    let mut releases = vec![installed()];
+    for other in others {
+        if releases.iter().all(|release| release.version != other.version) {
+            releases.push(other);
+        }
+    }
+    releases
 }
 
 impl Release {

@@ -1,6 +1,6 @@
 //! The part `edge`: every line of the comparison in turns, several rounds of it.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use tempfile::TempDir;
 
 use crate::cell::{Cell, Transport, Way};
 use crate::edge::{Edge, store};
+use crate::kept::{self, Rules};
 use crate::row::{Row, Spread};
-use crate::traffic::{ALGORITHMS, Looks, encrypted_tokens, one_token, tokens};
+use crate::traffic::{ALGORITHMS, IN_USE, Looks, changing, encrypted_tokens, one_token, steady, tokens};
 
 /// How long a line is loaded before it is measured: connections open, caches as they will be.
 const WARM_UP: Duration = Duration::from_millis(250);
@@ -33,6 +34,15 @@ struct Sample {
     resident: HashMap<&'static str, u64>,
     /// How much of the machine's processors was in use, the load's own part included, percent.
     busy: f64,
+    /// Requests that the agent was asked about, and rules written in a second, where verdicts are kept in HAProxy.
+    kept: Option<Kept>,
+}
+
+/// What there is to know beside costs where verdicts are kept in HAProxy.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    asked_percent: f64,
+    rules_per_second: f64,
 }
 
 impl Sample {
@@ -40,8 +50,10 @@ impl Sample {
         self.cost.get(process).copied().unwrap_or_default()
     }
 
+    /// Of everything that a request takes: rules are written whether there are requests or not.
     fn cost(&self) -> f64 {
-        self.cost.values().sum()
+        let other = if self.kept.is_some() { self.cost_of("token_server") } else { 0.0 };
+        self.cost.values().sum::<f64>() - other
     }
 
     fn mib_of(&self, process: &str) -> f64 {
@@ -49,12 +61,17 @@ impl Sample {
     }
 }
 
+/// What is made once for each algorithm and number of tokens.
+type KeptIn<T> = RefCell<HashMap<(&'static str, usize), T>>;
+
 /// Tokens and rules, made once for all rounds, when the first line needs them.
 #[derive(Default)]
 struct Stock {
     new: [OnceCell<Arc<[Prepared]>>; ALGORITHMS.len()],
     many: OnceCell<Arc<[Prepared]>>,
     encrypted: OnceCell<Arc<[Prepared]>>,
+    steady: KeptIn<Arc<[Prepared]>>,
+    changing: KeptIn<(Arc<[Prepared]>, Arc<[Prepared]>)>,
     rules_of_one: OnceCell<TempDir>,
     rules_of_all: OnceCell<TempDir>,
 }
@@ -74,6 +91,28 @@ impl Stock {
                 Arc::clone(stock.unwrap().1.get_or_init(|| tokens(algorithm, NEW)))
             }
             Way::Encrypted => Arc::clone(self.encrypted.get_or_init(|| encrypted_tokens(NEW))),
+            Way::NativeSteady | Way::EdgeOne => self.steady(algorithm, 1),
+            Way::EdgeMany => self.steady(algorithm, MANY),
+            Way::EdgeChanging => self.changing(algorithm).1,
+        }
+    }
+
+    fn steady(&self, algorithm: &'static str, count: usize) -> Arc<[Prepared]> {
+        let mut made = self.steady.borrow_mut();
+        Arc::clone(made.entry((algorithm, count)).or_insert_with(|| steady(algorithm, count)))
+    }
+
+    fn changing(&self, algorithm: &'static str) -> (Arc<[Prepared]>, Arc<[Prepared]>) {
+        let mut made = self.changing.borrow_mut();
+        made.entry((algorithm, IN_USE)).or_insert_with(|| changing(algorithm)).clone()
+    }
+
+    /// What a line is loaded with first, and how many verdicts HAProxy is to have then.
+    fn first(&self, cell: &Cell) -> (Arc<[Prepared]>, usize) {
+        match cell.way {
+            Way::EdgeChanging => (self.changing(cell.algorithm).0, IN_USE),
+            Way::EdgeMany => (self.requests(cell), MANY),
+            _ => (self.requests(cell), 1),
         }
     }
 
@@ -82,7 +121,8 @@ impl Stock {
             Way::Rules => self.rules_of_one.get_or_init(|| store("standard", 1000, 0)),
             Way::Encrypted => self.rules_of_all.get_or_init(|| store("ms-users", 500, 500)),
             Way::Plain | Way::NativeSignature | Way::NativeFull | Way::Nothing => return None,
-            Way::Hit | Way::Tokens | Way::New | Way::Uncached => return None,
+            Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::NativeSteady => return None,
+            Way::EdgeOne | Way::EdgeMany | Way::EdgeChanging => return None,
         };
         Some(folder.path().join("rules.redb"))
     }
@@ -132,6 +172,9 @@ pub(crate) fn run(cells: &[Cell], rounds: usize) -> Vec<Row> {
 }
 
 fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
+    if cell.way.keeps_verdicts() {
+        return measure_kept(cell, stock);
+    }
     let requests = stock.requests(cell);
     let never_twice = matches!(cell.way, Way::New | Way::Encrypted);
     let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), &requests[..1]);
@@ -148,6 +191,33 @@ fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
         _ => Amount::For(WARM_UP),
     };
     Load { requests: warm_up, amount: first, rate: None, ..load.clone() }.run();
+    sample(&edge, &load)
+}
+
+/// The same where HAProxy is given verdicts: it has them, and rules are written, before it is measured.
+fn measure_kept(cell: &Cell, stock: &Stock) -> Sample {
+    let ((first, verdicts), requests) = (stock.first(cell), stock.requests(cell));
+    let edge = Edge::start(cell, None, &first[..1]);
+    let (target, connections) = (edge.address, cell.connections);
+    let rules = Rules::write(edge.token_server.as_ref().unwrap());
+    let amount = Amount::For(WARM_UP);
+    let warm_up = Load { target, requests: first, connections, threads: 1, rate: None, amount };
+    kept::fill(&edge, &warm_up, verdicts);
+    let amount = match cell.way {
+        Way::EdgeChanging => Amount::Requests(requests.len()),
+        _ => Amount::For(MEASURE),
+    };
+    let (asked, written) = (kept::asked(&edge), rules.written());
+    let mut sample = sample(&edge, &Load { requests, amount, ..warm_up });
+    let (asked, written) = (kept::asked(&edge) - asked, rules.written() - written);
+    sample.kept = Some(Kept {
+        asked_percent: asked * 100.0 / sample.outcome.answers.max(1) as f64,
+        rules_per_second: written as f64 / sample.outcome.elapsed.as_secs_f64(),
+    });
+    sample
+}
+
+fn sample(edge: &Edge, load: &Load) -> Sample {
     let processes = edge.processes();
     let before: Vec<Duration> = processes.iter().map(|(_, pid)| processor_time(*pid).unwrap()).collect();
     let (worked, been) = processors().unwrap();
@@ -159,7 +229,7 @@ fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     });
     let cost = cost.collect();
     let resident = processes.iter().map(|(name, pid)| (*name, resident(*pid).unwrap())).collect();
-    Sample { outcome, cost, resident, busy: worked as f64 * 100.0 / been.max(1) as f64 }
+    Sample { outcome, cost, resident, busy: worked as f64 * 100.0 / been.max(1) as f64, kept: None }
 }
 
 fn row(cell: &Cell, samples: &[Sample], plain: &[Sample]) -> Row {
@@ -167,6 +237,10 @@ fn row(cell: &Cell, samples: &[Sample], plain: &[Sample]) -> Row {
     let above = samples.iter().zip(plain).map(|(own, plain)| own.cost() - plain.cost());
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     let last = samples.last().unwrap();
+    let kept = |of: fn(Kept) -> f64| {
+        let all: Option<Vec<f64>> = samples.iter().map(|sample| sample.kept.map(of)).collect();
+        all.map(|all| Spread::of(all.into_iter(), 2))
+    };
     Row {
         haproxy: cell.release.to_string(),
         way: cell.way.name().to_owned(),
@@ -187,5 +261,7 @@ fn row(cell: &Cell, samples: &[Sample], plain: &[Sample]) -> Row {
         errors: samples.iter().map(|sample| sample.outcome.errors).sum(),
         haproxy_rss_mib: (last.mib_of("haproxy") * 10.0).round() / 10.0,
         agent_rss_mib: (last.mib_of("agent") * 10.0).round() / 10.0,
+        asked_percent: kept(|kept| kept.asked_percent),
+        rules_per_second: kept(|kept| kept.rules_per_second),
     }
 }

@@ -35,7 +35,8 @@ pub(crate) struct Row {
     pub(crate) connections: usize,
     pub(crate) haproxy_threads: usize,
     pub(crate) half_load: bool,
-    /// Processor time of all processes above plain HAProxy of the same round.
+    /// Processor time of all processes above plain HAProxy of the same round. Where rules are written meanwhile, without the
+    /// token-server's, which has nothing to do with requests then.
     pub(crate) above_plain_us: Spread,
     pub(crate) haproxy_us: Spread,
     pub(crate) agent_us: Spread,
@@ -51,6 +52,12 @@ pub(crate) struct Row {
     pub(crate) errors: usize,
     pub(crate) haproxy_rss_mib: f64,
     pub(crate) agent_rss_mib: f64,
+    /// Requests that the agent was asked about, percent. Absent where it is always asked, or there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked_percent: Option<Spread>,
+    /// Rules that a token-server was given meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rules_per_second: Option<Spread>,
 }
 
 /// Which line is meant.
@@ -91,10 +98,10 @@ pub(crate) fn releases(rows: &[Row]) -> BTreeSet<&str> {
 }
 
 /// Prints rows of one HAProxy as a table.
-pub(crate) fn print(haproxy: &str, rows: &[Row]) {
-    println!("\nHAProxy {haproxy}: processor time per request, us, median of the rounds (least..most)\n");
+pub(crate) fn print(title: &str, haproxy: &str, rows: &[Row]) {
+    println!("\nHAProxy {title}: processor time per request, us, median of the rounds (least..most)\n");
     println!(
-        "{:<52} {:>20} {:>8} {:>7} {:>7} {:>8} {:>8} {:>8} {:>6} {:>7} {:>9}",
+        "{:<58} {:>20} {:>8} {:>7} {:>7} {:>8} {:>8} {:>8} {:>6} {:>7} {:>8} {:>8} {:>7}",
         "",
         "above plain",
         "haproxy",
@@ -105,7 +112,9 @@ pub(crate) fn print(haproxy: &str, rows: &[Row]) {
         "p99 us",
         "busy %",
         "errors",
-        "agent MiB"
+        "ha MiB",
+        "ag. MiB",
+        "asked %"
     );
     for row in rows.iter().filter(|row| row.haproxy == haproxy) {
         let mut name = format!("{} {} {} c={}", row.way, row.algorithm, row.transport, row.connections);
@@ -117,7 +126,7 @@ pub(crate) fn print(haproxy: &str, rows: &[Row]) {
         }
         let Spread { median, min, max } = row.above_plain_us;
         println!(
-            "{name:<52} {:>20} {:>8.2} {:>7.2} {:>7.2} {:>8.0} {:>8.0} {:>8.0} {:>6.0} {:>7} {:>9.1}",
+            "{name:<58} {:>20} {:>8.2} {:>7.2} {:>7.2} {:>8.0} {:>8.0} {:>8.0} {:>6.0} {:>7} {:>8.1} {:>8.1} {:>7}",
             format!("{median:.2} ({min:.1}..{max:.1})"),
             row.haproxy_us.median,
             row.agent_us.median,
@@ -127,7 +136,9 @@ pub(crate) fn print(haproxy: &str, rows: &[Row]) {
             row.p99_us.median,
             row.busy_percent.median,
             row.errors,
+            row.haproxy_rss_mib,
             row.agent_rss_mib,
+            row.asked_percent.map_or_else(String::new, |asked| format!("{:.2}", asked.median)),
         );
     }
 }

@@ -124,14 +124,60 @@ pub(crate) fn tokens(algorithm: &str, count: usize) -> Arc<[Prepared]> {
 
 /// The same, encrypted, as ms-users makes them.
 pub(crate) fn encrypted_tokens(count: usize) -> Arc<[Prepared]> {
-    in_parallel(count, |number| {
-        let mut claims = good(number);
-        let bad = is_bad(number);
-        if bad {
-            claims["exp"] = json!(now() - 60);
-        }
-        request(&encrypted(&ENCRYPTION_KEY, "main", &claims.to_string()), if bad { 401 } else { 200 })
-    })
+    in_parallel(count, |number| signed_or_encrypted("JWE", number, is_bad(number)))
+}
+
+/// One of so many requests carries a token that must be refused, where verdicts are kept in HAProxy: refusals are not, so
+/// that more of them would measure something else.
+const RARELY: usize = 200;
+/// Tokens of the line whose tokens change that come again and again.
+pub(crate) const IN_USE: usize = 1_000;
+/// Requests of the line whose tokens change.
+const CHANGING: usize = 40_000;
+/// One of so many requests of the line whose tokens change has a token that never came before.
+const NEW_EVERY: usize = 10;
+
+/// So many good tokens in turns, encrypted ones for the algorithm `JWE`, and now and then a bad one.
+pub(crate) fn steady(algorithm: &str, count: usize) -> Arc<[Prepared]> {
+    let good = in_parallel(count, |number| signed_or_encrypted(algorithm, number, false));
+    // Each kind of bad ones comes.
+    (0..count.max(3 * RARELY))
+        .flat_map(|number| {
+            let bad = (number % RARELY == 0).then(|| rare(algorithm, number));
+            std::iter::once(good[number % count].clone()).chain(bad)
+        })
+        .collect()
+}
+
+/// Good tokens that are in use, and requests of which one in ten has a token that comes never again.
+pub(crate) fn changing(algorithm: &str) -> (Arc<[Prepared]>, Arc<[Prepared]>) {
+    let good = in_parallel(IN_USE, |number| signed_or_encrypted(algorithm, number, false));
+    let fresh =
+        in_parallel(CHANGING / NEW_EVERY, |number| signed_or_encrypted(algorithm, IN_USE + number, false));
+    let requests = (0..CHANGING).map(|number| match number % NEW_EVERY {
+        0 => fresh[number / NEW_EVERY].clone(),
+        1 if number % RARELY == 1 => rare(algorithm, number),
+        _ => good[number % IN_USE].clone(),
+    });
+    let requests = requests.collect();
+    (good, requests)
+}
+
+/// A bad token, of each kind in turns.
+fn rare(algorithm: &str, number: usize) -> Prepared {
+    signed_or_encrypted(algorithm, (number / RARELY % 3 + 1) * BAD_EVERY - 1, true)
+}
+
+fn signed_or_encrypted(algorithm: &str, number: usize, bad: bool) -> Prepared {
+    let status = if bad { 401 } else { 200 };
+    if algorithm != "JWE" {
+        return request(&signed(algorithm, number, bad), status);
+    }
+    let mut claims = good(number);
+    if bad {
+        claims["exp"] = json!(now() - 60);
+    }
+    request(&encrypted(&ENCRYPTION_KEY, "main", &claims.to_string()), status)
 }
 
 /// Different things that are no good tokens: a good header and payload under a signature of nothing.
