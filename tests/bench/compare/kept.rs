@@ -46,20 +46,23 @@ pub(crate) fn rules() -> String {
             break;
         }
         is_whole = line.contains("send-spoe-group");
-        let Some(place) = SHIPPED.iter().position(|name| line.contains(&format!("set-var(txn.tkn.{name})")))
-        else {
-            rules += "\n";
-            rules += &line.replace(&SHIPPED.join(","), &VARIABLES.join(","));
-            continue;
+        let shipped = SHIPPED.iter().position(|name| line.contains(&format!("set-var(txn.tkn.{name})")));
+        let own = match shipped {
+            None => vec![line.replace(&SHIPPED.join(","), &VARIABLES.join(","))],
+            // The line of a text serves for texts; those of the other variables have no counterpart.
+            Some(0) => VARIABLES.iter().zip(4..).map(|(name, field)| of_text(line, name, field)).collect(),
+            Some(_) => Vec::new(),
         };
-        // The line of a text serves for texts; those of the other variables have no counterpart.
-        if let Some(variable) = VARIABLES.get(place) {
-            rules += "\n";
-            rules += &line.replace(&format!("txn.tkn.{}", SHIPPED[place]), &format!("txn.tkn.{variable}"));
-        }
+        own.iter().for_each(|own| rules.extend(["\n", own]));
     }
     assert!(is_whole, "haproxy-edge.cfg has other lines: {rules}");
     rules
+}
+
+/// The line of the shipped file's first variable for another one.
+fn of_text(line: &str, name: &str, field: usize) -> String {
+    line.replace(&format!("txn.tkn.{}", SHIPPED[0]), &format!("txn.tkn.{name}"))
+        .replace("field(4,", &format!("field({field},"))
 }
 
 /// Loads until HAProxy has so many verdicts.
