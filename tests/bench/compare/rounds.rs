@@ -200,7 +200,7 @@ fn measure_kept(cell: &Cell, stock: &Stock) -> Sample {
     let edge = Edge::start(cell, None, &first[..1]);
     let (target, connections) = (edge.address, cell.connections);
     let rules = Rules::write(edge.token_server.as_ref().unwrap());
-    let amount = Amount::For(WARM_UP);
+    let amount = Amount::Requests(first.len());
     let warm_up = Load { target, requests: first, connections, threads: 1, rate: None, amount };
     kept::fill(&edge, &warm_up, verdicts);
     let amount = match cell.way {
