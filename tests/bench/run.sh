@@ -38,7 +38,7 @@ run() {
         # Those that an earlier run of tests/versions.sh has fetched as well, as far as they are of other branches.
         BENCH_HAPROXY=$(tests/versions.sh fetch) || return 1
         for program in "$(tests/target.sh)"/haproxy/*/haproxy; do
-            BENCH_HAPROXY="$BENCH_HAPROXY $program"
+            [ ! -x "$program" ] || BENCH_HAPROXY="$BENCH_HAPROXY $program"
         done
         export BENCH_HAPROXY
         $cargo bench --package integration-tests --bench compare -- edge-hit

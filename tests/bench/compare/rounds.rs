@@ -63,6 +63,7 @@ impl Sample {
 
 /// What is made once for each algorithm and number of tokens.
 type KeptIn<T> = RefCell<HashMap<(&'static str, usize), T>>;
+type Requests = Arc<[Prepared]>;
 
 /// Tokens and rules, made once for all rounds, when the first line needs them.
 #[derive(Default)]
@@ -70,8 +71,8 @@ struct Stock {
     new: [OnceCell<Arc<[Prepared]>>; ALGORITHMS.len()],
     many: OnceCell<Arc<[Prepared]>>,
     encrypted: OnceCell<Arc<[Prepared]>>,
-    steady: KeptIn<Arc<[Prepared]>>,
-    changing: KeptIn<(Arc<[Prepared]>, Arc<[Prepared]>)>,
+    steady: KeptIn<Requests>,
+    changing: KeptIn<(Requests, Requests)>,
     rules_of_one: OnceCell<TempDir>,
     rules_of_all: OnceCell<TempDir>,
 }
@@ -97,18 +98,18 @@ impl Stock {
         }
     }
 
-    fn steady(&self, algorithm: &'static str, count: usize) -> Arc<[Prepared]> {
+    fn steady(&self, algorithm: &'static str, count: usize) -> Requests {
         let mut made = self.steady.borrow_mut();
         Arc::clone(made.entry((algorithm, count)).or_insert_with(|| steady(algorithm, count)))
     }
 
-    fn changing(&self, algorithm: &'static str) -> (Arc<[Prepared]>, Arc<[Prepared]>) {
+    fn changing(&self, algorithm: &'static str) -> (Requests, Requests) {
         let mut made = self.changing.borrow_mut();
         made.entry((algorithm, IN_USE)).or_insert_with(|| changing(algorithm)).clone()
     }
 
     /// What a line is loaded with first, and how many verdicts HAProxy is to have then.
-    fn first(&self, cell: &Cell) -> (Arc<[Prepared]>, usize) {
+    fn first(&self, cell: &Cell) -> (Requests, usize) {
         match cell.way {
             Way::EdgeChanging => (self.changing(cell.algorithm).0, IN_USE),
             Way::EdgeMany => (self.requests(cell), MANY),
