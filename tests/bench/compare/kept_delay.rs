@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::delay::{BACKGROUND, PAUSE, SAMPLES, quantiles};
 use crate::release::Release;
+use crate::targets::{Target, at_most};
 
 /// Tokens that other clients send meanwhile, all of them frequent.
 const TOKENS: usize = 100;
@@ -57,6 +58,22 @@ pub(crate) fn run(release: &Release) -> Value {
     });
     println!("{release}, verdicts kept in HAProxy: {}", figures["ms_from_acknowledged"]);
     figures
+}
+
+/// Of each release that was measured, or that none was.
+pub(crate) fn targets(figures: Option<&Value>) -> Vec<Target> {
+    let target = |haproxy: &str, p99| {
+        let name = format!("{haproxy}: a rule to its refusal, verdicts kept in HAProxy, p99");
+        at_most(&name, "ms", p99, 50.0)
+    };
+    let Some(releases) = figures.and_then(Value::as_array) else {
+        return vec![target("every release", None)];
+    };
+    let of_release = |figures: &Value| {
+        let p99 = figures.pointer("/ms_from_acknowledged/p99").and_then(Value::as_f64);
+        target(figures["haproxy"].as_str().unwrap_or_default(), p99)
+    };
+    releases.iter().map(of_release).collect()
 }
 
 fn request(subject: &str) -> Prepared {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::row::{self, Row};
 use crate::targets::{self, Target};
-use crate::{chart, forward_auth};
+use crate::{chart, forward_auth, kept_delay};
 
 /// Prints what `bench/results.json` holds, and draws its chart beside it.
 pub(crate) fn run() -> std::io::Result<()> {
@@ -35,6 +35,7 @@ pub(crate) fn run() -> std::io::Result<()> {
         forward_auth::print(&forward_auth);
     }
     let mut targets = targets::targets(&rows, &kept, |part| figures(part).cloned());
+    targets.extend(kept_delay::targets(figures("delay-edge")));
     targets.extend(forward_auth::targets(&forward_auth));
     print_targets(&targets);
     if !rows.is_empty() {
