@@ -27,6 +27,8 @@ pub struct Case {
     pub name: String,
     bytes: Vec<u8>,
     is_good: bool,
+    /// A rule that forbids it may be there, and was not acknowledged yet.
+    may_be_revoked: AtomicBool,
     revoked: OnceLock<Instant>,
     refused: OnceLock<Instant>,
     /// Whether HAProxy has answered by itself since it was asked for last.
@@ -47,10 +49,16 @@ impl Case {
             name: name.to_owned(),
             bytes: request.to_bytes(),
             is_good,
+            may_be_revoked: AtomicBool::new(false),
             revoked: OnceLock::new(),
             refused: OnceLock::new(),
             kept: AtomicBool::new(false),
         }
+    }
+
+    /// A rule that forbids it is about to be written: either answer is right until it was acknowledged.
+    pub fn may_be_revoked(&self) {
+        self.may_be_revoked.store(true, Ordering::Relaxed);
     }
 
     /// A rule that forbids it was acknowledged just now.
@@ -152,6 +160,11 @@ impl Traffic {
         lock(&self.shared.cases).push(case);
     }
 
+    /// Sends this one no more.
+    pub fn remove(&self, case: &Arc<Case>) {
+        lock(&self.shared.cases).retain(|other| !Arc::ptr_eq(other, case));
+    }
+
     /// Whether good tokens may be called bad from now on, since their keys are not published.
     pub fn without_keys(&self, is_so: bool) {
         self.shared.without_keys.store(is_so, Ordering::Relaxed);
@@ -237,7 +250,7 @@ impl Shared {
     fn compare(&self, case: &Case, sent: Instant, status: Option<u16>, is_kept: bool) {
         let revoked = case.revoked.get().copied();
         let is_forbidden = !case.is_good || revoked.is_some_and(|revoked| sent > revoked + self.bound);
-        let is_good = case.is_good && revoked.is_none();
+        let is_good = case.is_good && revoked.is_none() && !case.may_be_revoked.load(Ordering::Relaxed);
         let tally = &self.tally;
         let took = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
         tally.slowest.fetch_max(took, Ordering::Relaxed);

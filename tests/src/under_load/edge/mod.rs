@@ -165,6 +165,7 @@ fn one(run: &mut Run, traffic: &Traffic, fault: &Fault, user: &str) -> Row {
     let end = (fault.make)(run);
     let made = Instant::now();
     let revoke = |run: &Run| {
+        witness.may_be_revoked();
         run.site.token_server.as_ref().unwrap().revoke(user, &json!({"sub": user}));
         witness.revoked();
     };
@@ -182,6 +183,7 @@ fn one(run: &mut Run, traffic: &Traffic, fault: &Fault, user: &str) -> Row {
     }
     let refused_after = poll(PATIENCE, || witness.refused_after());
     let row = Row { counts: traffic.take(), recovery, refused_after };
+    traffic.remove(&witness);
     (fault.tidy)(run);
     row
 }
