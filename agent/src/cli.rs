@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::explain::{self, Verify};
 use crate::haproxy::cfg::HaproxyCfg;
 use crate::haproxy::config::HaproxyConfig;
+use crate::haproxy::lint::HaproxyLint;
 use crate::origin::Origin;
 use crate::run::{self, Stop};
 use crate::start::{self, StartError};
@@ -61,6 +62,8 @@ enum Command {
     /// Print the lines that protect a backend or a frontend of HAProxy, the SPOE file, and the backend of agents. No setting
     /// is looked at.
     HaproxyConfig(HaproxyConfig),
+    /// Find what lets tokens by in configurations of HAProxy; exit with 0, with 1 where something is found, or with 64.
+    HaproxyLint(HaproxyLint),
 }
 
 /// Runs the command line to its exit code.
@@ -77,6 +80,16 @@ pub fn main(arguments: Arguments) -> ExitCode {
         return match wanted.run() {
             Ok(text) => print(&text),
             Err(error) => end(&error, error.exit_code()),
+        };
+    }
+    if let Some(Command::HaproxyLint(wanted)) = &arguments.command {
+        return match wanted.run() {
+            Ok(report) if report.is_clean => print(&report.text),
+            Ok(report) => {
+                print(&report.text);
+                ExitCode::from(exit::FAILURE)
+            }
+            Err(error) => complain(&error),
         };
     }
     let origin = Origin { environment: std::env::vars_os().collect(), haproxy_cfg: arguments.haproxy_cfg };

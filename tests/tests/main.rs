@@ -20,6 +20,7 @@ mod forward_auth;
 mod gateway_applications;
 mod gateway_issuers;
 mod haproxy_cfg;
+mod haproxy_lint;
 mod http2;
 mod interop;
 mod key_sets;

@@ -15,7 +15,7 @@ use words::{Piece, plain, split_words};
 
 mod layouts;
 mod policies;
-mod words;
+pub(in crate::haproxy) mod words;
 
 /// Whose environment we speak for.
 const OURS: &str = "JWT_";

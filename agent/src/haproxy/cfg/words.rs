@@ -2,7 +2,7 @@
 
 /// A part of a word: text, or a variable that HAProxy would have put in, with what stands for it where it is not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(in crate::haproxy) enum Piece {
     Text(String),
     Variable(String, String),
 }
@@ -11,7 +11,7 @@ pub(super) enum Piece {
 /// literal. Elsewhere `\` makes blanks, quotes, `#` and itself plain, and between double quotes `$` too; `\n`, `\r`, `\t` and
 /// `\x41` stand for a character; before any other it is a character itself. `".."` expands `$NAME`, `${NAME}` and
 /// `${NAME-default}`.
-pub(super) fn split_words(line: &str) -> Result<Vec<Vec<Piece>>, &'static str> {
+pub(in crate::haproxy) fn split_words(line: &str) -> Result<Vec<Vec<Piece>>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<Word> = None;
     let mut is_quoted = false;
@@ -131,7 +131,7 @@ impl Word {
 }
 
 /// The word, if it holds no variable.
-pub(super) fn plain(word: &[Piece]) -> Option<&str> {
+pub(in crate::haproxy) fn plain(word: &[Piece]) -> Option<&str> {
     match word {
         [Piece::Text(text)] => Some(text),
         _ => None,

@@ -204,22 +204,24 @@ impl FromStr for Version {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<Self, BadValue> {
-        let expected = || BadValue::new("expected a version of HAProxy, such as 2.6 or 3.2.4");
-        let mut numbers = text.splitn(3, '.');
-        let number = |text: Option<&str>, is_last: bool| {
-            let text = text.ok_or_else(expected)?;
-            // 3.5-dev5 is of the branch 3.5.
-            let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-            if end < text.len() && !is_last {
-                return Err(expected());
-            }
-            text.get(..end).unwrap_or_default().parse::<u16>().map_err(|_| expected())
-        };
-        let version = Self(number(numbers.next(), false)?, number(numbers.next(), true)?);
+        let version = Self::read(text)
+            .ok_or_else(|| BadValue::new("expected a version of HAProxy, such as 2.6 or 3.2.4"))?;
         if version < OLDEST {
             return Err(BadValue::new("HAProxy before 2.6 cannot be used; install 2.6 or newer"));
         }
         Ok(version)
+    }
+}
+
+impl Version {
+    /// The branch of any version, however old.
+    pub fn read(text: &str) -> Option<Self> {
+        let (major, rest) = text.split_once('.')?;
+        // 3.5-dev5 is of the branch 3.5, as is 3.5.1.
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let minor = rest.get(..end).filter(|minor| is_number(minor) && is_number(major))?;
+        Some(Self(major.parse().ok()?, minor.parse().ok()?))
     }
 }
 

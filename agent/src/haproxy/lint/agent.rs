@@ -1,0 +1,85 @@
+//! What is known of the agents: the file of `--agent-config`, and what a haproxy.cfg sets for its programs.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use service::settings::{ConfigError, Settings};
+
+use crate::answer::Variables;
+use crate::haproxy::edge::entry::Layout;
+
+/// What an agent is set up with, as far as HAProxy's lines depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// The policies that it has; not known without its file.
+    pub policies: Option<Vec<String>>,
+    /// The variables that it sends, where they are named one by one.
+    pub variables: Option<Vec<String>>,
+    /// How long it takes at most.
+    pub timeout_ms: u64,
+    /// The unix sockets on which it listens.
+    pub listens: Vec<String>,
+    pub edge_map: Option<String>,
+    pub edge_leases: Option<String>,
+    pub edge_sockets: Vec<String>,
+}
+
+/// The agent's own default for one verification.
+const TIMEOUT_MS: u64 = 80;
+
+impl Agent {
+    /// Reads the file of `--agent-config`, and on top of it the settings in the environment of a haproxy.cfg.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is not TOML.
+    pub fn read(file: Option<&str>, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let ours = environment.iter().filter(|(name, _)| name.starts_with("JWT_"));
+        let mut variables: BTreeMap<OsString, OsString> =
+            ours.map(|(name, value)| (name.into(), value.into())).collect();
+        if let Some(file) = file {
+            variables.insert("JWT_CONFIG".into(), file.into());
+        } else {
+            variables.remove(&OsString::from("JWT_CONFIG"));
+        }
+        let mut settings = Settings::load("JWT_", "JWT_CONFIG", variables)?;
+        let tables = settings.tables("policies");
+        let names: Vec<String> = tables.into_iter().filter_map(|mut table| table.text("name")).collect();
+        // Without tables there is the one that needs no name.
+        let names = if names.is_empty() { vec!["default".to_owned()] } else { names };
+        let named = settings
+            .list("JWT_VARIABLES")
+            .filter(|names| !matches!(names.as_slice(), [one] if one == "all" || one == "auto"));
+        let sockets = settings.list("JWT_AGENT_LISTEN").unwrap_or_default();
+        Ok(Self {
+            policies: file.map(|_| names),
+            variables: named,
+            timeout_ms: settings.parse("JWT_TIMEOUT_MS", "milliseconds").unwrap_or(TIMEOUT_MS),
+            listens: sockets
+                .iter()
+                .filter_map(|address| address.strip_prefix("unix@").map(str::to_owned))
+                .collect(),
+            edge_map: settings.text("JWT_EDGE_MAP"),
+            edge_leases: settings.text("JWT_EDGE_LEASES"),
+            edge_sockets: settings.list("JWT_EDGE_SOCKETS").unwrap_or_default(),
+        })
+    }
+
+    /// How the entries of the edge are laid out, where that is known.
+    pub fn layout(&self) -> Option<String> {
+        let names = self.variables.as_ref()?.iter().cloned().collect();
+        Layout::of(&Variables::Only(names)).map(|layout| layout.to_string())
+    }
+
+    /// Whether a variable is sent.
+    pub fn sends(&self, name: &str) -> bool {
+        let always = ["valid", "reason"].contains(&name);
+        let names = self.variables.as_deref();
+        always
+            || names.is_none_or(|names| {
+                names
+                    .iter()
+                    .any(|known| known == name || (known == "payload" && name.starts_with("payload.")))
+            })
+    }
+}

@@ -1,0 +1,219 @@
+//! Verdicts inside HAProxy: does each hit compare the end, the lease, and the layout, and may only the agents write them?
+
+use std::path::Path;
+
+use super::{Checked, Guarded};
+use crate::haproxy::lint::condition::{Condition, Term, Test};
+use crate::haproxy::lint::finding::Id;
+use crate::haproxy::lint::rules::Rule;
+
+/// How far ahead an entry's end and a lease may lie, in milliseconds.
+const MAX_END: u64 = 60_000;
+const MAX_LEASE: u64 = 5_000;
+
+/// A rule that calls a token good by what a map says.
+pub(super) fn is_of_the_edge(rule: &Rule<'_>) -> bool {
+    rule.when.terms().any(|term| term.text().contains("field("))
+}
+
+/// The words of each alternative's anonymous terms that must hold.
+fn held(when: &Condition) -> Vec<Vec<&[String]>> {
+    fn words(term: &Term) -> Option<&[String]> {
+        match &term.test {
+            Test::Anonymous(words) if !term.is_negated => Some(words),
+            Test::Anonymous(_) | Test::Named(_) => None,
+        }
+    }
+    if when.is_unless {
+        return Vec::new();
+    }
+    when.alternatives.iter().map(|terms| terms.iter().filter_map(words).collect()).collect()
+}
+
+/// Whether a term's pattern is a range from at least 1 to at most a limit.
+fn is_range(words: &[String], limit: u64) -> bool {
+    let Some((from, to)) = words.last().and_then(|pattern| pattern.split_once(':')) else { return false };
+    let [from, to] = [from, to].map(|text| text.parse::<u64>().ok());
+    from.is_some_and(|from| from >= 1) && to.is_some_and(|to| to <= limit)
+}
+
+impl Checked<'_> {
+    pub(super) fn edge(&mut self, place: &Guarded<'_>) {
+        let valid = format!("{}.valid", place.reader.stem);
+        let hits: Vec<&Rule<'_>> = place
+            .rules
+            .iter()
+            .filter(|rule| rule.sets().is_some_and(|(name, _)| name == valid) && is_of_the_edge(rule))
+            .collect();
+        if hits.is_empty() {
+            return;
+        }
+        for rule in &hits {
+            for terms in held(&rule.when) {
+                self.hit(place, rule, &terms);
+            }
+        }
+        self.key(place);
+        self.socket(place);
+    }
+
+    fn hit(&mut self, place: &Guarded<'_>, rule: &Rule<'_>, terms: &[&[String]]) {
+        let at = rule.line.place;
+        let find =
+            |part: &str| terms.iter().find(|words| words.first().is_some_and(|sample| sample.contains(part)));
+        match find("map_str_int(") {
+            None => self.find(
+                at,
+                Id::EdgeNoLease,
+                "No lease is compared: an entry counts while its agent is dead or cut off, and revocation does not reach it.",
+                "{ \"var(txn.tkn_edge),field(2,|),map_str_int(LEASES,0),sub(txn.tkn_now)\" 1:5000 }",
+            ),
+            Some(words) if !is_range(words, MAX_LEASE) => self.find(
+                at,
+                Id::EdgeRange,
+                "A lease counts however far ahead it is: after the clock was set back it holds for that long.",
+                "1:5000  behind the comparison of the lease",
+            ),
+            Some(words) => self.map_file(rule, words.first().map_or("", String::as_str), "map_str_int("),
+        }
+        match find("field(1,|)") {
+            Some(words) if is_range(words, MAX_END) => {}
+            _ => self.find(
+                at,
+                Id::EdgeRange,
+                "The end of an entry is not compared, or counts however far ahead it is: it outlives its token.",
+                "{ var(txn.tkn_edge),field(1,|),sub(txn.tkn_now) 1:60000 }",
+            ),
+        }
+        let layout = find("field(3,|)")
+            .filter(|words| words.iter().any(|word| word == "str"))
+            .and_then(|words| words.last());
+        let Some(layout) = layout else {
+            return self.find(
+                at,
+                Id::EdgeLayout,
+                "The layout is not compared: with other JWT_VARIABLES one claim's value becomes another's.",
+                "{ var(txn.tkn_edge),field(3,|) -m str LAYOUT }",
+            );
+        };
+        self.layout(place, rule, layout);
+    }
+
+    fn layout(&mut self, place: &Guarded<'_>, rule: &Rule<'_>, layout: &str) {
+        if let Some(wanted) = self.agent.layout().filter(|wanted| wanted != layout) {
+            self.find(
+                rule.line.place,
+                Id::EdgeLayout,
+                format!("The agents write {wanted} by their JWT_VARIABLES, so that no entry is ever used."),
+                format!("-m str {wanted}  and the numbers of the fields below"),
+            );
+        }
+        let names: Vec<&str> = layout.split(',').collect();
+        let stem = format!("{}.", place.reader.stem);
+        for other in &place.rules {
+            let Some((variable, value)) = other.sets() else { continue };
+            let Some(name) = variable.strip_prefix(&stem) else { continue };
+            let text =
+                format!("{value} {}", other.when.terms().map(Term::text).collect::<Vec<_>>().join(" "));
+            let field = text.split_once("tkn_edge),field(").and_then(|(_, rest)| rest.split_once(','));
+            let Some(number) = field.and_then(|(number, _)| number.parse::<usize>().ok()) else { continue };
+            if name == "valid" || names.get(number.saturating_sub(4)) == Some(&name) && number >= 4 {
+                continue;
+            }
+            self.find(
+                other.line.place,
+                Id::EdgeLayout,
+                format!(
+                    "Field {number} of the layout {layout} is not {name}: another value is taken for it."
+                ),
+                "the number of its place in the layout, and 3 more",
+            );
+        }
+    }
+
+    /// What an entry is looked up by.
+    fn key(&mut self, place: &Guarded<'_>) {
+        for rule in &place.rules {
+            let value = rule.sets().map(|(_, value)| value).unwrap_or_default();
+            if !value.contains("map_str(") || !value.contains("sha2(256)") {
+                continue;
+            }
+            let is_whole = value.contains("req.fhdr(authorization)") && value.contains("txn.tkn_policy");
+            let is_only =
+                rule.when.terms().any(|term| term.text().contains("req.fhdr_cnt(authorization) eq 1"));
+            if !is_whole || !is_only {
+                self.find(
+                    rule.line.place,
+                    Id::EdgeKey,
+                    "The key is not of the one Authorization header and the policy: a verdict counts for a request it was not made for.",
+                    "req.fhdr(authorization),concat(|,txn.tkn_policy),sha2(256),hex,map_str(VERDICTS)  if { req.fhdr_cnt(authorization) eq 1 }",
+                );
+            }
+            self.map_file(rule, &value, "map_str(");
+        }
+    }
+
+    /// The map that a sample looks into is the agents', and is there.
+    fn map_file(&mut self, rule: &Rule<'_>, sample: &str, converter: &str) {
+        let Some((_, rest)) = sample.split_once(converter) else { return };
+        let path = rest.split([',', ')']).next().unwrap_or_default().to_owned();
+        let known = if converter == "map_str(" { &self.agent.edge_map } else { &self.agent.edge_leases };
+        let setting = if converter == "map_str(" { "JWT_EDGE_MAP" } else { "JWT_EDGE_LEASES" };
+        if let Some(known) = known.as_ref().filter(|known| **known != path) {
+            return self.find(
+                rule.line.place,
+                Id::EdgeMap,
+                format!("The agents write into {known}, and HAProxy looks into {path}."),
+                format!("{setting}={path}"),
+            );
+        }
+        // Another machine's files are not here.
+        let folder = Path::new(self.name(rule.line.place)).parent().map(Path::to_owned);
+        let is_here =
+            folder.is_some_and(|folder| folder.is_absolute() && Path::new(&path).parent() == Some(&folder));
+        if is_here && !Path::new(&path).exists() {
+            self.find(
+                rule.line.place,
+                Id::EdgeMap,
+                format!("The map {path} is not there: HAProxy does not start without the file, which may be empty."),
+                format!("install -m 644 /dev/null {path}"),
+            );
+        }
+    }
+
+    /// Only the agents may write verdicts.
+    fn socket(&mut self, place: &Guarded<'_>) {
+        let sockets: Vec<_> =
+            self.config.global.iter().filter(|line| line.begins(&["stats", "socket"])).collect();
+        let after = |line: &crate::haproxy::lint::sections::Line, name: &str| {
+            let position = line.words.iter().position(|word| word == name)?;
+            Some(line.word(position.saturating_add(1)).to_owned())
+        };
+        let is_admin =
+            |line: &&&crate::haproxy::lint::sections::Line| after(line, "level").as_deref() == Some("admin");
+        let known = &self.agent.edge_sockets;
+        let is_named = |line: &&&crate::haproxy::lint::sections::Line| {
+            let path = line.word(2).strip_prefix("unix@").unwrap_or(line.word(2));
+            known.is_empty() || known.iter().any(|known| known == path)
+        };
+        let Some(socket) = sockets.iter().filter(is_admin).find(is_named) else {
+            let at = sockets.iter().find(is_named).map_or(place.filter.place, |line| line.place);
+            return self.find(
+                at,
+                Id::EdgeSocket,
+                "The agents find no stats socket with level admin, so that they cannot write: every request is asked about.",
+                "stats socket /run/haproxy/edge.sock mode 660 level admin",
+            );
+        };
+        let is_open = after(socket, "mode").is_some_and(|mode| mode.ends_with(['2', '3', '6', '7']));
+        let is_tcp = socket.word(2).contains(':');
+        if is_open || is_tcp {
+            self.find(
+                socket.place,
+                Id::EdgeSocket,
+                "Others than the agents may write here, and what is written decides who gets in.",
+                "stats socket /run/haproxy/edge.sock mode 660 level admin",
+            );
+        }
+    }
+}
