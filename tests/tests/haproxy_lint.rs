@@ -104,7 +104,7 @@ fn generated_lines_are_found_good() {
         command.arg("haproxy-config").args(options).arg("--out").arg(&out).arg("--force");
         let output = command.output().unwrap();
         assert!(output.status.success(), "{options:?}: {output:?}");
-        ["haproxy-lines.cfg", "backend-lines.cfg", "jwt-agents.cfg"]
+        ["haproxy-lines.cfg", "backend-lines.cfg", "jwt-agents.cfg", "global-lines.cfg"]
             .map(|name| fs::read_to_string(out.join(name)).unwrap_or_default())
     };
     let policies = ["--policy", "*=admin", "--policy", "/=default", "--policy", "/api/users/*=default"];
@@ -115,14 +115,15 @@ fn generated_lines_are_found_good() {
         &[&policies[..], &["--open", "/health", "--claims", "sub"]].concat(),
         &["--haproxy-version", "2.6"],
         &["--haproxy-version", "3.2"],
+        &["--edge", "--claims", "sub", "--open", "/health"],
     ] {
         for is_frontend in [true, false] {
             let place = if is_frontend { ["--frontend", "web"] } else { ["--backend", "app"] };
-            let [lines, behind, agents] = written(&[&place, options].concat());
+            let [lines, behind, agents, global] = written(&[&place, options].concat());
             let (in_frontend, in_backend) =
                 if is_frontend { (lines, behind) } else { (String::new(), lines) };
             let text = format!(
-                "defaults\n    mode http\n    timeout client 1m\n    timeout server 1m\n    timeout connect 5s\n\
+                "global\n{global}defaults\n    mode http\n    timeout client 1m\n    timeout server 1m\n    timeout connect 5s\n\
                  frontend web\n    bind :80\n{in_frontend}    default_backend app\n\
                  backend app\n{in_backend}    server app1 10.0.0.1:80\n{agents}"
             );

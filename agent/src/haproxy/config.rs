@@ -2,6 +2,7 @@
 //!
 //! The lines are those of the files that we ship (`haproxy/`), with what the options ask for put in.
 
+mod edge;
 mod lines;
 mod names;
 mod output;
@@ -17,6 +18,7 @@ pub use output::OutputError;
 pub use paths::{Path, PolicyChoice};
 pub use shipped::Absent;
 
+use edge::Maps;
 use lines::Wanted;
 
 /// Arguments of `jwt-agent haproxy-config`.
@@ -40,6 +42,9 @@ pub struct HaproxyConfig {
     /// Claims that become headers: sub is x-user-id, email is x-user-email.
     #[arg(long, value_name = "CLAIM,..", value_delimiter = ',')]
     pub claims: Vec<ClaimName>,
+    /// Have HAProxy keep the verdicts of frequent tokens: it looks into two maps, which the agents write, before it asks.
+    #[arg(long)]
+    pub edge: bool,
     /// Where the agents listen: unix@/path or host:port.
     #[arg(long, value_name = "ADDRESS,..", value_delimiter = ',')]
     pub agents: Vec<AgentAddress>,
@@ -100,7 +105,7 @@ pub enum ConfigFault {
         header: String,
     },
     /// The folder's path cannot stand in a line.
-    #[error("--out {folder}: {error}; say where the SPOE file will lie: --spoe-file /etc/haproxy/spoe-jwt.conf", folder = .folder.display())]
+    #[error("--out {folder}: {error}; name another folder, since its path stands in the lines", folder = .folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -125,6 +130,9 @@ pub struct Part {
 
 /// What the SPOE file is called.
 const SPOE_FILE: &str = "spoe-jwt.conf";
+/// What the maps are called.
+const VERDICTS_FILE: &str = "jwt-verdicts.map";
+const LEASES_FILE: &str = "jwt-leases.map";
 
 impl HaproxyConfig {
     /// Writes all of it, to standard output or into files; what an operator should read.
@@ -146,7 +154,24 @@ impl HaproxyConfig {
     ///
     /// Options that contradict each other.
     pub fn parts(&self) -> Result<Vec<Part>, ConfigFault> {
-        let spoe_file = self.spoe_path()?;
+        let folder = self.folder()?;
+        let spoe_file = match (&self.spoe_file, &folder) {
+            (Some(path), _) => path.to_string(),
+            (None, Some(folder)) => format!("{folder}/{SPOE_FILE}"),
+            (None, None) => shipped::preset("SPOE_CONF")?.to_owned(),
+        };
+        let map = |name: &str, preset| match &folder {
+            Some(folder) => Ok(format!("{folder}/{name}")),
+            None => shipped::preset(preset).map(str::to_owned),
+        };
+        let maps = if self.edge {
+            Some(Maps {
+                verdicts: map(VERDICTS_FILE, "JWT_EDGE_MAP")?,
+                leases: map(LEASES_FILE, "JWT_EDGE_LEASES")?,
+            })
+        } else {
+            None
+        };
         let wanted = Wanted {
             in_frontend: self.frontend.is_some(),
             open: &self.open,
@@ -155,6 +180,7 @@ impl HaproxyConfig {
             version: self.haproxy_version,
             realm: self.realm.as_ref().map_or(shipped::preset("AUTH_REALM")?.to_owned(), Realm::to_string),
             spoe_file: spoe_file.clone(),
+            edge: maps,
         };
         let limits = "below your own limits and redirects";
         let place = match (&self.backend, &self.frontend) {
@@ -177,19 +203,36 @@ impl HaproxyConfig {
             file: SPOE_FILE,
             text: shipped::SPOE.to_owned(),
         });
+        if let Some(maps) = &wanted.edge {
+            let part = |place: String, file, text| Part { place, file, text };
+            let map = |path: &str, file| {
+                part(format!("the file {path}, which is there and stays empty"), file, String::new())
+            };
+            parts.extend([
+                part("into `global`".to_owned(), "global-lines.cfg", edge::global()?),
+                map(&maps.verdicts, VERDICTS_FILE),
+                map(&maps.leases, LEASES_FILE),
+                part(
+                    "into the environment of each agent".to_owned(),
+                    "jwt-agent.env",
+                    edge::environment(&wanted, maps)?,
+                ),
+            ]);
+        }
         Ok(parts)
     }
 
-    fn spoe_path(&self) -> Result<String, ConfigFault> {
-        if let Some(path) = &self.spoe_file {
-            return Ok(path.to_string());
-        }
-        let Some(folder) = &self.out else { return Ok(shipped::preset("SPOE_CONF")?.to_owned()) };
+    /// The whole path of the folder of `--out`, as it can stand in a line.
+    fn folder(&self) -> Result<Option<String>, ConfigFault> {
+        let Some(folder) = &self.out else { return Ok(None) };
         let fault = |error| ConfigFault::Folder { folder: folder.clone(), error };
         let whole = path::absolute(folder).map_err(|error| fault(BadValue::new(error.to_string())))?;
         let file = whole.join(SPOE_FILE);
         let text = file.to_str().ok_or_else(|| fault(BadValue::new("the path is not UTF-8")))?;
-        Ok(text.parse::<FilePath>().map_err(fault)?.to_string())
+        if self.edge || self.spoe_file.is_none() {
+            text.parse::<FilePath>().map_err(fault)?;
+        }
+        Ok(text.strip_suffix(SPOE_FILE).map(|folder| folder.trim_end_matches('/').to_owned()))
     }
 
     /// The policy of whatever is not listed, and the lists of the others.

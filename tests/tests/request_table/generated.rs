@@ -17,7 +17,7 @@ use super::{assert_all, assert_claim_headers, setup, user};
 type Shape = fn(&str, &Path) -> String;
 
 /// What each shape must answer as, and the shape.
-const SHAPES: [(Shipped, Shape); 7] = [
+const SHAPES: [(Shipped, Shape); 9] = [
     (Shipped::Backend, backend),
     (Shipped::Backend, backend_with_claims),
     (Shipped::Denying, frontend_with_a_public_path),
@@ -25,6 +25,8 @@ const SHAPES: [(Shipped, Shape); 7] = [
     (Shipped::Routes, frontend_with_policies),
     (Shipped::Routes, backend_with_policies),
     (Shipped::Backend, backend_of_this_version),
+    (Shipped::Denying, frontend_with_verdicts),
+    (Shipped::Routes, backend_with_verdicts),
 ];
 
 const POLICIES: [&str; 10] = [
@@ -122,6 +124,24 @@ fn frontend_with_policies(shipped: &str, folder: &Path) -> String {
 
 fn backend_with_policies(shipped: &str, folder: &Path) -> String {
     in_the_only_backend(shipped, folder, &POLICIES)
+}
+
+/// The maps are empty, so that each request is asked about; `edge.rs` has the shipped files' lines, which are the same, with entries.
+fn frontend_with_verdicts(shipped: &str, folder: &Path) -> String {
+    with_socket(
+        &in_a_frontend(shipped, folder, &["--edge", "--open", "/public/*", "--claims", "sub"]),
+        folder,
+    )
+}
+
+fn backend_with_verdicts(shipped: &str, folder: &Path) -> String {
+    with_socket(&in_the_only_backend(shipped, folder, &[&["--edge"], &POLICIES[..]].concat()), folder)
+}
+
+fn with_socket(text: &str, folder: &Path) -> String {
+    let lines = fs::read_to_string(folder.join("written/global-lines.cfg")).unwrap();
+    let here = lines.replace("/run/haproxy", &folder.display().to_string());
+    text.replacen("global\n", &format!("global\n{here}"), 1)
 }
 
 fn backend_of_this_version(shipped: &str, folder: &Path) -> String {

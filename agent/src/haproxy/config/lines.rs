@@ -1,11 +1,12 @@
 //! The shipped lines of a protected backend, changed as the options say.
 
+use super::edge::{self, Maps};
 use super::names::{AgentAddress, ClaimName, PolicyName, Version};
 use super::paths::{Path, expressions};
 use super::shipped::{self, Absent};
 
 /// How a line that belongs to a section begins.
-const INDENT: &str = "    ";
+pub(super) const INDENT: &str = "    ";
 /// What asks the agent by a rule.
 const ASK: &str = "http-request send-spoe-group jwt-group jwt";
 
@@ -20,6 +21,8 @@ pub(super) struct Wanted<'a> {
     pub(super) version: Option<Version>,
     pub(super) realm: String,
     pub(super) spoe_file: String,
+    /// Verdicts inside HAProxy, in these maps.
+    pub(super) edge: Option<Maps>,
 }
 
 /// Which policy a path has.
@@ -32,9 +35,10 @@ pub(super) struct Policies<'a> {
 }
 
 impl Wanted<'_> {
-    /// The agent is asked for each request before any rule: not in a backend, and not where rules choose the policy.
+    /// The agent is asked for each request before any rule: not in a backend, and not where rules choose the policy, or
+    /// whether it is asked.
     const fn is_asked_by_event(&self) -> bool {
-        self.in_frontend && self.policies.is_none()
+        self.in_frontend && self.policies.is_none() && self.edge.is_none()
     }
 }
 
@@ -56,7 +60,9 @@ pub(super) fn protected(wanted: &Wanted<'_>) -> Result<String, Absent> {
         if rule == ASK {
             lines.extend(public_paths(wanted)?);
             lines.extend(chosen_policies(wanted)?);
-            if !wanted.is_asked_by_event() {
+            if let Some(maps) = &wanted.edge {
+                lines.extend(edge::lines(wanted, maps)?);
+            } else if !wanted.is_asked_by_event() {
                 let unless = if wanted.open.is_empty() { "" } else { " unless tkn_public" };
                 lines.push(format!("{line}{unless}"));
             }
@@ -78,7 +84,11 @@ pub(super) fn protected(wanted: &Wanted<'_>) -> Result<String, Absent> {
         let line = if is_decision && !wanted.open.is_empty() { guarded(&line, column) } else { line };
         let is_last_deny = rule == "http-request unset-var(txn.tkn_challenge)";
         let is_last_header = is_about(&line, "return status 431");
+        let is_answered = is_about(&line, "unset-var(txn.tkn.spoe_error)");
         lines.push(line);
+        if is_answered && wanted.edge.is_some() {
+            lines.push(shipped::edge_source()?.to_owned());
+        }
         if is_last_deny {
             lines.extend(policy_check(wanted)?);
         }

@@ -8,6 +8,8 @@ const FRONTEND: &str = include_str!("../../../../haproxy/haproxy.cfg");
 const ROUTES: &str = include_str!("../../../../haproxy/haproxy-routes.cfg");
 /// With claims as headers.
 const CLAIMS: &str = include_str!("../../../../haproxy/recipes/claim-headers.cfg");
+/// Before one backend, with verdicts inside HAProxy.
+const EDGE: &str = include_str!("../../../../haproxy/haproxy-edge-backend.cfg");
 
 /// How HAProxy asks the agent.
 pub const SPOE: &str = include_str!("../../../../haproxy/spoe-jwt.conf");
@@ -55,9 +57,36 @@ pub fn claims_comment() -> Result<Vec<&'static str>, Absent> {
     comment_above(CLAIMS, "http-request del-header ^x[^A-Za-z0-9]+user[^A-Za-z0-9]+id$ -m reg")
 }
 
+/// The lines that look into HAProxy's maps, up to the question to the agent.
+pub fn edge() -> Result<Vec<&'static str>, Absent> {
+    const FIRST: &str = "acl tkn_elsewhere ";
+    const LAST: &str = "http-request send-spoe-group jwt-group ";
+    let comment = comment_above(EDGE, FIRST)?;
+    let from = EDGE.lines().skip_while(|line| !line.trim_start().starts_with(FIRST));
+    let mut lines: Vec<_> = from.take_while(|line| !line.trim_start().starts_with(LAST)).collect();
+    if lines.is_empty() {
+        return Err(Absent(FIRST));
+    }
+    lines.push(line_that_begins(EDGE, LAST)?);
+    Ok(comment.into_iter().chain(lines).collect())
+}
+
+/// What is set where the agent was asked.
+pub fn edge_source() -> Result<&'static str, Absent> {
+    line_that_begins(EDGE, "http-request set-var(txn.tkn.source) str(agent)")
+}
+
+/// The stats socket of the agents, with its comment.
+pub fn edge_socket() -> Result<Vec<&'static str>, Absent> {
+    const SOCKET: &str = "stats socket \"${JWT_EDGE_SOCKETS}\"";
+    let mut lines = comment_above(EDGE, SOCKET)?;
+    lines.push(line_that_begins(EDGE, SOCKET)?);
+    Ok(lines)
+}
+
 /// What a `presetenv` line gives a variable of the files.
 pub fn preset(name: &'static str) -> Result<&'static str, Absent> {
-    let words = BACKEND.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let words = BACKEND.lines().chain(EDGE.lines()).map(|line| line.split_whitespace().collect::<Vec<_>>());
     let mut values = words.filter_map(|words| match words.as_slice() {
         ["presetenv", found, value] if *found == name => Some(*value),
         _ => None,

@@ -74,6 +74,48 @@ fn the_lines_of_routes_are_those_of_the_shipped_file() {
 }
 
 #[test]
+fn the_lines_of_the_edge_are_those_of_the_shipped_files() {
+    let shipped = section("haproxy-edge-backend.cfg", "backend api");
+    let shipped =
+        shipped.lines().filter(|line| !line.starts_with("    server ")).collect::<Vec<_>>().join("\n");
+    assert_eq!(lines("--backend app --edge"), format!("{shipped}\n"));
+    let shipped = section("haproxy-edge.cfg", "frontend edge");
+    let expected = between(&shipped, FIRST, LAST);
+    assert_eq!(lines("--frontend edge --edge --open /public/*"), format!("    mode http\n{expected}"));
+    let shipped = section("haproxy-edge-routes.cfg", "frontend edge");
+    let expected = between(&shipped, FIRST, LAST);
+    let options = "--frontend edge --edge --policy *=admin --policy /=default --policy /api/users/*=default \
+                   --policy /api/users=default --policy /api/orders/*=default --policy /api/orders=default";
+    assert_eq!(lines(options), format!("    mode http\n{expected}"));
+}
+
+#[test]
+fn the_layout_of_the_edge_is_that_of_the_agents_settings() {
+    let parts = wanted("--backend app --edge --claims sub,email --policy *=admin").parts().unwrap();
+    let layout = "body,header,legacy,payload.email,payload.sub,policy,stateless";
+    assert!(parts[0].text.contains(&format!("field(3,|) -m str {layout} }}")), "{}", parts[0].text);
+    for (name, field) in [("body", 4), ("payload.email", 7), ("payload.sub", 8), ("policy", 9)] {
+        let line = parts[0].text.lines().find(|line| line.contains(&format!("set-var(txn.tkn.{name})")));
+        let read = format!("var(txn.tkn_edge),field({field},|),url_dec");
+        assert!(line.is_some_and(|line| line.contains(&read)), "{line:?}");
+    }
+    let environment = parts.last().unwrap();
+    assert_eq!(
+        environment.text,
+        format!(
+            "JWT_EDGE_SOCKETS=/run/haproxy/edge.sock\nJWT_EDGE_MAP=/etc/haproxy/jwt-verdicts.map\n\
+             JWT_EDGE_LEASES=/etc/haproxy/jwt-leases.map\nJWT_VARIABLES=detail,{layout}\n"
+        )
+    );
+    let global = parts.iter().find(|part| part.place == "into `global`").unwrap();
+    assert!(
+        global.text.contains("    stats socket \"/run/haproxy/edge.sock\" mode 660 level admin\n"),
+        "{global:?}"
+    );
+    assert!(!parts.iter().any(|part| part.file != "spoe-jwt.conf" && part.text.contains("${")), "{parts:?}");
+}
+
+#[test]
 fn the_lines_of_claims_are_those_of_the_recipe() {
     let shipped = section("recipes/claim-headers.cfg", "frontend edge");
     let expected = between(&shipped, "    # Your rate limits", LAST);
@@ -161,7 +203,7 @@ fn options_that_contradict_each_other_are_refused() {
         ("--policy *=admin --policy /a=default --policy /A=other", "it lies below --policy /a=default"),
         ("--claims a.b,a_b", "would both be the header x-user-a-b"),
         ("--claims sub,id", "would both be the header x-user-id"),
-        ("--out /tmp/a${b}", "say where the SPOE file will lie"),
+        ("--out /tmp/a${b}", "name another folder, since its path stands in the lines"),
     ] {
         let fault = fault(options);
         assert!(fault.contains(cause), "{options}: {fault}");

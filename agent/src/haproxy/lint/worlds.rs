@@ -165,6 +165,6 @@ mod tests {
         let text = ".if defined(X)\na\n.elif version_before(3.0)\nb\n.else\nc\n.endif";
         assert_eq!(lines(text), [["b"], ["a"], ["c"], ["a"]]);
         let text = ".if !1\na\n.else\nb\n.if version_atleast(2.0)\nc\n.endif\n.endif";
-        assert_eq!(lines(text), [["b"]]);
+        assert_eq!(lines(text), [["b", "c"]]);
     }
 }

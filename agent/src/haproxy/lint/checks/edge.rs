@@ -196,24 +196,29 @@ impl Checked<'_> {
             let path = line.word(2).strip_prefix("unix@").unwrap_or(line.word(2));
             known.is_empty() || known.iter().any(|known| known == path)
         };
-        let Some(socket) = sockets.iter().filter(is_admin).find(is_named) else {
+        if !sockets.iter().filter(is_admin).any(|line| is_named(&line)) {
             let at = sockets.iter().find(is_named).map_or(place.filter.place, |line| line.place);
-            return self.find(
+            self.find(
                 at,
                 Id::EdgeSocket,
                 "The agents find no stats socket with level admin, so that they cannot write: every request is asked about.",
                 "stats socket /run/haproxy/edge.sock mode 660 level admin",
             );
-        };
-        let is_open = after(socket, "mode").is_some_and(|mode| mode.ends_with(['2', '3', '6', '7']));
-        let is_tcp = socket.word(2).contains(':');
-        if is_open || is_tcp {
-            self.find(
-                socket.place,
-                Id::EdgeSocket,
-                "Others than the agents may write here, and what is written decides who gets in.",
-                "stats socket /run/haproxy/edge.sock mode 660 level admin",
-            );
+        }
+        // Up to 3.2 a socket of any level writes maps.
+        for socket in sockets {
+            let address = socket.word(2);
+            let is_path =
+                address.starts_with('/') || address.starts_with("unix@") || address.starts_with("abns@");
+            let is_open = after(socket, "mode").is_some_and(|mode| mode.ends_with(['2', '3', '6', '7']));
+            if is_open || (!is_path && address.contains(':')) {
+                self.find(
+                    socket.place,
+                    Id::EdgeSocket,
+                    "Others than the agents may write here, whatever its level, and what is written decides who gets in.",
+                    "mode 660, and a unix socket",
+                );
+            }
         }
     }
 }

@@ -1,0 +1,101 @@
+//! With `--edge`: the lines that look into HAProxy's maps before an agent is asked, and what they need around them.
+
+use std::collections::BTreeMap;
+
+use super::lines::{INDENT, Wanted};
+use super::shipped::{self, Absent};
+
+/// Where the two maps lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Maps {
+    pub(super) verdicts: String,
+    pub(super) leases: String,
+}
+
+/// How a field becomes a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Truth,
+}
+
+/// The variables that the lines read, in the order of the layout.
+fn fields(wanted: &Wanted<'_>) -> BTreeMap<String, Kind> {
+    let texts = ["body", "header"].map(|name| (name.to_owned(), Kind::Text));
+    let truths = ["legacy", "stateless"].map(|name| (name.to_owned(), Kind::Truth));
+    let policy = wanted.policies.as_ref().map(|_| ("policy".to_owned(), Kind::Text));
+    let claims = wanted.claims.iter().map(|claim| (format!("payload.{claim}"), Kind::Text));
+    texts.into_iter().chain(truths).chain(policy).chain(claims).collect()
+}
+
+/// The lines in the place of the question to the agent.
+pub(super) fn lines(wanted: &Wanted<'_>, maps: &Maps) -> Result<Vec<String>, Absent> {
+    let fields = fields(wanted);
+    let layout = fields.keys().map(String::as_str).collect::<Vec<_>>().join(",");
+    let mut lines = vec![String::new()];
+    let mut are_fields_written = false;
+    for line in shipped::edge()? {
+        let rule = line.trim_start();
+        if rule.starts_with("http-request set-var(txn.tkn.valid)") {
+            lines.push(with_layout(line, &layout)?);
+        } else if rule.starts_with("http-request set-var(txn.tkn.")
+            && rule.contains("var(txn.tkn_edge),field(")
+        {
+            if !are_fields_written {
+                are_fields_written = true;
+                lines.extend(
+                    fields.iter().zip(FIRST_FIELD..).map(|((name, kind), number)| field(name, *kind, number)),
+                );
+            }
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    let in_place = |line: String| {
+        line.replace("${JWT_EDGE_MAP}", &maps.verdicts).replace("${JWT_EDGE_LEASES}", &maps.leases)
+    };
+    Ok(lines.into_iter().map(in_place).collect())
+}
+
+/// Before the variables stand the end, the lease and the layout.
+const FIRST_FIELD: usize = 4;
+
+fn field(name: &str, kind: Kind, number: usize) -> String {
+    // As wide as the longest that is always there.
+    let set = format!("{:<26}", format!("set-var(txn.tkn.{name})"));
+    match kind {
+        Kind::Text => format!(
+            "{INDENT}http-request {set}  var(txn.tkn_edge),field({number},|),url_dec if {{ var(txn.tkn.valid) -m bool }}"
+        ),
+        Kind::Truth => format!(
+            "{INDENT}http-request {set}  bool(true) if {{ var(txn.tkn.valid) -m bool }} {{ var(txn.tkn_edge),field({number},|) -m str 1 }}"
+        ),
+    }
+}
+
+fn with_layout(line: &str, layout: &str) -> Result<String, Absent> {
+    const LAYOUT: &str = "field(3,|) -m str ";
+    let (before, rest) = line.split_once(LAYOUT).ok_or(Absent(LAYOUT))?;
+    let (_, after) = rest.split_once(' ').ok_or(Absent(LAYOUT))?;
+    Ok(format!("{before}{LAYOUT}{layout} {after}"))
+}
+
+/// What the agents must be told.
+pub(super) fn environment(wanted: &Wanted<'_>, maps: &Maps) -> Result<String, Absent> {
+    let fields = fields(wanted);
+    let names: Vec<&str> = ["detail"].into_iter().chain(fields.keys().map(String::as_str)).collect();
+    Ok(format!(
+        "JWT_EDGE_SOCKETS={}\nJWT_EDGE_MAP={}\nJWT_EDGE_LEASES={}\nJWT_VARIABLES={}\n",
+        shipped::preset("JWT_EDGE_SOCKETS")?,
+        maps.verdicts,
+        maps.leases,
+        names.join(",")
+    ))
+}
+
+/// The lines of `global`.
+pub(super) fn global() -> Result<String, Absent> {
+    let lines = shipped::edge_socket()?;
+    let socket = shipped::preset("JWT_EDGE_SOCKETS")?;
+    Ok(lines.iter().map(|line| line.replace("${JWT_EDGE_SOCKETS}", socket) + "\n").collect())
+}
