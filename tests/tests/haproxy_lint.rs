@@ -42,7 +42,7 @@ fn haproxy_accepts_what_is_found_faulty() {
     }
     let waf = "[waf]\nspoe-agent waf\n    messages ask\n    timeout processing 1s\n    use-backend waf\n\
                spoe-message ask\n    args path=path\n    event on-frontend-http-request\n";
-    fs::write(folder.path().join("waf.conf"), waf.replace("[waf]\n", "")).unwrap();
+    fs::write(folder.path().join("waf.conf"), waf).unwrap();
     for own in files("spoe") {
         fs::copy(&own, folder.path().join(own.file_name().unwrap())).unwrap();
     }

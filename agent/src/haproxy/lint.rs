@@ -5,19 +5,21 @@
 //! cannot judge it leaves to HAProxy: it is no `haproxy -c`.
 
 mod agent;
+mod checked;
 mod checks;
 mod condition;
+mod files;
 mod finding;
 mod rules;
 mod sections;
 mod spoe;
 mod worlds;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -27,7 +29,8 @@ pub use finding::{Finding, Id, Place};
 pub use sections::Text;
 
 use agent::Agent;
-use checks::Checked;
+use checked::Checked;
+use files::Files;
 use sections::Config;
 use worlds::World;
 
@@ -123,14 +126,7 @@ impl HaproxyLint {
 ///
 /// The agents' settings cannot be read.
 pub fn lint(given: Vec<Text>, agent_config: Option<&str>) -> Result<(Vec<Finding>, Vec<String>), LintError> {
-    let (spoe, configurations): (Vec<_>, Vec<_>) =
-        given.into_iter().partition(|text| spoe::is_spoe(&text.text));
-    let mut files =
-        Files { configurations: configurations.len(), spoe: BTreeMap::new(), texts: configurations };
-    for text in spoe {
-        files.spoe.insert(text.name.clone(), files.texts.len());
-        files.texts.push(text);
-    }
+    let mut files = Files::new(given);
     let conditions: Vec<String> = files
         .configurations()
         .iter()
@@ -144,51 +140,13 @@ pub fn lint(given: Vec<Text>, agent_config: Option<&str>) -> Result<(Vec<Finding
         checked.all();
         findings.extend(checked.findings);
     }
-    let names = files.texts.into_iter().map(|text| text.name).collect();
-    Ok((once_each(findings), names))
+    Ok((once_each(findings), files.names()))
 }
 
 /// A fault is told once for its line, though it may be worded otherwise in another world.
 fn once_each(findings: BTreeSet<Finding>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     findings.into_iter().filter(|finding| seen.insert((finding.place, finding.id))).collect()
-}
-
-/// The texts that are looked at: configurations, then SPOE files.
-#[derive(Debug)]
-struct Files {
-    texts: Vec<Text>,
-    configurations: usize,
-    /// Where a SPOE file stands among them, by the name that it has there.
-    spoe: BTreeMap<String, usize>,
-}
-
-impl Files {
-    fn configurations(&self) -> &[Text] {
-        self.texts.get(..self.configurations).unwrap_or_default()
-    }
-
-    /// The SPOE file that a line of a configuration names: one that was given, or one on this machine.
-    fn spoe(&mut self, named: &str, place: Place) -> Option<usize> {
-        let named = Path::new(named);
-        let same =
-            |name: &String| Path::new(name) == named || Path::new(name).file_name() == named.file_name();
-        if let Some((_, index)) = self.spoe.iter().find(|(name, _)| same(name)) {
-            return Some(*index);
-        }
-        let beside = self.texts.get(place.file).and_then(|text| {
-            let folder = Path::new(&text.name).parent()?;
-            Some(folder.join(named.file_name()?))
-        });
-        let found = [Some(named.to_owned()), beside].into_iter().flatten().find_map(|path| {
-            let text = fs::read_to_string(&path).ok()?;
-            Some(Text { name: path.display().to_string(), text })
-        })?;
-        let index = self.texts.len();
-        self.spoe.insert(found.name.clone(), index);
-        self.texts.push(found);
-        Some(index)
-    }
 }
 
 fn name_of(names: &[String], place: Place) -> &str {

@@ -73,6 +73,22 @@ impl Proxy {
     pub fn has_servers(&self) -> bool {
         self.kind != Kind::Frontend
     }
+
+    /// The backends that it leads to, with the line for each; nothing, where one is chosen while a request runs.
+    pub fn targets(&self) -> Option<Vec<(&str, &Line)>> {
+        let lines =
+            self.lines.iter().filter(|line| ["use_backend", "default_backend"].contains(&line.word(0)));
+        lines.map(|line| (!line.word(1).contains("%[")).then_some((line.word(1), line))).collect()
+    }
+
+    /// The addresses of its servers.
+    pub fn servers(&self) -> impl Iterator<Item = (&str, &Line)> {
+        let lines = self.lines.iter().filter(|line| ["server", "server-template"].contains(&line.word(0)));
+        lines.map(|line| {
+            let address = if line.word(0) == "server" { line.word(2) } else { line.word(3) };
+            (address, line)
+        })
+    }
 }
 
 /// The whole, in one world.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checked, Guarded};
+use super::samples::{is_from_client, is_loose_path, is_of_the_edge};
+use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::condition::Test;
 use crate::haproxy::lint::finding::Id;
 use crate::haproxy::lint::rules::{Coverage, Reader, Rule, Says, rules};
@@ -101,7 +102,7 @@ impl Checked<'_> {
 
     /// A frontend that leaves the decision to all of its backends.
     fn is_decided_behind(&self, place: &Guarded<'_>) -> bool {
-        let Some(targets) = super::reach::targets(place.proxy) else { return false };
+        let Some(targets) = place.proxy.targets() else { return false };
         let decides = |name: &&str| {
             let Some(proxy) = self.config.proxy(name) else { return false };
             let reader = Reader { proxy, stem: place.reader.stem.clone() };
@@ -189,7 +190,7 @@ impl Checked<'_> {
         let valid = format!("{}.valid", place.reader.stem);
         for rule in &place.rules {
             let is_verdict = rule.sets().is_some_and(|(name, _)| name == valid);
-            if is_verdict && !super::edge::is_of_the_edge(rule) {
+            if is_verdict && !is_of_the_edge(rule) {
                 self.find(
                     rule.line.place,
                     Id::VerdictSet,
@@ -212,61 +213,7 @@ impl Checked<'_> {
     }
 }
 
-/// Whether a sample is what a client writes, and no place of tokens.
-fn is_from_client(sample: &str) -> bool {
-    let is_header = sample.contains("hdr(") || sample.contains("hdr_") || sample.contains("fhdr_cnt(");
-    let is_token = sample.contains("(authorization)") || sample.contains("(host)");
-    (is_header && !is_token)
-        || ["cook(", "url_param(", "urlp(", "query", "body"]
-            .iter()
-            .any(|part| sample.starts_with(part) || sample.contains(&format!("req.{part}")))
-}
-
-/// Whether a definition matches more than whole, plain paths.
-pub(super) fn is_loose_path(words: &[String]) -> bool {
-    let Some((sample, rest)) = words.split_first() else { return false };
-    let kind = sample.split([',', '(']).next().unwrap_or_default();
-    if !["path", "url", "base", "pathq", "capture.req.uri"].iter().any(|known| kind.starts_with(known)) {
-        return false;
-    }
-    if kind != "path" || sample.contains(',') {
-        return kind != "path_str" || sample.contains(',');
-    }
-    let mut method = "str";
-    let mut values = Vec::new();
-    let mut words = rest.iter().map(String::as_str);
-    while let Some(word) = words.next() {
-        match word {
-            "-m" => method = words.next().unwrap_or_default(),
-            "-f" | "-M" => return true,
-            "-i" | "-n" | "--" => {}
-            value => values.push(value),
-        }
-    }
-    match method {
-        "str" => false,
-        "reg" => values.iter().any(|value| !is_whole(value)),
-        _ => true,
-    }
-}
-
-/// Whether a regular expression matches a whole path, and no character but those that it names.
-fn is_whole(expression: &str) -> bool {
-    let is_open = expression.contains("[^") || expression.contains('\\');
-    // A dot outside of brackets is any character.
-    let mut is_in_brackets = false;
-    let has_dot = expression.chars().any(|c| {
-        match c {
-            '[' => is_in_brackets = true,
-            ']' => is_in_brackets = false,
-            _ => {}
-        }
-        c == '.' && !is_in_brackets
-    });
-    expression.starts_with('^') && expression.ends_with('$') && !is_open && !has_dot
-}
-
-/// What leads where: only whether a proxy exists matters to other checks.
+/// Whether a proxy refuses by itself what is not good.
 pub(super) fn is_protected(proxy: &Proxy, stem: &str) -> bool {
     let reader = Reader { proxy, stem: stem.to_owned() };
     sum(&rules(proxy), &reader).complete.is_some()

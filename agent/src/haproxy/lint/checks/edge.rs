@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Checked, Guarded};
+use super::samples::is_of_the_edge;
+use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::condition::{Condition, Term, Test};
 use crate::haproxy::lint::finding::Id;
 use crate::haproxy::lint::rules::Rule;
@@ -10,11 +11,6 @@ use crate::haproxy::lint::rules::Rule;
 /// How far ahead an entry's end and a lease may lie, in milliseconds.
 const MAX_END: u64 = 60_000;
 const MAX_LEASE: u64 = 5_000;
-
-/// A rule that calls a token good by what a map says.
-pub(super) fn is_of_the_edge(rule: &Rule<'_>) -> bool {
-    rule.when.terms().any(|term| term.text().contains("field("))
-}
 
 /// The words of each alternative's anonymous terms that must hold.
 fn held(when: &Condition) -> Vec<Vec<&[String]>> {

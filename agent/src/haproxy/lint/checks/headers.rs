@@ -1,6 +1,7 @@
 //! Does a header that the application trusts come from our lines alone?
 
-use super::{Checked, Guarded};
+use super::samples::POLICY;
+use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::finding::Id;
 use crate::haproxy::lint::rules::{Rule, rules};
 use crate::haproxy::lint::sections::Proxy;
@@ -26,8 +27,7 @@ impl Checked<'_> {
     fn all_frontends(&self, backend: &Proxy, does: impl Fn(&Proxy) -> bool) -> bool {
         let mut leading = self.config.proxies.iter().filter(|proxy| {
             proxy.takes_clients()
-                && super::reach::targets(proxy)
-                    .is_none_or(|targets| targets.iter().any(|(name, _)| *name == backend.name))
+                && proxy.targets().is_none_or(|targets| targets.iter().any(|(name, _)| *name == backend.name))
         });
         let first = leading.next();
         first.is_some_and(&does) && leading.all(does)
@@ -107,7 +107,7 @@ impl Checked<'_> {
         let is_by_path =
             place.reader.definitions("tkn_public").iter().any(|line| line.word(2).starts_with("path"))
                 || place.rules.iter().any(|rule| {
-                    rule.sets().is_some_and(|(name, _)| name == super::policy::VARIABLE)
+                    rule.sets().is_some_and(|(name, _)| name == POLICY)
                         && rule.when.terms().any(|term| term.text().contains("path"))
                 });
         let is_origin_form = |rule: &Rule<'_>| rule.refuses() && rule.line.text().contains("url -m beg /");

@@ -1,12 +1,10 @@
 //! Who chooses the policy of a request: our rules, or the client?
 
-use super::{Checked, Guarded};
+use super::samples::{POLICY, is_loose_path};
+use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::condition::{Term, Test};
 use crate::haproxy::lint::finding::Id;
 use crate::haproxy::lint::rules::Rule;
-
-/// What the question takes the policy from.
-pub(super) const VARIABLE: &str = "txn.tkn_policy";
 
 /// Whether a sample is what a client writes of itself. What it asks for (path, host, method) decides what it gets.
 fn is_clients_word(sample: &str) -> bool {
@@ -47,7 +45,7 @@ impl Checked<'_> {
             .iter()
             .filter_map(|rule| {
                 let (name, value) = rule.sets()?;
-                (name == VARIABLE).then_some((rule, value))
+                (name == POLICY).then_some((rule, value))
             })
             .collect();
         let Some((first, _)) = choices.first() else { return };
@@ -83,7 +81,7 @@ impl Checked<'_> {
         }
     }
 
-    fn policy_from_client(&mut self, place: crate::haproxy::lint::Place) {
+    fn policy_from_client(&mut self, place: crate::haproxy::lint::finding::Place) {
         self.find(
             place,
             Id::PolicyFromClient,
@@ -104,7 +102,7 @@ impl Checked<'_> {
                     "{ path -i -m reg ^/api/users(/[A-Za-z0-9_~!$&-,=:@-]+([.][A-Za-z0-9_~!$&-,=:@-]+)*)*/?$ }",
                 );
             }
-            if super::decision::is_loose_path(words) {
+            if is_loose_path(words) {
                 self.find(
                     rule.line.place,
                     Id::PolicyPathPrefix,

@@ -1,6 +1,6 @@
 //! Is the agent asked what it must know, and is it found when it is needed?
 
-use super::{Checked, Guarded};
+use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::finding::{Id, Place};
 use crate::haproxy::lint::sections::{Line, Proxy};
 use crate::haproxy::lint::spoe::Engine;

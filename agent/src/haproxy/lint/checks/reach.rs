@@ -2,24 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Checked, Guarded};
+use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::finding::Id;
-use crate::haproxy::lint::sections::{Kind, Line, Proxy};
-
-/// The backends that a proxy leads to, with the line for each; nothing, where one is chosen while a request runs.
-pub(super) fn targets(proxy: &Proxy) -> Option<Vec<(&str, &Line)>> {
-    let lines = proxy.lines.iter().filter(|line| ["use_backend", "default_backend"].contains(&line.word(0)));
-    lines.map(|line| (!line.word(1).contains("%[")).then_some((line.word(1), line))).collect()
-}
-
-/// The addresses of a proxy's servers.
-fn servers(proxy: &Proxy) -> impl Iterator<Item = (&str, &Line)> {
-    let lines = proxy.lines.iter().filter(|line| ["server", "server-template"].contains(&line.word(0)));
-    lines.map(|line| {
-        let address = if line.word(0) == "server" { line.word(2) } else { line.word(3) };
-        (address, line)
-    })
-}
+use crate::haproxy::lint::sections::{Kind, Proxy};
 
 impl Checked<'_> {
     pub(super) fn reach(&mut self, guarded: &[Guarded<'_>], protecting: &BTreeSet<String>) {
@@ -32,7 +17,7 @@ impl Checked<'_> {
             if !protecting.contains(&place.proxy.name) {
                 continue;
             }
-            for (name, _) in targets(place.proxy).unwrap_or_default() {
+            for (name, _) in place.proxy.targets().unwrap_or_default() {
                 if self.config.proxy(name).is_none_or(|backend| !decides(backend)) {
                     behind.insert(name, &place.proxy.name);
                 }
@@ -42,14 +27,15 @@ impl Checked<'_> {
         for proxy in &self.config.proxies {
             let is_protected = behind.contains_key(proxy.name.as_str()) || is_place(proxy);
             if proxy.has_servers() && is_protected {
-                addresses.extend(servers(proxy).map(|(address, _)| (address.to_owned(), proxy.name.clone())));
+                addresses
+                    .extend(proxy.servers().map(|(address, _)| (address.to_owned(), proxy.name.clone())));
             }
         }
         let open: Vec<&Proxy> =
             self.config.proxies.iter().filter(|proxy| proxy.takes_clients() && !decides(proxy)).collect();
         let mut found = Vec::new();
         for proxy in open {
-            let Some(targets) = targets(proxy) else {
+            let Some(targets) = proxy.targets() else {
                 found.extend(chosen_while_running(proxy, &behind));
                 continue;
             };
@@ -67,7 +53,7 @@ impl Checked<'_> {
             let own = (proxy.kind == Kind::Listen).then_some(proxy);
             for reached in reached.chain(own).filter(|reached| !decides(reached)) {
                 let is_behind = behind.contains_key(reached.name.as_str());
-                for (address, line) in servers(reached).filter(|_| !is_behind) {
+                for (address, line) in reached.servers().filter(|_| !is_behind) {
                     if let Some(protected) = addresses.get(address) {
                         found.push((
                             line.place,
@@ -85,7 +71,7 @@ impl Checked<'_> {
     }
 }
 
-type Found = (crate::haproxy::lint::Place, Id, String, String);
+type Found = (crate::haproxy::lint::finding::Place, Id, String, String);
 
 /// A way that is chosen by the request may lead to any backend.
 fn chosen_while_running(proxy: &Proxy, behind: &BTreeMap<&str, &str>) -> Option<Found> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checked, Guarded};
+use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::finding::{Id, Place};
 
 /// What an answer may set, beside `payload.` and a claim.
