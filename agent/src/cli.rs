@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use service::description::{Describe, Format};
 use service::exit;
 use service::probe::{self, Place};
 use service::shutdown::StopSignals;
@@ -14,7 +15,7 @@ use service::telemetry::{self, LogFormat};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::{self, Checked};
-use crate::config::Config;
+use crate::config::{Config, description};
 use crate::explain::{self, Verify};
 use crate::haproxy::cfg::HaproxyCfg;
 use crate::haproxy::config::HaproxyConfig;
@@ -25,14 +26,17 @@ use crate::start::{self, StartError};
 
 /// SPOE agent for HAProxy that verifies JSON Web Tokens.
 ///
-/// Every setting is an environment variable that starts with JWT_; the same names can stand in a TOML file that
-/// JWT_CONFIG names.
+/// Every setting is an environment variable that starts with JWT_; the same names can stand in a TOML file, which --config
+/// or JWT_CONFIG names. `jwt-agent settings` lists all of them, `jwt-agent sample` prints such a file.
 /// Exit codes: 0 done; 1 could not be done; 2 a token is refused (verify); 64 the command line or the configuration is wrong.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    /// The TOML file of settings, as JWT_CONFIG; variables win over it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Take `setenv JWT_..` and `presetenv JWT_..` lines of this haproxy.cfg as a `program` section would.
     #[arg(long, global = true, value_name = "FILE")]
     haproxy_cfg: Option<PathBuf>,
@@ -43,6 +47,12 @@ pub struct Arguments {
     /// With --check: ask token-servers, key URLs and stats sockets as well, and say what each answers; exit with 1 where one cannot be used.
     #[arg(long)]
     online: bool,
+    /// Print each value in use and where it comes from, secrets as fingerprints; exit with 0, or with 64 and the faults.
+    #[arg(long, conflicts_with = "check")]
+    print_config: bool,
+    /// How --print-config prints.
+    #[arg(long, value_enum, requires = "print_config")]
+    format: Option<Format>,
     /// How log lines look.
     #[arg(long, global = true, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -64,10 +74,19 @@ enum Command {
     HaproxyConfig(HaproxyConfig),
     /// Find what lets tokens by in configurations of HAProxy; exit with 0, with 1 where something is found, or with 64.
     HaproxyLint(HaproxyLint),
+    #[command(flatten)]
+    Describe(Describe),
 }
 
 /// Runs the command line to its exit code.
 pub fn main(arguments: Arguments) -> ExitCode {
+    if let Some(Command::Describe(describe)) = &arguments.command {
+        return match describe.print(&description(), Arguments::command()) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => end(&"settings: no name has that in it", exit::NO),
+            Err(error) => fail(&error),
+        };
+    }
     telemetry::init(arguments.log_format);
     let is_check_alone = arguments.check && arguments.command.is_none();
     if (arguments.check || arguments.online) && !is_check_alone {
@@ -92,7 +111,17 @@ pub fn main(arguments: Arguments) -> ExitCode {
             Err(error) => complain(&error),
         };
     }
-    let origin = Origin { environment: std::env::vars_os().collect(), haproxy_cfg: arguments.haproxy_cfg };
+    if arguments.print_config && arguments.command.is_some() {
+        return complain(&"--print-config: has no effect here; write jwt-agent --print-config");
+    }
+    let origin = Origin {
+        environment: std::env::vars_os().collect(),
+        config: arguments.config,
+        haproxy_cfg: arguments.haproxy_cfg,
+    };
+    if arguments.print_config {
+        return print_config(&origin, arguments.format.unwrap_or_default());
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
@@ -102,7 +131,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             Ok(cfg) => cfg,
             Err(error) => return complain(&error),
         };
-        let environment = origin.environment;
+        let environment = origin.environment();
         return match runtime.block_on(explain::verify(verify, environment, cfg.as_ref())) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(exit::NO),
@@ -130,6 +159,18 @@ pub fn main(arguments: Arguments) -> ExitCode {
         tracing::warn!("{warning}");
     }
     runtime.block_on(serve(config, origin))
+}
+
+fn print_config(origin: &Origin, format: Format) -> ExitCode {
+    let (in_use, faults) = match origin.in_use() {
+        Ok(found) => found,
+        Err(error) => return complain(&error),
+    };
+    match (in_use.print(format), faults) {
+        (Err(error), _) => fail(&error),
+        (Ok(()), Some(faults)) => complain(&faults),
+        (Ok(()), None) => ExitCode::SUCCESS,
+    }
 }
 
 async fn serve(config: Config, origin: Origin) -> ExitCode {

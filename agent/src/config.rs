@@ -14,11 +14,13 @@ use keys::KeySources;
 use keys::trust::{FetchNames, Flat, IssuerKeys, TrustNames};
 use revocation::lease::Terms;
 use service::sample::LogLines;
-use service::settings::{ConfigError, Settings};
+use service::settings::{ConfigError, Environment, Settings};
 
+mod description;
 mod edge;
 mod token_server;
 
+pub use description::description;
 pub use token_server::{IdentityFiles, TokenServerConfig, TokenServers};
 
 use crate::answer::Variables;
@@ -27,6 +29,8 @@ use crate::haproxy::cfg::HaproxyCfg;
 use crate::haproxy::edge::EdgeConfig;
 use crate::listen::Address;
 
+/// What the names of settings begin with.
+const PREFIX: &str = "JWT_";
 /// The range of `JWT_TIMEOUT_MS`.
 const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
 /// The range of `JWT_CACHE_TTL` and `JWT_CACHE_TTL_MAX`, seconds: up to one day.
@@ -114,14 +118,53 @@ impl Config {
         haproxy_cfg: Option<&HaproxyCfg>,
         keys: Option<&Path>,
     ) -> Result<Self, ConfigError> {
-        let environment: Vec<_> = environment.into_iter().collect();
+        Self::read(Environment::of(environment), haproxy_cfg, keys)
+    }
+
+    /// The same where the command line may name the file of settings.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, by name.
+    pub fn read(
+        environment: Environment,
+        haproxy_cfg: Option<&HaproxyCfg>,
+        keys: Option<&Path>,
+    ) -> Result<Self, ConfigError> {
+        Self::understand(Self::collect(environment, haproxy_cfg)?, haproxy_cfg, keys)
+    }
+
+    /// Collects the settings, which are still to be understood.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read.
+    pub fn collect(
+        environment: Environment,
+        haproxy_cfg: Option<&HaproxyCfg>,
+    ) -> Result<Settings, ConfigError> {
         let environment = match haproxy_cfg {
-            Some(cfg) => cfg
-                .apply(environment)
-                .map_err(|error| ConfigError::one("--haproxy-cfg", error.to_string()))?,
+            Some(cfg) => {
+                let applied = cfg.apply_to(environment.variables);
+                let applied =
+                    applied.map_err(|error| ConfigError::one("--haproxy-cfg", error.to_string()))?;
+                Environment { config: environment.config, ..applied }
+            }
             None => environment,
         };
-        let mut settings = Settings::load("JWT_", "JWT_CONFIG", environment)?;
+        Settings::read(PREFIX, TRUST.config, environment)
+    }
+
+    /// What was collected.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, by name.
+    pub fn understand(
+        mut settings: Settings,
+        haproxy_cfg: Option<&HaproxyCfg>,
+        keys: Option<&Path>,
+    ) -> Result<Self, ConfigError> {
         let mut warnings = Vec::new();
         if let [first, others @ ..] = settings.service_links() {
             warnings.push(format!(

@@ -1,12 +1,11 @@
 //! `jwt-agent verify`: the verdict on a token as the agent would give it, and how that came.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
 use keys::explain::{self, ExplainError, Judge};
 use service::exit;
-use service::settings::ConfigError;
+use service::settings::{ConfigError, Environment};
 
 use crate::config::Config;
 use crate::haproxy::cfg::HaproxyCfg;
@@ -64,10 +63,10 @@ impl VerifyError {
 /// Settings, keys or standard input cannot be used.
 pub async fn verify(
     arguments: &Verify,
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    environment: Environment,
     haproxy_cfg: Option<&HaproxyCfg>,
 ) -> Result<bool, VerifyError> {
-    let config = Config::load(environment, haproxy_cfg, arguments.keys.as_deref())?;
+    let config = Config::read(environment, haproxy_cfg, arguments.keys.as_deref())?;
     let sources = key_sources(&config.keys)?;
     let judge = Judge {
         trust: &config.trust,

@@ -4,9 +4,10 @@
 //! sent to HAProxy are made anew and swapped whole. A source that is in both configurations keeps its last good keys.
 
 use keys::NoKeys;
+use service::description::{Program, Reload};
 use tokio::signal::unix::Signal;
 
-use crate::config::{Config, TRUST};
+use crate::config::{Config, TRUST, description};
 use crate::metrics::ByOutcome;
 use crate::origin::{Origin, OriginError};
 use crate::start::{InUse, StartError, check_key_files, key_sources};
@@ -80,27 +81,12 @@ impl InUse {
     }
 }
 
-/// What a running agent takes over, beside the flat settings of trust. Any other setting takes a restart.
-const TAKEN_OVER: [&str; 9] = [
-    "JWT_CACHE_BYTES",
-    "JWT_CACHE_SIZE",
-    "JWT_CLAIMS",
-    "JWT_LOG_REFUSALS",
-    "JWT_MAX_TOKEN_BYTES",
-    "JWT_SCHEMES",
-    "JWT_VARIABLES",
-    "[[issuers]]",
-    "[[policies]]",
-];
-
-/// Token-servers are told the budget once.
-const TOLD: &str = "JWT_TIMEOUT_MS";
-
 /// The names of what differs and cannot be taken over.
 fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     let told = before.token_server.is_some();
+    let description = description();
     let mut fixed = before.settings.differing(&after.settings);
-    fixed.retain(|name| !is_taken_over(name, told));
+    fixed.retain(|name| !is_taken_over(&description, name, told));
     // They are told the most clock skew as well, which a table may grant too.
     if told && before.trust.max_leeway() != after.trust.max_leeway() {
         fixed.push(TRUST.leeway.to_owned());
@@ -108,8 +94,14 @@ fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     fixed
 }
 
-fn is_taken_over(name: &str, told: bool) -> bool {
-    TAKEN_OVER.contains(&name) || TRUST.all().contains(&name) || (name == TOLD && !told)
+/// Any setting that is not described so takes a restart. Token-servers are told the budget once.
+fn is_taken_over(description: &Program, name: &str, told: bool) -> bool {
+    match description.reload(name) {
+        Some(Reload::TakenOver) => true,
+        // Whether the leeway that they are told differs is looked at beside this.
+        Some(Reload::TakenOverUnless(_)) => !told || name == TRUST.leeway,
+        Some(Reload::NeedsRestart) | None => false,
+    }
 }
 
 #[cfg(test)]
@@ -123,10 +115,11 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_takes_a_restart_unless_it_is_listed() {
+    fn every_setting_takes_a_restart_unless_it_is_described_as_taken_over() {
         let known = load(&[]).settings.known();
+        let description = description();
         let fixed = |told| {
-            let names = known.iter().filter(move |name| !is_taken_over(name, told));
+            let names = known.iter().filter(|name| !is_taken_over(&description, name, told));
             names.map(String::as_str).collect::<Vec<_>>()
         };
         let without = [
@@ -147,17 +140,18 @@ mod tests {
             "JWT_TOKEN_SERVER_KEY_FILE",
             "JWT_TOKEN_SERVER_TOKEN_FILE",
         ];
-        assert_eq!(fixed(false), without, "a new setting takes a restart, or is listed in TAKEN_OVER");
-        let mut with: Vec<_> = without.into_iter().chain([TOLD]).collect();
+        assert_eq!(
+            fixed(false),
+            without,
+            "a new setting takes a restart, unless it is shown here that it is taken over"
+        );
+        let mut with: Vec<_> = without.into_iter().chain(["JWT_TIMEOUT_MS"]).collect();
         with.sort_unstable();
         assert_eq!(fixed(true), with);
-        for name in TAKEN_OVER.iter().chain(&TRUST.all()) {
-            assert!(known.iter().any(|known| known == name), "{name} is no setting");
-        }
     }
 
     #[test]
-    fn what_differs_is_refused_by_name_and_what_is_listed_is_not() {
+    fn what_differs_is_refused_by_name_and_what_is_taken_over_is_not() {
         let server = ("JWT_TOKEN_SERVER_BACKEND", "http://127.0.0.1:1");
         for (before, after, expected) in [
             (

@@ -1,5 +1,6 @@
 //! Settings, parsed once at start. `TOKEN_SERVER__SECTION__KEY`, over the TOML file that `TOKEN_SERVER_CONFIG` names.
 
+mod description;
 pub(crate) mod keys;
 mod places;
 #[cfg(test)]
@@ -16,7 +17,7 @@ use std::time::Duration;
 use jose::Profile;
 use reqwest::Url;
 use service::secret_file::{NamedFile, SecretFile};
-use service::settings::{ConfigError, Settings};
+use service::settings::{ConfigError, Environment, Settings};
 
 use crate::api::Compat;
 use crate::bearer::{BearerTokens, TokensFile};
@@ -25,6 +26,7 @@ use crate::rulebook::{self, Lifetimes};
 use crate::store::redis::{Authorities, RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
 use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY, Tls, TlsFiles};
 
+pub use description::description;
 pub use keys::Keys;
 pub(crate) use verify::MAX_TOKEN_BYTES;
 pub use verify::Verify;
@@ -40,6 +42,7 @@ const ADMIN_TOKENS_FILE: &str = "TOKEN_SERVER__ADMIN__TOKENS_FILE";
 const AGENT_TOKENS_FILE: &str = "TOKEN_SERVER__AGENT__TOKENS_FILE";
 const STORE_PATH: &str = "TOKEN_SERVER__STORE__PATH";
 const STORE_NEW: &str = "TOKEN_SERVER__STORE__NEW";
+const JWE_KEYS_FILE: &str = "TOKEN_SERVER__JWE__KEYS_FILE";
 const PROFILE: &str = "TOKEN_SERVER__PROFILE";
 const PREVIEW_SUBJECTS: &str = "TOKEN_SERVER__PREVIEW__SUBJECTS";
 const COMPAT_ENABLED: &str = "TOKEN_SERVER__COMPAT__ENABLED";
@@ -109,7 +112,7 @@ impl Config {
     pub fn from_environment(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        Self::read(&mut settings(environment)?)
+        Self::read(&mut settings(Environment::of(environment))?)
     }
 
     /// Reads what was collected by [`settings`].
@@ -118,7 +121,7 @@ impl Config {
     /// All faults together, by name and without values.
     pub(crate) fn read(settings: &mut Settings) -> Result<Self, ConfigError> {
         let profile = settings.parse(PROFILE, "standard or ms-users").unwrap_or_default();
-        let jwe_keys = from_file(settings, "TOKEN_SERVER__JWE__KEYS_FILE", decryption_keys);
+        let jwe_keys = from_file(settings, JWE_KEYS_FILE, decryption_keys);
         let (verify, issuers) = verify::read(settings, profile, jwe_keys.is_some());
         let config = Self {
             listen: address(settings, LISTEN, "127.0.0.1:4000"),
@@ -151,10 +154,8 @@ impl Config {
 ///
 /// # Errors
 /// The file cannot be read.
-pub(crate) fn settings(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Settings, ConfigError> {
-    Settings::load(PREFIX, CONFIG, environment)
+pub(crate) fn settings(environment: Environment) -> Result<Settings, ConfigError> {
+    Settings::read(PREFIX, CONFIG, environment)
 }
 
 /// Where rules live.

@@ -3,16 +3,14 @@
 //! Forward-auth and the verification keys are made anew and swapped whole; a source of keys that is in both
 //! configurations keeps its last good ones. Listeners, the store and what is known of rules live as long as the process.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 
 use keys::{KeyRing, LiveKeys, NoKeys};
-use service::settings::{ConfigError, Settings};
+use service::description::{InUse as InUseSettings, Program, Reload};
+use service::settings::{ConfigError, Environment, Settings};
 
 use crate::api::{App, InUse};
-use crate::config::keys::TRUST;
-use crate::config::verify::TAKEN_OVER;
-use crate::config::{self, Config};
+use crate::config::{self, Config, description};
 use crate::trust::Trusted;
 use crate::verify::VerifyMetrics;
 
@@ -29,7 +27,7 @@ enum ReloadError {
 
 /// Where the configuration is read from, each time, and what it said when it was put in use.
 pub(crate) struct Origin {
-    environment: Vec<(OsString, OsString)>,
+    environment: Environment,
     settings: Settings,
 }
 
@@ -38,8 +36,8 @@ impl Origin {
     ///
     /// # Errors
     /// There is a file of settings, and it cannot be read.
-    pub(crate) fn read(environment: Vec<(OsString, OsString)>) -> Result<Self, ConfigError> {
-        let settings = config::settings(environment.iter().cloned())?;
+    pub(crate) fn read(environment: Environment) -> Result<Self, ConfigError> {
+        let settings = config::settings(environment.clone())?;
         Ok(Self { environment, settings })
     }
 
@@ -49,6 +47,14 @@ impl Origin {
     /// All faults together.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
         Config::read(&mut self.settings.clone())
+    }
+
+    /// Every setting as it is in use, with what is wrong with it.
+    pub(crate) fn in_use(&self) -> (InUseSettings, Option<ConfigError>) {
+        let faults = self.config().err();
+        let faulty = faults.iter().flat_map(ConfigError::names).map(str::to_owned).collect();
+        let version = env!("CARGO_PKG_VERSION");
+        (InUseSettings::new(&description(), version, &self.settings, &faulty), faults)
     }
 }
 
@@ -85,7 +91,8 @@ impl Reconfigure {
         let origin = Origin::read(self.origin.environment.clone())?;
         let config = origin.config()?;
         let mut fixed = self.origin.settings.differing(&origin.settings);
-        fixed.retain(|name| !is_taken_over(name));
+        let description = description();
+        fixed.retain(|name| !is_taken_over(&description, name));
         if !fixed.is_empty() {
             return Err(ReloadError::NeedsRestart(fixed));
         }
@@ -102,9 +109,9 @@ impl Reconfigure {
     }
 }
 
-/// Any setting that is not listed takes a restart.
-fn is_taken_over(name: &str) -> bool {
-    TAKEN_OVER.contains(&name) || TRUST.all().contains(&name)
+/// Any setting that is not described so takes a restart.
+fn is_taken_over(description: &Program, name: &str) -> bool {
+    description.reload(name) == Some(Reload::TakenOver)
 }
 
 #[cfg(test)]
@@ -112,16 +119,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_setting_takes_a_restart_unless_it_is_listed() {
-        let mut settings = config::settings(Vec::new()).unwrap();
+    fn every_setting_takes_a_restart_unless_it_is_described_as_taken_over() {
+        let mut settings = config::settings(Environment::default()).unwrap();
         // Without a single setting there is nothing to decide with; the names are known all the same.
         _ = Config::read(&mut settings);
         let known = settings.known();
-        let fixed: Vec<_> = known.iter().filter(|name| !is_taken_over(name)).map(String::as_str).collect();
-        assert_eq!(fixed, FIXED, "a new setting takes a restart, or is listed in TAKEN_OVER");
-        for name in TAKEN_OVER.iter().chain(&TRUST.all()) {
-            assert!(known.iter().any(|known| known == name), "{name} is no setting");
-        }
+        let description = description();
+        let fixed: Vec<_> =
+            known.iter().filter(|name| !is_taken_over(&description, name)).map(String::as_str).collect();
+        assert_eq!(
+            fixed, FIXED,
+            "a new setting takes a restart, unless it is shown here that it is taken over"
+        );
     }
 
     const FIXED: [&str; 26] = [

@@ -18,9 +18,9 @@ const SOCKETS: &str = "JWT_EDGE_SOCKETS";
 const MAP: &str = "JWT_EDGE_MAP";
 const LEASES: &str = "JWT_EDGE_LEASES";
 /// The range of `JWT_EDGE_SIZE`. Each entry takes about 500 bytes of HAProxy's memory.
-const SIZE: std::ops::RangeInclusive<usize> = 1..=1_000_000;
+pub(super) const SIZE: std::ops::RangeInclusive<usize> = 1..=1_000_000;
 /// The range of `JWT_EDGE_TTL`, seconds. HAProxy's configuration takes no entry that is further ahead.
-const TTL: std::ops::RangeInclusive<u64> = 1..=60;
+pub(super) const TTL: std::ops::RangeInclusive<u64> = 1..=60;
 
 /// Reads the settings; absent: none is given any.
 pub(super) fn read(

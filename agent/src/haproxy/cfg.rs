@@ -7,6 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use service::settings::Environment;
 
 pub use layouts::TakenLayout;
 pub use policies::NamedPolicy;
@@ -30,6 +33,7 @@ const HAPROXYS_OWN: &str = "HAPROXY_";
 /// What one haproxy.cfg says.
 #[derive(Debug, Clone)]
 pub struct HaproxyCfg {
+    path: PathBuf,
     assignments: Vec<Assignment>,
     variables: BTreeSet<String>,
     policies: Policies,
@@ -135,7 +139,19 @@ impl HaproxyCfg {
             }
             assignments.push(Assignment { line: index + 1, change, words, raw_name, conditional: depth > 0 });
         }
-        Ok(Self { assignments, variables: variables_in(text), policies, layouts })
+        Ok(Self {
+            path: PathBuf::from("haproxy.cfg"),
+            assignments,
+            variables: variables_in(text),
+            policies,
+            layouts,
+        })
+    }
+
+    /// The same, read from this file.
+    #[must_use]
+    pub fn at(self, path: &Path) -> Self {
+        Self { path: path.to_owned(), ..self }
     }
 
     /// The environment that the lines of a file make which can be read, whatever stands in the others.
@@ -180,6 +196,16 @@ impl HaproxyCfg {
         &self,
         environment: Vec<(OsString, OsString)>,
     ) -> Result<Vec<(OsString, OsString)>, CfgError> {
+        Ok(self.apply_to(environment)?.variables)
+    }
+
+    /// The same, with the line that set each variable.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    pub fn apply_to(&self, environment: Vec<(OsString, OsString)>) -> Result<Environment, CfgError> {
+        let mut lines: BTreeMap<OsString, usize> = BTreeMap::new();
         let mut merged: BTreeMap<OsString, OsString> = environment.into_iter().collect();
         // Set under a condition, or by a line that cannot be read.
         let mut unknown: BTreeSet<OsString> = BTreeSet::new();
@@ -219,6 +245,7 @@ impl HaproxyCfg {
                             if assignment.change == Change::Set {
                                 unknown.remove(&name);
                             }
+                            lines.insert(name.clone(), assignment.line);
                             merged.insert(name, value);
                         }
                         None if is_ours => {
@@ -254,7 +281,12 @@ impl HaproxyCfg {
                 }
             }
         }
-        Ok(merged.into_iter().filter(|(name, _)| name.to_string_lossy().starts_with(OURS)).collect())
+        merged.retain(|name, _| name.to_string_lossy().starts_with(OURS));
+        // What a line set and another took away again is not asked for.
+        let set_by = lines.into_iter().map(|(name, line)| {
+            (name.to_string_lossy().into_owned(), format!("--haproxy-cfg {}:{line}", self.path.display()))
+        });
+        Ok(Environment { variables: merged.into_iter().collect(), config: None, set_by: set_by.collect() })
     }
 }
 

@@ -25,6 +25,7 @@ use jose::{
 
 use service::settings::{Scalar, Settings};
 
+pub mod description;
 mod discovery;
 mod fetch;
 mod flat;

@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod background;
+pub mod description;
 pub mod exit;
 pub mod flights;
 pub mod kubernetes;

@@ -51,6 +51,11 @@ impl ProxyVariables {
             except: variable(["NO_PROXY", "no_proxy"]),
         }
     }
+
+    /// Those that are set.
+    pub fn each(&self) -> impl Iterator<Item = &Variable> {
+        [&self.https, &self.http, &self.all, &self.except].into_iter().flatten()
+    }
 }
 
 #[cfg(test)]

@@ -7,20 +7,32 @@
 //! reported until [`Settings::finish`]: an operator sees all faults at once, each with its name and never with its value, which may
 //! be a secret.
 
+mod environment;
+mod fault;
 mod file;
+mod given;
 mod glance;
+mod known;
+mod raw;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use config::Value;
+use environment::chosen_file;
+use fault::Fault;
 use value::{Found, found, items, scalars};
 
+pub use environment::{Environment, with_file};
+pub use fault::ConfigError;
+pub use given::{Given, Reading};
 pub use glance::glance;
-pub use value::Scalar;
+pub(crate) use raw::Raw;
+pub use value::{Scalar, toml_text};
 
 use crate::kubernetes::is_service_link;
 use crate::proxy::ProxyVariables;
@@ -31,56 +43,19 @@ const MAX_SHOWN_WORD: usize = 32;
 /// What is wrong with a list that names nothing.
 const EMPTY_LIST: &str = "is an empty list; name at least one value, or leave it out";
 
-/// One thing that is wrong with one setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    name: String,
-    what: String,
-}
-
-/// Everything that is wrong with the settings.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigError {
-    faults: Vec<Fault>,
-}
-
-impl ConfigError {
-    /// One fault found outside of [`Settings`].
-    pub fn one(name: impl Into<String>, what: impl Into<String>) -> Self {
-        let fault = Fault { name: name.into(), what: what.into() };
-        Self { faults: vec![fault] }
-    }
-
-    /// How many settings are wrong.
-    pub fn len(&self) -> usize {
-        self.faults.len()
-    }
-
-    /// Never true for an error that [`Settings::finish`] returned.
-    pub fn is_empty(&self) -> bool {
-        self.faults.is_empty()
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.faults.iter().enumerate() {
-            let newline = if index == 0 { "" } else { "\n" };
-            write!(out, "{newline}{}: {}", fault.name, fault.what)?;
-        }
-        Ok(())
-    }
-}
-
 /// The settings of one program while they are read.
 #[derive(Clone)]
 pub struct Settings {
     /// Where the settings stand, put before the name of each fault.
     place: String,
     found: BTreeMap<String, Found>,
+    /// Where each was found; of a field of a table by its whole name.
+    given: BTreeMap<String, Given>,
     tables: BTreeMap<String, Vec<BTreeMap<String, Value>>>,
     known_tables: BTreeSet<&'static str>,
-    known: BTreeSet<&'static str>,
+    known: BTreeMap<&'static str, Reading>,
+    /// Of the tables that were read, as `table.field`.
+    known_fields: BTreeMap<String, Reading>,
     faults: Vec<Fault>,
     /// Variables that were left out, since Kubernetes wrote them.
     service_links: Vec<String>,
@@ -99,6 +74,20 @@ impl Settings {
         config_variable: &'static str,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
+        Self::read(prefix, config_variable, Environment::of(environment))
+    }
+
+    /// The same where a command line names the file, or where something else than the process's environment set variables.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); and where the command line and the variable name two files.
+    pub fn read(
+        prefix: &str,
+        config_variable: &'static str,
+        environment: Environment,
+    ) -> Result<Self, ConfigError> {
+        let Environment { variables: environment, config, set_by } = environment;
         let mut settings = Self::at(String::new(), BTreeMap::new());
         let mut variables = BTreeMap::new();
         let mut proxies = BTreeMap::new();
@@ -124,10 +113,18 @@ impl Settings {
                 Err(_) => settings.fault(name, "is not UTF-8"),
             }
         }
-        if let Some(Found::Text(path)) = variables.remove(config_variable)
-            && !path.trim().is_empty()
+        let named = match variables.remove(config_variable) {
+            Some(Found::Text(path)) if !path.trim().is_empty() => Some(path.trim().to_owned()),
+            _ => None,
+        };
+        if let Some((setting, path)) =
+            chosen_file(config.as_deref(), named.as_deref().map(Path::new), config_variable)?
         {
-            settings.read_file(path.trim(), prefix, config_variable)?;
+            settings.read_file(path, prefix, setting)?;
+        }
+        for name in variables.keys() {
+            let given = set_by.get(name).map_or(Given::Environment, |place| Given::Elsewhere(place.clone()));
+            settings.given.insert(name.clone(), given);
         }
         settings.found.extend(variables);
         settings.proxies = ProxyVariables::read(|name| proxies.get(name).cloned());
@@ -152,7 +149,7 @@ impl Settings {
     /// The value as text; absent when unset, or blank outside of a table: an environment often holds variables that are
     /// set to nothing. A table is written by hand, so that blank is a fault there.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
-        self.known.insert(name);
+        self.note(name, Reading::One);
         let text = match self.found.get(name)? {
             Found::Text(text) => text.trim().to_owned(),
             Found::Items(_) | Found::Table(_) => {
@@ -178,6 +175,7 @@ impl Settings {
 
     /// A switch: `true`, `false`, `1` or `0`.
     pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        self.note(name, Reading::Switch);
         match self.text(name)?.to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
@@ -191,7 +189,7 @@ impl Settings {
     /// A comma-separated list (in the file also an array), blanks trimmed, empty items dropped; absent when unset. A list
     /// without an item is a fault: it could be meant as "none" and would be taken for "any".
     pub fn list(&mut self, name: &'static str) -> Option<Vec<String>> {
-        self.known.insert(name);
+        self.note(name, Reading::List);
         let found = match self.found.get(name)? {
             Found::Text(text) => Some(text.split(',').map(str::to_owned).collect()),
             Found::Items(values) => items(values),
@@ -251,7 +249,7 @@ impl Settings {
     /// A table of values, each alone or in an array, in the order of their names. Neither the table nor an array in it
     /// may be empty, as in [`list`](Self::list).
     pub fn values(&mut self, name: &'static str) -> Vec<(String, Vec<Scalar>)> {
-        self.known.insert(name);
+        self.note(name, Reading::Map);
         let Some(found) = self.found.get(name) else {
             return Vec::new();
         };
@@ -293,37 +291,11 @@ impl Settings {
 
     /// Takes the faults of a table that was read, unknown names included.
     pub fn adopt(&mut self, mut table: Self) {
+        let name = table.place.split('[').next().unwrap_or_default();
+        let fields = table.known.iter().map(|(field, reading)| (format!("{name}.{field}"), *reading));
+        self.known_fields.extend(fields);
         if let Err(error) = table.finish() {
             self.faults.extend(error.faults);
-        }
-    }
-
-    /// The names of what the other has otherwise, or only one of the two; of tables as `[[name]]`.
-    pub fn differing(&self, other: &Self) -> Vec<String> {
-        let names: BTreeSet<_> = self.found.keys().chain(other.found.keys()).collect();
-        let tables: BTreeSet<_> = self.tables.keys().chain(other.tables.keys()).collect();
-        let differs = |name: &&String| self.found.get(*name) != other.found.get(*name);
-        let table_differs = |name: &&String| self.tables.get(*name) != other.tables.get(*name);
-        let names = names.into_iter().filter(differs).cloned();
-        names.chain(tables.into_iter().filter(table_differs).map(|name| format!("[[{name}]]"))).collect()
-    }
-
-    /// The names of all that was read or asked for, set or not; of tables as `[[name]]`.
-    pub fn known(&self) -> Vec<String> {
-        let tables = self.known_tables.iter().map(|name| format!("[[{name}]]"));
-        self.known.iter().map(|name| (*name).to_owned()).chain(tables).collect()
-    }
-
-    /// Whether the setting was given, without judging it.
-    pub fn is_set(&mut self, name: &'static str) -> bool {
-        self.known.insert(name);
-        self.found.contains_key(name)
-    }
-
-    /// A setting that exists, but not in this build: to set it is a fault.
-    pub fn unavailable(&mut self, name: &'static str, why: &str) {
-        if self.is_set(name) {
-            self.fault(name, format!("is not available in this version: {why}"));
         }
     }
 
@@ -340,9 +312,11 @@ impl Settings {
         Self {
             place,
             found,
+            given: BTreeMap::new(),
             tables: BTreeMap::new(),
             known_tables: BTreeSet::new(),
-            known: BTreeSet::new(),
+            known: BTreeMap::new(),
+            known_fields: BTreeMap::new(),
             faults: Vec::new(),
             service_links: Vec::new(),
             proxies: ProxyVariables::default(),
@@ -355,10 +329,11 @@ impl Settings {
     ///
     /// All faults, and every name that no setting has, with the nearest that one has.
     pub fn finish(&mut self) -> Result<(), ConfigError> {
+        let known: BTreeSet<_> = self.known.keys().copied().collect();
         let unknown: Vec<_> =
-            self.found.keys().filter(|name| !self.known.contains(name.as_str())).cloned().collect();
+            self.found.keys().filter(|name| !known.contains(name.as_str())).cloned().collect();
         for name in unknown {
-            let what = match nearest(&name, &self.known) {
+            let what = match nearest(&name, &known) {
                 Some(known) => format!("no such setting; did you mean {known}?"),
                 None => "no such setting".to_owned(),
             };

@@ -44,6 +44,8 @@ pub(super) enum CliError {
         "verify: there are no keys to judge by: set TOKEN_SERVER__JWKS__FILE, __URL or __OIDC_ISSUERS, or add [[issuers]] tables"
     )]
     NoKeys,
+    #[error("settings: no name has that in it")]
+    NoSetting,
     #[error(transparent)]
     Verify(#[from] ExplainError),
     #[error("{}", .0.join("\n"))]
@@ -84,6 +86,7 @@ impl CliError {
             | Self::NoKeys
             | Self::Sources(_)
             | Self::Argument { .. } => exit::USAGE,
+            Self::NoSetting => exit::NO,
             Self::Verify(error) => error.exit_code(),
             Self::Listen(_)
             | Self::Run(_)

@@ -189,7 +189,7 @@ mod tests {
 
     async fn admin(folder: &tempfile::TempDir) -> Admin {
         let target = Target { store: Some(folder.path().join("rules.redb")), ..Target::default() };
-        let config = Origin::read(Vec::new()).unwrap().config().unwrap();
+        let config = Origin::read(service::settings::Environment::default()).unwrap().config().unwrap();
         Admin::open(&target, config, Missing::Create).await.unwrap()
     }
 

@@ -24,20 +24,25 @@ mod verify;
 mod whose;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use service::description::{Describe, Format};
 use service::exit;
+use service::settings::{Environment, with_file};
 use service::telemetry::LogFormat;
 
 use self::error::CliError;
 use self::outcome::Outcome;
 use self::target::Target;
+use crate::config::{CONFIG, description};
 use crate::reconfigure::Origin;
 
 /// Decides whether tokens have been revoked, for jwt-agent and for older callers.
 ///
-/// Configured by TOKEN_SERVER__SECTION__KEY environment variables, over the TOML file that TOKEN_SERVER_CONFIG names.
+/// Configured by TOKEN_SERVER__SECTION__KEY environment variables, over the TOML file that --config or TOKEN_SERVER_CONFIG
+/// names. `token-server settings` lists all of them, `token-server sample` prints such a file.
 /// Exit codes: 0 done; 1 could not be done; 2 a token is refused (verify, token explain), the rule does not match (rules
 /// test --payload); 64 the command line or the configuration is wrong.
 #[derive(Debug, Parser)]
@@ -52,6 +57,15 @@ pub struct Arguments {
     /// With --check: ask Redis, Consul and key URLs as well, and say what each answers; exit with 1 where one cannot be used
     #[arg(long)]
     online: bool,
+    /// Print each value in use and where it comes from, secrets as fingerprints; exit with 0, or with 64 and the faults
+    #[arg(long, conflicts_with = "check")]
+    print_config: bool,
+    /// How --print-config prints
+    #[arg(long, value_enum, requires = "print_config")]
+    format: Option<Format>,
+    /// The TOML file of settings, as TOKEN_SERVER_CONFIG; variables win over it
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     target: Target,
     /// How log lines on standard error look
@@ -72,6 +86,8 @@ enum Command {
     /// Ask the running server whether it is ready, on its admin socket or listener; exit with 0, or with 1 and the causes.
     /// No other setting is looked at
     Health(health::Health),
+    #[command(flatten)]
+    Describe(Describe),
 }
 
 /// Runs the command line to its exit code.
@@ -88,13 +104,19 @@ pub async fn main(
 }
 
 async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Result<Outcome, CliError> {
-    let Arguments { command, check, online, target, log_format } = arguments;
+    let Arguments { command, check, online, print_config, format, config: file, target, log_format } =
+        arguments;
+    if print_config && command.is_some() {
+        let why = "has no effect here; write token-server --print-config".to_owned();
+        return Err(CliError::Argument { name: "--print-config", why });
+    }
     if (check && command.is_some()) || (online && !(check && command.is_none())) {
         let name = if check { "--check" } else { "--online" };
         let why = "has no effect here; write token-server --check, or --check --online".to_owned();
         return Err(CliError::Argument { name, why });
     }
-    let origin = || Origin::read(environment.clone());
+    let origin =
+        || Origin::read(Environment { config: file.clone(), ..Environment::of(environment.iter().cloned()) });
     let config = || origin()?.config();
     match command {
         Some(Command::Rules(command)) => {
@@ -111,7 +133,21 @@ async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Re
         }
         Some(Command::Health(health)) => {
             target.refuse()?;
+            let environment = with_file(&environment, CONFIG, file.as_deref());
             health::run(health, &environment).await.map(|()| Outcome::Done)
+        }
+        Some(Command::Describe(describe)) => {
+            target.refuse()?;
+            match describe.print(&description(), Arguments::command()).map_err(CliError::Output)? {
+                true => Ok(Outcome::Done),
+                false => Err(CliError::NoSetting),
+            }
+        }
+        None if print_config => {
+            target.refuse()?;
+            let (in_use, faults) = origin()?.in_use();
+            in_use.print(format.unwrap_or_default()).map_err(CliError::Output)?;
+            faults.map_or(Ok(Outcome::Done), |faults| Err(faults.into()))
         }
         None if check => {
             target.refuse()?;

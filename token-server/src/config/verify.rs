@@ -12,42 +12,22 @@ use super::places::Places;
 use crate::api::forward_auth::{self, ClaimHeader, ClaimHeaders, Guard, HeaderFault, Proxy, TokenPlace};
 use crate::verify::Limits;
 
-const PROXY: &str = "TOKEN_SERVER__VERIFY__PROXY";
-const SCHEMES: &str = "TOKEN_SERVER__VERIFY__SCHEMES";
+pub(super) const PROXY: &str = "TOKEN_SERVER__VERIFY__PROXY";
+pub(super) const SCHEMES: &str = "TOKEN_SERVER__VERIFY__SCHEMES";
 pub(crate) const MAX_TOKEN_BYTES: &str = "TOKEN_SERVER__VERIFY__MAX_TOKEN_BYTES";
-const REALM: &str = "TOKEN_SERVER__VERIFY__REALM";
-const COOKIE: &str = "TOKEN_SERVER__VERIFY__COOKIE";
-const QUERY: &str = "TOKEN_SERVER__VERIFY__QUERY";
-const PLACES: &str = "TOKEN_SERVER__VERIFY__PLACES";
-const ALLOW_MISSING: &str = "TOKEN_SERVER__VERIFY__ALLOW_MISSING";
-const PREFLIGHT: &str = "TOKEN_SERVER__VERIFY__PREFLIGHT";
-const HEADERS: &str = "TOKEN_SERVER__VERIFY__HEADERS";
-const LOG_REFUSALS: &str = "TOKEN_SERVER__VERIFY__LOG_REFUSALS";
-const CACHE_SIZE: &str = "TOKEN_SERVER__VERIFY__CACHE_SIZE";
-const CACHE_BYTES: &str = "TOKEN_SERVER__VERIFY__CACHE_BYTES";
-
-/// What a running server takes over of these, beside the flat settings of trust.
-pub(crate) const TAKEN_OVER: [&str; 16] = [
-    PROXY,
-    SCHEMES,
-    MAX_TOKEN_BYTES,
-    REALM,
-    COOKIE,
-    QUERY,
-    PLACES,
-    ALLOW_MISSING,
-    PREFLIGHT,
-    HEADERS,
-    LOG_REFUSALS,
-    CACHE_SIZE,
-    CACHE_BYTES,
-    "[[issuers]]",
-    "[[policies]]",
-    "[[verify]]",
-];
+pub(super) const REALM: &str = "TOKEN_SERVER__VERIFY__REALM";
+pub(super) const COOKIE: &str = "TOKEN_SERVER__VERIFY__COOKIE";
+pub(super) const QUERY: &str = "TOKEN_SERVER__VERIFY__QUERY";
+pub(super) const PLACES: &str = "TOKEN_SERVER__VERIFY__PLACES";
+pub(super) const ALLOW_MISSING: &str = "TOKEN_SERVER__VERIFY__ALLOW_MISSING";
+pub(super) const PREFLIGHT: &str = "TOKEN_SERVER__VERIFY__PREFLIGHT";
+pub(super) const HEADERS: &str = "TOKEN_SERVER__VERIFY__HEADERS";
+pub(super) const LOG_REFUSALS: &str = "TOKEN_SERVER__VERIFY__LOG_REFUSALS";
+pub(super) const CACHE_SIZE: &str = "TOKEN_SERVER__VERIFY__CACHE_SIZE";
+pub(super) const CACHE_BYTES: &str = "TOKEN_SERVER__VERIFY__CACHE_BYTES";
 
 /// The range of the longest token; a request's head has at most 32 KiB here.
-const TOKEN_BYTES: RangeInclusive<usize> = 256..=24_576;
+pub(super) const TOKEN_BYTES: RangeInclusive<usize> = 256..=24_576;
 
 /// Whom we trust, and how proxies are answered.
 #[derive(Debug, Clone)]

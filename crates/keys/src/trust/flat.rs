@@ -15,7 +15,7 @@ use crate::KeySources;
 const SYNC_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The longest, seconds (one day).
-const MAX_SYNC_INTERVAL_SECONDS: u64 = 86_400;
+pub(super) const MAX_SYNC_INTERVAL_SECONDS: u64 = 86_400;
 
 /// The names of these settings, as a program's environment has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,47 +46,6 @@ pub struct TrustNames {
     pub required: &'static str,
     /// How the URLs are fetched.
     pub fetch: FetchNames,
-}
-
-impl TrustNames {
-    /// All of them, but that of the file of settings.
-    pub const fn all(&self) -> [&'static str; 21] {
-        let FetchNames {
-            keys_url,
-            ca_file,
-            token_file,
-            basic_file,
-            headers,
-            headers_file,
-            cert_file,
-            key_file,
-            origins,
-            proxy,
-        } = self.fetch;
-        [
-            self.file,
-            self.oidc_issuers,
-            self.sync_interval,
-            self.allow_short_secrets,
-            self.allow_mixed_keys,
-            self.issuers,
-            self.audiences,
-            self.algorithms,
-            self.leeway,
-            self.binding,
-            self.required,
-            keys_url,
-            ca_file,
-            token_file,
-            basic_file,
-            headers,
-            headers_file,
-            cert_file,
-            key_file,
-            origins,
-            proxy,
-        ]
-    }
 }
 
 /// What the flat settings say.

@@ -192,3 +192,37 @@ fn a_variable_that_is_set_to_nothing_is_unset_unless_it_is_a_list() {
     assert_eq!((settings.parse::<u16>("APP__PORT", "a port"), settings.flag("APP__ON")), (None, None));
     assert_eq!(settings.finish(), Ok(()));
 }
+
+#[test]
+fn the_file_of_the_command_line_is_read_and_another_one_beside_it_is_a_fault() {
+    let (one, other) = (file("APP__PORT = 1"), file("APP__PORT = 2"));
+    let read = |variable: &str, option: Option<&std::path::Path>| {
+        let mut environment = Environment::of([("APP_CONFIG".into(), variable.into())]);
+        environment.config = option.map(Into::into);
+        Settings::read("APP__", "APP_CONFIG", environment).map(|mut settings| settings.text("APP__PORT"))
+    };
+    let [path, second] = [&one, &other].map(|file| file.path().to_str().unwrap());
+    let round = format!("{}/../{path}", one.path().parent().unwrap().display());
+    for (variable, option, expected) in
+        [("", one.path(), "1"), (path, one.path(), "1"), (&round, one.path(), "1"), (" ", other.path(), "2")]
+    {
+        assert_eq!(read(variable, Some(option)).unwrap().as_deref(), Some(expected), "{variable}");
+    }
+    assert_eq!(read(second, None).unwrap().as_deref(), Some("2"));
+    let fault = read(second, Some(one.path())).unwrap_err().to_string();
+    assert_eq!(
+        fault,
+        format!("--config: names {path}, and APP_CONFIG names {second}; leave one of them out")
+    );
+    let fault = read("", Some("/nonexistent/app.toml".as_ref())).unwrap_err().to_string();
+    assert!(fault.starts_with("--config: cannot read the file /nonexistent/app.toml: "), "{fault}");
+}
+
+#[test]
+fn one_setting_alone_is_looked_for_in_the_file_of_the_command_line() {
+    let (one, other) = (file("APP__PORT = '1'"), file("APP__PORT = '2'"));
+    let environment = [(OsString::from("APP_CONFIG"), one.path().into())];
+    let port = |environment: &[_]| glance("APP__PORT", "APP_CONFIG", environment);
+    assert_eq!(port(&with_file(&environment, "APP_CONFIG", None)).as_deref(), Some("1"));
+    assert_eq!(port(&with_file(&environment, "APP_CONFIG", Some(other.path()))).as_deref(), Some("2"));
+}

@@ -84,3 +84,18 @@ pub(super) fn items(values: &[Value]) -> Option<Vec<String>> {
     };
     values.iter().map(item).collect()
 }
+
+/// A text as a basic string of TOML.
+pub fn toml_text(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len().saturating_add(2));
+    quoted.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            letter if letter.is_control() => quoted += &format!("\\u{:04X}", u32::from(letter)),
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,254 @@
+//! What the settings of the agent are: `jwt-agent settings`, the reference and the rest are made of this.
+
+use keys::trust::description as trust;
+use service::description::{Default, Group, Kind, LookUp, Program, Setting};
+
+use super::edge::{SIZE, TTL};
+use super::{CACHE_TTL, TIMEOUT_MS, TOKEN_BYTES, TRUST};
+
+/// What SIGHUP says to what token-servers were told once.
+const TOLD: &str = "restart where token-servers are asked";
+
+/// All settings of the agent.
+pub fn description() -> Program {
+    Program {
+        name: "jwt-agent",
+        about: "A SPOE agent for HAProxy that verifies the JSON Web Token of each request.",
+        prefix: super::PREFIX,
+        config: TRUST.config,
+        groups: vec![
+            trust::whom_told(&TRUST),
+            trust::keys(&TRUST),
+            trust::fetching(&TRUST),
+            tokens(),
+            answers(),
+            listeners(),
+            token_servers(),
+            kept(),
+            edge(),
+        ],
+        tables: trust::tables(&TRUST),
+    }
+}
+
+fn tokens() -> Group {
+    let settings = vec![
+        Setting::new(
+            "JWT_PROFILE",
+            Kind::Word(&["standard", "ms-users"]),
+            "ms-users",
+            "`standard`: `exp` is required. `ms-users`: scheme `JWT`, `exp` optional, `iss` and `aud` not validated, stateless and legacy tokens told apart",
+        )
+        .or("standard")
+        .restart(),
+        Setting::new(
+            "JWT_SCHEMES",
+            Kind::List("schemes"),
+            "Bearer",
+            "Accepted `Authorization` schemes, in any letter case",
+        )
+        .or(Default::Derived { told: "`JWT,Bearer`; in `ms-users` `JWT`", of: schemes }),
+        Setting::new(
+            "JWT_MAX_TOKEN_BYTES",
+            Kind::Number { unit: "bytes", least: wide(*TOKEN_BYTES.start()), most: wide(*TOKEN_BYTES.end()) },
+            "16384",
+            "Longer tokens are refused (`token_size`). For ML-DSA-87, whose signature alone has 6,170 characters, and claims above 1.4 KB: 16384, and `tune.bufsize 32768` in HAProxy ([sizes](../haproxy/README.md#sizes))",
+        )
+        .or("8192"),
+        Setting::new(
+            "JWT_TIMEOUT_MS",
+            Kind::Number { unit: "milliseconds", least: *TIMEOUT_MS.start(), most: *TIMEOUT_MS.end() },
+            "60",
+            "The budget of one verification; keep it below HAProxy's `timeout processing`",
+        )
+        .or("80")
+        .restart_if(TOLD),
+        Setting::new(
+            "JWT_LOG_REFUSALS",
+            Kind::Word(&["off", "sample", "all"]),
+            "all",
+            "Refusals in the log at info: none, 10 a second with the number of those left out, or all ([more](OPERATING.md#refusals-in-the-log))",
+        )
+        .or("sample"),
+    ];
+    Group { title: "which tokens", settings }
+}
+
+fn schemes(look_up: LookUp<'_>) -> Option<String> {
+    let is_old = look_up("JWT_PROFILE").as_deref() == Some("ms-users");
+    Some(if is_old { "JWT" } else { "JWT,Bearer" }.to_owned())
+}
+
+fn answers() -> Group {
+    let settings = vec![
+        Setting::new(
+            "JWT_CLAIMS",
+            Kind::List("claims or paths"),
+            "sub,realm_access.roles",
+            "Claims that become variables `txn.tkn.payload.*`; paths reach inside",
+        )
+        .or(Default::unset("all at the top level")),
+        Setting::new(
+            "JWT_VARIABLES",
+            Kind::List("names"),
+            "body,payload.sub",
+            "Variables that are sent; `payload` is every claim, `valid` and `reason` are sent always. Each costs HAProxy time. `auto`: those that the file of `--haproxy-cfg` names",
+        )
+        .or("all"),
+    ];
+    Group { title: "what HAProxy is told", settings }
+}
+
+fn listeners() -> Group {
+    let settings = vec![
+        Setting::new(
+            "JWT_AGENT_LISTEN",
+            Kind::List("host:port or unix@/path"),
+            "unix@/run/haproxy-jwt/agent1.sock",
+            "Where HAProxy connects",
+        )
+        .or("127.0.0.1:12345")
+        .restart(),
+        Setting::new(
+            "JWT_ADMIN_LISTEN",
+            Kind::Text("address:port"),
+            "127.0.0.1:9461",
+            "`/health`, `/ready`, `/metrics`, `/v1/keys`",
+        )
+        .or("127.0.0.1:9464")
+        .restart(),
+    ];
+    Group { title: "listeners", settings }
+}
+
+fn token_servers() -> Group {
+    let settings = vec![
+        Setting::new(
+            "JWT_TOKEN_SERVER_BACKEND",
+            Kind::List("URLs, or the name of a HAProxy backend"),
+            "http://127.0.0.1:4000",
+            "Token-servers, http or https. A name is resolved every second, and each of its addresses (IPv4, if it has any) is a server until ten answers in a row leave it out",
+        )
+        .without_secrets()
+        .or(Default::unset("none is asked: signature and policy only")),
+        Setting::new(
+            "JWT_HAPROXY_SOCKET",
+            Kind::Text("/path, unix@/path or host:port"),
+            "/run/haproxy/admin.sock",
+            "HAProxy's stats socket, which tells every second which servers of that backend are up (not in maintenance, not draining) and where. It needs no more than `level operator`",
+        ),
+        Setting::new(
+            "JWT_TOKEN_SERVER_TOKEN_FILE",
+            Kind::Text("path"),
+            "/etc/jwt-agent/token",
+            "A file with the bearer token that is shown to token-servers; read again when it changes",
+        ),
+        Setting::new(
+            "JWT_TOKEN_SERVER_CA_FILE",
+            Kind::Text("path"),
+            "/etc/jwt-agent/ca.pem",
+            "Certificates for `https://` token-servers, PEM, instead of the system's; read again when they change",
+        ),
+        Setting::new(
+            "JWT_TOKEN_SERVER_CERT_FILE",
+            Kind::Text("path"),
+            "/etc/jwt-agent/agent.pem",
+            "Client certificate (with its chain), PEM, for token-servers that ask for one (`TOKEN_SERVER__TLS__CLIENT_CA`); read again when it changes",
+        ),
+        Setting::new(
+            "JWT_TOKEN_SERVER_KEY_FILE",
+            Kind::Text("path"),
+            "/etc/jwt-agent/agent.key",
+            "The key of that certificate, PEM; read again when it changes",
+        ),
+    ];
+    Group { title: "token-servers", settings: settings.into_iter().map(Setting::restart).collect() }
+}
+
+fn kept() -> Group {
+    let seconds = Kind::Number { unit: "seconds", least: *CACHE_TTL.start(), most: *CACHE_TTL.end() };
+    let settings = vec![
+        Setting::new(
+            "JWT_CACHE_SIZE",
+            Kind::Number { unit: "verdicts", least: 0, most: u64::MAX },
+            "50000",
+            "Verdicts that are kept, least used go first; 0 = none. A hit skips the signature; the token's time is validated, and its revocation checked, each time",
+        )
+        .or("100000"),
+        Setting::new(
+            "JWT_CACHE_BYTES",
+            Kind::Number { unit: "bytes", least: 0, most: u64::MAX },
+            "134217728",
+            "Memory for them; 0 = none is kept",
+        )
+        .or("268435456"),
+        Setting::new(
+            "JWT_CACHE_TTL",
+            seconds.clone(),
+            "5",
+            "How long a token-server's answer may be used again whatever happens; 0: each request is asked about. It is also how long a server's last word holds, so that below 2 the next setting has no full effect",
+        )
+        .or("2")
+        .restart(),
+        Setting::new(
+            "JWT_CACHE_TTL_MAX",
+            seconds,
+            "600",
+            "The same while the server says that it tells the agent every change ([more](REVOCATION.md)); not below `JWT_CACHE_TTL`",
+        )
+        .or(Default::Derived { told: "`300`, or `JWT_CACHE_TTL` where that is more", of: most_kept })
+        .restart(),
+    ];
+    Group { title: "what is kept", settings }
+}
+
+fn edge() -> Group {
+    let settings = vec![
+        Setting::new(
+            "JWT_EDGE_SOCKETS",
+            Kind::List("paths"),
+            "/run/haproxy/admin.sock",
+            "Stats sockets, of level admin and on the same host, of HAProxys that keep the verdicts of frequent tokens themselves. The next two settings are needed with it, and `JWT_VARIABLES` has to be a list of names, or `auto`",
+        ),
+        Setting::new(
+            "JWT_EDGE_MAP",
+            Kind::Text("name of a map"),
+            "/etc/haproxy/verdicts.map",
+            "The map of verdicts, spelled as haproxy.cfg has it",
+        ),
+        Setting::new(
+            "JWT_EDGE_LEASES",
+            Kind::Text("name of a map"),
+            "/etc/haproxy/leases.map",
+            "The map that says how long they count, spelled as haproxy.cfg has it",
+        ),
+        Setting::new(
+            "JWT_EDGE_SIZE",
+            Kind::Number { unit: "verdicts", least: wide(*SIZE.start()), most: wide(*SIZE.end()) },
+            "5000",
+            "Verdicts that each HAProxy is given; each takes about 500 bytes of its memory",
+        )
+        .or("10000"),
+        Setting::new(
+            "JWT_EDGE_TTL",
+            Kind::Number { unit: "seconds", least: *TTL.start(), most: *TTL.end() },
+            "30",
+            "After this time HAProxy asks about a token again",
+        )
+        .or("60"),
+    ];
+    Group { title: "verdicts in HAProxy", settings: settings.into_iter().map(Setting::restart).collect() }
+}
+
+fn most_kept(look_up: LookUp<'_>) -> Option<String> {
+    let least: u64 = look_up("JWT_CACHE_TTL")?.parse().ok()?;
+    Some(least.max(300).to_string())
+}
+
+/// A limit of the code as the description has it.
+fn wide(limit: usize) -> u64 {
+    u64::try_from(limit).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use tempfile::TempDir;
+
+type Pairs = Vec<(String, String)>;
+
+/// A key, so that forward-auth has something to do.
+const KEY: &str =
+    r#"{"keys":[{"kty":"oct","kid":"k","k":"dGhlIHNlY3JldCBvZiBhIHRlc3QsIG9mIDMyIGJ5dGVzIGFuZCBtb3Jl"}]}"#;
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("keys.json"), KEY).unwrap();
+        Self(folder)
+    }
+
+    fn keys(&self) -> String {
+        Path::display(&self.0.path().join("keys.json")).to_string()
+    }
+
+    /// What else must be set for a setting to have an effect.
+    fn base(&self, name: &str) -> Pairs {
+        const URL: (&str, &str) = ("TOKEN_SERVER__JWKS__URL", "http://127.0.0.1:1/other");
+        const REDIS: (&str, &str) = (REDIS_URLS, "redis://127.0.0.1:6380");
+        let companions: &[(&str, &str)] = match name {
+            REDIS_MASTER => &[REDIS, (REDIS_MODE, "sentinel")],
+            COMPAT_OPEN => &[(COMPAT_ENABLED, "true")],
+            "TOKEN_SERVER__VERIFY__QUERY" | "TOKEN_SERVER__VERIFY__PREFLIGHT" => {
+                &[("TOKEN_SERVER__VERIFY__PROXY", "nginx")]
+            }
+            "TOKEN_SERVER__JWKS__FETCH_CERT_FILE" => &[URL, ("TOKEN_SERVER__JWKS__FETCH_KEY_FILE", "/k")],
+            "TOKEN_SERVER__JWKS__FETCH_KEY_FILE" => &[URL, ("TOKEN_SERVER__JWKS__FETCH_CERT_FILE", "/c")],
+            name if name.starts_with("TOKEN_SERVER__JWKS__FETCH_") => &[URL],
+            name if name.starts_with("TOKEN_SERVER__REDIS__") || name == CONSUL_URL => &[REDIS],
+            _ => &[],
+        };
+        let keys = ("TOKEN_SERVER__JWKS__FILE".to_owned(), self.keys());
+        let pairs = companions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        pairs.chain([keys]).filter(|(other, _)| other != name).collect()
+    }
+}
+
+fn with(pairs: Pairs, name: &str, value: impl Into<String>) -> Pairs {
+    pairs.into_iter().chain([(name.to_owned(), value.into())]).collect()
+}
+
+fn load(pairs: &Pairs) -> Result<String, ConfigError> {
+    let variables = pairs.iter().map(|(name, value)| (name.into(), value.into()));
+    Config::from_environment(variables).map(|config| format!("{config:?}"))
+}
+
+fn assert_faulty(folder: &Folder, name: &str, value: &str) {
+    let faults =
+        load(&with(folder.base(name), name, value)).expect_err(&format!("{name}={value} is accepted"));
+    assert!(faults.names().any(|faulty| faulty == name), "{name}={value}: {faults}");
+}
+
+#[test]
+fn what_is_described_is_what_is_read() {
+    let folder = Folder::new();
+    let file = folder.0.path().join("settings.toml");
+    let keys = folder.keys();
+    let text =
+        format!("[[issuers]]\nissuer = 'i'\nkeys_file = '{keys}'\n[[policies]]\nname = 'p'\n[[verify]]\n");
+    fs::write(&file, text).unwrap();
+    let mut settings = settings(Environment::of([(CONFIG.into(), file.into())])).unwrap();
+    Config::read(&mut settings).unwrap();
+    assert_eq!(description().differences(&settings.readings()), Vec::<String>::new());
+}
+
+#[test]
+fn the_described_defaults_are_those_of_the_code() {
+    let folder = Folder::new();
+    let mut told = 0;
+    for profile in ["standard", "ms-users"] {
+        for setting in description().settings().filter(|setting| setting.name != PROFILE) {
+            let base = with(folder.base(setting.name), PROFILE, profile);
+            let look_up =
+                |name: &str| base.iter().find(|(set, _)| set == name).map(|(_, value)| value.clone());
+            let Some(default) = setting.default.value(&look_up) else { continue };
+            told += 1;
+            let given = with(base.clone(), setting.name, default.clone());
+            assert_eq!(load(&given).unwrap(), load(&base).unwrap(), "{} is not {default}", setting.name);
+        }
+    }
+    assert!(told > 40, "{told}");
+}
+
+#[test]
+fn each_example_is_read() {
+    let folder = Folder::new();
+    for setting in description().settings() {
+        let name = setting.name;
+        let base = folder.base(name);
+        let is_path = setting.kind == PATH;
+        match load(&with(base.clone(), name, setting.example.clone())) {
+            Ok(given) => {
+                assert_ne!(given, load(&base).unwrap(), "{name}={} changes nothing", setting.example)
+            }
+            // It is read at once, and is not there; files that belong together are named by the first.
+            Err(faults) => {
+                let section = name.rsplit_once("__").unwrap().0;
+                let named = faults.names().any(|faulty| faulty.starts_with(section));
+                assert!(is_path && named, "{name}: {faults}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_described_limits_and_words_are_those_of_the_code() {
+    let folder = Folder::new();
+    for setting in description().settings() {
+        let name = setting.name;
+        let good: Vec<String> = match &setting.kind {
+            Kind::Number { least, most, .. } => {
+                for value in [least.checked_sub(1), most.checked_add(1)].into_iter().flatten() {
+                    assert_faulty(&folder, name, &value.to_string());
+                }
+                vec![least.to_string(), most.to_string()]
+            }
+            Kind::Word(words) => {
+                assert_faulty(&folder, name, "nonsense");
+                let alone = words.iter().filter(|word| **word != "sentinel");
+                alone.map(|word| (*word).to_owned()).collect()
+            }
+            Kind::Switch => {
+                assert_faulty(&folder, name, "nonsense");
+                vec!["true".to_owned(), "false".to_owned()]
+            }
+            Kind::Text(_) | Kind::List(_) | Kind::Map(_) => continue,
+        };
+        for value in good {
+            let given = with(folder.base(name), name, value.clone());
+            load(&given).unwrap_or_else(|faults| panic!("{name}={value}: {faults}"));
+        }
+    }
+}
