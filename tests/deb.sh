@@ -22,6 +22,7 @@ cargo build --locked --workspace --bins --message-format=json-render-diagnostics
 while read -r program; do
     ln -s "$program" "$work/target/release/"
 done <"$work/programs"
+deploy/debian/forms.sh "$work/target/release"
 for program in jwt-agent token-server; do
     PATH="$tools:$PATH" CARGO_TARGET_DIR="$work/target" cargo deb --package "$program" --output "$work/packages" \
         --locked --no-build --strip --fast --quiet >>"$work/built" || fail "$program cannot be packed"
@@ -57,6 +58,11 @@ for program in jwt-agent token-server; do
     for file in README.md SECURITY.md CHANGELOG.md docs/OPERATING.md copyright LICENSE-MIT LICENSE-APACHE; do
         [ -s "$root/usr/share/doc/$program/$file" ] || fail "$program comes without $file"
     done
+    for file in "man/man8/$program.8.gz" "bash-completion/completions/$program" "zsh/vendor-completions/_$program" \
+        "fish/vendor_completions.d/$program.fish" "$program/$program.schema.json" "$program/$program.toml"; do
+        [ -s "$root/usr/share/$file" ] || fail "$program comes without $file"
+    done
+    gunzip -c "$root/usr/share/man/man8/$program.8.gz" | grep -q '^.SH ENVIRONMENT' || fail "the manual page of $program has no settings"
     for file in dashboards/*; do
         cmp -s "$file" "$root/usr/share/$program/$file" || fail "$program comes without $file"
     done
