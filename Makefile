@@ -8,7 +8,7 @@ CLIPPY_FLAGS ?=
 # Integration tests wait for programs during half of their time: two for each processor.
 TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
-.PHONY: help run test-alerts test check unit loom integration test-haproxy-versions test-idps test-conformance conformance rules-table mutants fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test-alerts test check unit loom integration test-haproxy-versions test-idps test-conformance conformance reference rules-table mutants fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -72,7 +72,9 @@ test-compose: setup-test ## docker-compose.yml in containers; without an engine 
 
 deb: setup-build ## Debian packages of both programs, in target/debian
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev
-	@PATH="$$(tests/cargo_deb.sh):$$PATH" && for program in jwt-agent token-server; do $(CARGO) deb --locked --package $$program || exit 1; done
+	$(CARGO) build --locked --release --package jwt-agent --package token-server
+	@deploy/debian/forms.sh "$$(tests/target.sh)/release"
+	@PATH="$$(tests/cargo_deb.sh):$$PATH" && for program in jwt-agent token-server; do $(CARGO) deb --locked --no-build --package $$program || exit 1; done
 
 test-deb: setup-build ## Debian packages, built, installed below a folder, examined by systemd's tools, started by it, removed
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev systemd-analyze:systemd debootstrap:debootstrap ip:iproute2 pgrep:procps
@@ -84,6 +86,10 @@ test-conformance: setup-build ## published vectors (Wycheproof, RFC 7520) in VEC
 
 conformance: setup-build ## renew docs/CONFORMANCE.md from the same vectors
 	@tests/conformance.sh "$(VECTORS)" renew
+
+reference: setup-build ## renew docs/REFERENCE.md and deploy/config of what the programs say of their settings
+	$(CARGO) build --workspace --bins
+	@$(CARGO) run --quiet --package integration-tests --bin reference
 
 rules-table: setup-test ## renew the rule language's tables by running the same expressions in node
 	cd crates/rules/tests/data && node generate.mjs

@@ -28,6 +28,7 @@ pub mod port;
 pub mod process;
 pub mod provider;
 pub mod proxy;
+pub mod reference;
 pub mod scan;
 pub mod scripted_agent;
 pub mod setup;

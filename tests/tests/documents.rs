@@ -1,5 +1,6 @@
 //! What the documents name exists: files, headings, settings, alerts. `metrics.rs` does the same for metrics.
 
+mod commands;
 mod guides;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,9 +84,10 @@ fn every_file_that_a_document_names_exists() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// The anchors of a document's headings, as GitHub makes them.
+/// The anchors of a document's headings, as GitHub makes them: of two that are alike the second ends with `-1`.
 fn anchors(text: &str) -> BTreeSet<String> {
     let mut in_code = false;
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     text.lines()
         .filter(|line| {
             in_code ^= line.starts_with("```");
@@ -93,13 +95,23 @@ fn anchors(text: &str) -> BTreeSet<String> {
         })
         .map(|line| {
             let heading = line.trim_start_matches('#').trim().to_lowercase();
-            heading
+            let anchor: String = heading
                 .chars()
                 .filter(|letter| letter.is_alphanumeric() || [' ', '-', '_'].contains(letter))
                 .map(|letter| if letter == ' ' { '-' } else { letter })
-                .collect()
+                .collect();
+            let before = seen.entry(anchor.clone()).or_default();
+            *before += 1;
+            if *before == 1 { anchor } else { format!("{anchor}-{}", *before - 1) }
         })
         .collect()
+}
+
+#[test]
+fn headings_that_are_alike_have_anchors_of_their_own() {
+    let text = "# A `b`, c\n```\n# no heading\n```\n## Twice\n### Twice\n## twice\n";
+    let expected = ["a-b-c", "twice", "twice-1", "twice-2"];
+    assert_eq!(anchors(text), expected.map(str::to_owned).into());
 }
 
 #[test]
@@ -213,13 +225,13 @@ fn settings_of_the_code(files: &BTreeSet<String>) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_setting_is_in_the_readme_and_every_setting_that_a_document_names_exists() {
+fn every_setting_is_in_the_reference_and_every_setting_that_a_document_names_exists() {
     let files = files();
     let code = settings_of_the_code(&files);
     assert!(code.len() > 70, "{code:?}");
-    let readme: BTreeSet<String> = read("README.md").lines().flat_map(settings_in).collect();
-    let untold: Vec<_> = code.difference(&readme).collect();
-    assert!(untold.is_empty(), "README.md does not name {untold:?}");
+    let reference: BTreeSet<String> = read("docs/REFERENCE.md").lines().flat_map(settings_in).collect();
+    let untold: Vec<_> = code.difference(&reference).collect();
+    assert!(untold.is_empty(), "docs/REFERENCE.md does not name {untold:?}");
     let mut unknown = BTreeSet::new();
     for document in documents(&files) {
         let named: BTreeSet<String> = read(document).lines().flat_map(settings_in).collect();

@@ -1,7 +1,7 @@
 //! The manifests of deploy/kubernetes, as kubectl builds them: what they refer to is there, the programs take what they are told,
 //! and a pod that may not connect to another one cannot.
 
-mod schema;
+pub(crate) mod schema;
 
 use std::collections::BTreeSet;
 use std::fs;

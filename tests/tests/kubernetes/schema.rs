@@ -17,7 +17,7 @@ const VERSIONS: [&str; 2] = ["1.29", "1.37"];
 const TOO_OLD: &str = "1.27";
 
 /// Where `tests/kubernetes/setup.sh` puts the schemas: in the target folder.
-fn schemas() -> PathBuf {
+pub(crate) fn schemas() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let unpacked = this.ancestors().map(|folder| folder.join("kubernetes/python")).find(|path| path.is_dir());
     unpacked.unwrap_or_else(|| {
