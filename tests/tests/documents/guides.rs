@@ -139,3 +139,31 @@ fn the_changelog_has_what_is_not_released_first_and_then_versions_with_their_dat
         assert_eq!(version(text).is_some(), is_version, "{text}");
     }
 }
+
+/// Every word counts, those of code and of links' addresses too.
+const WORDS_OF_THE_README: usize = 600;
+
+#[test]
+fn the_readme_is_short_has_a_picture_and_leads_on() {
+    let text = read("README.md");
+    let words = text.split_whitespace().count();
+    assert!(words <= WORDS_OF_THE_README, "README.md has {words} words");
+    assert!(text.contains("](docs/overview.svg)") && read("docs/overview.svg").contains("<title"));
+    for needed in
+        ["make run", "make test", "JWT_OIDC_ISSUERS=", "](docs/REFERENCE.md)", "](docs/TROUBLESHOOTING.md)"]
+    {
+        assert!(text.contains(needed), "README.md does not say {needed:?}");
+    }
+    // The commands are those that a test runs from there.
+    let commands: Vec<&str> =
+        code(&text).into_iter().filter(|line| line.contains("/etc/haproxy/jwt")).collect();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    let explained = read("haproxy/README.md");
+    for command in commands {
+        assert!(explained.contains(command), "haproxy/README.md does not have {command:?}");
+    }
+    // A document that no other leads to is not found.
+    for document in files().iter().filter(|file| file.starts_with("docs/") && file.ends_with(".md")) {
+        assert!(text.contains(&format!("]({document}")), "README.md does not lead to {document}");
+    }
+}
