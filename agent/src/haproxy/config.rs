@@ -8,6 +8,7 @@ mod names;
 mod output;
 mod paths;
 mod shipped;
+mod wanted;
 
 use std::path::{self, PathBuf};
 
@@ -18,8 +19,7 @@ pub use output::OutputError;
 pub use paths::{Path, PolicyChoice};
 pub use shipped::Absent;
 
-use edge::Maps;
-use lines::Wanted;
+use wanted::{Maps, Policies, Wanted};
 
 /// Arguments of `jwt-agent haproxy-config`.
 #[derive(Debug, Args)]
@@ -236,7 +236,7 @@ impl HaproxyConfig {
     }
 
     /// The policy of whatever is not listed, and the lists of the others.
-    fn policies(&self) -> Result<Option<lines::Policies<'_>>, ConfigFault> {
+    fn policies(&self) -> Result<Option<Policies<'_>>, ConfigFault> {
         if self.policy.is_empty() {
             return Ok(None);
         }
@@ -265,7 +265,7 @@ impl HaproxyConfig {
                 None => lists.push((name, vec![path])),
             }
         }
-        Ok(Some(lines::Policies { rest, lists }))
+        Ok(Some(Policies { rest, lists }))
     }
 
     fn claims(&self) -> Result<Vec<&ClaimName>, ConfigFault> {

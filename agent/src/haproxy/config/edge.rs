@@ -2,15 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::lines::{INDENT, Wanted};
 use super::shipped::{self, Absent};
-
-/// Where the two maps lie.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Maps {
-    pub(super) verdicts: String,
-    pub(super) leases: String,
-}
+use super::wanted::{INDENT, Maps, Wanted};
 
 /// How a field becomes a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,46 +1,13 @@
 //! The shipped lines of a protected backend, changed as the options say.
 
-use super::edge::{self, Maps};
-use super::names::{AgentAddress, ClaimName, PolicyName, Version};
-use super::paths::{Path, expressions};
+use super::edge;
+use super::names::{AgentAddress, Version};
+use super::paths::expressions;
 use super::shipped::{self, Absent};
+use super::wanted::{INDENT, Wanted};
 
-/// How a line that belongs to a section begins.
-pub(super) const INDENT: &str = "    ";
 /// What asks the agent by a rule.
 const ASK: &str = "http-request send-spoe-group jwt-group jwt";
-
-/// What the lines must do.
-#[derive(Debug)]
-pub(super) struct Wanted<'a> {
-    /// They stand in a frontend.
-    pub(super) in_frontend: bool,
-    pub(super) open: &'a [Path],
-    pub(super) policies: Option<Policies<'a>>,
-    pub(super) claims: Vec<&'a ClaimName>,
-    pub(super) version: Option<Version>,
-    pub(super) realm: String,
-    pub(super) spoe_file: String,
-    /// Verdicts inside HAProxy, in these maps.
-    pub(super) edge: Option<Maps>,
-}
-
-/// Which policy a path has.
-#[derive(Debug)]
-pub(super) struct Policies<'a> {
-    /// Of what is not listed.
-    pub(super) rest: &'a PolicyName,
-    /// Of what is listed.
-    pub(super) lists: Vec<(&'a PolicyName, Vec<&'a Path>)>,
-}
-
-impl Wanted<'_> {
-    /// The agent is asked for each request before any rule: not in a backend, and not where rules choose the policy, or
-    /// whether it is asked.
-    const fn is_asked_by_event(&self) -> bool {
-        self.in_frontend && self.policies.is_none() && self.edge.is_none()
-    }
-}
 
 /// The lines of the place that is protected.
 pub(super) fn protected(wanted: &Wanted<'_>) -> Result<String, Absent> {
