@@ -71,6 +71,7 @@ fn another_scheme_is_nothing_beside_a_token_unless_it_may_be_a_token_too() {
         (&format!("Bearer\t{FORGED}"), Err(Reject::Ambiguous), Err(Reject::Scheme)),
         (&format!("x Bearer={FORGED}, y"), Err(Reject::Ambiguous), Err(Reject::Scheme)),
         ("Token IHsi.x.y", Err(Reject::Ambiguous), Err(Reject::Scheme)),
+        ("Token ICAKIHsiYWxnIjoiSFMyNTYifQ.x.y", Err(Reject::Ambiguous), Err(Reject::Scheme)),
         ("Token ewoi.x", Err(Reject::Ambiguous), Err(Reject::Scheme)),
     ] {
         for other in ["bare", "cookie", "query", "websocket"] {
