@@ -116,6 +116,15 @@ impl KeptVerdicts {
         self.add(key, entry);
     }
 
+    /// Deletes by key: all entries of the key, from HAProxy 3.4 on the first of them alone.
+    ///
+    /// # Panics
+    ///
+    /// HAProxy does not take it, or there is none.
+    pub fn delete(&self, key: &str) {
+        self.command(&format!("del map {} {key}", self.verdicts.display()));
+    }
+
     /// # Panics
     ///
     /// HAProxy does not take it.

@@ -75,6 +75,35 @@ fn a_rule_ends_the_verdicts_of_its_subject_and_no_others() {
     stays_refused(&edge, "bob's token", &bobs);
 }
 
+/// Two agents may write one token at the same time, and HAProxy 3.4 deletes only the first of two entries.
+#[test]
+fn a_rule_ends_the_entry_of_another_agent_that_does_not_hear_of_it() {
+    let edge = kept(Shipped::EdgeDenying).token_server().start();
+    let _held = edge.kept.hold(NAME);
+    let good = token(signing_key("ES256"), json!({"sub": "alice", "iat": now() - 10}));
+    let (bearer, request) = (format!("Bearer {good}"), Request::get("/x").bearer(&good));
+    let key = key(&bearer, "");
+    for _ in 0..2 {
+        edge.kept.add(&key, &good_entry());
+    }
+    answers_by_itself(&edge, "two entries", &request);
+    edge.kept.delete(&key);
+    if version() >= (3, 4) {
+        answers_by_itself(&edge, "the second of two", &request);
+        edge.kept.delete(&key);
+    }
+    assert_eq!(edge.kept.entries(), [""; 0]);
+
+    // Behind the agent's own stand two of another agent's.
+    answers_by_itself(&edge, "the agent's own", &request);
+    edge.kept.add(&key, &good_entry());
+    edge.kept.add(&key, &good_entry());
+    assert_eq!(edge.kept.entries().len(), 3);
+    let server = edge.token_server.as_ref().unwrap();
+    server.revoke("alice", &json!({"iat": {"lt": now() - 5}}));
+    stays_refused(&edge, "a revoked token", &request);
+}
+
 #[test]
 fn a_token_is_refused_from_its_end_on() {
     let edge = kept(Shipped::EdgeDenying).start();
