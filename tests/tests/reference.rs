@@ -149,7 +149,7 @@ fn the_schema_and_the_program_agree_about_single_lines() {
         ("token-server", issuer, "[[verify]]\npreflight = 'x'", "", false),
     ] {
         let text = format!("{above}{line}\n{below}");
-        let fault = judge(program, &[text.clone()]).remove(0);
+        let fault = judge(program, std::slice::from_ref(&text)).remove(0);
         assert_eq!(fault.is_empty(), good, "the schema on {line}: {fault}");
         let folder = Folder::new();
         let file = folder.write("settings.toml", &text);
