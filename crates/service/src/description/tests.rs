@@ -165,7 +165,10 @@ fn markdown_becomes_what_it_says() {
 fn what_is_described_and_not_read_or_read_otherwise_is_a_difference() {
     let (_file, mut settings) = read("[[rows]]\nid = 'x'\n", &[]);
     let mut row = settings.tables("rows").remove(0);
-    (row.text("id"), row.list("urls"), row.values("keys"), row.text("more"));
+    row.text("id");
+    row.list("urls");
+    row.values("keys");
+    row.text("more");
     settings.adopt(row);
     for name in ["APP__PORT", "APP__ON", "APP__KEY", "APP__NAME", "APP__MODE"] {
         settings.text(name);

@@ -219,7 +219,7 @@ mod tests {
                 let round = told.load(Ordering::SeqCst);
                 heard.store(round, Ordering::SeqCst);
                 // The next wake may come while this turn goes on, or while the connection goes to rest.
-                if round % 2 == 0 {
+                if round.is_multiple_of(2) {
                     thread::yield_now();
                 }
                 if round == ROUNDS { Poll::Ready(()) } else { Poll::Pending }
