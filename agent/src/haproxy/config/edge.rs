@@ -36,8 +36,9 @@ pub(super) fn lines(wanted: &Wanted<'_>, maps: &Maps) -> Result<Vec<String>, Abs
         {
             if !are_fields_written {
                 are_fields_written = true;
+                let places = places(fields.len());
                 lines.extend(
-                    fields.iter().zip(FIRST_FIELD..).map(|((name, kind), number)| field(name, *kind, number)),
+                    fields.iter().zip(places).map(|((name, kind), place)| field(name, *kind, &place)),
                 );
             }
         } else {
@@ -53,15 +54,22 @@ pub(super) fn lines(wanted: &Wanted<'_>, maps: &Maps) -> Result<Vec<String>, Abs
 /// Before the variables stand the end, the lease and the layout.
 const FIRST_FIELD: usize = 4;
 
-fn field(name: &str, kind: Kind, number: usize) -> String {
+/// Where each of so many fields is read: all but the first, which is the longest, are counted from the end, so that HAProxy does not
+/// read over it.
+fn places(fields: usize) -> impl Iterator<Item = String> {
+    let others = (1..fields).rev().map(|from_end| format!("-{from_end}"));
+    std::iter::once(FIRST_FIELD.to_string()).chain(others)
+}
+
+fn field(name: &str, kind: Kind, place: &str) -> String {
     // As wide as the longest that is always there.
     let set = format!("{:<26}", format!("set-var(txn.tkn.{name})"));
     match kind {
         Kind::Text => format!(
-            "{INDENT}http-request {set}  var(txn.tkn_edge),field({number},|),url_dec if {{ var(txn.tkn.valid) -m bool }}"
+            "{INDENT}http-request {set}  var(txn.tkn_edge),field({place},|),url_dec if {{ var(txn.tkn.valid) -m bool }}"
         ),
         Kind::Truth => format!(
-            "{INDENT}http-request {set}  bool(true) if {{ var(txn.tkn.valid) -m bool }} {{ var(txn.tkn_edge),field({number},|) -m str 1 }}"
+            "{INDENT}http-request {set}  bool(true) if {{ var(txn.tkn.valid) -m bool }} {{ var(txn.tkn_edge),field({place},|) -m str 1 }}"
         ),
     }
 }

@@ -94,7 +94,7 @@ fn the_layout_of_the_edge_is_that_of_the_agents_settings() {
     let parts = wanted("--backend app --edge --claims sub,email --policy *=admin").parts().unwrap();
     let layout = "body,header,legacy,payload.email,payload.sub,policy,stateless";
     assert!(parts[0].text.contains(&format!("field(3,|) -m str {layout} }}")), "{}", parts[0].text);
-    for (name, field) in [("body", 4), ("payload.email", 7), ("payload.sub", 8), ("policy", 9)] {
+    for (name, field) in [("body", 4), ("payload.email", -4), ("payload.sub", -3), ("policy", -2)] {
         let line = parts[0].text.lines().find(|line| line.contains(&format!("set-var(txn.tkn.{name})")));
         let read = format!("var(txn.tkn_edge),field({field},|),url_dec");
         assert!(line.is_some_and(|line| line.contains(&read)), "{line:?}");

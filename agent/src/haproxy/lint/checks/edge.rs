@@ -112,8 +112,14 @@ impl Checked<'_> {
             let text =
                 format!("{value} {}", other.when.terms().map(Term::text).collect::<Vec<_>>().join(" "));
             let field = text.split_once("tkn_edge),field(").and_then(|(_, rest)| rest.split_once(','));
-            let Some(number) = field.and_then(|(number, _)| number.parse::<usize>().ok()) else { continue };
-            if name == "valid" || names.get(number.saturating_sub(4)) == Some(&name) && number >= 4 {
+            let Some(number) = field.and_then(|(number, _)| number.parse::<isize>().ok()) else { continue };
+            // Counted from the front, where three fields stand before those of the layout, or from the end.
+            let index = if number < 0 {
+                names.len().checked_add_signed(number)
+            } else {
+                usize::try_from(number - 4).ok()
+            };
+            if name == "valid" || index.and_then(|index| names.get(index)) == Some(&name) {
                 continue;
             }
             self.find(
@@ -122,7 +128,7 @@ impl Checked<'_> {
                 format!(
                     "Field {number} of the layout {layout} is not {name}: another value is taken for it."
                 ),
-                "the number of its place in the layout, and 3 more",
+                "the number of its place in the layout, and 3 more; or, negative, its place from the end",
             );
         }
     }
