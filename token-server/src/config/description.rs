@@ -138,7 +138,7 @@ fn redis() -> Group {
             Setting::new(
                 REDIS_MODE,
                 Kind::Word(&["standalone", "sentinel", "cluster"]),
-                "sentinel",
+                "cluster",
                 "What stands behind these addresses",
             )
             .or("standalone"),
