@@ -39,8 +39,10 @@ const SHORTEST_ENTRY: Duration = Duration::from_secs(1);
 /// An entry that HAProxy asks about all the same is written anew after this: another agent has cleared the map, or has left
 /// an entry of the same key that hides it.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Each time this often, as a HAProxy that has no map asks as well.
+/// Each time so many times longer, as a HAProxy that has no map asks as well...
 const IMPATIENCE: u32 = 2;
+/// ...up to this.
+const MOST_PATIENCE: Duration = Duration::from_secs(8);
 /// A time of day that has moved by more against the monotonic clock was set.
 const STEP: Duration = Duration::from_millis(500);
 /// Entries written in a second: a flood of tokens that come three times each must not keep HAProxy busy.
@@ -230,7 +232,8 @@ impl Ledger {
             return Taken::Already;
         }
         let is_known = known.is_some();
-        let patience = known.map_or(PATIENCE, |entry| entry.patience.saturating_mul(IMPATIENCE));
+        let patience =
+            known.map_or(PATIENCE, |entry| entry.patience.saturating_mul(IMPATIENCE).min(MOST_PATIENCE));
         if !is_known && self.entries.len() >= self.terms.entries {
             return Taken::Full;
         }

@@ -33,7 +33,7 @@ pub(super) struct Look {
 #[derive(Debug)]
 pub(super) struct Telling {
     pub(super) look: Look,
-    /// What it is told once it has answered.
+    /// What it is told once it has answered, if it is told of leases.
     pub(super) leases: Option<String>,
     pub(super) answer: String,
 }
@@ -149,7 +149,7 @@ impl Agent {
     pub(super) fn tell(&mut self, look: Look) -> (String, Vec<(String, UnixTime)>) {
         self.ledger.rely_on(Basis { configuration: 0, keys: look.keys });
         let batch = self.ledger.next(self.is_ready, look.moment);
-        let leases = Some(maps().leases(&batch)).filter(|leases| !leases.is_empty());
+        let leases = Some(maps().leases(&batch));
         self.telling = Some(Telling { look, leases, answer: String::new() });
         (maps().changes(&batch), batch.leases.into_iter().map(|(name, until, _)| (name, until)).collect())
     }

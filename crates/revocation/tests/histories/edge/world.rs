@@ -346,13 +346,15 @@ impl World {
         if let Some(leases) = telling.leases.take() {
             telling.answer.clear();
             connection.commands.extend(commands(&leases));
-        } else {
-            if misses_a_lease(&telling.answer) {
-                agent.ledger.doubt();
+            if !connection.commands.is_empty() {
+                return;
             }
-            agent.told = Some(telling.look.step);
-            agent.telling = None;
         }
+        if misses_a_lease(&telling.answer) {
+            agent.ledger.doubt();
+        }
+        agent.told = Some(telling.look.step);
+        agent.telling = None;
     }
 
     fn lose(&mut self, agent: usize, left: usize) {
