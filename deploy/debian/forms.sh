@@ -7,6 +7,7 @@ folder=${1:?the folder of the programs, such as target/release}
 mkdir -p "$folder/forms"
 for program in jwt-agent token-server; do
     "$folder/$program" man >"$folder/forms/$program.8"
+    gzip -9nf "$folder/forms/$program.8"
     "$folder/$program" completions bash >"$folder/forms/$program.bash"
     "$folder/$program" completions zsh >"$folder/forms/_$program"
     "$folder/$program" completions fish >"$folder/forms/$program.fish"
