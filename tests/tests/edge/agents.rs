@@ -19,7 +19,7 @@ fn of(changes: serde_json::Value) -> Request {
     Request::get("/api/users").bearer(&token(signing_key("ES256"), changes))
 }
 
-/// It was refused once, and is refused from then on, whoever answers.
+/// It was refused once, and is refused from then on, by HAProxy and by each agent.
 fn stays_refused(edge: &Edge, what: &str, request: &Request) {
     eventually(what, || (edge.send(request).status != 200).then_some(()));
     for _ in 0..50 {

@@ -12,6 +12,7 @@ pub use condition::{Condition, Fault};
 pub use cursor::Cursor;
 pub use embedded::{Beginning, EmbeddedAnnotations, EmbeddedStore, Put};
 pub use error::StoreError;
+pub use jose::EVERYBODY;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -112,6 +113,3 @@ pub(crate) fn random_name() -> Result<String, StoreError> {
     aws_lc_rs::rand::fill(&mut random).map_err(|_| StoreError::NoRandomness)?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
-
-/// The group whose rules concern every token.
-pub const EVERYBODY: &str = "g";

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jose::UnixTime;
+use jose::{EVERYBODY, UnixTime};
 use revocation::events::{Changes, Events};
 use revocation::lease::ServerId;
 
@@ -52,9 +52,6 @@ const MAX_DELETES: usize = 100;
 /// Bytes that one batch writes at most, beyond a single entry: HAProxy reads a command with its payload into one buffer of
 /// 16 KiB.
 const MAX_ADDS_BYTES: usize = 7 * 1024;
-
-/// The group whose changes concern every subject.
-const EVERYBODY: &str = "g";
 
 #[derive(Debug)]
 struct Entry {

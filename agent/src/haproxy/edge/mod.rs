@@ -152,6 +152,10 @@ impl Edge {
         }
     }
 
+    fn count_left_out(&self, reason: &'static str) {
+        self.metrics.edge_left_out.get_or_create(&ByReason { reason }).inc();
+    }
+
     /// Tells all of them until it is asked to end.
     pub fn run(self: &Arc<Self>, background: &Background) {
         for socket in &self.sockets {
@@ -212,12 +216,6 @@ impl Offers {
                 Taken::Already | Taken::No => {}
             }
         }
-    }
-}
-
-impl Edge {
-    fn count_left_out(&self, reason: &'static str) {
-        self.metrics.edge_left_out.get_or_create(&ByReason { reason }).inc();
     }
 }
 

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jose::EVERYBODY;
+
 use crate::check::{CheckResult, MAX_READ_AGE};
 use crate::events::{Changes, Events, Since};
 
@@ -19,9 +21,6 @@ pub use shared::{SharedLease, Word};
 
 /// Subjects whose changes are remembered. Beyond that every verdict from before is dropped.
 const MAX_CHANGED: usize = 100_000;
-
-/// The group whose changes concern every subject.
-const EVERYBODY: &str = "g";
 
 /// How long verdicts may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
