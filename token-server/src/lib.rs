@@ -31,5 +31,6 @@ pub mod store;
 pub mod tls;
 pub mod trust;
 pub mod verify;
+pub mod when;
 
 pub use run::RunError;
