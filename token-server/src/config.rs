@@ -21,6 +21,7 @@ use service::settings::{ConfigError, Environment, Settings};
 
 use crate::api::Compat;
 use crate::bearer::{BearerTokens, TokensFile};
+use crate::caller::{AdminTokens, AdminTokensFile};
 use crate::encrypted::{DecryptionKeysFile, decryption_keys};
 use crate::rulebook::{self, Lifetimes};
 use crate::store::redis::{Authorities, RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
@@ -75,7 +76,7 @@ pub struct Config {
     /// `TOKEN_SERVER__ADMIN__SOCKET`: the same on a unix socket, for users who may open it.
     pub admin_socket: Option<PathBuf>,
     /// `TOKEN_SERVER__ADMIN__TOKENS_FILE`: who may use the rules API over TCP; no client when unset.
-    pub admin_tokens: Option<Arc<TokensFile>>,
+    pub admin_tokens: Option<Arc<AdminTokensFile>>,
     /// `TOKEN_SERVER__AGENT__TOKENS_FILE`: who may ask `/v1/check`; every client when unset.
     pub agent_tokens: Option<Arc<TokensFile>>,
     /// `TOKEN_SERVER__TLS__CERT`, `__KEY`, `__CLIENT_CA`: what the TCP listeners show and ask; plain HTTP when unset.
@@ -127,8 +128,12 @@ impl Config {
             listen: address(settings, LISTEN, "127.0.0.1:4000"),
             admin_listen: address(settings, ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK),
             admin_socket: settings.text(ADMIN_SOCKET).map(PathBuf::from),
-            admin_tokens: tokens(settings, ADMIN_TOKENS_FILE),
-            agent_tokens: tokens(settings, AGENT_TOKENS_FILE),
+            admin_tokens: from_file(settings, ADMIN_TOKENS_FILE, |file| {
+                AdminTokens::parse(file).map_err(|error| error.to_string())
+            }),
+            agent_tokens: from_file(settings, AGENT_TOKENS_FILE, |file| {
+                BearerTokens::parse(file).map_err(|error| error.to_string())
+            }),
             asks_for_certificates: settings.is_set(TLS_CLIENT_CA),
             tls: tls(settings),
             jwe_keys,
@@ -318,10 +323,6 @@ fn preview_subjects(settings: &mut Settings) -> usize {
         settings.fault(PREVIEW_SUBJECTS, format!("expected at most {MAX_PREVIEW_SUBJECTS}"));
     }
     subjects
-}
-
-fn tokens(settings: &mut Settings, name: &'static str) -> Option<Arc<TokensFile>> {
-    from_file(settings, name, |file| BearerTokens::parse(file).map_err(|error| error.to_string()))
 }
 
 fn from_file<T: Send + Sync + 'static>(

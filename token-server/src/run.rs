@@ -17,6 +17,7 @@ use service::readiness::{Cause, Readiness};
 use service::secret_file::SecretMetrics;
 use service::serve::{Certificates, ConnectionMetrics, MAX_ADMIN_CONNECTIONS, MAX_CONNECTIONS, serve};
 use service::shutdown::Shutdown;
+use service::socket::Peers;
 
 use self::rules::Rules;
 use self::secrets::secret_files;
@@ -31,6 +32,7 @@ use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::reconfigure::{Origin, Reconfigure, in_use};
 use crate::reload;
+use crate::serve::SocketRoutes;
 use crate::store::StoreError;
 use crate::verify::VerifyMetrics;
 
@@ -105,9 +107,9 @@ pub async fn run(
     background.run("admin listener", serve(admin, tls, routes, places, shutdown.clone()));
     if let Some(AdminSocket { listener, file }) = admin_socket {
         tracing::info!(listener = "admin socket", "listening");
-        let routes = api::admin_router(&app, AdminAccess::Everyone);
+        let routes = SocketRoutes(api::admin_router(&app, AdminAccess::Named));
         let places = Places::new(MAX_ADMIN_CONNECTIONS, http.of("socket"));
-        let serving = serve(listener, None, routes, places, shutdown.clone());
+        let serving = serve(Peers(listener), None, routes, places, shutdown.clone());
         background.run("admin socket", async move {
             serving.await;
             drop(file);

@@ -66,14 +66,14 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// What ALPN calls HTTP/2 (RFC 9113 section 3.2).
 pub const HTTP2: &[u8] = b"h2";
 
-/// What a listener answers.
-pub trait Answer: Send + Sync + 'static {
-    /// Answers a request.
-    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
+/// What a listener answers. `P` is what it knows of the other end of a connection.
+pub trait Answer<P>: Send + Sync + 'static {
+    /// Answers a request of this peer.
+    fn answer(&self, request: Request<Incoming>, peer: &P) -> impl Future<Output = Response> + Send;
 }
 
-impl Answer for Router {
-    async fn answer(&self, request: Request<Incoming>) -> Response {
+impl<P: Sync> Answer<P> for Router {
+    async fn answer(&self, request: Request<Incoming>, _: &P) -> Response {
         self.clone().oneshot(request.map(Body::new)).await.into_response()
     }
 }
@@ -91,7 +91,7 @@ pub trait Certificates: Send + Sync + 'static {
 /// Accepts and serves until `shutdown`, then finishes the requests that have begun.
 ///
 /// Dropping the future drops every connection.
-pub async fn serve<L: Listener, A: Answer>(
+pub async fn serve<L: Listener<Addr: Sync>, A: Answer<L::Addr>>(
     mut listener: L,
     tls: Option<Arc<dyn Certificates>>,
     answers: A,
@@ -102,16 +102,16 @@ pub async fn serve<L: Listener, A: Answer>(
     let served = Arc::new(served);
     let mut connections = JoinSet::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = shutdown.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            (stream, _) = listener.accept() => stream,
+            accepted = listener.accept() => accepted,
         };
         let place = tokio::select! {
             () = shutdown.cancelled() => break,
             place = places.wait(Instant::now()) => place,
         };
-        connections.spawn(accept(Arc::clone(&served), stream, Arc::new(place)));
+        connections.spawn(accept(Arc::clone(&served), stream, peer, Arc::new(place)));
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
@@ -127,12 +127,13 @@ struct Served<A> {
 }
 
 /// The handshake is the connection's own business: one that dawdles holds up no other.
-async fn accept<S, A: Answer>(served: Arc<Served<A>>, stream: S, place: Arc<Place>)
+async fn accept<S, P, A: Answer<P>>(served: Arc<Served<A>>, stream: S, peer: P, place: Arc<Place>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    P: Send + Sync + 'static,
 {
     let Some(tls) = &served.tls else {
-        return connection(served, stream, place).await;
+        return connection(served, stream, peer, place).await;
     };
     let acceptor = match tls.current() {
         Ok(config) => TlsAcceptor::from(config),
@@ -145,23 +146,24 @@ where
     };
     match shaken {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP2) => {
-            http2::connection(served, stream, place).await;
+            http2::connection(served, stream, peer, place).await;
         }
-        Ok(Ok(stream)) => connection(served, stream, place).await,
+        Ok(Ok(stream)) => connection(served, stream, peer, place).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }
 }
 
-async fn connection<S, A: Answer>(served: Arc<Served<A>>, stream: S, place: Arc<Place>)
+async fn connection<S, P, A: Answer<P>>(served: Arc<Served<A>>, stream: S, peer: P, place: Arc<Place>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    P: Send + Sync + 'static,
 {
-    let (shared, work) = (Arc::clone(&served), Work::new(&place));
+    let (shared, peer, work) = (Arc::clone(&served), Arc::new(peer), Work::new(&place));
     let answer = service_fn(move |request| {
-        let (shared, begun) = (Arc::clone(&shared), work.begin());
+        let (shared, peer, begun) = (Arc::clone(&shared), Arc::clone(&peer), work.begin());
         async move {
-            let response = shared.answers.answer(request).await;
+            let response = shared.answers.answer(request, &peer).await;
             drop(begun);
             Ok::<_, Infallible>(response)
         }

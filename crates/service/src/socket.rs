@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use axum::serve::Listener;
 use tokio::net::{UnixListener, UnixSocket};
 
 /// Connections that wait to be accepted.
@@ -27,6 +28,36 @@ pub enum SocketError {
     /// The path is a file of another kind, which is not ours to remove.
     #[error("the file exists and is no socket; remove it, or name another path")]
     NotASocket,
+}
+
+/// Accepts connections, and says which user is at the other end (SO_PEERCRED: as the kernel saw it connect).
+#[derive(Debug)]
+pub struct Peers(pub UnixListener);
+
+/// The number of a user of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uid(pub u32);
+
+impl Listener for Peers {
+    type Io = tokio::net::UnixStream;
+    type Addr = Uid;
+
+    /// A connection of an unknown user is closed: what it asks for could not be told as any user's doing.
+    async fn accept(&mut self) -> (Self::Io, Uid) {
+        loop {
+            let (stream, _) = Listener::accept(&mut self.0).await;
+            match stream.peer_cred() {
+                Ok(peer) => return (stream, Uid(peer.uid())),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was closed: the system does not tell its user")
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Uid> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "a listener has no peer"))
+    }
 }
 
 /// Binds `path` with permission bits `mode`. A file that a process left behind is replaced.

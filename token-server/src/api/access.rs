@@ -11,11 +11,12 @@ pub enum Compat {
     Open,
 }
 
-/// Whom an admin listener lets use the rules API.
+/// How an admin listener knows who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdminAccess {
-    /// Clients that show a bearer token of the tokens file; none without that file.
+    /// By a bearer token of the tokens file, which has a role; without that file no client may ask.
     Bearer,
-    /// Every client that can connect: the file system has decided.
-    Everyone,
+    /// By the [`Caller`](crate::caller::Caller) that is handed in with the request: the file system has let him in, and he may
+    /// do everything.
+    Named,
 }

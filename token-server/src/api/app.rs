@@ -11,6 +11,7 @@ use super::access::Compat;
 use super::forward_auth::{self, ForwardAuth};
 use crate::annotations::Annotations;
 use crate::bearer::TokensFile;
+use crate::caller::AdminTokensFile;
 use crate::decide::Basis;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
@@ -26,7 +27,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) registry: Arc<Registry>,
     pub(crate) readiness: Readiness,
-    pub(crate) admin_tokens: Option<Arc<TokensFile>>,
+    pub(crate) admin_tokens: Option<Arc<AdminTokensFile>>,
     pub(crate) agent_tokens: Option<Arc<TokensFile>>,
     /// Whether only clients with a certificate can connect.
     pub(crate) asks_for_certificates: bool,

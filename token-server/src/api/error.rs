@@ -7,6 +7,7 @@ use jose::Profile;
 use serde::Serialize;
 
 use crate::annotations::AnnotationError;
+use crate::caller::Role;
 use crate::store::StoreError;
 
 /// A request that is not answered with what was asked for. Texts are for the caller; they quote nothing he did not name.
@@ -33,6 +34,8 @@ pub(crate) enum ApiError {
     TooManyRules { max: usize },
     #[error("a bearer token that this server knows is needed")]
     Unauthorized,
+    #[error("this needs the role {needs}, and {caller} has the role {has}")]
+    Role { caller: String, has: Role, needs: Role },
     #[error(
         "the rules API is off on this listener: set TOKEN_SERVER__ADMIN__TOKENS_FILE, or use the socket of \
          TOKEN_SERVER__ADMIN__SOCKET"
@@ -91,7 +94,7 @@ impl ApiError {
         match self {
             Self::Json { .. } | Self::BodyCut | Self::Path | Self::Everybody => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::RulesApiOff | Self::Proxied { .. } => StatusCode::FORBIDDEN,
+            Self::RulesApiOff | Self::Role { .. } | Self::Proxied { .. } => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::ProfileMismatch { .. } => StatusCode::CONFLICT,
@@ -139,6 +142,7 @@ impl ApiError {
             | Self::TooManyRules { .. }
             | Self::Unauthorized
             | Self::RulesApiOff
+            | Self::Role { .. }
             | Self::Proxied { .. }
             | Self::NoRoute
             | Self::Method

@@ -8,22 +8,50 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::access::AdminAccess;
+use super::admin::Needs;
 use super::app::App;
 use super::error::ApiError;
-use super::request::shows_one_of;
+use super::request::authorization;
+use crate::caller::{Access, Caller};
 
 /// How long a request may take, its body included. Agents wait 80 ms; this is for clients that send a byte a second.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Lets a request through that shows a bearer token of the tokens file.
-pub(super) async fn require_admin(
-    State(app): State<Arc<App>>,
-    request: Request,
+/// What stands before a route of operators.
+#[derive(Clone)]
+pub(super) struct Guard {
+    pub(super) app: Arc<App>,
+    pub(super) access: AdminAccess,
+    pub(super) needs: Needs,
+}
+
+/// Finds out who asks, and lets through those whose role is enough. Handlers find an [`Access`] among the extensions.
+pub(super) async fn guard(
+    State(guard): State<Guard>,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let tokens = app.admin_tokens.as_ref().ok_or(ApiError::RulesApiOff)?;
-    shows_one_of(&tokens.current(), request.headers())?;
+    let access = guard.access_of(&request)?;
+    access.require(guard.needs.of(request.uri()))?;
+    request.extensions_mut().insert(access);
     Ok(next.run(request).await)
+}
+
+impl Guard {
+    fn access_of(&self, request: &Request) -> Result<Access, ApiError> {
+        match self.access {
+            AdminAccess::Bearer => {
+                let tokens = self.app.admin_tokens.as_ref().ok_or(ApiError::RulesApiOff)?.current();
+                let access = tokens.access(authorization(request.headers())?);
+                access.cloned().ok_or(ApiError::Unauthorized)
+            }
+            AdminAccess::Named => {
+                let caller = request.extensions().get::<Caller>().cloned();
+                caller.map(Access::of_user).ok_or(ApiError::Unauthorized)
+            }
+        }
+    }
 }
 
 /// Ends what takes too long.

@@ -1,6 +1,7 @@
 //! The HTTP routes: one router for agents and old callers, one for operators.
 
 mod access;
+mod admin;
 mod app;
 mod check;
 mod compat;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{BoxError, Router};
@@ -79,20 +80,7 @@ pub(crate) fn main_routes(app: &Arc<App>) -> Routes {
 
 /// The routes of `TOKEN_SERVER__ADMIN__LISTEN` and of `TOKEN_SERVER__ADMIN__SOCKET`.
 pub(crate) fn admin_router(app: &Arc<App>, access: AdminAccess) -> Router {
-    let mut rules = Router::new()
-        .route("/v1/rules", get(rules::list_groups).post(rules::write_to_named_group))
-        .route("/v1/rules/{group}", get(rules::list_group).post(rules::write_to_group).delete(rules::delete))
-        .route(
-            "/v1/everybody/rules",
-            get(rules::list_everybody).post(rules::write_for_everybody).delete(rules::delete_for_everybody),
-        )
-        .route("/v1/import", post(rules::import))
-        .route("/v1/explain", post(explain::explain))
-        .route("/v1/keys", get(key_sources::view));
-    rules = rules.route_layer(map_response(error::tell_operators));
-    if access == AdminAccess::Bearer {
-        rules = rules.route_layer(from_fn_with_state(Arc::clone(app), layers::require_admin));
-    }
+    let rules = admin::routes(app, access);
     let health = service::admin::router(app.readiness.clone(), Arc::clone(&app.registry));
     finish(app, rules.with_state(Arc::clone(app)).merge(health))
 }

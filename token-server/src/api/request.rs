@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::app::App;
 use super::error::ApiError;
-use crate::bearer::BearerTokens;
+use crate::caller::{Access, Role};
 use crate::revocations::MAX_GROUP_BYTES;
 use crate::store::EVERYBODY;
 
@@ -89,6 +89,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Subject {
 pub(crate) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
+    pub(super) fn new(parameters: BTreeMap<String, String>) -> Self {
+        Self(parameters)
+    }
+
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)
     }
@@ -122,16 +126,37 @@ impl FromRequestParts<Arc<App>> for AgentAccess {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         match &app.agent_tokens {
             None => Ok(Self),
-            Some(tokens) => shows_one_of(&tokens.current(), &parts.headers).map(|()| Self),
+            Some(tokens) if tokens.current().accept(authorization(&parts.headers)?) => Ok(Self),
+            Some(_) => Err(ApiError::Unauthorized),
         }
     }
 }
 
-pub(crate) fn shows_one_of(tokens: &BearerTokens, headers: &HeaderMap) -> Result<(), ApiError> {
+/// What the one `Authorization` header says.
+pub(super) fn authorization(headers: &HeaderMap) -> Result<&str, ApiError> {
     let mut shown = headers.get_all(header::AUTHORIZATION).iter();
     match (shown.next().and_then(|value| value.to_str().ok()), shown.next()) {
-        (Some(authorization), None) if tokens.accept(authorization) => Ok(()),
+        (Some(authorization), None) => Ok(authorization),
         (Some(_) | None, _) => Err(ApiError::Unauthorized),
+    }
+}
+
+impl Access {
+    /// Refuses a caller whose role is not enough.
+    pub(super) fn require(&self, needs: Role) -> Result<(), ApiError> {
+        if self.role.includes(needs) {
+            return Ok(());
+        }
+        Err(ApiError::Role { caller: self.caller.name.clone(), has: self.role, needs })
+    }
+}
+
+/// Who asks, and what he may do. Behind the guard of a route alone.
+impl<S: Send + Sync> FromRequestParts<S> for Access {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or(ApiError::Unauthorized)
     }
 }
 

@@ -14,6 +14,7 @@ use super::error::CliError;
 use super::remote::Remote;
 use super::target::Target;
 use crate::api::{self, AdminAccess};
+use crate::caller::Caller;
 use crate::config::{Config, StoreSettings};
 
 /// Whether a store's file may be made where none is.
@@ -53,7 +54,7 @@ impl Admin {
             }
             config.store_new |= missing == Missing::Create;
             let app = crate::run::open(config, store).await?;
-            return Ok(Self::Here(Box::new(api::admin_router(&app, AdminAccess::Everyone))));
+            return Ok(Self::Here(Box::new(api::admin_router(&app, AdminAccess::Named))));
         }
         let token = target.token_file.as_deref().map(bearer).transpose()?;
         let remote = match (&target.server, config.admin_socket) {
@@ -108,6 +109,7 @@ async fn here(
     let request = Request::builder()
         .method(method)
         .uri(path)
+        .extension(Caller::of_this_process())
         .body(Body::from(body))
         .map_err(|error| unreachable(error.to_string()))?;
     let response = match router.clone().oneshot(request).await {
@@ -127,7 +129,7 @@ fn bearer(path: &Path) -> Result<String, CliError> {
         Some(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),
         Some(_) | None => Err(CliError::Argument {
             name: "--token-file",
-            why: "expected a bearer token, visible ASCII without white space".to_owned(),
+            why: "expected a bearer token alone, visible ASCII without white space, name or role".to_owned(),
         }),
     }
 }

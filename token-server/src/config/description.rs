@@ -87,9 +87,9 @@ fn listeners() -> Group {
 
 fn access() -> Group {
     lasting("who may ask", vec![
-        Setting::new(ADMIN_TOKENS_FILE, PATH, "/etc/token-server/admin-tokens", "A file with a bearer token on each line, for the rules API; read again when it changes")
+        Setting::new(ADMIN_TOKENS_FILE, PATH, "/etc/token-server/admin-tokens", "A file with `name role token` on each line, for the rules API; the roles are `read`, `revoke` and `admin` ([more](OPERATING.md#names-and-roles)). A bearer token alone is an administrator's. Read again when it changes")
             .or(Default::unset("no rules API over TCP")),
-        Setting::new(AGENT_TOKENS_FILE, PATH, "/etc/token-server/agent-tokens", "A file with a bearer token on each line, for `/v1/check`, `/v1/events` and `POST /`; read again when it changes")
+        Setting::new(AGENT_TOKENS_FILE, PATH, "/etc/token-server/agent-tokens", "A file with a bearer token on each line, without names and roles, for `/v1/check`, `/v1/events` and `POST /`; read again when it changes")
             .or(Default::unset("every client, which is a warning at the start")),
         Setting::new(COMPAT_ENABLED, Kind::Switch, "true", "`POST /`, with one of the agents' bearer tokens where there are any; a proxy's request (`X-Forwarded-*`, `X-Original-*`, `X-Envoy-*`, `Forwarded`) gets 403")
             .or(Default::Derived { told: "`false`; in `ms-users` `true`", of: answers_old_callers }),

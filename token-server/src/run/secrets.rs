@@ -16,7 +16,10 @@ pub(super) fn secret_files(
     metrics: &SecretMetrics,
 ) -> SecretFiles {
     let mut files: Vec<Arc<dyn Reload>> = Vec::new();
-    for tokens in [&config.admin_tokens, &config.agent_tokens].into_iter().flatten() {
+    if let Some(tokens) = &config.admin_tokens {
+        files.push(Arc::clone(tokens) as Arc<dyn Reload>);
+    }
+    if let Some(tokens) = &config.agent_tokens {
         files.push(Arc::clone(tokens) as Arc<dyn Reload>);
     }
     if let Some(keys) = &config.jwe_keys {

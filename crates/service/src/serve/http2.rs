@@ -58,18 +58,24 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Its requests are part of this one task: no other thread is woken for an answer that is there at once, answers of one
 /// turn leave in one write, and nothing outlives the connection.
-pub(super) async fn connection<S, A: Answer>(served: Arc<Served<A>>, stream: S, place: Arc<Place>)
-where
+pub(super) async fn connection<S, P, A: Answer<P>>(
+    served: Arc<Served<A>>,
+    stream: S,
+    peer: P,
+    place: Arc<Place>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    P: Send + Sync + 'static,
 {
     let work = Arc::new(Work::default());
-    let (shared, counted, requests_in_work) =
-        (Arc::clone(&served), Arc::clone(&work), super::Work::new(&place));
+    let (shared, peer) = (Arc::clone(&served), Arc::new(peer));
+    let (counted, requests_in_work) = (Arc::clone(&work), super::Work::new(&place));
     let answer = service_fn(move |request| {
-        let (served, begun) = (Arc::clone(&shared), (Begun::of(&counted), requests_in_work.begin()));
+        let (served, peer) = (Arc::clone(&shared), Arc::clone(&peer));
+        let begun = (Begun::of(&counted), requests_in_work.begin());
         async move {
             let answer = match served.room.try_acquire() {
-                Ok(_place) => AssertUnwindSafe(served.answers.answer(request))
+                Ok(_place) => AssertUnwindSafe(served.answers.answer(request, &peer))
                     .catch_unwind()
                     .await
                     .map_err(|_| Panicked),

@@ -16,4 +16,4 @@ pub(super) use delete::{delete, delete_for_everybody};
 pub(super) use import::import;
 pub(super) use read::{list_everybody, list_group, list_groups};
 pub(super) use view::RuleView;
-pub(super) use write::{write_for_everybody, write_to_group, write_to_named_group};
+pub(super) use write::{asks_for_a_preview, write_for_everybody, write_to_group, write_to_named_group};

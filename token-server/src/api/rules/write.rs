@@ -98,15 +98,19 @@ pub(in crate::api) async fn write_to_named_group(
     write(&app, subject, parameters, document).await
 }
 
+/// Whether a query says `dry_run=true`: then nothing is written.
+pub(in crate::api) fn asks_for_a_preview(parameters: &mut Parameters) -> Result<bool, ApiError> {
+    parameters.take("dry_run").map_or(Ok(false), |text| fields::flag("dry_run", &text))
+}
+
 async fn write(
     app: &Arc<App>,
     group: String,
     mut parameters: Parameters,
     document: Document,
 ) -> Result<Response, ApiError> {
-    let dry_run = parameters.take("dry_run");
+    let dry_run = asks_for_a_preview(&mut parameters)?;
     parameters.finish()?;
-    let dry_run = dry_run.map_or(Ok(false), |text| fields::flag("dry_run", &text))?;
     let draft = Draft::read(document, &group, seconds(app.now()), usual_end(app))?;
     if draft.annotation.mode == Mode::Shadow {
         refuse_to_try_what_is_enforced(app, &group, &draft.rule).await?;

@@ -79,7 +79,7 @@ async fn a_payload_that_anybody_may_have_sent_leaves_no_trace_in_previews_and_co
         [(false, false, &[][..], 0), (true, false, shown, 1), (false, true, &[], 1)]
     {
         let server = server(|app| {
-            app.agent_tokens = tokens("agent-token\n").filter(|_| file);
+            app.agent_tokens = agent_tokens("agent-token\n").filter(|_| file);
             app.asks_for_certificates = certificates;
         })
         .await;
@@ -118,8 +118,8 @@ async fn each_listener_serves_its_own_routes() {
 #[tokio::test(start_paused = true)]
 async fn bearer_tokens_open_what_they_guard() {
     let server = server(|app| {
-        app.admin_tokens = tokens("admin-token\n");
-        app.agent_tokens = tokens("agent-token\n");
+        app.admin_tokens = admin_tokens("admin-token\n");
+        app.agent_tokens = agent_tokens("agent-token\n");
     })
     .await;
     let probe = r#"{"profile":"standard","checks":[]}"#;

@@ -11,8 +11,10 @@ mod forwarded;
 mod imported_rules;
 mod lane;
 mod old_forms;
+mod roles;
 mod rules_api;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
@@ -24,6 +26,7 @@ use super::*;
 use crate::annotations::Annotations;
 use crate::bearer::BearerTokens;
 use crate::bearer::TokensFile;
+use crate::caller::{AdminTokens, AdminTokensFile, Caller};
 use crate::config::Verify;
 use crate::continuity::Sessions;
 use crate::decide::{Basis, time_policy};
@@ -144,11 +147,22 @@ fn open_to_everybody() -> Verify {
     Verify { trust: Trust::single(policy), forward_auth }
 }
 
-fn tokens(text: &str) -> Option<Arc<TokensFile>> {
+fn agent_tokens(text: &str) -> Option<Arc<TokensFile>> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let parse = |file: &[u8]| BearerTokens::parse(file).map_err(|error| error.to_string());
     Some(Arc::new(SecretFile::one(NamedFile::new("TOKENS_FILE", file.path()), parse).unwrap()))
+}
+
+fn admin_tokens(text: &str) -> Option<Arc<AdminTokensFile>> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    Some(Arc::new(admin_tokens_of(file.path())))
+}
+
+fn admin_tokens_of(path: &Path) -> AdminTokensFile {
+    let parse = |file: &[u8]| AdminTokens::parse(file).map_err(|error| error.to_string());
+    SecretFile::one(NamedFile::new("TOKENS_FILE", path), parse).unwrap()
 }
 
 async fn call(
@@ -158,7 +172,7 @@ async fn call(
     headers: &[(&str, &str)],
     body: impl Into<Body>,
 ) -> Answer {
-    let mut request = Request::builder().method(method).uri(path);
+    let mut request = Request::builder().method(method).uri(path).extension(Caller::of_this_process());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -179,7 +193,7 @@ impl Server {
 
     /// Through the admin socket's routes.
     async fn admin(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
-        call(admin_router(&self.app, AdminAccess::Everyone), method, path, &[], body).await
+        call(admin_router(&self.app, AdminAccess::Named), method, path, &[], body).await
     }
 
     /// Asks until the rules were read in time, which a busy machine may fail to do.

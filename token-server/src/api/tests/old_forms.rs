@@ -99,7 +99,7 @@ async fn old_forms_ask_for_an_agents_bearer_token_where_there_are_any_unless_the
         (false, Compat::Guarded, &[], StatusCode::OK),
     ] {
         let server = server(|app| {
-            app.agent_tokens = tokens("agent-token\n").filter(|_| file);
+            app.agent_tokens = agent_tokens("agent-token\n").filter(|_| file);
             app.compat = compat;
         })
         .await;

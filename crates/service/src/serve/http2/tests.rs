@@ -68,7 +68,7 @@ fn serve(room: usize) -> Stand {
         Served { tls: None, answers: routes, room: Semaphore::new(room), shutdown: shutdown.clone() };
     let places = Places::new(1, Counts::default());
     let place = places.take(Instant::now()).unwrap();
-    let served = tokio::spawn(connection(Arc::new(served), ours, Arc::new(place)));
+    let served = tokio::spawn(connection(Arc::new(served), ours, (), Arc::new(place)));
     Stand { peer, served, go_on, waiting, shutdown, places }
 }
 

@@ -1,0 +1,89 @@
+//! The routes of operators, each with the role that it needs: one table, of which the router is made.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Query;
+use axum::http::Uri;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use super::access::AdminAccess;
+use super::app::App;
+use super::layers::{self, Guard};
+use super::request::Parameters;
+use super::rules::asks_for_a_preview;
+use super::{error, explain, key_sources, rules};
+use crate::caller::Role;
+
+/// A route and who may use it.
+pub(super) struct Route {
+    pub(super) path: &'static str,
+    pub(super) method: MethodFilter,
+    pub(super) needs: Needs,
+    handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
+}
+
+/// The role that a request needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    Always(Role),
+    /// A request that only asks what it would do needs [`Role::Read`].
+    ToWrite(Role),
+}
+
+/// Every route. What changes the rules of one subject needs [`Role::Revoke`], what changes those of several [`Role::Admin`].
+pub(super) fn table() -> Vec<Route> {
+    use Needs::{Always, ToWrite};
+    use Role::{Admin, Read, Revoke};
+    let route = |method, path, needs, handler| Route { path, method, needs, handler };
+    vec![
+        route(MethodFilter::GET, "/v1/rules", Always(Read), |method| on(method, rules::list_groups)),
+        // The subject is named in the body, which refuses everybody's group.
+        route(MethodFilter::POST, "/v1/rules", ToWrite(Revoke), |method| {
+            on(method, rules::write_to_named_group)
+        }),
+        route(MethodFilter::GET, "/v1/rules/{group}", Always(Read), |method| on(method, rules::list_group)),
+        route(MethodFilter::POST, "/v1/rules/{group}", ToWrite(Revoke), |method| {
+            on(method, rules::write_to_group)
+        }),
+        route(MethodFilter::DELETE, "/v1/rules/{group}", Always(Revoke), |method| on(method, rules::delete)),
+        route(MethodFilter::GET, "/v1/everybody/rules", Always(Read), |method| {
+            on(method, rules::list_everybody)
+        }),
+        route(MethodFilter::POST, "/v1/everybody/rules", ToWrite(Admin), |method| {
+            on(method, rules::write_for_everybody)
+        }),
+        route(MethodFilter::DELETE, "/v1/everybody/rules", Always(Admin), |method| {
+            on(method, rules::delete_for_everybody)
+        }),
+        route(MethodFilter::POST, "/v1/import", Always(Admin), |method| on(method, rules::import)),
+        route(MethodFilter::POST, "/v1/explain", Always(Read), |method| on(method, explain::explain)),
+        route(MethodFilter::GET, "/v1/keys", Always(Read), |method| on(method, key_sources::view)),
+    ]
+}
+
+/// The routes of the table, each behind its guard.
+pub(super) fn routes(app: &Arc<App>, access: AdminAccess) -> Router<Arc<App>> {
+    let guarded = |router: Router<Arc<App>>, Route { path, method, needs, handler }: Route| {
+        let guard = Guard { app: Arc::clone(app), access, needs };
+        router.route(path, handler(method).route_layer(from_fn_with_state(guard, layers::guard)))
+    };
+    table().into_iter().fold(Router::new(), guarded).route_layer(map_response(error::tell_operators))
+}
+
+impl Needs {
+    pub(super) fn of(self, uri: &Uri) -> Role {
+        match self {
+            Self::Always(role) => role,
+            Self::ToWrite(_) if asks_for_a_preview_only(uri) => Role::Read,
+            Self::ToWrite(role) => role,
+        }
+    }
+}
+
+/// A query that cannot be read counts as a request to write, and is refused by the handler.
+fn asks_for_a_preview_only(uri: &Uri) -> bool {
+    Query::try_from_uri(uri)
+        .is_ok_and(|Query(parameters)| asks_for_a_preview(&mut Parameters::new(parameters)).unwrap_or(false))
+}
