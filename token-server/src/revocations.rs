@@ -2,6 +2,7 @@
 //! its changes, in one order.
 
 mod batch;
+mod left;
 mod reads;
 mod writes;
 
@@ -23,6 +24,7 @@ use crate::rulebook::{Group, Lifetimes, Read, Rulebook, Totals, check};
 use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, random_name};
 
 pub use batch::{Draft, Written};
+use left::Left;
 use reads::parse;
 pub use writes::Added;
 
@@ -62,6 +64,8 @@ pub struct Revocations {
     /// Held by the one writer, until the memory has followed: in the order of the store, and with room for the rule that was
     /// looked for.
     writing: Mutex<()>,
+    /// What the last of several rules that were written together left, in a store that others write to.
+    left: Left,
     /// Turns of those who read groups.
     turns: Semaphore,
     /// Whether the last read was answered, and in the time that a check can wait.
@@ -126,6 +130,7 @@ impl Revocations {
             untold: Untold::default(),
             feed: Feed::new(epoch, revision, totals.feed_bytes),
             writing: Mutex::default(),
+            left: Left::default(),
             turns: Semaphore::new(READS),
             store_answers: AtomicBool::new(true),
             tasks: TaskTracker::new(),
@@ -286,6 +291,12 @@ impl Revocations {
         self.book.forget(group);
         self.untold.told(group);
         self.tell(group)
+    }
+
+    /// The same, and rules may be gone from it.
+    pub fn shrank(&self, group: &str) -> u64 {
+        self.left.doubt();
+        self.changed(group)
     }
 
     /// Agents hear that a group changed.

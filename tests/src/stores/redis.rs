@@ -115,6 +115,19 @@ impl Redis {
         redis::cmd("DBSIZE").query(&mut self.connect()).unwrap()
     }
 
+    /// How often a command was called, in small letters, since the statistics were reset.
+    ///
+    /// # Panics
+    ///
+    /// It does not answer.
+    pub fn calls(&self, command: &str) -> u64 {
+        let statistics: String = redis::cmd("INFO").arg("commandstats").query(&mut self.connect()).unwrap();
+        let line = format!("cmdstat_{command}:calls=");
+        let calls =
+            statistics.lines().find_map(|found| found.strip_prefix(&line)?.split(',').next()?.parse().ok());
+        calls.unwrap_or(0)
+    }
+
     pub fn process(&self) -> &Process {
         &self.daemon.process
     }

@@ -188,7 +188,12 @@ fn take(
         beat.came |= payload == "zadd";
         beat.went |= payload == "del";
     } else if let Some(group) = store.keys().notified_group(channel) {
-        revocations.changed(group);
+        // Every other command than this one may remove rules.
+        if payload == "zadd" {
+            revocations.changed(group)
+        } else {
+            revocations.shrank(group)
+        };
     }
     None
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use rules::{ExpireAt, Rule, RuleEntry};
 use tokio::time::Instant;
 
-use super::{Revocations, within};
+use super::{MAX_RULES_PER_GROUP, Revocations, within};
 use crate::rulebook::{Group, Totals};
 use crate::store::{EVERYBODY, NewRule, StoreError, StoredRule};
 
-/// Groups that are held in memory at a time; each may have as many rules as are allowed.
-const GROUPS_AT_ONCE: usize = 64;
+/// Rules of the groups that are held in memory at a time: 64 groups that have as many as are allowed.
+const RULES_AT_ONCE: usize = 64 * MAX_RULES_PER_GROUP;
 
 /// A rule that is to be written.
 #[derive(Debug, Clone)]
@@ -42,10 +42,28 @@ type Refusals = BTreeMap<usize, StoreError>;
 
 /// The rules that a group has.
 enum Known {
-    /// In memory, where checks look at them.
+    /// In memory: where checks look at them, or as the last batch left them.
     Here(Arc<Group>),
     /// Read from the store for this.
     Read(Vec<StoredRule>),
+}
+
+/// A group that is to be known, and where it can be found.
+enum Wanted {
+    Here(Arc<Group>),
+    /// Nothing is in the store.
+    Empty,
+    /// In the store, with about so many rules.
+    Unread(usize),
+    /// What stands in its place is none.
+    NotRules,
+}
+
+/// What was found out about a batch: why rules are left out, and the groups as they are once the others are written.
+#[derive(Default)]
+struct Admitted {
+    refusals: Refusals,
+    groups: Vec<(String, Arc<Group>)>,
 }
 
 impl Revocations {
@@ -83,72 +101,105 @@ impl Revocations {
         self: &Arc<Self>,
         batch: &Arc<Batch>,
     ) -> Result<(Refusals, Vec<Option<ExpireAt>>), StoreError> {
-        let refusals = self.admit_all(batch).await?;
+        let doubts = self.left.doubts();
+        let Admitted { refusals, groups } = self.admit_all(batch).await?;
         let rules: Arc<[NewRule]> = batch.admitted(&refusals).map(new_rule).collect();
         let ends = if rules.is_empty() { Vec::new() } else { self.store.put_all(rules).await? };
+        if !self.sessions.are_exclusive() {
+            self.left.keep(groups, doubts, Instant::now());
+        }
         Ok((refusals, ends))
     }
 
     /// Holds each rule against those that its group has, and those before it.
-    async fn admit_all(self: &Arc<Self>, batch: &Arc<Batch>) -> Result<Refusals, StoreError> {
-        let mut refusals = Refusals::new();
+    async fn admit_all(self: &Arc<Self>, batch: &Arc<Batch>) -> Result<Admitted, StoreError> {
+        let mut admitted = Admitted::default();
         let names: Vec<&str> = batch.places.keys().map(String::as_str).collect();
-        for names in names.chunks(GROUPS_AT_ONCE) {
+        let mut wanted = self.wanted(&names).await?.into_iter().zip(names).peekable();
+        while wanted.peek().is_some() {
+            let mut room = RULES_AT_ONCE;
+            let (mut some, mut unread) = (Vec::new(), Vec::new());
+            while let Some((found, name)) =
+                wanted.next_if(|(found, _)| found.unread() <= room || some.is_empty())
+            {
+                room = room.saturating_sub(found.unread());
+                if matches!(found, Wanted::Unread(_)) {
+                    unread.push(name.to_owned());
+                }
+                some.push((name, found));
+            }
+            let mut read = self.read_together(unread).await?.into_iter();
             let mut held = Vec::new();
-            for (name, known) in names.iter().zip(self.known_together(names).await?) {
+            for (name, found) in some {
+                let known = match found {
+                    Wanted::Here(group) => Ok(Known::Here(group)),
+                    Wanted::Empty => Ok(Known::Read(Vec::new())),
+                    Wanted::Unread(_) => read.next().unwrap_or(Err(StoreError::Unreached)).map(Known::Read),
+                    Wanted::NotRules => Err(StoreError::NotRules),
+                };
                 match known {
-                    Ok(known) => held.push(((*name).to_owned(), self.max_rules(name), known)),
+                    Ok(known) => held.push((name.to_owned(), self.max_rules(name), known)),
                     // One group's fault is not that of the others.
                     Err(StoreError::NotRules) => {
-                        let places = batch.places.get(*name).into_iter().flatten();
-                        refusals.extend(places.map(|place| (*place, StoreError::NotRules)));
+                        let places = batch.places.get(name).into_iter().flatten();
+                        admitted.refusals.extend(places.map(|place| (*place, StoreError::NotRules)));
                     }
                     Err(other) => return Err(other),
                 }
             }
             let batch = Arc::clone(batch);
             let admitting = tokio::task::spawn_blocking(move || {
-                held.into_iter().flat_map(|(name, max, known)| batch.refused(&name, max, known)).collect()
+                let mut admitted = Admitted::default();
+                for (name, max, known) in held {
+                    let group = known.group();
+                    admitted.refusals.extend(batch.refused(&name, max, &group));
+                    admitted.groups.push((name, group));
+                }
+                admitted
             });
-            let refused: Vec<_> = admitting.await.map_err(|_| StoreError::Stopping)?;
-            refusals.extend(refused);
+            let Admitted { refusals, groups } = admitting.await.map_err(|_| StoreError::Stopping)?;
+            admitted.refusals.extend(refusals);
+            admitted.groups.extend(groups);
         }
-        Ok(refusals)
+        Ok(admitted)
     }
 
-    /// Some groups as they are in the store, in the order of the names.
-    async fn known_together(
-        self: &Arc<Self>,
-        names: &[&str],
-    ) -> Result<Vec<Result<Known, StoreError>>, StoreError> {
-        let session = self.sessions.current();
-        let mut here = Vec::with_capacity(names.len());
-        let mut unread = Vec::new();
-        for name in names {
-            let group = match (self.sessions.are_exclusive(), *name) {
-                // Others may have written since.
-                (false, _) => None,
-                (true, EVERYBODY) => Some(self.known(EVERYBODY).await?),
-                (true, name) => {
-                    self.book.fresh(name, Instant::now(), session.as_ref()).map(|read| read.group)
-                }
-            };
-            if group.is_none() {
-                unread.push((*name).to_owned());
+    /// Where some groups can be found, in the order of the names.
+    async fn wanted(self: &Arc<Self>, names: &[&str]) -> Result<Vec<Wanted>, StoreError> {
+        if self.sessions.are_exclusive() {
+            let session = self.sessions.current();
+            let mut wanted = Vec::with_capacity(names.len());
+            for name in names {
+                let group = match *name {
+                    EVERYBODY => Some(self.known(EVERYBODY).await?),
+                    name => self.book.fresh(name, Instant::now(), session.as_ref()).map(|read| read.group),
+                };
+                wanted.push(group.map_or(Wanted::Unread(MAX_RULES_PER_GROUP), Wanted::Here));
             }
-            here.push(group);
+            return Ok(wanted);
         }
-        let read = if unread.is_empty() {
-            Vec::new()
-        } else {
-            within(self.load_limit(), self.store.several(unread)).await?
+        // Others may have written since.
+        let asked = names.iter().map(|name| (*name).to_owned()).collect();
+        let sizes = within(self.load_limit(), self.store.sizes(asked)).await?;
+        let now = Instant::now();
+        let find = |(name, size): (&&str, Result<usize, StoreError>)| match size {
+            Ok(0) => Ok(Wanted::Empty),
+            Ok(size) => Ok(self.left.take(name, size, now).map_or(Wanted::Unread(size), Wanted::Here)),
+            Err(StoreError::NotRules) => Ok(Wanted::NotRules),
+            Err(other) => Err(other),
         };
-        let mut read = read.into_iter();
-        let known = |group: Option<Arc<Group>>| match group {
-            Some(group) => Ok(Known::Here(group)),
-            None => read.next().unwrap_or(Err(StoreError::Unreached)).map(Known::Read),
-        };
-        Ok(here.into_iter().map(known).collect())
+        names.iter().zip(sizes).map(find).collect()
+    }
+
+    /// Groups as they are in the store, in the order of the names.
+    async fn read_together(
+        &self,
+        names: Vec<String>,
+    ) -> Result<Vec<Result<Vec<StoredRule>, StoreError>>, StoreError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        within(self.load_limit(), self.store.several(names)).await
     }
 
     /// The store has the rules that were not refused: the memory follows, and the feed tells it.
@@ -168,6 +219,7 @@ impl Revocations {
 
     /// It is not known what the store has.
     fn in_doubt(&self, batch: &Batch) {
+        self.left.doubt();
         for name in batch.places.keys() {
             self.book.forget(name);
             self.untold.told(name);
@@ -196,12 +248,8 @@ impl Batch {
         admitted.filter_map(|place| self.drafts.get(*place)).map(|draft| &draft.entry)
     }
 
-    /// Those rules of a group that it cannot take.
-    fn refused(&self, name: &str, max: usize, known: Known) -> Vec<(usize, StoreError)> {
-        let group = match known {
-            Known::Here(group) => group,
-            Known::Read(stored) => Arc::new(Group::parse(stored, &Totals::default())),
-        };
+    /// Those rules of a group that it cannot take; it has the others then.
+    fn refused(&self, name: &str, max: usize, group: &Group) -> Vec<(usize, StoreError)> {
         let admit = |rule: &Rule, entry: &RuleEntry| {
             if !group.has_room(rule, max) {
                 return Err(StoreError::GroupFull { max });
@@ -215,6 +263,25 @@ impl Batch {
                 Some((*place, admit(&entry.rule, entry).err()?))
             })
             .collect()
+    }
+}
+
+impl Known {
+    fn group(self) -> Arc<Group> {
+        match self {
+            Self::Here(group) => group,
+            Self::Read(stored) => Arc::new(Group::parse(stored, &Totals::default())),
+        }
+    }
+}
+
+impl Wanted {
+    /// How many rules have to be read.
+    fn unread(&self) -> usize {
+        match self {
+            Self::Unread(rules) => *rules,
+            Self::Here(_) | Self::Empty | Self::NotRules => 0,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ mod untold;
 mod writing;
 
 use std::sync::Mutex as Lock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rules::{ExpireAt, Rule};
 use tokio::sync::{Notify, Semaphore};
@@ -23,7 +23,8 @@ pub(crate) const LIFETIMES: Lifetimes =
 /// Rules in memory, answered when the test lets them.
 pub(crate) struct Scripted {
     rules: Lock<Vec<StoredRule>>,
-    reads: AtomicUsize,
+    /// The groups that were read.
+    reads: Lock<Vec<String>>,
     asked: Notify,
     answers: Semaphore,
     panics: AtomicBool,
@@ -33,7 +34,7 @@ impl Scripted {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             rules: Lock::default(),
-            reads: AtomicUsize::new(0),
+            reads: Lock::default(),
             asked: Notify::new(),
             answers: Semaphore::new(Semaphore::MAX_PERMITS),
             panics: AtomicBool::new(false),
@@ -60,7 +61,11 @@ impl Scripted {
     }
 
     fn reads(&self) -> usize {
-        self.reads.load(Ordering::SeqCst)
+        self.reads.lock().unwrap().len()
+    }
+
+    fn reads_of(&self, group: &str) -> usize {
+        self.reads.lock().unwrap().iter().filter(|read| *read == group).count()
     }
 }
 
@@ -71,7 +76,7 @@ impl Store for Scripted {
 
     fn group<'a>(&'a self, group: &'a str) -> Answer<'a, Vec<StoredRule>> {
         Box::pin(async move {
-            self.reads.fetch_add(1, Ordering::SeqCst);
+            self.reads.lock().unwrap().push(group.to_owned());
             // The state when the question arrived, however late the answer is.
             let found: Vec<_> =
                 self.rules.lock().unwrap().iter().filter(|rule| rule.group == group).cloned().collect();
@@ -106,6 +111,14 @@ impl Store for Scripted {
                 found.push(self.group(group).await);
             }
             Ok(found)
+        })
+    }
+
+    fn sizes(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<usize, StoreError>>> {
+        Box::pin(async move {
+            let rules = self.rules.lock().unwrap();
+            let size = |group: &String| Ok(rules.iter().filter(|rule| rule.group == *group).count());
+            Ok(groups.iter().map(size).collect())
         })
     }
 

@@ -42,6 +42,7 @@ impl Revocations {
         self.whole(async move |this| {
             let _turn = this.turn().await?;
             this.admits(&group, &rule).await?;
+            this.left.doubt();
             let json = rule.canonical().to_owned();
             let written = this.store.put(&group, &json, expire_at).await;
             let revision = match &written {
@@ -91,6 +92,7 @@ impl Revocations {
     pub async fn remove(self: &Arc<Self>, group: String, json: String) -> Result<bool, StoreError> {
         self.whole(async move |this| {
             let _turn = this.turn().await?;
+            this.left.doubt();
             let removed = this.store.remove(&group, &json).await;
             match removed {
                 Ok(false) => {}
@@ -109,6 +111,7 @@ impl Revocations {
     pub async fn remove_group(self: &Arc<Self>, group: String) -> Result<usize, StoreError> {
         self.whole(async move |this| {
             let _turn = this.turn().await?;
+            this.left.doubt();
             let removed = this.store.remove_group(&group).await;
             if !matches!(removed, Ok(0)) {
                 this.changed(&group);
@@ -126,6 +129,7 @@ impl Revocations {
         let mut purged: usize = 0;
         loop {
             let turn = self.writing.lock().await;
+            self.left.doubt();
             let some = self.store.purge(now).await?;
             drop(turn);
             if some == 0 {

@@ -46,6 +46,15 @@ pub trait Store: Send + Sync {
     /// The rules of several groups, in the order of the names. What stands in the place of one group is no other's fault.
     fn several(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>>;
 
+    /// How many rules several groups have, in the order of the names; a store that others write to tells it at the price of one
+    /// question.
+    fn sizes(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<usize, StoreError>>> {
+        Box::pin(async move {
+            let groups = self.several(groups).await?;
+            Ok(groups.into_iter().map(|group| group.map(|rules| rules.len())).collect())
+        })
+    }
+
     /// Writes rules one after the other, as [`put`](Self::put) does, and all of them or none. Returns the ends that they had.
     fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>>;
 

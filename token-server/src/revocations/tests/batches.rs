@@ -120,3 +120,119 @@ async fn more_groups_than_the_feed_names_are_a_change_of_everything() {
     assert_eq!(since(&revocations, written.revision - 1), Changes::Everything);
     assert_eq!(check(&revocations, "user-1000").await.verdict, Err(Reject::Revoked));
 }
+
+/// The `n`th rule of a group.
+fn numbered(group: &str, n: usize) -> Draft {
+    draft(group, &format!(r#"{{"a":{n}}}"#))
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_into_one_group_read_it_once_and_still_fill_it_no_further_than_it_may_be() {
+    let store = Scripted::new();
+    store.write("anna", r#"{"rt":"y"}"#);
+    let revocations = heard(&store);
+    let mut refused = 0;
+    for batch in 0..11 {
+        let drafts = (0..1_000).map(|number| numbered("anna", 1_000 * batch + number)).collect();
+        let outcomes = revocations.add_all(drafts).await.unwrap().outcomes;
+        refused += outcomes.iter().filter(|outcome| outcome.is_err()).count();
+    }
+    assert_eq!((store.reads(), refused), (1, 1_001));
+    assert_eq!(
+        store.sizes(vec!["anna".to_owned()]).await.unwrap()[0].as_ref().unwrap(),
+        &MAX_RULES_PER_GROUP
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_without_rules_are_not_read_before_they_get_some() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    for batch in 0..3 {
+        let drafts = (0..500).map(|number| numbered(&format!("user-{batch}-{number}"), number)).collect();
+        let written = revocations.add_all(drafts).await.unwrap();
+        assert!(written.outcomes.iter().all(Result::is_ok));
+    }
+    assert_eq!(store.reads(), 0);
+    assert_eq!(check(&revocations, "user-1-7").await, PASSED);
+    assert_eq!(store.reads(), 2, "a check reads, and does not rely on what was written");
+}
+
+/// What happens between two batches.
+#[derive(Debug, Clone, Copy)]
+enum Between {
+    Nothing,
+    OthersAdd,
+    OthersExchange,
+    OneIsWritten,
+    OneIsRemoved,
+    AGroupIsRemoved,
+    EndedOnesGo,
+    ABatchFails,
+    TimePasses,
+}
+
+async fn happen(between: Between, store: &Scripted, revocations: &Arc<Revocations>) {
+    let rule = |json| Rule::parse(json).unwrap();
+    match between {
+        Between::Nothing => {}
+        Between::OthersAdd => store.write("anna", r#"{"rt":"z"}"#),
+        Between::OthersExchange => {
+            store.rules.lock().unwrap().clear();
+            store.write("anna", r#"{"rt":"z"}"#);
+            revocations.shrank("anna");
+        }
+        Between::OneIsWritten => {
+            revocations.add("ben".into(), rule(r#"{"rt":"z"}"#), ExpireAt::Never).await.unwrap();
+        }
+        // Whether it was is not known.
+        Between::OneIsRemoved => assert!(revocations.remove("anna".into(), "{}".into()).await.is_err()),
+        Between::AGroupIsRemoved => assert_eq!(revocations.remove_group("ben".into()).await.unwrap(), 0),
+        Between::EndedOnesGo => assert_eq!(revocations.purge(1).await.unwrap(), 0),
+        Between::ABatchFails => {
+            let drafts = vec![draft("ben", r#"{"rt":"refused by the store"}"#)];
+            assert!(revocations.add_all(drafts).await.is_err());
+        }
+        Between::TimePasses => tokio::time::sleep(LOAD_LIMIT + Duration::from_millis(1)).await,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_may_be_another_than_the_last_batch_left_is_read_again() {
+    for (between, reads) in [
+        (Between::Nothing, 0),
+        (Between::OthersAdd, 1),
+        (Between::OthersExchange, 1),
+        (Between::OneIsWritten, 1),
+        (Between::OneIsRemoved, 1),
+        (Between::AGroupIsRemoved, 1),
+        (Between::EndedOnesGo, 1),
+        (Between::ABatchFails, 1),
+        (Between::TimePasses, 1),
+    ] {
+        let store = Scripted::new();
+        let revocations = heard(&store);
+        revocations.add_all(vec![numbered("anna", 0)]).await.unwrap();
+        assert_eq!(store.reads_of("anna"), 0);
+        happen(between, &store, &revocations).await;
+        revocations.add_all(vec![numbered("anna", 1)]).await.unwrap();
+        assert_eq!(store.reads_of("anna"), reads, "{between:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_is_heard_while_a_batch_is_written_has_its_group_read_again() {
+    let store = Scripted::new();
+    let revocations = heard(&store);
+    store.hang();
+    let writing = tokio::spawn({
+        let revocations = Arc::clone(&revocations);
+        async move { revocations.add_all(vec![numbered("anna", 0)]).await.map(|_| ()) }
+    });
+    store.asked.notified().await;
+    revocations.shrank("anna");
+    store.recover();
+    writing.await.unwrap().unwrap();
+    revocations.add_all(vec![numbered("anna", 1)]).await.unwrap();
+    assert_eq!(store.reads_of("anna"), 1);
+}

@@ -220,6 +220,10 @@ impl Store for RedisStore {
         Box::pin(self.read_several(groups))
     }
 
+    fn sizes(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<usize, StoreError>>> {
+        Box::pin(self.count_several(groups))
+    }
+
     fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>> {
         Box::pin(self.write_all(rules))
     }

@@ -126,3 +126,23 @@ fn a_redis_that_does_not_answer_is_told_and_nothing_is_made_up() {
         assert!(done.err.contains("TOKEN_SERVER__REDIS__URLS leads to a master"), "{}", done.err);
     }
 }
+
+#[test]
+fn an_import_of_several_batches_reads_a_group_once() {
+    let redis = Redis::start(&[]);
+    let settings = [("TOKEN_SERVER__REDIS__URLS", redis.url())];
+    let operator = Operator::configured(&settings, &["--configured-store"]);
+    let reads = |group: &str, rules: usize| {
+        redis.write(group, r#"{"rt":"was here"}"#, 0);
+        redis.command(&["CONFIG", "RESETSTAT"]);
+        let line = |number| format!(r#"{{"group":"{group}","rule":{{"rt":{number}}}}}"#) + "\n";
+        let lines: String = (0..rules).map(line).collect();
+        let imported = json!({"imported": rules, "replaced": 0, "ended": 0, "refused": 0});
+        assert_eq!(operator.json(&["rules", "import"], &lines), [imported]);
+        redis.calls("zrange")
+    };
+    let one_batch = reads("anna", 500);
+    assert!(one_batch > 0, "what is there is read");
+    // Where nothing else keeps the machine busy it is as many.
+    assert!(reads("ben", 4_500) < one_batch + 4, "not one for each batch");
+}
