@@ -58,12 +58,15 @@ impl Edge {
             Transport::Tcp => Address::free_port().unwrap(),
         };
         let token_server = (rules.is_some() || cell.way.keeps_verdicts()).then(|| {
+            // A folder of its own: the agent watches the one that has its keys, and a store is written with each rule.
+            let own = path("token-server");
+            fs::create_dir(&own).unwrap();
             if let Some(rules) = rules {
-                fs::copy(rules, path("rules.redb")).unwrap();
+                fs::copy(rules, own.join("rules.redb")).unwrap();
             }
             let jwe = encryption_keys(folder.path());
             let settings = [("TOKEN_SERVER__JWE__KEYS_FILE", jwe.to_str().unwrap())];
-            TokenServer::start_with(folder.path(), cell.profile(), &settings)
+            TokenServer::start_with(&own, cell.profile(), &settings)
         });
         let agent = cell.way.asks_agent().then(|| {
             let mut environment = vec![

@@ -7,7 +7,8 @@
 //!
 //! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
 //! and holds the figures against the project's targets. `BENCH=full` runs every line, `BENCH_ONLY` those whose
-//! name contains it, each `BENCH_ROUNDS` (3) times; `BENCH_TOKENS` (1,000,000) is for `memory`.
+//! name contains it, each `BENCH_ROUNDS` (3) times, those of `edge-hit` in `BENCH_TURNS` (15); `BENCH_TOKENS` (1,000,000)
+//! is for `memory`.
 //! Lines run in turns, each with processes of its own, and are compared within their round: what else the machine does
 //! meets all alike. Costs are processor time per answer, as the scheduler counts it.
 
@@ -26,6 +27,7 @@ mod row;
 mod runtime;
 mod targets;
 mod traffic;
+mod turns;
 
 use std::io;
 use std::process::ExitCode;
@@ -71,14 +73,14 @@ fn edge_figures() -> Value {
 }
 
 fn edge_hit_figures() -> Value {
-    let (only, rounds, releases) = (only(), number("BENCH_ROUNDS", 3), release::releases());
+    let (only, turns, releases) = (only(), number("BENCH_TURNS", 15), release::releases());
     let mut cells = cell::edge_hits(&releases, is_full());
     // Lines are compared with plain HAProxy, and with HAProxy's own check.
     let is_reference = |way| matches!(way, cell::Way::Plain | cell::Way::NativeSteady);
     cells.retain(|cell| is_reference(cell.way) || cell.to_string().contains(&only));
     let runtime: Vec<Value> =
         if only.is_empty() { releases.iter().map(runtime::run).collect() } else { Vec::new() };
-    json!({"rounds": rounds, "rows": rounds::run(&cells, rounds), "runtime": runtime})
+    json!({"turns": turns, "rows": turns::run(&releases, &cells, turns), "runtime": runtime})
 }
 
 /// What the names of lines must contain.

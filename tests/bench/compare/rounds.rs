@@ -12,7 +12,6 @@ use tempfile::TempDir;
 
 use crate::cell::{Cell, Transport, Way};
 use crate::edge::{Edge, store};
-use crate::kept::{self, Rules};
 use crate::row::{Row, Spread};
 use crate::traffic::{ALGORITHMS, IN_USE, Looks, changing, encrypted_tokens, one_token, steady, tokens};
 
@@ -27,22 +26,22 @@ const NEW: usize = 12_000;
 const NEW_WARM_UP: usize = 1_000;
 
 /// What came of one line in one round.
-struct Sample {
-    outcome: Outcome,
+pub(crate) struct Sample {
+    pub(crate) outcome: Outcome,
     /// Microseconds per answer, by process.
     cost: HashMap<&'static str, f64>,
     resident: HashMap<&'static str, u64>,
     /// How much of the machine's processors was in use, the load's own part included, percent.
     busy: f64,
     /// Requests that the agent was asked about, and rules written in a second, where verdicts are kept in HAProxy.
-    kept: Option<Kept>,
+    pub(crate) kept: Option<Kept>,
 }
 
 /// What there is to know beside costs where verdicts are kept in HAProxy.
 #[derive(Debug, Clone, Copy)]
-struct Kept {
-    asked_percent: f64,
-    rules_per_second: f64,
+pub(crate) struct Kept {
+    pub(crate) asked_percent: f64,
+    pub(crate) rules_per_second: f64,
 }
 
 impl Sample {
@@ -51,7 +50,7 @@ impl Sample {
     }
 
     /// Of everything that a request takes: rules are written whether there are requests or not.
-    fn cost(&self) -> f64 {
+    pub(crate) fn cost(&self) -> f64 {
         let other = if self.kept.is_some() { self.cost_of("token_server") } else { 0.0 };
         self.cost.values().sum::<f64>() - other
     }
@@ -63,11 +62,11 @@ impl Sample {
 
 /// What is made once for each algorithm and number of tokens.
 type KeptIn<T> = RefCell<HashMap<(&'static str, usize), T>>;
-type Requests = Arc<[Prepared]>;
+pub(crate) type Requests = Arc<[Prepared]>;
 
 /// Tokens and rules, made once for all rounds, when the first line needs them.
 #[derive(Default)]
-struct Stock {
+pub(crate) struct Stock {
     new: [OnceCell<Arc<[Prepared]>>; ALGORITHMS.len()],
     many: OnceCell<Arc<[Prepared]>>,
     encrypted: OnceCell<Arc<[Prepared]>>,
@@ -78,7 +77,7 @@ struct Stock {
 }
 
 impl Stock {
-    fn requests(&self, cell: &Cell) -> Arc<[Prepared]> {
+    pub(crate) fn requests(&self, cell: &Cell) -> Arc<[Prepared]> {
         let algorithm = cell.algorithm;
         match cell.way {
             Way::Plain | Way::Nothing => one_token(algorithm, Looks::Nothing),
@@ -109,7 +108,7 @@ impl Stock {
     }
 
     /// What a line is loaded with first, and how many verdicts HAProxy is to have then.
-    fn first(&self, cell: &Cell) -> (Requests, usize) {
+    pub(crate) fn first(&self, cell: &Cell) -> (Requests, usize) {
         match cell.way {
             Way::EdgeChanging => (self.changing(cell.algorithm).0, IN_USE),
             Way::EdgeMany => (self.requests(cell), MANY),
@@ -164,18 +163,20 @@ pub(crate) fn run(cells: &[Cell], rounds: usize) -> Vec<Row> {
             samples.push(sample);
         }
     }
+    rows(cells, &samples)
+}
+
+/// A row for each line, beside the plain HAProxy of the same rounds.
+pub(crate) fn rows(cells: &[Cell], samples: &[Vec<Sample>]) -> Vec<Row> {
     let plain_of = |cell: &Cell| cells.iter().position(|other| *other == cell.plain());
     cells
         .iter()
-        .zip(&samples)
+        .zip(samples)
         .map(|(cell, own)| row(cell, own, plain_of(cell).map_or(own, |index| &samples[index])))
         .collect()
 }
 
 fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
-    if cell.way.keeps_verdicts() {
-        return measure_kept(cell, stock);
-    }
     let requests = stock.requests(cell);
     let never_twice = matches!(cell.way, Way::New | Way::Encrypted);
     let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), &requests[..1]);
@@ -195,30 +196,7 @@ fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     sample(&edge, &load)
 }
 
-/// The same where HAProxy is given verdicts: it has them, and rules are written, before it is measured.
-fn measure_kept(cell: &Cell, stock: &Stock) -> Sample {
-    let ((first, verdicts), requests) = (stock.first(cell), stock.requests(cell));
-    let edge = Edge::start(cell, None, &first[..1]);
-    let (target, connections) = (edge.address, cell.connections);
-    let rules = Rules::write(edge.token_server.as_ref().unwrap());
-    let amount = Amount::Requests(first.len());
-    let warm_up = Load { target, requests: first, connections, threads: 1, rate: None, amount };
-    kept::fill(&edge, &warm_up, verdicts);
-    let amount = match cell.way {
-        Way::EdgeChanging => Amount::Requests(requests.len()),
-        _ => Amount::For(MEASURE),
-    };
-    let (asked, written) = (kept::asked(&edge), rules.written());
-    let mut sample = sample(&edge, &Load { requests, amount, ..warm_up });
-    let (asked, written) = (kept::asked(&edge) - asked, rules.written() - written);
-    sample.kept = Some(Kept {
-        asked_percent: asked * 100.0 / sample.outcome.answers.max(1) as f64,
-        rules_per_second: written as f64 / sample.outcome.elapsed.as_secs_f64(),
-    });
-    sample
-}
-
-fn sample(edge: &Edge, load: &Load) -> Sample {
+pub(crate) fn sample(edge: &Edge, load: &Load) -> Sample {
     let processes = edge.processes();
     let before: Vec<Duration> = processes.iter().map(|(_, pid)| processor_time(*pid).unwrap()).collect();
     let (worked, been) = processors().unwrap();
