@@ -25,6 +25,7 @@ mod report;
 mod rounds;
 mod row;
 mod runtime;
+mod samples;
 mod targets;
 mod traffic;
 mod turns;
