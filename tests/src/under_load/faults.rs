@@ -1,11 +1,11 @@
 //! The faults: how each is made, and how it is undone.
 
 use std::fs;
-use std::ops::Range;
 use std::rc::Rc;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
+use super::agents::{self, Step, end};
 use super::clock::Clock;
 use super::link::{Direction, Link};
 use super::peers::Peers;
@@ -15,20 +15,16 @@ use crate::agent;
 use crate::key_server::Answer;
 use crate::keys::{ALGORITHMS, SigningKey, jwks, key};
 use crate::load::cost;
-use crate::process::{Process, Signal};
 use crate::socket::Address;
-use crate::wait::{DEADLINE, eventually};
+use crate::wait::eventually;
 
 /// What becomes of a fault.
 pub struct Undo {
     /// Ends it; from here on the recovery is counted.
-    pub end: Step,
+    pub(super) end: Step<Stage>,
     /// Puts the stage back as it was, when it has recovered.
-    pub tidy: Step,
+    pub(super) tidy: Step<Stage>,
 }
-
-/// Something that is done once.
-pub type Step = Box<dyn FnOnce(&mut Stage)>;
 
 /// One thing that goes wrong.
 pub struct Fault {
@@ -52,7 +48,7 @@ const BEYOND: usize = 8_500;
 /// All of them, in the order in which they are tried.
 pub fn all() -> Vec<Fault> {
     let mut faults = Vec::new();
-    faults.extend(agents());
+    faults.extend(of_agents());
     faults.extend(servers());
     faults.extend(stores());
     faults.extend(keys());
@@ -69,38 +65,13 @@ fn undo(end: impl FnOnce(&mut Stage) + 'static) -> Undo {
     Undo { end: Box::new(end), tidy: Box::new(|_| ()) }
 }
 
-fn agents() -> Vec<Fault> {
-    let killed = |which: Range<usize>| {
-        move |stage: &mut Stage| {
-            stage.edge.agents[which.clone()].iter_mut().for_each(|agent| agent.process.kill());
-            let which = which.clone();
-            undo(move |stage| which.for_each(|index| stage.restart_agent(index)))
-        }
-    };
-    let hanging = |which: Range<usize>| {
-        move |stage: &mut Stage| {
-            stage.edge.agents[which.clone()].iter().for_each(|agent| agent.process.freeze());
-            undo(|stage| stage.edge.agents.iter().for_each(|agent| agent.process.thaw()))
-        }
-    };
-    // HAProxy keeps to the connections that it has: only one of the two agents may be in use.
-    vec![
-        fault("the first agent is killed", killed(0..1)),
-        fault("the second agent is killed", killed(1..2)),
-        fault("both agents are killed", killed(0..2)),
-        fault("the first agent hangs", hanging(0..1)),
-        fault("the second agent hangs", hanging(1..2)),
-        fault("both agents hang", hanging(0..2)),
-        fault("the agents are restarted in turn", |stage| {
-            // As an operator does it: the next when HAProxy uses the one before again.
-            for index in 0..stage.edge.agents.len() {
-                end(&mut stage.edge.agents[index].process);
-                stage.restart_agent(index);
-                stage.wait_agents_up();
-            }
-            undo(|_| ())
-        }),
-    ]
+fn of_agents() -> impl Iterator<Item = Fault> {
+    agents::faults().into_iter().map(|(name, make)| {
+        fault(name, move |stage| Undo {
+            end: make(stage).unwrap_or_else(|| Box::new(|_| ())),
+            tidy: Box::new(|_| ()),
+        })
+    })
 }
 
 fn servers() -> Vec<Fault> {
@@ -327,13 +298,6 @@ fn limits_and_peers() -> Vec<Fault> {
         peers("peers send a byte at a time", Peers::slow),
         peers("frames have absurd lengths", Peers::absurd),
     ]
-}
-
-/// Asks a process to end, and waits until it has.
-fn end(process: &mut Process) {
-    process.signal(Signal::TERM);
-    let ended = process.wait(DEADLINE);
-    assert!(ended.is_some_and(|status| status.success()), "{ended:?}:\n{}", process.log());
 }
 
 /// Gives a process no more of something; what is returned gives it back.

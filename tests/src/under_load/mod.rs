@@ -1,6 +1,7 @@
 //! The whole under a steady load while something fails, or while nothing does for a long time. What counts is one thing: no
 //! request is let in that must not be. How long each fault takes to be over is printed.
 
+mod agents;
 pub mod chart;
 pub mod clock;
 pub mod edge;

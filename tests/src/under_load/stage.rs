@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::agents::HasAgents;
 use super::traffic::{Case, Traffic};
 use crate::agent::{self, Agent};
 use crate::edge::Edge;
@@ -220,6 +221,20 @@ impl Stage {
     pub fn wait_passing(&self, traffic: &Traffic) {
         let before = traffic.admitted();
         eventually("good tokens pass", || (traffic.admitted() > before + 20).then_some(()));
+    }
+}
+
+impl HasAgents for Stage {
+    fn agents(&mut self) -> &mut [Agent] {
+        &mut self.edge.agents
+    }
+
+    fn start_again(&mut self, index: usize) {
+        self.restart_agent(index);
+    }
+
+    fn wait_until_used(&mut self, _: usize) {
+        self.wait_agents_up();
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::ops::Range;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::agent::Agent;
 use crate::haproxy::program;
-use crate::process::{Process, Signal};
+use crate::process::Process;
 use crate::site::{Mode, Plan, Site};
 use crate::socket::{Address, Connection};
 use crate::token::now;
+use crate::under_load::agents::{self, HasAgents, Make, Step};
 use crate::under_load::clock::Clock;
 use crate::under_load::relay::Relay;
 use crate::wait::{DEADLINE, eventually};
@@ -24,12 +24,6 @@ pub(super) struct Run {
     relay: Option<Relay>,
 }
 
-/// Something that is done once.
-pub(super) type Step = Box<dyn FnOnce(&mut Run)>;
-
-/// Makes a fault.
-pub(super) type Make = Box<dyn Fn(&mut Run) -> Option<Step>>;
-
 /// One thing that goes wrong.
 pub(super) struct Fault {
     pub(super) name: &'static str,
@@ -40,7 +34,7 @@ pub(super) struct Fault {
     /// What has to be so before; everything works again after it.
     pub(super) prepare: fn(&mut Run),
     /// Makes it; what is returned ends it. Without that it is over when it is made.
-    pub(super) make: Make,
+    pub(super) make: Make<Run>,
     /// Takes back what was prepared.
     pub(super) tidy: fn(&mut Run),
 }
@@ -59,20 +53,30 @@ impl Run {
         Self { site, clock: Clock::start(), relay: None }
     }
 
-    fn agents(&self) -> Range<usize> {
-        0..self.site.agents.len()
-    }
-
     fn restart_agents(&mut self, more: &[(String, String)]) {
-        for index in self.agents() {
+        for index in 0..self.site.agents.len() {
             self.site.restart_agent(index, more);
         }
     }
 }
 
+impl HasAgents for Run {
+    fn agents(&mut self) -> &mut [Agent] {
+        &mut self.site.agents
+    }
+
+    fn start_again(&mut self, index: usize) {
+        self.site.restart_agent(index, &[]);
+    }
+
+    fn wait_until_used(&mut self, index: usize) {
+        self.site.agents[index].wait_ready();
+    }
+}
+
 /// All of them, in the order in which they are tried.
 pub(super) fn all() -> Vec<Fault> {
-    let mut faults = agents();
+    let mut faults: Vec<_> = agents::faults().into_iter().map(|(name, make)| fault(name, make)).collect();
     faults.extend(servers());
     faults.extend(reloads());
     faults.extend(sockets());
@@ -81,7 +85,7 @@ pub(super) fn all() -> Vec<Fault> {
     faults
 }
 
-fn fault(name: &'static str, make: impl Fn(&mut Run) -> Option<Step> + 'static) -> Fault {
+fn fault(name: &'static str, make: impl Fn(&mut Run) -> Option<Step<Run>> + 'static) -> Fault {
     let nothing = |_: &mut Run| ();
     Fault {
         name,
@@ -94,41 +98,8 @@ fn fault(name: &'static str, make: impl Fn(&mut Run) -> Option<Step> + 'static) 
 }
 
 /// A fault that stays until this is done.
-fn end(step: impl FnOnce(&mut Run) + 'static) -> Option<Step> {
+fn end(step: impl FnOnce(&mut Run) + 'static) -> Option<Step<Run>> {
     Some(Box::new(step))
-}
-
-fn agents() -> Vec<Fault> {
-    let killed = |which: Range<usize>| {
-        move |run: &mut Run| {
-            run.site.agents[which.clone()].iter_mut().for_each(|agent| agent.process.kill());
-            let which = which.clone();
-            end(move |run| which.for_each(|index| run.site.restart_agent(index, &[])))
-        }
-    };
-    let hanging = |which: Range<usize>| {
-        move |run: &mut Run| {
-            run.site.agents[which.clone()].iter().for_each(|agent| agent.process.freeze());
-            end(|run| run.site.agents.iter().for_each(|agent| agent.process.thaw()))
-        }
-    };
-    vec![
-        fault("the first agent is killed", killed(0..1)),
-        fault("the second agent is killed", killed(1..2)),
-        fault("both agents are killed", killed(0..2)),
-        fault("the first agent hangs", hanging(0..1)),
-        fault("the second agent hangs", hanging(1..2)),
-        fault("both agents hang", hanging(0..2)),
-        fault("the agents are restarted in turn", |run| {
-            for index in run.agents() {
-                run.site.agents[index].process.signal(Signal::TERM);
-                run.site.agents[index].process.wait(DEADLINE);
-                run.site.restart_agent(index, &[]);
-                run.site.agents[index].wait_ready();
-            }
-            None
-        }),
-    ]
 }
 
 fn servers() -> Vec<Fault> {
