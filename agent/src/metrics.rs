@@ -1,10 +1,12 @@
 //! What the agent counts. Names start with `jwt_agent_`; handles are looked up once, not per request.
 
+mod edge;
+mod labels;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use jose::{Reason, Reject};
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -13,65 +15,16 @@ use prometheus_client::registry::{Registry, Unit};
 use service::secret_file::SecretMetrics;
 use service::{process_metrics, shown};
 
+pub use edge::EdgeMetrics;
+use labels::Judged;
+pub use labels::{ByEjection, ByOutcome, ByReason, ByServer, BySocket, ByStatus};
+
 /// Upper bounds of the time that one decision takes, seconds: a cached HMAC to a token-server that is late.
 const SECONDS: [f64; 11] =
     [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.02, 0.08, 0.5];
 
 /// Upper bounds of the checks in a batch.
 const CHECKS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
-
-/// Labels of a decision.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Judged {
-    reason: &'static str,
-    detail: &'static str,
-    policy: String,
-    issuer: String,
-}
-
-/// One label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ByStatus {
-    /// The name of SPOP's status code.
-    pub status: &'static str,
-}
-
-/// One label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ByOutcome {
-    /// `answered`, `refused`, `timeout`, `unreachable`, `unreadable`; of a reload `applied`, `refused`.
-    pub outcome: &'static str,
-}
-
-/// One label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ByServer {
-    /// The token-server's address, and its name if it has one.
-    pub server: String,
-}
-
-/// Labels of a server that is left out.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ByEjection {
-    /// The token-server's address, and its name if it has one.
-    pub server: String,
-    /// Why: `failing`, `unread`, `credentials`, `profile`, `store`.
-    pub reason: &'static str,
-}
-
-/// One label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct BySocket {
-    /// The path of a stats socket.
-    pub socket: String,
-}
-
-/// One label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ByReason {
-    /// `full`: as many as may be; `form`: too long, or a policy's name that cannot stand there.
-    pub reason: &'static str,
-}
 
 /// Every metric of the agent.
 #[derive(Debug)]
@@ -139,24 +92,8 @@ pub struct Metrics {
     pub feed_heard: Family<ByServer, Gauge<f64, AtomicU64>>,
     /// Whether its last answer said that it tells every change.
     pub feed_complete: Family<ByServer, Gauge>,
-    /// Verdicts that each HAProxy has.
-    pub edge_entries: Family<BySocket, Gauge>,
-    /// Whether it uses them now.
-    pub edge_leased: Family<BySocket, Gauge>,
-    /// Verdicts that were written.
-    pub edge_writes: Counter,
-    /// Verdicts that were deleted one by one.
-    pub edge_deletions: Counter,
-    /// How often all were removed.
-    pub edge_clears: Counter,
-    /// How often a HAProxy that used verdicts had to stop.
-    pub edge_lapses: Counter,
-    /// Verdicts that HAProxy was not given though they come often.
-    pub edge_left_out: Family<ByReason, Counter>,
-    /// Connections to stats sockets.
-    pub edge_connections: Family<ByOutcome, Counter>,
-    /// Time from commands to HAProxy's answer.
-    pub edge_seconds: Histogram,
+    /// Verdicts inside HAProxy.
+    pub edge: EdgeMetrics,
 }
 
 impl Metrics {
@@ -204,15 +141,7 @@ impl Metrics {
             feed_gaps: Counter::default(),
             feed_heard: Family::default(),
             feed_complete: Family::default(),
-            edge_entries: Family::default(),
-            edge_leased: Family::default(),
-            edge_writes: Counter::default(),
-            edge_deletions: Counter::default(),
-            edge_clears: Counter::default(),
-            edge_lapses: Counter::default(),
-            edge_left_out: Family::default(),
-            edge_connections: Family::default(),
-            edge_seconds: Histogram::new(SECONDS),
+            edge: EdgeMetrics::new(Histogram::new(SECONDS)),
         };
         registry.register_with_unit(
             "decision",
@@ -288,7 +217,7 @@ impl Metrics {
         }
         metrics.register_token_servers(registry);
         metrics.register_feeds(registry);
-        metrics.register_edge(registry);
+        metrics.edge.register(registry);
         Arc::new(metrics)
     }
 
@@ -357,57 +286,6 @@ impl Metrics {
             "feed_complete",
             "Whether the last answer of a token-server's feed said that it tells every change",
             self.feed_complete.clone(),
-        );
-    }
-
-    fn register_edge(&self, registry: &mut Registry) {
-        registry.register(
-            "edge_entries",
-            "Verdicts that HAProxy has in its map, by stats socket",
-            self.edge_entries.clone(),
-        );
-        registry.register(
-            "edge_leased",
-            "Whether HAProxy uses the verdicts in its map now, by stats socket",
-            self.edge_leased.clone(),
-        );
-        registry.register("edge_writes", "Verdicts written into maps of HAProxy", self.edge_writes.clone());
-        registry.register(
-            "edge_deletions",
-            "Verdicts deleted one by one from maps of HAProxy",
-            self.edge_deletions.clone(),
-        );
-        registry.register(
-            "edge_clears",
-            "How often all verdicts were removed from a map of HAProxy",
-            self.edge_clears.clone(),
-        );
-        registry.register(
-            "edge_lapses",
-            "How often a HAProxy that used verdicts in its map had to ask the agent about each request again",
-            self.edge_lapses.clone(),
-        );
-        for reason in ["form", "full"] {
-            self.edge_left_out.get_or_create(&ByReason { reason }).inc_by(0);
-        }
-        registry.register(
-            "edge_left_out",
-            "Verdicts that HAProxy was not given though they come often, by reason",
-            self.edge_left_out.clone(),
-        );
-        for outcome in ["opened", "failed", "taken_over"] {
-            self.edge_connections.get_or_create(&ByOutcome { outcome }).inc_by(0);
-        }
-        registry.register(
-            "edge_connections",
-            "Connections to stats sockets over which verdicts are given, by what became of them",
-            self.edge_connections.clone(),
-        );
-        registry.register_with_unit(
-            "edge_commands",
-            "Time from commands to HAProxy's answer",
-            Unit::Seconds,
-            self.edge_seconds.clone(),
         );
     }
 

@@ -153,7 +153,7 @@ impl Edge {
     }
 
     fn count_left_out(&self, reason: &'static str) {
-        self.metrics.edge_left_out.get_or_create(&ByReason { reason }).inc();
+        self.metrics.edge.left_out.get_or_create(&ByReason { reason }).inc();
     }
 
     /// Tells all of them until it is asked to end.

@@ -99,7 +99,7 @@ impl Edge {
             }
             let is_leased = self.show(socket);
             if was_leased && !is_leased {
-                self.metrics.edge_lapses.inc();
+                self.metrics.edge.lapses.inc();
             }
             was_leased = is_leased;
             if socket.lock().has_more() {
@@ -125,12 +125,12 @@ impl Edge {
                 socket.lock().doubt();
             }
         }
-        self.metrics.edge_seconds.observe(sent.elapsed().as_secs_f64());
+        self.metrics.edge.seconds.observe(sent.elapsed().as_secs_f64());
         let count = |len| u64::try_from(len).unwrap_or(u64::MAX);
-        self.metrics.edge_writes.inc_by(count(batch.adds.len()));
+        self.metrics.edge.writes.inc_by(count(batch.adds.len()));
         let removed = [&batch.voids, &batch.replaces, &batch.deletes].map(Vec::len);
-        self.metrics.edge_deletions.inc_by(count(removed.iter().sum()));
-        self.metrics.edge_clears.inc_by(u64::from(batch.clear));
+        self.metrics.edge.deletions.inc_by(count(removed.iter().sum()));
+        self.metrics.edge.clears.inc_by(u64::from(batch.clear));
         Ok(())
     }
 
@@ -141,13 +141,13 @@ impl Edge {
             (ledger.entries(), ledger.is_leased(Moment::now()))
         };
         let label = socket.label();
-        self.metrics.edge_entries.get_or_create(&label).set(i64::try_from(entries).unwrap_or(i64::MAX));
-        self.metrics.edge_leased.get_or_create(&label).set(i64::from(is_leased));
+        self.metrics.edge.entries.get_or_create(&label).set(i64::try_from(entries).unwrap_or(i64::MAX));
+        self.metrics.edge.leased.get_or_create(&label).set(i64::from(is_leased));
         is_leased
     }
 
     fn count_connection(&self, outcome: &'static str) {
-        self.metrics.edge_connections.get_or_create(&ByOutcome { outcome }).inc();
+        self.metrics.edge.connections.get_or_create(&ByOutcome { outcome }).inc();
     }
 }
 

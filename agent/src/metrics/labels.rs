@@ -1,0 +1,56 @@
+//! The labels of the metrics. None has more values than an operator has configured, or the code lists.
+
+use prometheus_client::encoding::EncodeLabelSet;
+
+/// Labels of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Judged {
+    pub(super) reason: &'static str,
+    pub(super) detail: &'static str,
+    pub(super) policy: String,
+    pub(super) issuer: String,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByStatus {
+    /// The name of SPOP's status code.
+    pub status: &'static str,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByOutcome {
+    /// `answered`, `refused`, `timeout`, `unreachable`, `unreadable`; of a reload `applied`, `refused`.
+    pub outcome: &'static str,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByServer {
+    /// The token-server's address, and its name if it has one.
+    pub server: String,
+}
+
+/// Labels of a server that is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByEjection {
+    /// The token-server's address, and its name if it has one.
+    pub server: String,
+    /// Why: `failing`, `unread`, `credentials`, `profile`, `store`.
+    pub reason: &'static str,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BySocket {
+    /// The path of a stats socket.
+    pub socket: String,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByReason {
+    /// `full`: as many as may be; `form`: too long, or a policy's name that cannot stand there.
+    pub reason: &'static str,
+}
