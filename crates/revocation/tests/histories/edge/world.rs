@@ -1,25 +1,23 @@
 //! HAProxy's processes, the agents that tell them, the servers that tell these, and the clocks.
 
+mod laws;
+mod telling;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jose::UnixTime;
-use jwt_agent::haproxy::edge::commands::{judge_changes, leases, misses_a_lease};
 use jwt_agent::haproxy::edge::entry::Key;
 use jwt_agent::haproxy::edge::ledger::Moment;
 use revocation::check::CheckResult;
 use revocation::lease::{ServerId, Stamp, Word};
 
-use super::super::EVERYBODY;
 use super::agent::{Agent, Kept, Look};
-use super::haproxy::{Command, Process, commands};
+use super::haproxy::{Command, Process};
 use super::server::{Rules, Server};
 use super::step::Step;
 use super::{AGENTS, GROUPS, SERVERS, TODAY, TOKENS};
-
-/// A time of day that moves by more is noticed.
-const STEP: i64 = 500;
 
 /// An entry that was given to HAProxy, by its number.
 #[derive(Debug)]
@@ -303,80 +301,6 @@ impl World {
         Look { moment: self.moment(), keys: self.agents[agent].keys, step: self.steps }
     }
 
-    /// HAProxy is told more once it has answered.
-    fn tell(&mut self, agent: usize) {
-        let look = self.agents[agent].look.take().unwrap_or(self.look(agent));
-        let Some(connection) = self.agents[agent].connection else { return };
-        if self.agents[agent].telling.is_some() {
-            return;
-        }
-        let (changes, renewed) = self.agents[agent].tell(look);
-        let (life, shift) = (self.agents[agent].life, self.shift_of(look.moment));
-        for (name, until) in renewed {
-            self.renewals.insert((name, until.as_millis()), Renewal { life, shift });
-        }
-        self.connections[connection].commands.extend(commands(&changes));
-        self.take_answer(agent);
-    }
-
-    fn carry_out(&mut self, connection: usize, most: usize) {
-        let Connection { process, commands } = &mut self.connections[connection];
-        let carried_out = most.min(commands.len());
-        let process = &mut self.processes[*process];
-        let answers: String =
-            commands.drain(..carried_out).map(|command| process.carry_out(command)).collect();
-        let agent = (0..AGENTS).find(|agent| self.agents[*agent].connection == Some(connection));
-        if let Some(agent) = agent {
-            if let Some(telling) = &mut self.agents[agent].telling {
-                telling.answer.push_str(&answers);
-            }
-            self.take_answer(agent);
-        }
-    }
-
-    /// Does what an agent does once HAProxy has answered all that it was told.
-    fn take_answer(&mut self, agent: usize) {
-        let agent = &mut self.agents[agent];
-        let (Some(connection), Some(telling)) = (agent.connection, &mut agent.telling) else { return };
-        let connection = &mut self.connections[connection];
-        if !connection.commands.is_empty() {
-            return;
-        }
-        judge_changes(&telling.answer).unwrap();
-        if let Some(leases) = telling.leases.take() {
-            telling.answer.clear();
-            connection.commands.extend(commands(&leases));
-            if !connection.commands.is_empty() {
-                return;
-            }
-        }
-        if misses_a_lease(&telling.answer) {
-            agent.ledger.doubt();
-        }
-        agent.told = Some(telling.look.step);
-        agent.telling = None;
-    }
-
-    fn lose(&mut self, agent: usize, left: usize) {
-        if let Some(connection) = self.agents[agent].connection {
-            self.connections[connection].commands.truncate(left);
-        }
-        self.agents[agent].lose();
-    }
-
-    fn connect(&mut self, agent: usize) {
-        self.lose(agent, usize::MAX);
-        let (process, now) = (self.processes.len() - 1, self.now());
-        let found = leases(&self.processes[process].show_leases());
-        self.agents[agent].connection = Some(self.connections.len());
-        self.agents[agent].ledger.connect(found, now);
-        self.connections.push(Connection { process, commands: VecDeque::new() });
-    }
-
-    fn reload(&mut self) {
-        self.processes.push(Process::start(self.deletes_first));
-    }
-
     pub(super) fn round(&mut self, agent: usize) {
         for server in 0..SERVERS {
             self.poll(agent, server, false, false);
@@ -415,72 +339,6 @@ impl World {
             }
             self.agents[agent].is_ready = true;
             (self.agents[agent].begun, self.agents[agent].look) = (None, None);
-        }
-    }
-
-    fn is_over(&self, token: usize) -> bool {
-        TOKENS[token].end.is_some_and(|end| end <= self.now())
-    }
-
-    /// Whether HAProxy's newest process lets the token in without a question, under each name.
-    pub(super) fn admits(&self, token: usize) -> bool {
-        let (process, now) = (self.processes.last().unwrap(), self.now().as_millis());
-        self.keys[token].iter().all(|(_, key)| process.finds(key, now).is_some())
-    }
-
-    /// Whether it lets in every token that no rule is against.
-    pub(super) fn admits_all(&self) -> bool {
-        let is_good = |token: &usize| {
-            let groups = [Some(EVERYBODY), TOKENS[*token].subject];
-            let is_revoked = groups.into_iter().flatten().any(|group| self.rules.contains_key(group));
-            !is_revoked && !self.is_over(*token)
-        };
-        (0..TOKENS.len()).filter(is_good).all(|token| self.admits(token))
-    }
-
-    /// The laws, at every moment.
-    fn hold(&self) {
-        let serving = self.processes.len().saturating_sub(2)..self.processes.len();
-        for number in serving {
-            for (token, keys) in self.keys.iter().enumerate() {
-                for (_, key) in keys {
-                    self.hold_for(number, token, key);
-                }
-            }
-        }
-    }
-
-    fn hold_for(&self, process: usize, token: usize, key: &str) {
-        let now = self.now().as_millis();
-        let Some(found) = self.processes[process].finds(key, now) else { return };
-        let given = &self.given[found.id.parse::<usize>().unwrap()];
-        let renewal = self.renewals[&(found.lease.to_owned(), found.until)];
-        let ahead = |shift: i64| u64::try_from(shift - self.shift).unwrap_or(0);
-        // A time of day that was set back comes again, and the lease with it.
-        let bound = self.ttl + ahead(renewal.shift);
-        assert_eq!(given.token, token, "the verdict is another token's");
-        assert_eq!(given.life, renewal.life, "the verdict is under another agent's lease");
-        assert!(!self.is_over(token), "used after its end by HAProxy's own clock");
-        let late = |since: u64| self.at.saturating_sub(since);
-        for group in [Some(EVERYBODY), TOKENS[token].subject].into_iter().flatten() {
-            if let Some(written) = self.rules.get(group) {
-                assert!(late(*written) <= bound, "used {} ms after the rule of {group}", late(*written));
-            }
-        }
-        if let Some(replaced) = self.replaced.get(&(given.life, given.keys)) {
-            assert!(late(*replaced) <= bound, "used {} ms after its keys were replaced", late(*replaced));
-        }
-        let silent = late(self.heard[&given.server]);
-        assert!(silent <= bound, "used when its server had been silent for {silent} ms");
-        assert!(late(given.term) <= ahead(given.shift), "used {} ms after its term", late(given.term));
-        let agent = self.agents.iter().find(|agent| agent.life == renewal.life);
-        if let Some(agent) = agent
-            && let (Some(connection), Some(told)) = (agent.connection, agent.told)
-            && self.connections[connection].process == process
-            && told > self.clock_was_set
-        {
-            let moved = renewal.shift - self.shift;
-            assert!(moved.abs() <= STEP, "used although its agent has noticed that the clock was set");
         }
     }
 }
