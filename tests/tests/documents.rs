@@ -10,7 +10,7 @@ use std::path::Path;
 use integration_tests::process::repository;
 
 /// Every file of the project below the repository's root, without what is built or fetched.
-fn files() -> BTreeSet<String> {
+pub(crate) fn files() -> BTreeSet<String> {
     fn below(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
             let name = entry.file_name().into_string().unwrap();

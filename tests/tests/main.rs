@@ -55,3 +55,4 @@ mod silent;
 mod suites;
 mod variables;
 mod verdicts;
+mod walls;
