@@ -10,6 +10,7 @@ mod handshake;
 mod origin;
 mod proxy;
 mod redirect;
+mod sought;
 mod tls;
 
 use std::fmt;
@@ -22,28 +23,17 @@ use reqwest::header::{
 };
 use reqwest::{StatusCode, Url};
 use service::proxy::ProxyVariables;
-use service::secret_file::{FileFault, Reload as _, SecretFile, SecretMetrics};
+use service::secret_file::{Reload as _, SecretFile, SecretMetrics};
 
-use crate::LoadError;
+use crate::load_error::{FetchFault, LoadError};
 pub(crate) use body::plain;
 use explain::Context;
 use handshake::Seen;
 use origin::Origin;
 use proxy::Proxies;
+use sought::Limits;
+pub(crate) use sought::Sought;
 use tls::{Files, Held, SystemRoots};
-
-/// How long one fetch may take.
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    /// Until there is a connection.
-    connect: Duration,
-    /// In all.
-    total: Duration,
-}
-
-impl Limits {
-    const USUAL: Self = Self { connect: Duration::from_secs(3), total: Duration::from_secs(10) };
-}
 
 /// What all fetches of a program have in common.
 #[derive(Debug, Clone, Default)]
@@ -60,37 +50,6 @@ impl Surroundings {
     }
 }
 
-/// What a setting says of fetches cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{setting}: {why}")]
-pub struct FetchFault {
-    /// The setting.
-    pub setting: String,
-    /// Cause and cure, without a secret.
-    pub why: String,
-}
-
-/// What a document is wanted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sought {
-    /// Its keys.
-    Keys,
-    /// The place of the keys.
-    Discovery,
-}
-
-impl Sought {
-    /// The setting that says where such a document is.
-    pub(crate) fn setting(self, fetch: &Fetch) -> String {
-        match self {
-            Self::Keys => fetch.setting(|names| names.keys_url),
-            // Flat settings have none for it.
-            Self::Discovery if fetch.place.is_empty() => "discovery_url of an [[issuers]] table".to_owned(),
-            Self::Discovery => format!("{}discovery_url", fetch.place),
-        }
-    }
-}
-
 /// A URL that the operator wrote, or that follows from what was written.
 #[derive(Debug, Clone)]
 pub struct Configured {
@@ -98,12 +57,6 @@ pub struct Configured {
     pub url: Url,
     /// The setting that says so.
     pub setting: String,
-}
-
-impl From<FileFault> for FetchFault {
-    fn from(FileFault { setting, why, .. }: FileFault) -> Self {
-        Self { setting, why }
-    }
 }
 
 /// An HTTP client for one source.

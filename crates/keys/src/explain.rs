@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub use self::error::ExplainError;
-use crate::Source;
+use crate::source::Source;
 
 /// By what tokens are judged.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use jose::MAX_KEY_SET_BYTES;
 
-use super::LoadError;
 use crate::client::plain;
+use crate::load_error::LoadError;
 
 /// Reads the file, which may be compressed by gzip.
 ///

@@ -9,7 +9,12 @@ use service::readiness::Readiness;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::{KeyMetrics, KeyRing, KeySources, Place, Source, keep_fresh};
+use crate::metrics::KeyMetrics;
+use crate::part::Place;
+use crate::refresh::keep_fresh;
+use crate::ring::KeyRing;
+use crate::source::Source;
+use crate::trust::KeySources;
 
 /// How long one configuration waits for key URLs before it takes another's place. One that is later gives its keys later,
 /// as at a start.

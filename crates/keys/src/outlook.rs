@@ -3,8 +3,8 @@
 use jose::Hint;
 use tokio::time::Instant;
 
+use crate::kids::Known;
 use crate::part::Part;
-use crate::per_kid::Known;
 
 /// What one look at the sources of the token's issuer tells.
 pub(crate) struct Outlook {

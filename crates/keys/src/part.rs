@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::early::{Bucket, Good};
-use crate::per_kid::{Kids, Known};
+use crate::kids::{Kids, Known};
 
 /// The least time between a load that failed after another failed one and the next early one.
 const EARLY_RETRY: Duration = Duration::from_secs(1);

@@ -2,7 +2,8 @@
 
 use jose::{KeyRules, KeySetError, SkippedKey};
 
-use crate::{LoadError, Source};
+use crate::load_error::LoadError;
+use crate::source::Source;
 
 /// What was found.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

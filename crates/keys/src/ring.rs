@@ -9,77 +9,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jose::{Algorithm, Hint, KeySet, KeySetError, SkippedKey, Trust, UnixTime};
-use reqwest::Url;
+use jose::{Algorithm, Hint, KeySet, KeySetError, SkippedKey, Trust, UnixTime, Uuid};
 use service::readiness::{Cause, Readiness};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use crate::FetchFault;
-use crate::discovery::DiscoveryError;
 use crate::early::{Good, is_credible};
+use crate::kids::Kids;
+use crate::load_error::LoadError;
 use crate::metrics::{ByAlgorithm, BySource, KeyMetrics};
 use crate::outlook::{Loads, Outlook};
 use crate::part::{Failure, Part, Place, State};
-use crate::per_kid::Kids;
-use crate::url::shown;
 use crate::view::{KeysView, shortened};
 
 /// Tokens that wait for newer keys at a time. What comes on top is answered at once: a flood while a key server hangs must
 /// not hold memory and connections.
 const MAX_WAITING: usize = 1_024;
-
-/// Why a source gave no key set. No text of a key source is in it: it could be a secret.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file cannot be read.
-    #[error("cannot read the file: {0}")]
-    File(std::io::Error),
-    /// The URL cannot be fetched.
-    #[error("cannot fetch: {0}")]
-    Fetch(String),
-    /// The server answered with another status.
-    #[error("the server answered {0}")]
-    Status(reqwest::StatusCode),
-    /// The server answered so, and what may help.
-    #[error("the server answered {0}; {1}")]
-    Refused(reqwest::StatusCode, String),
-    /// A setting of fetches cannot be used any more.
-    #[error(transparent)]
-    Setting(#[from] FetchFault),
-    /// The answer is compressed in a way that was not asked for.
-    #[error("the answer has Content-Encoding {0}, and gzip alone was asked for")]
-    Encoding(String),
-    /// What says it is gzip cannot be inflated.
-    #[error("what should be gzip is damaged or cut off")]
-    Gzip,
-    /// The answer is larger than any key set.
-    #[error("the answer is over {0} bytes")]
-    TooLarge(usize),
-    /// The discovery document tells of no keys.
-    #[error(transparent)]
-    Discovery(#[from] DiscoveryError),
-    /// One of several documents was not there.
-    #[error("{what} {url}: {error}")]
-    At {
-        /// The document.
-        what: &'static str,
-        /// Where it should be.
-        url: String,
-        /// Why not.
-        error: Box<LoadError>,
-    },
-    /// What was read holds no usable key.
-    #[error(transparent)]
-    Keys(#[from] KeySetError),
-}
-
-impl LoadError {
-    /// The same, of one of several documents.
-    pub(crate) fn at(self, what: &'static str, url: &Url) -> Self {
-        Self::At { what, url: shown(url), error: Box::new(self) }
-    }
-}
 
 /// All keys in use; swapped whole when a source changes.
 pub struct KeyRing {
@@ -189,7 +134,7 @@ impl KeyRing {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<Part>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Part>> {
         // The parts are whole after each call, so a panic elsewhere leaves nothing half done in them.
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -355,8 +300,28 @@ impl KeyRing {
         self.swap(&parts);
     }
 
+    /// The keys by `kid` that are to be fetched now: wanted ones, and where they are `due`, those at hand.
+    pub(crate) fn begin_kids(&self, index: usize, due: bool) -> Vec<Uuid> {
+        let mut parts = self.lock();
+        let kids = parts.get_mut(index).and_then(|part| part.kids.as_mut());
+        kids.map(|kids| kids.begin(due)).unwrap_or_default()
+    }
+
+    /// Puts what was fetched by `kid` in use.
+    pub(crate) fn publish_kids(&self, index: usize, name: &str, found: Vec<(Uuid, Option<KeySet>)>) {
+        let mut parts = self.lock();
+        let Some(part) = parts.get_mut(index) else { return };
+        let Some(kids) = part.kids.as_mut() else { return };
+        if kids.end(found, Instant::now()) || part.set.is_none() {
+            let set = kids.keys();
+            tracing::info!(source = name, keys = set.len(), "keys by kid at hand");
+            part.set = Some(Arc::new(set));
+            self.swap(&parts);
+        }
+    }
+
     /// Makes what the sources have what is in use.
-    pub(crate) fn swap(&self, parts: &[Part]) {
+    fn swap(&self, parts: &[Part]) {
         let before = self.current();
         let sets = merge(parts, before.sets.len());
         for algorithm in Algorithm::ALL {

@@ -1,28 +1,16 @@
 //! From what an operator configured to sources that can be loaded.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use crate::trust::IssuerKeys;
-use jose::KeyRules;
 use reqwest::Url;
-use service::proxy::ProxyVariables;
 
-use crate::client::Sought;
-use crate::{Client, Configured, FetchFault, LoadError, PerKid, Source, Surroundings, Timing, UrlSource};
-
-/// Where verification keys come from.
-#[derive(Debug, Clone)]
-pub struct KeySources {
-    /// The sources of each issuer, in the order of [`jose::Trust::issuers`].
-    pub issuers: Vec<IssuerKeys>,
-    /// The environment's proxies.
-    pub proxies: ProxyVariables,
-    /// The time between two reloads.
-    pub interval: Duration,
-    /// Which keys are good enough.
-    pub rules: KeyRules,
-}
+use crate::client::{Client, Configured, Sought, Surroundings};
+use crate::load_error::{FetchFault, LoadError};
+use crate::per_kid::PerKid;
+use crate::source::Source;
+use crate::timing::Timing;
+use crate::trust::KeySources;
+use crate::url::UrlSource;
 
 /// Why sources cannot be used as they were configured.
 #[derive(Debug, thiserror::Error)]

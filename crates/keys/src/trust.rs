@@ -14,61 +14,33 @@
 //!
 //! Both programs read the same tables; what they mean is [`jose::Trust`]'s.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jose::{
-    Algorithm, AlgorithmSet, ClaimCondition, ClaimNames, ClaimRule, ClaimValue, IssuerPolicy, Leeway, Policy,
-    Profile, Requirements, Trust, TrustedIssuer,
+    AlgorithmSet, ClaimCondition, ClaimNames, ClaimRule, ClaimValue, IssuerPolicy, Policy, Profile,
+    Requirements, Trust, TrustedIssuer,
 };
-
 use service::settings::{Scalar, Settings};
 
 pub mod description;
 mod discovery;
 mod fetch;
 mod flat;
+mod issuer_keys;
+mod key_sources;
 mod load_balancers;
 mod names;
+mod values;
 
 pub use discovery::Discovery;
 pub use fetch::{Authorization, CertificateFiles, Fetch, FetchNames, ProxyChoice, header_line};
 pub use flat::{Flat, TrustNames, http_urls};
+pub use issuer_keys::IssuerKeys;
+pub use key_sources::KeySources;
 pub use load_balancers::KID;
 pub use names::every_tenant_warning;
-
-/// The largest clock skew that may be granted, seconds.
-const MAX_LEEWAY: u64 = 300;
-
-/// Where the keys of one issuer come from; what is given adds up.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct IssuerKeys {
-    /// A file.
-    pub file: Option<PathBuf>,
-    /// URLs that answer with keys.
-    pub urls: Vec<String>,
-    /// Issuers whose discovery document names such a URL.
-    pub discovery: Vec<Discovery>,
-    /// How they are fetched.
-    pub fetch: Fetch,
-}
-
-impl fmt::Debug for IssuerKeys {
-    // A query or a password in a URL is a secret.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = out.debug_struct("IssuerKeys");
-        shown.field("file", &self.file).field("urls", &self.urls.len()).field("discovery", &self.discovery);
-        shown.field("fetch", &self.fetch).finish()
-    }
-}
-
-impl IssuerKeys {
-    /// Whether there is nowhere to get a key from.
-    pub fn is_empty(&self) -> bool {
-        self.file.is_none() && self.urls.is_empty() && self.discovery.is_empty()
-    }
-}
+use values::{algorithms, leeway, present};
 
 /// Puts the flat settings and the tables `[[issuers]]` and `[[policies]]` together; the keys are in the order of the
 /// issuers. `None` after a fault, or when no issuer is trusted.
@@ -141,7 +113,8 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys
     let policy = IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         profile: base.profile,
-        algorithms: algorithms(table).map_or(base.algorithms, |own| own.intersection(base.algorithms)),
+        algorithms: algorithms(table, "algorithms")
+            .map_or(base.algorithms, |own| own.intersection(base.algorithms)),
         audiences: table.list("audiences").unwrap_or_else(|| base.audiences.clone()),
         leeway: leeway.unwrap_or(base.leeway),
         binding: base.binding,
@@ -149,15 +122,6 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys
         issuers: name.map(|_| names)?,
     };
     Some((policy, keys, signers))
-}
-
-/// The clock skew of that name, for both ends of a token; absent: not set.
-fn leeway(settings: &mut Settings, name: &'static str) -> Option<Leeway> {
-    let seconds = settings.parse(name, "seconds")?;
-    if seconds > MAX_LEEWAY {
-        settings.fault(name, format!("expected seconds, at most {MAX_LEEWAY}"));
-    }
-    Some(Leeway::both(Duration::from_secs(seconds)))
 }
 
 fn policy(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Policy> {
@@ -180,7 +144,7 @@ fn policy(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Policy> {
     };
     let policy = Policy {
         issuers: accepted,
-        algorithms: algorithms(table).unwrap_or(AlgorithmSet::ALL),
+        algorithms: algorithms(table, "algorithms").unwrap_or(AlgorithmSet::ALL),
         audiences: table.list("audiences").unwrap_or_default(),
         requirements: requirements(table, &[]),
         name: required(table, "name")?,
@@ -194,27 +158,6 @@ fn required(table: &mut Settings, name: &'static str) -> Option<String> {
         table.fault(name, "is required");
     }
     text
-}
-
-fn algorithms(table: &mut Settings) -> Option<AlgorithmSet> {
-    flat_algorithms(table, "algorithms")
-}
-
-/// The signature algorithms that a setting lists; absent: not set.
-fn flat_algorithms(settings: &mut Settings, name: &'static str) -> Option<AlgorithmSet> {
-    let known = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
-    let list = settings.words::<Algorithm>(name, "signature algorithm", known)?;
-    Some(list.into_iter().collect())
-}
-
-/// The requirements of a flat setting that lists claims which must be there.
-fn flat_requirements(settings: &mut Settings, name: &'static str) -> Requirements {
-    Requirements { claims: present(settings, name).unwrap_or_default(), ..Requirements::default() }
-}
-
-fn present(settings: &mut Settings, name: &'static str) -> Option<Vec<ClaimRule>> {
-    let paths = settings.list(name)?;
-    Some(paths.into_iter().map(|path| ClaimRule { path, condition: ClaimCondition::Present }).collect())
 }
 
 /// What the table asks for; `required` fills in for what it leaves out.

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use crate::trust::Discovery;
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
+use service::shown;
 
-use crate::client::{Etag, Fetched, Sought};
-use crate::{Client, LoadError};
+use crate::client::{Client, Etag, Fetched, Sought};
+use crate::discovery::{self, DiscoveryError, Found, addresses};
+use crate::load_error::LoadError;
+use crate::trust::Discovery;
 
 /// Where a set of keys is fetched from.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,15 +23,10 @@ impl UrlSource {
     /// What an operator knows it by: a query or a password in a key URL is a secret.
     pub fn name(&self) -> String {
         match self {
-            Self::Keys(url) => shown(url),
-            Self::Issuer(discovery) => service::shown::url(&discovery.issuer),
+            Self::Keys(url) => shown::url(url.as_str()),
+            Self::Issuer(discovery) => shown::url(&discovery.issuer),
         }
     }
-}
-
-/// A URL as it may be shown: a query or a password in it is a secret.
-pub(crate) fn shown(url: &Url) -> String {
-    service::shown::url(url.as_str())
 }
 
 impl fmt::Debug for UrlSource {
@@ -54,6 +51,31 @@ impl Client {
                 Ok(Fetched { notice: found.notice, ..fetched })
             }
         }
+    }
+
+    /// Fetches the issuer's document and reads where its keys are.
+    async fn discover(&self, discovery: &Discovery) -> Result<Found, LoadError> {
+        let (url, bytes) = self.document(discovery).await?;
+        Ok(discovery::read(&bytes, &url, discovery)?)
+    }
+
+    /// The document, at the URL that is configured or at the first that is there.
+    async fn document(&self, discovery: &Discovery) -> Result<(Url, Vec<u8>), LoadError> {
+        let unusable = || LoadError::from(DiscoveryError::no_address(&discovery.issuer));
+        let places = match &discovery.url {
+            Some(url) => vec![Url::parse(url).map_err(|_| unusable())?],
+            None => addresses(&discovery.issuer).ok_or_else(unusable)?,
+        };
+        let mut absent = Vec::new();
+        for url in places {
+            match self.get(url.clone(), Sought::Discovery, None).await {
+                Ok(fetched) => return Ok((url, fetched.bytes.unwrap_or_default())),
+                // Any other failure may be over soon, and another document may be another server's.
+                Err(LoadError::Status(StatusCode::NOT_FOUND)) => absent.push(shown::url(url.as_str())),
+                Err(error) => return Err(error.at("discovery document", &url)),
+            }
+        }
+        Err(DiscoveryError::absent(absent).into())
     }
 }
 

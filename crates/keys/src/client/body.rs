@@ -7,7 +7,7 @@ use jose::MAX_KEY_SET_BYTES;
 use reqwest::Response;
 use reqwest::header::CONTENT_ENCODING;
 
-use crate::LoadError;
+use crate::load_error::LoadError;
 
 /// The first bytes of gzip (RFC 1952 section 2.3.1); no key set begins so.
 const GZIP: [u8; 2] = [0x1f, 0x8b];

@@ -13,7 +13,7 @@ use super::handshake::{Seen, shown};
 use super::origin::Origin;
 use super::proxy::Proxy;
 use super::redirect::Redirected;
-use super::{Limits, Sought};
+use super::sought::{Limits, Sought};
 
 /// Names of a certificate that are shown.
 const MAX_NAMES: usize = 5;

@@ -10,8 +10,8 @@ use crate::trust::{Fetch, ProxyChoice};
 use reqwest::Url;
 use service::proxy::{ProxyVariables, Variable};
 
-use super::FetchFault;
 use super::origin::{Origin, address};
+use crate::load_error::FetchFault;
 
 /// One forward proxy.
 #[derive(Clone)]

@@ -12,8 +12,8 @@ use rustls::{ClientConfig, RootCertStore};
 use service::pem;
 use service::secret_file::{FileFault, NamedFile, Reload, SecretFile};
 
-use super::FetchFault;
 use super::handshake::{Seen, ShownCertificate, Verifier};
+use crate::load_error::FetchFault;
 
 /// The system's certificates, read when they are first needed.
 #[derive(Debug, Default)]

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use crate::trust::Discovery;
 use reqwest::Url;
 
-use super::addresses;
-use crate::url::shown;
+use super::places::addresses;
+use crate::trust::Discovery;
 
 /// The longest text of a document that a message shows, in characters.
 const SHOWN_CHARS: usize = 200;
@@ -40,8 +39,14 @@ pub struct DiscoveryError {
 }
 
 impl DiscoveryError {
-    pub(super) fn of(fault: Fault) -> Self {
-        Self { document: None, fault }
+    /// The issuer's name leads to no document.
+    pub(crate) fn no_address(issuer: &str) -> Self {
+        Self { document: None, fault: Fault::NoAddress(Shown::of(issuer)) }
+    }
+
+    /// No document is at any of these places.
+    pub(crate) fn absent(places: Vec<String>) -> Self {
+        Self { document: None, fault: Fault::Absent(places) }
     }
 }
 
@@ -152,7 +157,7 @@ impl Mismatch {
     fn place(&self) -> String {
         match self.configured.url {
             Some(_) => String::new(),
-            None => format!(", discovery_url = \"{}\"", shown(&self.url)),
+            None => format!(", discovery_url = \"{}\"", service::shown::url(self.url.as_str())),
         }
     }
 }

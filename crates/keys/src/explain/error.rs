@@ -4,7 +4,7 @@ use std::io;
 
 use service::exit;
 
-use crate::LoadError;
+use crate::load_error::LoadError;
 
 /// Why tokens could not be judged by hand.
 #[derive(Debug, thiserror::Error)]

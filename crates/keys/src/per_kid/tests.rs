@@ -1,12 +1,17 @@
 //! Against a real HTTP server on loopback.
 
-use jose::Hint;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jose::{Hint, UnixTime};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
+use service::shutdown::Shutdown;
+use tokio::time::Instant;
 
 use super::*;
 use crate::url::tests::{Answer, Server, client, rules};
-use crate::{KeyMetrics, Newer, Source};
+use crate::{KeyMetrics, KeyRing, Newer, Source, Timing};
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
@@ -147,25 +152,4 @@ async fn a_key_that_the_server_withdraws_goes_at_the_next_round_and_one_that_it_
     assert_eq!(fed.kids().len(), 1);
     server.set(&format!("/k/{}", kid(1)), Answer { status: 404, ..Answer::default() });
     crate::url::tests::until(|| fed.kids().is_empty()).await;
-}
-
-#[test]
-fn few_keys_are_kept_and_the_oldest_goes() {
-    let mut kids = Kids::default();
-    let now = Instant::now();
-    for number in 0..40 {
-        assert!(kids.end(vec![(kid(number), Some(KeySet::empty()))], now));
-    }
-    assert_eq!(kids.held.len(), MAX_KEYS);
-    assert_eq!(kids.look_up(kid(39), now), Known::Answered);
-    assert_eq!(kids.look_up(kid(0), now), Known::Unasked);
-    kids.end(vec![(kid(0), None)], now);
-    assert_eq!(kids.look_up(kid(0), now), Known::Answered);
-    assert_eq!(kids.look_up(kid(0), now + ABSENT_FOR), Known::Unasked);
-    (100..200).for_each(|number| {
-        if kids.look_up(kid(number), now) == Known::Unasked {
-            kids.want(kid(number));
-        }
-    });
-    assert_eq!(kids.begin(false).len(), MAX_KEYS);
 }

@@ -1,7 +1,10 @@
-use crate::trust::{Authorization, Discovery, Fetch, FetchNames};
+use std::time::Duration;
+
+use service::proxy::ProxyVariables;
 use tempfile::TempDir;
 
 use super::*;
+use crate::trust::{Authorization, Discovery, Fetch, FetchNames, IssuerKeys};
 
 fn opened(keys: IssuerKeys) -> Result<Vec<(usize, Source)>, OpenError> {
     let sources = KeySources {

@@ -3,8 +3,11 @@
 use jose::Algorithm;
 use service::description::{Default, Group, Kind, Setting};
 
-use super::{FetchNames, TrustNames};
+use super::flat::TrustNames;
+use super::key_sources::MAX_SYNC_INTERVAL_SECONDS;
+use super::values::MAX_LEEWAY;
 
+mod fetching;
 mod tables;
 
 pub use tables::tables;
@@ -47,7 +50,7 @@ pub fn whom(names: &TrustNames) -> Group {
         .or(Default::Derived { told: "all", of: |_| Some(every_algorithm()) }),
         Setting::new(
             names.leeway,
-            Kind::Number { unit: "seconds", least: 0, most: super::MAX_LEEWAY },
+            Kind::Number { unit: "seconds", least: 0, most: MAX_LEEWAY },
             "60",
             "Clock skew that is granted, for `exp`, `nbf` and `iat`",
         )
@@ -99,7 +102,7 @@ pub fn keys(names: &TrustNames) -> Group {
         ),
         Setting::new(
             names.sync_interval,
-            Kind::Number { unit: "seconds", least: 1, most: super::flat::MAX_SYNC_INTERVAL_SECONDS },
+            Kind::Number { unit: "seconds", least: 1, most: MAX_SYNC_INTERVAL_SECONDS },
             "600",
             "Time between two loads of the keys. A token with an unknown key asks for an early one by itself",
         )
@@ -124,73 +127,9 @@ pub fn keys(names: &TrustNames) -> Group {
 
 /// How keys are fetched.
 pub fn fetching(names: &TrustNames) -> Group {
-    Group { title: "how keys are fetched", settings: fetch(&names.fetch) }
+    Group { title: "how keys are fetched", settings: fetching::fetch(&names.fetch) }
 }
 
 fn every_algorithm() -> String {
     Algorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>().join(",")
-}
-
-/// The settings of fetches by these names.
-fn fetch(names: &FetchNames) -> Vec<Setting> {
-    vec![
-        Setting::new(
-            names.ca_file,
-            Kind::Text("path"),
-            "/etc/ssl/internal-ca.pem",
-            "Certificates that vouch for key URLs, PEM, beside the system's; read at each fetch",
-        ),
-        Setting::new(
-            names.token_file,
-            Kind::Text("path"),
-            "/var/run/secrets/kubernetes.io/serviceaccount/token",
-            "A file with a bearer token that is shown to key servers; read at each fetch ([more](KEYS.md#how-keys-are-fetched))",
-        ),
-        Setting::new(
-            names.basic_file,
-            Kind::Text("path"),
-            "/etc/jwt-agent/basic",
-            "A file with `user:password` for key servers; read at each fetch. Not beside a bearer token",
-        ),
-        Setting::new(
-            names.headers,
-            Kind::List("headers"),
-            "X-Api-Key: a,X-Tenant: b",
-            "Headers for key servers. Their values stand in the configuration itself: prefer the file",
-        )
-        .secret(),
-        Setting::new(
-            names.headers_file,
-            Kind::Text("path"),
-            "/etc/jwt-agent/headers",
-            "A file with a header on each line; `#` begins a comment; read at each fetch",
-        ),
-        Setting::new(
-            names.cert_file,
-            Kind::Text("path"),
-            "/etc/jwt-agent/client.pem",
-            "Client certificate (with its chain) for key servers that ask for one, PEM; read at each fetch",
-        ),
-        Setting::new(
-            names.key_file,
-            Kind::Text("path"),
-            "/etc/jwt-agent/client.key",
-            "The key of that certificate, PEM; read at each fetch",
-        ),
-        Setting::new(
-            names.origins,
-            Kind::List("origins"),
-            "https://keys.example.com:8443",
-            "Further origins, such as that of a `jwks_uri`, that may see these credentials; else only those of the URLs that are configured",
-        )
-        .without_secrets(),
-        Setting::new(
-            names.proxy,
-            Kind::Text("URL, or `none`"),
-            "http://proxy.example:3128",
-            "A forward proxy for key URLs, never for token-servers; `none`: none, whatever `HTTPS_PROXY` says",
-        )
-        .without_secrets()
-        .or(Default::unset("as `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say")),
-    ]
 }

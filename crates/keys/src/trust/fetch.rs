@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use reqwest::header::{self, HeaderName, HeaderValue};
 
-use super::IssuerKeys;
 use rustls::pki_types::CertificateDer;
 use service::pem;
 use service::secret::Secret;
@@ -183,36 +182,6 @@ impl Fetch {
         let headers_file = self.headers_file.as_ref().map(|_| names.headers_file);
         let certificate = self.certificate.as_ref().map(|_| names.cert_file);
         [authorization, headers, headers_file, certificate].into_iter().flatten().collect()
-    }
-}
-
-impl IssuerKeys {
-    /// Settings of fetches where nothing is fetched are a mistake: what they are for is missing, or stands elsewhere.
-    pub fn judge_fetch(&self, settings: &mut Settings) {
-        if !self.urls.is_empty() || !self.discovery.is_empty() {
-            return;
-        }
-        // What is written must be right all the same; what a table takes over is looked at where it is written.
-        let Fetch { ca_setting, place, names, .. } = &self.fetch;
-        if *ca_setting == format!("{place}{}", names.ca_file)
-            && let Some(Err(FileFault { why, .. })) = self.fetch.authorities()
-        {
-            settings.fault(names.ca_file, why);
-        }
-        let mut set = self.fetch.credentials();
-        if !self.fetch.origins.is_empty() {
-            set.push(self.fetch.names.origins);
-        }
-        if self.fetch.proxy != ProxyChoice::Environment {
-            set.push(self.fetch.names.proxy);
-        }
-        for name in set {
-            let url = self.fetch.names.keys_url;
-            let what = format!(
-                "nothing is fetched with it: set {url} or discovery beside it; each [[issuers]] table has fields of its own"
-            );
-            settings.fault(name, what);
-        }
     }
 }
 

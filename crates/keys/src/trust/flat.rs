@@ -1,21 +1,16 @@
 //! The flat settings of trust: one issuer, whose names and keys stand in single settings.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, KeyOrigin, KeyRules, Profile, Trust};
+use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, Profile, Requirements, Trust};
 use reqwest::Url;
 use service::settings::Settings;
 
+use super::discovery::Discovery;
+use super::fetch::{Fetch, FetchNames};
+use super::issuer_keys::IssuerKeys;
 use super::names::flat_names;
-use super::{Discovery, Fetch, FetchNames, IssuerKeys, flat_algorithms, flat_requirements, leeway};
-use crate::KeySources;
-
-/// The time between two reloads of the keys where nothing else is said.
-const SYNC_INTERVAL: Duration = Duration::from_secs(300);
-
-/// The longest, seconds (one day).
-pub(super) const MAX_SYNC_INTERVAL_SECONDS: u64 = 86_400;
+use super::values::{algorithms, leeway, present};
 
 /// The names of these settings, as a program's environment has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,38 +115,14 @@ fn policy(settings: &mut Settings, names: &TrustNames, profile: Profile, keys: &
     IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         profile,
-        algorithms: flat_algorithms(settings, names.algorithms).unwrap_or(AlgorithmSet::ALL),
+        algorithms: algorithms(settings, names.algorithms).unwrap_or(AlgorithmSet::ALL),
         issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list(names.audiences).unwrap_or_default(),
         leeway: leeway(settings, names.leeway).unwrap_or_default(),
         binding: settings.parse(names.binding, Binding::NAMES).unwrap_or_default(),
-        requirements: flat_requirements(settings, names.required),
-    }
-}
-
-impl KeySources {
-    /// These issuers' sources, with what the flat settings say of all of them.
-    pub fn read(
-        settings: &mut Settings,
-        names: &TrustNames,
-        profile: Profile,
-        issuers: Vec<IssuerKeys>,
-    ) -> Self {
-        let expected = format!("seconds, 1 to {MAX_SYNC_INTERVAL_SECONDS}");
-        let interval = settings.parse::<u64>(names.sync_interval, &expected);
-        if interval.is_some_and(|interval| !(1..=MAX_SYNC_INTERVAL_SECONDS).contains(&interval)) {
-            settings.fault(names.sync_interval, format!("expected {expected}"));
-        }
-        Self {
-            issuers,
-            proxies: settings.proxies().clone(),
-            interval: interval.map_or(SYNC_INTERVAL, Duration::from_secs),
-            rules: KeyRules {
-                origin: KeyOrigin::File,
-                profile,
-                allow_short_secrets: settings.flag(names.allow_short_secrets).unwrap_or(false),
-                allow_mixed_keys: settings.flag(names.allow_mixed_keys).unwrap_or(false),
-            },
-        }
+        requirements: Requirements {
+            claims: present(settings, names.required).unwrap_or_default(),
+            ..Requirements::default()
+        },
     }
 }

@@ -1,7 +1,8 @@
 //! AWS load balancers as issuers: who may have signed, and where the key of one `kid` is.
 
-use super::IssuerKeys;
 use service::settings::Settings;
+
+use super::issuer_keys::IssuerKeys;
 
 /// What stands for a token's `kid` in the URL of its key.
 pub const KID: &str = "{kid}";

@@ -1,5 +1,5 @@
 use super::*;
-use jose::Binding;
+use jose::{Binding, Leeway};
 use std::io::Write as _;
 
 const NAMES: TrustNames = TrustNames {

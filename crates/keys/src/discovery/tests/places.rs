@@ -3,7 +3,7 @@
 use crate::trust::Fetch;
 
 use super::*;
-use crate::Surroundings;
+use crate::{Client, Surroundings};
 
 #[tokio::test]
 async fn a_document_is_looked_for_where_the_rfcs_say_and_only_its_absence_leads_on() {
@@ -149,7 +149,7 @@ fn keys_without_tls_are_not_taken_from_a_document_that_came_over_it() {
     ] {
         let document = format!(r#"{{"issuer":"https://id.example","jwks_uri":"{keys}"}}"#);
         let discovery = table("https://id.example").at("");
-        let found = read(document.as_bytes(), &Url::parse(url).unwrap(), &discovery);
+        let found = found(document.as_bytes(), &Url::parse(url).unwrap(), &discovery);
         assert_eq!(found.map(drop), expected, "{url} {keys}");
     }
     let text = Fault::NotTls("http://id.example/k".into()).to_string();

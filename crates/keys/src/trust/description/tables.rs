@@ -2,7 +2,10 @@
 
 use service::description::{Default, Kind, Setting, Table};
 
-use super::{FetchNames, TrustNames, fetch};
+use super::super::fetch::FetchNames;
+use super::super::flat::TrustNames;
+use super::super::values::MAX_LEEWAY;
+use super::fetching::fetch;
 
 /// Both tables, for a program whose flat settings have these names.
 pub fn tables(names: &TrustNames) -> Vec<Table> {
@@ -65,7 +68,7 @@ fn accepted(names: &TrustNames) -> Vec<Setting> {
         .or(Default::As(names.algorithms)),
         Setting::new(
             "leeway",
-            Kind::Number { unit: "seconds", least: 0, most: super::super::MAX_LEEWAY },
+            Kind::Number { unit: "seconds", least: 0, most: MAX_LEEWAY },
             "60",
             "Clock skew that is granted, for `exp`, `nbf` and `iat`",
         )

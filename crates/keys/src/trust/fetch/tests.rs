@@ -1,3 +1,4 @@
+use super::super::IssuerKeys;
 use super::*;
 use service::settings::ConfigError;
 

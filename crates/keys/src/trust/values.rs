@@ -1,0 +1,31 @@
+//! What flat settings and tables say alike.
+
+use std::time::Duration;
+
+use jose::{Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, Leeway};
+use service::settings::Settings;
+
+/// The largest clock skew that may be granted, seconds.
+pub(super) const MAX_LEEWAY: u64 = 300;
+
+/// The clock skew of that name, for both ends of a token; absent: not set.
+pub(super) fn leeway(settings: &mut Settings, name: &'static str) -> Option<Leeway> {
+    let seconds = settings.parse(name, "seconds")?;
+    if seconds > MAX_LEEWAY {
+        settings.fault(name, format!("expected seconds, at most {MAX_LEEWAY}"));
+    }
+    Some(Leeway::both(Duration::from_secs(seconds)))
+}
+
+/// The signature algorithms that a setting lists; absent: not set.
+pub(super) fn algorithms(settings: &mut Settings, name: &'static str) -> Option<AlgorithmSet> {
+    let known = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+    let list = settings.words::<Algorithm>(name, "signature algorithm", known)?;
+    Some(list.into_iter().collect())
+}
+
+/// Claims that must be there; absent: not set.
+pub(super) fn present(settings: &mut Settings, name: &'static str) -> Option<Vec<ClaimRule>> {
+    let paths = settings.list(name)?;
+    Some(paths.into_iter().map(|path| ClaimRule { path, condition: ClaimCondition::Present }).collect())
+}
