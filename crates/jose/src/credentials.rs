@@ -4,12 +4,14 @@
 //! A client that could slip in a second token would choose which one is judged here and which one the application reads. So two
 //! places may only agree, and each may be there once.
 
+mod found;
 mod names;
 mod pairs;
 mod websocket;
 
 use std::borrow::Cow;
 
+use self::found::{Found, Other, is_one, trimmed};
 use crate::{Reject, base64url};
 
 /// A place of a request, with what stands there.
@@ -111,22 +113,6 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// What one place holds.
-enum Found<'a> {
-    Nothing,
-    Other(Other),
-    Token(Cow<'a, str>),
-}
-
-/// Credentials of another scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Other {
-    /// Nothing that an application could take for a token.
-    Plain,
-    /// Something that a careless application would read as one.
-    Resembling,
-}
-
 impl<'a> Place<'a> {
     fn read(self, schemes: &[String]) -> Result<Found<'a>, Reject> {
         match self {
@@ -180,14 +166,6 @@ fn bare<'a>(value: &'a str, schemes: &[String]) -> Found<'a> {
 
 fn after_space(text: &str) -> Option<&str> {
     [" ", "%20", "+"].iter().find_map(|space| text.strip_prefix(space))
-}
-
-fn trimmed(value: &str) -> &str {
-    value.trim_matches([' ', '\t'])
-}
-
-fn is_one(scheme: &str, schemes: &[String]) -> bool {
-    schemes.iter().any(|accepted| accepted.eq_ignore_ascii_case(scheme))
 }
 
 fn other<'a>(value: &str) -> Found<'a> {

@@ -64,6 +64,7 @@ mod requirements;
 mod signed;
 mod time;
 mod token;
+mod tried_keys;
 mod trust;
 mod uuid;
 mod verify;

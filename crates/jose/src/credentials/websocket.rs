@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Found, is_one, trimmed};
+use super::found::{Found, is_one, trimmed};
 use crate::{Reject, base64url};
 
 /// Kubernetes' way: one member, of which this is the beginning.

@@ -7,9 +7,13 @@ use aws_lc_rs::signature::{
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use super::curve::Curve;
+use super::identity::Identity;
+use super::key::KeyKind;
 use super::material::Material;
+use super::ml_dsa::MlDsa;
+use super::roca;
 use super::skip::{Doubt, SkipReason};
-use super::{Curve, Identity, KeyKind, MlDsa, roca};
 use crate::json::Object;
 use crate::{Algorithm, AlgorithmSet};
 

@@ -4,7 +4,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Curve, MlDsa};
+use super::curve::Curve;
+use super::ml_dsa::MlDsa;
 
 /// What may be shown of a key's material.
 #[derive(Debug, Clone, PartialEq, Eq)]

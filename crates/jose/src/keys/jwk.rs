@@ -11,10 +11,13 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::candidate::Candidate;
 use super::components::{Admitted, Components, Tolerance, trimmed};
+use super::curve::Curve;
+use super::ml_dsa::MlDsa;
+use super::pem;
 use super::skip::{Doubt, Excerpt, SkipReason};
 use super::thumbprint::Thumbprints;
-use super::{Candidate, Curve, MlDsa, pem};
 use crate::algorithm::is_registered_elsewhere;
 use crate::json::{Object, name, string};
 use crate::{Algorithm, base64url};

@@ -3,60 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::MlDsa;
+use super::curve::Curve;
 use super::identity::{Identity, encode};
 use super::material::Material;
+use super::ml_dsa::MlDsa;
 use super::thumbprint::Thumbprints;
 use crate::{Algorithm, AlgorithmSet};
-
-/// An elliptic curve of RFC 7518 section 6.2.1.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Curve {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
-    /// NIST P-521.
-    P521,
-}
-
-impl Curve {
-    /// Every curve.
-    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
-
-    /// The registered name, as `crv` spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::P256 => "P-256",
-            Self::P384 => "P-384",
-            Self::P521 => "P-521",
-        }
-    }
-
-    /// Bytes of one coordinate, leading zeros included.
-    pub(crate) const fn coordinate_len(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    /// The one algorithm that belongs to the curve.
-    pub(super) const fn algorithm(self) -> Algorithm {
-        match self {
-            Self::P256 => Algorithm::ES256,
-            Self::P384 => Algorithm::ES384,
-            Self::P521 => Algorithm::ES512,
-        }
-    }
-}
-
-impl fmt::Display for Curve {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// What kind of key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -152,6 +104,16 @@ impl Key {
     /// The hashes of its certificate, as base64url, each with the member that names the key by it (`x5t`, `x5t#S256`).
     pub fn certificate_hashes(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.thumbprints.named().map(|(name, hash)| (name, encode(hash)))
+    }
+
+    /// The hashes by which tokens may name it.
+    pub(crate) fn thumbprints(&self) -> &Thumbprints {
+        &self.thumbprints
+    }
+
+    /// Whether it is tried for tokens with another `kid` too.
+    pub(crate) fn is_for_every_token(&self) -> bool {
+        self.reach == Reach::Every
     }
 
     /// Whether the signature is the key's over the message.

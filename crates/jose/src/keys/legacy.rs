@@ -2,9 +2,10 @@
 //!
 //! The kind of key decides the algorithms, and the `kid` never bound: such a key is tried for every token that it fits.
 
+use super::candidate::Candidate;
 use super::components::{Admitted, Components, Tolerance};
 use super::skip::SkipReason;
-use super::{Candidate, jwk, pem};
+use super::{jwk, pem};
 use crate::json::{Object, string};
 
 /// Examines one entry. The caller has bounded the nesting.

@@ -12,7 +12,7 @@ use aws_lc_rs::signature::{
     RsaParameters, RsaPublicKeyComponents,
 };
 
-use super::MlDsa;
+use super::ml_dsa::MlDsa;
 use crate::{Algorithm, AlgorithmSet};
 
 /// What verifies signatures.

@@ -15,10 +15,12 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::RSAPublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use super::candidate::Candidate;
 use super::components::{Components, PEM_BEGIN, Tolerance};
+use super::curve::Curve;
+use super::ml_dsa::MlDsa;
 use super::skip::{Excerpt, SkipReason};
 use super::thumbprint::Thumbprints;
-use super::{Candidate, Curve, MlDsa};
 
 /// The blocks of a text, each from its beginning to the next one, so that a block without an end spoils no other. What
 /// stands between blocks is a comment.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Curve, MlDsa};
+use super::curve::Curve;
+use super::ml_dsa::MlDsa;
 use crate::Algorithm;
 
 /// A key that was left out.

@@ -3,9 +3,13 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::candidate::Candidate;
 use super::components::{PEM_BEGIN, Tolerance};
+use super::error::KeySetError;
+use super::key::KeyKind;
+use super::rules::{KeyOrigin, KeyRules};
 use super::skip::{Doubt, SkipReason};
-use super::{Candidate, KeyKind, KeyOrigin, KeyRules, KeySetError, jwk, legacy, pem};
+use super::{jwk, legacy, pem};
 use crate::Profile;
 use crate::json::{Object, compact, string};
 use crate::limits::{MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS};

@@ -9,8 +9,9 @@ use aws_lc_rs::rsa::{
     KeyPair, KeyPairComponents, OaepPrivateDecryptingKey, PrivateDecryptingKey, PublicKeyComponents,
 };
 
+use super::candidate::Candidate;
 use super::key::{Binding, DecryptionKey, Material};
-use super::{Candidate, DecryptionSkipReason};
+use super::skip::DecryptionSkipReason;
 use crate::json::Object;
 use crate::jwe::agreement::PublicPoint;
 use crate::jwe::algorithm::KeyManagement;

@@ -3,12 +3,14 @@
 //! As with verification keys, each one is judged on its own and left out with a reason, and what it may be used for is
 //! bound when it is read.
 
+mod candidate;
 mod jwk;
 mod key;
 mod skip;
 
 use serde_json::value::RawValue;
 
+use candidate::Candidate;
 use jwk::Unmarked;
 pub use key::DecryptionKey;
 pub use skip::DecryptionSkipReason;
@@ -47,13 +49,6 @@ pub enum DecryptionKeysError {
     /// Every key was left out.
     #[error("holds no usable key: {}", Joined(.0))]
     NoneUsable(Vec<SkippedKey<DecryptionSkipReason>>),
-}
-
-/// What became of one key of a source.
-struct Candidate {
-    kid: Option<String>,
-    is_default: bool,
-    outcome: Result<DecryptionKey, DecryptionSkipReason>,
 }
 
 impl DecryptionKeys {
