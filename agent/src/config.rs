@@ -11,16 +11,21 @@ use std::time::Duration;
 
 use jose::{Profile, Trust};
 use keys::KeySources;
-use keys::trust::{FetchNames, Flat, IssuerKeys, TrustNames};
+use keys::trust::{Flat, IssuerKeys};
 use revocation::lease::Terms;
 use service::sample::LogLines;
 use service::settings::{ConfigError, Environment, Settings};
 
 mod description;
 mod edge;
+mod names;
+mod ranges;
 mod token_server;
 
 pub use description::description;
+use names::PREFIX;
+pub(crate) use names::TRUST;
+use ranges::{CACHE_TTL, TIMEOUT_MS, TOKEN_BYTES, within};
 pub use token_server::{IdentityFiles, TokenServerConfig, TokenServers};
 
 use crate::answer::Variables;
@@ -28,42 +33,6 @@ use crate::cache::Limits;
 use crate::haproxy::cfg::HaproxyCfg;
 use crate::haproxy::edge::EdgeConfig;
 use crate::listen::Address;
-
-/// What the names of settings begin with.
-const PREFIX: &str = "JWT_";
-/// The range of `JWT_TIMEOUT_MS`.
-const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
-/// The range of `JWT_CACHE_TTL` and `JWT_CACHE_TTL_MAX`, seconds: up to one day.
-const CACHE_TTL: std::ops::RangeInclusive<u64> = 0..=86_400;
-/// The range of `JWT_MAX_TOKEN_BYTES`; HAProxy's default buffer holds 16 KiB.
-const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 256..=65_536;
-/// The flat settings of trust.
-pub(crate) const TRUST: TrustNames = TrustNames {
-    config: "JWT_CONFIG",
-    file: "JWT_JWKS_FILE",
-    oidc_issuers: "JWT_OIDC_ISSUERS",
-    sync_interval: "JWT_SYNC_INTERVAL",
-    allow_short_secrets: "JWT_ALLOW_SHORT_SECRETS",
-    allow_mixed_keys: "JWT_ALLOW_MIXED_KEYS",
-    issuers: "JWT_ISSUERS",
-    audiences: "JWT_AUDIENCES",
-    algorithms: "JWT_ALGORITHMS",
-    leeway: "JWT_LEEWAY",
-    binding: "JWT_BINDING",
-    required: "JWT_REQUIRED",
-    fetch: FetchNames {
-        keys_url: "JWT_JWKS_URL",
-        ca_file: "JWT_CA_FILE",
-        token_file: "JWT_FETCH_TOKEN_FILE",
-        basic_file: "JWT_FETCH_BASIC_FILE",
-        headers: "JWT_FETCH_HEADERS",
-        headers_file: "JWT_FETCH_HEADERS_FILE",
-        cert_file: "JWT_FETCH_CERT_FILE",
-        key_file: "JWT_FETCH_KEY_FILE",
-        origins: "JWT_FETCH_ORIGINS",
-        proxy: "JWT_FETCH_PROXY",
-    },
-};
 
 /// What `JWT_ADMIN_LISTEN` is where it is not set.
 pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -257,20 +226,6 @@ fn trusted(
     let (trust, sources) = keys::trust::read(settings, flat)?;
     let sources = sources.into_iter().map(|own| given.clone().unwrap_or(own)).collect();
     Some((trust, sources))
-}
-
-fn within<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
-    settings: &mut Settings,
-    name: &'static str,
-    range: std::ops::RangeInclusive<T>,
-    unit: &str,
-) -> Option<T> {
-    let expected = format!("{unit}, {} to {}", range.start(), range.end());
-    let value = settings.parse(name, &expected)?;
-    if !range.contains(&value) {
-        settings.fault(name, format!("expected {expected}"));
-    }
-    Some(value)
 }
 
 fn variables(settings: &mut Settings, haproxy_cfg: Option<&HaproxyCfg>) -> Variables {

@@ -3,6 +3,7 @@
 
 mod batch;
 mod left;
+mod reading;
 mod reads;
 mod writes;
 
@@ -15,7 +16,7 @@ use revocation::events::{Events, Since};
 use revocation::in_milliseconds;
 use rules::Token;
 use tokio::sync::{Mutex, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::continuity::{Session, Sessions, Source, Untold};
@@ -25,7 +26,8 @@ use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, random
 
 pub use batch::{Draft, Written};
 use left::Left;
-use reads::parse;
+pub use reading::LOAD_WAIT;
+use reading::{LOAD_LIMIT, parse, within};
 pub use writes::Added;
 
 /// Rules of one group. A check looks at few of them, but where others write too the group is read and parsed anew after
@@ -39,15 +41,9 @@ pub const MAX_RULES_OF_EVERYBODY: usize = 1_000_000;
 /// Bytes of a group's name: a subject claim.
 pub const MAX_GROUP_BYTES: usize = 512;
 
-/// How long a check waits at most for rules that have to be read. Agents wait 80 ms for all of it, unless they say else.
-pub const LOAD_WAIT: Duration = Duration::from_millis(60);
-
 /// Groups that are read at once. After a start all subjects are asked about; were all read at once, all would be late, and a
 /// read that takes longer than [`LOAD_LIMIT`] was for nothing.
 const READS: usize = 32;
-
-/// How long a read may take, for checks that come later; until then no other read is tried.
-const LOAD_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long a reader of lists waits for the store; below the deadline of a request.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
@@ -370,14 +366,6 @@ fn group(read: Option<&Read>) -> Option<&Group> {
 fn is_of(read: Option<&Read>, session: &Arc<Session>) -> bool {
     let own = read.and_then(|read| read.session.as_ref());
     own.is_some_and(|own| Arc::ptr_eq(own, session))
-}
-
-async fn within<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let late = StoreError::Timeout { milliseconds: limit.as_millis() };
-    timeout(limit, work).await.unwrap_or(Err(late))
 }
 
 #[cfg(test)]

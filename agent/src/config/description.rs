@@ -3,8 +3,8 @@
 use keys::trust::description as trust;
 use service::description::{Default, Group, Kind, LookUp, Program, Setting};
 
-use super::edge::{SIZE, TTL};
-use super::{CACHE_TTL, TIMEOUT_MS, TOKEN_BYTES, TRUST};
+use super::names::{PREFIX, TRUST};
+use super::ranges::{CACHE_TTL, EDGE_SIZE, EDGE_TTL, TIMEOUT_MS, TOKEN_BYTES};
 
 /// What SIGHUP says to what token-servers were told once.
 const TOLD: &str = "restart where token-servers are asked";
@@ -14,7 +14,7 @@ pub fn description() -> Program {
     Program {
         name: "jwt-agent",
         about: "A SPOE agent for HAProxy that verifies the JSON Web Token of each request.",
-        prefix: super::PREFIX,
+        prefix: PREFIX,
         config: TRUST.config,
         groups: vec![
             trust::whom_told(&TRUST),
@@ -224,14 +224,14 @@ fn edge() -> Group {
         ),
         Setting::new(
             "JWT_EDGE_SIZE",
-            Kind::Number { unit: "verdicts", least: wide(*SIZE.start()), most: wide(*SIZE.end()) },
+            Kind::Number { unit: "verdicts", least: wide(*EDGE_SIZE.start()), most: wide(*EDGE_SIZE.end()) },
             "5000",
             "Verdicts that each HAProxy is given; each takes about 500 bytes of its memory",
         )
         .or("10000"),
         Setting::new(
             "JWT_EDGE_TTL",
-            Kind::Number { unit: "seconds", least: *TTL.start(), most: *TTL.end() },
+            Kind::Number { unit: "seconds", least: *EDGE_TTL.start(), most: *EDGE_TTL.end() },
             "30",
             "After this time HAProxy asks about a token again",
         )

@@ -6,7 +6,7 @@ use std::time::Duration;
 use revocation::lease::Terms as LeaseTerms;
 use service::settings::Settings;
 
-use super::within;
+use super::ranges::{EDGE_SIZE, EDGE_TTL, within};
 use crate::answer::Variables;
 use crate::cache::Limits;
 use crate::haproxy::edge::EdgeConfig;
@@ -17,11 +17,6 @@ use crate::haproxy::edge::ledger::Terms;
 const SOCKETS: &str = "JWT_EDGE_SOCKETS";
 const MAP: &str = "JWT_EDGE_MAP";
 const LEASES: &str = "JWT_EDGE_LEASES";
-/// The range of `JWT_EDGE_SIZE`. Each entry takes about 500 bytes of HAProxy's memory.
-pub(super) const SIZE: std::ops::RangeInclusive<usize> = 1..=1_000_000;
-/// The range of `JWT_EDGE_TTL`, seconds. HAProxy's configuration takes no entry that is further ahead.
-pub(super) const TTL: std::ops::RangeInclusive<u64> = 1..=60;
-
 /// Reads the settings; absent: none is given any.
 pub(super) fn read(
     settings: &mut Settings,
@@ -31,8 +26,8 @@ pub(super) fn read(
 ) -> Option<EdgeConfig> {
     let sockets = sockets(settings);
     let (map, leases) = (map(settings, MAP), map(settings, LEASES));
-    let entries = within(settings, "JWT_EDGE_SIZE", SIZE, "verdicts").unwrap_or(10_000);
-    let entry = within(settings, "JWT_EDGE_TTL", TTL, "seconds").unwrap_or(60);
+    let entries = within(settings, "JWT_EDGE_SIZE", EDGE_SIZE, "verdicts").unwrap_or(10_000);
+    let entry = within(settings, "JWT_EDGE_TTL", EDGE_TTL, "seconds").unwrap_or(60);
     if sockets.is_none() && map.is_none() && leases.is_none() {
         return None;
     }

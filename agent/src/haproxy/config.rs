@@ -3,9 +3,11 @@
 //! The lines are those of the files that we ship (`haproxy/`), with what the options ask for put in.
 
 mod edge;
+mod fault;
 mod lines;
 mod names;
 mod output;
+mod part;
 mod paths;
 mod shipped;
 mod wanted;
@@ -14,8 +16,10 @@ use std::path::{self, PathBuf};
 
 use clap::Args;
 
+pub use fault::ConfigFault;
 pub use names::{AgentAddress, BadValue, ClaimName, FilePath, PolicyName, ProxyName, Realm, Version};
 pub use output::OutputError;
+pub use part::Part;
 pub use paths::{Path, PolicyChoice};
 pub use shipped::Absent;
 
@@ -63,69 +67,6 @@ pub struct HaproxyConfig {
     /// With --out: replace files that are there.
     #[arg(long, requires = "out")]
     pub force: bool,
-}
-
-/// Why nothing is written.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigFault {
-    /// Two policies for one request.
-    #[error(
-        "--policy {inner}={second}: it lies below --policy {outer}={first}, so that an odd spelling of it would have that one. \
-         List what has a laxer policy, path by path, and leave the rest to *=NAME"
-    )]
-    Overlap {
-        /// The path that covers the other.
-        outer: Path,
-        /// Its policy.
-        first: PolicyName,
-        /// The path that is covered.
-        inner: Path,
-        /// Its policy.
-        second: PolicyName,
-    },
-    /// No policy for the rest.
-    #[error("--policy: no policy for what is not listed; name the strictest one: --policy '*=NAME'")]
-    NoRest,
-    /// More than one policy for the rest.
-    #[error("--policy *={second}: --policy *={first} is there already; keep the strictest one")]
-    TwoRests {
-        /// The first.
-        first: PolicyName,
-        /// Another.
-        second: PolicyName,
-    },
-    /// Two claims, one header.
-    #[error("--claims: {first} and {second} would both be the header {header}; leave one of them out")]
-    OneHeader {
-        /// A claim.
-        first: ClaimName,
-        /// Another.
-        second: ClaimName,
-        /// The name of both.
-        header: String,
-    },
-    /// The folder's path cannot stand in a line.
-    #[error("--out {folder}: {error}; name another folder, since its path stands in the lines", folder = .folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// Why not.
-        error: BadValue,
-    },
-    /// The build is faulty.
-    #[error(transparent)]
-    Shipped(#[from] Absent),
-}
-
-/// Some lines and the place where they belong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// What an operator does with it.
-    pub place: String,
-    /// What the file is called that holds it.
-    pub file: &'static str,
-    /// The lines.
-    pub text: String,
 }
 
 /// What the SPOE file is called.

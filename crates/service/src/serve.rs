@@ -7,21 +7,17 @@
 mod http2;
 mod metrics;
 mod preface;
+mod served;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
 use axum::serve::Listener;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -30,12 +26,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tower::ServiceExt as _;
 
 use crate::places::{Place, Places};
 use crate::shutdown::Shutdown;
 pub use metrics::ConnectionMetrics;
+pub use served::{Answer, Certificates};
+use served::{FIRST_HEAD_TIMEOUT, IDLE_TIMEOUT, LEAVE_TIMEOUT, Served};
+use work::Work;
 
 /// Connections of a listener for agents and proxies, which keep a few each.
 pub const MAX_CONNECTIONS: usize = 4_096;
@@ -46,17 +43,6 @@ pub const MAX_ADMIN_CONNECTIONS: usize = 512;
 /// Requests that all HTTP/2 connections of one listener may have in work; more are refused. As many as HTTP/1.1 could have.
 const MAX_REQUESTS: usize = MAX_CONNECTIONS;
 
-/// How long a new connection may take to send the head of its first request: clients connect when they have one.
-const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a connection may take for the head of a later request; also how long it may idle before. Above the 30 s after
-/// which HAProxy and nginx close a connection that they keep: the side that asks must be the one that closes.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a connection that gives up its place may take to go, if it has ever worked: a peer that is still reading an
-/// answer gets the rest of it.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// How long a client may take to agree on TLS.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -65,28 +51,6 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 
 /// What ALPN calls HTTP/2 (RFC 9113 section 3.2).
 pub const HTTP2: &[u8] = b"h2";
-
-/// What a listener answers. `P` is what it knows of the other end of a connection.
-pub trait Answer<P>: Send + Sync + 'static {
-    /// Answers a request of this peer.
-    fn answer(&self, request: Request<Incoming>, peer: &P) -> impl Future<Output = Response> + Send;
-}
-
-impl<P: Sync> Answer<P> for Router {
-    async fn answer(&self, request: Request<Incoming>, _: &P) -> Response {
-        self.clone().oneshot(request.map(Body::new)).await.into_response()
-    }
-}
-
-/// The certificate that a listener shows, which may be replaced while it serves.
-pub trait Certificates: Send + Sync + 'static {
-    /// What the next connection gets.
-    ///
-    /// # Errors
-    ///
-    /// Why TLS cannot be set up.
-    fn current(&self) -> Result<Arc<ServerConfig>, String>;
-}
 
 /// Accepts and serves until `shutdown`, then finishes the requests that have begun.
 ///
@@ -115,15 +79,6 @@ pub async fn serve<L: Listener<Addr: Sync>, A: Answer<L::Addr>>(
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
-}
-
-/// What all connections of a listener share.
-struct Served<A> {
-    tls: Option<Arc<dyn Certificates>>,
-    answers: A,
-    /// Requests of HTTP/2.
-    room: Semaphore,
-    shutdown: Shutdown,
 }
 
 /// The handshake is the connection's own business: one that dawdles holds up no other.
@@ -201,37 +156,4 @@ async fn silence(place: &Place) {
         std::future::pending::<()>().await;
     }
     tracing::debug!("no request came");
-}
-
-/// The requests of a connection that are in work. One whose answer is being written is not: how long that takes is up to
-/// the peer, which could keep its place by not reading.
-struct Work {
-    place: Arc<Place>,
-    begun: Arc<AtomicUsize>,
-}
-
-/// A request that has not ended, until it is dropped.
-struct Begun {
-    place: Arc<Place>,
-    begun: Arc<AtomicUsize>,
-}
-
-impl Work {
-    fn new(place: &Arc<Place>) -> Self {
-        Self { place: Arc::clone(place), begun: Arc::default() }
-    }
-
-    fn begin(&self) -> Begun {
-        self.begun.fetch_add(1, Ordering::SeqCst);
-        self.place.works();
-        Begun { place: Arc::clone(&self.place), begun: Arc::clone(&self.begun) }
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        if self.begun.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.place.rests(Instant::now());
-        }
-    }
 }

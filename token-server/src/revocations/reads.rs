@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{LOAD_LIMIT, LOAD_WAIT, Revocations, within};
+use super::Revocations;
+use super::reading::{LOAD_LIMIT, LOAD_WAIT, parse, within};
 use crate::continuity::Session;
-use crate::rulebook::{Boarding, Group, MANY_RULES, Missed, News, Read, Totals, Turn};
-use crate::store::{EVERYBODY, StoreError, StoredRule};
+use crate::rulebook::{Boarding, Group, Missed, News, Read, Turn};
+use crate::store::{EVERYBODY, StoreError};
 
 /// [`LOAD_LIMIT`] for a store in this process, where nothing can be lost: reading a million rules takes some seconds.
 const LOCAL_LOAD_LIMIT: Duration = Duration::from_secs(60);
@@ -123,17 +124,4 @@ async fn lead(this: Arc<Revocations>, turn: Turn) {
         // Agents hear of it here, whichever source should have told it.
         this.tell(&name);
     }
-}
-
-/// Parses many rules beside the requests, and a few at once.
-pub(super) async fn parse(
-    stored: Vec<StoredRule>,
-    totals: Totals,
-    by: fn(Vec<StoredRule>, &Totals) -> Group,
-) -> Result<Arc<Group>, StoreError> {
-    if stored.len() < MANY_RULES {
-        return Ok(Arc::new(by(stored, &totals)));
-    }
-    let parsing = tokio::task::spawn_blocking(move || Arc::new(by(stored, &totals)));
-    parsing.await.map_err(|_| StoreError::Stopping)
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use service::exit;
 
-use super::{ConfigFault, Part};
+use super::fault::ConfigFault;
+use super::part::Part;
 
 /// Why the lines could not be written.
 #[derive(Debug, thiserror::Error)]

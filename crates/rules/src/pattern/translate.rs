@@ -7,21 +7,15 @@ mod class;
 mod escape;
 mod group;
 mod quantifier;
-
-use std::collections::{BTreeMap, BTreeSet};
+mod translator;
 
 use super::error::PatternError;
 use super::units::UnitSet;
 use crate::limits::{MAX_PATTERN_ATOMS, MAX_PATTERN_DEPTH};
 use escape::Escape;
 use quantifier::Quantifier;
-
-/// What the expression needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Engine {
-    Linear,
-    Backtracking,
-}
+pub(super) use translator::Engine;
+use translator::{Term, Translator};
 
 pub(super) struct Translation {
     pub(super) text: String,
@@ -39,48 +33,7 @@ pub(super) fn translate(source: &str) -> Result<Translation, PatternError> {
     Translator::new(&units, Engine::Backtracking).run()
 }
 
-struct Translator<'a> {
-    units: &'a [u16],
-    at: usize,
-    out: String,
-    /// What is written for.
-    target: Engine,
-    /// What turned out to be needed.
-    needed: Engine,
-    depth: usize,
-    groups: usize,
-    names: BTreeMap<String, usize>,
-    /// Groups that surely have a value at this place.
-    set: BTreeSet<usize>,
-    lookbehinds: usize,
-}
-
-/// What may follow a term.
-enum Term {
-    /// It may be repeated; what it costs.
-    Atom(u64),
-    /// `^`, `$`, `\b`, `\B`, lookbehinds.
-    Assertion(u64),
-    /// JavaScript would repeat it, this translation does not.
-    Lookahead(u64),
-}
-
-impl<'a> Translator<'a> {
-    fn new(units: &'a [u16], target: Engine) -> Self {
-        Self {
-            units,
-            at: 0,
-            out: String::with_capacity(units.len() * 8),
-            target,
-            needed: Engine::Linear,
-            depth: 0,
-            groups: 0,
-            names: BTreeMap::new(),
-            set: BTreeSet::new(),
-            lookbehinds: 0,
-        }
-    }
-
+impl Translator<'_> {
     fn run(mut self) -> Result<Translation, PatternError> {
         let atoms = self.disjunction()?;
         if self.at < self.units.len() {
@@ -195,36 +148,8 @@ impl<'a> Translator<'a> {
         self.out.push_str(written);
         Term::Assertion(1)
     }
-
-    fn peek(&self) -> Option<u16> {
-        self.units.get(self.at).copied()
-    }
-
-    fn next(&mut self) -> Option<u16> {
-        let unit = self.peek()?;
-        self.at += 1;
-        Some(unit)
-    }
-
-    fn eat(&mut self, expected: u8) -> bool {
-        let found = self.peek() == Some(u16::from(expected));
-        self.at += usize::from(found);
-        found
-    }
-
-    fn eat_all(&mut self, expected: &[u8]) -> bool {
-        let rest = self.units.get(self.at..).unwrap_or_default();
-        let found = rest.len() >= expected.len()
-            && rest.iter().zip(expected).all(|(unit, byte)| *unit == u16::from(*byte));
-        self.at += if found { expected.len() } else { 0 };
-        found
-    }
 }
 
 /// `\b` and `\B` out of lookarounds, where the engine's own would look at other letters than JavaScript's.
 const BOUNDARY: &str = "(?:(?<=[0-9A-Za-z_])(?![0-9A-Za-z_])|(?<![0-9A-Za-z_])(?=[0-9A-Za-z_]))";
 const NO_BOUNDARY: &str = "(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))";
-
-fn decimal(unit: u16) -> Option<u32> {
-    char::from_u32(u32::from(unit))?.to_digit(10)
-}

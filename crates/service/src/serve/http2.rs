@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 
 use self::turns::Turns;
 use super::preface::Preface;
-use super::{Answer, FIRST_HEAD_TIMEOUT, IDLE_TIMEOUT, Served};
+use super::served::{Answer, FIRST_HEAD_TIMEOUT, IDLE_TIMEOUT, Served};
 use crate::places::Place;
 
 /// Requests that one peer may have open. Go's client sends up to 100 before it has heard this.
@@ -51,7 +51,7 @@ const MAX_SEND_BYTES: usize = 64 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a peer that was told to go may take. Where another waits for its place, it is [`super::LEAVE_TIMEOUT`].
+/// How long a peer that was told to go may take. Where another waits for its place, it is [`super::served::LEAVE_TIMEOUT`].
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves a connection until its end.
@@ -69,7 +69,7 @@ pub(super) async fn connection<S, P, A: Answer<P>>(
 {
     let work = Arc::new(Work::default());
     let (shared, peer) = (Arc::clone(&served), Arc::new(peer));
-    let (counted, requests_in_work) = (Arc::clone(&work), super::Work::new(&place));
+    let (counted, requests_in_work) = (Arc::clone(&work), super::work::Work::new(&place));
     let answer = service_fn(move |request| {
         let (served, peer) = (Arc::clone(&shared), Arc::clone(&peer));
         let begun = (Begun::of(&counted), requests_in_work.begin());
@@ -103,7 +103,7 @@ pub(super) async fn connection<S, P, A: Answer<P>>(
     let leave = async {
         tokio::select! {
             () = work.rests() => LEAVE_TIMEOUT,
-            () = place.shed() => super::LEAVE_TIMEOUT,
+            () = place.shed() => super::served::LEAVE_TIMEOUT,
             () = served.shutdown.cancelled() => LEAVE_TIMEOUT,
         }
     };

@@ -7,8 +7,9 @@ use redis::{FromRedisValue, Pipeline, RedisResult, pipe};
 use rules::ExpireAt;
 
 use super::link::is_of_another_type;
-use super::page::Scored;
-use super::{Node, RedisStore, end_of, stored};
+use super::score::end_of;
+use super::scored::{Scored, stored};
+use super::{Node, RedisStore};
 use crate::store::{NewRule, StoreError, StoredRule};
 
 impl RedisStore {

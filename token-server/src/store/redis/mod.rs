@@ -11,6 +11,7 @@ mod link;
 mod locate;
 mod page;
 mod score;
+mod scored;
 mod settings;
 mod sign;
 mod transact;
@@ -33,8 +34,8 @@ use tokio::sync::Mutex;
 
 use self::condition::Watch;
 use self::link::{Link, asked_away, is_misdirected, is_of_another_type};
-use self::page::Scored;
 use self::score::end_of;
+use self::scored::stored;
 use super::{Answer, Condition, Cursor, NewRule, Page, Store, StoreError, StoredRule};
 
 /// How long Redis may take for an answer to a read.
@@ -291,14 +292,5 @@ impl Store for RedisStore {
 
     fn examine(&self) -> Answer<'_, Condition> {
         Box::pin(async { Ok(self.watch.condition()) })
-    }
-}
-
-fn stored(group: &str, (member, score): Scored) -> StoredRule {
-    StoredRule {
-        group: group.to_owned(),
-        json: String::from_utf8_lossy(&member).into_owned(),
-        expire_at: end_of(&score),
-        revision: None,
     }
 }

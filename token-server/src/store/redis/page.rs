@@ -4,11 +4,9 @@
 use redis::cmd;
 
 use super::link::is_of_another_type;
-use super::{Node, RedisStore, stored};
+use super::scored::{Scored, stored};
+use super::{Node, RedisStore};
 use crate::store::{Cursor, Page, StoreError};
-
-/// A member and its score, as Redis answers them.
-pub(super) type Scored = (Vec<u8>, String);
 
 impl RedisStore {
     pub(super) async fn read_page(

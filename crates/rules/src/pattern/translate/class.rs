@@ -1,7 +1,7 @@
 //! What stands in square brackets.
 
-use super::Translator;
 use super::escape::Escape;
+use super::translator::Translator;
 use crate::pattern::PatternError;
 use crate::pattern::units::UnitSet;
 

@@ -1,6 +1,6 @@
 //! What stands after a backslash (ECMA-262 annex B.1.2, without the `u` flag).
 
-use super::{Translator, decimal};
+use super::translator::{Translator, decimal};
 use crate::pattern::PatternError;
 use crate::pattern::units::UnitSet;
 

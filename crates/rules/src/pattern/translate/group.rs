@@ -1,6 +1,6 @@
 //! Groups, lookarounds and references to groups.
 
-use super::{Engine, Term, Translator};
+use super::translator::{Engine, Term, Translator};
 use crate::pattern::PatternError;
 
 enum Group {

@@ -1,6 +1,6 @@
 //! How often a term is repeated.
 
-use super::{Translator, decimal};
+use super::translator::{Translator, decimal};
 use crate::limits::MAX_PATTERN_ATOMS;
 use crate::pattern::PatternError;
 

@@ -1,0 +1,34 @@
+//! Names of settings that several files write.
+
+use keys::trust::{FetchNames, TrustNames};
+
+/// What the names of settings begin with.
+pub(super) const PREFIX: &str = "JWT_";
+
+/// The flat settings of trust.
+pub(crate) const TRUST: TrustNames = TrustNames {
+    config: "JWT_CONFIG",
+    file: "JWT_JWKS_FILE",
+    oidc_issuers: "JWT_OIDC_ISSUERS",
+    sync_interval: "JWT_SYNC_INTERVAL",
+    allow_short_secrets: "JWT_ALLOW_SHORT_SECRETS",
+    allow_mixed_keys: "JWT_ALLOW_MIXED_KEYS",
+    issuers: "JWT_ISSUERS",
+    audiences: "JWT_AUDIENCES",
+    algorithms: "JWT_ALGORITHMS",
+    leeway: "JWT_LEEWAY",
+    binding: "JWT_BINDING",
+    required: "JWT_REQUIRED",
+    fetch: FetchNames {
+        keys_url: "JWT_JWKS_URL",
+        ca_file: "JWT_CA_FILE",
+        token_file: "JWT_FETCH_TOKEN_FILE",
+        basic_file: "JWT_FETCH_BASIC_FILE",
+        headers: "JWT_FETCH_HEADERS",
+        headers_file: "JWT_FETCH_HEADERS_FILE",
+        cert_file: "JWT_FETCH_CERT_FILE",
+        key_file: "JWT_FETCH_KEY_FILE",
+        origins: "JWT_FETCH_ORIGINS",
+        proxy: "JWT_FETCH_PROXY",
+    },
+};

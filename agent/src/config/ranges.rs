@@ -1,0 +1,30 @@
+//! Numbers that a setting may be.
+
+use std::ops::RangeInclusive;
+
+use service::settings::Settings;
+
+/// The range of `JWT_TIMEOUT_MS`.
+pub(super) const TIMEOUT_MS: RangeInclusive<u64> = 1..=60_000;
+/// The range of `JWT_CACHE_TTL` and `JWT_CACHE_TTL_MAX`, seconds: up to one day.
+pub(super) const CACHE_TTL: RangeInclusive<u64> = 0..=86_400;
+/// The range of `JWT_MAX_TOKEN_BYTES`; HAProxy's default buffer holds 16 KiB.
+pub(super) const TOKEN_BYTES: RangeInclusive<usize> = 256..=65_536;
+/// The range of `JWT_EDGE_SIZE`. Each entry takes about 500 bytes of HAProxy's memory.
+pub(super) const EDGE_SIZE: RangeInclusive<usize> = 1..=1_000_000;
+/// The range of `JWT_EDGE_TTL`, seconds. HAProxy's configuration takes no entry that is further ahead.
+pub(super) const EDGE_TTL: RangeInclusive<u64> = 1..=60;
+
+pub(super) fn within<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
+    settings: &mut Settings,
+    name: &'static str,
+    range: RangeInclusive<T>,
+    unit: &str,
+) -> Option<T> {
+    let expected = format!("{unit}, {} to {}", range.start(), range.end());
+    let value = settings.parse(name, &expected)?;
+    if !range.contains(&value) {
+        settings.fault(name, format!("expected {expected}"));
+    }
+    Some(value)
+}
