@@ -232,6 +232,7 @@ mod tests {
             [Algorithm::ES256, Algorithm::HS256, Algorithm::ES256].into_iter().collect::<AlgorithmSet>(),
             set
         );
+        assert_eq!(AlgorithmSet::of(&[Algorithm::ES256, Algorithm::HS256, Algorithm::ES256]), set);
         assert!(!set.contains(Algorithm::RS256));
         assert_eq!(AlgorithmSet::ALL.iter().count(), Algorithm::ALL.len());
         assert!(AlgorithmSet::HMAC.intersection(AlgorithmSet::RSA).is_empty());
