@@ -3,6 +3,7 @@
 
 mod batch;
 mod left;
+mod limits;
 mod reading;
 mod reads;
 mod writes;
@@ -26,17 +27,10 @@ use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, random
 
 pub use batch::{Draft, Written};
 use left::Left;
+pub use limits::{MAX_RULES_OF_EVERYBODY, MAX_RULES_PER_GROUP};
 pub use reading::LOAD_WAIT;
 use reading::{LOAD_LIMIT, parse, within};
 pub use writes::Added;
-
-/// Rules of one group. A check looks at few of them, but where others write too the group is read and parsed anew after
-/// each change, which should be done within [`LOAD_WAIT`]: parsing so many takes about 20 ms, ten times as many 250 ms.
-pub const MAX_RULES_PER_GROUP: usize = 10_000;
-
-/// Rules of everybody in a store that is ours alone: they are read once, and then changed in memory as in the store.
-/// So many take about 300 MiB.
-pub const MAX_RULES_OF_EVERYBODY: usize = 1_000_000;
 
 /// Bytes of a group's name: a subject claim.
 pub const MAX_GROUP_BYTES: usize = 512;

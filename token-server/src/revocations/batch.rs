@@ -6,7 +6,9 @@ use std::sync::Arc;
 use rules::{ExpireAt, Rule, RuleEntry};
 use tokio::time::Instant;
 
-use super::{MAX_RULES_PER_GROUP, Revocations, within};
+use super::Revocations;
+use super::limits::MAX_RULES_PER_GROUP;
+use super::reading::within;
 use crate::rulebook::{Group, Totals};
 use crate::store::{EVERYBODY, NewRule, StoreError, StoredRule};
 

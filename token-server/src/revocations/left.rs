@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use super::{LOAD_LIMIT, MAX_RULES_PER_GROUP};
+use super::limits::MAX_RULES_PER_GROUP;
+use super::reading::LOAD_LIMIT;
 use crate::rulebook::Group;
 
 /// Rules that are kept: a group that is full, and as much again of others.

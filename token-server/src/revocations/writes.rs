@@ -7,7 +7,9 @@ use rules::{ExpireAt, Rule, RuleEntry};
 use tokio::sync::MutexGuard;
 use tokio::time::{sleep, timeout};
 
-use super::{LOAD_LIMIT, MAX_RULES_OF_EVERYBODY, MAX_RULES_PER_GROUP, Revocations};
+use super::Revocations;
+use super::limits::{MAX_RULES_OF_EVERYBODY, MAX_RULES_PER_GROUP};
+use super::reading::LOAD_LIMIT;
 use crate::rulebook::Group;
 use crate::store::{EVERYBODY, StoreError, StoredRule};
 
