@@ -127,7 +127,13 @@ impl Metrics {
             "Names of groups in the log of changes, which is cut above 4 MiB: agents that have not seen what was cut ask again \
              about all tokens",
             Unit::Bytes,
-            totals.feed_bytes,
+            totals.feed.bytes,
+        );
+        registry.register("feed_answers", "Answers to polls of the feed", totals.feed.answers);
+        registry.register(
+            "feed_answers_written",
+            "Answers of the feed that were written for one reader; the others got a copy of one, being at the same place",
+            totals.feed.written,
         );
         registry.register(
             "untold_rules",

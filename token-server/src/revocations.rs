@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jose::Reject;
 use revocation::events::{Events, Since};
 use revocation::in_milliseconds;
@@ -109,7 +110,7 @@ impl Revocations {
         totals: Totals,
         revision: u64,
     ) -> Result<Self, StoreError> {
-        let epoch = random_name()?;
+        let (epoch, tasks) = (random_name()?, TaskTracker::new());
         let book = Rulebook::new(lifetimes, cache_bytes, totals.clone());
         book.show_revision(revision);
         Ok(Self {
@@ -118,12 +119,12 @@ impl Revocations {
             book,
             sessions,
             untold: Untold::default(),
-            feed: Feed::new(epoch, revision, totals.feed_bytes),
+            feed: Feed::new(epoch, revision, totals.feed, tasks.clone()),
             writing: Mutex::default(),
             left: Left::default(),
             turns: Semaphore::new(READS),
             store_answers: AtomicBool::new(true),
-            tasks: TaskTracker::new(),
+            tasks,
         })
     }
 
@@ -177,6 +178,14 @@ impl Revocations {
         let (revision, changes) = self.feed.after(since);
         let epoch = self.feed.epoch().to_owned();
         Ok(Events { store_id, epoch, revision, complete_as_of, changes })
+    }
+
+    /// The same as text, for a poll that came at `asked`.
+    ///
+    /// # Errors
+    /// As [`events`](Self::events).
+    pub fn answer(&self, since: Option<&Since>, asked: Instant, now: Instant) -> Result<Bytes, StoreError> {
+        self.feed.answer(since, asked, now, || self.events(since, now))
     }
 
     /// Checks a token at `now` (unix seconds) by the rules of its subject and of everybody, which are read if need be.

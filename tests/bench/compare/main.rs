@@ -2,7 +2,7 @@
 //! side by side in one run.
 //!
 //! ```text
-//! compare edge | edge-hit | delay | memory | forward-auth | report
+//! compare edge | edge-hit | delay | feed | memory | forward-auth | report
 //! ```
 //!
 //! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
@@ -16,6 +16,7 @@ mod cell;
 mod chart;
 mod delay;
 mod edge;
+mod feed;
 mod forward_auth;
 mod kept;
 mod kept_delay;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
                 let kept: Vec<Value> = release::releases().iter().map(kept_delay::run).collect();
                 record("delay-edge", json!(kept))
             }),
+            "feed" => record("feed", feed::run()),
             "memory" => {
                 record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", 1_000_000)))
             }

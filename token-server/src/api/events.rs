@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
-use revocation::events::{Events, Since};
+use axum::http::{HeaderName, header};
+use revocation::events::Since;
 use tokio::time::{Instant, sleep};
 
 use super::app::App;
@@ -17,12 +18,15 @@ use super::request::{AgentAccess, Parameters};
 /// the server's own source last spoke, must fit into an agent's `JWT_CACHE_TTL` of two seconds.
 const LONGEST_POLL: Duration = Duration::from_millis(500);
 
+const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
+
 /// Answers at once when there is something to tell, else as soon as there is, else after [`LONGEST_POLL`].
 pub(super) async fn events(
     State(app): State<Arc<App>>,
     _: AgentAccess,
     mut parameters: Parameters,
-) -> Result<Json<Events>, ApiError> {
+) -> Result<([(HeaderName, &'static str); 1], Bytes), ApiError> {
+    let asked = Instant::now();
     let since = parameters.take("since").map(|since| since.parse::<Since>()).transpose();
     let since = since.map_err(|_| ApiError::invalid("since", "is not of the form <epoch>:<revision>"))?;
     if let Some(asked) = parameters.take("profile") {
@@ -32,13 +36,12 @@ pub(super) async fn events(
         }
     }
     parameters.finish()?;
-    let feed = app.revocations().feed();
-    if let Some(since) = since.as_ref().filter(|since| since.epoch == feed.epoch()) {
-        let mut revisions = feed.watch();
+    let revocations = app.revocations();
+    if let Some(since) = &since {
         tokio::select! {
-            _ = revisions.wait_for(|revision| *revision != since.revision) => {}
+            () = revocations.feed().news(since) => {}
             () = sleep(LONGEST_POLL) => {}
         }
     }
-    Ok(Json(app.revocations().events(since.as_ref(), Instant::now())?))
+    Ok((JSON, revocations.answer(since.as_ref(), asked, Instant::now())?))
 }

@@ -3,6 +3,8 @@
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
+use crate::feed::FeedMetrics;
+
 /// How much the groups in memory hold together, and as of when. Clones count into the same metrics.
 #[derive(Debug, Clone, Default)]
 pub struct Totals {
@@ -16,8 +18,8 @@ pub struct Totals {
     pub beyond: Gauge,
     /// The number of the last change that was heard of.
     pub revision: Gauge,
-    /// Bytes of the groups' names in the log of changes.
-    pub feed_bytes: Gauge,
+    /// The log of changes, and its readers.
+    pub feed: FeedMetrics,
     /// Groups with rules that were found in the store though no source of changes had told of them.
     pub untold: Counter,
 }

@@ -24,6 +24,9 @@ use super::{GROUPS, LIFETIMES, LIMITS, SERVERS, TERMS, TODAY, UNTOLD_LATE};
 /// So long after something happened all that could come of it has: time stands still while anything is to be done.
 const SETTLED: Duration = Duration::from_millis(1);
 
+/// Two agents that poll together are answered within so many milliseconds.
+const TOGETHER: u64 = 20;
+
 /// A verdict that let a token in, which the agent keeps.
 pub(super) struct Kept {
     key: Key,
@@ -41,6 +44,8 @@ pub(super) struct World {
     lease: Arc<SharedLease>,
     cache: VerdictCache,
     pub(super) kept: Vec<Kept>,
+    /// How many answers were copies of another agent's.
+    pub(super) shared: usize,
 }
 
 impl World {
@@ -54,6 +59,7 @@ impl World {
             cache: VerdictCache::new(LIMITS, Arc::clone(&lease)),
             lease,
             kept: Vec::new(),
+            shared: 0,
             shelf,
         };
         for _ in 0..SERVERS {
@@ -180,7 +186,13 @@ impl World {
         let since = self.lease.since(self.servers[number].id);
         sleep(Duration::from_millis(delay)).await;
         let server = &mut self.servers[number];
-        let events = server.rules.events(since.as_ref(), Instant::now()).unwrap();
+        // Another agent at the same place is answered first. What is one text lies at one place.
+        let asked = Instant::now();
+        let anothers = server.rules.answer(since.as_ref(), asked, asked).unwrap();
+        sleep(Duration::from_millis(delay % TOGETHER)).await;
+        let text = server.rules.answer(since.as_ref(), asked, Instant::now()).unwrap();
+        self.shared += usize::from(anothers.as_ptr() == text.as_ptr());
+        let events: Events = serde_json::from_slice(&text).unwrap();
         match fate {
             Fate::AtOnce => self.hear(number, sent, &events),
             // An agent has one poll under way at a time; until then it does not hear this server.
