@@ -234,6 +234,7 @@ mod tests {
         );
         assert_eq!(AlgorithmSet::of(&[Algorithm::ES256, Algorithm::HS256, Algorithm::ES256]), set);
         assert!(!set.contains(Algorithm::RS256));
+        assert!(AlgorithmSet::EMPTY.is_empty() && !set.is_empty());
         assert_eq!(AlgorithmSet::ALL.iter().count(), Algorithm::ALL.len());
         assert!(AlgorithmSet::HMAC.intersection(AlgorithmSet::RSA).is_empty());
         assert_eq!(format!("{set:?}"), "{HS256, ES256}");

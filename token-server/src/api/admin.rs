@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Query;
-use axum::http::Uri;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::AdminAccess;
 use super::app::App;
 use super::layers::{self, Guard};
-use super::request::Parameters;
-use super::rules::asks_for_a_preview;
+use super::needs::Needs;
 use super::{error, explain, key_sources, rules};
 use crate::caller::Role;
 
@@ -22,14 +19,6 @@ pub(super) struct Route {
     pub(super) method: MethodFilter,
     pub(super) needs: Needs,
     handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
-}
-
-/// The role that a request needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Needs {
-    Always(Role),
-    /// A request that only asks what it would do needs [`Role::Read`].
-    ToWrite(Role),
 }
 
 /// Every route. What changes the rules of one subject needs [`Role::Revoke`], what changes those of several [`Role::Admin`].
@@ -70,20 +59,4 @@ pub(super) fn routes(app: &Arc<App>, access: AdminAccess) -> Router<Arc<App>> {
         router.route(path, handler(method).route_layer(from_fn_with_state(guard, layers::guard)))
     };
     table().into_iter().fold(Router::new(), guarded).route_layer(map_response(error::tell_operators))
-}
-
-impl Needs {
-    pub(super) fn of(self, uri: &Uri) -> Role {
-        match self {
-            Self::Always(role) => role,
-            Self::ToWrite(_) if asks_for_a_preview_only(uri) => Role::Read,
-            Self::ToWrite(role) => role,
-        }
-    }
-}
-
-/// A query that cannot be read counts as a request to write, and is refused by the handler.
-fn asks_for_a_preview_only(uri: &Uri) -> bool {
-    Query::try_from_uri(uri)
-        .is_ok_and(|Query(parameters)| asks_for_a_preview(&mut Parameters::new(parameters)).unwrap_or(false))
 }

@@ -9,9 +9,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::access::AdminAccess;
-use super::admin::Needs;
 use super::app::App;
 use super::error::ApiError;
+use super::needs::Needs;
 use super::request::authorization;
 use crate::caller::{Access, Caller};
 

@@ -11,6 +11,7 @@ mod explain;
 pub mod forward_auth;
 mod key_sources;
 mod layers;
+mod needs;
 mod openapi;
 pub(crate) mod request;
 pub(crate) mod rules;

@@ -162,6 +162,24 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_named_by_the_hashes_of_its_certificate() {
+        let rules = KeyRules {
+            origin: KeyOrigin::Url,
+            profile: Profile::Standard,
+            allow_short_secrets: false,
+            allow_mixed_keys: false,
+        };
+        let [sha1, sha256] = [URL_SAFE_NO_PAD.encode([1; 20]), URL_SAFE_NO_PAD.encode([2; 32])];
+        let point = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let jwk = format!(
+            r##"{{"kty":"OKP","crv":"Ed25519","x":"{point}","x5t":"{sha1}","x5t#S256":"{sha256}"}}"##
+        );
+        let set = KeySet::parse(jwk.as_bytes(), &rules).unwrap();
+        let hashes: Vec<_> = set.keys()[0].certificate_hashes().collect();
+        assert_eq!(hashes, [("x5t", sha1), ("x5t#S256", sha256)]);
+    }
+
+    #[test]
     fn a_kind_has_the_type_of_its_jwk_and_a_name_for_operators() {
         for (kind, kty, name) in [
             (KeyKind::Rsa { bits: 2048 }, "RSA", "RSA 2048"),

@@ -133,7 +133,7 @@ fn the_table_of_routes_and_the_requests_that_are_tried_are_the_same() {
 fn the_description_of_each_route_names_its_role() {
     let document: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
     for admin::Route { path, method, needs, .. } in admin::table() {
-        let (admin::Needs::Always(role) | admin::Needs::ToWrite(role)) = needs;
+        let (crate::api::needs::Needs::Always(role) | crate::api::needs::Needs::ToWrite(role)) = needs;
         let described = &document["paths"][path][method_of(method).as_str().to_lowercase()]["x-role"];
         assert_eq!(described, role.as_str(), "{method:?} {path}");
     }
