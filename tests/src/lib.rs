@@ -40,6 +40,7 @@ pub mod stores;
 pub mod tls;
 pub mod token;
 pub mod token_server;
+pub mod trail;
 pub mod under_load;
 pub mod wait;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! `token-server` as a process, with an embedded store in the fixture's folder unless it is given a Redis.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -174,14 +175,29 @@ impl RuleWriter {
         assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
     }
 
+    /// The JSON of a good answer, if the server gives one.
+    pub fn get(&self, path: &str) -> Option<Value> {
+        let response = self.try_ask("GET", path, "").ok().filter(|response| response.status == 200)?;
+        serde_json::from_slice(&response.body).ok()
+    }
+
     fn ask(&self, method: &str, path: &str, body: &str) -> Response {
+        self.try_ask(method, path, body).unwrap()
+    }
+
+    /// Asks a server that may be down.
+    ///
+    /// # Errors
+    ///
+    /// It gives no answer.
+    pub fn try_ask(&self, method: &str, path: &str, body: &str) -> io::Result<Response> {
         let request = Request::line(&format!("{method} {path} HTTP/1.1"))
             .header("Content-Type", "application/json")
             .header("Content-Length", body.len().to_string());
         let mut bytes = request.to_bytes();
         bytes.extend_from_slice(body.as_bytes());
-        let mut client = Client::new(Address::Unix(self.socket.clone()).connect(DEADLINE).unwrap());
-        client.write(&bytes).unwrap();
-        client.response().unwrap()
+        let mut client = Client::new(Address::Unix(self.socket.clone()).connect(DEADLINE)?);
+        client.write(&bytes)?;
+        client.response()
     }
 }

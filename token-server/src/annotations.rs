@@ -1,15 +1,15 @@
-//! Notes on rules, and the rules that are only tried: first the store, then the memory, in one order for all.
+//! Notes on rules, and the rules that are only tried, as they are read. [`crate::revocations`] writes both.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
-use rules::{InsertError, Rule};
+use rules::Rule;
 use service::shutdown::Shutdown;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio::time::sleep;
 
-use crate::shadow::{MAX_SHADOW_RULES, MAX_SHADOW_RULES_PER_GROUP, Shadows};
+use crate::shadow::Shadows;
 use crate::store::{AnnotatedRule, Annotation, AnnotationStore, Mode, StoreError};
 
 /// After this, rules on trial are read again unasked: Redis does not tell of a FLUSHALL.
@@ -25,23 +25,6 @@ pub struct Annotations {
     /// Held for a whole write or read, so that the memory follows in the store's order.
     turn: Mutex<()>,
     outdated: Notify,
-}
-
-/// Why an annotation was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum AnnotationError {
-    /// There are as many shadow rules as there may be.
-    #[error(
-        "no more shadow rules are allowed: {MAX_SHADOW_RULES_PER_GROUP} in a group, {MAX_SHADOW_RULES} in all; \
-         delete some, or wait until some end"
-    )]
-    ShadowsFull,
-    /// With this shadow rule every check of the group could cost more than is allowed.
-    #[error("the group can not take this shadow rule: {0}")]
-    ShadowRefused(#[from] InsertError),
-    /// The store did not take it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl Annotations {
@@ -132,96 +115,20 @@ impl Annotations {
         Ok(found)
     }
 
-    /// Writes what is known of a rule; with [`Mode::Shadow`] that writes the rule itself. Returns what was known before.
-    ///
-    /// # Errors
-    /// See [`AnnotationError`]. A store that did not acknowledge may have it all the same, anything else changed nothing.
-    pub async fn put(
-        &self,
-        group: &str,
-        rule: Rule,
-        annotation: Annotation,
-    ) -> Result<Option<Annotation>, AnnotationError> {
-        let _turn = self.turn.lock().await;
-        let (mode, end) = (annotation.mode, annotation.end());
-        if mode == Mode::Shadow {
-            self.admits(group, &rule)?;
-        }
-        let json = rule.canonical().to_owned();
-        let before = self.of_rules(group, vec![json.clone()]).await?.remove(&json);
-        self.store.put(AnnotatedRule { group: group.to_owned(), json, annotation }).await?;
-        match mode {
-            Mode::Enforce => self.shadows.remove(group, rule.canonical()),
-            Mode::Shadow => self.shadows.put(group, rule, end),
-        }
-        Ok(before)
+    /// The right to change which rules are tried, in the store and then here.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
-    fn admits(&self, group: &str, rule: &Rule) -> Result<(), AnnotationError> {
+    /// Whether one more rule may be tried.
+    ///
+    /// # Errors
+    /// [`StoreError::ShadowsFull`], [`StoreError::ShadowRefused`].
+    pub(crate) fn admits(&self, group: &str, rule: &Rule) -> Result<(), StoreError> {
         if !self.shadows.has_room(group, rule.canonical()) {
-            return Err(AnnotationError::ShadowsFull);
+            return Err(StoreError::ShadowsFull);
         }
-        Ok(self.shadows.admits(group, rule)?)
-    }
-
-    /// Writes what is known of many rules, as [`put`](Self::put) does of one. Answers for each in turn.
-    ///
-    /// # Errors
-    /// The store did not acknowledge; it may have some of them all the same.
-    pub async fn put_all(
-        &self,
-        notes: Vec<(String, Rule, Annotation)>,
-    ) -> Result<Vec<Result<(), AnnotationError>>, StoreError> {
-        let _turn = self.turn.lock().await;
-        let mut outcomes = Vec::with_capacity(notes.len());
-        let (mut taken, mut enforced) = (Vec::new(), Vec::new());
-        for (group, rule, annotation) in notes {
-            let json = rule.canonical().to_owned();
-            if annotation.mode == Mode::Shadow {
-                if let Err(error) = self.admits(&group, &rule) {
-                    outcomes.push(Err(error));
-                    continue;
-                }
-                // The next one is held against it.
-                self.shadows.put(&group, rule, annotation.end());
-            } else {
-                enforced.push((group.clone(), json.clone()));
-            }
-            taken.push(AnnotatedRule { group, json, annotation });
-            outcomes.push(Ok(()));
-        }
-        if !taken.is_empty()
-            && let Err(error) = self.store.put_all(taken).await
-        {
-            self.outdated();
-            return Err(error);
-        }
-        for (group, json) in enforced {
-            self.shadows.remove(&group, &json);
-        }
-        Ok(outcomes)
-    }
-
-    /// Forgets one rule; tells whether it was one that is only tried.
-    ///
-    /// # Errors
-    /// The store cannot be read or written.
-    pub async fn remove(&self, group: &str, json: &str) -> Result<bool, StoreError> {
-        let _turn = self.turn.lock().await;
-        let removed = self.store.remove(group.to_owned(), json.to_owned()).await?;
-        self.shadows.remove(group, json);
-        Ok(removed)
-    }
-
-    /// Forgets all rules of a group; tells how many were only tried.
-    ///
-    /// # Errors
-    /// The store cannot be read or written.
-    pub async fn remove_group(&self, group: &str) -> Result<usize, StoreError> {
-        let _turn = self.turn.lock().await;
-        let removed = self.store.remove_group(group.to_owned()).await?;
-        self.shadows.remove_group(group);
-        Ok(removed)
+        self.shadows.admits(group, rule).map_err(StoreError::ShadowRefused)
     }
 
     /// Forgets what has outlived its rule at `now` (unix seconds).

@@ -12,16 +12,17 @@ pub use tokens::{AdminTokens, AdminTokensFile};
 
 /// Who asks, as logs and the trail of changes name him.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Caller {
+pub struct Caller {
     /// The name of a bearer token, or `uid 1000 (anna)`.
-    pub(crate) name: String,
-    pub(crate) kind: Kind,
+    pub name: String,
+    /// By what he is known.
+    pub kind: Kind,
 }
 
 /// By what a caller is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A bearer token.
     Token,
     /// A user who may open the admin socket.
@@ -37,6 +38,18 @@ pub(crate) enum Kind {
 pub(crate) struct Access {
     pub(crate) caller: Caller,
     pub(crate) role: Role,
+}
+
+impl Kind {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Peer => "peer",
+            Self::Store => "store",
+            Self::Signal => "signal",
+        }
+    }
 }
 
 impl Caller {

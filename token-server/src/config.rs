@@ -56,6 +56,8 @@ const REDIS_MIN_REPLICAS: &str = "TOKEN_SERVER__REDIS__MIN_REPLICAS";
 const REDIS_ACCEPT_EVICTION: &str = "TOKEN_SERVER__REDIS__ACCEPT_EVICTION";
 const REDIS_CA_FILE: &str = "TOKEN_SERVER__REDIS__CA_FILE";
 const CONSUL_URL: &str = "TOKEN_SERVER__CONSUL__URL";
+const AUDIT_KEEP: &str = "TOKEN_SERVER__AUDIT__KEEP";
+const AUDIT_MAX: &str = "TOKEN_SERVER__AUDIT__MAX";
 const CACHE_TTL: &str = "TOKEN_SERVER__CACHE__TTL";
 const CACHE_BYTES: &str = "TOKEN_SERVER__CACHE__BYTES";
 const MAX_STALE: &str = "TOKEN_SERVER__STORE__MAX_STALE";
@@ -65,6 +67,18 @@ const DEFAULT_PREVIEW_SUBJECTS: usize = 1_000;
 
 /// The most subjects whose last claims may be remembered: 400 MiB at most.
 const MAX_PREVIEW_SUBJECTS: usize = 100_000;
+
+/// Days that an entry of the audit trail is kept, unless the operator says otherwise: a year, and time to look back at it.
+const DEFAULT_AUDIT_DAYS: u64 = 400;
+
+/// The most days, a century.
+const MAX_AUDIT_DAYS: u64 = 36_500;
+
+/// Entries of the audit trail that are kept, unless the operator says otherwise: about 400 MiB.
+const DEFAULT_AUDIT_MAX: u64 = 1_000_000;
+
+/// The most entries.
+const MAX_AUDIT_MAX: u64 = 100_000_000;
 
 /// Everything that an operator can choose.
 #[derive(Debug, Clone)]
@@ -97,6 +111,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// `TOKEN_SERVER__CACHE__BYTES`: memory for rules other than everybody's.
     pub cache_bytes: u64,
+    /// `TOKEN_SERVER__AUDIT__*`: how long the audit trail is.
+    pub audit: Audit,
     /// `TOKEN_SERVER__PROFILE`: the preset of the agents that ask.
     pub profile: Profile,
     /// `TOKEN_SERVER__COMPAT__ENABLED`, `__OPEN`: whom `POST /` answers.
@@ -146,6 +162,7 @@ impl Config {
                 max_stale: seconds(settings, MAX_STALE, 30),
             },
             cache_bytes: settings.parse(CACHE_BYTES, "bytes").unwrap_or(rulebook::DEFAULT_BYTES),
+            audit: audit(settings),
             profile,
             compat: compat(settings, profile),
             preview_subjects: preview_subjects(settings),
@@ -190,6 +207,15 @@ impl fmt::Debug for StoreSettings {
     }
 }
 
+/// How long the audit trail is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audit {
+    /// `TOKEN_SERVER__AUDIT__KEEP`: how long an entry is kept.
+    pub keep: Duration,
+    /// `TOKEN_SERVER__AUDIT__MAX`: how many entries are kept.
+    pub max: u64,
+}
+
 /// `host:port`, resolved when it is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenAddress(String);
@@ -227,6 +253,24 @@ fn address(settings: &mut Settings, name: &'static str, default: &str) -> Listen
 fn seconds(settings: &mut Settings, name: &'static str, default: u32) -> Duration {
     let seconds = settings.parse(name, "a whole number of seconds").unwrap_or(default);
     Duration::from_secs(seconds.into())
+}
+
+fn audit(settings: &mut Settings) -> Audit {
+    let expected =
+        format!("expected a number of days from 1d to {MAX_AUDIT_DAYS}d, such as {DEFAULT_AUDIT_DAYS}d");
+    let days = settings.text(AUDIT_KEEP).map(|text| {
+        let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+        days.filter(|days| (1..=MAX_AUDIT_DAYS).contains(days)).unwrap_or_else(|| {
+            settings.fault(AUDIT_KEEP, expected);
+            DEFAULT_AUDIT_DAYS
+        })
+    });
+    let days = days.unwrap_or(DEFAULT_AUDIT_DAYS);
+    let max = settings.parse(AUDIT_MAX, "a number of entries").unwrap_or(DEFAULT_AUDIT_MAX);
+    if !(1..=MAX_AUDIT_MAX).contains(&max) {
+        settings.fault(AUDIT_MAX, format!("expected a number of entries from 1 to {MAX_AUDIT_MAX}"));
+    }
+    Audit { keep: Duration::from_secs(days.saturating_mul(24 * 60 * 60)), max }
 }
 
 /// Redis where it is configured, else the embedded store. A setting of the one that is not used is a fault: the operator who sets

@@ -123,10 +123,12 @@ impl Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::annotations::Annotations;
     use crate::continuity::Sessions;
     use crate::revocations::load_deadline;
+    use crate::revocations::tests::{act, draft_of};
     use crate::rulebook::{DEFAULT_BYTES, Lifetimes, Totals};
-    use crate::store::EmbeddedStore;
+    use crate::store::{EmbeddedAnnotations, EmbeddedStore};
     use rules::{ExpireAt, Rule};
 
     const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
@@ -141,8 +143,10 @@ mod tests {
     async fn revocations(folder: &tempfile::TempDir) -> Arc<Revocations> {
         let store = Arc::new(EmbeddedStore::open(&folder.path().join("store")).unwrap());
         let lifetimes = Lifetimes { ttl: Duration::ZERO, max_stale: Duration::ZERO };
+        let annotations = EmbeddedAnnotations(Arc::clone(&store));
         let revocations = Revocations::new(
             Arc::new(store),
+            Arc::new(Annotations::new(annotations, Default::default())),
             Sessions::exclusive(),
             lifetimes,
             DEFAULT_BYTES,
@@ -152,7 +156,7 @@ mod tests {
         let revocations = Arc::new(revocations.unwrap());
         for (group, json) in [("anna", r#"{"rt":"x"}"#), ("5", "{}"), ("g", r#"{"iss":"old"}"#)] {
             let rule = Rule::parse(json).unwrap();
-            revocations.add(group.into(), rule, ExpireAt::Never).await.unwrap();
+            revocations.add(draft_of(group, rule, ExpireAt::Never), act()).await.unwrap();
         }
         revocations
     }
@@ -260,7 +264,7 @@ mod tests {
     }
 
     async fn revocations_add(rules: &Arc<Revocations>, group: &str, rule: Rule) {
-        rules.add(group.into(), rule, ExpireAt::Never).await.unwrap();
+        rules.add(draft_of(group, rule, ExpireAt::Never), act()).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@
 pub mod annotations;
 pub mod api;
 pub mod bearer;
-mod caller;
+pub mod caller;
 pub mod changes;
 pub mod cli;
 pub mod config;

@@ -133,11 +133,13 @@ mod tests {
         );
     }
 
-    const FIXED: [&str; 26] = [
+    const FIXED: [&str; 28] = [
         "TOKEN_SERVER__ADMIN__LISTEN",
         "TOKEN_SERVER__ADMIN__SOCKET",
         "TOKEN_SERVER__ADMIN__TOKENS_FILE",
         "TOKEN_SERVER__AGENT__TOKENS_FILE",
+        "TOKEN_SERVER__AUDIT__KEEP",
+        "TOKEN_SERVER__AUDIT__MAX",
         "TOKEN_SERVER__CACHE__BYTES",
         "TOKEN_SERVER__CACHE__TTL",
         "TOKEN_SERVER__COMPAT__ENABLED",

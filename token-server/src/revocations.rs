@@ -2,10 +2,14 @@
 //! its changes, in one order.
 
 mod batch;
+mod draft;
 mod left;
 mod limits;
 mod reading;
 mod reads;
+mod trail;
+mod trials;
+mod undo;
 mod writes;
 
 use std::sync::Arc;
@@ -21,16 +25,20 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::annotations::Annotations;
 use crate::continuity::{Session, Sessions, Source, Untold};
 use crate::feed::Feed;
 use crate::rulebook::{Group, Lifetimes, Read, Rulebook, Totals, check};
 use crate::store::{Condition, Cursor, EVERYBODY, Page, Store, StoreError, random_name};
 
-pub use batch::{Draft, Written};
+pub use batch::Written;
+pub use draft::{Act, Draft, Why};
 use left::Left;
 pub use limits::{MAX_RULES_OF_EVERYBODY, MAX_RULES_PER_GROUP};
 pub use reading::LOAD_WAIT;
 use reading::{LOAD_LIMIT, parse, within};
+pub use trail::TrailFilter;
+pub use undo::Undone;
 pub use writes::Added;
 
 /// Bytes of a group's name: a subject claim.
@@ -46,6 +54,8 @@ const STORE_LIMIT: Duration = Duration::from_secs(5);
 /// The rules: durable in the store, and parsed in memory for the checks.
 pub struct Revocations {
     store: Arc<dyn Store>,
+    /// Notes, and rules on trial: they are written here.
+    annotations: Arc<Annotations>,
     book: Rulebook,
     /// The rules of a token without a subject.
     subjectless: Arc<Group>,
@@ -97,13 +107,14 @@ pub fn load_deadline() -> Instant {
 }
 
 impl Revocations {
-    /// Rules of a store of which nothing has been read yet, kept in memory as [`Rulebook::new`] tells; the store's changes
+    /// Rules of a store of which nothing has been read yet, with what is known of them, kept in memory as [`Rulebook::new`] tells; the store's changes
     /// are numbered from `revision` on.
     ///
     /// # Errors
     /// The system gives no random bytes.
     pub fn new(
         store: Arc<dyn Store>,
+        annotations: Arc<Annotations>,
         sessions: Sessions,
         lifetimes: Lifetimes,
         cache_bytes: u64,
@@ -115,6 +126,7 @@ impl Revocations {
         book.show_revision(revision);
         Ok(Self {
             store,
+            annotations,
             subjectless: Arc::new(Group::parse(Vec::new(), &totals)),
             book,
             sessions,

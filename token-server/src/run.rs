@@ -86,6 +86,7 @@ pub async fn run(
     let rules = Rules { revocations: Arc::clone(&revocations), annotations };
     let verify_metrics = VerifyMetrics::register(&mut registry);
     let in_use = config.verify.clone().map(|verify| in_use(verify, &verify_metrics, keys.ring()));
+    let audit = config.audit;
     let app = Arc::new(app(config, rules, in_use, readiness, metrics, registry));
     warn_of_open_doors(&app);
     let reconfigure = Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app) };
@@ -116,7 +117,7 @@ pub async fn run(
         });
     }
     let (swept, end) = (Arc::clone(&app), shutdown.clone());
-    background.keep("sweep", move || purge(Arc::clone(&swept), end.clone()));
+    background.keep("sweep", move || purge(Arc::clone(&swept), audit, end.clone()));
     serving();
 
     let ended_early = tokio::select! {

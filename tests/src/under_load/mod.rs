@@ -7,6 +7,7 @@ pub mod clock;
 pub mod edge;
 pub mod faults;
 pub mod link;
+pub mod operators;
 pub mod peers;
 pub mod relay;
 pub mod rotation;
@@ -44,6 +45,8 @@ struct Row {
     recovery: Option<Duration>,
     /// How long the token went on that was revoked meanwhile.
     refused_after: Option<Duration>,
+    /// Where the audit trail and the rules disagree.
+    disagreements: Vec<String>,
 }
 
 /// Makes each fault whose name holds one of `names`, or all; tells whether every answer was right.
@@ -79,6 +82,8 @@ pub fn run(names: &[String]) -> bool {
             seconds(row.recovery),
             seconds(row.refused_after),
         );
+        row.disagreements.iter().for_each(|why| println!("WRONG, in the audit trail: {why}"));
+        all_right &= row.disagreements.is_empty();
         all_right &= wrong == 0 && row.recovery.is_some() && row.refused_after.is_some();
         stage.edge.backend.forget();
     }
@@ -94,6 +99,7 @@ fn one(stage: &mut Stage, traffic: &Traffic, fault: &Fault, user: &str) -> Row {
     stage.wait_passing(traffic);
     traffic.take();
     traffic.without_keys(fault.takes_keys);
+    let operators = stage.operators();
     let Undo { end, tidy } = (fault.make)(stage);
     let made = Instant::now();
     if fault.redis_takes_rules {
@@ -115,5 +121,7 @@ fn one(stage: &mut Stage, traffic: &Traffic, fault: &Fault, user: &str) -> Row {
     }
     let refused_after = poll(BOUND * 2, || witness.refused_after());
     tidy(stage);
-    Row { during, after: traffic.take(), recovery, refused_after }
+    operators.end();
+    let disagreements = stage.trail_disagreements();
+    Row { during, after: traffic.take(), recovery, refused_after, disagreements }
 }

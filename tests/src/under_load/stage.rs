@@ -11,6 +11,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::agents::HasAgents;
+use super::operators::{self, Operators};
 use super::traffic::{Case, Traffic};
 use crate::agent::{self, Agent};
 use crate::edge::Edge;
@@ -23,6 +24,7 @@ use crate::setup::Setup;
 use crate::stores::{Consul, Redis};
 use crate::token::{forge_signature, now, token, unsigned};
 use crate::token_server::TokenServer;
+use crate::trail::Told;
 use crate::wait::eventually;
 
 /// Seconds that a verdict is used without a word from its server.
@@ -153,6 +155,26 @@ impl Stage {
         case.revoked();
         // A Consul that is down is told nothing: then the rule is found without it.
         let _not_told = self.consul.try_tell(user, &now().to_string());
+    }
+
+    /// Operators go on to change rules of subjects that nothing else writes, through each token-server, until what is returned
+    /// is told to end.
+    pub fn operators(&self) -> Operators {
+        Operators::start(self.servers.iter().map(TokenServer::rule_writer))
+    }
+
+    /// Where the audit trail and those rules disagree.
+    pub fn trail_disagreements(&self) -> Vec<String> {
+        let told = Told::read(|path| {
+            // A server that has just come back may be connecting still.
+            eventually("the audit trail and the rules can be read", || {
+                self.servers[0].rule_writer().get(path)
+            })
+        });
+        if told.entries.is_empty() {
+            return vec!["no change was made".to_owned()];
+        }
+        told.disagreements(now(), operators::is_theirs)
     }
 
     /// Starts an agent again in the place of the one that is gone or goes now.

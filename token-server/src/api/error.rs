@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use jose::Profile;
 use serde::Serialize;
 
-use crate::annotations::AnnotationError;
 use crate::caller::Role;
 use crate::store::StoreError;
 
@@ -47,6 +46,15 @@ pub(crate) enum ApiError {
     Proxied { header: String },
     #[error("this server judges for the profile {server}, the request is for {asked}")]
     ProfileMismatch { server: Profile, asked: Profile },
+    #[error("the audit trail has no such entry; it may have been removed after TOKEN_SERVER__AUDIT__KEEP")]
+    NoEntry,
+    #[error(
+        "the rule is not as this entry left it: it {stands}; say \"confirm\": true to write what stood before the entry \
+         all the same (on the command line: --confirm)"
+    )]
+    NotAsLeft { stands: String },
+    #[error("what stood before the entry is no rule that is understood here, and is not written")]
+    NoRule,
     #[error("no such route")]
     NoRoute,
     #[error("this route does not know the method")]
@@ -55,8 +63,6 @@ pub(crate) enum ApiError {
     Deadline,
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Annotation(#[from] AnnotationError),
 }
 
 /// What the rest of the world is told of a store that fails: its own words may name addresses and files.
@@ -95,20 +101,21 @@ impl ApiError {
             Self::Json { .. } | Self::BodyCut | Self::Path | Self::Everybody => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::RulesApiOff | Self::Role { .. } | Self::Proxied { .. } => StatusCode::FORBIDDEN,
-            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoEntry => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::ProfileMismatch { .. } => StatusCode::CONFLICT,
+            Self::ProfileMismatch { .. } | Self::NotAsLeft { .. } => StatusCode::CONFLICT,
             Self::BodyTooLarge { .. } | Self::TooManyChecks { .. } | Self::TooManyRules { .. } => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
-            Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid { .. } | Self::NoRule => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Annotation(AnnotationError::ShadowsFull | AnnotationError::ShadowRefused(_)) => {
-                StatusCode::INSUFFICIENT_STORAGE
-            }
-            Self::Store(error) | Self::Annotation(AnnotationError::Store(error)) => match error {
+            Self::Store(error) => match error {
                 StoreError::NotRules => StatusCode::CONFLICT,
-                StoreError::GroupFull { .. } | StoreError::RuleRefused(_) => StatusCode::INSUFFICIENT_STORAGE,
+                StoreError::Enforced => StatusCode::UNPROCESSABLE_ENTITY,
+                StoreError::GroupFull { .. }
+                | StoreError::RuleRefused(_)
+                | StoreError::ShadowsFull
+                | StoreError::ShadowRefused(_) => StatusCode::INSUFFICIENT_STORAGE,
                 StoreError::Open { .. }
                 | StoreError::Vanished { .. }
                 | StoreError::Empty { .. }
@@ -120,6 +127,9 @@ impl ApiError {
                 | StoreError::Failed(_)
                 | StoreError::Unreached
                 | StoreError::Redis(_)
+                | StoreError::Overtaken
+                | StoreError::NoTrail
+                | StoreError::NotTheTrail
                 | StoreError::NoMaster { .. }
                 | StoreError::TooFewReplicas { .. }
                 | StoreError::Timeout { .. }
@@ -135,6 +145,7 @@ impl ApiError {
             Self::Everybody => Some("group"),
             Self::ProfileMismatch { .. } => Some("profile"),
             Self::TooManyChecks { .. } => Some("checks"),
+            Self::Store(StoreError::Enforced) => Some("mode"),
             Self::Json { .. }
             | Self::Path
             | Self::BodyCut
@@ -147,8 +158,10 @@ impl ApiError {
             | Self::NoRoute
             | Self::Method
             | Self::Deadline
-            | Self::Store(_)
-            | Self::Annotation(_) => None,
+            | Self::NoEntry
+            | Self::NotAsLeft { .. }
+            | Self::NoRule
+            | Self::Store(_) => None,
         }
     }
 }

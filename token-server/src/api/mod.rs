@@ -3,6 +3,7 @@
 mod access;
 mod admin;
 mod app;
+mod audit;
 mod check;
 mod compat;
 mod error;
@@ -34,7 +35,7 @@ pub(crate) use access::AdminAccess;
 pub use access::Compat;
 pub(crate) use app::{App, InUse};
 
-use self::error::ApiError;
+pub(crate) use self::error::ApiError;
 use self::verify::VerifyRoutes;
 
 /// What a listener answers.

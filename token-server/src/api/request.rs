@@ -161,6 +161,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Access {
 }
 
 /// A JSON object whose members are taken one by one, so that errors can name them.
+#[derive(Default)]
 pub(crate) struct Document(BTreeMap<String, Box<RawValue>>);
 
 impl Document {

@@ -4,6 +4,7 @@
 //! this process.
 
 mod admin;
+mod audit;
 mod check;
 mod duration;
 mod error;
@@ -78,6 +79,9 @@ enum Command {
     /// Read, write, try and move revocation rules
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Read who changed which rule, when and why
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Ask about a token
     #[command(subcommand)]
     Token(token::Token),
@@ -122,6 +126,10 @@ async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Re
         Some(Command::Rules(command)) => {
             target.judge()?;
             rules::run(command, &target, config()?).await
+        }
+        Some(Command::Audit(command)) => {
+            target.judge()?;
+            audit::run(command, &target, config()?).await
         }
         Some(Command::Token(command)) => {
             target.judge()?;

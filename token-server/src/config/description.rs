@@ -24,6 +24,7 @@ pub fn description() -> Program {
             embedded(),
             redis(),
             rules(),
+            audit(),
             tokens(),
             trust::whom(&keys::TRUST),
             trust::keys(&keys::TRUST),
@@ -188,6 +189,13 @@ fn rules() -> Group {
         Setting::new(CACHE_BYTES, Kind::Number { unit: "bytes", least: 0, most: u64::MAX }, "1073741824", "Memory for groups of rules, least used go first; `g`, for everybody, is always kept. A group that is not in memory is read for the check that needs it").or("268435456"),
         Setting::new(MAX_STALE, seconds(), "60", "How long known rules may be used while Redis cannot be read; 0 = not at all").or("30"),
         Setting::new(PREVIEW_SUBJECTS, Kind::Number { unit: "subjects", least: 0, most: 100_000 }, "10000", "How many subjects' last claims are remembered, in memory, to preview rules; 0 = none").or("1000"),
+    ])
+}
+
+fn audit() -> Group {
+    lasting("who changed rules", vec![
+        Setting::new(AUDIT_KEEP, Kind::Text("days"), "90d", "How long an entry of the audit trail is kept, `1d` to `36500d`; older ones are removed, once a minute").or("400d"),
+        Setting::new(AUDIT_MAX, Kind::Number { unit: "entries", least: 1, most: MAX_AUDIT_MAX }, "100000", "How many entries are kept; where there are more the oldest are removed, once a minute. One takes about 400 bytes").or("1000000"),
     ])
 }
 

@@ -3,34 +3,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rules::{ExpireAt, Rule, RuleEntry};
+use rules::{Rule, RuleEntry};
 use tokio::time::Instant;
 
 use super::Revocations;
+use super::draft::{Act, Draft};
 use super::limits::MAX_RULES_PER_GROUP;
 use super::reading::within;
+use super::trail::tell;
 use crate::rulebook::{Group, Totals};
-use crate::store::{EVERYBODY, NewRule, StoreError, StoredRule};
+use crate::store::{Change, EVERYBODY, Outcome, Provided, Standing, StoreError, StoredRule};
 
 /// Rules of the groups that are held in memory at a time: 64 groups that have as many as are allowed.
 const RULES_AT_ONCE: usize = 64 * MAX_RULES_PER_GROUP;
-
-/// A rule that is to be written.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// Whose tokens it concerns.
-    pub group: String,
-    /// The condition, and its end.
-    pub entry: RuleEntry,
-}
 
 /// What became of a batch.
 #[derive(Debug)]
 pub struct Written {
     /// The number of the change; the last one before it where nothing was written.
     pub revision: u64,
-    /// For each rule in turn the end that it had, or why it was left out.
-    pub outcomes: Vec<Result<Option<ExpireAt>, StoreError>>,
+    /// For each rule in turn how it stood before, or why it was left out.
+    pub outcomes: Vec<Result<Option<Standing>, StoreError>>,
 }
 
 /// Rules that are written together, and the places of each group's among them.
@@ -77,21 +70,23 @@ impl Revocations {
     ///
     /// # Errors
     /// Groups could not be read, then nothing changed; or the store did not acknowledge, then the rules may be there or not.
-    pub async fn add_all(self: &Arc<Self>, drafts: Vec<Draft>) -> Result<Written, StoreError> {
+    pub async fn add_all(self: &Arc<Self>, drafts: Vec<Draft>, act: Act) -> Result<Written, StoreError> {
         self.whole(async move |this| {
             let _turn = this.turn().await?;
             let batch = Arc::new(Batch::new(drafts));
-            let written = this.admit_and_put(&batch).await;
+            let _trials = this.annotations.turn().await;
+            let written = this.admit_and_put(&batch, &act).await;
             match &written {
                 Ok((refusals, _)) if refusals.len() == batch.drafts.len() => {}
                 Ok((refusals, _)) => this.followed(&batch, refusals),
                 Err(_) => this.in_doubt(&batch),
             }
-            let (mut refusals, ends) = written?;
-            let mut ends = ends.into_iter();
+            let (mut refusals, outcomes) = written?;
+            tell(&outcomes);
+            let mut outcomes = outcomes.into_iter();
             let outcome = |place| match refusals.remove(&place) {
                 Some(refusal) => Err(refusal),
-                None => Ok(ends.next().flatten()),
+                None => Ok(outcomes.next().and_then(|outcome| outcome.before().cloned())),
             };
             let outcomes = (0..batch.drafts.len()).map(outcome).collect();
             Ok(Written { revision: this.revision(), outcomes })
@@ -102,15 +97,18 @@ impl Revocations {
     async fn admit_and_put(
         self: &Arc<Self>,
         batch: &Arc<Batch>,
-    ) -> Result<(Refusals, Vec<Option<ExpireAt>>), StoreError> {
+        act: &Act,
+    ) -> Result<(Refusals, Vec<Outcome>), StoreError> {
         let doubts = self.left.doubts();
         let Admitted { refusals, groups } = self.admit_all(batch).await?;
-        let rules: Arc<[NewRule]> = batch.admitted(&refusals).map(new_rule).collect();
-        let ends = if rules.is_empty() { Vec::new() } else { self.store.put_all(rules).await? };
+        let changes: Vec<Change> =
+            batch.admitted(&refusals).map(|draft| draft.change(Provided::Always)).collect();
+        let outcomes =
+            if changes.is_empty() { Vec::new() } else { self.store.change(act.batch(changes)).await? };
         if !self.sessions.are_exclusive() {
             self.left.keep(groups, doubts, Instant::now());
         }
-        Ok((refusals, ends))
+        Ok((refusals, outcomes))
     }
 
     /// Holds each rule against those that its group has, and those before it.
@@ -213,6 +211,9 @@ impl Revocations {
                 continue;
             }
             self.book.amend(name, |known| entries.into_iter().all(|entry| known.put(entry.clone())));
+            for entry in batch.entries(places, refusals) {
+                self.annotations.shadows().remove(name, entry.rule.canonical());
+            }
             self.untold.told(name);
             changed.push(name.as_str());
         }
@@ -226,6 +227,7 @@ impl Revocations {
             self.book.forget(name);
             self.untold.told(name);
         }
+        self.annotations.outdated();
         self.tell_all(&batch.places.keys().map(String::as_str).collect::<Vec<_>>());
     }
 }
@@ -284,13 +286,5 @@ impl Wanted {
             Self::Unread(rules) => *rules,
             Self::Here(_) | Self::Empty | Self::NotRules => 0,
         }
-    }
-}
-
-fn new_rule(draft: &Draft) -> NewRule {
-    NewRule {
-        group: draft.group.clone(),
-        json: draft.entry.rule.canonical().to_owned(),
-        expire_at: draft.entry.expire_at,
     }
 }

@@ -14,9 +14,13 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::writes::{REMOVAL_PAUSE, REMOVED_AT_ONCE};
 use super::*;
+use crate::caller::{Caller, Kind};
 use crate::continuity::MAX_SILENCE;
 use crate::rulebook::DEFAULT_BYTES;
-use crate::store::{Answer, NewRule, StoredRule};
+use crate::store::{
+    AnnotatedRule, Annotation, AnnotationStore, Answer, Batch, Change, Clearing, Entry, EntryId, Mode,
+    Outcome, Record, Standing, StoredRule, TrailPage,
+};
 
 pub(crate) const LIFETIMES: Lifetimes =
     Lifetimes { ttl: Duration::from_secs(7), max_stale: Duration::from_secs(30) };
@@ -33,13 +37,17 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::without_rules())
+    }
+
+    fn without_rules() -> Self {
+        Self {
             rules: Lock::default(),
             reads: Lock::default(),
             asked: Notify::new(),
             answers: Semaphore::new(Semaphore::MAX_PERMITS),
             panics: AtomicBool::new(false),
-        })
+        }
     }
 
     /// From now on nothing is answered.
@@ -96,15 +104,6 @@ impl Store for Scripted {
         Box::pin(async { Ok((Vec::new(), false)) })
     }
 
-    fn put<'a>(&'a self, group: &'a str, json: &'a str, _: ExpireAt) -> Answer<'a, Option<ExpireAt>> {
-        Box::pin(async move {
-            self.asked.notify_one();
-            drop(self.answers.acquire().await);
-            self.write(group, json);
-            Ok(None)
-        })
-    }
-
     fn several(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>> {
         Box::pin(async move {
             let mut found = Vec::new();
@@ -123,31 +122,47 @@ impl Store for Scripted {
         })
     }
 
-    fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>> {
+    fn change(&self, batch: Batch) -> Answer<'_, Vec<Outcome>> {
         Box::pin(async move {
             self.asked.notify_one();
             drop(self.answers.acquire().await);
-            for NewRule { group, json, .. } in rules.iter() {
-                if json.contains("refused by the store") {
+            let mut outcomes = Vec::new();
+            for (number, change) in (0..).zip(&batch.changes) {
+                if change.to.is_none() || change.json.contains("refused by the store") {
                     return Err(StoreError::Unreached);
                 }
-                self.write(group, json);
+                self.write(&change.group, &change.json);
+                outcomes.push(made(&batch, number, change));
             }
-            Ok(rules.iter().map(|_| None).collect())
+            Ok(outcomes)
         })
     }
 
-    fn remove<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, bool> {
+    fn clear(&self, clearing: Clearing) -> Answer<'_, Vec<Outcome>> {
+        Box::pin(async move {
+            let mut rules = self.rules.lock().unwrap();
+            let removed = rules.extract_if(.., |rule| rule.group == clearing.group);
+            let (texts, standing): (Vec<_>, Vec<_>) =
+                removed.map(|rule| (rule.json, Standing::of(Some(rule.expire_at), None))).unzip();
+            let batch = clearing.of(texts);
+            let outcome = |((number, change), before): ((u64, &Change), _)| {
+                let id = EntryId { at: batch.at, number };
+                Outcome::Made(Entry { id, record: change.record(&batch, before).unwrap() })
+            };
+            Ok((0..).zip(&batch.changes).zip(standing).map(outcome).collect())
+        })
+    }
+
+    fn trail(&self, _: EntryId, _: Option<EntryId>, _: usize) -> Answer<'_, TrailPage> {
         Box::pin(async { Err(StoreError::Unreached) })
     }
 
-    fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize> {
-        Box::pin(async move {
-            let mut rules = self.rules.lock().unwrap();
-            let before = rules.len();
-            rules.retain(|rule| rule.group != group);
-            Ok(before - rules.len())
-        })
+    fn entry(&self, _: EntryId) -> Answer<'_, Option<Record>> {
+        Box::pin(async { Err(StoreError::Unreached) })
+    }
+
+    fn trim(&self, _: EntryId, _: u64) -> Answer<'_, usize> {
+        Box::pin(async { Err(StoreError::Unreached) })
     }
 
     fn purge(&self, now: i64) -> Answer<'_, usize> {
@@ -160,9 +175,45 @@ impl Store for Scripted {
     }
 }
 
+/// No rule of these tests has a note.
+impl AnnotationStore for Scripted {
+    fn shadows(&self) -> Answer<'_, Vec<AnnotatedRule>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn of_rules(&self, _: String, _: Vec<String>) -> Answer<'_, Vec<AnnotatedRule>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn purge(&self, _: i64) -> Answer<'_, usize> {
+        Box::pin(async { Ok(0) })
+    }
+}
+
+/// What a change comes to where nothing stood before.
+fn made(batch: &Batch, number: u64, change: &Change) -> Outcome {
+    let id = EntryId { at: batch.at, number };
+    change.record(batch, None).map_or_else(Outcome::from, |record| Outcome::Made(Entry { id, record }))
+}
+
+/// Who changes rules in tests.
+pub(crate) fn act() -> Act {
+    let who = Caller { name: "tester".to_owned(), kind: Kind::Store };
+    Act { who, at: jose::UnixTime::from_secs(1_000) }
+}
+
+/// A rule without a note.
+pub(crate) fn draft_of(group: &str, rule: Rule, expire_at: ExpireAt) -> Draft {
+    let (mode, expire_at) = (Mode::Enforce, expire_at.as_seconds());
+    let annotation = Annotation { mode, note: None, by: None, written_at: 1_000, expire_at };
+    Draft::new(group.to_owned(), rule, annotation)
+}
+
 fn revocations(store: &Arc<Scripted>, sessions: Sessions, lifetimes: Lifetimes) -> Arc<Revocations> {
     let store: Arc<dyn Store> = store.clone();
-    Arc::new(Revocations::new(store, sessions, lifetimes, DEFAULT_BYTES, Totals::default(), 0).unwrap())
+    let annotations = Arc::new(Annotations::new(Scripted::without_rules(), Default::default()));
+    let totals = Totals::default();
+    Arc::new(Revocations::new(store, annotations, sessions, lifetimes, DEFAULT_BYTES, totals, 0).unwrap())
 }
 
 /// A store that others write to, whose changes are all heard.
@@ -229,12 +280,12 @@ async fn what_only_this_process_writes_is_read_once_and_then_changed_in_memory()
     assert_eq!(check(&revocations, "anna").await, passed);
     let reads = store.reads();
     let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
-    revocations.add("anna".into(), rule.clone(), ExpireAt::Never).await.unwrap();
+    revocations.add(draft_of("anna", rule.clone(), ExpireAt::Never), act()).await.unwrap();
     assert_eq!(check(&revocations, "anna").await, revoked);
     assert!(revocations.contains("anna", rule.canonical()).await.unwrap());
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     assert_eq!((check(&revocations, "anna").await, store.reads()), (revoked, reads), "however late");
-    assert!(revocations.remove("anna".into(), "{}".into()).await.is_err());
+    assert!(revocations.remove("anna".into(), "{}".into(), Why::default(), act()).await.is_err());
     assert_eq!(
         (check(&revocations, "anna").await, store.reads()),
         (revoked, reads + 1),
@@ -252,8 +303,8 @@ async fn everybody_may_have_more_rules_where_no_other_process_writes() {
         }
         let revocations = revocations(&store, sessions, LIFETIMES);
         let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
-        assert_eq!(revocations.add("g".into(), rule.clone(), ExpireAt::Never).await.is_ok(), more);
-        assert!(revocations.add("anna".into(), rule, ExpireAt::Never).await.is_err());
+        assert_eq!(revocations.add(draft_of("g", rule.clone(), ExpireAt::Never), act()).await.is_ok(), more);
+        assert!(revocations.add(draft_of("anna", rule, ExpireAt::Never), act()).await.is_err());
     }
 }
 

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::{ExpireAt, Rule, RuleEntry};
+use rules::{Rule, RuleEntry};
 use tokio::sync::MutexGuard;
 use tokio::time::{sleep, timeout};
 
 use super::Revocations;
+use super::draft::{Act, Draft, Why};
 use super::limits::{MAX_RULES_OF_EVERYBODY, MAX_RULES_PER_GROUP};
 use super::reading::LOAD_LIMIT;
+use super::trail::tell;
 use crate::rulebook::Group;
-use crate::store::{EVERYBODY, StoreError, StoredRule};
+use crate::store::{Change, Clearing, EVERYBODY, Outcome, Provided, Standing, StoreError, StoredRule};
 
 /// Ended rules of one group that are taken out of the memory at a time: checks of the group wait meanwhile, 2 microseconds for
 /// each, and 8 for rules of the largest size.
@@ -25,36 +27,80 @@ pub(super) const REMOVAL_PAUSE: Duration = Duration::from_millis(1);
 pub struct Added {
     /// As it is in the store now.
     pub stored: StoredRule,
-    /// The end that it had, if it was there.
-    pub replaced: Option<ExpireAt>,
+    /// How it stood before, if it was there.
+    pub replaced: Option<Standing>,
 }
 
 impl Revocations {
-    /// Writes a rule. When this returns, the rule is durable and every check that starts here sees it.
+    /// Writes a rule that revokes, with its note. When this returns, both are durable, the audit trail tells of it, and every
+    /// check that starts here sees the rule.
     ///
     /// # Errors
     /// The group is full or can not take this rule, then nothing changed; or the store did not acknowledge, then the rule
     /// may be there or not.
-    pub async fn add(
-        self: &Arc<Self>,
-        group: String,
-        rule: Rule,
-        expire_at: ExpireAt,
-    ) -> Result<Added, StoreError> {
+    pub async fn add(self: &Arc<Self>, draft: Draft, act: Act) -> Result<Added, StoreError> {
         self.whole(async move |this| {
             let _turn = this.turn().await?;
-            this.admits(&group, &rule).await?;
-            this.left.doubt();
-            let json = rule.canonical().to_owned();
-            let written = this.store.put(&group, &json, expire_at).await;
-            let revision = match &written {
-                Ok(_) => this.amended(&group, |known| known.put(RuleEntry { rule, expire_at })),
-                Err(_) => this.changed(&group),
-            };
-            let stored = StoredRule { group, json, expire_at, revision: Some(revision) };
-            written.map(|replaced| Added { stored, replaced })
+            this.admits(&draft.group, &draft.entry.rule).await?;
+            let replaced = this.make(draft.change(Provided::Always), &act).await?.before().cloned();
+            let Draft { group, entry, .. } = draft;
+            let json = entry.rule.canonical().to_owned();
+            let revision = Some(this.revision());
+            let stored = StoredRule { group, json, expire_at: entry.expire_at, revision };
+            Ok(Added { stored, replaced })
         })
         .await
+    }
+
+    /// Makes one change in the store, and then in memory. The caller has the turn to write.
+    pub(super) async fn make(&self, change: Change, act: &Act) -> Result<Outcome, StoreError> {
+        let (group, json, to) = (change.group.clone(), change.json.clone(), change.to.clone());
+        self.left.doubt();
+        let _trials = self.annotations.turn().await;
+        let made = self.store.change(act.batch(vec![change])).await;
+        let outcome = match made {
+            Ok(mut outcomes) => outcomes.pop().ok_or(StoreError::Stopping)?,
+            Err(error) => {
+                self.changed(&group);
+                self.annotations.outdated();
+                return Err(error);
+            }
+        };
+        // What stood so already may have been written elsewhere, and not be known here.
+        if !matches!(outcome, Outcome::Refused(_)) {
+            self.follow(&group, &json, outcome.before(), to.as_ref());
+        }
+        tell(std::slice::from_ref(&outcome));
+        Ok(outcome)
+    }
+
+    /// The store has the rule so: the memory follows, and the feed tells it if tokens are concerned.
+    pub(super) fn follow(
+        &self,
+        group: &str,
+        json: &str,
+        before: Option<&Standing>,
+        after: Option<&Standing>,
+    ) {
+        let rule = || Rule::parse(json).ok();
+        match (after, before) {
+            (Some(after), _) if after.is_enforced() => match rule() {
+                Some(rule) => {
+                    let entry = RuleEntry { rule, expire_at: after.end() };
+                    self.amended(group, |known| known.put(entry));
+                }
+                None => _ = self.changed(group),
+            },
+            (_, Some(before)) if before.is_enforced() => {
+                self.amended(group, |known| known.remove(json));
+            }
+            (_, _) => {}
+        }
+        let tried = after.filter(|after| !after.is_enforced());
+        match tried.and_then(|tried| Some((rule()?, tried.end()))) {
+            Some((rule, end)) => self.annotations.shadows().put(group, rule, end),
+            None => self.annotations.shadows().remove(group, json),
+        }
     }
 
     /// A write to its end, whatever becomes of the request: a rule that is in the store must not be missed here.
@@ -69,7 +115,7 @@ impl Revocations {
     }
 
     /// Whether the group, as the store has it now, may take this rule.
-    async fn admits(self: &Arc<Self>, group: &str, rule: &Rule) -> Result<(), StoreError> {
+    pub(super) async fn admits(self: &Arc<Self>, group: &str, rule: &Rule) -> Result<(), StoreError> {
         let known = self.known(group).await?;
         let max = self.max_rules(group);
         if !known.has_room(rule, max) {
@@ -87,38 +133,56 @@ impl Revocations {
         }
     }
 
-    /// Removes one rule by its text in the store; tells whether it was there.
+    /// Removes one rule, enforced or tried, by its text in the store; tells whether it was there.
     ///
     /// # Errors
     /// The store did not acknowledge; the rule may be there or not.
-    pub async fn remove(self: &Arc<Self>, group: String, json: String) -> Result<bool, StoreError> {
+    pub async fn remove(
+        self: &Arc<Self>,
+        group: String,
+        json: String,
+        Why { by, note }: Why,
+        act: Act,
+    ) -> Result<bool, StoreError> {
         self.whole(async move |this| {
             let _turn = this.turn().await?;
-            this.left.doubt();
-            let removed = this.store.remove(&group, &json).await;
-            match removed {
-                Ok(false) => {}
-                Ok(true) => _ = this.amended(&group, |known| known.remove(&json)),
-                Err(_) => _ = this.changed(&group),
-            }
-            removed
+            let provided = Provided::Always;
+            let change = Change { group, json, to: None, by, note, undoes: None, provided };
+            Ok(this.make(change, &act).await?.made().is_some())
         })
         .await
     }
 
-    /// Removes every rule of a group; tells how many there were.
+    /// Removes every rule of a group, enforced or tried; tells how many there were.
     ///
     /// # Errors
     /// The store did not acknowledge; the rules may be there or not.
-    pub async fn remove_group(self: &Arc<Self>, group: String) -> Result<usize, StoreError> {
+    pub async fn remove_group(
+        self: &Arc<Self>,
+        group: String,
+        Why { by, note }: Why,
+        act: Act,
+    ) -> Result<usize, StoreError> {
         self.whole(async move |this| {
             let _turn = this.turn().await?;
             this.left.doubt();
-            let removed = this.store.remove_group(&group).await;
-            if !matches!(removed, Ok(0)) {
-                this.changed(&group);
+            let _trials = this.annotations.turn().await;
+            let (who, at) = (act.who.clone(), act.milliseconds());
+            let cleared = this.store.clear(Clearing { who, at, group: group.clone(), by, note }).await;
+            match &cleared {
+                Ok(outcomes) => {
+                    if outcomes.iter().any(|outcome| outcome.before().is_some_and(Standing::is_enforced)) {
+                        this.changed(&group);
+                    }
+                    this.annotations.shadows().remove_group(&group);
+                    tell(outcomes);
+                }
+                Err(_) => {
+                    this.changed(&group);
+                    this.annotations.outdated();
+                }
             }
-            removed
+            Ok(cleared?.iter().filter(|outcome| outcome.made().is_some()).count())
         })
         .await
     }

@@ -86,15 +86,17 @@ async fn embedded(config: &Config, path: PathBuf, metrics: &Metrics) -> Result<R
     let (store, revision) = opening.await.unwrap_or(Err(StoreError::Stopping))?;
     let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
     annotations.refresh().await?;
+    let annotations = Arc::new(annotations);
     let revocations = Revocations::new(
         Arc::new(store),
+        Arc::clone(&annotations),
         Sessions::exclusive(),
         config.lifetimes,
         config.cache_bytes,
         metrics.totals(),
         revision,
     )?;
-    Ok(Rules { revocations: Arc::new(revocations), annotations: Arc::new(annotations) })
+    Ok(Rules { revocations: Arc::new(revocations), annotations })
 }
 
 /// A store that others write to as well; it is reached when it is asked.
@@ -105,14 +107,16 @@ fn shared(
 ) -> Result<(Arc<RedisStore>, Rules), StoreError> {
     let store = Arc::new(RedisStore::new(redis));
     let everywhere: Arc<dyn Store> = store.clone();
+    let annotations = RedisAnnotations::new(Arc::clone(&store));
+    let annotations = Arc::new(Annotations::new(annotations, metrics.shadow_rules()));
     let revocations = Revocations::new(
         everywhere,
+        Arc::clone(&annotations),
         Sessions::shared(),
         config.lifetimes,
         config.cache_bytes,
         metrics.totals(),
         0,
     )?;
-    let annotations = Annotations::new(RedisAnnotations::new(Arc::clone(&store)), metrics.shadow_rules());
-    Ok((store, Rules { revocations: Arc::new(revocations), annotations: Arc::new(annotations) }))
+    Ok((store, Rules { revocations: Arc::new(revocations), annotations }))
 }

@@ -8,6 +8,7 @@ use service::shutdown::Shutdown;
 use tokio::time::MissedTickBehavior;
 
 use crate::api::App;
+use crate::config::Audit;
 use crate::payload::seconds;
 use crate::store::Fault;
 
@@ -71,7 +72,7 @@ async fn watch_store(app: &App) {
     }
 }
 
-pub(super) async fn purge(app: Arc<App>, shutdown: Shutdown) {
+pub(super) async fn purge(app: Arc<App>, audit: Audit, shutdown: Shutdown) {
     let mut ticks = tokio::time::interval(PURGE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -84,6 +85,11 @@ pub(super) async fn purge(app: Arc<App>, shutdown: Shutdown) {
         // After the rules: a note goes when its rule has gone.
         if let Err(error) = app.annotations().purge(seconds(app.now())).await {
             tracing::error!(%error, "notes on rules that have ended could not be removed");
+        }
+        match app.revocations().trim_trail(audit.keep, audit.max, app.now()).await {
+            Ok(0) => {}
+            Ok(entries) => tracing::info!(entries, "old entries of the audit trail were removed"),
+            Err(error) => tracing::error!(%error, "old entries of the audit trail could not be removed"),
         }
         match &purged {
             Ok(0) => continue,

@@ -47,25 +47,13 @@ pub struct AnnotatedRule {
     pub annotation: Annotation,
 }
 
-/// Where annotations live durably.
+/// Where annotations live durably. They are written with their rules: see [`Store::change`](super::Store::change).
 pub trait AnnotationStore: Send + Sync {
     /// Every rule that is only tried.
     fn shadows(&self) -> Answer<'_, Vec<AnnotatedRule>>;
 
     /// The annotations of these rules of one group, by their texts, as far as they have any.
     fn of_rules(&self, group: String, texts: Vec<String>) -> Answer<'_, Vec<AnnotatedRule>>;
-
-    /// Writes an annotation over the one that its rule had.
-    fn put(&self, annotated: AnnotatedRule) -> Answer<'_, ()>;
-
-    /// Writes annotations as [`put`](Self::put) does. Where the store has one file, all of them or none.
-    fn put_all(&self, annotated: Vec<AnnotatedRule>) -> Answer<'_, ()>;
-
-    /// Removes what is known of one rule, by its canonical JSON; tells whether it was only tried.
-    fn remove(&self, group: String, json: String) -> Answer<'_, bool>;
-
-    /// Removes what is known of all rules of a group; tells how many were only tried.
-    fn remove_group(&self, group: String) -> Answer<'_, usize>;
 
     /// Removes some of what has outlived its rule at `now` (unix seconds); tells how much, 0 when there was none.
     fn purge(&self, now: i64) -> Answer<'_, usize>;

@@ -5,18 +5,19 @@
 //! ends      (expireAt, group, canonical JSON)   -> ()        rules that end, in the order of their ends
 //! counters  "format" | "revision"               -> number
 //! texts     "store_id"                          -> random hexadecimal, made with the file
-//! annotations                                   as `annotations.rs` says
+//! annotations, audit                            as `annotations.rs` and `trail.rs` say
 //! ```
 //!
 //! All calls of [`EmbeddedStore`] block; the [`Store`](super::Store) of an `Arc` of it runs them beside the runtime.
 
 mod annotations;
-mod batch;
+mod change;
 mod opening;
 mod place;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,15 +51,6 @@ pub struct EmbeddedStore {
     place: Place,
     path: PathBuf,
     store_id: Arc<str>,
-}
-
-/// A rule that was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Put {
-    /// The revision that this made.
-    pub revision: u64,
-    /// The end that the rule had, if it was there.
-    pub replaced: Option<ExpireAt>,
 }
 
 impl EmbeddedStore {
@@ -139,7 +131,7 @@ impl EmbeddedStore {
     /// # Errors
     /// The file cannot be read.
     pub fn group(&self, group: &str) -> Result<Vec<StoredRule>, StoreError> {
-        self.read(|transaction| batch::of_group(&transaction.open_table(RULES)?, group))
+        self.read(|transaction| change::of_group(&transaction.open_table(RULES)?, group))
     }
 
     /// Up to `limit` rules of a group in the order of their texts, from the place `after` on.
@@ -162,47 +154,6 @@ impl EmbeddedStore {
                 rules.push(stored(key.value(), value.value()));
             }
             Ok(Page { rules, next: None })
-        })
-    }
-
-    /// Writes a rule; one that is there already gets the new end.
-    ///
-    /// # Errors
-    /// The file cannot be written; then nothing changed.
-    pub fn put(&self, group: &str, json: &str, expire_at: ExpireAt) -> Result<Put, StoreError> {
-        self.write(|transaction| {
-            let revision = next_revision(transaction)?;
-            let replaced = batch::Tables::open(transaction)?.insert(group, json, expire_at, revision)?;
-            Ok(Put { revision, replaced })
-        })
-    }
-
-    /// Removes one rule. Returns the new revision, or `None` when no such rule was there.
-    ///
-    /// # Errors
-    /// The file cannot be written; then nothing changed.
-    pub fn remove(&self, group: &str, json: &str) -> Result<Option<u64>, StoreError> {
-        self.write(|transaction| {
-            let removed = remove(transaction, group, json)?;
-            removed.then(|| next_revision(transaction)).transpose()
-        })
-    }
-
-    /// Removes every rule of a group. Returns how many and the new revision, or `None` when there were none.
-    ///
-    /// # Errors
-    /// The file cannot be written; then nothing changed.
-    pub fn remove_group(&self, group: &str) -> Result<Option<(usize, u64)>, StoreError> {
-        let rules = self.group(group)?;
-        self.write(|transaction| {
-            let mut removed = 0;
-            for rule in &rules {
-                removed += usize::from(remove(transaction, group, &rule.json)?);
-            }
-            if removed == 0 {
-                return Ok(None);
-            }
-            Ok(Some((removed, next_revision(transaction)?)))
         })
     }
 
@@ -253,6 +204,23 @@ impl EmbeddedStore {
         Ok(written)
     }
 
+    /// The same for work that says whether it changed anything; if not, nothing is written.
+    fn write_if<T>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<(T, bool), redb::Error>,
+    ) -> Result<T, StoreError> {
+        self.is_in_place()?;
+        let transaction = begin(&self.database).map_err(failed)?;
+        let (done, changed) = work(&transaction).map_err(failed)?;
+        if !changed {
+            transaction.abort().map_err(|error| failed(error.into()))?;
+            return Ok(done);
+        }
+        transaction.commit().map_err(|error| failed(error.into()))?;
+        self.is_in_place()?;
+        Ok(done)
+    }
+
     fn is_in_place(&self) -> Result<(), StoreError> {
         self.place.fault().map_or(Ok(()), |fault| Err(StoreError::Unreliable(fault)))
     }
@@ -283,11 +251,16 @@ fn write<T>(
     database: &Database,
     work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
 ) -> Result<T, redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
+    let transaction = begin(database)?;
     let done = work(&transaction)?;
     transaction.commit()?;
     Ok(done)
+}
+
+fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    Ok(transaction)
 }
 
 fn remove(transaction: &WriteTransaction, group: &str, json: &str) -> Result<bool, redb::Error> {
@@ -303,11 +276,15 @@ fn revision(transaction: &ReadTransaction) -> Result<u64, redb::Error> {
     Ok(transaction.open_table(COUNTERS)?.get("revision")?.map_or(0, |revision| revision.value()))
 }
 
-fn next_revision(transaction: &WriteTransaction) -> Result<u64, redb::Error> {
-    let mut counters = transaction.open_table(COUNTERS)?;
-    let revision = counters.get("revision")?.map_or(0, |revision| revision.value()).saturating_add(1);
-    counters.insert("revision", revision)?;
-    Ok(revision)
+fn last_revision(transaction: &WriteTransaction) -> Result<u64, redb::Error> {
+    Ok(transaction.open_table(COUNTERS)?.get("revision")?.map_or(0, |revision| revision.value()))
+}
+
+/// Counts a change of what tokens are held against.
+fn next_revision(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    let revision = last_revision(transaction)?.saturating_add(1);
+    transaction.open_table(COUNTERS)?.insert("revision", revision)?;
+    Ok(())
 }
 
 fn stored((group, json): (&str, &str), (seconds, revision): (i64, u64)) -> StoredRule {

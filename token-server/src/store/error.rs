@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Fault;
+use crate::shadow::{MAX_SHADOW_RULES, MAX_SHADOW_RULES_PER_GROUP};
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,21 @@ pub enum StoreError {
         "redis: the group's key holds no sorted set, so its rules are not known; delete the key, or all rules of the group"
     )]
     NotRules,
+    /// Other writers came in between each time.
+    #[error("redis: other writers changed the same rules each time; nothing was changed, try again")]
+    Overtaken,
+    /// The user of Redis may not read or write the stream of the audit trail.
+    #[error(
+        "redis: this user may not use the audit trail, without which no rule is changed: allow it +@stream \
+         (docs/REVOCATION.md, \"What a user of Redis must be allowed\")"
+    )]
+    NoTrail,
+    /// The key of the audit trail holds something that is no stream.
+    #[error(
+        "redis: the key <TOKEN_SERVER__REDIS__PREFIX>jwt-audit holds no stream, so that no change could be told of and none is \
+         made; rename the key, or delete it"
+    )]
+    NotTheTrail,
     /// No server of `TOKEN_SERVER__REDIS__URLS` leads to a master.
     #[error("redis: no server of TOKEN_SERVER__REDIS__URLS leads to a master: {last}")]
     NoMaster {
@@ -117,6 +133,18 @@ pub enum StoreError {
     /// With this rule every check of the group could cost more than is allowed.
     #[error("the group can not take this rule: {0}")]
     RuleRefused(#[from] rules::InsertError),
+    /// There are as many shadow rules as there may be.
+    #[error(
+        "no more shadow rules are allowed: {MAX_SHADOW_RULES_PER_GROUP} in a group, {MAX_SHADOW_RULES} in all; \
+         delete some, or wait until some end"
+    )]
+    ShadowsFull,
+    /// With this shadow rule every check of the group could cost more than is allowed.
+    #[error("the group can not take this shadow rule: {0}")]
+    ShadowRefused(rules::InsertError),
+    /// A rule that is tried must not look as if it were switched off.
+    #[error("this rule is enforced already; delete it first")]
+    Enforced,
     /// The process is stopping, so the outcome is not known.
     #[error("store: stopping")]
     Stopping,

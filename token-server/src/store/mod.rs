@@ -1,18 +1,23 @@
 //! Where rules live durably. Only this folder knows how.
 
 mod annotations;
+mod change;
 mod condition;
 mod cursor;
 mod embedded;
 mod error;
 pub mod redis;
+mod trail;
 
 pub use annotations::{AnnotatedRule, Annotation, AnnotationStore, Mode};
+pub(crate) use change::Unmade;
+pub use change::{Batch, Change, Clearing, Outcome, Provided, Standing};
 pub use condition::{Condition, Fault};
 pub use cursor::Cursor;
-pub use embedded::{Beginning, EmbeddedAnnotations, EmbeddedStore, Put};
+pub use embedded::{Beginning, EmbeddedAnnotations, EmbeddedStore};
 pub use error::StoreError;
 pub use jose::EVERYBODY;
+pub use trail::{Action, Entry, EntryId, Record, RuleText, TrailPage};
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,9 +45,6 @@ pub trait Store: Send + Sync {
     /// Up to `limit` names of groups in their order, after the name `after`, and whether more follow.
     fn groups<'a>(&'a self, after: Option<&'a str>, limit: usize) -> Answer<'a, (Vec<String>, bool)>;
 
-    /// Writes a rule; one that is there already gets the new end. Returns the end that it had.
-    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, Option<ExpireAt>>;
-
     /// The rules of several groups, in the order of the names. What stands in the place of one group is no other's fault.
     fn several(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>>;
 
@@ -55,14 +57,26 @@ pub trait Store: Send + Sync {
         })
     }
 
-    /// Writes rules one after the other, as [`put`](Self::put) does, and all of them or none. Returns the ends that they had.
-    fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>>;
+    /// Makes changes one after the other, each with its note and the trail's entry, all of them or none. Answers what came of
+    /// each.
+    ///
+    /// A store that takes nothing but removals, since its memory is full, makes those and loses their entries; one whose
+    /// keys are on the way to another place makes each change and its entry one after the other.
+    fn change(&self, batch: Batch) -> Answer<'_, Vec<Outcome>>;
 
-    /// Removes one rule; tells whether it was there.
-    fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool>;
+    /// Removes every rule of a group, as [`change`](Self::change) does it. Answers what came of each.
+    fn clear(&self, clearing: Clearing) -> Answer<'_, Vec<Outcome>>;
 
-    /// Removes every rule of a group; tells how many there were.
-    fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize>;
+    /// Up to `limit` entries of the audit trail that are not before `from`, and before `until` if that is given; the newest
+    /// first.
+    fn trail(&self, from: EntryId, until: Option<EntryId>, limit: usize) -> Answer<'_, TrailPage>;
+
+    /// The change at this place of the audit trail.
+    fn entry(&self, id: EntryId) -> Answer<'_, Option<Record>>;
+
+    /// Removes some entries of the audit trail: those before `from`, and the oldest where there are more than `max`. Tells how
+    /// many, 0 when no more are to go.
+    fn trim(&self, from: EntryId, max: u64) -> Answer<'_, usize>;
 
     /// Removes some of the rules that have ended at `now` (unix seconds); tells how many, 0 when none are left. A store
     /// that has a clock of its own goes by that.
@@ -91,17 +105,6 @@ pub struct StoredRule {
     pub expire_at: ExpireAt,
     /// The revision that its last write made, in a store that keeps count.
     pub revision: Option<u64>,
-}
-
-/// A rule that is to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewRule {
-    /// Whose tokens it concerns: a subject, or [`EVERYBODY`].
-    pub group: String,
-    /// The rule's canonical JSON.
-    pub json: String,
-    /// When it ends.
-    pub expire_at: ExpireAt,
 }
 
 /// Some rules of a group.

@@ -7,6 +7,12 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use integration_tests::token::now;
+use integration_tests::trail::Told;
+use token_server::caller::{Caller, Kind};
+use token_server::store::{Batch, Change, EmbeddedStore, Mode, Provided, Standing};
+
+use crate::changing::Changing;
 use crate::harness::{Server, command, connect_socket, get, head, output, post};
 
 const LATER: u64 = 4_000_000_000;
@@ -18,6 +24,22 @@ fn with_socket(folder: &Path) -> (Server, std::path::PathBuf) {
     let socket = folder.join("admin.sock");
     let server = Server::start(folder, &[("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str())]);
     (server, socket)
+}
+
+/// Writes a rule of anna while no server has the store.
+fn write_rule(store: &EmbeddedStore, rule: &str, expire_at: i64) {
+    let standing = Standing { mode: Mode::Enforce, expire_at, note: None, by: None, written_at: Some(1) };
+    let change = Change {
+        group: "anna".to_owned(),
+        json: rule.to_owned(),
+        to: Some(standing),
+        by: None,
+        note: None,
+        undoes: None,
+        provided: Provided::Always,
+    };
+    let who = Caller { name: "tester".to_owned(), kind: Kind::Store };
+    store.change(&Batch { who, at: 1_000, changes: vec![change] }).unwrap();
 }
 
 #[test]
@@ -76,6 +98,58 @@ fn no_acknowledged_rule_is_lost_when_a_busy_server_is_killed() {
 }
 
 #[test]
+fn the_audit_trail_and_the_rules_agree_whenever_the_server_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..4 {
+        let (server, socket) = with_socket(folder.path());
+        let changing = Changing::start(&[socket], round);
+        changing.wait(40 + 17 * round);
+        server.kill();
+        changing.end();
+
+        let (server, socket) = with_socket(folder.path());
+        let told = Told::read(|path| get(connect_socket(&socket), path, &[]).json());
+        assert!(told.entries.len() > 20, "{}", told.entries.len());
+        assert_eq!(told.disagreements(now(), |_| true), Vec::<String>::new());
+        server.kill();
+    }
+}
+
+#[test]
+fn old_entries_of_the_audit_trail_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(&folder.path().join("rules.redb")).unwrap();
+    for number in 0..7 {
+        write_rule(&store, &format!(r#"{{"rt":"old {number}"}}"#), 0);
+    }
+    drop(store);
+    let (server, socket) = with_socket(folder.path());
+    let count = |socket: &Path| {
+        let page = get(connect_socket(socket), "/v1/audit", &[]).json();
+        page["entries"].as_array().unwrap().len()
+    };
+    server.wait_for_log(|line| {
+        line["message"] == "old entries of the audit trail were removed" && line["entries"] == 7
+    });
+    assert_eq!(count(&socket), 0);
+    for number in 0..5 {
+        let rule = format!(r#"{{"rule":{{"rt":"new {number}"}}}}"#);
+        assert_eq!(post(connect_socket(&socket), "/v1/rules/anna", &[], &rule).status, 201);
+    }
+    server.kill();
+    let socket = folder.path().join("admin.sock");
+    let settings =
+        [("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str()), ("TOKEN_SERVER__AUDIT__MAX", "3".as_ref())];
+    let server = Server::start(folder.path(), &settings);
+    server.wait_for_log(|line| {
+        line["message"] == "old entries of the audit trail were removed" && line["entries"] == 2
+    });
+    assert_eq!(count(&socket), 3);
+    let rules = get(connect_socket(&socket), "/v1/rules/anna", &[]).json();
+    assert_eq!(rules["rules"].as_array().unwrap().len(), 12, "rules stay");
+}
+
+#[test]
 fn a_corrupt_store_is_told_in_one_line_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("rules.redb");
@@ -116,8 +190,8 @@ fn a_store_that_may_only_be_read_is_told_in_one_line_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let allow = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     let (store, missing) = (folder.path().join("rules.redb"), folder.path().join("missing.redb"));
-    let written = token_server::store::EmbeddedStore::open(&store).unwrap();
-    written.put("anna", r#"{"rt":"x"}"#, rules::ExpireAt::Never).unwrap();
+    let written = EmbeddedStore::open(&store).unwrap();
+    write_rule(&written, r#"{"rt":"x"}"#, 0);
     drop(written);
     let before = fs::read(&store).unwrap();
     allow(&store, 0o444);
@@ -161,9 +235,9 @@ fn a_store_in_use_is_not_opened_twice() {
 #[test]
 fn rules_that_have_ended_are_gone_after_a_start() {
     let folder = tempfile::tempdir().unwrap();
-    let store = token_server::store::EmbeddedStore::open(&folder.path().join("rules.redb")).unwrap();
-    store.put("anna", r#"{"rt":"x"}"#, rules::ExpireAt::At(1_000_000_000)).unwrap();
-    store.put("anna", r#"{"rt":"y"}"#, rules::ExpireAt::Never).unwrap();
+    let store = EmbeddedStore::open(&folder.path().join("rules.redb")).unwrap();
+    write_rule(&store, r#"{"rt":"x"}"#, 1_000_000_000);
+    write_rule(&store, r#"{"rt":"y"}"#, 0);
     drop(store);
     let (server, socket) = with_socket(folder.path());
     assert_eq!(server.check(&format!(r#"{{"sub":"anna","rt":"x","exp":{LATER}}}"#)), "ok");

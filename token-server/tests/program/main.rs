@@ -9,6 +9,7 @@
     reason = "the harness of a test fails by panicking"
 )]
 
+mod changing;
 mod commands;
 mod durability;
 mod harness;

@@ -9,6 +9,7 @@ use revocation::events::Events;
 use revocation::in_milliseconds;
 use revocation::lease::{ServerId, Stamp};
 use rules::Claims;
+use token_server::annotations::Annotations;
 use token_server::continuity::{Sessions, Source};
 use token_server::revocations::{Revocations, load_deadline};
 use token_server::rulebook::{DEFAULT_BYTES, Totals};
@@ -16,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::LIFETIMES;
-use super::store::{Link, Shelf};
+use super::store::{Link, NoNotes, Shelf};
 
 /// The sources that a server needs to vouch.
 const SOURCES: [Source; 2] = [Source::OwnChannel, Source::Keyspace];
@@ -51,6 +52,7 @@ impl Server {
         let link = Link::new(shelf);
         let rules = Revocations::new(
             link.clone(),
+            Arc::new(Annotations::new(NoNotes, Default::default())),
             Sessions::shared(),
             LIFETIMES,
             DEFAULT_BYTES,

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rules::ExpireAt;
-use token_server::store::{Answer, Cursor, NewRule, Page, Store, StoreError, StoredRule};
+use token_server::store::{
+    AnnotatedRule, AnnotationStore, Answer, Batch, Clearing, Cursor, EntryId, Outcome, Page, Record, Store,
+    StoreError, StoredRule, TrailPage,
+};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -107,27 +110,48 @@ impl Store for Link {
         Box::pin(async { Err(StoreError::Unreached) })
     }
 
-    fn put<'a>(&'a self, _: &'a str, _: &'a str, _: ExpireAt) -> Answer<'a, Option<ExpireAt>> {
-        Box::pin(async { Err(StoreError::Unreached) })
-    }
-
     fn several(&self, _: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>> {
         Box::pin(async { Err(StoreError::Unreached) })
     }
 
-    fn put_all(&self, _: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>> {
+    fn change(&self, _: Batch) -> Answer<'_, Vec<Outcome>> {
         Box::pin(async { Err(StoreError::Unreached) })
     }
 
-    fn remove<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, bool> {
+    fn clear(&self, _: Clearing) -> Answer<'_, Vec<Outcome>> {
         Box::pin(async { Err(StoreError::Unreached) })
     }
 
-    fn remove_group<'a>(&'a self, _: &'a str) -> Answer<'a, usize> {
+    fn trail(&self, _: EntryId, _: Option<EntryId>, _: usize) -> Answer<'_, TrailPage> {
+        Box::pin(async { Err(StoreError::Unreached) })
+    }
+
+    fn entry(&self, _: EntryId) -> Answer<'_, Option<Record>> {
+        Box::pin(async { Err(StoreError::Unreached) })
+    }
+
+    fn trim(&self, _: EntryId, _: u64) -> Answer<'_, usize> {
         Box::pin(async { Err(StoreError::Unreached) })
     }
 
     fn purge(&self, _: i64) -> Answer<'_, usize> {
         Box::pin(async { Err(StoreError::Unreached) })
+    }
+}
+
+/// No rule has a note.
+pub(super) struct NoNotes;
+
+impl AnnotationStore for NoNotes {
+    fn shadows(&self) -> Answer<'_, Vec<AnnotatedRule>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn of_rules(&self, _: String, _: Vec<String>) -> Answer<'_, Vec<AnnotatedRule>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn purge(&self, _: i64) -> Answer<'_, usize> {
+        Box::pin(async { Ok(0) })
     }
 }

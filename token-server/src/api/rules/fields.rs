@@ -4,6 +4,8 @@ use rules::ExpireAt;
 use serde_json::value::RawValue;
 
 use crate::api::error::ApiError;
+use crate::api::request::Document;
+use crate::revocations::Why;
 use crate::store::Mode;
 
 /// Bytes of a request: a rule of the largest size, with white space to spare.
@@ -31,7 +33,7 @@ const PAGE: usize = 100;
 const MAX_PAGE: usize = 1_000;
 
 /// When a rule ends; it must not have ended at `now` (unix seconds).
-pub(super) fn end(text: &RawValue, now: i64) -> Result<ExpireAt, ApiError> {
+pub(in crate::api) fn end(text: &RawValue, now: i64) -> Result<ExpireAt, ApiError> {
     let refuse = |why: &str| Err(ApiError::invalid("expireAt", why));
     match serde_json::from_str::<i64>(text.get()) {
         Ok(0) => Ok(ExpireAt::Never),
@@ -42,28 +44,37 @@ pub(super) fn end(text: &RawValue, now: i64) -> Result<ExpireAt, ApiError> {
     }
 }
 
-pub(super) fn mode(text: &RawValue) -> Result<Mode, ApiError> {
+pub(in crate::api) fn mode(text: &RawValue) -> Result<Mode, ApiError> {
     serde_json::from_str(text.get())
         .map_err(|_| ApiError::invalid("mode", "is neither \"enforce\" nor \"shadow\""))
 }
 
-pub(super) fn note(text: &RawValue) -> Result<String, ApiError> {
+pub(in crate::api) fn note(text: &RawValue) -> Result<String, ApiError> {
     prose("note", text, MAX_NOTE_BYTES)
 }
 
-pub(super) fn by(text: &RawValue) -> Result<String, ApiError> {
+pub(in crate::api) fn by(text: &RawValue) -> Result<String, ApiError> {
     prose("by", text, MAX_BY_BYTES)
 }
 
-pub(super) fn flag(field: &str, text: &str) -> Result<bool, ApiError> {
+/// Who says to change something, and why.
+pub(in crate::api) fn why(document: &mut Document) -> Result<Why, ApiError> {
+    let (by_whom, reason) = (document.take("by"), document.take("note"));
+    Ok(Why {
+        by: by_whom.map(|text| by(&text)).transpose()?,
+        note: reason.map(|text| note(&text)).transpose()?,
+    })
+}
+
+pub(in crate::api) fn flag(field: &str, text: &str) -> Result<bool, ApiError> {
     text.parse().map_err(|_| ApiError::invalid(field, "is neither true nor false"))
 }
 
-pub(super) fn string(field: &str, text: &RawValue) -> Result<String, ApiError> {
+pub(in crate::api) fn string(field: &str, text: &RawValue) -> Result<String, ApiError> {
     serde_json::from_str(text.get()).map_err(|_| ApiError::invalid(field, "is not a string"))
 }
 
-pub(super) fn page_size(limit: Option<String>) -> Result<usize, ApiError> {
+pub(in crate::api) fn page_size(limit: Option<String>) -> Result<usize, ApiError> {
     let Some(limit) = limit else { return Ok(PAGE) };
     limit
         .parse()

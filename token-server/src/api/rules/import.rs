@@ -11,19 +11,18 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use rules::RuleEntry;
 use serde::Serialize;
 
 use super::draft::{Draft, usual_end};
 use super::fields::{MAX_BATCH_BYTES, MAX_BATCH_LINES, MAX_BODY_BYTES};
-use super::write::refuse_to_try_what_is_enforced;
 use super::{doubts, fields};
 use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::request::{Body, Document, Parameters, Subject};
+use crate::caller::Access;
 use crate::payload::seconds;
-use crate::revocations;
-use crate::store::{EVERYBODY, Mode, StoreError};
+use crate::revocations::{self, Act};
+use crate::store::{EVERYBODY, Mode, Standing, StoreError};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,17 +71,19 @@ struct Line {
 /// `POST /v1/import`
 pub(in crate::api) async fn import(
     State(app): State<Arc<App>>,
+    access: Access,
     parameters: Parameters,
     Body(body): Body<MAX_BATCH_BYTES>,
 ) -> Result<Json<ImportedView>, ApiError> {
     parameters.finish()?;
-    let (now, end) = (seconds(app.now()), usual_end(&app));
+    let act = Act { who: access.caller, at: app.now() };
+    let (now, end) = (seconds(act.at), usual_end(&app));
     let reading = tokio::task::spawn_blocking(move || read(&body, now, end));
     let (lines, mut results) = reading.await.map_err(|_| StoreError::Stopping)??;
     let (tried, enforced): (Vec<Line>, Vec<Line>) =
         lines.into_iter().partition(|line| line.draft.annotation.mode == Mode::Shadow);
-    let revision = enforce(&app, enforced, now, &mut results).await?;
-    try_out(&app, tried, now, &mut results).await?;
+    let revision = enforce(&app, enforced, &act, &mut results).await?;
+    try_out(&app, tried, act, &mut results).await?;
 
     results.sort_by_key(|result| result.line);
     let count = |result| results.iter().filter(|line| line.result == result).count();
@@ -138,41 +139,25 @@ fn read_line(line: &[u8], now: i64, usual_end: Duration) -> Result<(String, Draf
     }
 }
 
-/// Writes the rules that refuse: first them, then their notes, as a rule that comes alone. Returns the revision.
+/// Writes the rules that refuse. Returns the revision.
 async fn enforce(
     app: &Arc<App>,
     lines: Vec<Line>,
-    now: i64,
+    act: &Act,
     results: &mut Vec<LineView>,
 ) -> Result<u64, ApiError> {
     if lines.is_empty() {
         return Ok(app.revocations().revision());
     }
-    let draft = |line: &Line| revocations::Draft {
-        group: line.group.clone(),
-        entry: RuleEntry { rule: line.draft.rule.clone(), expire_at: line.draft.annotation.end() },
-    };
-    let added = app.revocations().add_all(lines.iter().map(draft).collect()).await;
+    let added = app.revocations().add_all(lines.iter().map(Line::rule).collect(), act.clone()).await;
     if added.is_err() {
         app.metrics.count_write(&added);
     }
     let revocations::Written { revision, outcomes } = added?;
-    let mut notes = Vec::with_capacity(lines.len());
     for (line, outcome) in lines.into_iter().zip(outcomes) {
         app.metrics.count_write(&outcome);
-        match outcome {
-            Ok(before) => {
-                let was_tried =
-                    app.annotations().shadows().tries(&line.group, line.draft.rule.canonical(), now);
-                let is_new = before.is_none_or(|end| end.has_passed(now)) && !was_tried;
-                results.push(LineView::done(line.number, is_new, line.warnings));
-                notes.push((line.group, line.draft.rule, line.draft.annotation));
-            }
-            Err(error) => results.push(LineView::left_out(line.number, &error.into())),
-        }
+        results.push(line.told(outcome, act));
     }
-    // Notes of rules that are enforced are all taken.
-    app.annotations().put_all(notes).await?;
     Ok(revision)
 }
 
@@ -180,28 +165,34 @@ async fn enforce(
 async fn try_out(
     app: &Arc<App>,
     lines: Vec<Line>,
-    now: i64,
+    act: Act,
     results: &mut Vec<LineView>,
 ) -> Result<(), ApiError> {
-    let mut notes = Vec::new();
-    let mut taken = Vec::new();
-    for Line { number, group, draft, warnings } in lines {
-        match refuse_to_try_what_is_enforced(app, &group, &draft.rule).await {
-            Ok(()) => {
-                let is_new = !app.annotations().shadows().tries(&group, draft.rule.canonical(), now);
-                taken.push(LineView::done(number, is_new, warnings));
-                notes.push((group, draft.rule, draft.annotation));
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let outcomes = app.revocations().try_out(lines.iter().map(Line::rule).collect(), act.clone()).await?;
+    results.extend(lines.into_iter().zip(outcomes).map(|(line, outcome)| line.told(outcome, &act)));
+    Ok(())
+}
+
+impl Line {
+    /// The rule to write.
+    fn rule(&self) -> revocations::Draft {
+        let Draft { rule, annotation, .. } = &self.draft;
+        revocations::Draft::new(self.group.clone(), rule.clone(), annotation.clone())
+    }
+
+    /// What came of it.
+    fn told(self, outcome: Result<Option<Standing>, StoreError>, act: &Act) -> LineView {
+        match outcome {
+            Ok(before) => {
+                let is_new = before.is_none_or(|before| before.end().has_passed(seconds(act.at)));
+                LineView::done(self.number, is_new, self.warnings)
             }
-            Err(error @ ApiError::Invalid { .. }) => results.push(LineView::left_out(number, &error)),
-            Err(other) => return Err(other),
+            Err(error) => LineView::left_out(self.number, &error.into()),
         }
     }
-    let outcomes = app.annotations().put_all(notes).await?;
-    results.extend(taken.into_iter().zip(outcomes).map(|(line, outcome)| match outcome {
-        Ok(()) => line,
-        Err(error) => LineView::left_out(line.line, &error.into()),
-    }));
-    Ok(())
 }
 
 impl LineView {

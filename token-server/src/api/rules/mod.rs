@@ -3,7 +3,7 @@
 mod delete;
 mod doubts;
 mod draft;
-mod fields;
+pub(super) mod fields;
 mod import;
 mod place;
 mod read;

@@ -4,7 +4,7 @@ use rules::{ExpireAt, Rule};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::store::{Annotation, Mode, StoredRule};
+use crate::store::{Annotation, Mode, Standing, StoredRule};
 
 /// A rule as it is answered.
 #[derive(Serialize)]
@@ -56,6 +56,18 @@ impl RuleView {
     /// A rule that is only tried, and how many tokens it would have refused.
     pub(in crate::api) fn tried(json: String, annotation: Annotation, hits: u64) -> Self {
         Self::new(json, annotation.end(), Mode::Shadow, None, Some(hits), annotation.into())
+    }
+
+    /// A rule as it stood before another was written over it; `hits` if it was tried. None if it had ended at `now` (unix
+    /// seconds).
+    pub(in crate::api) fn replaced(json: &str, replaced: Standing, hits: u64, now: i64) -> Option<Self> {
+        if replaced.end().has_passed(now) {
+            return None;
+        }
+        let (end, mode) = (replaced.end(), replaced.mode);
+        let hits = (mode == Mode::Shadow).then_some(hits);
+        let Standing { note, by, written_at, .. } = replaced;
+        Some(Self::new(json.to_owned(), end, mode, None, hits, AnnotationView { note, by, written_at }))
     }
 
     fn new(

@@ -16,10 +16,11 @@ use super::{doubts, fields};
 use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::request::{Body, Document, Parameters, Subject};
+use crate::caller::{Access, Caller};
 use crate::payload::seconds;
 use crate::recent::{Preview, WINDOW};
-use crate::revocations::Added;
-use crate::store::{Annotation, EVERYBODY, Mode, StoreError, StoredRule};
+use crate::revocations::{self, Act, Added};
+use crate::store::{EVERYBODY, Mode, StoreError};
 
 #[derive(Serialize)]
 struct WrittenView {
@@ -55,25 +56,28 @@ struct PreviewNumbers {
 /// `POST /v1/rules/{group}`
 pub(in crate::api) async fn write_to_group(
     State(app): State<Arc<App>>,
+    access: Access,
     Subject(subject): Subject,
     parameters: Parameters,
     Body(body): Body<MAX_BODY_BYTES>,
 ) -> Result<Response, ApiError> {
-    write_to(&app, subject, parameters, &body).await
+    write_to(&app, access.caller, subject, parameters, &body).await
 }
 
 /// `POST /v1/everybody/rules`
 pub(in crate::api) async fn write_for_everybody(
     State(app): State<Arc<App>>,
+    access: Access,
     parameters: Parameters,
     Body(body): Body<MAX_BODY_BYTES>,
 ) -> Result<Response, ApiError> {
-    write_to(&app, EVERYBODY.to_owned(), parameters, &body).await
+    write_to(&app, access.caller, EVERYBODY.to_owned(), parameters, &body).await
 }
 
 /// Writes to the group that the path names; the body may name it too.
 async fn write_to(
     app: &Arc<App>,
+    who: Caller,
     group: String,
     parameters: Parameters,
     body: &[u8],
@@ -84,18 +88,19 @@ async fn write_to(
     {
         return Err(ApiError::invalid("group", "is another group than the path names"));
     }
-    write(app, group, parameters, document).await
+    write(app, who, group, parameters, document).await
 }
 
 /// `POST /v1/rules`
 pub(in crate::api) async fn write_to_named_group(
     State(app): State<Arc<App>>,
+    access: Access,
     parameters: Parameters,
     Body(body): Body<MAX_BODY_BYTES>,
 ) -> Result<Response, ApiError> {
     let mut document = Document::parse(&body)?;
     let Subject(subject) = Subject::parse(fields::string("group", &document.take_required("group")?)?)?;
-    write(&app, subject, parameters, document).await
+    write(&app, access.caller, subject, parameters, document).await
 }
 
 /// Whether a query says `dry_run=true`: then nothing is written.
@@ -105,24 +110,28 @@ pub(in crate::api) fn asks_for_a_preview(parameters: &mut Parameters) -> Result<
 
 async fn write(
     app: &Arc<App>,
+    who: Caller,
     group: String,
     mut parameters: Parameters,
     document: Document,
 ) -> Result<Response, ApiError> {
     let dry_run = asks_for_a_preview(&mut parameters)?;
     parameters.finish()?;
-    let draft = Draft::read(document, &group, seconds(app.now()), usual_end(app))?;
-    if draft.annotation.mode == Mode::Shadow {
-        refuse_to_try_what_is_enforced(app, &group, &draft.rule).await?;
-    }
+    let act = Act { who, at: app.now() };
+    let draft = Draft::read(document, &group, seconds(act.at), usual_end(app))?;
     if dry_run {
+        if draft.annotation.mode == Mode::Shadow
+            && app.revocations().contains(&group, draft.rule.canonical()).await?
+        {
+            return Err(StoreError::Enforced.into());
+        }
         return preview(app, group, draft).await;
     }
     refuse_unless_confirmed(app, &group, &draft).await?;
     let warnings = warnings(app, &draft.rule).await?;
     let (rule, replaced) = match draft.annotation.mode {
-        Mode::Enforce => enforce(app, &group, draft).await?,
-        Mode::Shadow => try_out(app, &group, draft).await?,
+        Mode::Enforce => enforce(app, &group, draft, act).await?,
+        Mode::Shadow => try_out(app, &group, draft, act).await?,
     };
     let replaced = replaced.into_iter().collect();
     Ok((StatusCode::CREATED, Json(WrittenView { group, rule, replaced, warnings })).into_response())
@@ -142,58 +151,38 @@ async fn refuse_unless_confirmed(app: &App, group: &str, draft: &Draft) -> Resul
     }
 }
 
-/// A rule that is tried must not look as if it were switched off.
-pub(super) async fn refuse_to_try_what_is_enforced(
-    app: &App,
-    group: &str,
-    rule: &Rule,
-) -> Result<(), ApiError> {
-    if app.revocations().contains(group, rule.canonical()).await? {
-        return Err(ApiError::invalid("mode", "this rule is enforced already; delete it first"));
-    }
-    Ok(())
-}
-
 /// Writes a rule that refuses. Returns it, and what it replaced.
 async fn enforce(
     app: &Arc<App>,
     group: &str,
     draft: Draft,
+    act: Act,
 ) -> Result<(RuleView, Option<RuleView>), ApiError> {
     let Draft { rule, annotation, .. } = draft;
     let now = annotation.written_at;
     let hits = app.annotations().shadows().hits(group, rule.canonical());
-    let written = app.revocations().add(group.to_owned(), rule.clone(), annotation.end()).await;
+    let draft = revocations::Draft::new(group.to_owned(), rule, annotation.clone());
+    let written = app.revocations().add(draft, act).await;
     app.metrics.count_write(&written);
     let Added { stored, replaced } = written?;
-    tracing::info!(revision = stored.revision, "a rule was written");
-    // The rule goes first: it is what refuses tokens, the note only tells of it.
-    let before = app.annotations().put(group, rule, annotation.clone()).await?;
-    let replaced = match (replaced, before) {
-        (Some(end), before) if !end.has_passed(now) => {
-            let old = StoredRule { expire_at: end, revision: None, ..stored.clone() };
-            Some(RuleView::enforced(old, before))
-        }
-        (_, before) => trial(&stored.json, before, hits, now),
-    };
+    let replaced = replaced.and_then(|replaced| RuleView::replaced(&stored.json, replaced, hits, now));
     Ok((RuleView::enforced(stored, Some(annotation)), replaced))
 }
 
 /// Writes a rule that is only tried. Returns it, and what it replaced.
-async fn try_out(app: &App, group: &str, draft: Draft) -> Result<(RuleView, Option<RuleView>), ApiError> {
+async fn try_out(
+    app: &Arc<App>,
+    group: &str,
+    draft: Draft,
+    act: Act,
+) -> Result<(RuleView, Option<RuleView>), ApiError> {
     let Draft { rule, annotation, .. } = draft;
     let (json, now) = (rule.canonical().to_owned(), annotation.written_at);
-    let before = app.annotations().put(group, rule, annotation.clone()).await?;
-    tracing::info!("a rule in shadow mode was written");
+    let draft = revocations::Draft::new(group.to_owned(), rule, annotation.clone());
+    let written = app.revocations().try_out(vec![draft], act).await?.pop().unwrap_or(Ok(None))?;
     let hits = app.annotations().shadows().hits(group, &json);
-    let replaced = trial(&json, before, hits, now);
+    let replaced = written.and_then(|replaced| RuleView::replaced(&json, replaced, hits, now));
     Ok((RuleView::tried(json, annotation, hits), replaced))
-}
-
-/// A rule that was only tried before, unless that has ended.
-fn trial(json: &str, before: Option<Annotation>, hits: u64, now: i64) -> Option<RuleView> {
-    let tried = before.filter(|before| before.mode == Mode::Shadow && !before.end().has_passed(now))?;
-    Some(RuleView::tried(json.to_owned(), tried, hits))
 }
 
 async fn preview(app: &App, group: String, draft: Draft) -> Result<Response, ApiError> {

@@ -44,6 +44,13 @@ fn listeners(server: &Server, operation: &Value) -> (Vec<Routes>, Vec<Routes>) {
     }
 }
 
+/// A path with something in the place of each name; the entry is that of the rule that was stored first.
+fn path_of(template: &str) -> String {
+    let places =
+        [("{group}", "anna"), ("{policy}", "default"), ("{path}", "x"), ("{id}", "0000000003e8-0000")];
+    places.iter().fold(template.to_owned(), |path, (name, value)| path.replace(name, value))
+}
+
 /// The example of a request's body, as bytes to send.
 fn example(operation: &Value) -> String {
     let Some(content) = operation["requestBody"]["content"].as_object() else {
@@ -148,11 +155,11 @@ async fn every_route_is_described_and_every_description_has_its_route() {
 
 #[tokio::test(start_paused = true)]
 async fn examples_are_answered_as_described_where_they_are_described() {
-    let server = server(|_| {}).await;
+    let server = server_with(&[("zoe", "{}")], |_| {}).await;
     let document = document();
     for (path, method, operation) in operations(&document) {
         let (here, elsewhere) = listeners(&server, &operation);
-        let uri = path.replace("{group}", "anna").replace("{policy}", "default").replace("{path}", "x");
+        let uri = path_of(&path);
         for routes in here {
             let answer = call(routes, method.clone(), &uri, &[], example(&operation)).await;
             assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
@@ -174,6 +181,8 @@ async fn examples_are_answered_as_described_where_they_are_described() {
         (Method::POST, "/v1/everybody/rules", r#"{"rule":{"sub":"anna"},"confirm":true,"forever":true}"#),
         (Method::POST, "/v1/everybody/rules", r#"{"rule":{"sub":"anna"}}"#),
         (Method::GET, "/v1/everybody/rules", ""),
+        (Method::GET, "/v1/audit", ""),
+        (Method::GET, "/v1/audit?limit=1&everybody=true", ""),
         (Method::GET, "/v1/rules", ""),
         (Method::GET, "/v1/rules/g", ""),
         (Method::POST, "/v1/explain", r#"{"payload":{"sub":"anna","exp":4000000000}}"#),
@@ -197,7 +206,7 @@ async fn refusals_are_described() {
     .await;
     let document = document();
     for (path, method, operation) in operations(&document) {
-        let uri = path.replace("{group}", "anna").replace("{policy}", "default").replace("{path}", "x");
+        let uri = path_of(&path);
         if operation.get("security").is_some() {
             let routes = if operation["tags"][0] == "agents" {
                 main_routes(&guarded.app)

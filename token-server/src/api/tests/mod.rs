@@ -2,6 +2,7 @@
 //! on how fast the machine is.
 
 mod annotated_rules;
+mod audit_api;
 mod budgets;
 mod checks;
 mod described_api;
@@ -85,15 +86,18 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
     let revision = store.revision().unwrap();
     let (sessions, totals) = (Sessions::exclusive(), metrics.totals());
     let shared = Arc::new(Arc::clone(&store));
-    let revocations = Revocations::new(shared, sessions, lifetimes, DEFAULT_BYTES, totals, revision).unwrap();
     let annotations = Annotations::new(EmbeddedAnnotations(Arc::clone(&store)), metrics.shadow_rules());
+    let annotations = Arc::new(annotations);
+    let notes = Arc::clone(&annotations);
+    let revocations =
+        Revocations::new(shared, notes, sessions, lifetimes, DEFAULT_BYTES, totals, revision).unwrap();
     let mut app = App {
         policy: time_policy(Profile::Standard, jose::Leeway::default()),
         basis: Basis {
             revocations: Arc::new(revocations),
             decryption: Decryption { keys: None, lane: Lane::of_threads(1, metrics.decryptions()) },
             good_tokens: GoodTokens {
-                annotations: Arc::new(annotations),
+                annotations,
                 recent: Arc::new(Recent::new(1_000)),
                 shadow_hits: metrics.shadow_hits(),
             },

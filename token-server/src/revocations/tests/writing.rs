@@ -12,7 +12,7 @@ async fn a_write_goes_on_to_its_end_without_its_writer() {
     let adding = {
         let revocations = Arc::clone(&revocations);
         let rule = Rule::parse(r#"{"rt":"x"}"#).unwrap();
-        tokio::spawn(async move { revocations.add("anna".into(), rule, ExpireAt::Never).await })
+        tokio::spawn(async move { revocations.add(draft_of("anna", rule, ExpireAt::Never), act()).await })
     };
     store.asked.notified().await;
     adding.abort();
@@ -30,9 +30,9 @@ async fn a_write_that_failed_may_have_happened_and_is_read_again() {
     store.write("anna", r#"{"rt":"x"}"#);
     assert_eq!(check(&revocations, "anna").await.verdict, Err(Reject::Revoked));
     let revision = revocations.revision();
-    assert!(revocations.remove("anna".into(), r#"{"rt":"x"}"#.into()).await.is_err());
+    assert!(revocations.remove("anna".into(), r#"{"rt":"x"}"#.into(), Why::default(), act()).await.is_err());
     assert_eq!(revocations.revision(), revision + 1);
-    assert_eq!(revocations.remove_group("anna".into()).await.unwrap(), 1);
+    assert_eq!(revocations.remove_group("anna".into(), Why::default(), act()).await.unwrap(), 1);
     assert_eq!(check(&revocations, "anna").await, PASSED);
 }
 
@@ -44,10 +44,10 @@ async fn a_full_group_refuses_a_rule_and_keeps_the_store_unchanged() {
     }
     let revocations = heard(&store);
     let rule = || Rule::parse(r#"{"rt":"x"}"#).unwrap();
-    let refused = revocations.add("anna".into(), rule(), ExpireAt::Never).await;
+    let refused = revocations.add(draft_of("anna", rule(), ExpireAt::Never), act()).await;
     assert!(matches!(refused, Err(StoreError::GroupFull { max: MAX_RULES_PER_GROUP })));
     assert_eq!(store.group("anna").await.unwrap().len(), MAX_RULES_PER_GROUP);
-    assert!(revocations.add("ben".into(), rule(), ExpireAt::Never).await.is_ok());
+    assert!(revocations.add(draft_of("ben", rule(), ExpireAt::Never), act()).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,7 +56,7 @@ async fn rules_that_make_checks_too_dear_are_refused_before_they_are_stored_even
     let revocations = heard(&store);
     let adding = (0..rules::MAX_BACKTRACKING_PATTERNS + 3).map(|number| {
         let rule = Rule::parse(&format!(r#"{{"sub":{{"regex":"(?={number})"}}}}"#)).unwrap();
-        revocations.add("anna".into(), rule, ExpireAt::Never)
+        revocations.add(draft_of("anna", rule, ExpireAt::Never), act())
     });
     let added = futures_util::future::join_all(adding).await;
     let refused = |result: &&Result<_, _>| matches!(result, Err(StoreError::RuleRefused(_)));

@@ -9,6 +9,7 @@ use redb::{
 };
 
 use super::annotations::ANNOTATIONS;
+use super::trail::AUDIT;
 use super::{COUNTERS, ENDS, RULES, TEXTS, write};
 use crate::store::{StoreError, random_name};
 
@@ -45,6 +46,7 @@ pub(super) fn prepare(database: &Database, path: &Path) -> Result<String, StoreE
         transaction.open_table(RULES)?;
         transaction.open_table(ENDS)?;
         transaction.open_table(ANNOTATIONS)?;
+        transaction.open_table(AUDIT)?;
         transaction.open_table(COUNTERS)?.insert("format", FORMAT)?;
         let mut texts = transaction.open_table(TEXTS)?;
         let known = texts.get("store_id")?.map(|id| id.value().to_owned());

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use rules::ExpireAt;
-
 use super::EmbeddedStore;
-use crate::store::{Answer, Condition, Cursor, NewRule, Page, Store, StoreError, StoredRule};
+use crate::store::{
+    Answer, Batch, Clearing, Condition, Cursor, EntryId, Outcome, Page, Record, Store, StoreError,
+    StoredRule, TrailPage,
+};
 
 impl Store for Arc<EmbeddedStore> {
     fn store_id(&self) -> Option<Arc<str>> {
@@ -27,27 +28,28 @@ impl Store for Arc<EmbeddedStore> {
         blocking(self, move |store| store.groups(after.as_deref(), limit))
     }
 
-    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, Option<ExpireAt>> {
-        let (group, json) = (group.to_owned(), json.to_owned());
-        blocking(self, move |store| Ok(store.put(&group, &json, expire_at)?.replaced))
-    }
-
     fn several(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>> {
         blocking(self, move |store| Ok(store.several(&groups)?.into_iter().map(Ok).collect()))
     }
 
-    fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>> {
-        blocking(self, move |store| EmbeddedStore::put_all(store, &rules))
+    fn change(&self, batch: Batch) -> Answer<'_, Vec<Outcome>> {
+        blocking(self, move |store| EmbeddedStore::change(store, &batch))
     }
 
-    fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool> {
-        let (group, json) = (group.to_owned(), json.to_owned());
-        blocking(self, move |store| Ok(store.remove(&group, &json)?.is_some()))
+    fn clear(&self, clearing: Clearing) -> Answer<'_, Vec<Outcome>> {
+        blocking(self, move |store| EmbeddedStore::clear(store, &clearing))
     }
 
-    fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize> {
-        let group = group.to_owned();
-        blocking(self, move |store| Ok(store.remove_group(&group)?.map_or(0, |(removed, _)| removed)))
+    fn trail(&self, from: EntryId, until: Option<EntryId>, limit: usize) -> Answer<'_, TrailPage> {
+        blocking(self, move |store| EmbeddedStore::trail(store, from, until, limit))
+    }
+
+    fn entry(&self, id: EntryId) -> Answer<'_, Option<Record>> {
+        blocking(self, move |store| EmbeddedStore::entry(store, id))
+    }
+
+    fn trim(&self, from: EntryId, max: u64) -> Answer<'_, usize> {
+        blocking(self, move |store| EmbeddedStore::trim(store, from, max))
     }
 
     fn purge(&self, now: i64) -> Answer<'_, usize> {

@@ -2,6 +2,8 @@
 
 use super::opening::FORMAT;
 use super::*;
+use crate::caller::{Caller, Kind};
+use crate::store::{Batch, Change, Clearing, Entry, EntryId, Outcome, Provided, Standing};
 use std::os::unix::fs::PermissionsExt as _;
 
 fn rule(group: &str, json: &str, expire_at: i64, revision: u64) -> StoredRule {
@@ -10,6 +12,45 @@ fn rule(group: &str, json: &str, expire_at: i64, revision: u64) -> StoredRule {
         json: json.into(),
         expire_at: ExpireAt::from_seconds(expire_at),
         revision: Some(revision),
+    }
+}
+
+/// A change by a test.
+fn batch(group: &str, json: &str, to: Option<Standing>) -> Batch {
+    let who = Caller { name: "tester".to_owned(), kind: Kind::Store };
+    let (group, json, provided) = (group.to_owned(), json.to_owned(), Provided::Always);
+    let change = Change { group, json, to, by: None, note: None, undoes: None, provided };
+    Batch { who, at: 1_000, changes: vec![change] }
+}
+
+fn enforced(end: ExpireAt) -> Standing {
+    Standing::of(Some(end), None).unwrap()
+}
+
+impl EmbeddedStore {
+    /// Writes a rule without a note. Returns the end that it had.
+    pub(crate) fn put(&self, group: &str, json: &str, end: ExpireAt) -> Result<Option<ExpireAt>, StoreError> {
+        let outcomes = self.change(&batch(group, json, Some(enforced(end))))?;
+        Ok(outcomes[0].before().map(Standing::end))
+    }
+
+    fn remove(&self, group: &str, json: &str) -> Result<bool, StoreError> {
+        Ok(self.change(&batch(group, json, None))?[0].made().is_some())
+    }
+
+    fn remove_group(&self, group: &str) -> Result<usize, StoreError> {
+        let Batch { who, at, .. } = batch(group, "", None);
+        let outcomes = self.clear(&Clearing { who, at, group: group.to_owned(), by: None, note: None })?;
+        Ok(outcomes.iter().filter(|outcome| outcome.made().is_some()).count())
+    }
+
+    fn put_at(&self, at: u64, json: &str) -> Entry {
+        let made =
+            self.change(&Batch { at, ..batch("anna", json, Some(enforced(ExpireAt::Never))) }).unwrap();
+        match made.into_iter().next() {
+            Some(Outcome::Made(entry)) => entry,
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -30,11 +71,11 @@ fn store() -> (tempfile::TempDir, PathBuf, EmbeddedStore) {
 #[test]
 fn what_was_written_is_there_after_opening_again() {
     let (_folder, path, store) = store();
-    assert_eq!(store.put("anna", "{\"a\":1}", ExpireAt::Never).unwrap().revision, 1);
-    assert_eq!(store.put("anna", "{\"a\":2}", ExpireAt::At(50)).unwrap().revision, 2);
-    assert_eq!(store.put("annabel", "{}", ExpireAt::Never).unwrap().revision, 3);
+    for (group, json, end) in [("anna", "{\"a\":1}", 0), ("anna", "{\"a\":2}", 50), ("annabel", "{}", 0)] {
+        assert_eq!(store.put(group, json, ExpireAt::from_seconds(end)).unwrap(), None);
+    }
     let again = store.put("anna", "{\"a\":1}", ExpireAt::At(60)).unwrap();
-    assert_eq!(again, Put { revision: 4, replaced: Some(ExpireAt::Never) }, "written again");
+    assert_eq!(again, Some(ExpireAt::Never), "written again");
     let id = store.store_id();
     assert_eq!(id.len(), 32);
     drop(store);
@@ -54,10 +95,10 @@ fn deleting_tells_what_was_there() {
     store.put("a", "1", ExpireAt::At(10)).unwrap();
     store.put("a", "2", ExpireAt::Never).unwrap();
     store.put("b", "1", ExpireAt::Never).unwrap();
-    assert_eq!(store.remove("a", "3").unwrap(), None);
-    assert_eq!(store.remove("a", "1").unwrap(), Some(4));
-    assert_eq!(store.remove_group("a").unwrap(), Some((1, 5)));
-    assert_eq!(store.remove_group("a").unwrap(), None);
+    assert!(!store.remove("a", "3").unwrap());
+    assert!(store.remove("a", "1").unwrap());
+    assert_eq!(store.remove_group("a").unwrap(), 1);
+    assert_eq!(store.remove_group("a").unwrap(), 0);
     assert_eq!((store.revision().unwrap(), all(&store)), (5, vec![rule("b", "1", 0, 3)]));
     assert_eq!(store.purge(i64::MAX).unwrap(), 0, "a deleted rule leaves no end behind");
 }
@@ -264,4 +305,92 @@ fn a_file_that_is_deleted_or_replaced_while_in_use_takes_no_more_rules() {
     std::fs::rename(&away, &path).unwrap();
     assert_eq!(store.condition(), Condition::default(), "put back");
     store.put("anna", "2", ExpireAt::Never).unwrap();
+}
+
+fn ids(store: &EmbeddedStore) -> Vec<EntryId> {
+    let page = store.trail(EntryId { at: 0, number: 0 }, None, usize::MAX).unwrap();
+    assert_eq!(page.next, None);
+    page.entries.into_iter().map(|entry| entry.id).collect()
+}
+
+#[test]
+fn each_change_has_its_entry_and_what_changes_nothing_has_none() {
+    let (_folder, _, store) = store();
+    let texts = ["{\"a\":1}", "{\"a\":2}"];
+    for text in [texts[0], texts[1], texts[0]] {
+        store.put("anna", text, ExpireAt::Never).unwrap();
+    }
+    store.put("anna", texts[0], ExpireAt::At(60)).unwrap();
+    assert!(!store.remove("anna", "{}").unwrap());
+    assert_eq!(store.remove_group("anna").unwrap(), 2);
+    assert_eq!(store.remove_group("anna").unwrap(), 0);
+    let page = store.trail(EntryId { at: 0, number: 0 }, None, usize::MAX).unwrap();
+    let told: Vec<_> = page
+        .entries
+        .iter()
+        .rev()
+        .map(|Entry { record, .. }| {
+            let end = |standing: &Option<Standing>| standing.as_ref().map(|standing| standing.expire_at);
+            (record.rule.as_str(), end(&record.before), end(&record.after))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (texts[0], None, Some(0)),
+            (texts[1], None, Some(0)),
+            (texts[0], Some(0), Some(60)),
+            (texts[0], Some(60), None),
+            (texts[1], Some(0), None),
+        ]
+    );
+}
+
+#[test]
+fn entries_keep_their_order_when_the_clock_is_set_back_or_a_millisecond_is_full() {
+    let (_folder, path, store) = store();
+    let first = store.put_at(5_000, "{\"a\":1}").id;
+    let second = store.put_at(4_000, "{\"a\":2}").id;
+    assert_eq!((second.at, second.number), (5_000, 1));
+    drop(store);
+    let store = EmbeddedStore::open(&path).unwrap();
+    let third = store.put_at(0, "{\"a\":3}").id;
+    let fourth = store.put_at(5_001, "{\"a\":4}").id;
+    assert_eq!((fourth.at, fourth.number), (5_001, 0));
+    assert_eq!(ids(&store), [fourth, third, second, first]);
+    let many =
+        (0..=0x1_0000).map(|number| batch("ben", &number.to_string(), Some(enforced(ExpireAt::Never))));
+    let changes: Vec<Change> = many.flat_map(|batch| batch.changes).collect();
+    let outcomes = store.change(&Batch { at: 5_001, changes, ..batch("", "", None) }).unwrap();
+    let places = outcomes.iter().map(|outcome| match outcome {
+        Outcome::Made(entry) => entry.id.to_string(),
+        other => panic!("{other:?}"),
+    });
+    assert!(places.is_sorted_by(|one, next| one < next));
+    assert_eq!(ids(&store)[0].at, 5_002);
+}
+
+#[test]
+fn the_trail_comes_in_pages_and_loses_what_is_old_or_too_much() {
+    let (_folder, _, store) = store();
+    let made: Vec<EntryId> =
+        (0..6).map(|number| store.put_at(number * 1_000, &number.to_string()).id).collect();
+    let page = |from: u64, until: Option<EntryId>, limit| {
+        let page = store.trail(EntryId { at: from, number: 0 }, until, limit).unwrap();
+        (page.entries.into_iter().map(|entry| entry.id.at / 1_000).collect::<Vec<_>>(), page.next)
+    };
+    assert_eq!(page(0, None, 9), (vec![5, 4, 3, 2, 1, 0], None));
+    assert_eq!(page(0, None, 2), (vec![5, 4], Some(made[4])));
+    assert_eq!(page(0, Some(made[4]), 4), (vec![3, 2, 1, 0], None), "exactly to the end");
+    assert_eq!(page(2_000, Some(made[4]), 9), (vec![3, 2], None));
+    assert_eq!(page(4_000, Some(made[4]), 9), (vec![], None));
+    assert_eq!(page(9_000, Some(made[4]), 9), (vec![], None));
+    assert_eq!(store.entry(made[2]).unwrap().unwrap().rule.as_str(), "2");
+    assert_eq!(store.entry(EntryId { at: 7, number: 0 }).unwrap(), None);
+
+    assert_eq!(store.trim(EntryId { at: 2_000, number: 0 }, 100).unwrap(), 2, "what is older");
+    assert_eq!(store.trim(EntryId { at: 2_000, number: 0 }, 100).unwrap(), 0);
+    assert_eq!(store.trim(EntryId { at: 0, number: 0 }, 3).unwrap(), 1, "what is too much");
+    assert_eq!(page(0, None, 9).0, [5, 4, 3]);
+    assert_eq!(store.group("anna").unwrap().len(), 6, "rules stay");
 }

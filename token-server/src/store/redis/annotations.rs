@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, RedisResult, cmd, pipe};
+use redis::{RedisResult, cmd, pipe};
 
 use super::link::is_of_another_type;
 use super::{Keys, Node, PURGE_MARGIN, RedisStore, SCAN_STEP, WRITE_LIMIT};
-use crate::store::annotations::{AnnotatedRule, AnnotationStore, Mode, parse};
+use crate::store::annotations::{AnnotatedRule, AnnotationStore, parse};
 use crate::store::{Answer, StoreError};
 
 /// Annotations beside the rules of a Redis master.
@@ -22,7 +22,7 @@ pub struct RedisAnnotations {
 }
 
 /// A field of a hash, or its value.
-type Text = Vec<u8>;
+pub(super) type Text = Vec<u8>;
 
 impl RedisAnnotations {
     /// Annotations of the rules in this store.
@@ -34,13 +34,6 @@ impl RedisAnnotations {
         &self.store.settings.keys
     }
 
-    /// A whole hash.
-    async fn hash(&self, key: String) -> Result<Vec<(Text, Text)>, StoreError> {
-        let read =
-            async move |mut node: Node| cmd("HGETALL").arg(&key).query_async(&mut node.connection).await;
-        self.store.read(read).await
-    }
-
     /// Some fields of a hash.
     async fn fields(&self, key: String, fields: &[String]) -> Result<Vec<Option<Text>>, StoreError> {
         let mut look = cmd("HMGET");
@@ -48,34 +41,10 @@ impl RedisAnnotations {
         self.store.read(async move |mut node: Node| look.query_async(&mut node.connection).await).await
     }
 
-    /// Changes the notes of one group.
-    async fn note(&self, mut change: Pipeline) -> Result<(), StoreError> {
-        change.ignore();
-        self.store.transact(change).await
-    }
-
-    /// Removes notes of one group.
-    async fn unnote(&self, mut change: Pipeline) -> Result<(), StoreError> {
-        change.ignore();
-        self.store.transact_fewer(change).await
-    }
-
-    /// A change that may remove rules on trial and answers how many; the others are told if it did. A message that is lost
-    /// with this server leaves them counting what no longer is, until they look for themselves.
-    async fn tell_of_fewer(&self, change: Pipeline) -> Result<usize, StoreError> {
-        let (removed,): (usize,) = self.store.transact_fewer(change).await?;
-        if removed > 0 {
-            let mut told = pipe();
-            told.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
-            self.store.transact_fewer::<()>(told).await?;
-        }
-        Ok(removed)
-    }
-
     /// Removes the rules on trial that have ended at `until`.
     async fn purge_shadows(&self, until: i64) -> Result<usize, StoreError> {
         let key = self.keys().shadows();
-        if ended(self.hash(key.clone()).await?, until).is_empty() {
+        if ended(self.store.hash(key.clone()).await?, until).is_empty() {
             return Ok(0);
         }
         let mut connection = self.watch(&key).await?;
@@ -114,10 +83,19 @@ impl RedisAnnotations {
     }
 }
 
+impl RedisStore {
+    /// A whole hash.
+    pub(super) async fn hash(&self, key: String) -> Result<Vec<(Text, Text)>, StoreError> {
+        let read =
+            async move |mut node: Node| cmd("HGETALL").arg(&key).query_async(&mut node.connection).await;
+        self.read(read).await
+    }
+}
+
 impl AnnotationStore for RedisAnnotations {
     fn shadows(&self) -> Answer<'_, Vec<AnnotatedRule>> {
         Box::pin(async move {
-            let all = self.hash(self.keys().shadows()).await?;
+            let all = self.store.hash(self.keys().shadows()).await?;
             Ok(all.iter().filter_map(|(field, text)| shadow(field, text)).collect())
         })
     }
@@ -135,93 +113,6 @@ impl AnnotationStore for RedisAnnotations {
                 parse(group.clone(), json, &shadow.or(note)?)
             };
             Ok(found.filter_map(annotated).collect())
-        })
-    }
-
-    fn put(&self, annotated: AnnotatedRule) -> Answer<'_, ()> {
-        Box::pin(async move {
-            let AnnotatedRule { group, json, annotation } = annotated;
-            let (notes, shadows) = (self.keys().notes(&group), self.keys().shadows());
-            let (field, text) = (field(&group, &json), annotation.to_json());
-            let (mut note, mut trial) = (pipe(), pipe());
-            match annotation.mode {
-                Mode::Enforce => {
-                    note.cmd("HSET").arg(notes).arg(json).arg(text);
-                    self.note(note).await?;
-                    trial.cmd("HDEL").arg(shadows).arg(field);
-                    self.tell_of_fewer(trial).await.map(|_| ())
-                }
-                Mode::Shadow => {
-                    trial.cmd("HSET").arg(shadows).arg(field).arg(text).ignore();
-                    trial.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
-                    self.store.transact::<()>(trial).await?;
-                    note.cmd("HDEL").arg(notes).arg(json);
-                    self.unnote(note).await
-                }
-            }
-        })
-    }
-
-    fn put_all(&self, annotated: Vec<AnnotatedRule>) -> Answer<'_, ()> {
-        Box::pin(async move {
-            let (mut written, mut unnoted) = (pipe(), pipe());
-            let (mut enforced, mut tries) = (Vec::new(), false);
-            for AnnotatedRule { group, json, annotation } in &annotated {
-                let (notes, text) = (self.keys().notes(group), annotation.to_json());
-                match annotation.mode {
-                    Mode::Enforce => {
-                        written.cmd("HSET").arg(notes).arg(json).arg(text).ignore();
-                        enforced.push(field(group, json));
-                    }
-                    Mode::Shadow => {
-                        let shadows = self.keys().shadows();
-                        written.cmd("HSET").arg(shadows).arg(field(group, json)).arg(text).ignore();
-                        unnoted.cmd("HDEL").arg(notes).arg(json).ignore();
-                        tries = true;
-                    }
-                }
-            }
-            if tries {
-                written.cmd("PUBLISH").arg(self.keys().shadows_changed()).arg("").ignore();
-            }
-            if !written.is_empty() {
-                self.store.transact::<()>(written).await?;
-            }
-            if !unnoted.is_empty() {
-                self.store.transact_fewer::<()>(unnoted).await?;
-            }
-            if !enforced.is_empty() {
-                let mut trials = pipe();
-                trials.cmd("HDEL").arg(self.keys().shadows()).arg(&enforced);
-                self.tell_of_fewer(trials).await?;
-            }
-            Ok(())
-        })
-    }
-
-    fn remove(&self, group: String, json: String) -> Answer<'_, bool> {
-        Box::pin(async move {
-            let (mut note, mut trial) = (pipe(), pipe());
-            note.cmd("HDEL").arg(self.keys().notes(&group)).arg(&json);
-            self.unnote(note).await?;
-            trial.cmd("HDEL").arg(self.keys().shadows()).arg(field(&group, &json));
-            Ok(self.tell_of_fewer(trial).await? > 0)
-        })
-    }
-
-    fn remove_group(&self, group: String) -> Answer<'_, usize> {
-        Box::pin(async move {
-            let mut note = pipe();
-            note.cmd("DEL").arg(self.keys().notes(&group));
-            self.unnote(note).await?;
-            let tried = self.shadows().await?.into_iter().filter(|tried| tried.group == group);
-            let fields: Vec<String> = tried.map(|tried| field(&tried.group, &tried.json)).collect();
-            if fields.is_empty() {
-                return Ok(0);
-            }
-            let mut trial = pipe();
-            trial.cmd("HDEL").arg(self.keys().shadows()).arg(&fields);
-            self.tell_of_fewer(trial).await
         })
     }
 
@@ -248,7 +139,7 @@ impl AnnotationStore for RedisAnnotations {
 }
 
 /// What a rule on trial is called in the hash of all of them.
-fn field(group: &str, json: &str) -> String {
+pub(super) fn field(group: &str, json: &str) -> String {
     // Two texts have no way to fail.
     serde_json::to_string(&(group, json)).unwrap_or_default()
 }

@@ -1,16 +1,11 @@
-//! Many rules at once: what takes one round trip for each alone takes one for all of them.
-
-use std::collections::BTreeSet;
-use std::sync::Arc;
+//! Many groups at once: what takes one round trip for each alone takes one for all of them.
 
 use redis::{FromRedisValue, Pipeline, RedisResult, pipe};
-use rules::ExpireAt;
 
 use super::link::is_of_another_type;
-use super::score::end_of;
 use super::scored::{Scored, stored};
 use super::{Node, RedisStore};
-use crate::store::{NewRule, StoreError, StoredRule};
+use crate::store::{StoreError, StoredRule};
 
 impl RedisStore {
     /// The rules of several groups, in the order of the names.
@@ -53,23 +48,6 @@ impl RedisStore {
         };
         let answers = self.read(ask).await?;
         Ok(answers.into_iter().map(|answer| answer.ok_or(StoreError::NotRules)).collect())
-    }
-
-    /// Writes rules in one transaction, with one message for each group. In a cluster the keys are of one slot; while that
-    /// moves they may lie on two nodes, and the transaction is refused whole.
-    pub(super) async fn write_all(&self, rules: Arc<[NewRule]>) -> Result<Vec<Option<ExpireAt>>, StoreError> {
-        let mut change = pipe();
-        for rule in rules.iter() {
-            let key = self.settings.keys.rules(&rule.group);
-            change.cmd("ZSCORE").arg(&key).arg(&rule.json);
-            change.cmd("ZADD").arg(&key).arg(rule.expire_at.as_seconds()).arg(&rule.json).ignore();
-        }
-        let groups: BTreeSet<&str> = rules.iter().map(|rule| rule.group.as_str()).collect();
-        for group in groups {
-            change.cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
-        }
-        let before: Vec<Option<String>> = self.transact(change).await?;
-        Ok(before.into_iter().map(|score| Some(end_of(&score?))).collect())
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! jwt-rules:<group>            sorted set: member = rule JSON, score = expireAt in seconds, 0 = never (ms-users' own)
 //! jwt-rules-changed            channel: groups that a token-server wrote to
+//! jwt-audit                    stream: who changed which rule, when and why, one entry for each change
 //! token-server:store-id        string: the random name of this store
 //! token-server:notes:<group>   hash: rule JSON -> what is known of the rule; lives as long as the rule
 //! token-server:shadows         hash: ["group","rule JSON"] -> the same of every rule that is only tried
@@ -55,6 +56,10 @@ impl Keys {
     /// A glob that all keys of notes match.
     pub(super) fn all_notes(&self) -> String {
         self.escaped() + "token-server:notes:*"
+    }
+
+    pub(super) fn audit(&self) -> String {
+        format!("{}jwt-audit", self.prefix)
     }
 
     pub(super) fn shadows(&self) -> String {

@@ -85,6 +85,13 @@ pub(super) fn asked_away(error: &RedisError) -> Option<(String, u16)> {
     Some((host.to_owned(), port.parse().ok()?))
 }
 
+/// Whether keys of a slot lie on two nodes of a cluster, since it moves. Nothing was done then.
+pub(super) fn slot_moves(error: &RedisError) -> bool {
+    use ServerErrorKind::{Ask, TryAgain};
+    let errors = error.clone().into_server_errors();
+    errors.is_some_and(|errors| errors.iter().any(|(_, error)| matches!(error.kind(), Some(Ask | TryAgain))))
+}
+
 /// Whether something else than rules stands under the key.
 pub(super) fn is_of_another_type(error: &RedisError) -> bool {
     let errors = error.clone().into_server_errors();

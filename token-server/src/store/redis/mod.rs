@@ -5,15 +5,18 @@
 
 mod annotations;
 mod batch;
+mod change;
 mod condition;
 mod keys;
 mod link;
 mod locate;
 mod page;
+mod plan;
 mod score;
 mod scored;
 mod settings;
 mod sign;
+mod trail;
 mod transact;
 
 pub use annotations::RedisAnnotations;
@@ -29,14 +32,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use redis::{RedisResult, cmd, pipe};
-use rules::ExpireAt;
 use tokio::sync::Mutex;
 
+use self::change::Wanted;
 use self::condition::Watch;
 use self::link::{Link, asked_away, is_misdirected, is_of_another_type};
-use self::score::end_of;
 use self::scored::stored;
-use super::{Answer, Condition, Cursor, NewRule, Page, Store, StoreError, StoredRule};
+use super::{
+    Answer, Batch, Clearing, Condition, Cursor, EntryId, Outcome, Page, Record, Store, StoreError,
+    StoredRule, TrailPage,
+};
 
 /// How long Redis may take for an answer to a read.
 const READ_LIMIT: Duration = Duration::from_secs(1);
@@ -205,18 +210,6 @@ impl Store for RedisStore {
         })
     }
 
-    fn put<'a>(&'a self, group: &'a str, json: &'a str, expire_at: ExpireAt) -> Answer<'a, Option<ExpireAt>> {
-        Box::pin(async move {
-            let key = self.settings.keys.rules(group);
-            let mut change = pipe();
-            change.cmd("ZSCORE").arg(&key).arg(json);
-            change.cmd("ZADD").arg(&key).arg(expire_at.as_seconds()).arg(json).ignore();
-            change.cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
-            let (before,): (Option<String>,) = self.transact(change).await?;
-            Ok(before.map(|score| end_of(&score)))
-        })
-    }
-
     fn several(&self, groups: Vec<String>) -> Answer<'_, Vec<Result<Vec<StoredRule>, StoreError>>> {
         Box::pin(self.read_several(groups))
     }
@@ -225,31 +218,24 @@ impl Store for RedisStore {
         Box::pin(self.count_several(groups))
     }
 
-    fn put_all(&self, rules: Arc<[NewRule]>) -> Answer<'_, Vec<Option<ExpireAt>>> {
-        Box::pin(self.write_all(rules))
+    fn change(&self, batch: Batch) -> Answer<'_, Vec<Outcome>> {
+        Box::pin(self.make(Wanted::Changes(batch)))
     }
 
-    fn remove<'a>(&'a self, group: &'a str, json: &'a str) -> Answer<'a, bool> {
-        Box::pin(async move {
-            let mut change = pipe();
-            change.cmd("ZREM").arg(self.settings.keys.rules(group)).arg(json);
-            self.erase(group, change).await.map(|removed| removed > 0)
-        })
+    fn clear(&self, clearing: Clearing) -> Answer<'_, Vec<Outcome>> {
+        Box::pin(self.make(Wanted::Clearing(clearing)))
     }
 
-    fn remove_group<'a>(&'a self, group: &'a str) -> Answer<'a, usize> {
-        Box::pin(async move {
-            let key = self.settings.keys.rules(group);
-            let (mut rules, mut whatever) = (pipe(), pipe());
-            rules.cmd("ZREMRANGEBYRANK").arg(&key).arg(0).arg(-1);
-            match self.erase(group, rules).await {
-                Err(StoreError::Redis(error)) if is_of_another_type(&error) => {
-                    whatever.cmd("DEL").arg(&key);
-                    self.erase(group, whatever).await
-                }
-                erased => erased,
-            }
-        })
+    fn trail(&self, from: EntryId, until: Option<EntryId>, limit: usize) -> Answer<'_, TrailPage> {
+        Box::pin(self.read_trail(from, until, limit))
+    }
+
+    fn entry(&self, id: EntryId) -> Answer<'_, Option<Record>> {
+        Box::pin(self.read_entry(id))
+    }
+
+    fn trim(&self, from: EntryId, max: u64) -> Answer<'_, usize> {
+        Box::pin(self.trim_trail(from, max))
     }
 
     /// One step of a walk over all groups, so that many groups do not make a burst of work. What has ended, the clock of

@@ -16,29 +16,16 @@ const REPLICA_LIMIT: Duration = Duration::from_secs(1);
 const PING_LIMIT: Duration = Duration::from_millis(500);
 
 impl RedisStore {
-    /// The removal of one group's rules and the message that tells of it, then the replicas' word.
-    pub(super) async fn erase(&self, group: &str, mut change: Pipeline) -> Result<usize, StoreError> {
-        change.cmd("PUBLISH").arg(self.settings.keys.changed()).arg(group).ignore();
-        let (removed,) = self.transact_fewer(change).await?;
-        Ok(removed)
-    }
-
-    /// Several commands in one go on the master, then the replicas' word. They are on one key, except where many rules are
-    /// written: keys of one slot may lie on two nodes while it moves, and a transaction on both is refused by both.
-    pub(super) async fn transact<T: FromRedisValue>(&self, change: Pipeline) -> Result<T, StoreError> {
-        self.perform(change, Full::Refuses).await
-    }
-
-    /// The same for a change that only removes: a Redis without memory takes no transactions, but removals it does.
-    pub(super) async fn transact_fewer<T: FromRedisValue>(&self, change: Pipeline) -> Result<T, StoreError> {
-        self.perform(change, Full::TakesRemovals).await
-    }
-
-    async fn perform<T: FromRedisValue>(&self, single: Pipeline, full: Full) -> Result<T, StoreError> {
+    /// Several commands on one key in one go on the master, then the replicas' word.
+    pub(super) async fn perform<T: FromRedisValue>(
+        &self,
+        writer: &Link,
+        single: Pipeline,
+        full: Full,
+    ) -> Result<T, StoreError> {
         let mut change = single.clone();
         change.atomic();
-        let writer = self.writer.lock().await;
-        let mut node = live(&writer).await?;
+        let mut node = live(writer).await?;
         let mut written: RedisResult<T> = change.query_async(&mut node.connection).await;
         if let Some((host, port)) = written.as_ref().err().and_then(asked_away) {
             node = node.ask_at(&host, port, WRITE_LIMIT).await?;
@@ -61,7 +48,8 @@ impl RedisStore {
         Ok(written)
     }
 
-    async fn replicated(&self, node: &mut Node) -> Result<(), StoreError> {
+    /// The replicas' word on the last write of a connection.
+    pub(super) async fn replicated(&self, node: &mut Node) -> Result<(), StoreError> {
         let wanted = self.settings.min_replicas;
         if wanted == 0 {
             return Ok(());
@@ -74,19 +62,19 @@ impl RedisStore {
 
 /// What to do when Redis has no memory for a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Full {
+pub(super) enum Full {
     Refuses,
     TakesRemovals,
 }
 
 /// Whether a transaction was refused whole since the master's memory is full.
-fn is_out_of_memory(error: &RedisError) -> bool {
+pub(super) fn is_out_of_memory(error: &RedisError) -> bool {
     let errors = error.clone().into_server_errors();
     errors.is_some_and(|errors| errors.iter().any(|(_, error)| error.code() == "OOM"))
 }
 
 /// The master over a connection that still answers. One that died between two writes would leave the next in doubt.
-async fn live(writer: &Link) -> Result<Node, StoreError> {
+pub(super) async fn live(writer: &Link) -> Result<Node, StoreError> {
     let mut node = writer.node().await?;
     let ping = cmd("PING");
     let answer = ping.exec_async(&mut node.connection);

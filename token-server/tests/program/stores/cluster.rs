@@ -87,6 +87,10 @@ fn a_slot_on_the_move_is_followed_key_by_key_and_not_vouched_for() {
     assert!(server.rules("dora")[0]["writtenAt"].is_u64(), "with its note");
     let deleted = delete(connect_socket(&server.socket), "/v1/rules/emil", "");
     assert_eq!(deleted.json()["deleted"], 1, "{}", deleted.body);
+    let told = server.admin("/v1/audit").json();
+    let told: Vec<_> =
+        told["entries"].as_array().unwrap().iter().rev().map(|entry| &entry["group"]).collect();
+    assert_eq!(told, ["ben", "anna", "dora", "emil", "emil"], "each change has its entry");
 
     // All keys: a node does not let go of a slot of which it holds one.
     let port = to.port.to_string();

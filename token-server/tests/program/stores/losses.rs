@@ -1,6 +1,7 @@
 //! What may cost rules while Redis answers: memory that runs out, data that are gone.
 
 use integration_tests::stores::{Cluster, Redis};
+use serde_json::json;
 
 use super::{RedisBacked, eventually};
 use crate::harness::{connect_socket, delete, post};
@@ -120,4 +121,12 @@ fn a_redis_without_memory_lets_rules_be_removed_and_says_so() {
         assert_eq!(redis.rules(group), left, "{group} {body}");
     }
     eventually("it is let in again", || server.detail("ben", "x") == "ok");
+    for group in ["anna", "anna", "ben"] {
+        let lost = server.server.wait_for_log(|line| line["target"] == "audit" && line["id"].is_null());
+        assert_eq!(lost["message"], "a rule was removed, and its entry in the audit trail is lost");
+        assert_eq!((&lost["group"], &lost["kind"]), (&json!(group), &json!("peer")), "{lost}");
+        assert!(lost["rule"].is_string() && lost["before"].is_string(), "{lost}");
+    }
+    let told = server.admin("/v1/audit").json();
+    assert_eq!(told["entries"].as_array().unwrap().len(), 3, "what was written before: {told}");
 }

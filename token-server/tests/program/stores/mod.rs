@@ -13,6 +13,7 @@ mod pages;
 mod scores;
 mod sentinel;
 mod standalone;
+mod trail;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

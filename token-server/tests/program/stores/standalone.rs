@@ -140,6 +140,7 @@ fn a_user_of_redis_needs_only_the_prefix() {
         "&__keyspace@0__:other:jwt-rules:*",
         "-@all",
         "+@sortedset",
+        "+@stream",
         "+@hash",
         "+@string",
         "+@connection",
@@ -159,7 +160,7 @@ fn a_user_of_redis_needs_only_the_prefix() {
     server.wait_until_complete();
     assert_eq!(server.write("anna", r#"{"rt":"x"}"#).status, 201);
     assert_eq!(server.check("anna", "x"), "revoked");
-    for key in ["other:jwt-rules:anna", "other:token-server:notes:anna"] {
+    for key in ["other:jwt-rules:anna", "other:token-server:notes:anna", "other:jwt-audit"] {
         assert!(redis.connect().exists::<_, bool>(key).unwrap(), "{key}");
     }
 }
