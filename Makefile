@@ -93,6 +93,8 @@ reference: setup-build ## renew docs/REFERENCE.md and deploy/config of what the 
 
 rules-table: setup-test ## renew the rule language's tables by running the same expressions in node
 	cd crates/rules/tests/data && node generate.mjs
+	@lodash=$$(mktemp -d) && trap 'rm -r "$$lodash"' EXIT && npm install --prefix "$$lodash" --no-package-lock --no-audit --no-fund --loglevel=error lodash@4 && \
+		cd crates/rules/tests/data && node random.mjs "$$lodash"
 
 mutants: setup-build ## what survives if the code that decides is changed in one place: MUTANTS="crates/rules crates/jose/src/jws.rs"; it takes hours
 	tests/mutants.sh $(MUTANTS) -- $(ARGS)

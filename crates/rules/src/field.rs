@@ -4,9 +4,9 @@ use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::Claims;
+use crate::found::Found;
+use crate::path;
 
 /// A field: a claim of exactly this name, or a path into the claims. A token may have both, and which of them an
 /// application reads is not known here.
@@ -18,13 +18,13 @@ pub(crate) struct Field(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     name: Box<str>,
-    /// The steps of the path; empty when the name is no path.
+    /// The steps of the path; empty when the name is no path, or leads nowhere.
     path: Box<[Box<str>]>,
 }
 
 impl Field {
     pub(crate) fn new(name: &str) -> Self {
-        Self(Arc::new(Parts { name: name.into(), path: steps(name).unwrap_or_default().into() }))
+        Self(Arc::new(Parts { name: name.into(), path: path::steps(name).into() }))
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -44,26 +44,28 @@ impl Field {
     /// at the end of the path are both there, for either of them.
     ///
     /// ms-users reads the claim of this name alone then. A rule is there to refuse, so what it may have meant counts.
-    pub(crate) fn any<'a>(
-        &self,
-        claims: &'a Claims,
-        mut test: impl FnMut(Option<&'a Value>) -> bool,
-    ) -> bool {
-        match (claims.get(&*self.0.name), self.nested(claims)) {
+    pub(crate) fn any(&self, claims: &Claims, mut test: impl FnMut(Option<Found<'_>>) -> bool) -> bool {
+        let literal = claims.get(&*self.0.name).map(Found::Claim);
+        match (literal, self.nested(claims)) {
             (Some(literal), Some(nested)) => test(Some(literal)) || test(Some(nested)),
             (literal, nested) => test(literal.or(nested)),
         }
     }
 
-    /// The values that the field has.
-    pub(crate) fn values<'a>(&self, claims: &'a Claims) -> impl Iterator<Item = &'a Value> {
-        claims.get(&*self.0.name).into_iter().chain(self.nested(claims))
+    /// What `visit` makes of the first value of the field of which it makes something.
+    pub(crate) fn find_value<T>(
+        &self,
+        claims: &Claims,
+        mut visit: impl FnMut(&Found<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let literal = claims.get(&*self.0.name).map(Found::Claim);
+        literal.and_then(|literal| visit(&literal)).or_else(|| visit(&self.nested(claims)?))
     }
 
     /// What the path leads to.
-    fn nested<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
+    fn nested<'a>(&self, claims: &'a Claims) -> Option<Found<'a>> {
         let (first, rest) = self.0.path.split_first()?;
-        rest.iter().try_fold(claims.get(&**first)?, |value, step| child(value, step))
+        rest.iter().try_fold(Found::Claim(claims.get(&**first)?), |found, step| found.own(step))
     }
 }
 
@@ -89,46 +91,10 @@ impl Borrow<str> for Field {
     }
 }
 
-fn child<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {
-    match value {
-        Value::Object(members) => members.get(step),
-        Value::Array(items) => items.get(index(step)?),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    }
-}
-
-/// A list's index as a property name: `0`, `12`, but not `01` or `+1`.
-fn index(step: &str) -> Option<usize> {
-    let canonical = step == "0" || !step.starts_with('0');
-    (canonical && step.bytes().all(|byte| byte.is_ascii_digit())).then(|| step.parse().ok())?
-}
-
-/// `a.b[0].c` as its steps; `None` for a text that is not of that form, which then is only a name.
-fn steps(name: &str) -> Option<Vec<Box<str>>> {
-    let mut steps = Vec::new();
-    for dotted in name.split('.') {
-        let (key, indices) = dotted.split_once('[').map_or((dotted, None), |(key, rest)| (key, Some(rest)));
-        if key.is_empty() || key.contains(']') {
-            return None;
-        }
-        steps.push(key.into());
-        if let Some(indices) = indices {
-            for index in indices.strip_suffix(']')?.split("][") {
-                if index.is_empty() || !index.bytes().all(|byte| byte.is_ascii_digit()) {
-                    return None;
-                }
-                steps.push(index.into());
-            }
-        }
-    }
-    // A single step is the name itself, which has been looked up already.
-    (steps.len() > 1).then_some(steps)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_field_is_a_name_and_a_path() {
@@ -149,32 +115,49 @@ mod tests {
             ("https://x.org/y", &[json!(4)]),
             ("n", &[json!(null)]),
             ("n.x", &[]),
-            ("s.length", &[]),
-            ("s[0]", &[]),
+            ("s.length", &[json!(4)]),
+            ("s[0]", &[json!("t")]),
+            ("s[4]", &[]),
+            ("s[-1]", &[]),
+            ("s.at", &[]),
+            ("s[0].length", &[json!(1)]),
+            ("s.length.length", &[]),
+            ("a.c.length", &[json!(3)]),
+            ("a.c[1].length", &[]),
+            ("a.c.push", &[]),
             ("a.c[01]", &[]),
             ("a.c[9]", &[]),
             ("a.c[]", &[]),
-            ("a.c[0", &[]),
+            ("a.c[0", &[json!(10)]),
             ("a..b", &[]),
             ("a]b", &[]),
-            (".e", &[]),
-            ("e..b", &[]),
-            ("e.", &[]),
-            ("e.]", &[]),
-            ("e[x]", &[]),
-            ("e[]", &[]),
+            (".e", &[json!(1)]),
+            ("e..b", &[json!(9)]),
+            ("e.", &[json!({"b": 9})]),
+            ("e.]", &[json!({"": {"b": 9}, "x": 8, "]": 7})]),
+            ("e[x]", &[json!(8)]),
+            ("e[\"]\"]", &[json!(7)]),
+            ("e[]", &[json!({"b": 9})]),
             ("e.x", &[json!(8)]),
+            ("length", &[]),
+            ("n.length", &[]),
             ("", &[json!({"e": 1})]),
             ("constructor", &[]),
+            ("constructor.name", &[]),
+            ("a.__proto__", &[]),
+            ("a.hasOwnProperty", &[]),
         ] {
             let field = Field::new(field);
-            assert_eq!(
-                field.values(&claims).collect::<Vec<_>>(),
-                expected.iter().collect::<Vec<_>>(),
-                "{field:?}"
-            );
+            let mut values = Vec::new();
+            field.find_value(&claims, |found| {
+                values.push(found.value().cloned());
+                None::<()>
+            });
+            assert_eq!(values, expected.iter().cloned().map(Some).collect::<Vec<_>>(), "{field:?}");
             for value in expected {
-                assert!(field.any(&claims, |found| found == Some(value)), "{field:?} {value}");
+                let is_value =
+                    |found: Option<Found<'_>>| found.is_some_and(|found| found.value() == Some(value));
+                assert!(field.any(&claims, is_value), "{field:?} {value}");
             }
             assert_eq!(field.any(&claims, |found| found.is_none()), expected.is_empty(), "{field:?}");
         }

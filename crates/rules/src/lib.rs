@@ -6,8 +6,9 @@
 //! - `{"rt":"x","iat":{"lt":5}}`: every member must hold; `"_or":true` on a level: any of that level.
 //! - A bare value is strict equality; an object holds operators: `eq` `ne` `gt` `gte` `lt` `lte`, and on the
 //!   claim as a string `sw` (starts with) and `regex`.
-//! - A field is a claim's name or a path (`a.b[0].c`). A claim that is not there is `undefined`. Where a token has both,
-//!   a condition holds if it holds for either; ms-users looks at the name alone then.
+//! - A field is a claim's name or a path (`a.b[0].c`, `list.length`), as lodash's `get` reads it, to own properties alone. What
+//!   is not there is `undefined`. Where a token has both, a condition holds if it holds for either; ms-users looks at the
+//!   name alone then.
 //! - An object inside an operator object is a group of its own, on the field of its own key.
 //! - `{}` holds for every token.
 //!
@@ -21,11 +22,13 @@ mod entry;
 mod error;
 mod few;
 mod field;
+mod found;
 mod index;
 mod js;
 mod limits;
 mod operator;
 mod parse;
+mod path;
 mod pattern;
 mod payload;
 mod rule;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::found::Found;
 use crate::js::{self, Operand, Right};
 use crate::pattern::{Pattern, PatternError};
 use crate::payload::Payload;
@@ -54,12 +55,25 @@ impl Test {
         Ok(Some(Self::Compare(comparison, operand)))
     }
 
-    /// Whether the claim passes; `None` is `undefined`.
-    pub(crate) fn holds<'a>(&self, claim: Option<&'a Value>, payload: &Payload<'a>) -> bool {
+    /// Whether what was found passes; `None` is `undefined`.
+    pub(crate) fn holds(&self, found: Option<Found<'_>>, payload: &Payload<'_>) -> bool {
+        let claim = match &found {
+            Some(Found::Half(unit)) => return self.holds_for_half(*unit, payload),
+            found => found.as_ref().and_then(Found::value),
+        };
         match self {
             Self::Compare(comparison, operand) => comparison.holds(claim, operand.as_right(), payload),
             Self::StartsWith(prefix) => payload.text(claim).starts_with(&**prefix),
             Self::Matches(pattern) => pattern.is_found(&payload.text(claim), payload),
+        }
+    }
+
+    /// Half of a character is a text of one code unit, which no rule can be written with, and no number.
+    fn holds_for_half(&self, unit: u16, payload: &Payload<'_>) -> bool {
+        match self {
+            Self::Compare(comparison, operand) => comparison.holds_for_half(unit, operand),
+            Self::StartsWith(prefix) => prefix.is_empty(),
+            Self::Matches(pattern) => pattern.is_found_in_half(unit, payload),
         }
     }
 
@@ -109,10 +123,21 @@ impl Comparison {
 
     /// Whether it is true of a claim; `None` is `undefined`.
     pub(crate) fn holds<'a>(self, left: Option<&'a Value>, right: Right<'_>, payload: &Payload<'a>) -> bool {
-        let order = || payload.order(left, right);
+        self.is_true(|| js::strict_equals(left, right), || payload.order(left, right))
+    }
+
+    fn holds_for_half(self, unit: u16, operand: &Operand) -> bool {
+        let order = || match operand {
+            Operand::Text(text) => Some([unit].into_iter().cmp(text.encode_utf16())),
+            Operand::Null | Operand::Bool(_) | Operand::Number(_) => None,
+        };
+        self.is_true(|| false, order)
+    }
+
+    fn is_true(self, equal: impl Fn() -> bool, order: impl Fn() -> Option<Ordering>) -> bool {
         match self {
-            Self::Eq => js::strict_equals(left, right),
-            Self::Ne => !js::strict_equals(left, right),
+            Self::Eq => equal(),
+            Self::Ne => !equal(),
             Self::Gt => order() == Some(Ordering::Greater),
             Self::Gte => matches!(order(), Some(Ordering::Greater | Ordering::Equal)),
             Self::Lt => order() == Some(Ordering::Less),

@@ -20,7 +20,7 @@ const SHORT: usize = 32;
 pub(crate) struct Payload<'a> {
     pub(crate) claims: &'a Claims,
     issued: Issued,
-    /// `String(list)`. Keyed by place: the claims are borrowed, so a place is one value.
+    /// `String(list)`. Keyed by place: lists and long texts are claims, which are borrowed, so a place is one value.
     lists: RefCell<HashMap<*const Value, Rc<str>>>,
     /// `Number(value)` of long texts and lists.
     numbers: RefCell<HashMap<*const Value, f64>>,

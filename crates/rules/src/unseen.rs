@@ -10,7 +10,7 @@ pub struct UnseenFields<'r>(pub(crate) Vec<&'r Field>);
 impl UnseenFields<'_> {
     /// A token with these claims is seen.
     pub fn see(&mut self, claims: &Claims) {
-        self.0.retain(|field| field.values(claims).next().is_none());
+        self.0.retain(|field| field.find_value(claims, |_| Some(())).is_none());
     }
 
     /// The names of those that are left, as the rule has them.

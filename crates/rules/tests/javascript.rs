@@ -1,8 +1,8 @@
-//! Rules answer as a JavaScript engine does: the expected values come from node (`data/generate.mjs`).
+//! Rules answer as a JavaScript engine does: the expected values come from node (`data/generate.mjs`, `data/random.mjs`).
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's helpers fail by panicking")]
 
-use rules::{Claims, PatternError, Rule, RuleError};
+use rules::{Claims, ExpireAt, PatternError, Rule, RuleEntry, RuleError, RuleSet};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -37,6 +37,21 @@ struct TextRow {
 struct Patterns {
     texts: Vec<String>,
     patterns: Vec<(String, Option<Vec<usize>>)>,
+}
+
+#[derive(Deserialize)]
+struct Matrix {
+    payloads: Vec<String>,
+    rows: Vec<MatrixRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum MatrixRow {
+    /// A rule, and the payloads that it hits as bits in hexadecimal digits.
+    Same(String, String),
+    /// The same where lodash reads the claim of the whole name alone, and rules what the path leads to as well.
+    Either(String, String, String),
 }
 
 fn claims(json: &str) -> Claims {
@@ -181,4 +196,50 @@ fn is_choice(error: &PatternError) -> bool {
             | PatternError::RepeatedLookahead { .. }
             | PatternError::Unsupported
     )
+}
+
+/// The payloads that a rule hits, by the rule alone and by one of many rules, as bits in hexadecimal digits.
+fn hits(rule: &Rule, payloads: &[Claims]) -> String {
+    let mut set = RuleSet::default();
+    let fill = |number| Rule::parse(&format!(r#"{{"fill":{number}}}"#)).expect("a rule");
+    for rule in (0..20).map(fill).chain([rule.clone()]) {
+        assert_eq!(set.insert(RuleEntry { rule, expire_at: ExpireAt::Never }), Ok(()));
+    }
+    let bit = |payload: &Claims| {
+        let hit = rule.matches(payload);
+        assert_eq!(set.matches(payload, 0), hit, "{} among many", rule.canonical());
+        u32::from(hit)
+    };
+    let digit = |payloads: &[Claims]| {
+        let digit = payloads.iter().fold(0, |digit, payload| digit * 2 + bit(payload));
+        char::from_digit(digit, 16).expect("four bits")
+    };
+    payloads.chunks(4).map(digit).collect()
+}
+
+#[test]
+fn a_thousand_rules_with_the_paths_that_lodash_reads_answer_as_javascript_does() {
+    let Matrix { payloads, rows } =
+        serde_json::from_str(include_str!("data/random.json")).expect("the table");
+    let payloads: Vec<Claims> = payloads.iter().map(|payload| claims(payload)).collect();
+    let mut differences = Vec::new();
+    let (mut telling, mut by_either) = (0, 0);
+    for row in &rows {
+        let (text, theirs, expected) = match row {
+            MatrixRow::Same(text, hits) => (text, hits, hits),
+            MatrixRow::Either(text, theirs, ours) => (text, theirs, ours),
+        };
+        let ours = hits(&rule(text), &payloads);
+        if ours != *expected {
+            differences.push(format!("{text}: {ours} instead of {expected}"));
+        }
+        let [fewer, more] =
+            [theirs, expected].map(|digits| u64::from_str_radix(digits, 16).expect("64 bits"));
+        assert_eq!(fewer & !more, 0, "{text}: what lodash alone finds is hit here too");
+        telling += usize::from(more != 0 && more != u64::MAX);
+        by_either += usize::from(fewer != more);
+    }
+    assert!(differences.is_empty(), "{} of {}: {differences:#?}", differences.len(), rows.len());
+    assert!(rows.len() >= 1_000 && payloads.len() == 64 && telling >= 300, "{telling}");
+    assert!(by_either <= 10, "{by_either}");
 }

@@ -28,7 +28,10 @@ fn rule_like() -> impl Strategy<Value = Value> {
         Just("a"),
         Just("b"),
         Just("a.b"),
-        Just("a[0]")
+        Just("a[0]"),
+        Just("a.length"),
+        Just("a[0][1]"),
+        Just("a..b")
     ];
     scalar.prop_recursive(4, 24, 4, move |inner| {
         prop_oneof![

@@ -86,10 +86,10 @@ impl Fields {
     /// The fields under which rules are found and that the claims have, until `visit` has a result.
     ///
     /// Costs what the fewer are of names in the rules and claims in the token, besides the paths.
-    pub(super) fn find_in<'a, T>(
+    pub(super) fn find_in<T>(
         &self,
-        claims: &'a Claims,
-        mut visit: impl FnMut(&str, &'a Value) -> Option<T>,
+        claims: &Claims,
+        mut visit: impl FnMut(&str, &Value) -> Option<T>,
     ) -> Option<T> {
         let by_name = if self.names.len() <= claims.len() {
             self.names.keys().find_map(|field| visit(field.name(), claims.get(field.name())?))
@@ -101,7 +101,7 @@ impl Fields {
         by_name.or_else(|| {
             self.paths
                 .iter()
-                .find_map(|(field, _)| field.values(claims).find_map(|value| visit(field.name(), value)))
+                .find_map(|(field, _)| field.find_value(claims, |found| visit(field.name(), found.value()?)))
         })
     }
 

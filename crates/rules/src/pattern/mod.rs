@@ -57,15 +57,23 @@ impl Pattern {
     /// Whether the expression is found in the text. A limit that is hit counts as found: a rule revokes, and what it
     /// cannot judge it must not let through.
     pub(crate) fn is_found(&self, text: &str, payload: &Payload<'_>) -> bool {
+        self.is_found_in_units(&units::as_units(text), payload)
+    }
+
+    /// The same for half of a character above U+FFFF.
+    pub(crate) fn is_found_in_half(&self, unit: u16, payload: &Payload<'_>) -> bool {
+        self.is_found_in_units(&units::of_unit(unit), payload)
+    }
+
+    fn is_found_in_units(&self, text: &str, payload: &Payload<'_>) -> bool {
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
         if !payload.spend(length.saturating_add(1).saturating_mul(self.atoms)) {
             return true;
         }
-        let text = units::as_units(text);
         match &self.program {
-            Program::Linear(regex) => regex.is_match(&text),
+            Program::Linear(regex) => regex.is_match(text),
             Program::Backtracking(regex) => {
-                text.len() > MAX_BACKTRACKED_BYTES || regex.is_match(&*text).unwrap_or(true)
+                text.len() > MAX_BACKTRACKED_BYTES || regex.is_match(text).unwrap_or(true)
             }
         }
     }

@@ -121,6 +121,11 @@ pub(super) fn as_units(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.encode_utf16().filter_map(|unit| char::from_u32(code_point(unit))).collect())
 }
 
+/// One code unit as such a text.
+pub(super) fn of_unit(unit: u16) -> String {
+    char::from_u32(code_point(unit)).map(String::from).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
