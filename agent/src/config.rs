@@ -25,7 +25,7 @@ mod token_server;
 pub use description::description;
 use names::PREFIX;
 pub(crate) use names::TRUST;
-use ranges::{CACHE_TTL, TIMEOUT_MS, TOKEN_BYTES, within};
+use ranges::{CACHE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes, within};
 pub use token_server::{IdentityFiles, TokenServerConfig, TokenServers};
 
 use crate::answer::Variables;
@@ -186,7 +186,7 @@ impl Config {
             keys: KeySources { issuers, ..keys },
             trust,
             schemes,
-            max_token_bytes: max_token_bytes.unwrap_or(8192),
+            max_token_bytes: max_token_bytes.unwrap_or_else(|| usual_token_bytes(profile)),
             variables,
             claims,
             cache,

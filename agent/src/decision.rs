@@ -1,6 +1,6 @@
 //! What was decided about a request.
 
-use jose::{ClaimNames, Profile, Reason, Refusal, Reject, Signed, TokenVersion, Verdict};
+use jose::{ClaimNames, Profile, Reason, Refusal, Reject, Signed, TokenForm, TokenVersion, Verdict};
 
 /// What was decided about one request.
 #[derive(Debug, Clone)]
@@ -11,8 +11,8 @@ pub struct Decision {
     pub names: ClaimNames,
     /// Fingerprint of the token; absent when there was none.
     pub id: Option<String>,
-    /// Whether this profile tells stateless from legacy tokens.
-    pub profile: Profile,
+    /// Which kind of token it was; absent in profiles that tell no kinds, and where nothing could be decided.
+    pub version: Option<TokenVersion>,
     /// The name of the policy that was applied; absent when an unknown one was asked for.
     pub policy: Option<String>,
 }
@@ -109,11 +109,18 @@ impl Outcome {
         }
     }
 
-    /// Which kind of token it was, in the `ms-users` profile.
-    pub const fn version(&self) -> TokenVersion {
-        match self.signed() {
-            Some(signed) => signed.version,
-            None => TokenVersion::Legacy,
+    /// Which kind of token it was, by its form and by what is in it. Only the `ms-users` profile tells; and where nothing could
+    /// be decided its backends look for themselves.
+    ///
+    /// An encrypted token is a stateless one whether it opens or not: its refusal is final, where that of a legacy one sends
+    /// backends to their own check.
+    pub fn version(&self, profile: Profile, form: Option<TokenForm>) -> Option<TokenVersion> {
+        match (profile, self.reason(), form) {
+            (Profile::Standard, _, _) | (Profile::MsUsers, Reason::BackendUnavailable, _) => None,
+            (Profile::MsUsers, _, Some(TokenForm::Jwe)) => Some(TokenVersion::Stateless),
+            (Profile::MsUsers, _, Some(TokenForm::Jws | TokenForm::Other) | None) => {
+                Some(self.signed().map_or(TokenVersion::Legacy, |signed| signed.version))
+            }
         }
     }
 

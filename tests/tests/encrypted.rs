@@ -74,6 +74,9 @@ fn an_ms_users_session_is_annotated_as_the_old_system_did() {
         assert_eq!(seen.header("x-tkn-valid"), Some("0"), "{what}");
         assert_eq!(seen.header("x-tkn-reason"), Some(reason), "{what}");
         assert_eq!(seen.header("x-tkn-body"), None, "{what}");
+        // By their form, whether they open or not.
+        let version = (seen.header("x-tkn-stateless"), seen.header("x-tkn-legacy"));
+        assert_eq!(version, (Some("1"), None), "{what}");
     }
 }
 

@@ -3,6 +3,8 @@
 
 #[path = "migrating/before.rs"]
 mod before;
+#[path = "migrating/ms_users.rs"]
+mod ms_users;
 #[path = "migrating/table.rs"]
 mod table;
 
@@ -42,7 +44,7 @@ after! {
     jwt_spoa = "jwt-spoa",
     envoy = "envoy",
     oauth2_proxy = "oauth2-proxy",
-    ms_users = "ms-users",
+    of_ms_users = "ms-users",
 }
 
 /// A configuration that takes the place of another, and its keys.
@@ -157,7 +159,7 @@ fn from_the_script_of_ms_users() {
     let lines = text.lines().filter(|line| !line.starts_with("JWT_TOKEN_SERVER_BACKEND"));
     fs::write(&settings, lines.collect::<Vec<_>>().join("\n")).unwrap();
     let edge = Setup::annotating()
-        .edit(ms_users)
+        .edit(of_ms_users)
         .agent_env("JWT_CONFIG", &settings.display().to_string())
         .token_server()
         .start();

@@ -8,7 +8,7 @@ pub mod record;
 
 use std::collections::{BTreeSet, HashMap};
 
-use jose::{Claim, ClaimNames, Claims, Profile, TokenVersion};
+use jose::{Claim, ClaimNames, Claims, TokenVersion};
 use spop::{Action, TypedData, VarScope};
 
 use crate::decision::{Decision, Outcome};
@@ -75,8 +75,8 @@ pub fn answer(decision: &Decision, variables: &Variables, claims: Option<&[Strin
     if let Some(id) = &decision.id {
         answer.set(variables, "id", || id.clone().into());
     }
-    if decision.profile == Profile::MsUsers {
-        let name = match outcome.version() {
+    if let Some(version) = decision.version {
+        let name = match version {
             TokenVersion::Stateless => "stateless",
             TokenVersion::Legacy => "legacy",
         };

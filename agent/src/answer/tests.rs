@@ -1,6 +1,6 @@
 pub mod lines;
 
-use jose::{ClaimNames, Reject, Signed};
+use jose::{ClaimNames, Profile, Reason, Reject, Signed};
 
 use super::*;
 
@@ -14,7 +14,8 @@ fn signed(payload: &str, version: TokenVersion) -> Signed {
 
 fn decision(outcome: Outcome, profile: Profile) -> Decision {
     let policy = Some("default".into());
-    Decision { outcome, names: ClaimNames::default(), id: Some("fp".into()), profile, policy }
+    let version = outcome.version(profile, None);
+    Decision { outcome, names: ClaimNames::default(), id: Some("fp".into()), version, policy }
 }
 
 fn accepted(payload: &str) -> Decision {
@@ -63,7 +64,8 @@ fn a_refused_token_shows_nothing_of_itself_unless_it_is_a_legacy_one() {
         let lines = shown(&refused(*reject, Some(stateless.clone())), &Variables::All, None);
         let shows = lines.iter().any(|line| line.starts_with("body=") || line.starts_with("payload."));
         assert_eq!(shows, *reject == Reject::Legacy, "{reject:?}");
-        assert!(lines.contains(&"stateless=Bool(true)".to_owned()));
+        let tells = lines.contains(&"stateless=Bool(true)".to_owned());
+        assert_eq!(tells, reject.reason() != Reason::BackendUnavailable, "{reject:?}");
         assert_eq!(lines.last().unwrap(), "valid=Bool(false)");
     }
     let lines = shown(&refused(Reject::Legacy, Some(legacy)), &Variables::All, None);

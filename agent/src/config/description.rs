@@ -1,10 +1,11 @@
 //! What the settings of the agent are: `jwt-agent settings`, the reference and the rest are made of this.
 
+use jose::Profile;
 use keys::trust::description as trust;
 use service::description::{Default, Group, Kind, LookUp, Program, Setting};
 
 use super::names::{PREFIX, TRUST};
-use super::ranges::{CACHE_TTL, EDGE_SIZE, EDGE_TTL, TIMEOUT_MS, TOKEN_BYTES};
+use super::ranges::{CACHE_TTL, EDGE_SIZE, EDGE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes};
 
 /// What SIGHUP says to what token-servers were told once.
 const TOLD: &str = "restart where token-servers are asked";
@@ -54,7 +55,7 @@ fn tokens() -> Group {
             "16384",
             "Longer tokens are refused (`token_size`). For ML-DSA-87, whose signature alone has 6,170 characters, and claims above 1.4 KB: 16384, and `tune.bufsize 32768` in HAProxy ([sizes](../haproxy/README.md#sizes))",
         )
-        .or("8192"),
+        .or(Default::Derived { told: "`8192`; in `ms-users` `16384`", of: token_bytes }),
         Setting::new(
             "JWT_TIMEOUT_MS",
             Kind::Number { unit: "milliseconds", least: *TIMEOUT_MS.start(), most: *TIMEOUT_MS.end() },
@@ -72,6 +73,11 @@ fn tokens() -> Group {
         .or("sample"),
     ];
     Group { title: "which tokens", settings }
+}
+
+fn token_bytes(look_up: LookUp<'_>) -> Option<String> {
+    let profile = look_up("JWT_PROFILE").and_then(|name| name.parse().ok()).unwrap_or(Profile::Standard);
+    Some(usual_token_bytes(profile).to_string())
 }
 
 fn schemes(look_up: LookUp<'_>) -> Option<String> {

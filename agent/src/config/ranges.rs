@@ -1,7 +1,8 @@
-//! Numbers that a setting may be.
+//! Numbers that a setting may be, or is.
 
 use std::ops::RangeInclusive;
 
+use jose::Profile;
 use service::settings::Settings;
 
 /// The range of `JWT_TIMEOUT_MS`.
@@ -14,6 +15,15 @@ pub(super) const TOKEN_BYTES: RangeInclusive<usize> = 256..=65_536;
 pub(super) const EDGE_SIZE: RangeInclusive<usize> = 1..=1_000_000;
 /// The range of `JWT_EDGE_TTL`, seconds. HAProxy's configuration takes no entry that is further ahead.
 pub(super) const EDGE_TTL: RangeInclusive<u64> = 1..=60;
+
+/// What `JWT_MAX_TOKEN_BYTES` is where it is not set. Encrypted tokens of ms-users, with the user's metadata in them, may be
+/// longer than 8 KiB, and were good in its own edge.
+pub(super) fn usual_token_bytes(profile: Profile) -> usize {
+    match profile {
+        Profile::Standard => 8_192,
+        Profile::MsUsers => 16_384,
+    }
+}
 
 pub(super) fn within<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
     settings: &mut Settings,

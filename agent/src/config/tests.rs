@@ -40,6 +40,7 @@ fn the_ms_users_profile_brings_its_scheme_and_needs_no_key_with_a_token_server()
     ])
     .unwrap();
     assert_eq!(config.schemes, ["JWT"]);
+    assert_eq!((config.max_token_bytes, config.trust.is_keyless()), (16_384, true));
     let TokenServers::Urls(urls) = config.token_server.unwrap().servers else { panic!("no URLs") };
     assert_eq!(urls.len(), 2);
     assert!(config.warnings.is_empty());

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jose::{ClaimNames, Claimed, IssuerPolicy, Policy, Reject, TokenHash, Trust};
+use jose::{ClaimNames, Claimed, IssuerPolicy, Policy, Reject, TokenForm, TokenHash, Trust};
 use keys::{KeyRing, Keys};
 
 use super::unknown_policies::UnknownPolicies;
@@ -48,11 +48,12 @@ impl<'a> Question<'a> {
         keys: &KeyRing,
     ) -> Result<Self, Box<Decision>> {
         let refused = |reject, policy: Option<&Policy>| {
+            let outcome = Outcome::refused(reject);
             Box::new(Decision {
-                outcome: Outcome::refused(reject),
+                version: outcome.version(trust.profile(), None),
+                outcome,
                 names: ClaimNames::default(),
                 id: None,
-                profile: trust.profile(),
                 policy: policy.map(|policy| policy.name.clone()),
             })
         };
@@ -101,9 +102,9 @@ impl<'a> Question<'a> {
         let names = policy.zip(outcome.signed()).map(|(policy, signed)| trust.claim_names(policy, signed));
         Decision {
             names: names.unwrap_or_default(),
+            version: outcome.version(trust.profile(), Some(TokenForm::of(&self.token))),
             outcome,
             id: Some(self.key.token.fingerprint()),
-            profile: trust.profile(),
             policy: policy.map(|policy| policy.name.clone()),
         }
     }

@@ -76,6 +76,8 @@ fn verify_inner(
     };
     let header = result.header.as_deref().map(RawValue::get);
     match (result.token, header, result.claims) {
+        // Not a legacy token: it came encrypted.
+        (Some(_), _, _) if trust.is_keyless() => refused(Reject::NoKeys),
         (Some(nested), _, _) => verify_signed(&nested, trust, question, now),
         (None, Some(header), Some(claims)) => match Claims::parse(claims.get().as_bytes()) {
             Ok(claims) => {

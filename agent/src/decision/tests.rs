@@ -30,8 +30,37 @@ fn an_outcome_tells_its_code_its_word_and_no_more_of_the_token_than_it_may() {
         ),
     ] {
         assert_eq!((outcome.reject(), outcome.reason(), outcome.detail()), (reject, reason, detail));
-        assert_eq!((outcome.version(), outcome.shown().is_some()), (version, is_shown), "{outcome:?}");
+        let told = outcome.version(Profile::MsUsers, Some(TokenForm::Jws));
+        assert_eq!((told, outcome.shown().is_some()), (Some(version), is_shown), "{outcome:?}");
+        assert_eq!(outcome.version(Profile::Standard, Some(TokenForm::Jws)), None);
     }
+}
+
+#[test]
+fn a_token_of_five_parts_is_stateless_whether_it_opens_or_not_unless_nothing_could_be_decided() {
+    let (stateless, legacy) = (TokenVersion::Stateless, TokenVersion::Legacy);
+    let says = |version| Some(signed(version));
+    for (reject, signed, form, version) in [
+        (Reject::Decryption, None, Some(TokenForm::Jwe), Some(stateless)),
+        (Reject::Malformed, None, Some(TokenForm::Jwe), Some(stateless)),
+        (Reject::Revoked, says(stateless), Some(TokenForm::Jwe), Some(stateless)),
+        (Reject::Expired, says(legacy), Some(TokenForm::Jwe), Some(stateless)),
+        (Reject::NoTokenServer, None, Some(TokenForm::Jwe), None),
+        (Reject::Timeout, None, Some(TokenForm::Jwe), None),
+        (Reject::Timeout, says(stateless), Some(TokenForm::Jws), None),
+        (Reject::KeysStale, None, Some(TokenForm::Jws), None),
+        (Reject::Revoked, says(stateless), Some(TokenForm::Jws), Some(stateless)),
+        (Reject::Signature, None, Some(TokenForm::Jws), Some(legacy)),
+        (Reject::Legacy, None, Some(TokenForm::Other), Some(legacy)),
+        (Reject::Missing, None, None, Some(legacy)),
+        (Reject::UnknownPolicy, None, None, None),
+    ] {
+        let outcome = Outcome::Refused { reject, signed };
+        assert_eq!(outcome.version(Profile::MsUsers, form), version, "{reject:?} {form:?}");
+        assert_eq!(outcome.version(Profile::Standard, form), None, "{reject:?}");
+    }
+    let opened = Outcome::Accepted(signed(stateless));
+    assert_eq!(opened.version(Profile::MsUsers, Some(TokenForm::Jwe)), Some(stateless));
 }
 
 #[test]
@@ -55,7 +84,7 @@ fn a_decision_is_logged_by_names_and_never_with_the_token() {
         outcome,
         names: ClaimNames::default(),
         id: Some("fp".to_owned()),
-        profile: Profile::Standard,
+        version: None,
         policy: Some("api".to_owned()),
     };
     let line = r#"message=decided request="r1" id="fp" reason="ok" detail="ok" policy="api""#;

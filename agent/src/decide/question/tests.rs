@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use jose::{KeySet, Profile, Signed, UnixTime, Verdict};
+use jose::{KeySet, Signed, TokenVersion, UnixTime, Verdict};
 use keys::KeyMetrics;
 use service::readiness::Readiness;
 
@@ -33,7 +33,7 @@ fn request(token: &str, policy: &str) -> Request<'static> {
 
 #[test]
 fn a_request_is_judged_by_the_policy_that_it_names_or_by_the_first() {
-    for (profile, expected) in [("standard", Profile::Standard), ("ms-users", Profile::MsUsers)] {
+    for (profile, version) in [("standard", None), ("ms-users", Some(TokenVersion::Legacy))] {
         let trust = trust(&[("JWT_PROFILE", profile)]);
         for (policy, index, name) in [("", 0, "first"), ("first", 0, "first"), ("second", 1, "second")] {
             let request = request("a.b.c", policy);
@@ -42,7 +42,10 @@ fn a_request_is_judged_by_the_policy_that_it_names_or_by_the_first() {
             assert_eq!((question.key.policy, question.request.as_deref()), (index, Some("r1")), "{policy}");
             assert_eq!(question.policy(&trust).unwrap().name, name);
             let decided = question.decided(&trust, Outcome::refused(Reject::Malformed));
-            assert_eq!((decided.policy.as_deref(), decided.profile), (Some(name), expected));
+            assert_eq!((decided.policy.as_deref(), decided.version), (Some(name), version));
+            let sealed = Question { token: "a.b.c.d.e".into(), ..question.clone() }
+                .decided(&trust, Outcome::refused(Reject::Decryption));
+            assert_eq!(sealed.version, version.map(|_| TokenVersion::Stateless));
             assert_eq!(decided.id, Some(TokenHash::of("a.b.c").fingerprint()));
         }
         for (token, policy, reject, name) in [
@@ -54,7 +57,8 @@ fn a_request_is_judged_by_the_policy_that_it_names_or_by_the_first() {
             let request = request(token, policy);
             let refused = Question::of(&request, &reading(), &trust, &ring()).map(drop).unwrap_err();
             assert_eq!((refused.outcome.reject(), refused.policy.as_deref()), (Some(reject), name));
-            assert_eq!((refused.profile, refused.id), (expected, None));
+            let version = version.filter(|_| reject != Reject::UnknownPolicy);
+            assert_eq!((refused.version, refused.id), (version, None));
         }
     }
 }

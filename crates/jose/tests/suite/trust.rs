@@ -336,3 +336,26 @@ fn an_explanation_accounts_for_every_key_and_repeats_the_verdict() {
     let explanation = trust.explain("a.b", &sets, trust.policy(None).unwrap(), NOW);
     assert!(explanation.header.is_none() && explanation.keys.is_empty());
 }
+
+#[test]
+fn where_no_keys_are_configured_a_signed_token_is_a_legacy_one_in_ms_users() {
+    for (profile, of_garbage, of_signed) in [
+        (Profile::Standard, Reject::Malformed, Reject::NoKeys),
+        (Profile::MsUsers, Reject::Legacy, Reject::Legacy),
+    ] {
+        let trust = Trust::single(IssuerPolicy::of(profile)).without_keys();
+        let good =
+            Signer::generate(Algorithm::HS256).plain_token(Algorithm::HS256, r#"{"st":1,"exp":4000000000}"#);
+        for (token, expected) in [("a.b.c", of_garbage), (&*good, of_signed), ("", Reject::Missing)] {
+            let verdict = trust.verify(token, &[KeySet::empty()], trust.policy(None).unwrap(), NOW);
+            let Verdict::Refuse(Refusal { reject, signed: None }) = verdict else {
+                panic!("{token}: {verdict:?}")
+            };
+            assert_eq!(reject, expected, "{profile} {token}");
+        }
+        // Keys that are configured and not there yet are another thing.
+        let keyed = Trust::single(IssuerPolicy::of(profile));
+        let verdict = keyed.verify(&good, &[KeySet::empty()], keyed.policy(None).unwrap(), NOW);
+        assert!(matches!(verdict, Verdict::Refuse(Refusal { reject: Reject::NoKeys, .. })), "{profile}");
+    }
+}

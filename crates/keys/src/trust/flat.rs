@@ -69,7 +69,7 @@ impl Flat {
 
     /// Trust for a program that has no source of keys, and opens encrypted tokens alone: signed ones find no key.
     pub fn without_keys(self) -> (Trust, Vec<IssuerKeys>) {
-        (Trust::single(self.policy), vec![self.keys])
+        (Trust::single(self.policy).without_keys(), vec![self.keys])
     }
 }
 
