@@ -68,10 +68,11 @@ fn moved(file: &str, listed: &Value) -> Moved {
     let settings = HaproxyCfg::parse(&text).and_then(|cfg| cfg.apply(Vec::new())).unwrap();
     let mut setup = Setup::annotating().no_key_file();
     for (name, value) in settings {
+        let (name, value) = (name.into_string().unwrap(), value.into_string().unwrap());
         let value = match name.as_str() {
             "JWT_JWKS_FILE" => path("keys.json").display().to_string(),
             "JWT_JWKS_URL" => from_url.url(),
-            _ => value.into_string().unwrap(),
+            _ => value,
         };
         setup = setup.agent_env(&name, &value);
     }
