@@ -110,7 +110,9 @@ const UNAVAILABLE: Told = ("0", "E_BACKEND_UNAVAIL", None, None, false);
 
 fn claims(changes: Value) -> Value {
     let mut all = json!({"username": "alice", "cs": "c1", "rt": "r1", "iat": now() * 1000, "exp": (now() + 600) * 1000, "st": 1});
-    all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    let members = all.as_object_mut().unwrap();
+    members.extend(changes.as_object().unwrap().clone());
+    members.retain(|_, value| !value.is_null());
     all
 }
 
@@ -122,13 +124,16 @@ fn the_settings_of_signed_tokens_are_read_as_they_stand() {
         {"kid": "hs", "secret": "i-hope-that-you-change-this-long-default-secret-in-your-app"},
         {"kid": "ES256", "cert": pair.pem()},
     ]);
-    let Moved { edge, mut server, .. } = moved("signed.cfg", &listed);
+    // All of it lives as long as the test.
+    let mut moved = moved("signed.cfg", &listed);
+    let Moved { edge, server, .. } = &mut moved;
+    let edge = &*edge;
     for key in [&secret, pair] {
         let signed = |changes: Value| sign(key, &claims(changes));
-        tells(&edge, "good", &signed(json!({})), OK);
-        tells(&edge, "without an end", &signed(json!({"exp": null})), OK);
-        tells(&edge, "expired", &signed(json!({"exp": (now() - 1) * 1000})), INVALID);
-        tells(&edge, "a refresh token", &signed(json!({"irt": 1})), REFRESH);
+        tells(edge, "good", &signed(json!({})), OK);
+        tells(edge, "without an end", &signed(json!({"exp": null})), OK);
+        tells(edge, "expired", &signed(json!({"exp": (now() - 1) * 1000})), INVALID);
+        tells(edge, "a refresh token", &signed(json!({"irt": 1})), REFRESH);
         tells(
             &edge,
             "one without st",
@@ -136,38 +141,40 @@ fn the_settings_of_signed_tokens_are_read_as_they_stand() {
             ("0", "E_TKN_LEGACY", None, Some("1"), true),
         );
         let forged = forge_signature(&signed(json!({})));
-        tells(&edge, "forged", &forged, ("0", "E_TKN_INVALID", None, Some("1"), false));
+        tells(edge, "forged", &forged, ("0", "E_TKN_INVALID", None, Some("1"), false));
     }
     server.revoke("alice", &json!({"_or": true, "cs": "c1", "rt": "c1"}));
-    tells(&edge, "revoked", &sign(&secret, &claims(json!({}))), INVALID);
-    tells(&edge, "another session", &sign(&secret, &claims(json!({"cs": "c2"}))), OK);
+    tells(edge, "revoked", &sign(&secret, &claims(json!({}))), INVALID);
+    tells(edge, "another session", &sign(&secret, &claims(json!({"cs": "c2"}))), OK);
     server.process.kill();
-    tells(&edge, "no token-server", &sign(&secret, &claims(json!({"cs": "c3"}))), UNAVAILABLE);
+    tells(edge, "no token-server", &sign(&secret, &claims(json!({"cs": "c3"}))), UNAVAILABLE);
 }
 
 #[test]
 fn the_settings_of_encrypted_tokens_are_read_as_they_stand() {
-    let Moved { edge, mut server, .. } = moved("encrypted.cfg", &json!([]));
+    let mut moved = moved("encrypted.cfg", &json!([]));
+    let Moved { edge, server, .. } = &mut moved;
+    let edge = &*edge;
     let good = sealed(&claims(json!({})));
-    tells(&edge, "good", &good, OK);
+    tells(edge, "good", &good, OK);
     let long = sealed(&claims(json!({"metadata": "x".repeat(6_200)})));
     assert!((8_192..9_000).contains(&long.len()), "{}", long.len());
-    tells(&edge, "longer than 8 KiB", &long, OK);
-    tells(&edge, "expired", &sealed(&claims(json!({"exp": (now() - 1) * 1000}))), INVALID);
-    tells(&edge, "a refresh token", &sealed(&claims(json!({"irt": 1}))), REFRESH);
+    tells(edge, "longer than 8 KiB", &long, OK);
+    tells(edge, "expired", &sealed(&claims(json!({"exp": (now() - 1) * 1000}))), INVALID);
+    tells(edge, "a refresh token", &sealed(&claims(json!({"irt": 1}))), REFRESH);
     // Five parts are stateless by their form, and three are legacy: this system never had keys for them.
-    tells(&edge, "another key", &format!("{}AAAA", &good[..good.len() - 4]), INVALID);
-    tells(&edge, "five parts of garbage", "a.b.c.d.e", INVALID);
+    tells(edge, "another key", &format!("{}AAAA", &good[..good.len() - 4]), INVALID);
+    tells(edge, "five parts of garbage", "a.b.c.d.e", INVALID);
     let legacy = ("0", "E_TKN_LEGACY", None, Some("1"), false);
-    tells(&edge, "a signed token", &sign(key("ES256"), &claims(json!({}))), legacy);
-    tells(&edge, "three parts of garbage", "a.b.c", legacy);
-    tells(&edge, "no parts", "garbage", legacy);
+    tells(edge, "a signed token", &sign(key("ES256"), &claims(json!({}))), legacy);
+    tells(edge, "three parts of garbage", "a.b.c", legacy);
+    tells(edge, "no parts", "garbage", legacy);
     server.revoke("alice", &json!({"metadata.length": 6_200}));
-    tells(&edge, "revoked by the length of a text", &long, INVALID);
-    tells(&edge, "another one of the same user", &good, OK);
+    tells(edge, "revoked by the length of a text", &long, INVALID);
+    tells(edge, "another one of the same user", &good, OK);
     server.process.kill();
-    tells(&edge, "no token-server", &sealed(&claims(json!({"cs": "c3"}))), UNAVAILABLE);
-    tells(&edge, "no token-server, five parts of garbage", "e.d.c.b.a", UNAVAILABLE);
+    tells(edge, "no token-server", &sealed(&claims(json!({"cs": "c3"}))), UNAVAILABLE);
+    tells(edge, "no token-server, five parts of garbage", "e.d.c.b.a", UNAVAILABLE);
     tells(
         &edge,
         "no token-server, a signed token",
