@@ -175,10 +175,5 @@ fn the_settings_of_encrypted_tokens_are_read_as_they_stand() {
     server.process.kill();
     tells(edge, "no token-server", &sealed(&claims(json!({"cs": "c3"}))), UNAVAILABLE);
     tells(edge, "no token-server, five parts of garbage", "e.d.c.b.a", UNAVAILABLE);
-    tells(
-        &edge,
-        "no token-server, a signed token",
-        &sign(key("ES256"), &claims(json!({"cs": "c3"}))),
-        legacy,
-    );
+    tells(edge, "no token-server, a signed token", &sign(key("ES256"), &claims(json!({"cs": "c3"}))), legacy);
 }
