@@ -29,6 +29,7 @@ fn a_fault_is_told_with_its_place() {
         ("(?:){2001}", PatternError::TooCostly),
         ("a\\07", PatternError::UnsupportedEscape { at: 1 }),
         ("(a)?\\1", PatternError::UnsupportedBackReference { at: 4 }),
+        ("(?!(a))b\\1", PatternError::UnsupportedBackReference { at: 8 }),
         ("(?=a)+", PatternError::RepeatedLookahead { at: 0 }),
         ("(?<=a+)b", PatternError::Unsupported),
     ] {
@@ -124,6 +125,11 @@ fn a_text_made_for_the_purpose_does_not_stop_the_server() {
 #[test]
 fn a_group_may_be_named_again_behind_a_lookbehind() {
     assert!(found(r"(?<=x)(a)\1", "xaa") && !found(r"(?<=x)(a)\1", "xab"));
+}
+
+#[test]
+fn a_group_of_a_lookahead_may_be_named_again_where_it_was_found() {
+    assert!(found(r"(?=(a))\1b", "ab") && !found(r"(?=(a))\1b", "b"));
 }
 
 #[test]
