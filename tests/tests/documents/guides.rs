@@ -96,7 +96,7 @@ fn the_guide_for_an_upgrade_has_a_section_for_each_area_of_what_breaks() {
         .lines()
         .filter_map(|line| line.strip_prefix("| **")?.split_once("**").map(|(area, _)| area))
         .collect();
-    assert!(areas.len() > 5, "{areas:?}");
+    assert!(!areas.is_empty(), "rows of what breaks stand below the area that they belong to");
     let guide = read("docs/UPGRADING.md");
     let newest = guide.split("\n## From ").nth(1).unwrap();
     let sections: Vec<&str> = newest.lines().filter_map(|line| line.strip_prefix("### ")).collect();
