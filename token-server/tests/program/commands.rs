@@ -44,6 +44,23 @@ fn store(folder: &Path) -> std::path::PathBuf {
 }
 
 #[test]
+fn the_audit_trail_is_exported_with_who_and_why() {
+    let kinds = std::cell::RefCell::new(Vec::new());
+    everywhere(|operator| {
+        let why = format!("way {}", kinds.borrow().len());
+        operator.json(&["rules", "add", "anna", r#"{"rt":"x"}"#, "--note", &why, "--by", "olga"], "");
+        let newest = operator.json(&["audit", "export"], "").remove(0);
+        assert_eq!(
+            (&newest["group"], &newest["note"], &newest["by"]),
+            (&json!("anna"), &json!(why), &json!("olga"))
+        );
+        assert!(newest["who"]["name"].as_str().is_some_and(|name| !name.is_empty()));
+        kinds.borrow_mut().push(newest["who"]["kind"].clone());
+    });
+    assert_eq!(kinds.into_inner(), ["peer", "token", "store", "store"]);
+}
+
+#[test]
 fn rules_are_added_listed_and_removed_the_same_way_everywhere() {
     everywhere(|operator| {
         let rule = r#"{"iat":{"lt":5}}"#;

@@ -2,6 +2,8 @@
 
 use integration_tests::port::free_port;
 use integration_tests::stores::{Cluster, Redis, SentinelGroup};
+use integration_tests::token::now;
+use integration_tests::trail::Told;
 use serde_json::json;
 
 use super::{FOREVER, RedisBacked, eventually};
@@ -44,6 +46,14 @@ fn operate(settings: &[(&str, &str)]) {
     eventually("both are back", || server.check("anna", "x") == "revoked" && server.tried() == "1");
     assert_eq!(operator.run(&["rules", "export"], "").out, exported.out);
     import_many(&operator, &server);
+
+    let mut entries = operator.json(&["audit", "export"], "");
+    assert!(entries.len() > 2_100, "more than two pages: {}", entries.len());
+    assert!(entries.iter().all(|entry| entry["who"]["kind"] == "store"));
+    entries.reverse();
+    let told = Told::read(|path| server.admin(path).json());
+    assert_eq!(told.entries, entries);
+    assert_eq!(told.disagreements(now(), |_| true), Vec::<String>::new());
 }
 
 /// More rules than one transaction holds, of many groups, each of which a server hears of.
