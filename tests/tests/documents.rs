@@ -2,6 +2,7 @@
 
 mod commands;
 mod guides;
+mod revoking;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -33,5 +33,6 @@ pub mod tls;
 pub mod trust;
 pub mod verify;
 pub mod when;
+pub mod whole;
 
 pub use run::RunError;

@@ -1,7 +1,8 @@
 //! The claims of subjects checked lately, so that a rule can be tried on them before it is written.
 //!
 //! They are personal data. They are kept in memory alone, one payload for each of a limited number of subjects, for
-//! [`WINDOW`] at most; nothing but numbers is ever told from them; and with a capacity of 0 none is kept.
+//! [`WINDOW`] at most; nothing is ever told of the claims but numbers; of the subjects, to operators alone, when one was last
+//! seen and which have a similar name; and with a capacity of 0 none is kept.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -30,6 +31,26 @@ struct Seen {
     subject: Box<str>,
     payload: Box<str>,
     issued: Issued,
+}
+
+/// How many similar names are told.
+const SIMILAR: usize = 5;
+
+/// Letters that two similar names differ by, at most: added, left out, exchanged, or two that changed places.
+const MAX_SLIPS: usize = 2;
+
+/// Bytes of the longest name that is compared with others: comparing costs the product of the lengths.
+const MAX_COMPARED_BYTES: usize = 128;
+
+/// What is remembered of one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// When its last token was found good; absent where it is not remembered.
+    pub last_seen: Option<UnixTime>,
+    /// Names that are similar, the most similar first; only where it is not remembered itself.
+    pub similar: Vec<String>,
+    /// How many subjects are remembered.
+    pub remembered: usize,
 }
 
 /// What a rule would do to the subjects that are remembered.
@@ -87,6 +108,29 @@ impl Recent {
         fields.names().map(str::to_owned).collect()
     }
 
+    /// When a subject was last seen, and if it was not, which similar ones were.
+    pub fn sighting(&self, subject: &str, now: UnixTime) -> Sighting {
+        let last_seen = self.place(subject).and_then(|place| {
+            let seen = lock(place);
+            seen.as_ref().filter(|seen| seen.is_fresh(now) && *seen.subject == *subject).map(|seen| seen.at)
+        });
+        let mut remembered = 0;
+        let mut similar = Vec::new();
+        for place in &self.places {
+            let place = lock(place);
+            let Some(seen) = place.as_ref().filter(|seen| seen.is_fresh(now)) else { continue };
+            remembered += 1;
+            if last_seen.is_none()
+                && let Some(slips) = slips(subject, &seen.subject)
+            {
+                similar.push((slips, seen.subject.to_string()));
+            }
+        }
+        similar.sort_unstable();
+        let similar = similar.into_iter().take(SIMILAR).map(|(_, subject)| subject).collect();
+        Sighting { last_seen, similar, remembered }
+    }
+
     /// The payloads that are remembered, of this subject or of all.
     fn seen(&self, now: UnixTime, of: Option<&str>) -> impl Iterator<Item = (Claims, Issued)> {
         self.places.iter().filter_map(move |place| match &*lock(place) {
@@ -119,6 +163,19 @@ impl Seen {
         let age = now.as_millis().saturating_sub(self.at.as_millis());
         u64::try_from(age).is_ok_and(|age| Duration::from_millis(age) < WINDOW)
     }
+}
+
+/// By how many slips of the hand two names differ, if they are similar: 0 where they differ in case or white space alone.
+fn slips(wanted: &str, seen: &str) -> Option<usize> {
+    let length = wanted.len();
+    if length > MAX_COMPARED_BYTES || seen.len() > MAX_COMPARED_BYTES {
+        return None;
+    }
+    let [wanted, seen] = [wanted, seen].map(|name| name.trim().to_lowercase());
+    // A name of three letters has few that do not resemble it.
+    let most = MAX_SLIPS.min(length / 3);
+    let slips = strsim::damerau_levenshtein(&wanted, &seen);
+    (slips <= most).then_some(slips)
 }
 
 impl fmt::Debug for Recent {
@@ -187,6 +244,41 @@ mod tests {
         assert_eq!(recent.unseen(&rule, at(0)), ["a.b", "iatt"], "a token of any subject");
         recent.remember("carl", r#"{"a":{"b":2}}"#, Issued::AsTold, at(0));
         assert_eq!(recent.unseen(&rule, at(0)), ["iatt"]);
+    }
+
+    #[test]
+    fn a_subject_is_told_when_it_was_last_seen_or_which_similar_ones_were() {
+        let recent = Recent::new(100_000);
+        for (subject, seconds) in [("anna.berg", 10), ("anna.borg", 20), ("ben", 30), ("Ö\u{1b}[31m", 30)] {
+            recent.remember(subject, "{}", Issued::AsTold, at(seconds));
+        }
+        let window = i64::try_from(WINDOW.as_secs()).unwrap();
+        for (subject, now, last_seen, similar, remembered) in [
+            ("anna.berg", 40, Some(10), &[][..], 4),
+            ("anna.burg", 40, None, &["anna.berg", "anna.borg"], 4),
+            ("Anna.Berg ", 40, None, &["anna.berg", "anna.borg"], 4),
+            ("anan.berg", 40, None, &["anna.berg", "anna.borg"], 4),
+            ("anna", 40, None, &[], 4),
+            ("bén", 40, None, &["ben"], 4),
+            ("BEN", 40, None, &["ben"], 4),
+            ("be", 40, None, &[], 4),
+            ("carl", 40, None, &[], 4),
+            ("", 40, None, &[], 4),
+            ("anna.berg", 10 + window, None, &["anna.borg"], 3),
+            ("ben", 30 + window, None, &[], 0),
+        ] {
+            let sighting = recent.sighting(subject, at(now));
+            let expected = Sighting {
+                last_seen: last_seen.map(at),
+                similar: similar.iter().map(|name| (*name).to_owned()).collect(),
+                remembered,
+            };
+            assert_eq!(sighting, expected, "{subject} at {now}");
+        }
+        assert_eq!(Recent::new(0).sighting("ben", at(0)).remembered, 0);
+        let long = "x".repeat(MAX_COMPARED_BYTES + 1);
+        recent.remember(&long, "{}", Issued::AsTold, at(30));
+        assert_eq!(recent.sighting(&long[1..], at(30)).similar, Vec::<String>::new(), "too long to compare");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod left;
 mod limits;
 mod reading;
 mod reads;
+mod search;
 mod trail;
 mod trials;
 mod undo;
@@ -37,6 +38,7 @@ use left::Left;
 pub use limits::{MAX_RULES_OF_EVERYBODY, MAX_RULES_PER_GROUP};
 pub use reading::LOAD_WAIT;
 use reading::{LOAD_LIMIT, parse, within};
+pub use search::{Found, MAX_NAMES_LOOKED_AT, NamePart};
 pub use trail::TrailFilter;
 pub use undo::Undone;
 pub use writes::Added;
@@ -269,31 +271,39 @@ impl Revocations {
     ) -> Result<(Vec<GroupSize>, bool), StoreError> {
         let reading = async {
             let (names, more) = self.store.groups(after, limit).await?;
-            let mut sizes = Vec::with_capacity(names.len());
-            for name in names {
-                let known = self.book.fresh(&name, Instant::now(), self.sessions.current().as_ref());
-                let group = match known {
-                    Some(read) => read.group,
-                    None => match self.store.group(&name).await {
-                        Ok(stored) => parse(stored, Totals::default(), Group::parse).await?,
-                        // One group's fault must not hide the others.
-                        Err(error @ StoreError::NotRules) => {
-                            let fault = Some(error.to_string());
-                            sizes.push(GroupSize { group: name, rules: 0, unreadable: 0, fault });
-                            continue;
-                        }
-                        Err(error) => return Err(error),
-                    },
-                };
-                // One that vanished between the two reads is no group any more.
-                if !group.is_empty() {
-                    let (rules, unreadable) = (group.len(), group.unreadable());
-                    sizes.push(GroupSize { group: name, rules, unreadable, fault: None });
-                }
-            }
-            Ok((sizes, more))
+            Ok((self.sizes(names).await?, more))
         };
         within(STORE_LIMIT, reading).await
+    }
+
+    /// How many rules each of these groups has; one that has none any more is left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn sizes(&self, names: Vec<String>) -> Result<Vec<GroupSize>, StoreError> {
+        let mut sizes = Vec::with_capacity(names.len());
+        for name in names {
+            let known = self.book.fresh(&name, Instant::now(), self.sessions.current().as_ref());
+            let group = match known {
+                Some(read) => read.group,
+                None => match self.store.group(&name).await {
+                    Ok(stored) => parse(stored, Totals::default(), Group::parse).await?,
+                    // One group's fault must not hide the others.
+                    Err(error @ StoreError::NotRules) => {
+                        let fault = Some(error.to_string());
+                        sizes.push(GroupSize { group: name, rules: 0, unreadable: 0, fault });
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
+            };
+            // One that vanished between the two reads is no group any more.
+            if !group.is_empty() {
+                let (rules, unreadable) = (group.len(), group.unreadable());
+                sizes.push(GroupSize { group: name, rules, unreadable, fault: None });
+            }
+        }
+        Ok(sizes)
     }
 
     /// A group was changed, here or elsewhere: what was read before is forgotten, and the feed tells it. A name that is too

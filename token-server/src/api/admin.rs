@@ -10,7 +10,7 @@ use super::access::AdminAccess;
 use super::app::App;
 use super::layers::{self, Guard};
 use super::needs::Needs;
-use super::{audit, error, explain, key_sources, rules};
+use super::{audit, error, explain, key_sources, revoked, rules, subject};
 use crate::caller::Role;
 
 /// A route and who may use it.
@@ -50,6 +50,8 @@ pub(super) fn table() -> Vec<Route> {
         route(MethodFilter::GET, "/v1/audit", Always(Read), |method| on(method, audit::list)),
         // What concerns everybody's rules needs more, which the entry tells.
         route(MethodFilter::POST, "/v1/audit/{id}/undo", Always(Revoke), |method| on(method, audit::undo)),
+        route(MethodFilter::GET, "/v1/revoked", Always(Read), |method| on(method, revoked::list)),
+        route(MethodFilter::GET, "/v1/subjects/{subject}", Always(Read), |method| on(method, subject::view)),
         route(MethodFilter::POST, "/v1/explain", Always(Read), |method| on(method, explain::explain)),
         route(MethodFilter::GET, "/v1/keys", Always(Read), |method| on(method, key_sources::view)),
     ]

@@ -50,7 +50,7 @@ pub(crate) enum ApiError {
     NoEntry,
     #[error(
         "the rule is not as this entry left it: it {stands}; say \"confirm\": true to write what stood before the entry \
-         all the same (on the command line: --confirm)"
+         all the same (on the command line: --yes)"
     )]
     NotAsLeft { stands: String },
     #[error("what stood before the entry is no rule that is understood here, and is not written")]

@@ -15,7 +15,9 @@ mod layers;
 mod needs;
 mod openapi;
 pub(crate) mod request;
+mod revoked;
 pub(crate) mod rules;
+mod subject;
 mod verify;
 
 #[cfg(test)]

@@ -65,6 +65,11 @@ impl Admin {
         Ok(Self::Remote(remote))
     }
 
+    /// Whether it is the store alone that is asked, which remembers no users.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self, Self::Here(_))
+    }
+
     /// The JSON of an answer that is no refusal.
     pub(super) async fn get(&self, path: &str) -> Result<Value, CliError> {
         self.call(Method::GET, path, Bytes::new()).await

@@ -54,14 +54,22 @@ pub(super) enum CliError {
     Unanswered(Vec<String>),
     #[error("{}: {cause}", path.display())]
     File { path: PathBuf, cause: io::Error },
-    #[error("{server} cannot be asked: {cause}")]
+    #[error(
+        "{server} cannot be asked: {cause}; see that the token-server runs, and that this is its admin listener or socket"
+    )]
     Unreachable { server: String, cause: String },
-    #[error("{server} answered nothing in {seconds} s")]
+    #[error(
+        "{server} answered nothing in {seconds} s; see its log, and what was done with `token-server history`"
+    )]
     Silent { server: String, seconds: u64 },
     #[error("answered {status}: {}{error}", .field.as_ref().map(|field| format!("{field}: ")).unwrap_or_default())]
     Refused { status: StatusCode, error: String, field: Option<String> },
     #[error("answered {status} with something that is no answer of this API; is it the admin listener?")]
     Strange { status: StatusCode },
+    #[error("the server's answer has no {name} that is understood; is it of this version?")]
+    Incomplete { name: &'static str },
+    #[error("{why}\nnothing was changed; say it again with {option}")]
+    Unconfirmed { why: String, option: &'static str },
     #[error("standard input: {0}")]
     Input(io::Error),
     #[error("standard output: {0}")]
@@ -85,6 +93,7 @@ impl CliError {
             | Self::NoProbe
             | Self::NoKeys
             | Self::Sources(_)
+            | Self::Unconfirmed { .. }
             | Self::Argument { .. } => exit::USAGE,
             Self::NoSetting => exit::NO,
             Self::Verify(error) => error.exit_code(),
@@ -99,6 +108,7 @@ impl CliError {
             | Self::Silent { .. }
             | Self::Refused { .. }
             | Self::Strange { .. }
+            | Self::Incomplete { .. }
             | Self::Input(_)
             | Self::Output(_)
             | Self::Lines(_)

@@ -3,6 +3,7 @@
 use std::io::BufRead;
 
 use axum::http::StatusCode;
+use jose::UnixTime;
 use rules::{ExpireAt, Rule};
 use serde_json::{Map, Value, json};
 use service::exit;
@@ -14,7 +15,9 @@ use super::outcome::Outcome;
 use super::output::Output;
 use super::pages::rows_of;
 use crate::api::rules::{MAX_BATCH_BYTES, MAX_BATCH_LINES, MAX_BODY_BYTES};
+use crate::payload::seconds;
 use crate::store::EVERYBODY;
+use crate::when;
 
 /// Rules after which the command tells how far it is.
 const PROGRESS: usize = 10_000;
@@ -70,7 +73,7 @@ fn read(input: impl BufRead, now: i64) -> Result<(Vec<Draft>, usize), CliError> 
             continue;
         }
         let number = index.saturating_add(1);
-        match draft(&line) {
+        match draft(&line, now) {
             Ok((_, end)) if end.has_passed(now) => ended = ended.saturating_add(1),
             Ok((body, end)) => drafts.push(Draft { line: number, end, body: body.to_string() }),
             Err(why) if faults.len() < MAX_FAULTS => faults.push(format!("line {number}: {why}")),
@@ -154,7 +157,7 @@ impl Imported {
 }
 
 /// A line as the API takes it, and when its rule ends.
-fn draft(line: &str) -> Result<(Value, ExpireAt), String> {
+fn draft(line: &str, now: i64) -> Result<(Value, ExpireAt), String> {
     let mut members: Map<String, Value> =
         serde_json::from_str(line).map_err(|_| "expected a JSON object".to_owned())?;
     if let Some(unknown) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
@@ -168,9 +171,15 @@ fn draft(line: &str) -> Result<(Value, ExpireAt), String> {
     Rule::parse(&rule.to_string()).map_err(|error| format!("rule: {error}"))?;
     let end = match members.get("expireAt") {
         None => 0,
-        Some(end) => end.as_i64().ok_or("expireAt: expected unix seconds")?,
+        Some(Value::String(text)) => when::parse_future(text, UnixTime::from_secs(now))
+            .map(|at| seconds(UnixTime::from_millis(at.as_millis().saturating_add(999))))
+            .map_err(|why| format!("expireAt: {why}"))?,
+        Some(end) => end.as_i64().ok_or("expireAt: expected unix seconds, or a time such as \"in 30d\"")?,
     };
     let end = ExpireAt::from_seconds(end);
+    if members.get("expireAt").is_some_and(Value::is_string) {
+        members.insert("expireAt".to_owned(), json!(end.as_seconds()));
+    }
     if is_everybodys {
         members.remove("group");
         members.insert("everybody".to_owned(), Value::Bool(true));
@@ -287,13 +296,18 @@ mod tests {
             (r#"{"rule":{}}"#, "group: expected a string"),
             (r#"{"group":"a"}"#, "rule: is missing"),
             (r#"{"group":"a","rule":{},"x":1}"#, "x: is not known here"),
-            (r#"{"group":"a","rule":{},"expireAt":"soon"}"#, "expireAt: expected unix seconds"),
+            (r#"{"group":"a","rule":{},"expireAt":"soon"}"#, "expireAt: is no time that can be read"),
+            (r#"{"group":"a","rule":{},"expireAt":true}"#, "expireAt: expected unix seconds, or a time"),
+            (r#"{"group":"a","rule":5}"#, "rule: "),
         ] {
-            assert_eq!(draft(line).unwrap_err(), why, "{line}");
+            let told = draft(line, 5).unwrap_err();
+            assert!(told.starts_with(why), "{line}: {told}");
         }
-        assert!(draft(r#"{"group":"a","rule":5}"#).unwrap_err().starts_with("rule: "));
-        let (draft, end) = draft(r#"{"group":"a","rule":{},"expireAt":7}"#).unwrap();
-        assert_eq!(draft["confirm"], true);
-        assert_eq!(end, ExpireAt::At(7));
+        for (end, expected) in [("7", 7), (r#""in 2s""#, 7), (r#""2026-11-28""#, 1_795_824_000)] {
+            let line = format!(r#"{{"group":"a","rule":{{}},"expireAt":{end}}}"#);
+            let (draft, end) = draft(&line, 5).unwrap();
+            assert_eq!((&draft["confirm"], &draft["expireAt"]), (&json!(true), &json!(expected)));
+            assert_eq!(end, ExpireAt::At(expected));
+        }
     }
 }

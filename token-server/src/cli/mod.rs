@@ -4,6 +4,7 @@
 //! this process.
 
 mod admin;
+mod ask;
 mod audit;
 mod check;
 mod duration;
@@ -14,6 +15,7 @@ mod import;
 mod outcome;
 mod output;
 mod pages;
+mod people;
 mod percent;
 mod remote;
 mod rules;
@@ -23,12 +25,15 @@ mod tls;
 mod token;
 mod verify;
 mod whose;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use jose::UnixTime;
 use service::description::{Describe, Format};
 use service::exit;
 use service::settings::{Environment, with_file};
@@ -45,7 +50,7 @@ use crate::reconfigure::Origin;
 /// Configured by TOKEN_SERVER__SECTION__KEY environment variables, over the TOML file that --config or TOKEN_SERVER_CONFIG
 /// names. `token-server settings` lists all of them, `token-server sample` prints such a file.
 /// Exit codes: 0 done; 1 could not be done; 2 a token is refused (verify, token explain), the rule does not match (rules
-/// test --payload); 64 the command line or the configuration is wrong.
+/// test --payload), nothing was there to remove, to restore or to find; 64 the command line or the configuration is wrong.
 #[derive(Debug, Parser)]
 #[command(name = "token-server", version)]
 pub struct Arguments {
@@ -76,6 +81,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    People(people::People),
     /// Read, write, try and move revocation rules
     #[command(subcommand)]
     Rules(rules::Rules),
@@ -123,6 +130,10 @@ async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Re
         || Origin::read(Environment { config: file.clone(), ..Environment::of(environment.iter().cloned()) });
     let config = || origin()?.config();
     match command {
+        Some(Command::People(command)) => {
+            target.judge()?;
+            people::run(command, &target, config()?).await
+        }
         Some(Command::Rules(command)) => {
             target.judge()?;
             rules::run(command, &target, config()?).await
@@ -170,7 +181,13 @@ async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Re
     }
 }
 
+/// The time by the clock of this process.
+fn time() -> UnixTime {
+    UnixTime::from_system(SystemTime::now())
+}
+
 fn fail(error: &CliError) -> ExitCode {
-    exit::say("token-server", error);
+    // It may quote what a server said.
+    exit::say("token-server", &words::shown_lines(&error.to_string()));
     ExitCode::from(error.exit_code())
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::error::CliError;
+use super::words::{end, shown, shown_lines};
 
 /// How answers look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,8 @@ impl Output {
         for_people: impl FnOnce(&Value) -> String,
     ) -> Result<(), CliError> {
         match self {
-            Self::People => line(for_people(value)),
+            // Whatever a text has in it, the terminal does nothing but show it.
+            Self::People => line(shown_lines(&for_people(value))),
             Self::Json => line(value),
         }
     }
@@ -44,13 +46,10 @@ pub(super) fn line(text: impl fmt::Display) -> Result<(), CliError> {
 /// A rule of a list on one line: mode, end, text, and who wrote it and why.
 pub(super) fn rule(rule: &Value) -> String {
     let text = |name: &str| rule.get(name).and_then(Value::as_str);
-    let end = match rule.get("expireAt").and_then(Value::as_i64) {
-        None | Some(0) => "never ends".to_owned(),
-        Some(seconds) => format!("ends {seconds}"),
-    };
+    let end = end(rule.get("expireAt").and_then(Value::as_i64));
     let condition = match rule.get("rule") {
         Some(condition) => condition.to_string(),
-        None => text("text").unwrap_or_default().to_owned(),
+        None => shown(text("text").unwrap_or_default()),
     };
     let mut line = format!("{}  {end}  {condition}", text("mode").unwrap_or_default());
     if let Some(hits) = rule.get("hits") {
@@ -58,7 +57,7 @@ pub(super) fn rule(rule: &Value) -> String {
     }
     for (label, name) in [("not understood: ", "error"), ("by ", "by"), ("", "note")] {
         if let Some(found) = text(name) {
-            line += &format!("  ({label}{found})");
+            line += &format!("  ({label}{})", shown(found));
         }
     }
     line

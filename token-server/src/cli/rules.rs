@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::admin::{Admin, Missing};
+use super::ask::{self, Answer};
 use super::duration::Seconds;
 use super::error::CliError;
 use super::outcome::Outcome;
@@ -16,8 +17,10 @@ use super::output::{self, Output};
 use super::pages::{next, page, rows_of};
 use super::target::Target;
 use super::whose::Whose;
+use super::words::shown;
 use super::{export, import};
 use crate::config::Config;
+use crate::when;
 
 /// What can be done with rules.
 #[derive(Debug, Subcommand)]
@@ -48,6 +51,12 @@ pub(super) enum Rules {
         /// Every rule of the group
         #[arg(long)]
         all: bool,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+        /// For whom, where that is not the one who is logged in
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// Try a rule: how many of the subjects checked lately it would hit, or whether it matches one payload
     Test {
@@ -74,9 +83,9 @@ pub(super) struct Draft {
     /// the server's policies is over, and in 30 days where one of them has none
     #[arg(long)]
     everybody: bool,
-    /// When the rule ends, unix seconds
-    #[arg(long, value_name = "SECONDS", conflicts_with = "expire_in")]
-    expire_at: Option<i64>,
+    /// When the rule ends: 2026-11-27, 2026-11-27T10:00:00Z, in 30d, or unix seconds
+    #[arg(long, value_name = "TIME", conflicts_with = "expire_in")]
+    expire_at: Option<String>,
     /// In how long the rule ends: 90s, 15m, 12h, 30d
     #[arg(long, value_name = "TIME")]
     expire_in: Option<Seconds>,
@@ -92,8 +101,8 @@ pub(super) struct Draft {
     /// Who writes it
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// Yes, the rule shall hold for everybody, or be {}, which refuses every token of the subject
-    #[arg(long)]
+    /// Yes, the rule shall hold for everybody, or be {}, which refuses every token of the subject; on a terminal it is asked
+    #[arg(long, alias = "yes")]
     confirm: bool,
 }
 
@@ -108,28 +117,42 @@ pub(super) async fn run(command: Rules, target: &Target, config: Config) -> Resu
         Rules::Add { draft } => {
             let (whose, document) = draft.document()?;
             let admin = Admin::open(target, config, Missing::Refuse).await?;
-            let written = admin.post(whose.route(), document).await?;
+            let written = match admin.post(whose.route(), document).await {
+                // The answer tells how much the rule hits.
+                Err(CliError::Refused { error, field: Some(field), .. })
+                    if field == "confirm" && ask::is_possible() =>
+                {
+                    if ask::unless_said(false, error, "--confirm")? == Answer::No {
+                        return Ok(Outcome::No);
+                    }
+                    let (_, document) = Draft { confirm: true, ..draft }.document()?;
+                    admin.post(whose.route(), document).await?
+                }
+                done => done?,
+            };
             Output::new(target.json).answer(&written, |written| {
                 let (rule, replaced) = (output::rule(written), output::replaced(written));
                 format!("written: {rule}{replaced}{}", output::warnings(written))
             })?;
             Ok(Outcome::Done)
         }
-        Rules::Remove { group, rule, everybody, all } => {
+        Rules::Remove { group, rule, everybody, all, note, by } => {
             let (whose, rule) = Whose::with_rule(everybody, group, rule)?;
             let refuse = |why: &str| Err(CliError::Argument { name: "RULE", why: why.to_owned() });
             let body = match (rule, all) {
-                (Some(rule), false) => removal(&rule)?,
-                (None, true) => String::new(),
+                (Some(rule), false) => removal(&rule, note.as_deref(), by.as_deref())?,
+                (None, true) => removal_of_all(note.as_deref(), by.as_deref()),
                 (Some(_), true) => return refuse("cannot be used with --all"),
                 (None, false) => return refuse("required, or --all"),
             };
             let admin = Admin::open(target, config, Missing::Refuse).await?;
             let deleted = admin.delete(&whose.path(), body).await?;
-            Output::new(target.json).answer(&deleted, |deleted| {
-                format!("removed: {}", deleted.get("deleted").unwrap_or(&Value::Null))
+            let number = deleted.get("deleted").and_then(Value::as_u64).unwrap_or(0);
+            Output::new(target.json).answer(&deleted, |_| match number {
+                0 => "removed: 0; there is no such rule".to_owned(),
+                number => format!("removed: {number}"),
             })?;
-            Ok(Outcome::Done)
+            Ok(if number == 0 { Outcome::No } else { Outcome::Done })
         }
         Rules::Test { draft, payload: Some(payload) } => {
             let (_, rule) = draft.words()?;
@@ -164,7 +187,12 @@ impl Draft {
 
     fn document(&self) -> Result<(Whose, String), CliError> {
         let (whose, rule) = self.words()?;
-        let end = self.expire_in.map(|Seconds(seconds)| now().saturating_add(seconds)).or(self.expire_at);
+        let end = match (&self.expire_at, self.expire_in) {
+            (Some(end), _) => Some(expire_at(end)?),
+            // By the server's clock.
+            (None, Some(Seconds(seconds))) => Some(json!(format!("in {seconds}s"))),
+            (None, None) => None,
+        };
         let mut members = Map::from_iter([
             ("group".to_owned(), json!(whose.group())),
             ("rule".to_owned(), canonical(&rule)?),
@@ -172,7 +200,7 @@ impl Draft {
             ("confirm".to_owned(), json!(self.confirm)),
             ("forever".to_owned(), json!(self.forever)),
         ]);
-        members.extend(end.map(|end| ("expireAt".to_owned(), json!(end))));
+        members.extend(end.map(|end| ("expireAt".to_owned(), end)));
         members.extend(self.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
         members.extend(self.by.as_ref().map(|by| ("by".to_owned(), json!(by))));
         Ok((whose, Value::Object(members).to_string()))
@@ -198,7 +226,7 @@ async fn list(admin: &Admin, whose: Option<&Whose>, output: Output) -> Result<Ou
 
 fn sizes(row: &Value) -> String {
     let number = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or(0);
-    let group = row.get("group").and_then(Value::as_str).unwrap_or_default();
+    let group = shown(row.get("group").and_then(Value::as_str).unwrap_or_default());
     let mut line = format!("{group}  rules {}", number("rules"));
     for (name, label) in [("shadow", "in shadow mode"), ("unreadable", "not understood")] {
         if number(name) > 0 {
@@ -206,7 +234,7 @@ fn sizes(row: &Value) -> String {
         }
     }
     if let Some(error) = row.get("error").and_then(Value::as_str) {
-        line += &format!("  {error}");
+        line += &format!("  {}", shown(error));
     }
     line
 }
@@ -235,18 +263,38 @@ fn hold_against(rule: &str, payload: &PathBuf, output: Output) -> Result<Outcome
     Ok(if matches { Outcome::Done } else { Outcome::No })
 }
 
+/// An end as the API takes it. What is relative is so to the server's clock.
+fn expire_at(text: &str) -> Result<Value, CliError> {
+    match text.trim() {
+        "0" => Ok(json!(0)),
+        text => match when::parse_future(text, super::time()) {
+            Ok(_) => Ok(json!(text)),
+            Err(why) => Err(CliError::Argument { name: "--expire-at", why: why.to_string() }),
+        },
+    }
+}
+
 fn canonical(rule: &str) -> Result<Value, CliError> {
     let refuse = |why: String| CliError::Argument { name: "RULE", why };
     let rule = Rule::parse(rule).map_err(|error| refuse(error.to_string()))?;
     serde_json::from_str(rule.canonical()).map_err(|error| refuse(error.to_string()))
 }
 
+fn removal_of_all(note: Option<&str>, by: Option<&str>) -> String {
+    let mut members = Map::from_iter([("all".to_owned(), json!(true))]);
+    members.extend(note.map(|note| ("note".to_owned(), json!(note))));
+    members.extend(by.map(|by| ("by".to_owned(), json!(by))));
+    Value::Object(members).to_string()
+}
+
 /// A rule to remove, letter for letter: the store may hold JSON that is not understood as a rule.
-fn removal(rule: &str) -> Result<String, CliError> {
-    match serde_json::from_str::<&RawValue>(rule) {
-        Ok(rule) => Ok(format!(r#"{{"rule":{rule}}}"#)),
-        Err(_) => Err(CliError::Argument { name: "RULE", why: "expected JSON".to_owned() }),
-    }
+fn removal(rule: &str, note: Option<&str>, by: Option<&str>) -> Result<String, CliError> {
+    let Ok(rule) = serde_json::from_str::<&RawValue>(rule) else {
+        return Err(CliError::Argument { name: "RULE", why: "expected JSON".to_owned() });
+    };
+    let text = |name: &str, text: Option<&str>| text.map(|text| format!(r#","{name}":{}"#, json!(text)));
+    let (note, by) = (text("note", note).unwrap_or_default(), text("by", by).unwrap_or_default());
+    Ok(format!(r#"{{"rule":{rule}{note}{by}}}"#))
 }
 
 fn now() -> i64 {

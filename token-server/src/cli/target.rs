@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::error::CliError;
+use super::words::argument;
 
 /// Whom operators' commands ask.
 #[derive(Debug, Clone, Default, Args)]
@@ -52,6 +53,28 @@ impl Target {
         }
     }
 
+    /// The options that name whom to ask, as they are typed behind a command.
+    pub(super) fn words(&self) -> String {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let mut words = String::new();
+        for (name, value) in [
+            ("--server", self.server.clone()),
+            ("--token-file", path(&self.token_file)),
+            ("--ca-file", path(&self.ca_file)),
+            ("--cert-file", path(&self.cert_file)),
+            ("--key-file", path(&self.key_file)),
+            ("--store", path(&self.store)),
+        ] {
+            if let Some(value) = value {
+                words += &format!(" {name} {}", argument(&value));
+            }
+        }
+        if self.configured_store {
+            words += " --configured-store";
+        }
+        words
+    }
+
     /// For commands that ask nothing of another process: an option that has no effect may hide a mistake.
     pub(super) fn refuse(&self) -> Result<(), CliError> {
         let given = [
@@ -67,7 +90,8 @@ impl Target {
         match given.into_iter().find_map(|(name, is_given)| is_given.then_some(name)) {
             None => Ok(()),
             Some(name) => {
-                let why = "has no effect here; it is for `rules` and `token`".to_owned();
+                let why =
+                    "has no effect here; it is for commands about users, `rules` and `token`".to_owned();
                 Err(CliError::Argument { name, why })
             }
         }

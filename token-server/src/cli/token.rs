@@ -12,6 +12,7 @@ use super::outcome::Outcome;
 use super::output::{self, Output};
 use super::pages::rows_of;
 use super::target::Target;
+use super::words::shown;
 use crate::config::Config;
 
 /// Bytes of standard input that are read; the API takes as much.
@@ -57,13 +58,17 @@ fn for_people(told: &Value) -> String {
     let mut lines = vec![format!("{verdict}: {} ({})", text(told, "reason"), text(told, "detail"))];
     for name in ["subject", "exp", "signature"] {
         match told.get(name) {
-            Some(Value::String(value)) => lines.push(format!("{name}: {value}")),
+            Some(Value::String(value)) => lines.push(format!("{name}: {}", shown(value))),
             Some(value) => lines.push(format!("{name}: {value}")),
             None => {}
         }
     }
     for matching in rows_of(told, "matches") {
-        lines.push(format!("matching rule of {}: {}", text(matching, "group"), output::rule(matching)));
+        lines.push(format!(
+            "matching rule of {}: {}",
+            shown(&text(matching, "group")),
+            output::rule(matching)
+        ));
         for condition in rows_of(matching, "conditions") {
             let holds =
                 if condition.get("holds") == Some(&Value::Bool(true)) { "holds" } else { "does not hold" };

@@ -12,7 +12,7 @@ use crate::operator::Operator;
 const LATER: u64 = 4_000_000_000;
 
 /// Every way to reach the same admin API.
-fn everywhere(test: impl Fn(&Operator)) {
+pub fn everywhere(test: impl Fn(&Operator)) {
     let folder = tempfile::tempdir().expect("a test's own folder");
     let socket = folder.path().join("admin.sock");
     let tokens = folder.path().join("tokens");
@@ -94,7 +94,8 @@ fn faults_are_told_on_one_line_with_an_exit_code() {
         for (arguments, code, why) in [
             (&["rules", "add", "anna", "{"][..], 64, "RULE: "),
             (&["rules", "add", "anna", "{}"], 1, "confirm: "),
-            (&["rules", "add", "anna", r#"{"a":1}"#, "--expire-at", "5"], 1, "expireAt: "),
+            (&["rules", "add", "anna", r#"{"a":1}"#, "--expire-at", "5"], 64, "--expire-at: "),
+            (&["rules", "add", "anna", r#"{"a":1}"#, "--expire-at", "1h ago"], 1, "expireAt: "),
             (&["rules", "remove", "anna"], 64, "required"),
             (&["rules", "remove", "--everybody"], 64, "RULE: required"),
             (&["rules", "remove", "anna", "{}", "--all"], 64, "cannot be used with --all"),

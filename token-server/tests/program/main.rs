@@ -16,6 +16,8 @@ mod harness;
 mod keys;
 mod operation;
 mod operator;
+mod people;
 mod reload;
 mod secrets;
 mod stores;
+mod support;

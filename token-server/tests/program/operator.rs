@@ -37,10 +37,21 @@ impl Operator {
     pub fn run(&self, arguments: &[&str], input: &str) -> Done {
         let target = self.target.iter().map(String::as_str);
         let all: Vec<&str> = arguments.iter().copied().chain(target).collect();
+        self.output(&all, input)
+    }
+
+    fn output(&self, arguments: &[&str], input: &str) -> Done {
         let settings = self.settings.iter().map(|(name, value)| (name.as_str(), OsStr::new(value)));
-        let output = output_of(&settings.collect::<Vec<_>>(), &all, input);
+        let output = output_of(&settings.collect::<Vec<_>>(), arguments, input);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Runs a command about a name, which may look like an option.
+    pub fn about(&self, arguments: &[&str], name: &str) -> Done {
+        let target = self.target.iter().map(String::as_str);
+        let words: Vec<&str> = arguments.iter().copied().chain(target).chain(["--", name]).collect();
+        self.output(&words, "")
     }
 
     /// Runs a command that must succeed, and reads its JSON lines.

@@ -1,5 +1,6 @@
 //! Rules that are written as they are and yet cannot do what their writer wants.
 
+use jose::Profile;
 use rules::Rule;
 use serde_json::{Map, Value};
 
@@ -10,47 +11,57 @@ const DATES: [&str; 5] = ["auth_time", "exp", "iat", "nbf", "updated_at"];
 const MILLISECONDS_FROM: f64 = 1e11;
 
 /// Why a rule may not do what its writer thinks. Looks at the outermost level alone.
-pub(super) fn of(rule: &Rule) -> Vec<String> {
+pub(super) fn of(rule: &Rule, profile: Profile) -> Vec<String> {
     let members: Map<String, Value> = serde_json::from_str(rule.canonical()).unwrap_or_default();
     if members.len() == 1 && members.get("_or") == Some(&Value::Bool(true)) {
         return vec![
             "_or stands alone: one of no conditions never holds, so the rule hits no token".to_owned(),
         ];
     }
-    DATES.iter().filter_map(|name| Some((*name, members.get(*name)?))).flat_map(of_date).collect()
+    DATES
+        .iter()
+        .filter_map(|name| Some((*name, members.get(*name)?)))
+        .flat_map(|date| of_date(date, profile))
+        .collect()
 }
 
-fn of_date((name, condition): (&str, &Value)) -> Vec<String> {
+fn of_date((name, condition): (&str, &Value), profile: Profile) -> Vec<String> {
     match condition {
-        Value::Object(operators) => {
-            operators.iter().filter_map(|(operator, operand)| doubt(name, operator, operand)).collect()
-        }
-        operand => doubt(name, "eq", operand).into_iter().collect(),
+        Value::Object(operators) => operators
+            .iter()
+            .filter_map(|(operator, operand)| doubt(name, operator, operand, profile))
+            .collect(),
+        operand => doubt(name, "eq", operand, profile).into_iter().collect(),
     }
 }
 
-fn doubt(name: &str, operator: &str, operand: &Value) -> Option<String> {
+fn doubt(name: &str, operator: &str, operand: &Value, profile: Profile) -> Option<String> {
     let is_order = matches!(operator, "gt" | "gte" | "lt" | "lte");
-    match operand {
+    let number = match operand {
         // A text of digits is compared as the number that it is.
-        Value::String(text) if is_order && text.trim().parse::<f64>().is_ok_and(f64::is_finite) => None,
-        Value::String(_) if is_order || operator == "eq" => {
-            Some(format!("{name} is compared with a text, and tokens have a number there: it never holds"))
+        Value::String(text) if is_order => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+        Value::Number(number) if is_order || operator == "eq" => number.as_f64(),
+        Value::String(_) if operator == "eq" => None,
+        _ => return None,
+    };
+    let Some(number) = number else {
+        return Some(format!(
+            "{name} is compared with a text, and tokens have a number there: it never holds"
+        ));
+    };
+    let is_upper = matches!(operator, "lt" | "lte");
+    let (looks_like, have, holds) = match profile {
+        Profile::Standard if number >= MILLISECONDS_FROM => ("milliseconds", "seconds", is_upper),
+        // Of its dates ms-users writes this one in milliseconds alone.
+        Profile::MsUsers if name == "iat" && number < MILLISECONDS_FROM => {
+            ("seconds", "milliseconds", is_order && !is_upper)
         }
-        Value::Number(number)
-            if (is_order || operator == "eq")
-                && number.as_f64().is_some_and(|number| number >= MILLISECONDS_FROM) =>
-        {
-            let holds = match operator {
-                "lt" | "lte" => "always",
-                _ => "never",
-            };
-            Some(format!(
-                "{name} is compared with what looks like milliseconds, and tokens have seconds: it {holds} holds"
-            ))
-        }
-        _ => None,
-    }
+        Profile::Standard | Profile::MsUsers => return None,
+    };
+    let holds = if holds { "always" } else { "never" };
+    Some(format!(
+        "{name} is compared with what looks like {looks_like}, and tokens have {have}: it {holds} holds"
+    ))
 }
 
 #[cfg(test)]
@@ -70,7 +81,7 @@ mod tests {
             (r#"{"iat":{"lt":1700000000000}}"#, "it always holds", true),
         ] {
             let rule = Rule::parse(rule).unwrap();
-            let told = of(&rule);
+            let told = of(&rule, Profile::Standard);
             assert!(told.len() == 1 && told[0].contains(why), "{}: {told:?}", rule.canonical());
             let claims: Claims =
                 serde_json::from_str(r#"{"iat":1700000000,"exp":1700000060,"rt":"x"}"#).unwrap();
@@ -89,7 +100,32 @@ mod tests {
             r#"{"exp":{"ne":"soon"}}"#,
             r#"{"st":1700000000000}"#,
         ] {
-            assert_eq!(of(&Rule::parse(rule).unwrap()), Vec::<String>::new(), "{rule}");
+            assert_eq!(of(&Rule::parse(rule).unwrap(), Profile::Standard), Vec::<String>::new(), "{rule}");
+        }
+    }
+
+    #[test]
+    fn in_ms_users_a_bound_on_iat_in_seconds_is_doubted_and_one_in_milliseconds_is_not() {
+        let claims: Claims = serde_json::from_str(r#"{"iat":1700000000000,"exp":1700000060}"#).unwrap();
+        for (rule, why, holds) in [
+            (r#"{"iat":{"lt":1700000000}}"#, "seconds, and tokens have milliseconds: it never holds", false),
+            (r#"{"iat":{"lte":"1700000000"}}"#, "it never holds", false),
+            (r#"{"iat":1700000000}"#, "it never holds", false),
+            (r#"{"iat":{"gte":1700000000}}"#, "it always holds", true),
+            (r#"{"iat":{"lt":"yesterday"}}"#, "compared with a text", false),
+        ] {
+            let rule = Rule::parse(rule).unwrap();
+            let told = of(&rule, Profile::MsUsers);
+            assert!(told.len() == 1 && told[0].contains(why), "{}: {told:?}", rule.canonical());
+            assert_eq!(rule.matches(&claims), holds, "{}", rule.canonical());
+        }
+        for rule in [
+            r#"{"iat":{"lt":1700000000001}}"#,
+            r#"{"iat":{"lte":1700000000000},"rt":"x"}"#,
+            r#"{"exp":{"lt":1700000060}}"#,
+            r#"{"exp":{"lt":1700000060000}}"#,
+        ] {
+            assert_eq!(of(&Rule::parse(rule).unwrap(), Profile::MsUsers), Vec::<String>::new(), "{rule}");
         }
     }
 }

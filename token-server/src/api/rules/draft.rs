@@ -28,10 +28,19 @@ pub(super) enum Unconfirmed {
     WholeSubject,
 }
 
-/// In how long a rule for everybody ends unless its writer says otherwise: when the last token that may be there now has
-/// expired, where every issuer or policy of this server limits that.
-pub(super) fn usual_end(app: &App) -> Duration {
-    app.trusted().and_then(|trusted| trusted.longest_lifetime()).unwrap_or(USUAL_END)
+/// In how long a rule ends that is for the tokens of now, unless its writer says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::api) struct UsualEnd {
+    pub(in crate::api) seconds: i64,
+    /// Whether every issuer or policy of this server limits the life of a token, so that none of them outlives this.
+    pub(in crate::api) is_configured: bool,
+}
+
+/// When the last token that may be there now has expired, where every issuer or policy of this server limits that.
+pub(in crate::api) fn usual_end(app: &App) -> UsualEnd {
+    let configured = app.trusted().and_then(|trusted| trusted.longest_lifetime());
+    let seconds = whole_seconds(configured.unwrap_or(USUAL_END));
+    UsualEnd { seconds, is_configured: configured.is_some() }
 }
 
 impl Draft {
@@ -39,7 +48,7 @@ impl Draft {
         mut document: Document,
         group: &str,
         now: i64,
-        usual_end: Duration,
+        usual_end: UsualEnd,
     ) -> Result<Self, ApiError> {
         let rule = document.take_required("rule")?;
         let expire_at = document.take("expireAt");
@@ -70,7 +79,7 @@ impl Draft {
                 ));
             }
             (None | Some(ExpireAt::Never), true) => ExpireAt::Never,
-            (None, false) if must_end => ExpireAt::At(now.saturating_add(whole_seconds(usual_end))),
+            (None, false) if must_end => ExpireAt::At(now.saturating_add(usual_end.seconds)),
             (expire_at, false) => expire_at.unwrap_or(ExpireAt::Never),
         };
         let annotation = Annotation {

@@ -6,14 +6,14 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use jose::Profile;
 use serde::Serialize;
 
-use super::draft::{Draft, usual_end};
+use super::draft::{Draft, UsualEnd, usual_end};
 use super::fields::{MAX_BATCH_BYTES, MAX_BATCH_LINES, MAX_BODY_BYTES};
 use super::{doubts, fields};
 use crate::api::app::App;
@@ -78,7 +78,8 @@ pub(in crate::api) async fn import(
     parameters.finish()?;
     let act = Act { who: access.caller, at: app.now() };
     let (now, end) = (seconds(act.at), usual_end(&app));
-    let reading = tokio::task::spawn_blocking(move || read(&body, now, end));
+    let profile = app.policy.profile;
+    let reading = tokio::task::spawn_blocking(move || read(&body, now, end, profile));
     let (lines, mut results) = reading.await.map_err(|_| StoreError::Stopping)??;
     let (tried, enforced): (Vec<Line>, Vec<Line>) =
         lines.into_iter().partition(|line| line.draft.annotation.mode == Mode::Shadow);
@@ -94,7 +95,12 @@ pub(in crate::api) async fn import(
 }
 
 /// The lines that can be written, and why others cannot.
-fn read(body: &Bytes, now: i64, usual_end: Duration) -> Result<(Vec<Line>, Vec<LineView>), ApiError> {
+fn read(
+    body: &Bytes,
+    now: i64,
+    usual_end: UsualEnd,
+    profile: Profile,
+) -> Result<(Vec<Line>, Vec<LineView>), ApiError> {
     let lines = body.split(|byte| *byte == b'\n').enumerate();
     let lines: Vec<(usize, &[u8])> = lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect();
     if lines.len() > MAX_BATCH_LINES {
@@ -105,7 +111,7 @@ fn read(body: &Bytes, now: i64, usual_end: Duration) -> Result<(Vec<Line>, Vec<L
         let number = index.saturating_add(1);
         match read_line(line, now, usual_end) {
             Ok((group, draft)) => {
-                let warnings = doubts::of(&draft.rule);
+                let warnings = doubts::of(&draft.rule, profile);
                 good.push(Line { number, group, draft, warnings });
             }
             Err(error) => left_out.push(LineView::left_out(number, &error)),
@@ -114,7 +120,7 @@ fn read(body: &Bytes, now: i64, usual_end: Duration) -> Result<(Vec<Line>, Vec<L
     Ok((good, left_out))
 }
 
-fn read_line(line: &[u8], now: i64, usual_end: Duration) -> Result<(String, Draft), ApiError> {
+fn read_line(line: &[u8], now: i64, usual_end: UsualEnd) -> Result<(String, Draft), ApiError> {
     if line.len() > MAX_BODY_BYTES {
         return Err(ApiError::invalid("line", format!("is longer than {MAX_BODY_BYTES} bytes")));
     }

@@ -13,6 +13,8 @@ mod write;
 pub(crate) use fields::{MAX_BATCH_BYTES, MAX_BATCH_LINES, MAX_BODY_BYTES};
 
 pub(super) use delete::{delete, delete_for_everybody};
+pub(super) use draft::{UsualEnd, usual_end};
+pub(super) use fields::page_size;
 pub(super) use import::import;
 pub(super) use read::{list_everybody, list_group, list_groups};
 pub(super) use view::RuleView;

@@ -13,7 +13,7 @@ use super::view::RuleView;
 use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::request::{GroupName, Parameters};
-use crate::revocations::GroupSize;
+use crate::revocations::{Found, GroupSize, NamePart};
 use crate::store::{Cursor, EVERYBODY, Page, StoredRule};
 
 #[derive(Serialize)]
@@ -27,7 +27,7 @@ pub(in crate::api) struct GroupView {
 }
 
 #[derive(Serialize)]
-struct GroupsView {
+pub(in crate::api) struct GroupsView {
     revision: u64,
     groups: Vec<GroupSizeView>,
     /// The `after` of the next page; absent on the last.
@@ -124,25 +124,24 @@ async fn tried(
     Ok((rules, rest.next().map(|_| Place::Tried(last))))
 }
 
-/// `GET /v1/rules?after=&limit=`: the groups in the order of their names.
+/// `GET /v1/rules?search=&after=&limit=`: the groups in the order of their names, all or those with this part in it.
 pub(in crate::api) async fn list_groups(
     State(app): State<Arc<App>>,
     mut parameters: Parameters,
-) -> Result<Json<impl Serialize>, ApiError> {
+) -> Result<Json<GroupsView>, ApiError> {
     let after = parameters.take("after");
     let limit = parameters.take("limit");
+    let search = parameters.take("search");
     parameters.finish()?;
     let limit = fields::page_size(limit)?;
+    if let Some(search) = search {
+        return find_groups(&app, &NamePart::new(&search), after.as_deref(), limit).await;
+    }
     let shadows = app.annotations().shadows();
     let revision = app.revocations().revision();
     let (page, more) = app.revocations().groups(after.as_deref(), limit).await?;
-    let mut sizes: BTreeMap<String, GroupSizeView> = page
-        .into_iter()
-        .map(|GroupSize { group, rules, unreadable, fault: error }| {
-            let shadow = shadows.size(&group);
-            (group.clone(), GroupSizeView { group, rules, unreadable, shadow, error })
-        })
-        .collect();
+    let mut sizes: BTreeMap<String, GroupSizeView> =
+        page.into_iter().map(|size| (size.group.clone(), GroupSizeView::of(&app, size))).collect();
     // Groups whose rules are only tried stand between the others, unless those of the next page come first.
     let last = sizes.last_key_value().filter(|_| more).map(|(last, _)| last.clone());
     for (group, shadow) in shadows.sizes(after.as_deref(), limit.saturating_add(1)) {
@@ -155,4 +154,25 @@ pub(in crate::api) async fn list_groups(
     let groups: Vec<_> = sizes.into_values().take(limit).collect();
     let next = groups.last().filter(|_| more).map(|last| last.group.clone());
     Ok(Json(GroupsView { revision, groups, next }))
+}
+
+/// Groups by a part of their name; those whose rules are only tried are not among them.
+async fn find_groups(
+    app: &Arc<App>,
+    part: &NamePart,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Json<GroupsView>, ApiError> {
+    let revision = app.revocations().revision();
+    let Found { names, next } = app.revocations().find_groups(part, after, limit).await?;
+    let sizes = app.revocations().sizes(names).await?;
+    let groups = sizes.into_iter().map(|size| GroupSizeView::of(app, size)).collect();
+    Ok(Json(GroupsView { revision, groups, next }))
+}
+
+impl GroupSizeView {
+    fn of(app: &App, size: GroupSize) -> Self {
+        let GroupSize { group, rules, unreadable, fault: error } = size;
+        Self { rules, unreadable, shadow: app.annotations().shadows().size(&group), error, group }
+    }
 }

@@ -197,7 +197,7 @@ async fn warnings(app: &App, rule: &Rule) -> Result<Vec<String>, ApiError> {
     let unseen = tokio::task::spawn_blocking(move || recent.unseen(&looked_for, now))
         .await
         .map_err(|_| StoreError::Stopping)?;
-    let mut warnings = doubts::of(rule);
+    let mut warnings = doubts::of(rule, app.policy.profile);
     warnings.extend(unseen.into_iter().map(|name| {
         format!("no token checked in the last {} s has a claim {name}: see its spelling", WINDOW.as_secs())
     }));

@@ -270,7 +270,7 @@ async fn a_rule_that_was_changed_since_is_not_undone_unasked() {
     let refused = server.undo(&first, "").await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     let why = refused.json()["error"].as_str().unwrap().to_owned();
-    assert!(why.contains("it is enforced until 2023-11-14T22:14:10Z") && why.contains("--confirm"), "{why}");
+    assert!(why.contains("it is enforced until 2023-11-14T22:14:10Z") && why.contains("--yes"), "{why}");
     assert_eq!(server.audit("").await["entries"].as_array().unwrap().len(), count);
     let undone = server.undo(&first, r#"{"confirm":true}"#).await;
     assert_eq!(

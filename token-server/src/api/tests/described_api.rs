@@ -46,8 +46,13 @@ fn listeners(server: &Server, operation: &Value) -> (Vec<Routes>, Vec<Routes>) {
 
 /// A path with something in the place of each name; the entry is that of the rule that was stored first.
 fn path_of(template: &str) -> String {
-    let places =
-        [("{group}", "anna"), ("{policy}", "default"), ("{path}", "x"), ("{id}", "0000000003e8-0000")];
+    let places = [
+        ("{group}", "anna"),
+        ("{subject}", "anna"),
+        ("{policy}", "default"),
+        ("{path}", "x"),
+        ("{id}", "0000000003e8-0000"),
+    ];
     places.iter().fold(template.to_owned(), |path, (name, value)| path.replace(name, value))
 }
 
@@ -185,6 +190,9 @@ async fn examples_are_answered_as_described_where_they_are_described() {
         (Method::GET, "/v1/audit?limit=1&everybody=true", ""),
         (Method::GET, "/v1/rules", ""),
         (Method::GET, "/v1/rules/g", ""),
+        (Method::GET, "/v1/rules?search=a", ""),
+        (Method::GET, "/v1/revoked", ""),
+        (Method::GET, "/v1/revoked?search=a&limit=1", ""),
         (Method::POST, "/v1/explain", r#"{"payload":{"sub":"anna","exp":4000000000}}"#),
         (Method::POST, "/v1/explain", r#"{"token":"a.b.c"}"#),
     ] {

@@ -12,6 +12,7 @@ mod forwarded;
 mod imported_rules;
 mod lane;
 mod old_forms;
+mod revoked_api;
 mod roles;
 mod rules_api;
 

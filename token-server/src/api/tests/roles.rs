@@ -41,6 +41,8 @@ fn requests() -> Vec<(Method, &'static str, &'static str, Role, bool)> {
         (get.clone(), "/v1/rules/g", "", Role::Read, false),
         (get.clone(), "/v1/everybody/rules", "", Role::Read, false),
         (get.clone(), "/v1/audit", "", Role::Read, false),
+        (get.clone(), "/v1/revoked", "", Role::Read, false),
+        (get.clone(), "/v1/subjects/anna", "", Role::Read, false),
         (get, "/v1/keys", "", Role::Read, false),
         (post.clone(), "/v1/explain", r#"{"payload":{"sub":"anna","exp":4000000000}}"#, Role::Read, false),
         (post.clone(), "/v1/rules?dry_run=true", r#"{"group":"anna","rule":{"a":1}}"#, Role::Read, false),
@@ -131,7 +133,8 @@ fn the_table_of_routes_and_the_requests_that_are_tried_are_the_same() {
     let tried = requests().into_iter().filter(|(method, ..)| method != Method::HEAD);
     let tried: BTreeSet<String> = tried
         .map(|(method, path, ..)| {
-            let path = path.split('?').next().unwrap().replace("/anna", "/{group}").replace("/g", "/{group}");
+            let path = path.split('?').next().unwrap().replace("/subjects/anna", "/subjects/{subject}");
+            let path = path.replace("/anna", "/{group}").replace("/g", "/{group}");
             let path = path.replace("/0000000003e8-0000", "/{id}").replace("/0000000003e8-0001", "/{id}");
             told(&method, &path)
         })

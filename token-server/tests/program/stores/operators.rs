@@ -54,6 +54,33 @@ fn operate(settings: &[(&str, &str)]) {
     let told = Told::read(|path| server.admin(path).json());
     assert_eq!(told.entries, entries);
     assert_eq!(told.disagreements(now(), |_| true), Vec::<String>::new());
+
+    let over_the_server = format!("unix:{}", server.socket.display());
+    for operator in [&operator, &Operator::asking(&["--server", &over_the_server])] {
+        support(operator, &server);
+    }
+}
+
+/// What a support desk does, among thousands of users who have other rules.
+fn support(operator: &Operator, server: &RedisBacked) {
+    eventually("the rules are known", || server.check("zoe", "x") == "ok");
+    assert_eq!(operator.run(&["restore", "zoe"], "").code, Some(2), "nothing is there to do");
+    operator.json(&["revoke", "zoe", "--note", "stolen phone", "--by", "olga"], "");
+    eventually("the server has heard it", || server.check("zoe", "x") == "revoked");
+    let list = operator.run(&["revoked"], "");
+    assert!(list.out.starts_with("zoe: tokens issued before 20"), "{}{}", list.out, list.err);
+    assert!(list.out.ends_with(", by olga: stolen phone\n"), "{}", list.out);
+    assert_eq!(operator.run(&["revoked", "--search", "user-7"], "").code, Some(2), "those have other rules");
+    assert_eq!(operator.json(&["revoked", "--search", "ZO"], "").len(), 1);
+    operator.json(&["restore", "zoe", "--note", "found"], "");
+    eventually("the server has heard it", || server.check("zoe", "x") == "ok");
+    let told = operator.run(&["history", "zoe", "--limit", "2"], "");
+    assert!(told.out.contains("  restored zoe: ") && told.out.contains(": found  id "), "{}", told.out);
+    let id = told.out.lines().next().and_then(|line| line.rsplit(' ').next()).expect("an id");
+    operator.json(&["undo", id], "");
+    eventually("the server has heard it", || server.check("zoe", "x") == "revoked");
+    operator.json(&["restore", "zoe"], "");
+    eventually("the server has heard it", || server.check("zoe", "x") == "ok");
 }
 
 /// More rules than one transaction holds, of many groups, each of which a server hears of.
