@@ -152,4 +152,15 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         assert!(matches!(bind(&folder.path().join("no/such/folder"), 0o600), Err(SocketError::Io(_))));
     }
+
+    #[tokio::test]
+    async fn a_peer_is_told_by_the_user_who_connected() {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("peer.sock");
+        let (listener, _file) = bind(&path, 0o600).unwrap();
+        let _client = tokio::net::UnixStream::connect(&path).await.unwrap();
+        let (_, uid) = Peers(listener).accept().await;
+        assert_eq!(uid, Uid(fs::metadata(&path).unwrap().uid()), "this process made the file, and connected");
+    }
 }
