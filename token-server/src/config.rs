@@ -2,6 +2,7 @@
 
 mod description;
 pub(crate) mod keys;
+mod names;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -29,56 +30,10 @@ use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY, T
 
 pub use description::description;
 pub use keys::Keys;
+use names::*;
+pub(crate) use names::{ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK, ADMIN_SOCKET, CONFIG};
 pub(crate) use verify::MAX_TOKEN_BYTES;
 pub use verify::Verify;
-
-const PREFIX: &str = "TOKEN_SERVER_";
-pub(crate) const CONFIG: &str = "TOKEN_SERVER_CONFIG";
-const LISTEN: &str = "TOKEN_SERVER__LISTEN";
-pub(crate) const ADMIN_LISTEN: &str = "TOKEN_SERVER__ADMIN__LISTEN";
-/// What [`ADMIN_LISTEN`] is where it is not set.
-pub(crate) const ADMIN_LISTEN_FALLBACK: &str = "127.0.0.1:4001";
-pub(crate) const ADMIN_SOCKET: &str = "TOKEN_SERVER__ADMIN__SOCKET";
-const ADMIN_TOKENS_FILE: &str = "TOKEN_SERVER__ADMIN__TOKENS_FILE";
-const AGENT_TOKENS_FILE: &str = "TOKEN_SERVER__AGENT__TOKENS_FILE";
-const STORE_PATH: &str = "TOKEN_SERVER__STORE__PATH";
-const STORE_NEW: &str = "TOKEN_SERVER__STORE__NEW";
-const JWE_KEYS_FILE: &str = "TOKEN_SERVER__JWE__KEYS_FILE";
-const PROFILE: &str = "TOKEN_SERVER__PROFILE";
-const PREVIEW_SUBJECTS: &str = "TOKEN_SERVER__PREVIEW__SUBJECTS";
-const COMPAT_ENABLED: &str = "TOKEN_SERVER__COMPAT__ENABLED";
-const COMPAT_OPEN: &str = "TOKEN_SERVER__COMPAT__OPEN";
-const REDIS_MODE: &str = "TOKEN_SERVER__REDIS__MODE";
-const REDIS_URLS: &str = "TOKEN_SERVER__REDIS__URLS";
-const REDIS_MASTER: &str = "TOKEN_SERVER__REDIS__MASTER";
-const REDIS_PREFIX: &str = "TOKEN_SERVER__REDIS__PREFIX";
-const REDIS_MIN_REPLICAS: &str = "TOKEN_SERVER__REDIS__MIN_REPLICAS";
-const REDIS_ACCEPT_EVICTION: &str = "TOKEN_SERVER__REDIS__ACCEPT_EVICTION";
-const REDIS_CA_FILE: &str = "TOKEN_SERVER__REDIS__CA_FILE";
-const CONSUL_URL: &str = "TOKEN_SERVER__CONSUL__URL";
-const AUDIT_KEEP: &str = "TOKEN_SERVER__AUDIT__KEEP";
-const AUDIT_MAX: &str = "TOKEN_SERVER__AUDIT__MAX";
-const CACHE_TTL: &str = "TOKEN_SERVER__CACHE__TTL";
-const CACHE_BYTES: &str = "TOKEN_SERVER__CACHE__BYTES";
-const MAX_STALE: &str = "TOKEN_SERVER__STORE__MAX_STALE";
-
-/// Subjects whose last claims are remembered, unless the operator wants more, fewer or none: 4 MiB at most.
-const DEFAULT_PREVIEW_SUBJECTS: usize = 1_000;
-
-/// The most subjects whose last claims may be remembered: 400 MiB at most.
-const MAX_PREVIEW_SUBJECTS: usize = 100_000;
-
-/// Days that an entry of the audit trail is kept, unless the operator says otherwise: a year, and time to look back at it.
-const DEFAULT_AUDIT_DAYS: u64 = 400;
-
-/// The most days, a century.
-const MAX_AUDIT_DAYS: u64 = 36_500;
-
-/// Entries of the audit trail that are kept, unless the operator says otherwise: about 400 MiB.
-const DEFAULT_AUDIT_MAX: u64 = 1_000_000;
-
-/// The most entries.
-const MAX_AUDIT_MAX: u64 = 100_000_000;
 
 /// Everything that an operator can choose.
 #[derive(Debug, Clone)]

@@ -20,16 +20,13 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use self::answers::{Answers, Reader};
-use self::telling::Telling;
+use self::telling::{MAX_ANSWER, Telling};
 
 /// Changes that are remembered: several seconds of the busiest writer, where readers come back within one.
 const MAX_CHANGES: usize = 10_000;
 
 /// Bytes of the names that are remembered: ten times what subjects of usual length take.
 const MAX_NAME_BYTES: usize = 4 * 1024 * 1024;
-
-/// Groups that one answer names; a reader that is further behind gets everything.
-const MAX_ANSWER: usize = 1_000;
 
 /// The log of changes.
 #[derive(Debug)]

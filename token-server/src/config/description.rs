@@ -3,7 +3,9 @@
 use ::keys::trust::description as trust;
 use service::description::{Default, Group, Kind, Program, Setting, Table};
 
-use super::*;
+use super::keys;
+use super::names::*;
+use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY};
 
 mod verify;
 

@@ -13,8 +13,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
 
-use super::MAX_ANSWER;
-
 /// Answers that all readers together get in a second, while changes come faster. So many take about half a processor, and a
 /// thousand readers are told every 40 ms.
 pub(super) const ANSWERS_PER_SECOND: u32 = 25_000;
@@ -24,6 +22,9 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The gate is never closed longer, however many readers there are: a listener has places for 4,096.
 pub(super) const LONGEST: Duration = Duration::from_millis(100);
+
+/// Groups that one answer names; a reader that is further behind gets everything.
+pub(super) const MAX_ANSWER: usize = 1_000;
 
 /// Names that are told at once: with as many more an answer could not name them, and readers would drop all verdicts.
 pub(super) const FULL: usize = MAX_ANSWER / 2;

@@ -15,6 +15,7 @@ mod change;
 mod opening;
 mod place;
 mod shared;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -22,28 +23,14 @@ mod trail;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{
-    Database, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition,
-    WriteTransaction,
-};
-use rules::ExpireAt;
+use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, WriteTransaction};
 
 pub use annotations::EmbeddedAnnotations;
 pub use place::Beginning;
 
 use self::place::Place;
+use self::tables::{COUNTERS, ENDS, PURGE_BATCH, RULES, begin, of_group, stored, write};
 use super::{Condition, Cursor, Page, StoreError, StoredRule};
-
-const RULES: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("rules");
-const ENDS: TableDefinition<'_, (i64, &str, &str), ()> = TableDefinition::new("ends");
-const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
-const TEXTS: TableDefinition<'_, &str, &str> = TableDefinition::new("texts");
-
-/// Rules names subjects, which other users of this machine may not read.
-const FILE_MODE: u32 = 0o600;
-
-/// Rules that one purge removes, so that writers do not wait long behind it.
-const PURGE_BATCH: usize = 1_000;
 
 /// An open store file, locked against other processes.
 pub struct EmbeddedStore {
@@ -131,7 +118,7 @@ impl EmbeddedStore {
     /// # Errors
     /// The file cannot be read.
     pub fn group(&self, group: &str) -> Result<Vec<StoredRule>, StoreError> {
-        self.read(|transaction| change::of_group(&transaction.open_table(RULES)?, group))
+        self.read(|transaction| of_group(&transaction.open_table(RULES)?, group))
     }
 
     /// Up to `limit` rules of a group in the order of their texts, from the place `after` on.
@@ -247,22 +234,6 @@ fn beyond(name: &str) -> String {
     format!("{name}\0")
 }
 
-fn write<T>(
-    database: &Database,
-    work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
-) -> Result<T, redb::Error> {
-    let transaction = begin(database)?;
-    let done = work(&transaction)?;
-    transaction.commit()?;
-    Ok(done)
-}
-
-fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
-    Ok(transaction)
-}
-
 fn remove(transaction: &WriteTransaction, group: &str, json: &str) -> Result<bool, redb::Error> {
     let mut rules = transaction.open_table(RULES)?;
     let Some(old) = rules.remove((group, json))?.map(|old| old.value()) else {
@@ -274,24 +245,4 @@ fn remove(transaction: &WriteTransaction, group: &str, json: &str) -> Result<boo
 
 fn revision(transaction: &ReadTransaction) -> Result<u64, redb::Error> {
     Ok(transaction.open_table(COUNTERS)?.get("revision")?.map_or(0, |revision| revision.value()))
-}
-
-fn last_revision(transaction: &WriteTransaction) -> Result<u64, redb::Error> {
-    Ok(transaction.open_table(COUNTERS)?.get("revision")?.map_or(0, |revision| revision.value()))
-}
-
-/// Counts a change of what tokens are held against.
-fn next_revision(transaction: &WriteTransaction) -> Result<(), redb::Error> {
-    let revision = last_revision(transaction)?.saturating_add(1);
-    transaction.open_table(COUNTERS)?.insert("revision", revision)?;
-    Ok(())
-}
-
-fn stored((group, json): (&str, &str), (seconds, revision): (i64, u64)) -> StoredRule {
-    StoredRule {
-        group: group.to_owned(),
-        json: json.to_owned(),
-        expire_at: ExpireAt::from_seconds(seconds),
-        revision: Some(revision),
-    }
 }

@@ -1,8 +1,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::*;
+use service::settings::{ConfigError, Environment};
 use tempfile::TempDir;
+
+use super::super::{Config, settings};
+use super::*;
 
 type Pairs = Vec<(String, String)>;
 

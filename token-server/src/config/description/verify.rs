@@ -2,7 +2,7 @@
 
 use service::description::{Default, Group, Kind, LookUp, Setting, Table};
 
-use super::super::PROFILE;
+use super::super::names::PROFILE;
 use super::super::verify::*;
 
 const PLACES_FORM: &str = "`authorization`, `header:NAME`, `cookie:NAME`, `query:NAME`, `websocket`";

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use redb::{ReadTransaction, ReadableTable as _, TableDefinition};
+use redb::{ReadTransaction, ReadableTable as _};
 use rules::ExpireAt;
 
+use super::EmbeddedStore;
 use super::shared::blocking;
-use super::{EmbeddedStore, PURGE_BATCH};
+use super::tables::{ANNOTATIONS, PURGE_BATCH};
 use crate::store::Answer;
 use crate::store::annotations::{AnnotatedRule, AnnotationStore, Mode, parse};
-
-pub(super) const ANNOTATIONS: TableDefinition<'_, (&str, &str), (i64, &str)> =
-    TableDefinition::new("annotations");
 
 /// Annotations share the file of the rules.
 pub struct EmbeddedAnnotations(pub Arc<EmbeddedStore>);

@@ -5,14 +5,11 @@ use std::collections::BTreeSet;
 use redb::{ReadableTable, Table, WriteTransaction};
 use rules::ExpireAt;
 
-use super::annotations::ANNOTATIONS;
+use super::EmbeddedStore;
+use super::tables::{ANNOTATIONS, ENDS, RULES, RuleKey, RuleValue, last_revision, next_revision, of_group};
 use super::trail::Trail;
-use super::{ENDS, EmbeddedStore, RULES, last_revision, next_revision, stored};
 use crate::store::annotations::{Annotation, parse};
 use crate::store::{Batch, Change, Clearing, Outcome, Standing, StoreError, StoredRule};
-
-type RuleKey = (&'static str, &'static str);
-type RuleValue = (i64, u64);
 
 /// The tables that a rule stands in.
 struct Tables<'t> {
@@ -136,20 +133,4 @@ fn make(transaction: &WriteTransaction, batch: &Batch) -> Result<(Vec<Outcome>, 
     }
     let made = outcomes.iter().any(|outcome| outcome.made().is_some());
     Ok((outcomes, made))
-}
-
-/// The rules of one group.
-pub(super) fn of_group(
-    rules: &impl ReadableTable<RuleKey, RuleValue>,
-    group: &str,
-) -> Result<Vec<StoredRule>, redb::Error> {
-    let mut found = Vec::new();
-    for row in rules.range((group, "")..)? {
-        let (key, value) = row?;
-        if key.value().0 != group {
-            break;
-        }
-        found.push(stored(key.value(), value.value()));
-    }
-    Ok(found)
 }

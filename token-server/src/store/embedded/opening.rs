@@ -8,9 +8,7 @@ use redb::{
     Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase as _, ReadableTable as _, TableHandle as _,
 };
 
-use super::annotations::ANNOTATIONS;
-use super::trail::AUDIT;
-use super::{COUNTERS, ENDS, RULES, TEXTS, write};
+use super::tables::{ANNOTATIONS, AUDIT, COUNTERS, ENDS, RULES, TEXTS, write};
 use crate::store::{StoreError, random_name};
 
 pub(super) const FORMAT: u64 = 1;

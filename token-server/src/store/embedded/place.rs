@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use service::listening;
 
-use super::FILE_MODE;
+use super::tables::FILE_MODE;
 use crate::store::{Fault, StoreError};
 
 /// Whether a store may begin without the rules that were there.

@@ -1,6 +1,10 @@
 //! The store on real files: opening again, damage, other owners.
 
 use super::opening::FORMAT;
+use redb::TableDefinition;
+use rules::ExpireAt;
+
+use super::tables::FILE_MODE;
 use super::*;
 use crate::caller::{Caller, Kind};
 use crate::store::{Batch, Change, Clearing, Entry, EntryId, Outcome, Provided, Standing};

@@ -1,11 +1,10 @@
 //! The audit trail in the embedded store: `audit: (unix milliseconds, number) -> JSON of the change`.
 
-use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction};
+use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransaction};
 
-use super::{EmbeddedStore, PURGE_BATCH};
+use super::EmbeddedStore;
+use super::tables::{AUDIT, PURGE_BATCH};
 use crate::store::{Entry, EntryId, Record, StoreError, TrailPage};
-
-pub(super) const AUDIT: TableDefinition<'_, (u64, u64), &str> = TableDefinition::new("audit");
 
 /// Entries of one millisecond; what comes then is told of the next, so that places stay in order as texts.
 const MAX_PER_MILLISECOND: u64 = 0xffff;
