@@ -219,3 +219,22 @@ async fn a_request_for_which_no_user_is_named_is_refused() {
     let routes = Routes::from(admin_router(&server.app, AdminAccess::Named));
     assert_eq!(routes.answer(request).await.status(), StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test(start_paused = true)]
+async fn undoing_what_concerns_everybody_needs_the_role_admin() {
+    let server = guarded().await;
+    ask(&server, "token-of-ada-0000", &Method::POST, "/v1/everybody/rules", FOR_ALL).await;
+    let trail = server.admin(Method::GET, "/v1/audit?everybody=true", "").await.json();
+    assert_eq!(trail["entries"][0]["who"], json!({"name": "ada", "kind": "token"}));
+    let path = format!("/v1/audit/{}/undo", trail["entries"][0]["id"].as_str().unwrap());
+    for (token, _, role) in CALLERS {
+        let before = rules(&server).await;
+        let answer = ask(&server, token, &Method::POST, &path, "").await;
+        if role == Role::Admin {
+            assert!(answer.status.is_success(), "{role}: {}", answer.text);
+            return assert_ne!(rules(&server).await, before);
+        }
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{role}: {}", answer.text);
+        assert_eq!(rules(&server).await, before, "{role}");
+    }
+}
