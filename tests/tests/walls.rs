@@ -10,7 +10,8 @@ use crate::documents::files;
 const MAX_LINES: usize = 400;
 
 /// Files that are longer still, and may not grow: to be split with the next change of what they do.
-const LONGER: [(&str, usize); 1] = [("agent/src/haproxy/edge/ledger.rs", 414)];
+const LONGER: [(&str, usize); 2] =
+    [("agent/src/haproxy/edge/ledger.rs", 414), ("token-server/tests/program/people.rs", 466)];
 
 #[test]
 fn no_rust_file_is_longer_than_400_lines() {

@@ -8,7 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use prometheus_client::metrics::gauge::Gauge;
 use rules::{ExpireAt, InsertError, Rule, RuleEntry, RuleSet, Token};
 
-use crate::store::EVERYBODY;
+use jose::EVERYBODY;
 
 /// Shadow rules of one group: each check of its subject looks at all of them.
 pub const MAX_SHADOW_RULES_PER_GROUP: usize = 64;

@@ -5,7 +5,7 @@
 use rules::ExpireAt;
 use serde::{Deserialize, Serialize};
 
-use super::Answer;
+use super::answer::Answer;
 
 /// What a rule does when it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

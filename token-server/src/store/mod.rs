@@ -1,31 +1,31 @@
 //! Where rules live durably. Only this folder knows how.
 
 mod annotations;
+mod answer;
 mod change;
 mod condition;
 mod cursor;
 mod embedded;
 mod error;
 pub mod redis;
+mod standing;
 mod trail;
 
 pub use annotations::{AnnotatedRule, Annotation, AnnotationStore, Mode};
+pub use answer::Answer;
 pub(crate) use change::Unmade;
-pub use change::{Batch, Change, Clearing, Outcome, Provided, Standing};
+pub use change::{Batch, Change, Clearing, Outcome, Provided};
 pub use condition::{Condition, Fault};
 pub use cursor::Cursor;
 pub use embedded::{Beginning, EmbeddedAnnotations, EmbeddedStore};
 pub use error::StoreError;
 pub use jose::EVERYBODY;
+pub use standing::Standing;
 pub use trail::{Action, Entry, EntryId, Record, RuleText, TrailPage};
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use rules::ExpireAt;
-
-/// What a store answers in its own time. Callers set the deadlines.
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// What the rest of the program needs of a place where rules are kept.
 ///

@@ -7,7 +7,7 @@ use jose::UnixTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::change::Standing;
+use super::standing::Standing;
 use crate::caller::Caller;
 use crate::when::iso_millis;
 

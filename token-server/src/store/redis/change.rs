@@ -14,6 +14,7 @@ use super::plan::{Plan, Removal, Seen};
 use super::score::end_of;
 use super::scored::Scored;
 use super::transact::{Full, is_out_of_memory, live};
+use super::wanted::Wanted;
 use super::{Node, RedisStore};
 use crate::store::annotations::{Annotation, Mode, parse};
 use crate::store::{Batch, Clearing, Outcome, Standing, StoreError};
@@ -23,13 +24,6 @@ const ATTEMPTS: usize = 64;
 
 /// What is told in the place of rules where a key held something else.
 const NO_RULES: &str = "the group's key held no rules";
-
-/// What is to be changed.
-#[derive(Debug)]
-pub(super) enum Wanted {
-    Changes(Batch),
-    Clearing(Clearing),
-}
 
 /// Why an attempt made nothing.
 enum Vain {

@@ -18,6 +18,7 @@ mod settings;
 mod sign;
 mod trail;
 mod transact;
+mod wanted;
 
 pub use annotations::RedisAnnotations;
 pub use settings::{Authorities, RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
@@ -34,10 +35,10 @@ use arc_swap::ArcSwapOption;
 use redis::{RedisResult, cmd, pipe};
 use tokio::sync::Mutex;
 
-use self::change::Wanted;
 use self::condition::Watch;
 use self::link::{Link, asked_away, is_misdirected, is_of_another_type};
 use self::scored::stored;
+use self::wanted::Wanted;
 use super::{
     Answer, Batch, Clearing, Condition, Cursor, EntryId, Outcome, Page, Record, Store, StoreError,
     StoredRule, TrailPage,
