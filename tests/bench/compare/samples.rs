@@ -103,7 +103,7 @@ pub(crate) fn take(
 }
 
 /// In milliseconds.
-fn quantiles(mut delays: Vec<Duration>) -> Value {
+pub(crate) fn quantiles(mut delays: Vec<Duration>) -> Value {
     delays.sort_unstable();
     let at = |part: usize| rounded(delays[(delays.len() - 1) * part / 100].as_secs_f64() * 1e3, 2);
     json!({"p50": at(50), "p99": at(99), "max": at(100)})

@@ -13,6 +13,7 @@
 //! `docs/REVOCATION.md` has the argument and the bound.
 
 mod batch;
+mod leases;
 mod offer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,13 +26,11 @@ use revocation::lease::ServerId;
 
 use super::entry::Key;
 
+use self::leases::later;
+
 pub use batch::Batch;
 pub use offer::{Basis, Moment, Offer, Taken, Terms};
 
-/// The most that a lease is ahead. HAProxy takes none that is further, so that a clock that is set back ends it.
-const LONGEST_LEASE: Duration = Duration::from_secs(5);
-/// How often a lease is renewed.
-const RENEWAL: Duration = Duration::from_millis(250);
 /// How long a lease of another agent stands after it ended, before it is taken for that of one that is gone.
 const FORGIVEN: Duration = Duration::from_secs(10);
 /// What ends sooner is not worth its commands.
@@ -316,33 +315,6 @@ impl Ledger {
         self.voids.is_empty() && self.replaces.is_empty() && self.deletes.is_empty()
     }
 
-    /// Until when HAProxy may use verdicts that rest on a server's word; absent: not now.
-    fn until(&self, server: Option<ServerId>, moment: Moment) -> Option<UnixTime> {
-        let counted = match server {
-            None => moment.at,
-            Some(server) => self.heard.get(&server)?.complete_as_of?,
-        };
-        let left = counted.checked_add(self.terms.lease)?.saturating_duration_since(moment.at);
-        (!left.is_zero()).then(|| later(moment.now, left.min(LONGEST_LEASE)))
-    }
-
-    fn renewals(&mut self, moment: Moment) -> Vec<(String, UnixTime, bool)> {
-        let mut leases = std::mem::take(&mut self.leases);
-        let renewals = leases
-            .iter_mut()
-            .filter(|(_, lease)| {
-                lease.renewed.is_none_or(|at| moment.at.saturating_duration_since(at) >= RENEWAL)
-            })
-            .filter_map(|(server, lease)| {
-                let until = self.until(*server, moment)?;
-                let is_known = lease.renewed.replace(moment.at).is_some();
-                Some((lease.name.clone(), until, is_known))
-            })
-            .collect();
-        self.leases = leases;
-        renewals
-    }
-
     fn delete_subject(&mut self, subject: &str) {
         for key in self.by_subject.remove(subject).unwrap_or_default() {
             self.delete(&key);
@@ -379,15 +351,6 @@ impl Ledger {
         self.adds.insert(key, value);
     }
 
-    fn lease_of(&mut self, server: Option<ServerId>) -> &str {
-        let (agent, number) = (&self.agent, self.number);
-        let lease = self.leases.entry(server).or_insert_with(|| {
-            let server = server.map_or_else(|| "-".to_owned(), |server| server.0.to_string());
-            Lease { name: format!("{agent}.{number}.{server}"), renewed: None }
-        });
-        &lease.name
-    }
-
     fn may_write(&mut self, at: Instant) -> bool {
         let is_new = |second: &Instant| at.saturating_duration_since(*second) >= Duration::from_secs(1);
         if self.second.as_ref().is_none_or(is_new) {
@@ -403,11 +366,6 @@ fn first(keys: &mut BTreeSet<Key>, left: &mut usize) -> Vec<Key> {
     let taken: Vec<_> = std::iter::from_fn(|| keys.pop_first()).take(*left).collect();
     *left = left.saturating_sub(taken.len());
     taken
-}
-
-fn later(now: UnixTime, by: Duration) -> UnixTime {
-    let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-    UnixTime::from_millis(now.as_millis().saturating_add(millis))
 }
 
 #[cfg(test)]

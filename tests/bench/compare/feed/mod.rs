@@ -148,7 +148,7 @@ impl Bench {
     /// From a moment of each rule to each reader; zero where a reader heard of it before.
     fn delays(&self, heard: &[Heard], from: &[Instant]) -> Value {
         let delays = heard.iter().map(|heard| heard.at.saturating_duration_since(from[heard.rule]));
-        crate::delay::quantiles(delays.collect())
+        crate::samples::quantiles(delays.collect())
     }
 }
 
