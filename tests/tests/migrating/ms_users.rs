@@ -135,7 +135,7 @@ fn the_settings_of_signed_tokens_are_read_as_they_stand() {
         tells(edge, "expired", &signed(json!({"exp": (now() - 1) * 1000})), INVALID);
         tells(edge, "a refresh token", &signed(json!({"irt": 1})), REFRESH);
         tells(
-            &edge,
+            edge,
             "one without st",
             &signed(json!({"st": 0})),
             ("0", "E_TKN_LEGACY", None, Some("1"), true),
