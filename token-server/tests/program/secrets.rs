@@ -226,7 +226,8 @@ fn bearer_tokens_are_replaced_by_sighup_or_by_a_change_of_the_file() {
     fs::write(&tokens, "# none\n").unwrap();
     let kept = "files cannot be used; what they said before stays valid";
     server.wait_for_log(|line| {
-        line["message"] == kept && line["why"] == "the file holds no token; write one a line"
+        line["message"] == kept
+            && line["why"] == "the file holds no token; write `name role token` on each line"
     });
     server.signal("-HUP");
     server.wait_for_log(|line| line["message"] == "SIGHUP: reading the configuration and its files again");
