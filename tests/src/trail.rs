@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::wait::{DEADLINE, poll};
+
 /// What an entry and a list both say of a rule.
 const MEMBERS: [&str; 5] = ["mode", "expireAt", "note", "by", "writtenAt"];
 
@@ -38,6 +40,24 @@ impl Told {
             });
         }
         told
+    }
+
+    /// Reads both until they agree, and tells what still does not at the deadline. Only rules on trial take a moment: of those
+    /// that another server wrote, a server hears from the store.
+    pub fn settled(
+        get: impl Fn(&str) -> Value,
+        now: u64,
+        is_ours: impl Fn(&str) -> bool,
+    ) -> (Self, Vec<String>) {
+        let mut last = (Self::default(), Vec::new());
+        let _agreed = poll(DEADLINE, || {
+            let told = Self::read(&get);
+            let found = told.disagreements(now, &is_ours);
+            let agree = found.is_empty();
+            last = (told, found);
+            agree.then_some(())
+        });
+        last
     }
 
     /// Where the entries do not lead to each other or to the rules, for groups that nothing but token-servers writes. `now`, in

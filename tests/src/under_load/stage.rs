@@ -165,16 +165,17 @@ impl Stage {
 
     /// Where the audit trail and those rules disagree.
     pub fn trail_disagreements(&self) -> Vec<String> {
-        let told = Told::read(|path| {
+        let get = |path: &str| {
             // A server that has just come back may be connecting still.
             eventually("the audit trail and the rules can be read", || {
                 self.servers[0].rule_writer().get(path)
             })
-        });
+        };
+        let (told, disagreements) = Told::settled(get, now(), operators::is_theirs);
         if told.entries.is_empty() {
             return vec!["no change was made".to_owned()];
         }
-        told.disagreements(now(), operators::is_theirs)
+        disagreements
     }
 
     /// Starts an agent again in the place of the one that is gone or goes now.

@@ -14,9 +14,9 @@ use crate::harness::{connect_socket, delete, post};
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 fn agree(server: &RedisBacked, at_least: usize) {
-    let told = Told::read(|path| server.admin(path).json());
+    let (told, disagreements) = Told::settled(|path| server.admin(path).json(), now(), |_| true);
     assert!(told.entries.len() >= at_least, "{} entries", told.entries.len());
-    assert_eq!(told.disagreements(now(), |_| true), Vec::<String>::new());
+    assert_eq!(disagreements, Vec::<String>::new());
 }
 
 /// Two servers change rules all the time; one is killed, then what `kill` kills. Returns when `is_back` says that the store
