@@ -1,5 +1,6 @@
 //! What a support desk types: over a server and straight on the store, with names and times that are hostile or mistaken.
 
+mod lists;
 mod terminal;
 
 use std::ffi::OsStr;
@@ -377,44 +378,4 @@ fn a_role_that_is_not_enough_is_told_in_words_and_a_change_has_the_name_of_its_t
     has(&rita.run(&["history", "anna"], ""), 0, &["  desk for olga  revoked anna: "]);
     assert_eq!(rita.json(&["history"], "").len(), 1, "nothing else was done");
     has(&desk.run(&["undo", &id], ""), 0, &["restored anna"]);
-}
-
-#[test]
-fn a_removal_that_found_nothing_exits_with_2() {
-    everywhere(|operator| {
-        for arguments in [
-            &["rules", "remove", "erna", r#"{"a":1}"#][..],
-            &["rules", "remove", "erna", "--all"],
-            &["rules", "remove", "--everybody", r#"{"a":1}"#],
-            &["rules", "remove", "--everybody", "--all"],
-        ] {
-            let done = operator.run(arguments, "");
-            assert_eq!(
-                (done.code, done.out.as_str()),
-                (Some(2), "removed: 0; there is no such rule\n"),
-                "{}",
-                done.err
-            );
-            let json = operator.run(&[arguments, &["--json"]].concat(), "");
-            assert!(json.code == Some(2) && json.out.contains(r#""deleted":0"#), "{}", json.out);
-        }
-    });
-}
-
-#[test]
-fn a_long_list_comes_in_pages_with_the_command_for_the_next() {
-    let folder = tempfile::tempdir().unwrap();
-    let (_server, operator) = server(&folder, &[]);
-    for name in ["anna", "ben", "carl x"] {
-        operator.json(&["revoke", name], "");
-    }
-    let first = operator.run(&["revoked", "--limit", "2"], "");
-    assert_eq!(first.out.lines().count(), 2, "{}", first.out);
-    assert!(
-        first.err.contains("there are more: token-server revoked --after=ben --server unix:"),
-        "{}",
-        first.err
-    );
-    let rest = operator.run(&["revoked", "--limit", "2", "--after", "ben"], "");
-    assert!(rest.out.starts_with("carl x: ") && rest.err.is_empty(), "{}{}", rest.out, rest.err);
 }
