@@ -209,7 +209,8 @@ impl Haproxy {
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", program()));
         let up = poll(DEADLINE, || match process.exited() {
             Some(_) => Some(false),
-            None => edge.connect(DEADLINE).is_ok().then_some(true),
+            // HAProxy makes its sockets one after the other.
+            None => (edge.connect(DEADLINE).is_ok() && stats.exists()).then_some(true),
         });
         assert_eq!(up, Some(true), "haproxy does not come up:\n{}", process.log());
         let haproxy = Self { process, stats: StatsSocket::new(stats) };
