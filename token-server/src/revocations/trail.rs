@@ -11,7 +11,7 @@ use crate::store::{Action, Entry, EntryId, Outcome, Record, StoreError, TrailPag
 /// Entries that the store is asked for at a time, where not all of them are wanted.
 const STEP: usize = 1_000;
 
-/// How many of these one request looks at; whoever wants more asks on from where it ended.
+/// How many of these one request looks at; who wants more asks on from where it ended.
 const STEPS: usize = 10;
 
 /// Which entries are wanted.

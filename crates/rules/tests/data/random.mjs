@@ -10,15 +10,12 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { dirname, join, resolve } from 'node:path';
 
+import { comparing } from './comparisons.mjs';
+
 const lodash = createRequire(join(resolve(process.argv[2]), 'node_modules', 'lodash.cjs'))('lodash');
 
 const operators = {
-  eq: (a, b) => a === b,
-  ne: (a, b) => a !== b,
-  gt: (a, b) => a > b,
-  gte: (a, b) => a >= b,
-  lt: (a, b) => a < b,
-  lte: (a, b) => a <= b,
+  ...comparing,
   sw: (a, b) => String(a).startsWith(b),
   regex: (a, b) => new RegExp(b).test(String(a)),
 };
