@@ -7,6 +7,7 @@ mod revoke;
 mod revoked;
 mod subject;
 mod undo;
+mod why;
 
 use clap::Subcommand;
 

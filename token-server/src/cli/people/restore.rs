@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Desk;
 use super::subject::{self, Known};
+use super::why::Why;
 use crate::cli::ask::{self, Answer};
 use crate::cli::error::CliError;
 use crate::cli::outcome::Outcome;
@@ -25,12 +26,8 @@ const SIMILAR: usize = 5;
 pub(crate) struct Restore {
     /// The subject of the user's tokens
     user: String,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    note: Option<String>,
-    /// For whom, where that is not the one who is logged in
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    why: Why,
     /// Yes, also where several revocations are removed
     #[arg(long)]
     yes: bool,
@@ -92,8 +89,7 @@ impl Restore {
 
     fn document(&self, rule: &Value) -> String {
         let mut members = Map::from_iter([("rule".to_owned(), rule.clone())]);
-        members.extend(self.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
-        members.extend(self.by.as_ref().map(|by| ("by".to_owned(), json!(by))));
+        members.extend(self.why.members());
         Value::Object(members).to_string()
     }
 

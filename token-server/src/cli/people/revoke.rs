@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Desk;
 use super::subject::{self, Known};
+use super::why::Why;
 use crate::cli::ask::{self, Answer};
 use crate::cli::duration::Seconds;
 use crate::cli::error::CliError;
@@ -37,12 +38,8 @@ pub(crate) struct Revoke {
     /// It never ends; for tokens that live for ever
     #[arg(long)]
     forever: bool,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    note: Option<String>,
-    /// For whom, where that is not the one who is logged in
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    why: Why,
     /// Yes, also where a revocation that is there would end sooner
     #[arg(long)]
     yes: bool,
@@ -119,8 +116,7 @@ impl Revoke {
             ("forever".to_owned(), json!(self.forever)),
         ]);
         members.extend((!self.forever).then(|| ("expireAt".to_owned(), json!(end.at))));
-        members.extend(self.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
-        members.extend(self.by.as_ref().map(|by| ("by".to_owned(), json!(by))));
+        members.extend(self.why.members());
         Value::Object(members).to_string()
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use service::exit;
 
 use super::Desk;
+use super::why::Why;
 use crate::cli::ask::{self, Answer};
 use crate::cli::error::CliError;
 use crate::cli::outcome::Outcome;
@@ -18,12 +19,8 @@ use crate::cli::words;
 pub(crate) struct Undo {
     /// The id of the change, as history tells it
     id: String,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    note: Option<String>,
-    /// For whom, where that is not the one who is logged in
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    why: Why,
     /// Yes, also where the rule was changed again since
     #[arg(long, alias = "confirm")]
     yes: bool,
@@ -55,8 +52,7 @@ impl Undo {
 
     fn document(&self, confirm: bool) -> String {
         let mut members = Map::from_iter([("confirm".to_owned(), json!(confirm))]);
-        members.extend(self.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
-        members.extend(self.by.as_ref().map(|by| ("by".to_owned(), json!(by))));
+        members.extend(self.why.members());
         Value::Object(members).to_string()
     }
 }
