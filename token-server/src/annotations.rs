@@ -125,7 +125,15 @@ impl Annotations {
     /// # Errors
     /// [`StoreError::ShadowsFull`], [`StoreError::ShadowRefused`].
     pub(crate) fn admits(&self, group: &str, rule: &Rule) -> Result<(), StoreError> {
-        if !self.shadows.has_room(group, rule.canonical()) {
+        self.admits_without(0, group, rule)
+    }
+
+    /// The same, where so many of the group's rules go.
+    ///
+    /// # Errors
+    /// As [`admits`](Self::admits).
+    pub(crate) fn admits_without(&self, going: usize, group: &str, rule: &Rule) -> Result<(), StoreError> {
+        if !self.shadows.has_room_without(going, group, rule.canonical()) {
             return Err(StoreError::ShadowsFull);
         }
         self.shadows.admits(group, rule).map_err(StoreError::ShadowRefused)

@@ -4,6 +4,7 @@ mod description;
 pub(crate) mod keys;
 mod names;
 mod places;
+pub(crate) mod signals;
 #[cfg(test)]
 mod tests;
 pub(crate) mod verify;
@@ -32,6 +33,7 @@ pub use description::description;
 pub use keys::Keys;
 use names::*;
 pub(crate) use names::{ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK, ADMIN_SOCKET, CONFIG};
+pub use signals::Signals;
 pub(crate) use verify::MAX_TOKEN_BYTES;
 pub use verify::Verify;
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub keys: Keys,
     /// `TOKEN_SERVER__VERIFY__*`: forward-auth; absent when no issuer is trusted.
     pub verify: Option<Verify>,
+    /// `TOKEN_SERVER__SIGNALS__*`, `[[signals]]`: what identity providers may tell; absent without a listener for it.
+    pub signals: Option<Signals>,
     /// Where rules live.
     pub store: StoreSettings,
     /// `TOKEN_SERVER__STORE__NEW`: whether the embedded store may begin without the rules that it had.
@@ -108,6 +112,7 @@ impl Config {
             asks_for_certificates: settings.is_set(TLS_CLIENT_CA),
             tls: tls(settings),
             jwe_keys,
+            signals: signals::read(settings, verify.as_ref()),
             verify,
             keys: keys::read(settings, issuers, profile),
             store: store(settings),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use service::socket::{self, SocketError, SocketFile};
 use tokio::net::{TcpListener, UnixListener};
 
+use crate::config::signals::LISTEN as SIGNALS_LISTEN;
 use crate::config::{Config, ListenAddress};
 
 /// Who may open the admin socket: this user. It asks for no bearer token.
@@ -20,6 +21,8 @@ pub struct Listeners {
     pub admin: TcpListener,
     /// The same without bearer tokens.
     pub admin_socket: Option<AdminSocket>,
+    /// For identity providers.
+    pub signals: Option<TcpListener>,
 }
 
 /// A unix socket whose file goes when it does.
@@ -58,7 +61,12 @@ impl Listeners {
     /// # Errors
     /// See [`ListenError`].
     pub async fn bind(config: &Config) -> Result<Self, ListenError> {
+        let signals = match &config.signals {
+            Some(signals) => Some(bind_tcp(&signals.listen, SIGNALS_LISTEN).await?),
+            None => None,
+        };
         Ok(Self {
+            signals,
             main: bind_tcp(&config.listen, "TOKEN_SERVER__LISTEN").await?,
             admin: bind_tcp(&config.admin_listen, "TOKEN_SERVER__ADMIN__LISTEN").await?,
             admin_socket: config.admin_socket.as_deref().map(bind_socket).transpose()?,

@@ -11,6 +11,7 @@ use service::settings::{ConfigError, Environment, Settings};
 
 use crate::api::{App, InUse};
 use crate::config::{self, Config, description};
+use crate::signals::{self, Signals};
 use crate::trust::Trusted;
 use crate::verify::VerifyMetrics;
 
@@ -64,6 +65,8 @@ pub(crate) struct Reconfigure {
     pub(crate) keys: LiveKeys,
     pub(crate) metrics: VerifyMetrics,
     pub(crate) app: Arc<App>,
+    /// What providers may tell; absent without a listener for it, which only a restart can change.
+    pub(crate) signals: Option<Arc<Signals>>,
 }
 
 /// What a configuration trusts and how it answers proxies, over the keys of its issuers.
@@ -96,7 +99,12 @@ impl Reconfigure {
         if !fixed.is_empty() {
             return Err(ReloadError::NeedsRestart(fixed));
         }
+        let signals = config.signals.clone();
         let keys = self.keys.successor(config.keys.configured, config.keys.sources).await?;
+        let signals_in_use = signals.map(|settings| signals::InUse::new(settings, keys.ring()));
+        if let Some((signals, in_use)) = self.signals.as_deref().zip(signals_in_use) {
+            signals.replace(in_use);
+        }
         // The tokens that were verified by other policies go with them.
         let in_use = config.verify.map(|verify| in_use(verify, &self.metrics, keys.ring()));
         if let Some(in_use) = &in_use {
@@ -133,7 +141,7 @@ mod tests {
         );
     }
 
-    const FIXED: [&str; 28] = [
+    const FIXED: [&str; 29] = [
         "TOKEN_SERVER__ADMIN__LISTEN",
         "TOKEN_SERVER__ADMIN__SOCKET",
         "TOKEN_SERVER__ADMIN__TOKENS_FILE",
@@ -156,6 +164,7 @@ mod tests {
         "TOKEN_SERVER__REDIS__MODE",
         "TOKEN_SERVER__REDIS__PREFIX",
         "TOKEN_SERVER__REDIS__URLS",
+        "TOKEN_SERVER__SIGNALS__LISTEN",
         "TOKEN_SERVER__STORE__MAX_STALE",
         "TOKEN_SERVER__STORE__NEW",
         "TOKEN_SERVER__STORE__PATH",

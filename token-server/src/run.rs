@@ -33,6 +33,7 @@ use crate::recent::Recent;
 use crate::reconfigure::{Origin, Reconfigure, in_use};
 use crate::reload;
 use crate::serve::SocketRoutes;
+use crate::signals::{self, Parts, SignalMetrics, Signals};
 use crate::store::StoreError;
 use crate::verify::VerifyMetrics;
 
@@ -87,9 +88,24 @@ pub async fn run(
     let verify_metrics = VerifyMetrics::register(&mut registry);
     let in_use = config.verify.clone().map(|verify| in_use(verify, &verify_metrics, keys.ring()));
     let audit = config.audit;
+    let signals_in_use = config.signals.clone().map(|settings| signals::InUse::new(settings, keys.ring()));
+    let signal_metrics = signals_in_use
+        .as_ref()
+        .map(|_| SignalMetrics::register(registry.sub_registry_with_prefix("token_server")));
     let app = Arc::new(app(config, rules, in_use, readiness, metrics, registry));
     warn_of_open_doors(&app);
-    let reconfigure = Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app) };
+    let signals = signals_in_use.zip(signal_metrics).map(|(in_use, metrics)| {
+        let parts = Parts {
+            revocations: Arc::clone(&revocations),
+            decryption: app.basis.decryption.clone(),
+            metrics,
+            clock: app.clock,
+        };
+        Arc::new(Signals::new(parts, in_use))
+    });
+    let told = signals.clone();
+    let reconfigure =
+        Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app), signals: told };
     let (fresh, end) = (files.clone(), shutdown.clone());
     background.keep("secret files", move || fresh.clone().keep_fresh(end.clone()));
     background.run("reload", reload::run(files, reconfigure, shutdown.clone()));
@@ -97,7 +113,7 @@ pub async fn run(
     let (warmed, end) = (Arc::clone(&app), shutdown.clone());
     background.keep("warm", move || keep_warm(Arc::clone(&warmed), end.clone()));
 
-    let Listeners { main, admin, admin_socket } = listeners;
+    let Listeners { main, admin, admin_socket, signals: signals_listener } = listeners;
     announce("main", &main);
     let places = Places::new(MAX_CONNECTIONS, http.of("main"));
     background
@@ -105,7 +121,13 @@ pub async fn run(
     announce("admin", &admin);
     let (routes, places) =
         (api::admin_router(&app, AdminAccess::Bearer), Places::new(MAX_ADMIN_CONNECTIONS, http.of("admin")));
-    background.run("admin listener", serve(admin, tls, routes, places, shutdown.clone()));
+    background.run("admin listener", serve(admin, tls.clone(), routes, places, shutdown.clone()));
+    if let Some((listener, signals)) = signals_listener.zip(signals) {
+        announce("signals", &listener);
+        let places = Places::new(signals::MAX_CONNECTIONS, http.of("signals"));
+        let serving = serve(listener, tls, signals::router(&signals), places, shutdown.clone());
+        background.run("signals listener", serving);
+    }
     if let Some(AdminSocket { listener, file }) = admin_socket {
         tracing::info!(listener = "admin socket", "listening");
         let routes = SocketRoutes(api::admin_router(&app, AdminAccess::Named));

@@ -52,11 +52,17 @@ impl Shadows {
 
     /// Whether a group may get this rule; one that it has already needs no room.
     pub fn has_room(&self, group: &str, canonical: &str) -> bool {
+        self.has_room_without(0, group, canonical)
+    }
+
+    /// The same, where so many of the group's rules go.
+    pub(crate) fn has_room_without(&self, going: usize, group: &str, canonical: &str) -> bool {
         let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
         let of_group = groups.get(group);
         of_group.is_some_and(|rules| rules.iter().any(|shadow| shadow.rule.canonical() == canonical))
-            || (self.len() < MAX_SHADOW_RULES
-                && of_group.is_none_or(|rules| rules.len() < MAX_SHADOW_RULES_PER_GROUP))
+            || (self.len().saturating_sub(going) < MAX_SHADOW_RULES
+                && of_group
+                    .is_none_or(|rules| rules.len().saturating_sub(going) < MAX_SHADOW_RULES_PER_GROUP))
     }
 
     /// Whether this rule is tried at `now` (unix seconds).
@@ -137,6 +143,13 @@ impl Shadows {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let range = groups.range::<str, _>((from, Bound::Unbounded)).take(limit);
         range.map(|(group, rules)| (group.to_string(), rules.len())).collect()
+    }
+
+    /// The rules of one group, by their texts and ends.
+    pub fn ends(&self, group: &str) -> Vec<(String, ExpireAt)> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let of_group = groups.get(group).into_iter().flatten();
+        of_group.map(|shadow| (shadow.rule.canonical().to_owned(), shadow.expire_at)).collect()
     }
 
     /// The texts of the rules of one group.

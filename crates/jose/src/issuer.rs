@@ -175,6 +175,19 @@ impl IssuerName {
         }
     }
 
+    /// Whether these claims, whether they are verified or not, have this name in `iss`.
+    pub fn is_told_by(&self, claims: &Claims) -> bool {
+        matches!(claims.get("iss"), Some(Claim::String(iss)) if self.accepts(&iss, claims))
+    }
+
+    /// All names that the issuer with these `names` has where these claims come from: of templates those of the claims' tenant.
+    pub fn all_of(names: &[Self], claims: &Claims) -> Vec<String> {
+        match Owner::of(names, claims) {
+            Owner::Issuer(names) => names.iter().map(Self::to_string).collect(),
+            Owner::Tenant { names, .. } => names,
+        }
+    }
+
     /// Whether some token could have both names.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         match (self, other) {

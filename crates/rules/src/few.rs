@@ -20,6 +20,12 @@ impl Few {
         self.0.iter().find(holds).map(|entry| entry.rule.canonical())
     }
 
+    pub(crate) fn visit_matches(&self, token: Token<'_>, now: i64, visit: &mut dyn FnMut(&str, ExpireAt)) {
+        let payload = Payload::new(token);
+        let holds = |entry: &&RuleEntry| !entry.expire_at.has_passed(now) && entry.rule.holds(&payload);
+        self.0.iter().filter(holds).for_each(|entry| visit(entry.rule.canonical(), entry.expire_at));
+    }
+
     pub(crate) fn admits(&self, rule: &Rule) -> Result<(), InsertError> {
         let weight = self.0.iter().fold(Weight::default(), |sum, entry| sum.plus(Weight::of(&entry.rule)));
         weight.check_patterns(Weight::of(rule))

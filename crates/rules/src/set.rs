@@ -34,6 +34,19 @@ impl RuleSet {
         }
     }
 
+    /// Calls `visit` with each rule that does so, by its canonical text and its end; with some of them more than once.
+    pub fn visit_matches<'a>(
+        &self,
+        token: impl Into<Token<'a>>,
+        now: i64,
+        mut visit: impl FnMut(&str, ExpireAt),
+    ) {
+        match &self.0 {
+            Rules::Few(few) => few.visit_matches(token.into(), now, &mut visit),
+            Rules::Many(index) => index.visit_matches(token.into(), now, &mut visit),
+        }
+    }
+
     /// Whether [`insert`](Self::insert) would take this rule.
     ///
     /// # Errors
@@ -170,6 +183,31 @@ mod tests {
         assert_eq!(hit(r#"{"rt":"a"}"#, 200), None);
         assert_eq!(hit(r#"{"rt":"b"}"#, i64::MAX).as_deref(), Some(r#"{"rt":"b"}"#));
         assert_eq!(hit(r#"{"rt":"c"}"#, 0), None);
+    }
+
+    #[test]
+    fn each_matching_rule_is_visited_among_few_and_among_many() {
+        let own = [
+            entry(r#"{"iss":"a","iat":{"lte":5}}"#, 0),
+            entry(r#"{"iss":"a","iat":{"lte":9}}"#, 100),
+            entry(r#"{"iat":{"lte":7}}"#, 0),
+            entry(r#"{"iss":"b","iat":{"lte":9}}"#, 0),
+            entry(r#"{"iss":"a","iat":{"lte":8}}"#, 10),
+        ];
+        for others in [0, 500] {
+            let others = (0..others).map(|number| entry(&format!(r#"{{"jti":"{number}","iss":"a"}}"#), 0));
+            let set = set(own.clone().into_iter().chain(others));
+            let mut visited = std::collections::BTreeMap::new();
+            set.visit_matches(&claims(r#"{"iss":"a","iat":0}"#), 10, |text, end| {
+                visited.insert(text.to_owned(), end);
+            });
+            let expected = [
+                (r#"{"iat":{"lte":5},"iss":"a"}"#, ExpireAt::Never),
+                (r#"{"iat":{"lte":7}}"#, ExpireAt::Never),
+                (r#"{"iat":{"lte":9},"iss":"a"}"#, ExpireAt::At(100)),
+            ];
+            assert_eq!(visited, expected.map(|(text, end)| (text.to_owned(), end)).into());
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::keys;
 use super::names::*;
 use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY};
 
+mod signals;
 mod verify;
 
 const PATH: Kind = Kind::Text("path");
@@ -14,7 +15,7 @@ const PLACE: Kind = Kind::Text("host:port");
 
 /// All settings of the server.
 pub fn description() -> Program {
-    let tables = trust::tables(&keys::TRUST).into_iter().chain([verify::table()]);
+    let tables = trust::tables(&keys::TRUST).into_iter().chain([verify::table(), signals::table()]);
     Program {
         name: "token-server",
         about: "Revocation rules, encrypted tokens, and forward-auth for Traefik, nginx and Envoy.",
@@ -32,6 +33,7 @@ pub fn description() -> Program {
             trust::keys(&keys::TRUST),
             trust::fetching(&keys::TRUST),
             verify::settings(),
+            signals::settings(),
         ],
         tables: tables.collect::<Vec<Table>>(),
     }
@@ -70,7 +72,7 @@ fn listeners() -> Group {
                 TLS_CERT,
                 PATH,
                 "/etc/token-server/server.pem",
-                "Certificate (with its chain) of both TCP listeners, PEM; set: they speak TLS alone. Read again when it changes, for new connections",
+                "Certificate (with its chain) of the TCP listeners, PEM; set: they speak TLS alone. Read again when it changes, for new connections",
             ),
             Setting::new(
                 TLS_KEY,

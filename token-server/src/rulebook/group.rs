@@ -130,8 +130,13 @@ impl Group {
 
     /// Whether it may have one more rule where `max` are allowed; a rule that is there already needs no room.
     pub fn has_room(&self, rule: &Rule, max: usize) -> bool {
+        self.has_room_without(0, rule, max)
+    }
+
+    /// The same, where so many of its rules go.
+    pub(crate) fn has_room_without(&self, going: usize, rule: &Rule, max: usize) -> bool {
         let content = self.read();
-        content.len() < max || content.rules.contains(rule.canonical())
+        content.len().saturating_sub(going) < max || content.rules.contains(rule.canonical())
     }
 
     /// Whether it may take this rule without costing its checks more than is allowed.
@@ -140,6 +145,16 @@ impl Group {
     /// As [`RuleSet::insert`].
     pub fn admits(&self, rule: &Rule) -> Result<(), InsertError> {
         self.read().rules.admits(rule)
+    }
+
+    /// Calls `visit` with the rules that revoke this token at `now`, by their canonical texts and ends.
+    pub(crate) fn visit_matches<'t>(
+        &self,
+        token: impl Into<Token<'t>>,
+        now: i64,
+        visit: impl FnMut(&str, ExpireAt),
+    ) {
+        self.read().rules.visit_matches(token, now, visit);
     }
 
     /// Whether a rule is there, by its canonical text.

@@ -74,12 +74,31 @@ impl Index {
         self.find_match(token, now).is_some()
     }
 
+    pub(crate) fn visit_matches(&self, token: Token<'_>, now: i64, visit: &mut dyn FnMut(&str, ExpireAt)) {
+        self.each_match(token, now, |slot| {
+            if let (Some(text), Some(compact)) = (self.canonical(slot), self.compact_of(slot)) {
+                visit(text, compact.expire_at());
+            }
+            None::<Slot>
+        });
+    }
+
     fn find_match(&self, token: Token<'_>, now: i64) -> Option<Slot> {
+        self.each_match(token, now, Some)
+    }
+
+    /// Calls `visit` with the matching rules until it returns something.
+    fn each_match<T>(
+        &self,
+        token: Token<'_>,
+        now: i64,
+        mut visit: impl FnMut(Slot) -> Option<T>,
+    ) -> Option<T> {
         let payload = Payload::new(token);
-        let hits = |slot: Slot| self.holds(slot, &payload, now).then_some(slot);
+        let mut hits = |slot: Slot| if self.holds(slot, &payload, now) { visit(slot) } else { None };
         let found = self.fields.find_in(token.claims, |name, value| {
             let hash = self.value_hash(name, &Scalar::of_claim(value)?);
-            self.by_value.find(hash).find_map(hits)
+            self.by_value.find(hash).find_map(&mut hits)
         });
         found.or_else(|| self.scanned.iter().copied().find_map(hits))
     }
@@ -250,9 +269,12 @@ impl Index {
     }
 
     /// Whether the rule that is kept there holds at `now`.
+    fn compact_of(&self, slot: Slot) -> Option<&Compact> {
+        usize::try_from(slot).ok().and_then(|slot| self.compact.get(slot))
+    }
+
     fn holds(&self, slot: Slot, payload: &Payload<'_>, now: i64) -> bool {
-        let compact = usize::try_from(slot).ok().and_then(|slot| self.compact.get(slot));
-        compact.is_some_and(|compact| {
+        self.compact_of(slot).is_some_and(|compact| {
             !compact.expire_at().has_passed(now)
                 && match compact.check(payload) {
                     Outcome::Holds => true,

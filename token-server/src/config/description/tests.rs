@@ -4,7 +4,7 @@ use std::path::Path;
 use service::settings::{ConfigError, Environment};
 use tempfile::TempDir;
 
-use super::super::{Config, settings};
+use super::super::{Config, settings, signals};
 use super::*;
 
 type Pairs = Vec<(String, String)>;
@@ -39,6 +39,7 @@ impl Folder {
             "TOKEN_SERVER__JWKS__FETCH_CERT_FILE" => &[URL, ("TOKEN_SERVER__JWKS__FETCH_KEY_FILE", "/k")],
             "TOKEN_SERVER__JWKS__FETCH_KEY_FILE" => &[URL, ("TOKEN_SERVER__JWKS__FETCH_CERT_FILE", "/c")],
             name if name.starts_with("TOKEN_SERVER__JWKS__FETCH_") => &[URL],
+            name if name.starts_with("TOKEN_SERVER__SIGNALS__") => &[(signals::LISTEN, "127.0.0.1:4003")],
             name if name.starts_with("TOKEN_SERVER__REDIS__") || name == CONSUL_URL => &[REDIS],
             _ => &[],
         };
@@ -68,10 +69,15 @@ fn what_is_described_is_what_is_read() {
     let folder = Folder::new();
     let file = folder.0.path().join("settings.toml");
     let keys = folder.keys();
-    let text =
-        format!("[[issuers]]\nissuer = 'i'\nkeys_file = '{keys}'\n[[policies]]\nname = 'p'\n[[verify]]\n");
+    let text = format!(
+        "[[issuers]]\nissuer = 'i'\nkeys_file = '{keys}'\n[[policies]]\nname = 'p'\n[[verify]]\n[[signals]]\nissuer = 'i'\naudiences = ['c']\n"
+    );
     fs::write(&file, text).unwrap();
-    let mut settings = settings(Environment::of([(CONFIG.into(), file.into())])).unwrap();
+    let mut settings = settings(Environment::of([
+        (CONFIG.into(), file.into()),
+        (signals::LISTEN.into(), "127.0.0.1:0".into()),
+    ]))
+    .unwrap();
     Config::read(&mut settings).unwrap();
     assert_eq!(description().differences(&settings.readings()), Vec::<String>::new());
 }

@@ -1,0 +1,221 @@
+//! `TOKEN_SERVER__SIGNALS__*` and the tables `[[signals]]`: what identity providers may tell, on a listener of its own.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jose::{AlgorithmSet, IssuerName, Leeway, Trust};
+use service::settings::Settings;
+
+use super::{ListenAddress, Verify};
+use crate::store::Mode;
+
+pub(crate) const LISTEN: &str = "TOKEN_SERVER__SIGNALS__LISTEN";
+pub(super) const MAX_AGE: &str = "TOKEN_SERVER__SIGNALS__MAX_AGE";
+pub(super) const HOLD: &str = "TOKEN_SERVER__SIGNALS__HOLD";
+pub(super) const RATE: &str = "TOKEN_SERVER__SIGNALS__RATE";
+pub(super) const EMAIL: &str = "TOKEN_SERVER__SIGNALS__EMAIL";
+
+/// The oldest `iat` that can be accepted, seconds.
+pub(super) const MAX_AGES: RangeInclusive<u64> = 1..=86_400;
+/// How long rules can live, seconds: up to ten years.
+pub(super) const HOLDS: RangeInclusive<u64> = 1..=315_360_000;
+/// Messages of one sender in a second.
+pub(super) const RATES: RangeInclusive<u32> = 1..=10_000;
+
+pub(super) const DEFAULT_MAX_AGE: u64 = 300;
+pub(super) const DEFAULT_HOLD: u64 = 86_400;
+pub(super) const DEFAULT_RATE: u32 = 50;
+
+/// What identity providers may tell.
+#[derive(Debug, Clone)]
+pub struct Signals {
+    /// `TOKEN_SERVER__SIGNALS__LISTEN`
+    pub listen: ListenAddress,
+    /// `TOKEN_SERVER__SIGNALS__MAX_AGE`: the oldest `iat` of a message that is accepted.
+    pub max_age: Duration,
+    /// `TOKEN_SERVER__SIGNALS__HOLD`: how long rules live where nothing says how long tokens do.
+    pub hold: Duration,
+    /// `TOKEN_SERVER__SIGNALS__RATE`: messages of one sender in a second.
+    pub rate: u32,
+    /// `TOKEN_SERVER__SIGNALS__EMAIL`: whether a subject may be told by an e-mail address.
+    pub email: bool,
+    /// `[[signals]]`
+    pub providers: Vec<Provider>,
+}
+
+/// An issuer that may tell something of its own tokens.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// The first of its names, by which logs and the audit trail call it.
+    pub issuer: Arc<str>,
+    /// All of its names.
+    pub names: Vec<IssuerName>,
+    /// Which key set is its own.
+    pub keys: usize,
+    /// The algorithms of its signatures.
+    pub algorithms: AlgorithmSet,
+    /// How far its clock may be apart from ours.
+    pub leeway: Leeway,
+    /// How long its longest token lives.
+    pub hold: Duration,
+    /// Whom its messages may be for.
+    pub audiences: Vec<String>,
+    /// Whether its logout tokens are accepted.
+    pub logout: bool,
+    /// What a logout ends.
+    pub scope: Scope,
+    /// The claim of its messages that names the subject of its access tokens.
+    pub subject_claim: String,
+    /// Whether its rules revoke, or are only tried.
+    pub mode: Mode,
+}
+
+/// What a logout that names both a subject and a session ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All tokens of the subject that were issued until then.
+    #[default]
+    Subject,
+    /// The tokens that name the session.
+    Session,
+}
+
+impl Signals {
+    /// What does less than most operators want; for the log at the start, and for `--check`.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for Provider { issuer, scope, mode, .. } in &self.providers {
+            if *scope == Scope::Session {
+                warnings.push(format!(
+                    "[[signals]] of {issuer}: scope is session, so a logout ends the tokens that have its sid; a provider that \
+                     puts no sid into access tokens revokes nothing so"
+                ));
+            }
+            if *mode == Mode::Shadow {
+                warnings.push(format!(
+                    "[[signals]] of {issuer}: mode is shadow, so its messages are counted and revoke nothing"
+                ));
+            }
+        }
+        warnings
+    }
+}
+
+impl FromStr for Scope {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "subject" => Ok(Self::Subject),
+            "session" => Ok(Self::Session),
+            _ => Err(()),
+        }
+    }
+}
+
+/// How a table writes [`Mode`].
+struct ModeName(Mode);
+
+impl FromStr for ModeName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "enforce" => Ok(Self(Mode::Enforce)),
+            "shadow" => Ok(Self(Mode::Shadow)),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The settings; absent where there is no listener for them.
+pub(super) fn read(settings: &mut Settings, verify: Option<&Verify>) -> Option<Signals> {
+    let listen: Option<ListenAddress> = settings.parse(LISTEN, "host:port");
+    let max_age = within(settings, MAX_AGE, "seconds", MAX_AGES).unwrap_or(DEFAULT_MAX_AGE);
+    let hold = within(settings, HOLD, "seconds", HOLDS).unwrap_or(DEFAULT_HOLD);
+    let rate = within(settings, RATE, "messages", RATES).unwrap_or(DEFAULT_RATE);
+    let email = settings.flag(EMAIL).unwrap_or(false);
+    let hold = Duration::from_secs(hold);
+    let trust = verify.map(|verify| &verify.trust);
+    let mut providers: Vec<Provider> = Vec::new();
+    for mut table in settings.tables("signals") {
+        if let Some(provider) = provider(&mut table, trust, hold) {
+            if providers.iter().any(|known| known.issuer == provider.issuer) {
+                table.fault("issuer", "comes twice; one table has all audiences of an issuer");
+            }
+            providers.push(provider);
+        }
+        settings.adopt(table);
+    }
+    if listen.is_none() {
+        for name in [MAX_AGE, HOLD, RATE, EMAIL] {
+            if settings.is_set(name) {
+                settings.fault(name, format!("has no effect without {LISTEN}"));
+            }
+        }
+        if settings.has_tables("signals") {
+            settings
+                .fault("[[signals]]", format!("are not heard: set {LISTEN} to where providers send them"));
+        }
+    }
+    Some(Signals { listen: listen?, max_age: Duration::from_secs(max_age), hold, rate, email, providers })
+}
+
+fn provider(table: &mut Settings, trust: Option<&Trust>, hold: Duration) -> Option<Provider> {
+    let issuer = table.text("issuer");
+    let audiences = table.list("audiences");
+    let logout = table.flag("logout").unwrap_or(true);
+    let scope = table.parse("scope", "subject or session").unwrap_or_default();
+    let subject_claim = table.text("subject_claim").unwrap_or_else(|| "sub".to_owned());
+    let mode = table.parse("mode", "enforce or shadow").map_or(Mode::Enforce, |ModeName(mode)| mode);
+    if issuer.is_none() {
+        table.fault("issuer", "is required");
+    }
+    if audiences.is_none() {
+        let what = "is required: the client IDs at the provider whose messages count; without them those for any other \
+                    application of the provider would";
+        table.fault("audiences", what);
+    }
+    let (issuer, audiences) = (issuer?, audiences?);
+    let issuers = trust.map(Trust::issuers).unwrap_or_default();
+    let Some(trusted) = issuers.iter().find(|trusted| trusted.policy.name() == Some(issuer.as_str())) else {
+        let what = "is no trusted issuer: it must be the issuer of an [[issuers]] table, or TOKEN_SERVER__VERIFY__ISSUERS; an \
+                    issuer with aliases is named by its issuer";
+        table.fault("issuer", what);
+        return None;
+    };
+    if !trusted.signers.is_empty() {
+        table.fault("issuer", "has tokens of AWS load balancers, whose keys sign no messages");
+    }
+    let lifetime = trusted.policy.requirements.max_lifetime;
+    let leeway = trusted.policy.leeway;
+    Some(Provider {
+        issuer: issuer.into(),
+        names: trusted.policy.issuers.clone(),
+        keys: trusted.keys,
+        algorithms: trusted.policy.algorithms,
+        hold: lifetime.map_or(hold, |lifetime| lifetime.saturating_add(leeway.end)),
+        leeway,
+        audiences,
+        logout,
+        scope,
+        subject_claim,
+        mode,
+    })
+}
+
+fn within<T: FromStr + PartialOrd + std::fmt::Display>(
+    settings: &mut Settings,
+    name: &'static str,
+    unit: &str,
+    range: RangeInclusive<T>,
+) -> Option<T> {
+    let expected = format!("{unit}, {} to {}", range.start(), range.end());
+    let number = settings.parse(name, &expected)?;
+    if !range.contains(&number) {
+        settings.fault(name, format!("expected {expected}"));
+    }
+    Some(number)
+}

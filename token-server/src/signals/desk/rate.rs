@@ -1,0 +1,91 @@
+//! How many messages each sender may send. It is counted once a sender is believed, so that no other can use up its share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// As many tokens flow into each sender's bucket in a second as it holds.
+pub(super) struct Rates {
+    per_second: AtomicU32,
+    buckets: Mutex<HashMap<Arc<str>, Bucket>>,
+}
+
+struct Bucket {
+    /// In thousandths.
+    tokens: u64,
+    at: Instant,
+}
+
+/// What one message costs.
+const ONE: u64 = 1_000;
+
+impl Rates {
+    pub(super) fn new(per_second: u32) -> Self {
+        Self { per_second: per_second.into(), buckets: Mutex::default() }
+    }
+
+    pub(super) fn set(&self, per_second: u32) {
+        self.per_second.store(per_second, Ordering::Relaxed);
+    }
+
+    /// Takes one message's share of this sender.
+    ///
+    /// # Errors
+    /// There is none; after this time there is.
+    pub(super) fn take(&self, sender: &Arc<str>, now: Instant) -> Result<(), Duration> {
+        let per_second = u64::from(self.per_second.load(Ordering::Relaxed)).max(1);
+        let most = per_second.saturating_mul(ONE);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        // Senders are those of the configuration, of which there are few.
+        let bucket = buckets.entry(Arc::clone(sender)).or_insert(Bucket { tokens: most, at: now });
+        let passed = now.saturating_duration_since(bucket.at);
+        let milliseconds = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        let flown = milliseconds.saturating_mul(per_second);
+        if flown > 0 {
+            bucket.tokens = bucket.tokens.saturating_add(flown).min(most);
+            bucket.at += Duration::from_millis(milliseconds);
+        }
+        match bucket.tokens.checked_sub(ONE) {
+            Some(left) => {
+                bucket.tokens = left;
+                Ok(())
+            }
+            None => {
+                let lacking = ONE.saturating_sub(bucket.tokens);
+                Err(Duration::from_millis(lacking.div_ceil(per_second)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_gets_its_share_of_each_second_and_takes_none_of_another() {
+        let (start, rates) = (Instant::now(), Rates::new(2));
+        let (one, other): (Arc<str>, Arc<str>) = ("one".into(), "other".into());
+        let after = |milliseconds| start + Duration::from_millis(milliseconds);
+        for (sender, at, expected) in [
+            (&one, 0, Ok(())),
+            (&one, 0, Ok(())),
+            (&one, 0, Err(500)),
+            (&one, 400, Err(100)),
+            (&other, 400, Ok(())),
+            (&one, 500, Ok(())),
+            (&one, 501, Err(499)),
+            (&one, 9_000, Ok(())),
+            (&one, 9_000, Ok(())),
+            (&one, 9_000, Err(500)),
+        ] {
+            let taken = rates.take(sender, after(at));
+            assert_eq!(taken, expected.map_err(Duration::from_millis), "{sender} at {at}");
+        }
+        rates.set(1_000);
+        assert_eq!(rates.take(&one, after(9_001)), Ok(()));
+    }
+}

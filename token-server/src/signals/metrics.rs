@@ -1,0 +1,108 @@
+//! What is counted of signals.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use super::told::Kind;
+
+/// Signals by what came of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SignalMetrics {
+    signals: Family<Labels, Counter>,
+}
+
+/// What came of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Outcome {
+    /// A rule was written.
+    Revoked,
+    /// The rule stood already, or the same message came before.
+    Known,
+    /// A rule was written that is only tried, as it was configured.
+    Tried,
+    /// It cannot be mapped exactly: a rule that is only tried, or none.
+    Inexact,
+    /// Nothing is done, as it was configured.
+    Ignored,
+    /// It is not believed.
+    Refused,
+    /// Its sender sends too much.
+    Limited,
+    /// The group has no room for the rule.
+    Full,
+    /// The store, or the sender's keys, could not be had.
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+impl Outcome {
+    const ALL: [Self; 9] = [
+        Self::Revoked,
+        Self::Known,
+        Self::Tried,
+        Self::Inexact,
+        Self::Ignored,
+        Self::Refused,
+        Self::Limited,
+        Self::Full,
+        Self::Failed,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Known => "known",
+            Self::Tried => "tried",
+            Self::Inexact => "inexact",
+            Self::Ignored => "ignored",
+            Self::Refused => "refused",
+            Self::Limited => "limited",
+            Self::Full => "full",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl SignalMetrics {
+    /// Registers them under the prefix of `registry`, and shows each outcome from the beginning: alerts ask for increases.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "signals",
+            "Messages of identity providers, by kind (logout, revoke, global, ssf) and outcome: revoked, known (the rule stood, \
+             or the message came before), tried (in shadow mode), inexact (only tried, since it cannot be mapped to a rule \
+             exactly), ignored (by configuration), refused (not believed), limited (429), full (503: no room for the rule), \
+             failed (503: no store or no keys)",
+            metrics.signals.clone(),
+        );
+        for kind in [Kind::Logout, Kind::Revoke, Kind::Global, Kind::Ssf] {
+            for outcome in Outcome::ALL {
+                metrics.count_by(kind, outcome, 0);
+            }
+        }
+        metrics
+    }
+
+    /// Counts one message.
+    pub(crate) fn count(&self, kind: Kind, outcome: Outcome) {
+        self.count_by(kind, outcome, 1);
+    }
+
+    fn count_by(&self, kind: Kind, outcome: Outcome, by: u64) {
+        let labels = Labels { kind: kind.as_str(), outcome: outcome.as_str() };
+        self.signals.get_or_create(&labels).inc_by(by);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn counted(&self, kind: Kind, outcome: Outcome) -> u64 {
+        let labels = Labels { kind: kind.as_str(), outcome: outcome.as_str() };
+        self.signals.get_or_create(&labels).get()
+    }
+}

@@ -1,0 +1,141 @@
+//! What identity providers tell: on a listener of its own, which neither agents nor operators use.
+//!
+//! The way of a message: its route (`logout`, ..) reads the request, `belief` verifies who says so, `desk` makes durable rules of
+//! what is [`told`]. Each route says no more than its specification asks for: the cause of a refusal stands in the log.
+
+mod answer;
+mod belief;
+mod desk;
+mod logout;
+mod metrics;
+mod strangers;
+#[allow(dead_code, reason = "made by the routes of other specifications too")]
+mod told;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use jose::UnixTime;
+use keys::KeyRing;
+use service::sample::{LogLines, Sampler};
+
+use self::answer::Unavailable;
+use self::desk::Desk;
+pub(crate) use self::metrics::SignalMetrics;
+use self::strangers::Strangers;
+use crate::config::Signals as Settings;
+use crate::encrypted::Decryption;
+use crate::revocations::Revocations;
+
+/// Connections of the listener: providers keep few.
+pub(crate) const MAX_CONNECTIONS: usize = 256;
+
+/// Bytes of a body.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// How long a request may take, its body included.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a message is remembered at least.
+const REMEMBER: Duration = Duration::from_secs(600);
+
+/// What the routes share.
+pub(crate) struct Signals {
+    desk: Desk,
+    metrics: SignalMetrics,
+    strangers: Strangers,
+    decryption: Decryption,
+    in_use: ArcSwap<InUse>,
+    /// Of messages that are not believed.
+    refusals: Sampler,
+    clock: fn() -> UnixTime,
+}
+
+/// What SIGHUP replaces; swapped whole.
+pub(crate) struct InUse {
+    settings: Settings,
+    /// The keys of all issuers.
+    keys: Arc<KeyRing>,
+}
+
+/// What this needs of the rest of the server.
+pub(crate) struct Parts {
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) decryption: Decryption,
+    pub(crate) metrics: SignalMetrics,
+    pub(crate) clock: fn() -> UnixTime,
+}
+
+impl InUse {
+    /// What a configuration says, over the keys of its issuers.
+    pub(crate) fn new(settings: Settings, keys: &Arc<KeyRing>) -> Self {
+        Self { settings, keys: Arc::clone(keys) }
+    }
+
+    /// How long a message is remembered: until it would be refused as too old.
+    fn remember(&self) -> Duration {
+        let leeways = self.settings.providers.iter().map(|provider| provider.leeway.start);
+        REMEMBER.max(self.settings.max_age.saturating_add(leeways.max().unwrap_or_default()))
+    }
+}
+
+impl Signals {
+    pub(crate) fn new(parts: Parts, in_use: InUse) -> Self {
+        let Parts { revocations, decryption, metrics, clock } = parts;
+        let desk = Desk::new(revocations, metrics.clone(), clock, in_use.settings.rate, in_use.remember());
+        in_use.warn();
+        Self {
+            desk,
+            metrics,
+            strangers: Strangers::default(),
+            decryption,
+            in_use: ArcSwap::from_pointee(in_use),
+            refusals: Sampler::new(LogLines::Sample),
+            clock,
+        }
+    }
+
+    /// Puts another configuration in use.
+    pub(crate) fn replace(&self, in_use: InUse) {
+        self.desk.set(in_use.settings.rate, in_use.remember());
+        in_use.warn();
+        self.in_use.store(Arc::new(in_use));
+    }
+}
+
+/// The routes of `TOKEN_SERVER__SIGNALS__LISTEN`.
+pub(crate) fn router(signals: &Arc<Signals>) -> Router {
+    Router::new()
+        // RFC 7009 and Global Token Revocation: here.
+        .route("/backchannel-logout", post(logout::logout))
+        // Shared signals: here.
+        .with_state(Arc::clone(signals))
+        .fallback(async || StatusCode::NOT_FOUND)
+        .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(guard))
+}
+
+/// Ends what takes too long, and lets no cache keep an answer.
+async fn guard(request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(DEADLINE, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| Unavailable::default().into_response());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+impl InUse {
+    /// Warns of settings that do less than most operators want.
+    fn warn(&self) {
+        for warning in self.settings.warnings() {
+            tracing::warn!("{warning}");
+        }
+    }
+}
