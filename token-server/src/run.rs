@@ -97,7 +97,7 @@ pub async fn run(
     let signals = signals_in_use.zip(signal_metrics).map(|(in_use, metrics)| {
         let parts = Parts {
             revocations: Arc::clone(&revocations),
-            decryption: app.basis.decryption.clone(),
+            decryption_keys: app.basis.decryption.keys.clone(),
             metrics,
             clock: app.clock,
         };

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use self::heard::{Heard as Messages, Message};
 use self::rate::Rates;
+pub(super) use self::rules::note;
 use super::metrics::{Outcome, SignalMetrics};
 use super::told::{Told, Weight};
 use crate::caller::{Caller, Kind as CallerKind};

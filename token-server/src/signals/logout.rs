@@ -61,18 +61,18 @@ impl Signals {
         let choose = move |token: &str| {
             let provider = provider_of(&in_use.settings, token)?;
             let (names, set, algorithms) = (provider.names.clone(), provider.keys, provider.algorithms);
-            Ok((EventKeys { names, set, algorithms }, provider.clone()))
+            let name = Arc::clone(&provider.issuer);
+            Ok((EventKeys { name, names, set, algorithms }, provider.clone()))
         };
-        let judge = move |event: &SecurityEvent, provider: &Provider| {
-            told(event, provider, &judging.settings, now).inspect_err(|_| {})
-        };
+        let judge =
+            move |event: &SecurityEvent, provider: &Provider| told(event, provider, &judging.settings, now);
         self.believe(&ring, token, choose, judge).await
     }
 
     fn disbelieved(&self, disbelief: &Disbelief) -> Response {
-        self.log_disbelief(Kind::Logout, None, None, disbelief);
+        self.log_disbelief(Kind::Logout, disbelief);
         match disbelief {
-            Disbelief::Refused(_) => {
+            Disbelief::Refused { .. } => {
                 self.metrics.count(Kind::Logout, Outcome::Refused);
                 (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_request" }))).into_response()
             }

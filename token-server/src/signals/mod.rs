@@ -25,13 +25,15 @@ use axum::routing::post;
 use jose::UnixTime;
 use keys::KeyRing;
 use service::sample::{LogLines, Sampler};
+use tokio::sync::Semaphore;
 
 use self::answer::Unavailable;
+use self::belief::MAX_WAITING_FOR_KEYS;
 use self::desk::Desk;
 pub(crate) use self::metrics::SignalMetrics;
 use self::strangers::Strangers;
 use crate::config::Signals as Settings;
-use crate::encrypted::Decryption;
+use crate::encrypted::DecryptionKeysFile;
 use crate::revocations::Revocations;
 
 /// Connections of the listener: providers keep few.
@@ -51,7 +53,9 @@ pub(crate) struct Signals {
     desk: Desk,
     metrics: SignalMetrics,
     strangers: Strangers,
-    decryption: Decryption,
+    /// Of `TOKEN_SERVER__JWE__KEYS_FILE`.
+    decryption_keys: Option<Arc<DecryptionKeysFile>>,
+    waiting_for_keys: Semaphore,
     in_use: ArcSwap<InUse>,
     /// Of messages that are not believed.
     refusals: Sampler,
@@ -68,7 +72,7 @@ pub(crate) struct InUse {
 /// What this needs of the rest of the server.
 pub(crate) struct Parts {
     pub(crate) revocations: Arc<Revocations>,
-    pub(crate) decryption: Decryption,
+    pub(crate) decryption_keys: Option<Arc<DecryptionKeysFile>>,
     pub(crate) metrics: SignalMetrics,
     pub(crate) clock: fn() -> UnixTime,
 }
@@ -88,14 +92,15 @@ impl InUse {
 
 impl Signals {
     pub(crate) fn new(parts: Parts, in_use: InUse) -> Self {
-        let Parts { revocations, decryption, metrics, clock } = parts;
+        let Parts { revocations, decryption_keys, metrics, clock } = parts;
         let desk = Desk::new(revocations, metrics.clone(), clock, in_use.settings.rate, in_use.remember());
         in_use.warn();
         Self {
             desk,
             metrics,
             strangers: Strangers::default(),
-            decryption,
+            decryption_keys,
+            waiting_for_keys: Semaphore::new(MAX_WAITING_FOR_KEYS),
             in_use: ArcSwap::from_pointee(in_use),
             refusals: Sampler::new(LogLines::Sample),
             clock,

@@ -137,7 +137,7 @@ fn issued_until(json: &str, conditions: &Map<String, Value>) -> Option<i64> {
 }
 
 /// What the audit trail says of a message's name.
-fn note(jti: &str) -> String {
+pub(in super::super) fn note(jti: &str) -> String {
     let shown = jti.chars().filter(|char| !char.is_control()).take(MAX_JTI_CHARS);
     format!("jti {}", shown.collect::<String>())
 }
