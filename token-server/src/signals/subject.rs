@@ -11,6 +11,7 @@ mod tests;
 use serde_json::Value;
 
 pub(crate) use identifier::{Format, Identifier, SubjectFault};
+#[allow(unused_imports, reason = "used by the routes of other specifications")]
 pub(crate) use mapping::{Mapping, Place, Unmapped, Voice};
 
 use identifier::{members, object};
@@ -81,7 +82,25 @@ impl Subject {
     }
 }
 
+impl Subject {
+    /// The issuers that it names.
+    pub(crate) fn issuers(&self) -> Vec<&str> {
+        match self {
+            Self::Simple(simple) => simple.issuers().collect(),
+            Self::Complex(members) => members.iter().flat_map(|(_, simple)| simple.issuers()).collect(),
+        }
+    }
+}
+
 impl Simple {
+    fn issuers(&self) -> impl Iterator<Item = &str> {
+        let identifiers = match self {
+            Self::One(identifier) => std::slice::from_ref(identifier),
+            Self::Aliases(identifiers) => identifiers,
+        };
+        identifiers.iter().filter_map(Identifier::issuer)
+    }
+
     fn parse(value: &Value) -> Result<Self, SubjectFault> {
         let object = object(value)?;
         let format = Format::of(object)?;
@@ -93,7 +112,8 @@ impl Simple {
         }
         members(format, object, &["identifiers"])?;
         let listed = object.get("identifiers").and_then(Value::as_array);
-        let listed = listed.ok_or(SubjectFault::Type { format, member: "identifiers", expected: "an array" })?;
+        let listed =
+            listed.ok_or(SubjectFault::Type { format, member: "identifiers", expected: "an array" })?;
         if listed.is_empty() {
             return Err(SubjectFault::Nothing(format));
         }

@@ -199,6 +199,21 @@ impl Identifier {
         }
     }
 
+    /// The issuer that it names.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        match self {
+            Self::IssSub { iss, .. } | Self::JwtId { iss, .. } => Some(iss),
+            Self::Account(_)
+            | Self::Email(_)
+            | Self::Opaque(_)
+            | Self::PhoneNumber(_)
+            | Self::Did(_)
+            | Self::Uri(_)
+            | Self::SamlAssertionId
+            | Self::IpAddresses => None,
+        }
+    }
+
     /// Its format.
     pub(crate) const fn format(&self) -> Format {
         match self {
@@ -263,14 +278,14 @@ fn addresses(object: &Map<String, Value>) -> Result<(), SubjectFault> {
 
 /// `user@host`: the part before the last `@` may be quoted and hold one itself.
 fn is_address(text: &str) -> bool {
-    let is_plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_control() || c.is_whitespace());
+    let is_plain =
+        |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_control() || c.is_whitespace());
     text.rsplit_once('@').is_some_and(|(user, host)| is_plain(user) && is_plain(host))
 }
 
 fn is_account(text: &str) -> bool {
-    text.split_at_checked(5).is_some_and(|(scheme, rest)| {
-        scheme.eq_ignore_ascii_case("acct:") && is_address(rest)
-    })
+    text.split_at_checked(5)
+        .is_some_and(|(scheme, rest)| scheme.eq_ignore_ascii_case("acct:") && is_address(rest))
 }
 
 fn is_phone_number(text: &str) -> bool {

@@ -174,9 +174,9 @@ fn of_all(members: &[(Member, Simple)], voice: &Voice<'_>) -> Mapping {
     for (member, simple) in members {
         let mapped = match member {
             Member::User => simple.ends(voice),
-            Member::Session => by_opaque(*member, simple, |id| {
-                Place::of_everybody(Vec::new(), Name::Session(id.to_owned()))
-            }),
+            Member::Session => {
+                by_opaque(*member, simple, |id| Place::of_everybody(Vec::new(), Name::Session(id.to_owned())))
+            }
             Member::Tenant => match voice.tenant_claim {
                 Some(claim) => by_opaque(*member, simple, |id| {
                     Place::of_everybody(vec![(claim.to_owned(), json!(id))], Name::None)

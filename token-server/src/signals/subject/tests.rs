@@ -80,10 +80,19 @@ fn what_is_not_of_its_format_to_the_letter_is_a_fault_that_names_it() {
         (json!({ "format": 7 }), "the subject identifier has no text in the member `format`"),
         (json!({ "format": null }), "the subject identifier has no text in the member `format`"),
         (json!({ "format": "Email", "email": "a@b.c" }), "the subject identifier's format is not known here"),
-        (json!({ "format": "iss-sub", "iss": "i", "sub": "s" }), "the subject identifier's format is not known here"),
+        (
+            json!({ "format": "iss-sub", "iss": "i", "sub": "s" }),
+            "the subject identifier's format is not known here",
+        ),
         (json!({ "format": "" }), "the subject identifier's format is not known here"),
-        (json!({ "format": "iss_sub", "iss": "i" }), "a subject identifier of the format iss_sub has the member `sub`"),
-        (json!({ "format": "iss_sub", "sub": "s" }), "a subject identifier of the format iss_sub has the member `iss`"),
+        (
+            json!({ "format": "iss_sub", "iss": "i" }),
+            "a subject identifier of the format iss_sub has the member `sub`",
+        ),
+        (
+            json!({ "format": "iss_sub", "sub": "s" }),
+            "a subject identifier of the format iss_sub has the member `iss`",
+        ),
         (json!({ "format": "email" }), "a subject identifier of the format email has the member `email`"),
         (
             json!({ "format": "email", "email": "a@b.c", "sub": "s" }),
@@ -193,8 +202,10 @@ fn what_is_not_of_its_format_to_the_letter_is_a_fault_that_names_it() {
 
 #[test]
 fn a_subject_is_mapped_exactly_or_it_is_said_why_not() {
-    let (sub, alias) =
-        (r#"{"format":"iss_sub","iss":"https://id.example","sub":"anna"}"#, r#"{"format":"iss_sub","iss":"https://alias.example","sub":"anna"}"#);
+    let (sub, alias) = (
+        r#"{"format":"iss_sub","iss":"https://id.example","sub":"anna"}"#,
+        r#"{"format":"iss_sub","iss":"https://alias.example","sub":"anna"}"#,
+    );
     let opaque = r#"{"format":"opaque","id":"anna"}"#;
     let anna = || vec![(of("anna"), until(json!({})))];
     for text in [sub, alias, opaque] {
@@ -205,13 +216,22 @@ fn a_subject_is_mapped_exactly_or_it_is_said_why_not() {
         Some((vec![(Group::Everybody, Which::Token(vec![("jti".to_owned(), json!("J"))]))], None))
     );
     for (text, because) in [
-        (r#"{"format":"email","email":"a@b.c"}"#, "a subject of the format email needs TOKEN_SERVER__SIGNALS__EMAIL=true"),
+        (
+            r#"{"format":"email","email":"a@b.c"}"#,
+            "a subject of the format email needs TOKEN_SERVER__SIGNALS__EMAIL=true",
+        ),
         (
             r#"{"format":"phone_number","phone_number":"+1"}"#,
             "no claim of a token is known to hold a subject of the format phone_number",
         ),
-        (r#"{"format":"uri","uri":"a:b"}"#, "no claim of a token is known to hold a subject of the format uri"),
-        (r#"{"format":"did","url":"did:a:b"}"#, "no claim of a token is known to hold a subject of the format did"),
+        (
+            r#"{"format":"uri","uri":"a:b"}"#,
+            "no claim of a token is known to hold a subject of the format uri",
+        ),
+        (
+            r#"{"format":"did","url":"did:a:b"}"#,
+            "no claim of a token is known to hold a subject of the format did",
+        ),
         (
             r#"{"format":"account","uri":"acct:a@b"}"#,
             "no claim of a token is known to hold a subject of the format account",
@@ -299,7 +319,13 @@ fn of_a_complex_subject_everything_must_hold_and_what_cannot_be_mapped_is_not_le
         (
             vec![user, tenant, session],
             Some("tid"),
-            vec![(of("anna"), Which::IssuedUntil { at: 7, and: vec![("tid".to_owned(), json!("T")), ("sid".to_owned(), json!("S"))] })],
+            vec![(
+                of("anna"),
+                Which::IssuedUntil {
+                    at: 7,
+                    and: vec![("tid".to_owned(), json!("T")), ("sid".to_owned(), json!("S"))],
+                },
+            )],
             None,
         ),
         (
