@@ -35,6 +35,12 @@ impl Visitor {
         self.send("POST", target, &[], Some(("application/x-www-form-urlencoded", &encoded(form))))
     }
 
+    /// A request that a page of the provider's makes by a script, perhaps with JSON.
+    pub(crate) fn script(&mut self, method: &str, target: &str, body: Option<&Value>) -> Response {
+        let body = body.map(Value::to_string);
+        self.send(method, target, &[], body.as_deref().map(|body| ("application/json", body)))
+    }
+
     /// A form of a client that shows its name and secret (RFC 6749 section 2.3.1).
     pub(crate) fn post_as(&mut self, client: &str, secret: &str, target: &str, form: Form<'_>) -> Response {
         let basic = BASE64_STANDARD.encode(format!("{}:{}", percent(client), percent(secret)));

@@ -1,4 +1,6 @@
-"""Glewlwyd (Debian) with its plugin for OpenID Connect: prepares the database and becomes the daemon, PROGRAM below ROOT."""
+"""Glewlwyd (Debian) with its plugin for OpenID Connect: prepares the database and becomes the daemon, PROGRAM below ROOT.
+
+With LOGOUT_URI there are two users and a client for them, which is told there of their logouts."""
 
 import base64
 import gzip
@@ -47,6 +49,34 @@ PLUGIN = {
     "resource-client-property": "resource",
     "resource-scope-and-client-property": False,
 }
+LOGOUT_URI = os.environ.get("LOGOUT_URI")
+if LOGOUT_URI:
+    PLUGIN |= {"session-management-allowed": True, "back-channel-logout-allowed": True, "front-channel-logout-allowed": False, "session-cookie-name": "GLEWLWYD2_OIDC_SID", "session-cookie-expiration": 2419200}
+
+
+def hashed(password):
+    salt = b"0123456789abcdef"
+    return base64.b64encode(hashlib.pbkdf2_hmac("sha256", password, salt, 1000) + salt).decode()
+
+
+def add_users(database):
+    database.execute("INSERT INTO g_client VALUES (2, 'web', '', '', 1, ?, 1)", [hashed(b"of-the-web")])
+    database.execute("INSERT INTO g_client_scope VALUES (2, 'openid')")
+    for number, scope in enumerate((1, 2)):
+        database.execute("INSERT INTO g_client_scope_client VALUES (?, 2, ?)", [number + 2, scope])
+    for name, value in [
+        ("redirect_uri", "http://127.0.0.1:9/callback"),
+        ("authorization_type", "code"),
+        ("token_endpoint_auth_method", "client_secret_basic"),
+        ("resource", "https://api.example"),
+        ("backchannel_logout_uri", LOGOUT_URI),
+    ]:
+        database.execute("INSERT INTO g_client_property (gc_id, gcp_name, gcp_value) VALUES (2, ?, ?)", [name, value])
+    database.execute("INSERT INTO g_user_scope (gus_name) VALUES ('openid'), ('read')")
+    for user in ("alice", "bob"):
+        database.execute("INSERT INTO g_user (gu_username) VALUES (?)", [user])
+        database.execute("INSERT INTO g_user_password (gu_id, guw_password) SELECT gu_id, ? FROM g_user WHERE gu_username = ?", [hashed(b"of-" + user.encode()), user])
+        database.execute("INSERT INTO g_user_scope_user (gu_id, gus_id) SELECT gu_id, gus_id FROM g_user, g_user_scope WHERE gu_username = ? AND gus_name IN ('openid', 'read')", [user])
 
 
 def prepare():
@@ -55,9 +85,7 @@ def prepare():
     if new:
         with gzip.open(f"{ROOT}/usr/share/doc/glewlwyd/database/init.sqlite3.sql.gz", "rt") as file:
             database.executescript(file.read())
-        salt = b"0123456789abcdef"
-        password = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"of-the-robot", salt, 1000) + salt).decode()
-        database.execute("INSERT INTO g_client VALUES (1, 'robot', '', '', 1, ?, 1)", [password])
+        database.execute("INSERT INTO g_client VALUES (1, 'robot', '', '', 1, ?, 1)", [hashed(b"of-the-robot")])
         database.execute("INSERT INTO g_scope (gs_name, gs_password_required) VALUES ('read', 0)")
         database.execute("INSERT INTO g_client_scope VALUES (1, 'read')")
         database.execute("INSERT INTO g_client_scope_client VALUES (1, 1, 1)")
@@ -68,6 +96,8 @@ def prepare():
             ("resource", "https://other.example"),
         ]:
             database.execute("INSERT INTO g_client_property (gc_id, gcp_name, gcp_value) VALUES (1, ?, ?)", [name, value])
+        if LOGOUT_URI:
+            add_users(database)
     database.execute("DELETE FROM g_plugin_module_instance")
     database.execute(
         "INSERT INTO g_plugin_module_instance (gpmi_module, gpmi_name, gpmi_parameters, gpmi_enabled) VALUES ('oidc', 'oidc', ?, 1)",

@@ -2,18 +2,24 @@
 
 use std::process::Command;
 
-use crate::flow::{json, token};
+use serde_json::json as value;
+
+use crate::flow::{encoded, json, query, token};
+use crate::logout::{self, LoggedIn, Scope, Sender};
 use crate::provider::{Kind, Place};
-use crate::story::tell;
+use crate::story::{part, tell};
+
+const CALLBACK: &str = "http://127.0.0.1:9/callback";
+const RESOURCE: &str = "https://api.example";
 
 static GLEWLWYD: Kind = Kind {
     name: "glewlwyd",
     command,
     path: "/api/oidc",
     algorithm: "ES256",
-    audience: Some("https://api.example"),
+    audience: Some(RESOURCE),
     keeps_old_keys: true,
-    token: |place| for_resource(place, "https://api.example"),
+    token: |place| for_resource(place, RESOURCE),
     others: |place| vec![("a token for another resource", for_resource(place, "https://other.example"))],
 };
 
@@ -32,4 +38,48 @@ fn for_resource(place: &Place, resource: &str) -> String {
     let form = [("grant_type", "client_credentials"), ("scope", "read"), ("resource", resource)];
     let answer = place.visitor().post_as("robot", "of-the-robot", &place.at("/token"), &form);
     token(&json(&answer), "access_token")
+}
+
+/// What its login page does by scripts: a password, a consent; then the client's code.
+fn log_in(place: &Place, user: &str) -> LoggedIn {
+    let mut person = place.visitor();
+    let password = value!({"username": user, "password": format!("of-{user}")});
+    let consent = value!({"scope": "openid read"});
+    for (method, path, body) in [("POST", "/api/auth", password), ("PUT", "/api/auth/grant/web", consent)] {
+        let done = person.script(method, path, Some(&body));
+        assert_eq!(done.status, 200, "{path}: {done}");
+    }
+    let request = encoded(&[
+        ("client_id", "web"),
+        ("response_type", "code"),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid read"),
+        ("resource", RESOURCE),
+        ("state", "x"),
+        ("nonce", "n"),
+    ]);
+    let response = person.get(&place.at(&format!("/auth?{request}&g_continue")));
+    let code = query(response.header("location").unwrap_or_else(|| panic!("{response}")), "code");
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", CALLBACK),
+        ("resource", RESOURCE),
+    ];
+    let answer = json(&place.visitor().post_as("web", "of-the-web", &place.at("/token"), &form));
+    LoggedIn { person, access_token: token(&answer, "access_token"), id_token: token(&answer, "id_token") }
+}
+
+/// What its page that ends a session does by a script.
+fn log_out(place: &Place, mut session: LoggedIn) {
+    let claims = part(&session.id_token, 1);
+    let path = format!("/session/{}/", claims["sid"].as_str().unwrap());
+    let done = session.person.script("DELETE", &place.at(&path), None);
+    assert_eq!(done.status, 200, "{done}");
+}
+
+/// Of draft 06: no `typ`, no `exp`, and the user alone.
+#[test]
+fn a_logout_at_glewlwyd_ends_the_users_tokens() {
+    logout::tell(&Sender { kind: &GLEWLWYD, scope: Scope::Subject, more: &[], log_in, log_out });
 }

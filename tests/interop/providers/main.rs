@@ -1,5 +1,6 @@
 //! Identity providers that others wrote, run as they are: a token by a real flow, through HAProxy and an agent that knows
-//! their issuer's name and an audience alone; then their keys are replaced, they are restarted, they are away.
+//! their issuer's name and an audience alone; then their keys are replaced, they are restarted, they are away. And what they
+//! tell a token-server when a user logs out there.
 //!
 //! `make test-idps` installs them and runs this.
 
@@ -9,6 +10,7 @@ mod flow;
 mod glewlwyd;
 mod idpyoidc;
 mod lemonldap;
+mod logout;
 mod oidc_provider;
 mod provider;
 mod story;

@@ -1,12 +1,13 @@
 // oidc-provider (npm) as an operator runs it: PORT, STATE (a folder for its keys), ALGORITHM, X5C, and KEYS, the numbers of
-// the keys that it publishes, the first of which signs.
+// the keys that it publishes, the first of which signs. LOGOUT_URI: where it tells that a user of `web` has logged out, with
+// SESSIONS the session too, whose name is then in access tokens as well.
 
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Provider } from 'oidc-provider';
 
-const { PORT, STATE, ALGORITHM, X5C, KEYS } = process.env;
+const { PORT, STATE, ALGORITHM, X5C, KEYS, LOGOUT_URI, SESSIONS } = process.env;
 const KINDS = {
   RS256: ['rsa', { modulusLength: 2048 }],
   PS256: ['rsa', { modulusLength: 2048 }],
@@ -29,6 +30,7 @@ function key(number) {
   return jwk;
 }
 
+const logout = LOGOUT_URI ? { backchannel_logout_uri: LOGOUT_URI, backchannel_logout_session_required: Boolean(SESSIONS) } : {};
 const issuer = `http://127.0.0.1:${PORT}`;
 const provider = new Provider(issuer, {
   jwks: { keys: KEYS.split(',').map(key) },
@@ -38,10 +40,15 @@ const provider = new Provider(issuer, {
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   clients: [
     { client_id: 'robot', client_secret: 'of the robot', grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
-    { client_id: 'web', client_secret: 'of the web', redirect_uris: ['http://127.0.0.1:9/callback'] },
+    { client_id: 'web', client_secret: 'of the web', redirect_uris: ['http://127.0.0.1:9/callback'], ...logout },
   ],
   pkce: { required: () => false },
+  // Its own dispatcher of requests refuses private addresses, such as those of these tests.
+  fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
+  extraTokenClaims: (ctx) => (SESSIONS ? { sid: ctx.oidc.entities.AuthorizationCode?.sid } : undefined),
   features: {
+    backchannelLogout: { enabled: Boolean(LOGOUT_URI) },
+    revocation: { enabled: true },
     clientCredentials: { enabled: true },
     resourceIndicators: {
       enabled: true,
@@ -51,4 +58,5 @@ const provider = new Provider(issuer, {
     },
   },
 });
+provider.on('backchannel.error', (_, error) => console.error(`logout: ${error}`));
 provider.listen(Number(PORT), '127.0.0.1');

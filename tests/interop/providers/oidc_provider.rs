@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::flow::{encoded, json, query, token};
+use crate::logout::{self, LoggedIn, Scope, Sender};
 use crate::provider::{Kind, Place};
 use crate::story::tell;
 
@@ -72,8 +73,15 @@ fn for_resource(place: &Place, resource: &str) -> String {
     token(&json(&answer), "access_token")
 }
 
-/// The pages that a person sees: a login, a question.
 fn authorization_code(place: &Place) -> String {
+    log_in(place, "alice").access_token
+}
+
+/// The pages that a person sees: a login, a question; then the client's code with its proof key (RFC 7636).
+fn log_in(place: &Place, user: &str) -> LoggedIn {
+    /// RFC 7636, appendix B.
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
     let mut person = place.visitor();
     let request = encoded(&[
         ("client_id", "web"),
@@ -82,10 +90,11 @@ fn authorization_code(place: &Place) -> String {
         ("scope", "openid read"),
         ("resource", RESOURCE),
         ("state", "x"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
     ]);
     let mut response = person.get(&place.at(&format!("/auth?{request}")));
-    for form in [&[("prompt", "login"), ("login", "alice"), ("password", "x")][..], &[("prompt", "consent")]]
-    {
+    for form in [&[("prompt", "login"), ("login", user), ("password", "x")][..], &[("prompt", "consent")]] {
         let page = response.header("location").unwrap_or_else(|| panic!("no page: {response}")).to_owned();
         let resumes = person.post(&page, form);
         let resumes = resumes.header("location").unwrap_or_else(|| panic!("{resumes}")).to_owned();
@@ -97,10 +106,35 @@ fn authorization_code(place: &Place) -> String {
         ("code", &code),
         ("redirect_uri", CALLBACK),
         ("resource", RESOURCE),
+        ("code_verifier", VERIFIER),
     ];
     let answer = json(&place.visitor().post_as("web", "of the web", &place.at("/token"), &form));
-    assert_eq!(crate::story::header(&token(&answer, "id_token"))["alg"], place.algorithm);
-    token(&answer, "access_token")
+    let id_token = token(&answer, "id_token");
+    assert_eq!(crate::story::header(&id_token)["alg"], place.algorithm);
+    LoggedIn { person, access_token: token(&answer, "access_token"), id_token }
+}
+
+/// The page that asks whether the person wants to log out everywhere, and the answer yes.
+fn log_out(place: &Place, mut session: LoggedIn) {
+    let request = encoded(&[("id_token_hint", &session.id_token)]);
+    let page = session.person.get(&place.at(&format!("/session/end?{request}")));
+    let text = String::from_utf8(page.body).unwrap();
+    let (_, rest) = text.split_once("name=\"xsrf\" value=\"").unwrap_or_else(|| panic!("no form: {text}"));
+    let (secret, _) = rest.split_once('"').unwrap();
+    let form = [("xsrf", secret), ("logout", "yes")];
+    let done = session.person.post(&place.at("/session/end/confirm"), &form);
+    assert_eq!(done.status, 303, "{done}");
+}
+
+#[test]
+fn a_logout_at_oidc_provider_ends_the_users_tokens() {
+    logout::tell(&Sender { kind: &ES256, scope: Scope::Subject, more: &[], log_in, log_out });
+}
+
+#[test]
+fn a_logout_at_oidc_provider_ends_one_session() {
+    let more = &[("SESSIONS", "1")];
+    logout::tell(&Sender { kind: &RS256, scope: Scope::Session, more, log_in, log_out });
 }
 
 fn others(place: &Place) -> Vec<(&'static str, String)> {

@@ -40,6 +40,8 @@ pub(crate) struct Place {
     pub(crate) algorithm: &'static str,
     /// The numbers of the keys that it publishes; it signs with the first.
     pub(crate) keys: Vec<u32>,
+    /// More of its environment.
+    pub(crate) more: Vec<(&'static str, String)>,
 }
 
 impl Place {
@@ -79,7 +81,8 @@ impl Place {
             .env("KEYS", self.key_list())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             // Plain HTTP, on the loopback interface only.
-            .env("AUTHLIB_INSECURE_TRANSPORT", "1");
+            .env("AUTHLIB_INSECURE_TRANSPORT", "1")
+            .envs(self.more.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -94,6 +97,11 @@ pub(crate) struct Provider {
 impl Provider {
     /// Starts it with its first key.
     pub(crate) fn start(kind: &'static Kind) -> Self {
+        Self::start_with(kind, Vec::new())
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_with(kind: &'static Kind, more: Vec<(&'static str, String)>) -> Self {
         let port = free_port().unwrap();
         let place = Place {
             home: installed().to_owned(),
@@ -102,6 +110,7 @@ impl Provider {
             issuer: format!("http://127.0.0.1:{port}{}", kind.path),
             algorithm: kind.algorithm,
             keys: vec![1],
+            more,
         };
         let mut provider = Self { kind, place, process: None };
         provider.starts();

@@ -1,0 +1,168 @@
+//! What becomes of a logout at an identity provider: it tells the token-server by itself, and the user's tokens end at HAProxy.
+
+use std::fs;
+
+use integration_tests::edge::Edge;
+use integration_tests::http::Request;
+use integration_tests::port::free_port;
+use integration_tests::setup::Setup;
+use integration_tests::wait::eventually;
+use serde_json::Value;
+
+use crate::flow::Visitor;
+use crate::provider::{Kind, Place, Provider};
+use crate::story::part;
+
+/// A person who is logged in, and what the client got for it.
+pub(crate) struct LoggedIn {
+    pub(crate) person: Visitor,
+    pub(crate) access_token: String,
+    pub(crate) id_token: String,
+}
+
+/// What a logout ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All tokens of the user that were issued until then.
+    Subject,
+    /// The tokens of one session, by their `sid`; its provider tells the user as well.
+    Session,
+    /// The same, of a provider that tells the session alone.
+    SessionAlone,
+}
+
+/// A provider that tells of logouts.
+pub(crate) struct Sender {
+    pub(crate) kind: &'static Kind,
+    pub(crate) scope: Scope,
+    /// More of its environment than the place that it tells of a logout.
+    pub(crate) more: &'static [(&'static str, &'static str)],
+    pub(crate) log_in: fn(&Place, &str) -> LoggedIn,
+    pub(crate) log_out: fn(&Place, LoggedIn),
+}
+
+/// Tokens pass until their user logs out, those of others go on, and so does what is issued afterwards.
+pub(crate) fn tell(sender: &Sender) {
+    let signals = format!("127.0.0.1:{}", free_port().unwrap());
+    let mut more = vec![("LOGOUT_URI", format!("http://{signals}/backchannel-logout"))];
+    more.extend(sender.more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let provider = Provider::start_with(sender.kind, more);
+    let told = Told { sender, edge: edge(sender, &provider, &signals), provider };
+
+    let (first, second) = (told.logs_in("alice"), told.logs_in("alice"));
+    let other = told.logs_in("bob");
+    for session in [&first, &second, &other] {
+        told.good("a session", &session.access_token);
+    }
+    let (ended, standing) = (first.access_token.clone(), second.access_token.clone());
+    told.logs_out(first);
+    told.revoked("the token of a session that ended", &ended);
+    told.good("another user's token", &other.access_token);
+    match sender.scope {
+        Scope::Subject => told.revoked("another token of the user", &standing),
+        Scope::Session | Scope::SessionAlone => told.good("the user's other session", &standing),
+    }
+    told.has_the_rule(&ended);
+
+    // By the second: what is issued in the same one as the logout is refused too.
+    eventually("a token from after the logout passes", || {
+        let token = told.logs_in("alice").access_token;
+        (told.status(&token) == 200).then_some(())
+    });
+    told.revoked("the old token, still", &ended);
+    told.logs_out(other);
+}
+
+fn edge(sender: &Sender, provider: &Provider, signals: &str) -> Edge {
+    let issuer = &provider.place.issuer;
+    let scope = if sender.scope == Scope::Subject { "subject" } else { "session" };
+    let file = provider.place.state.path().join("token-server.toml");
+    let text = format!(
+        "[[issuers]]\nissuer = \"{issuer}\"\ndiscovery = true\n\n[[signals]]\nissuer = \"{issuer}\"\n\
+         audiences = [\"web\"]\nscope = \"{scope}\"\n"
+    );
+    fs::write(&file, text).unwrap();
+    let mut setup = Setup::denying()
+        .no_key_file()
+        .agent_env("JWT_OIDC_ISSUERS", issuer)
+        .token_server_env("TOKEN_SERVER_CONFIG", file.to_str().unwrap())
+        .token_server_env("TOKEN_SERVER__SIGNALS__LISTEN", signals);
+    if let Some(audience) = sender.kind.audience {
+        setup = setup.agent_env("JWT_AUDIENCES", audience);
+    }
+    setup.start()
+}
+
+struct Told<'a> {
+    sender: &'a Sender,
+    edge: Edge,
+    provider: Provider,
+}
+
+impl Told<'_> {
+    fn name(&self) -> &'static str {
+        self.sender.kind.name
+    }
+
+    fn logs_in(&self, user: &str) -> LoggedIn {
+        (self.sender.log_in)(&self.provider.place, user)
+    }
+
+    fn logs_out(&self, session: LoggedIn) {
+        (self.sender.log_out)(&self.provider.place, session);
+    }
+
+    fn status(&self, token: &str) -> u16 {
+        self.edge.send(&Request::get("/").bearer(token)).status
+    }
+
+    /// It passes; until keys and rules are there it may be answered with 503, and with nothing else.
+    fn good(&self, what: &str, token: &str) {
+        eventually(what, || {
+            let status = self.status(token);
+            assert!([200, 503].contains(&status), "{}: {what}: {status}\n{}", self.name(), self.log());
+            (status == 200).then_some(())
+        });
+    }
+
+    /// It is refused as soon as the agents have heard of the rule, and for no other cause.
+    fn revoked(&self, what: &str, token: &str) {
+        let request = Request::get("/").bearer(token);
+        let refusal = eventually(&format!("{}: {what}", self.name()), || {
+            let response = self.edge.send(&request);
+            (response.status == 401).then_some(response)
+        });
+        let challenge = refusal.header("www-authenticate").unwrap();
+        assert!(challenge.contains("\"revoked\""), "{}: {what}: {challenge}\n{}", self.name(), self.log());
+    }
+
+    /// One rule of this issuer alone, for as many tokens as were told of, with its sender and the logout's name in the trail.
+    fn has_the_rule(&self, token: &str) {
+        let claims = part(token, 1);
+        let writer = self.edge.token_server.as_ref().unwrap().rule_writer();
+        let group = match self.sender.scope {
+            Scope::SessionAlone => "everybody".to_owned(),
+            Scope::Subject | Scope::Session => claims["sub"].as_str().unwrap().to_owned(),
+        };
+        let path =
+            if group == "everybody" { "/v1/everybody/rules".into() } else { format!("/v1/rules/{group}") };
+        let rules = writer.get(&path).unwrap();
+        let rule = &rules["rules"][0]["rule"];
+        assert_eq!(rules["rules"].as_array().unwrap().len(), 1, "{rules}");
+        assert_eq!(rule["iss"], self.provider.place.issuer.as_str(), "{rule}");
+        let bound: &Value =
+            if self.sender.scope == Scope::Subject { &rule["iat"]["lte"] } else { &rule["sid"] };
+        match self.sender.scope {
+            Scope::Subject => assert!(bound.as_i64() >= claims["iat"].as_i64(), "{rule}"),
+            Scope::Session | Scope::SessionAlone => assert_eq!(*bound, claims["sid"], "{rule}"),
+        }
+        let trail = writer.get("/v1/audit").unwrap();
+        let entry = &trail["entries"][0];
+        assert_eq!(entry["rule"], *rule, "{trail}");
+        assert!(entry["note"].as_str().is_some_and(|note| note.starts_with("jti ")), "{entry}");
+    }
+
+    fn log(&self) -> String {
+        self.edge.token_server.as_ref().unwrap().process.log()
+    }
+}
