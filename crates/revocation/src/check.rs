@@ -18,6 +18,8 @@ pub const MAX_READ_AGE: Duration = Duration::from_secs(300);
 
 /// Bytes of a batch: [`MAX_CHECKS`] tokens of the agent's default limit, and some more for the JSON around them.
 pub const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
+const _: () =
+    assert!(MAX_CHECKS * (8_192 + 256) <= MAX_BATCH_BYTES, "a batch of the agent's default limits fits");
 
 /// Asks about a batch. An empty batch is a probe: it tells whether the server answers and shares our profile.
 #[derive(Debug, Serialize, Deserialize)]

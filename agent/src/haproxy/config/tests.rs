@@ -152,8 +152,8 @@ fn every_decision_leaves_out_public_paths_alone() {
         .lines()
         .filter(|line| !line.contains("acl tkn_public"))
         .map(|line| {
-            let line = line.replace("tkn_public || ", "").replace(" unless tkn_public", "");
-            line.replace("!tkn_public ", "").replace(" if !tkn_public", "").trim_end().to_owned()
+            let line = line.replace(" || tkn_public", "").replace(" unless tkn_public", "");
+            line.replace(" if !tkn_public", "").replace(" !tkn_public", "").trim_end().to_owned()
         })
         .collect::<Vec<_>>()
         .join("\n");
