@@ -11,6 +11,8 @@ mod metrics;
 mod strangers;
 #[allow(dead_code, reason = "what it tells is used by the routes of other specifications")]
 mod subject;
+#[cfg(test)]
+mod tests;
 #[allow(dead_code, reason = "made by the routes of other specifications too")]
 mod told;
 
