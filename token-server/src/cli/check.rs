@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::outcome::Outcome;
 use super::output::line;
 use crate::changes::consul;
-use crate::config::{Config, ListenAddress, StoreSettings};
+use crate::config::{Config, ListenAddress, Signals, StoreSettings, signals};
 use crate::store::redis::RedisStore;
 use crate::store::{Beginning, EmbeddedStore, Store as _};
 
@@ -27,6 +27,8 @@ pub(super) async fn run(config: &Config, online: bool) -> Result<Outcome, CliErr
     let Findings { faults, notes } = listening::examine(&listeners(config)).await;
     checked.faults.extend(faults);
     checked.lines.extend(notes.into_iter().map(|note| format!("warning: {note}")));
+    let signals = config.signals.iter().flat_map(Signals::warnings);
+    checked.lines.extend(signals.map(|warning| format!("warning: {warning}")));
     checked.key_sources(config, online).await;
     checked.store(config, online).await;
     for text in &checked.lines {
@@ -51,6 +53,7 @@ fn listeners(config: &Config) -> Vec<Wanted> {
         tcp("TOKEN_SERVER__LISTEN", &config.listen),
         tcp("TOKEN_SERVER__ADMIN__LISTEN", &config.admin_listen),
     ];
+    wanted.extend(config.signals.as_ref().map(|signals| tcp(signals::LISTEN, &signals.listen)));
     let socket = config.admin_socket.clone();
     wanted.extend(
         socket.map(|path| Wanted { setting: "TOKEN_SERVER__ADMIN__SOCKET", place: Place::Unix(path) }),

@@ -17,9 +17,12 @@ pub(crate) struct Replacement {
     pub(crate) draft: Draft,
     /// What a token says which every rule hits that could be needless, so that they are found without looking at all.
     pub(crate) probe: Claims,
-    /// Judges one of the others, by its canonical text and its end.
-    pub(crate) beside: Box<dyn Fn(&str, ExpireAt) -> Beside + Send + Sync>,
+    /// Judges each of the others.
+    pub(crate) beside: Judge,
 }
+
+/// Judges another rule by its canonical text and its end.
+pub(crate) type Judge = Box<dyn Fn(&str, ExpireAt) -> Beside + Send + Sync>;
 
 /// What another rule is beside a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use self::heard::{Heard as Messages, Message};
 use self::rate::Rates;
 pub(super) use self::rules::note;
 use super::metrics::{Outcome, SignalMetrics};
-use super::told::{Told, Weight};
+use super::told::{Group, Told, Weight};
 use crate::caller::{Caller, Kind as CallerKind};
 use crate::revocations::{Act, Replaced, Revocations};
 use crate::store::{Mode, StoreError};
@@ -171,6 +171,14 @@ fn unheard(told: &Told, error: StoreError) -> Unheard {
             | StoreError::ShadowRefused(_)
     );
     let (kind, jti) = (told.kind.as_str(), told.jti.as_deref());
-    tracing::error!(kind, sender = &*told.sender, jti, %error, "a signal revoked nothing; its sender is asked to send it again");
+    // An operator has to know whom to revoke by hand.
+    let subject = told.ends.iter().find_map(|end| match &end.group {
+        Group::Subject(name) => Some(name.as_str()),
+        Group::Everybody => None,
+    });
+    tracing::error!(
+        kind, sender = &*told.sender, jti, subject, %error,
+        "a signal revoked nothing; its sender is asked to send it again"
+    );
     if full { Unheard::Full(error) } else { Unheard::Store(error) }
 }
