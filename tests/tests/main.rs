@@ -51,6 +51,7 @@ mod secrets;
 mod security;
 mod servers;
 mod session;
+mod signals;
 mod silent;
 mod suites;
 mod variables;

@@ -47,6 +47,7 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
         .token_server_env("TOKEN_SERVER__JWKS__FILE", keys.path().to_str().unwrap())
         .token_server_env("TOKEN_SERVER__JWKS__URL", &down)
         .token_server_env("TOKEN_SERVER__VERIFY__PROXY", "nginx")
+        .token_server_env("TOKEN_SERVER__SIGNALS__LISTEN", "127.0.0.1:0")
         .agent_env("JWT_JWKS_URL", &down)
         // A HAProxy that is to keep verdicts, and is not there.
         .agent_env("JWT_EDGE_SOCKETS", "/nowhere/edge.sock")
