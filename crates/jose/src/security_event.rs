@@ -160,3 +160,6 @@ fn events(claims: &Claims) -> Result<Vec<(String, String)>, EventFault> {
         object.into_members().map(|(name, value)| (name.into_owned(), value.to_owned())).collect();
     if members.is_empty() { Err(fault) } else { Ok(members) }
 }
+
+#[cfg(test)]
+mod tests;

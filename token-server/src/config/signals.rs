@@ -219,3 +219,6 @@ fn within<T: FromStr + PartialOrd + std::fmt::Display>(
     }
     Some(number)
 }
+
+#[cfg(test)]
+mod tests;

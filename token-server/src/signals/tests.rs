@@ -1,6 +1,7 @@
 //! The routes, called in process with a fixed clock, real keys and a real store.
 
 mod bounds;
+mod desk;
 mod encrypted;
 mod hostile;
 mod logouts;

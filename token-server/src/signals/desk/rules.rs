@@ -59,8 +59,8 @@ fn draft(
     match &end.which {
         Which::IssuedUntil { at, and } => {
             let at = (*at).min(now.saturating_add(MAX_AHEAD_SECONDS));
-            put(&mut conditions, and)?;
             conditions.insert("iat".to_owned(), json!({ "lte": at }));
+            put(&mut conditions, and)?;
             until = Some(at);
         }
         Which::Session(sid) if sid.is_empty() => return Err("the session has no name"),
