@@ -5,6 +5,7 @@ pub(crate) mod keys;
 mod names;
 mod places;
 pub(crate) mod signals;
+pub(crate) mod ssf;
 #[cfg(test)]
 mod tests;
 pub(crate) mod verify;
@@ -98,7 +99,11 @@ impl Config {
     pub(crate) fn read(settings: &mut Settings) -> Result<Self, ConfigError> {
         let profile = settings.parse(PROFILE, "standard or ms-users").unwrap_or_default();
         let jwe_keys = from_file(settings, JWE_KEYS_FILE, decryption_keys);
-        let (verify, issuers) = verify::read(settings, profile, jwe_keys.is_some());
+        let (verify, mut issuers) = verify::read(settings, profile, jwe_keys.is_some());
+        let signals = signals::read(settings, verify.as_ref(), issuers.len());
+        // Behind those of the issuers: no access token is verified by them.
+        issuers
+            .extend(signals.iter().flat_map(|signals| &signals.streams).map(|stream| stream.sources.clone()));
         let config = Self {
             listen: address(settings, LISTEN, "127.0.0.1:4000"),
             admin_listen: address(settings, ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK),
@@ -112,7 +117,7 @@ impl Config {
             asks_for_certificates: settings.is_set(TLS_CLIENT_CA),
             tls: tls(settings),
             jwe_keys,
-            signals: signals::read(settings, verify.as_ref()),
+            signals,
             verify,
             keys: keys::read(settings, issuers, profile),
             store: store(settings),

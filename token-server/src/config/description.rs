@@ -8,6 +8,7 @@ use super::names::*;
 use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY};
 
 mod signals;
+mod ssf;
 mod verify;
 
 const PATH: Kind = Kind::Text("path");
@@ -15,7 +16,8 @@ const PLACE: Kind = Kind::Text("host:port");
 
 /// All settings of the server.
 pub fn description() -> Program {
-    let tables = trust::tables(&keys::TRUST).into_iter().chain([verify::table(), signals::table()]);
+    let tables =
+        trust::tables(&keys::TRUST).into_iter().chain([verify::table(), signals::table(), ssf::table()]);
     Program {
         name: "token-server",
         about: "Revocation rules, encrypted tokens, and forward-auth for Traefik, nginx and Envoy.",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jose::{AlgorithmSet, IssuerName, Leeway, Trust};
 use service::settings::Settings;
 
+use super::ssf::{self, Stream};
 use super::{ListenAddress, Verify};
 use crate::store::Mode;
 
@@ -43,6 +44,8 @@ pub struct Signals {
     pub email: bool,
     /// `[[signals]]`
     pub providers: Vec<Provider>,
+    /// `[[ssf]]`
+    pub streams: Vec<Arc<Stream>>,
 }
 
 /// An issuer that may tell something of its own tokens.
@@ -130,8 +133,8 @@ impl FromStr for ModeName {
     }
 }
 
-/// The settings; absent where there is no listener for them.
-pub(super) fn read(settings: &mut Settings, verify: Option<&Verify>) -> Option<Signals> {
+/// The settings; absent where there is no listener for them. The streams' key sets stand behind `sets` others.
+pub(super) fn read(settings: &mut Settings, verify: Option<&Verify>, sets: usize) -> Option<Signals> {
     let listen: Option<ListenAddress> = settings.parse(LISTEN, "host:port");
     let max_age = within(settings, MAX_AGE, "seconds", MAX_AGES).unwrap_or(DEFAULT_MAX_AGE);
     let hold = within(settings, HOLD, "seconds", HOLDS).unwrap_or(DEFAULT_HOLD);
@@ -149,18 +152,21 @@ pub(super) fn read(settings: &mut Settings, verify: Option<&Verify>) -> Option<S
         }
         settings.adopt(table);
     }
+    let streams = ssf::read(settings, &ssf::Shared { trust, hold, sets });
     if listen.is_none() {
         for name in [MAX_AGE, HOLD, RATE, EMAIL] {
             if settings.is_set(name) {
                 settings.fault(name, format!("has no effect without {LISTEN}"));
             }
         }
-        if settings.has_tables("signals") {
-            settings
-                .fault("[[signals]]", format!("are not heard: set {LISTEN} to where providers send them"));
+        for (name, place) in [("signals", "[[signals]]"), ("ssf", "[[ssf]]")] {
+            if settings.has_tables(name) {
+                settings.fault(place, format!("are not heard: set {LISTEN} to where providers send them"));
+            }
         }
     }
-    Some(Signals { listen: listen?, max_age: Duration::from_secs(max_age), hold, rate, email, providers })
+    let max_age = Duration::from_secs(max_age);
+    Some(Signals { listen: listen?, max_age, hold, rate, email, providers, streams })
 }
 
 fn provider(table: &mut Settings, trust: Option<&Trust>, hold: Duration) -> Option<Provider> {
@@ -206,7 +212,7 @@ fn provider(table: &mut Settings, trust: Option<&Trust>, hold: Duration) -> Opti
     })
 }
 
-fn within<T: FromStr + PartialOrd + std::fmt::Display>(
+pub(super) fn within<T: FromStr + PartialOrd + std::fmt::Display>(
     settings: &mut Settings,
     name: &'static str,
     unit: &str,

@@ -43,6 +43,8 @@ pub(super) enum Disbelief {
     Refused {
         /// Why, without a word of the message.
         why: String,
+        /// What it is that is not believed.
+        doubt: Doubt,
         /// By whose keys it was verified or was to be, as it is configured.
         sender: Option<Arc<str>>,
         /// The message's own name; what no key has verified has none.
@@ -56,17 +58,37 @@ pub(super) enum Disbelief {
     Crowded,
 }
 
+/// What it is that is not believed of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// What it says, or its form.
+    Content,
+    /// Its issuer, which is another.
+    Issuer,
+    /// Its signature, which no good key has made.
+    Key,
+}
+
 impl Disbelief {
     /// A refusal for this reason.
     pub(super) fn because(why: impl ToString) -> Self {
-        Self::Refused { why: why.to_string(), sender: None, jti: None }
+        Self::Refused { why: why.to_string(), doubt: Doubt::Content, sender: None, jti: None }
+    }
+
+    fn unverified(reject: Reject) -> Self {
+        let doubt = match reject {
+            Reject::Malformed => Doubt::Content,
+            Reject::Issuer => Doubt::Issuer,
+            _ => Doubt::Key,
+        };
+        Self::Refused { why: reject.detail().to_string(), doubt, sender: None, jti: None }
     }
 
     fn of(self, keys: &EventKeys, event: Option<&SecurityEvent>) -> Self {
         match self {
-            Self::Refused { why, .. } => {
+            Self::Refused { why, doubt, .. } => {
                 let jti = event.and_then(|event| event.jti.as_deref()).map(note);
-                Self::Refused { why, sender: Some(Arc::clone(&keys.name)), jti }
+                Self::Refused { why, doubt, sender: Some(Arc::clone(&keys.name)), jti }
             }
             other => other,
         }
@@ -121,7 +143,7 @@ impl Signals {
             match ring.newer_than(keys.version, &hint, since, Instant::now() + EARLY_LOAD_WAIT, now).await {
                 Newer::Keys(newer) => keys = newer,
                 Newer::Final | Newer::Current if reject != Reject::NoKeys => {
-                    return Err(Disbelief::because(reject.detail()).of(&own, None));
+                    return Err(Disbelief::unverified(reject).of(&own, None));
                 }
                 Newer::Final | Newer::Current | Newer::Unknown => return Err(Disbelief::NoKeys),
             }
@@ -164,6 +186,7 @@ fn verify(token: &str, keys: &Arc<Keys>, own: EventKeys) -> Result<SecurityEvent
         EventFault::Refused(reject) if reject.suggests_newer_keys() => {
             Unverified::Yet { reject, keys: own.clone() }
         }
+        EventFault::Refused(reject) => Unverified::Not(Disbelief::unverified(reject).of(&own, None)),
         fault => Unverified::Not(Disbelief::because(fault).of(&own, None)),
     })
 }

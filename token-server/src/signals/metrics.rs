@@ -1,8 +1,10 @@
 //! What is counted of signals.
 
+use jose::UnixTime;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::told::Kind;
@@ -11,6 +13,7 @@ use super::told::Kind;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SignalMetrics {
     signals: Family<Labels, Counter>,
+    streams: Family<StreamLabels, Gauge>,
 }
 
 /// What came of a signal.
@@ -40,6 +43,11 @@ pub(crate) enum Outcome {
 struct Labels {
     kind: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StreamLabels {
+    stream: String,
 }
 
 impl Outcome {
@@ -82,12 +90,23 @@ impl SignalMetrics {
              failed (503: no store or no keys)",
             metrics.signals.clone(),
         );
+        registry.register(
+            "ssf_heard_timestamp_seconds",
+            "When a stream of shared signals was heard last, unix time: a token of it that is its issuer's, or an answer to a poll",
+            metrics.streams.clone(),
+        );
         for kind in [Kind::Logout, Kind::Revoke, Kind::Global, Kind::Ssf] {
             for outcome in Outcome::ALL {
                 metrics.count_by(kind, outcome, 0);
             }
         }
         metrics
+    }
+
+    /// A stream was heard.
+    pub(crate) fn heard(&self, stream: &str, now: UnixTime) {
+        let labels = StreamLabels { stream: stream.to_owned() };
+        self.streams.get_or_create(&labels).set(now.as_millis().div_euclid(1_000));
     }
 
     /// Counts one message.

@@ -8,6 +8,7 @@ mod belief;
 mod desk;
 mod logout;
 mod metrics;
+mod ssf;
 mod strangers;
 #[allow(dead_code, reason = "what it tells is used by the routes of other specifications")]
 mod subject;
@@ -35,6 +36,7 @@ use self::answer::Unavailable;
 use self::belief::MAX_WAITING_FOR_KEYS;
 use self::desk::Desk;
 pub(crate) use self::metrics::SignalMetrics;
+pub(crate) use self::ssf::EventType;
 use self::strangers::Strangers;
 use crate::config::Signals as Settings;
 use crate::encrypted::DecryptionKeysFile;
@@ -124,7 +126,7 @@ pub(crate) fn router(signals: &Arc<Signals>) -> Router {
     Router::new()
         // RFC 7009 and Global Token Revocation: here.
         .route("/backchannel-logout", post(logout::logout))
-        // Shared signals: here.
+        .route("/ssf/{stream}", post(ssf::push))
         .with_state(Arc::clone(signals))
         .fallback(async || StatusCode::NOT_FOUND)
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)

@@ -19,5 +19,6 @@ mod operator;
 mod people;
 mod reload;
 mod secrets;
+mod shared_signals;
 mod stores;
 mod support;

@@ -70,7 +70,7 @@ fn what_is_described_is_what_is_read() {
     let file = folder.0.path().join("settings.toml");
     let keys = folder.keys();
     let text = format!(
-        "[[issuers]]\nissuer = 'i'\nkeys_file = '{keys}'\n[[policies]]\nname = 'p'\n[[verify]]\n[[signals]]\nissuer = 'i'\naudiences = ['c']\n"
+        "[[issuers]]\nissuer = 'i'\nkeys_file = '{keys}'\n[[policies]]\nname = 'p'\n[[verify]]\n[[signals]]\nissuer = 'i'\naudiences = ['c']\n[[ssf]]\nname = 's'\nissuer = 'i'\naudiences = ['c']\njwks_url = 'http://127.0.0.1/'\npoll_url = 'http://127.0.0.1/'\n"
     );
     fs::write(&file, text).unwrap();
     let mut settings = settings(Environment::of([
