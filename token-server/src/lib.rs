@@ -28,7 +28,7 @@ pub mod rulebook;
 mod run;
 mod serve;
 pub mod shadow;
-mod signals;
+pub mod signals;
 pub mod store;
 pub mod tls;
 pub mod trust;

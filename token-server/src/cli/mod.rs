@@ -20,6 +20,7 @@ mod percent;
 mod remote;
 mod rules;
 mod serve;
+mod signals;
 mod target;
 mod tls;
 mod token;
@@ -49,7 +50,7 @@ use crate::reconfigure::Origin;
 ///
 /// Configured by TOKEN_SERVER__SECTION__KEY environment variables, over the TOML file that --config or TOKEN_SERVER_CONFIG
 /// names. `token-server settings` lists all of them, `token-server sample` prints such a file.
-/// Exit codes: 0 done; 1 could not be done; 2 a token is refused (verify, token explain), the rule does not match (rules
+/// Exit codes: 0 done; 1 could not be done; 2 a token is refused (verify, token explain, signals test), the rule does not match (rules
 /// test --payload), nothing was there to remove, to restore or to find; 64 the command line or the configuration is wrong.
 #[derive(Debug, Parser)]
 #[command(name = "token-server", version)]
@@ -94,6 +95,9 @@ enum Command {
     Token(token::Token),
     /// Judge signed tokens by keys and policy, without the rules, and say why; exit with 0 if all are valid, else with 2
     Verify(verify::Verify),
+    /// Ask about what identity providers send
+    #[command(subcommand)]
+    Signals(signals::Signals),
     /// Ask the running server whether it is ready, on its admin socket or listener; exit with 0, or with 1 and the causes.
     /// No other setting is looked at
     Health(health::Health),
@@ -149,6 +153,10 @@ async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Re
         Some(Command::Verify(command)) => {
             Target { json: false, ..target.clone() }.refuse()?;
             verify::run(command, target.json, config()?).await
+        }
+        Some(Command::Signals(command)) => {
+            Target { json: false, ..target.clone() }.refuse()?;
+            signals::run(command, target.json, config()?).await
         }
         Some(Command::Health(health)) => {
             target.refuse()?;

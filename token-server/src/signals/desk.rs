@@ -7,7 +7,7 @@
 
 mod heard;
 mod rate;
-mod rules;
+pub(super) mod rules;
 
 use std::sync::Arc;
 use std::time::Duration;

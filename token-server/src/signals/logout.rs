@@ -19,7 +19,7 @@ use crate::config::Signals as Settings;
 use crate::config::signals::{Provider, Scope};
 use crate::store::Mode;
 
-const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+pub(super) const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// The media types that a logout token's `typ` may be: the last is what older providers write.
 const TYPES: [&str; 2] = ["logout+jwt", "JWT"];
@@ -95,7 +95,7 @@ fn provider_of<'s>(settings: &'s Settings, token: &str) -> Result<&'s Provider, 
 }
 
 /// What a logout token tells, if it is one, for us, and of now.
-fn told(
+pub(super) fn told(
     event: &SecurityEvent,
     provider: &Provider,
     settings: &Settings,

@@ -6,6 +6,7 @@
 mod answer;
 mod belief;
 mod desk;
+pub mod explain;
 mod logout;
 mod metrics;
 mod ssf;

@@ -27,6 +27,29 @@ mod committed {
     }
 
     #[test]
+    fn every_committed_message_of_a_provider_keeps_the_property() {
+        replay(HERE, "security_event", properties::security_event::security_event);
+    }
+
+    #[test]
+    fn the_corpus_holds_messages_of_every_kind() {
+        for (input, expected) in [
+            (&include_bytes!("../../../fuzz/corpus/security_event/caep_00")[..], &["revokes", "revokes"][..]),
+            (include_bytes!("../../../fuzz/corpus/security_event/caep_03"), &["inexact", "inexact"]),
+            (include_bytes!("../../../fuzz/corpus/security_event/caep_04"), &["tries", "tries"]),
+            (include_bytes!("../../../fuzz/corpus/security_event/caep_07"), &["nothing", "nothing"]),
+            (include_bytes!("../../../fuzz/corpus/security_event/logout"), &["revokes"]),
+            (include_bytes!("../../../fuzz/corpus/security_event/draft"), &["revokes"]),
+            (include_bytes!("../../../fuzz/corpus/security_event/two_events"), &[]),
+            (include_bytes!("../../../fuzz/corpus/security_event/foreign"), &["inexact", "inexact"]),
+        ] {
+            let told = properties::security_event::explained(input);
+            let does: Vec<_> = told.iter().map(|told| told["does"].as_str().unwrap()).collect();
+            assert_eq!(does, expected, "{told:?}");
+        }
+    }
+
+    #[test]
     fn the_corpus_holds_questions_of_every_kind() {
         for (input, expected) in [
             (&include_bytes!("../../../fuzz/corpus/forwarded/header")[..], Ok(Some("a.b.c"))),

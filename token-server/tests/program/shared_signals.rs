@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::harness::{Answer, Server, connect, connect_socket, get, post};
 
 mod hostile;
+mod testing;
 mod vectors;
 
 const PUSH: &str = "Bearer 0123456789abcdef";

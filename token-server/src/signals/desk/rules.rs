@@ -21,7 +21,11 @@ const MAX_JTI_CHARS: usize = 200;
 ///
 /// # Errors
 /// Why there can be none.
-pub(super) fn drafts(told: &Told, mode: Mode, now: UnixTime) -> Result<Vec<Replacement>, &'static str> {
+pub(in crate::signals) fn drafts(
+    told: &Told,
+    mode: Mode,
+    now: UnixTime,
+) -> Result<Vec<Replacement>, &'static str> {
     let now = now.as_millis().div_euclid(1_000);
     let mut drafts = Vec::new();
     for end in &told.ends {
