@@ -14,6 +14,7 @@ mod commands;
 mod durability;
 mod harness;
 mod keys;
+mod logouts;
 mod operation;
 mod operator;
 mod people;
