@@ -48,10 +48,12 @@ pub enum Shipped {
     Tenant,
     /// Denying, with a second version of the application for some users.
     Canary,
+    /// Denying, with the way of identity providers to a token-server.
+    Signals,
 }
 
 impl Shipped {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Denying,
         Self::Annotating,
         Self::Routes,
@@ -70,6 +72,7 @@ impl Shipped {
         Self::Limits,
         Self::Tenant,
         Self::Canary,
+        Self::Signals,
     ];
 
     /// Those with verdicts inside HAProxy.
@@ -97,7 +100,8 @@ impl Shipped {
             | Self::WebSocket
             | Self::Limits
             | Self::Tenant
-            | Self::Canary => self,
+            | Self::Canary
+            | Self::Signals => self,
         }
     }
 
@@ -121,6 +125,7 @@ impl Shipped {
             Self::Limits => "recipes/limits.cfg",
             Self::Tenant => "recipes/tenant.cfg",
             Self::Canary => "recipes/canary.cfg",
+            Self::Signals => "recipes/signals.cfg",
         })
     }
 }

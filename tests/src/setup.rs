@@ -89,6 +89,7 @@ impl Setup {
             | Shipped::Header
             | Shipped::WebSocket
             | Shipped::Canary
+            | Shipped::Signals
             | Shipped::EdgeDenying
             | Shipped::EdgeAnnotating
             | Shipped::EdgeRoutes
@@ -184,7 +185,7 @@ impl Setup {
         self.token_server()
     }
 
-    /// With another server in the place of the backend: `APP_SERVER`, `WEB_SERVER` or `CANARY_SERVER`.
+    /// With another server in the place of the backend: `APP_SERVER`, `WEB_SERVER`, `CANARY_SERVER` or `SIGNALS_SERVER`.
     #[must_use]
     pub fn server(mut self, variable: &'static str, address: &Address) -> Self {
         // What comes later wins.
@@ -319,6 +320,7 @@ impl Setup {
             ("APP_SERVER", backend.address().to_string()),
             ("WEB_SERVER", backend.address().to_string()),
             ("CANARY_SERVER", backend.address().to_string()),
+            ("SIGNALS_SERVER", backend.address().to_string()),
             ("AGENT_1", addresses[0].to_string()),
             // A single agent is both servers of the backend, so that none of them is down.
             ("AGENT_2", addresses[addresses.len() - 1].to_string()),
@@ -330,7 +332,9 @@ impl Setup {
         if self.chroot {
             let outside = format!("unix@{}", folder.path().display());
             for (name, value) in &mut environment {
-                if ["APP_SERVER", "WEB_SERVER", "CANARY_SERVER", "AGENT_1", "AGENT_2"].contains(name) {
+                if ["APP_SERVER", "WEB_SERVER", "CANARY_SERVER", "SIGNALS_SERVER", "AGENT_1", "AGENT_2"]
+                    .contains(name)
+                {
                     *value = value.replace(&outside, "unix@");
                 }
             }

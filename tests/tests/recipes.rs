@@ -5,6 +5,8 @@
 mod broken;
 #[path = "recipes/claims.rs"]
 mod claims;
+#[path = "recipes/signals.rs"]
+mod signals;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -2,7 +2,7 @@
 //! side by side in one run.
 //!
 //! ```text
-//! compare edge | edge-hit | delay | feed | memory | forward-auth | report
+//! compare edge | edge-hit | delay | signals | feed | memory | forward-auth | report
 //! ```
 //!
 //! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
@@ -27,6 +27,7 @@ mod rounds;
 mod row;
 mod runtime;
 mod samples;
+mod signals;
 mod targets;
 mod traffic;
 mod turns;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
                 let kept: Vec<Value> = release::releases().iter().map(kept_delay::run).collect();
                 record("delay-edge", json!(kept))
             }),
+            "signals" => record("signals", signals::run(&release::installed())),
             "feed" => record("feed", feed::run()),
             "memory" => {
                 record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", 1_000_000)))

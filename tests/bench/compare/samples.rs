@@ -1,4 +1,5 @@
-//! From a rule written at the token-server to the first refusal at HAProxy: sample after sample, while others send requests.
+//! From a rule written at the token-server, or a logout told to it, to the first refusal at HAProxy: sample after sample, while
+//! others send requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,11 +38,16 @@ impl Sample {
     pub(crate) fn of(
         server: &TokenServer,
         (subject, rule): (&str, &Value),
-        mut ask: impl FnMut() -> u16,
+        ask: impl FnMut() -> u16,
     ) -> Self {
+        Self::after(subject, || server.revoke(subject, rule), ask)
+    }
+
+    /// The same of anything that revokes a subject's tokens.
+    pub(crate) fn after(subject: &str, revoke: impl FnOnce(), mut ask: impl FnMut() -> u16) -> Self {
         let mut undecided = 0;
         let sent = Instant::now();
-        server.revoke(subject, rule);
+        revoke();
         let acknowledged = Instant::now();
         loop {
             match ask() {

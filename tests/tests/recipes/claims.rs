@@ -24,7 +24,7 @@ fn signed(claims: Value) -> String {
 }
 
 /// Where the address of a client is told by the PROXY protocol, and no window ends while the test runs.
-fn told_addresses(text: &str, _: &Path) -> String {
+pub(super) fn told_addresses(text: &str, _: &Path) -> String {
     text.replace("bind \"${EDGE_BIND}\"", "bind \"${EDGE_BIND}\" accept-proxy")
         .replace("http_req_rate(10s)", "http_req_rate(1h)")
         .replace("gpc0_rate(1m)", "gpc0_rate(1h)")
