@@ -5,6 +5,7 @@ use std::fs;
 use integration_tests::edge::Edge;
 use integration_tests::http::Request;
 use integration_tests::port::free_port;
+use integration_tests::process::repository;
 use integration_tests::setup::Setup;
 use integration_tests::wait::eventually;
 use serde_json::Value;
@@ -75,22 +76,31 @@ pub(crate) fn tell(sender: &Sender) {
 
 fn edge(sender: &Sender, provider: &Provider, signals: &str) -> Edge {
     let issuer = &provider.place.issuer;
-    let scope = if sender.scope == Scope::Subject { "subject" } else { "session" };
     let file = provider.place.state.path().join("token-server.toml");
-    let text = format!(
-        "[[issuers]]\nissuer = \"{issuer}\"\ndiscovery = true\n\n[[signals]]\nissuer = \"{issuer}\"\n\
-         audiences = [\"web\"]\nscope = \"{scope}\"\n"
-    );
+    let mut text = first_setup().replace("https://id.example.com", issuer).replace("127.0.0.1:4002", signals);
+    // The document's last table is the one of signals.
+    if sender.scope != Scope::Subject {
+        text.push_str("scope = \"session\"\n");
+    }
     fs::write(&file, text).unwrap();
     let mut setup = Setup::denying()
         .no_key_file()
         .agent_env("JWT_OIDC_ISSUERS", issuer)
-        .token_server_env("TOKEN_SERVER_CONFIG", file.to_str().unwrap())
-        .token_server_env("TOKEN_SERVER__SIGNALS__LISTEN", signals);
+        .token_server_env("TOKEN_SERVER_CONFIG", file.to_str().unwrap());
     if let Some(audience) = sender.kind.audience {
         setup = setup.agent_env("JWT_AUDIENCES", audience);
     }
     setup.start()
+}
+
+/// The lines that `docs/SIGNALS.md` begins with.
+fn first_setup() -> String {
+    let guide = fs::read_to_string(repository().join("docs/SIGNALS.md")).unwrap();
+    let lines = guide.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    for needed in ["https://id.example.com", "127.0.0.1:4002", "audiences = [\"web\"]"] {
+        assert!(lines.contains(needed), "docs/SIGNALS.md does not begin with {needed}: {lines}");
+    }
+    lines.to_owned()
 }
 
 struct Told<'a> {
