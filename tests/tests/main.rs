@@ -51,6 +51,7 @@ mod secrets;
 mod security;
 mod servers;
 mod session;
+mod shared_signals;
 mod signals;
 mod silent;
 mod suites;
