@@ -68,3 +68,60 @@ impl Strangers {
         *owed = owed.saturating_add(pause);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// How long a judgement takes by the clock of timers, which stands still but for pauses.
+    async fn paused(strangers: &Strangers, outcome: Result<(), ()>) -> Duration {
+        let began = tokio::time::Instant::now();
+        let work = move || {
+            std::thread::sleep(Duration::from_millis(2));
+            outcome
+        };
+        assert_eq!(strangers.judge(work).await, Ok(outcome));
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_to_nothing_is_paid_for_by_a_pause_and_what_is_good_costs_none() {
+        let strangers = Strangers::default();
+        assert_eq!(paused(&strangers, Ok(())).await, Duration::ZERO);
+        assert_eq!(paused(&strangers, Err(())).await, Duration::ZERO, "the next one pays");
+        assert!(paused(&strangers, Ok(())).await >= Duration::from_millis(18));
+        assert_eq!(paused(&strangers, Ok(())).await, Duration::ZERO, "it is paid once");
+    }
+
+    #[tokio::test]
+    async fn one_is_judged_at_a_time_and_none_is_left_out() {
+        let (strangers, at_work) = (Arc::new(Strangers::default()), Arc::new(AtomicUsize::new(0)));
+        let judged: Vec<_> = (0..100)
+            .map(|number| {
+                let (strangers, at_work) = (Arc::clone(&strangers), Arc::clone(&at_work));
+                tokio::spawn(async move {
+                    let work = move || {
+                        let others = at_work.fetch_add(1, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        at_work.fetch_sub(1, Ordering::SeqCst);
+                        if others == 0 { Ok::<_, usize>(number) } else { Err(others) }
+                    };
+                    strangers.judge(work).await
+                })
+            })
+            .collect();
+        for (number, judged) in judged.into_iter().enumerate() {
+            assert_eq!(judged.await.unwrap(), Ok(Ok(number)));
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_is_no_answer_and_stops_no_other() {
+        let strangers = Strangers::default();
+        assert_eq!(strangers.judge(|| -> Result<(), ()> { panic!("the work") }).await, Err(Crowded));
+        assert_eq!(strangers.judge(|| Ok::<_, ()>(7)).await, Ok(Ok(7)));
+    }
+}

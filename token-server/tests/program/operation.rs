@@ -315,3 +315,35 @@ fn hostile_bytes_leave_the_server_well() {
     assert_eq!(get(connect(server.main), "/health", &[]).status, 200);
     assert_eq!(server.check(&format!(r#"{{"exp":{LATER}}}"#)), "ok");
 }
+
+#[test]
+fn a_check_warns_of_signals_that_may_revoke_nothing_and_needs_their_listener_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("keys"), integration_tests::keys::jwks([integration_tests::keys::key("ES256")]))
+        .unwrap();
+    let keys = path("keys").display().to_string();
+    let tables = format!(
+        "[[issuers]]\nissuer = 'i'\nkeys_file = '{keys}'\n[[signals]]\nissuer = 'i'\naudiences = ['a']\nscope = 'session'\n"
+    );
+    std::fs::write(path("settings"), tables).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (store, settings) = (path("rules"), path("settings"));
+    let checked = |listen: &str| {
+        let all = [
+            ("TOKEN_SERVER__STORE__PATH", store.as_os_str()),
+            ("TOKEN_SERVER_CONFIG", settings.as_os_str()),
+            ("TOKEN_SERVER__LISTEN", "127.0.0.1:0".as_ref()),
+            ("TOKEN_SERVER__ADMIN__LISTEN", "127.0.0.1:0".as_ref()),
+            ("TOKEN_SERVER__SIGNALS__LISTEN", listen.as_ref()),
+        ];
+        output(&all, &["--check"])
+    };
+    let good = checked("127.0.0.1:0");
+    let said = String::from_utf8_lossy(&good.stdout);
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
+    assert!(said.contains("warning: [[signals]] of i: scope is session"), "{said}");
+    let bad = checked(&taken.local_addr().unwrap().to_string());
+    let said = [&bad.stdout[..], &bad.stderr].concat();
+    assert!(String::from_utf8_lossy(&said).contains("TOKEN_SERVER__SIGNALS__LISTEN"), "{bad:?}");
+}
