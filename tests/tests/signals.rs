@@ -1,6 +1,7 @@
 //! Identity providers tell a token-server what ends: over its own listener, in both kinds of stores.
 
 mod logout;
+mod revoke;
 
 use std::path::{Path, PathBuf};
 

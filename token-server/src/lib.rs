@@ -24,6 +24,7 @@ pub mod recent;
 mod reconfigure;
 mod reload;
 pub mod revocations;
+pub mod revokers;
 pub mod rulebook;
 mod run;
 mod serve;

@@ -141,7 +141,7 @@ mod tests {
         );
     }
 
-    const FIXED: [&str; 29] = [
+    const FIXED: [&str; 31] = [
         "TOKEN_SERVER__ADMIN__LISTEN",
         "TOKEN_SERVER__ADMIN__SOCKET",
         "TOKEN_SERVER__ADMIN__TOKENS_FILE",
@@ -153,6 +153,7 @@ mod tests {
         "TOKEN_SERVER__COMPAT__ENABLED",
         "TOKEN_SERVER__COMPAT__OPEN",
         "TOKEN_SERVER__CONSUL__URL",
+        "TOKEN_SERVER__GLOBAL_REVOCATION__TOKENS_FILE",
         "TOKEN_SERVER__JWE__KEYS_FILE",
         "TOKEN_SERVER__LISTEN",
         "TOKEN_SERVER__PREVIEW__SUBJECTS",
@@ -164,6 +165,7 @@ mod tests {
         "TOKEN_SERVER__REDIS__MODE",
         "TOKEN_SERVER__REDIS__PREFIX",
         "TOKEN_SERVER__REDIS__URLS",
+        "TOKEN_SERVER__REVOKE__CLIENTS_FILE",
         "TOKEN_SERVER__SIGNALS__LISTEN",
         "TOKEN_SERVER__STORE__MAX_STALE",
         "TOKEN_SERVER__STORE__NEW",

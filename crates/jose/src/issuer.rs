@@ -188,6 +188,24 @@ impl IssuerName {
         }
     }
 
+    /// All names of the issuer with these `names` that is called `name`: of templates those of the tenant that `name` has in it.
+    /// Empty: it is not called so.
+    pub fn beside(names: &[Self], name: &str) -> Vec<String> {
+        let called = names.iter().find_map(|own| match own {
+            Self::Exact(own) => (own == name).then_some(None),
+            Self::Template(template) => template.tenant_of(name).map(Some),
+        });
+        let Some(tenant) = called else { return Vec::new() };
+        let told = |own: &Self| match (own, tenant) {
+            (Self::Exact(own), _) => Some(own.clone()),
+            (Self::Template(template), Some(tenant)) if template.tenants.admits(tenant) => {
+                Some(template.text.replace(PLACEHOLDER, tenant))
+            }
+            (Self::Template(_), _) => None,
+        };
+        names.iter().filter_map(told).collect()
+    }
+
     /// Whether some token could have both names.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         match (self, other) {

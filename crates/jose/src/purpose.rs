@@ -9,7 +9,7 @@ use crate::json::{Object, string};
 use crate::{Claims, Reject};
 
 /// Subtypes of `application/` that are registered for something else than access.
-const OTHER_PURPOSES: [&str; 13] = [
+const OTHER_PURPOSES: [&str; 14] = [
     "logout+jwt",
     "command+jwt",
     "secevent+jwt",
@@ -23,6 +23,8 @@ const OTHER_PURPOSES: [&str; 13] = [
     "dc+sd-jwt",
     "vc+sd-jwt",
     "oauth-id-jag+jwt",
+    // draft-parecki-oauth-global-token-revocation, by which Okta signs its requests.
+    "global-token-revocation+jwt",
 ];
 
 /// What a `typ` says.

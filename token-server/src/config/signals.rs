@@ -9,7 +9,8 @@ use jose::{AlgorithmSet, IssuerName, Leeway, Trust};
 use service::settings::Settings;
 
 use super::ssf::{self, Stream};
-use super::{ListenAddress, Verify};
+use super::{ListenAddress, Verify, from_file};
+use crate::revokers::{Clients, ClientsFile, Senders, SendersFile};
 use crate::store::Mode;
 
 pub(crate) const LISTEN: &str = "TOKEN_SERVER__SIGNALS__LISTEN";
@@ -17,6 +18,8 @@ pub(super) const MAX_AGE: &str = "TOKEN_SERVER__SIGNALS__MAX_AGE";
 pub(super) const HOLD: &str = "TOKEN_SERVER__SIGNALS__HOLD";
 pub(super) const RATE: &str = "TOKEN_SERVER__SIGNALS__RATE";
 pub(super) const EMAIL: &str = "TOKEN_SERVER__SIGNALS__EMAIL";
+pub(super) const CLIENTS_FILE: &str = "TOKEN_SERVER__REVOKE__CLIENTS_FILE";
+pub(super) const SENDERS_FILE: &str = "TOKEN_SERVER__GLOBAL_REVOCATION__TOKENS_FILE";
 
 /// The oldest `iat` that can be accepted, seconds.
 pub(super) const MAX_AGES: RangeInclusive<u64> = 1..=86_400;
@@ -42,6 +45,12 @@ pub struct Signals {
     pub rate: u32,
     /// `TOKEN_SERVER__SIGNALS__EMAIL`: whether a subject may be told by an e-mail address.
     pub email: bool,
+    /// `TOKEN_SERVER__REVOKE__CLIENTS_FILE`: who may revoke tokens; absent: whoever has the token.
+    pub clients: Option<Arc<ClientsFile>>,
+    /// `TOKEN_SERVER__GLOBAL_REVOCATION__TOKENS_FILE`: who may end all tokens of a user; absent: no client.
+    pub senders: Option<Arc<SendersFile>>,
+    /// Whose tokens can be revoked.
+    pub trust: Option<Trust>,
     /// `[[signals]]`
     pub providers: Vec<Provider>,
     /// `[[ssf]]`
@@ -141,7 +150,14 @@ pub(super) fn read(settings: &mut Settings, verify: Option<&Verify>, sets: usize
     let rate = within(settings, RATE, "messages", RATES).unwrap_or(DEFAULT_RATE);
     let email = settings.flag(EMAIL).unwrap_or(false);
     let hold = Duration::from_secs(hold);
+    let clients =
+        from_file(settings, CLIENTS_FILE, |file| Clients::parse(file).map_err(|error| error.to_string()));
+    let senders =
+        from_file(settings, SENDERS_FILE, |file| Senders::parse(file).map_err(|error| error.to_string()));
     let trust = verify.map(|verify| &verify.trust);
+    if let Some(senders) = &senders {
+        bound_to_trusted(settings, &senders.current(), trust);
+    }
     let mut providers: Vec<Provider> = Vec::new();
     for mut table in settings.tables("signals") {
         if let Some(provider) = provider(&mut table, trust, hold) {
@@ -154,7 +170,7 @@ pub(super) fn read(settings: &mut Settings, verify: Option<&Verify>, sets: usize
     }
     let streams = ssf::read(settings, &ssf::Shared { trust, hold, sets });
     if listen.is_none() {
-        for name in [MAX_AGE, HOLD, RATE, EMAIL] {
+        for name in [MAX_AGE, HOLD, RATE, EMAIL, CLIENTS_FILE, SENDERS_FILE] {
             if settings.is_set(name) {
                 settings.fault(name, format!("has no effect without {LISTEN}"));
             }
@@ -165,8 +181,37 @@ pub(super) fn read(settings: &mut Settings, verify: Option<&Verify>, sets: usize
             }
         }
     }
-    let max_age = Duration::from_secs(max_age);
-    Some(Signals { listen: listen?, max_age, hold, rate, email, providers, streams })
+    Some(Signals {
+        listen: listen?,
+        max_age: Duration::from_secs(max_age),
+        hold,
+        rate,
+        email,
+        clients,
+        senders,
+        trust: trust.cloned(),
+        providers,
+        streams,
+    })
+}
+
+/// A sender that is bound to an issuer whose tokens are refused would be answered, and nothing would be revoked.
+fn bound_to_trusted(settings: &mut Settings, senders: &Senders, trust: Option<&Trust>) {
+    let issuers = trust.map(Trust::issuers).unwrap_or_default();
+    for (line, bound) in senders.issuers() {
+        let is_called = |names: &[IssuerName]| {
+            names.is_empty()
+                || names.iter().any(|name| name.as_str() == bound)
+                || !IssuerName::beside(names, bound).is_empty()
+        };
+        if issuers.iter().any(|issuer| is_called(&issuer.policy.issuers)) {
+            continue;
+        }
+        let what = format!(
+            "line {line}: the issuer is not trusted; write it as its [[issuers]] table or TOKEN_SERVER__VERIFY__ISSUERS has it"
+        );
+        settings.fault(SENDERS_FILE, what);
+    }
 }
 
 fn provider(table: &mut Settings, trust: Option<&Trust>, hold: Duration) -> Option<Provider> {

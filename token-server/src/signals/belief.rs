@@ -16,7 +16,7 @@ use super::strangers::Crowded;
 use super::told::Kind;
 
 /// How long a message with an unknown key waits for newer keys.
-const EARLY_LOAD_WAIT: Duration = Duration::from_secs(2);
+pub(super) const EARLY_LOAD_WAIT: Duration = Duration::from_secs(2);
 
 /// Messages that wait for newer keys at a time; the others wait for them. Tokens of users wait for the same loads, and have places
 /// of their own.

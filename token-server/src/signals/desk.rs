@@ -105,7 +105,9 @@ impl Desk {
 
     async fn do_what(&self, told: Told) -> Result<Heard, Unheard> {
         let now = Instant::now();
-        self.rates.take(&told.sender, now).map_err(|retry_after| Unheard::Limited { retry_after })?;
+        self.rates
+            .take(told.kind, &told.sender, now)
+            .map_err(|retry_after| Unheard::Limited { retry_after })?;
         let message = Message::of(&told);
         if message.as_ref().is_some_and(|message| self.messages.knows(&told.sender, message, now)) {
             return Ok(Heard::Known);

@@ -7,11 +7,13 @@ mod answer;
 mod belief;
 mod desk;
 pub mod explain;
+mod global;
 mod logout;
 mod metrics;
+mod revoke;
+mod signature;
 mod ssf;
 mod strangers;
-#[allow(dead_code, reason = "what it tells is used by the routes of other specifications")]
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -42,6 +44,7 @@ use self::strangers::Strangers;
 use crate::config::Signals as Settings;
 use crate::encrypted::DecryptionKeysFile;
 use crate::revocations::Revocations;
+use crate::revokers::{ClientsFile, SendersFile};
 
 /// Connections of the listener: providers keep few.
 pub(crate) const MAX_CONNECTIONS: usize = 256;
@@ -63,6 +66,8 @@ pub(crate) struct Signals {
     /// Of `TOKEN_SERVER__JWE__KEYS_FILE`.
     decryption_keys: Option<Arc<DecryptionKeysFile>>,
     waiting_for_keys: Semaphore,
+    clients: Option<Arc<ClientsFile>>,
+    senders: Option<Arc<SendersFile>>,
     in_use: ArcSwap<InUse>,
     /// Of messages that are not believed.
     refusals: Sampler,
@@ -108,6 +113,8 @@ impl Signals {
             strangers: Strangers::default(),
             decryption_keys,
             waiting_for_keys: Semaphore::new(MAX_WAITING_FOR_KEYS),
+            clients: in_use.settings.clients.clone(),
+            senders: in_use.settings.senders.clone(),
             in_use: ArcSwap::from_pointee(in_use),
             refusals: Sampler::new(LogLines::Sample),
             clock,
@@ -125,7 +132,8 @@ impl Signals {
 /// The routes of `TOKEN_SERVER__SIGNALS__LISTEN`.
 pub(crate) fn router(signals: &Arc<Signals>) -> Router {
     Router::new()
-        // RFC 7009 and Global Token Revocation: here.
+        .route("/global-token-revocation", post(global::revoke_all))
+        .route("/revoke", post(revoke::revoke))
         .route("/backchannel-logout", post(logout::logout))
         .route("/ssf/{stream}", post(ssf::push))
         .with_state(Arc::clone(signals))

@@ -3,8 +3,10 @@
 mod bounds;
 mod desk;
 mod encrypted;
+mod ending;
 mod hostile;
 mod logouts;
+mod revoking;
 
 use std::path::Path;
 use std::sync::Arc;

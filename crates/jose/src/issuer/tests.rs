@@ -12,6 +12,31 @@ fn template(text: &str, tenants: &[&str]) -> IssuerName {
 }
 
 #[test]
+fn an_issuer_that_is_called_by_one_name_has_those_beside_it_of_the_same_tenant() {
+    let text = |prefix: &str, tenant: &str| format!("https://{prefix}.example/{tenant}/v2.0");
+    let names = [
+        template("https://login.example/{tenantid}/v2.0", &[ONE, TWO]),
+        template("https://sts.example/{tenantid}/v2.0", &[ONE]),
+        IssuerName::from("https://own.example"),
+    ];
+    let own = || "https://own.example".to_owned();
+    for (name, expected) in [
+        (text("login", ONE), vec![text("login", ONE), text("sts", ONE), own()]),
+        (text("login", TWO), vec![text("login", TWO), own()]),
+        (text("sts", TWO), vec![]),
+        (text("login", "{tenantid}"), vec![]),
+        (text("login", "x"), vec![]),
+        (own(), vec![own()]),
+        ("https://own.example/".to_owned(), vec![]),
+        (String::new(), vec![]),
+    ] {
+        assert_eq!(IssuerName::beside(&names, &name), expected, "{name}");
+    }
+    let plain = [IssuerName::from("a"), IssuerName::from("b")];
+    assert_eq!(IssuerName::beside(&plain, "b"), ["a", "b"]);
+}
+
+#[test]
 fn a_tenant_is_a_guid_and_every_one_stands_alone() {
     let upper = TWO.to_uppercase();
     for (list, expected) in [

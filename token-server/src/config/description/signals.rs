@@ -3,7 +3,7 @@
 use service::description::{Default, Group, Kind, Setting, Table};
 
 use super::super::signals::*;
-use super::PLACE;
+use super::{PATH, PLACE};
 
 pub(super) fn settings() -> Group {
     let settings = vec![
@@ -13,7 +13,13 @@ pub(super) fn settings() -> Group {
         Setting::new(MAX_AGE, Kind::Number { unit: "seconds", least: *MAX_AGES.start(), most: *MAX_AGES.end() }, "120", "The oldest `iat` of a logout token that is accepted").or("300"),
         Setting::new(HOLD, Kind::Number { unit: "seconds", least: *HOLDS.start(), most: *HOLDS.end() }, "3600", "How long rules made of signals live: as long as the longest access token. `max_lifetime` of an issuer counts instead, with its leeway").or("86400"),
         Setting::new(RATE, Kind::Number { unit: "messages", least: (*RATES.start()).into(), most: (*RATES.end()).into() }, "200", "Messages of each sender in a second; more are answered 429").or("50"),
-        Setting::new(EMAIL, Kind::Switch, "true", "`true`: a subject that is told by its e-mail address is a rule on the claim `email` in the group of everybody").or("false"),
+        Setting::new(EMAIL, Kind::Switch, "true", "`true`: a subject that is told by its e-mail address is a rule on the claims `email`, letter for letter, and `email_verified` in the group of everybody").or("false"),
+        Setting::new(CLIENTS_FILE, PATH, "/etc/token-server/clients", "A file with `client_id:sha256(secret)` on each line, the hash in hex (`printf %s SECRET | sha256sum`): the clients that may revoke their tokens at `/revoke`, by `client_secret_basic` or `client_secret_post`. Read again when it changes")
+            .or(Default::unset("the token is the proof"))
+            .restart(),
+        Setting::new(SENDERS_FILE, PATH, "/etc/token-server/revocation-tokens", "A file with `token issuer` on each line: the bearer tokens of senders that may end all tokens of a user at `/global-token-revocation`, each of one issuer's users. A token alone may name users of every trusted issuer. Read again when it changes")
+            .or(Default::unset("only what issuers of `[[signals]]` have signed for this"))
+            .restart(),
     ];
     Group { title: "signals of identity providers", settings }
 }

@@ -39,7 +39,12 @@ impl Folder {
             "TOKEN_SERVER__JWKS__FETCH_CERT_FILE" => &[URL, ("TOKEN_SERVER__JWKS__FETCH_KEY_FILE", "/k")],
             "TOKEN_SERVER__JWKS__FETCH_KEY_FILE" => &[URL, ("TOKEN_SERVER__JWKS__FETCH_CERT_FILE", "/c")],
             name if name.starts_with("TOKEN_SERVER__JWKS__FETCH_") => &[URL],
-            name if name.starts_with("TOKEN_SERVER__SIGNALS__") => &[(signals::LISTEN, "127.0.0.1:4003")],
+            name if ["SIGNALS", "REVOKE", "GLOBAL_REVOCATION"]
+                .iter()
+                .any(|section| name.starts_with(&format!("TOKEN_SERVER__{section}__"))) =>
+            {
+                &[(signals::LISTEN, "127.0.0.1:4003")]
+            }
             name if name.starts_with("TOKEN_SERVER__REDIS__") || name == CONSUL_URL => &[REDIS],
             _ => &[],
         };

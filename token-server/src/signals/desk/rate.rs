@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::super::told::Kind;
+
 /// As many tokens flow into each sender's bucket in a second as it holds.
 pub(super) struct Rates {
     per_second: AtomicU32,
-    buckets: Mutex<HashMap<Arc<str>, Bucket>>,
+    /// By kind: who may send one cannot use up what is there for another, such as a user's revoked token for a provider's logouts.
+    buckets: Mutex<HashMap<(Kind, Arc<str>), Bucket>>,
 }
 
 struct Bucket {
@@ -35,12 +38,12 @@ impl Rates {
     ///
     /// # Errors
     /// There is none; after this time there is.
-    pub(super) fn take(&self, sender: &Arc<str>, now: Instant) -> Result<(), Duration> {
+    pub(super) fn take(&self, kind: Kind, sender: &Arc<str>, now: Instant) -> Result<(), Duration> {
         let per_second = u64::from(self.per_second.load(Ordering::Relaxed)).max(1);
         let most = per_second.saturating_mul(ONE);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         // Senders are those of the configuration, of which there are few.
-        let bucket = buckets.entry(Arc::clone(sender)).or_insert(Bucket { tokens: most, at: now });
+        let bucket = buckets.entry((kind, Arc::clone(sender))).or_insert(Bucket { tokens: most, at: now });
         let passed = now.saturating_duration_since(bucket.at);
         let milliseconds = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
         let flown = milliseconds.saturating_mul(per_second);
@@ -82,10 +85,11 @@ mod tests {
             (&one, 9_000, Ok(())),
             (&one, 9_000, Err(500)),
         ] {
-            let taken = rates.take(sender, after(at));
+            let taken = rates.take(Kind::Logout, sender, after(at));
             assert_eq!(taken, expected.map_err(Duration::from_millis), "{sender} at {at}");
         }
+        assert_eq!(rates.take(Kind::Revoke, &one, after(9_000)), Ok(()), "of another kind");
         rates.set(1_000);
-        assert_eq!(rates.take(&one, after(9_001)), Ok(()));
+        assert_eq!(rates.take(Kind::Logout, &one, after(9_001)), Ok(()));
     }
 }

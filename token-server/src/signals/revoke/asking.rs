@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::signals::clients::Clients;
+use crate::revokers::Clients;
 
 /// A request to revoke a token. It has secrets, and no Debug.
 pub(super) struct Asked {
@@ -24,11 +24,17 @@ pub(super) enum Shown {
     Id(String),
     /// By a secret.
     Secret {
-        id: String,
-        secret: String,
+        /// Client IDs and secrets: the header can be read in two ways.
+        read: Vec<Pair>,
         /// Whether in the header `Authorization`.
         basic: bool,
     },
+}
+
+/// A client ID and a secret. It has no Debug.
+pub(super) struct Pair {
+    id: String,
+    secret: String,
 }
 
 /// Who asks.
@@ -78,21 +84,27 @@ impl Asked {
         };
         let (id, secret) = (take("client_id"), take("client_secret"));
         if header.is_some() && secret.is_some() {
-            return Err(Fault::Request("a client proves itself in one way: by the header or by client_secret"));
+            return Err(Fault::Request(
+                "a client proves itself in one way: by the header or by client_secret",
+            ));
         }
         if take("client_assertion").is_some() || take("client_assertion_type").is_some() {
-            return Err(Fault::Client { why: "client assertions are not accepted here", basic: header.is_some() });
+            return Err(Fault::Client {
+                why: "client assertions are not accepted here",
+                basic: header.is_some(),
+            });
         }
         let shown = match (header, id, secret) {
             (Some(header), id, _) => {
-                let wrong = Fault::Client { why: "the Authorization header is no client_secret_basic", basic: true };
-                let (named, secret) = basic(header).ok_or(wrong)?;
-                if id.is_some_and(|id| id != named) {
+                let wrong =
+                    Fault::Client { why: "the Authorization header is no client_secret_basic", basic: true };
+                let read = basic(header).filter(|read| !read.is_empty()).ok_or(wrong)?;
+                if id.is_some_and(|id| read.iter().all(|pair| pair.id != id)) {
                     return Err(Fault::Request("client_id is another client than the header names"));
                 }
-                Shown::Secret { id: named, secret, basic: true }
+                Shown::Secret { read, basic: true }
             }
-            (None, Some(id), Some(secret)) => Shown::Secret { id, secret, basic: false },
+            (None, Some(id), Some(secret)) => Shown::Secret { read: vec![Pair { id, secret }], basic: false },
             (None, None, Some(_)) => return Err(Fault::Request("client_secret without client_id")),
             (None, Some(id), None) => Shown::Id(id),
             (None, None, None) => Shown::Token,
@@ -115,9 +127,10 @@ impl Client {
             (Shown::Token | Shown::Id(_), Some(_)) => {
                 Err(Fault::Client { why: "the client does not prove itself", basic: false })
             }
-            (Shown::Secret { id, secret, basic }, Some(clients)) => {
+            (Shown::Secret { read, basic }, Some(clients)) => {
                 let wrong = Fault::Client { why: "the client or its secret is not known", basic };
-                clients.authenticate(&id, &secret).map(Self::Known).ok_or(wrong)
+                let proven = read.iter().find_map(|Pair { id, secret }| clients.authenticate(id, secret));
+                proven.map(Self::Known).ok_or(wrong)
             }
         }
     }
@@ -132,16 +145,18 @@ impl Client {
     }
 }
 
-/// RFC 6749 section 2.3.1: both are form-urlencoded before they are joined.
-fn basic(header: &[u8]) -> Option<(String, String)> {
+/// RFC 6749 section 2.3.1: both are form-urlencoded before they are joined. Some clients forget it, so that what they send is read as it
+/// stands too: it has to be right in one way.
+fn basic(header: &[u8]) -> Option<Vec<Pair>> {
     let (scheme, pair) = std::str::from_utf8(header).ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
     let pair = String::from_utf8(STANDARD.decode(pair.trim()).ok()?).ok()?;
     let (id, secret) = pair.split_once(':')?;
-    let (id, secret) = (decoded(id)?, decoded(secret)?);
-    (!id.is_empty()).then_some((id, secret))
+    let plain = decoded(id).zip(decoded(secret)).map(|(id, secret)| Pair { id, secret });
+    let as_it_stands = Pair { id: id.to_owned(), secret: secret.to_owned() };
+    Some(plain.into_iter().chain([as_it_stands]).filter(|pair| !pair.id.is_empty()).collect())
 }
 
 fn decoded(text: &str) -> Option<String> {

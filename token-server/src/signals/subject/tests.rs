@@ -14,8 +14,11 @@ fn mapped(text: &str, email: bool, tenant_claim: Option<&str>) -> Mapping {
     subject(text).ends(&Voice { issuers: &issuers, email, tenant_claim })
 }
 
-/// Where the rules stand and what they say beside the issuer, at the time 7.
-fn told(mapping: Mapping) -> Option<(Vec<(Group, Which)>, Option<String>)> {
+/// Where rules stand, what they say beside the issuer, and why that is not exactly what was told.
+type Told = (Vec<(Group, Which)>, Option<String>);
+
+/// At the time 7.
+fn told(mapping: Mapping) -> Option<Told> {
     let (places, because) = match mapping {
         Mapping::Exact(places) => (places, None),
         Mapping::Inexact { near, because } => (near, Some(because.to_string())),

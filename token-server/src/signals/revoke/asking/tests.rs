@@ -1,6 +1,6 @@
 use super::*;
 
-/// As `printf %s test | sha256sum` and `printf %s 'a:b c%' | sha256sum` print them.
+/// As `printf %s test | sha256sum` prints it.
 const TEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
 fn header(pair: &str) -> String {
@@ -19,7 +19,7 @@ fn who(headers: &[&str], parameters: &[(&str, &str)], known: Option<&Clients>) -
 }
 
 fn clients() -> Clients {
-    Clients::parse(format!("shop:{TEST}\na b%:{TEST}").replace("a b%", "a+b%").as_bytes()).unwrap()
+    Clients::parse(format!("shop:{TEST}\na+b%:{TEST}").as_bytes()).unwrap()
 }
 
 #[test]
@@ -29,11 +29,17 @@ fn a_client_proves_itself_by_its_secret_in_the_header_or_in_the_body() {
     let basic = header("shop:test");
     for (headers, parameters, expected) in [
         (vec![basic.as_str()], vec![("token", "T")], shop()),
-        (vec![&basic], vec![("token", "T"), ("client_id", "shop"), ("token_type_hint", "whatever"), ("x", "y")], shop()),
+        (
+            vec![&basic],
+            vec![("token", "T"), ("client_id", "shop"), ("token_type_hint", "whatever"), ("x", "y")],
+            shop(),
+        ),
         (vec![], vec![("client_id", "shop"), ("client_secret", "test"), ("token", "T")], shop()),
         // RFC 6749 section 2.3.1: form-urlencoded first.
         (vec![&header("sh%6Fp:%74est")], vec![("token", "T")], shop()),
         (vec![&header("a%2Bb%25:test")], vec![("token", "T")], Ok(Client::Known("a+b%".into()))),
+        // As those clients send it that encode nothing.
+        (vec![&header("a+b%:test")], vec![("token", "T")], Ok(Client::Known("a+b%".into()))),
         (vec![&basic.replace("Basic", "bAsIc")], vec![("token", "T")], shop()),
         (vec![&basic], vec![("token", "T"), ("client_secret", "")], shop()),
     ] {

@@ -49,13 +49,17 @@ pub enum ClientsError {
     #[error("the file holds no client; write `client_id:sha256(secret)` on each line")]
     Empty,
     /// No client ID.
-    #[error("line {line}: expected `client_id:sha256(secret)`; a client ID has 1 to {MAX_ID} bytes and no white space")]
+    #[error(
+        "line {line}: expected `client_id:sha256(secret)`; a client ID has 1 to {MAX_ID} bytes and no white space"
+    )]
     Form {
         /// The line, from 1.
         line: usize,
     },
     /// What stands behind the last `:` may be a secret.
-    #[error("line {line}: behind the last : stand the 64 hex digits of the secret's SHA-256, as `printf %s SECRET | sha256sum` prints them")]
+    #[error(
+        "line {line}: behind the last : stand the 64 hex digits of the secret's SHA-256, as `printf %s SECRET | sha256sum` prints them"
+    )]
     Hash {
         /// The line, from 1.
         line: usize,
@@ -98,7 +102,7 @@ impl Clients {
     }
 
     /// The client of this ID, if this is its secret. All of them are compared, so that the duration tells neither.
-    pub(super) fn authenticate(&self, id: &str, secret: &str) -> Option<Arc<str>> {
+    pub(crate) fn authenticate(&self, id: &str, secret: &str) -> Option<Arc<str>> {
         let (named, shown) = (sha256(id), sha256(secret));
         self.0.iter().fold(None, |found, client| {
             let is_named = verify_slices_are_equal(&sha256(&client.id), &named).is_ok();
@@ -152,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_client_proves_itself_by_its_own_secret_alone() {
-        let file = format!("# web\nshop:{TEST}\n\n  https://client.example:8443/id:{}  \n", OTHER.to_uppercase());
+        let file =
+            format!("# web\nshop:{TEST}\n\n  https://client.example:8443/id:{}  \n", OTHER.to_uppercase());
         let clients = Clients::parse(file.as_bytes()).unwrap();
         for (id, secret, found) in [
             ("shop", "test", Some("shop")),
