@@ -44,12 +44,7 @@ pub(crate) struct Sender {
 
 /// Tokens pass until their user logs out, those of others go on, and so does what is issued afterwards.
 pub(crate) fn tell(sender: &Sender) {
-    let signals = format!("127.0.0.1:{}", free_port().unwrap());
-    let mut more = vec![("LOGOUT_URI", format!("http://{signals}/backchannel-logout"))];
-    more.extend(sender.more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    let provider = Provider::start_with(sender.kind, more);
-    let told = Told { sender, edge: edge(sender, &provider, &signals), provider };
-
+    let (told, _) = begin(sender);
     let (first, second) = (told.logs_in("alice"), told.logs_in("alice"));
     let other = told.logs_in("bob");
     for session in [&first, &second, &other] {
@@ -72,6 +67,37 @@ pub(crate) fn tell(sender: &Sender) {
     });
     told.revoked("the old token, still", &ended);
     told.logs_out(other);
+}
+
+/// One token is revoked here, which the provider by itself does not do at `revocation`.
+pub(crate) fn revoke(sender: &Sender, client: (&str, &str), revocation: &str) {
+    let (told, signals) = begin(sender);
+    let (first, second) = (told.logs_in("alice"), told.logs_in("alice"));
+    for session in [&first, &second] {
+        told.good("a token", &session.access_token);
+    }
+    let form = [("token", first.access_token.as_str()), ("token_type_hint", "access_token")];
+    let place = &told.provider.place;
+    let refused = place.visitor().post_as(client.0, client.1, &place.at(revocation), &form);
+    let why = String::from_utf8_lossy(&refused.body);
+    assert!(refused.status == 400 && why.contains("unsupported_token_type"), "{refused}");
+    told.good("what the provider does not revoke", &first.access_token);
+
+    let form = [("token", first.access_token.as_str()), ("client_id", client.0)];
+    let done = Visitor::of(&format!("http://{signals}")).post("/revoke", &form);
+    assert_eq!(done.status, 200, "{done}");
+    told.revoked("the token that its client revoked", &first.access_token);
+    told.good("another token of the user", &second.access_token);
+}
+
+/// A provider that tells of logouts, an edge that hears of them, and where.
+fn begin(sender: &Sender) -> (Told<'_>, String) {
+    let signals = format!("127.0.0.1:{}", free_port().unwrap());
+    let mut more = vec![("LOGOUT_URI", format!("http://{signals}/backchannel-logout"))];
+    more.extend(sender.more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let provider = Provider::start_with(sender.kind, more);
+    let edge = edge(sender, &provider, &signals);
+    (Told { sender, edge, provider }, signals)
 }
 
 fn edge(sender: &Sender, provider: &Provider, signals: &str) -> Edge {

@@ -137,6 +137,12 @@ fn a_logout_at_oidc_provider_ends_one_session() {
     logout::tell(&Sender { kind: &RS256, scope: Scope::Session, more, log_in, log_out });
 }
 
+#[test]
+fn a_token_that_oidc_provider_does_not_revoke_is_revoked_here() {
+    let sender = Sender { kind: &ES256, scope: Scope::Subject, more: &[], log_in, log_out };
+    logout::revoke(&sender, ("web", "of the web"), "/token/revocation");
+}
+
 fn others(place: &Place) -> Vec<(&'static str, String)> {
     vec![("a token for another resource", for_resource(place, "https://other.example"))]
 }
