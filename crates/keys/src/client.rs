@@ -5,6 +5,7 @@
 
 mod body;
 mod credentials;
+mod exchange;
 mod explain;
 mod handshake;
 mod origin;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::trust::Fetch;
+use jose::MAX_KEY_SET_BYTES;
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
 };
@@ -27,6 +29,7 @@ use service::secret_file::{Reload as _, SecretFile, SecretMetrics};
 
 use crate::load_error::{FetchFault, LoadError};
 pub(crate) use body::plain;
+pub use exchange::{Answered, AskError, Question, Sent, may_hear_secrets};
 use explain::Context;
 use handshake::Seen;
 use origin::Origin;
@@ -147,7 +150,7 @@ impl Client {
     }
 
     /// Shows in these metrics whether the files of secrets can be used.
-    pub(crate) fn report_to(&self, metrics: &SecretMetrics) {
+    pub fn report_to(&self, metrics: &SecretMetrics) {
         self.0.credentials.report_to(metrics);
         self.0.files.each().for_each(|file| file.report_to(metrics));
     }
@@ -167,11 +170,7 @@ impl Client {
         let Inner { fetch, proxies, limits, .. } = &*self.0;
         let origin = Origin::of(&url);
         let known = self.0.known.contains(&origin);
-        // What is in them is replaced while we run (Kubernetes' projected tokens every hour).
-        self.0.credentials.reload();
-        for file in self.0.files.each() {
-            file.reload();
-        }
+        self.0.read_files_again();
         let Connections { http, seen, .. } = self.0.connections(known)?;
         let mut headers =
             if known { HeaderMap::clone(&self.0.credentials.current()) } else { HeaderMap::new() };
@@ -205,11 +204,19 @@ impl Client {
         }
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
         let etag = etag.map(|etag| Etag { url, value: etag.to_owned() });
-        Ok(Fetched { bytes: Some(body::read(response, failed).await?), etag, fresh_for, notice: None })
+        Ok(Fetched { bytes: Some(body::read(response, MAX_KEY_SET_BYTES, failed).await?), etag, fresh_for, notice: None })
     }
 }
 
 impl Inner {
+    /// What is in them is replaced while we run (Kubernetes' projected tokens every hour).
+    fn read_files_again(&self) {
+        self.credentials.reload();
+        for file in self.files.each() {
+            file.reload();
+        }
+    }
+
     /// The connections to those who may be shown who asks, or to others; made anew when a file has changed.
     fn connections(&self, known: bool) -> Result<Connections, FetchFault> {
         let [others, ours] = &self.open;

@@ -29,7 +29,9 @@ pub mod trust;
 mod url;
 mod view;
 
-pub use client::{Client, Configured, Surroundings};
+pub use client::{
+    Answered, AskError, Client, Configured, Question, Sent, Surroundings, may_hear_secrets,
+};
 pub use discovery::DiscoveryError;
 pub use live::{LiveKeys, NoKeys};
 pub use load_error::{FetchFault, LoadError};

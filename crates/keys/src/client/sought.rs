@@ -11,13 +11,15 @@ pub(crate) enum Sought {
     Keys,
     /// The place of the keys.
     Discovery,
+    /// What a service answers to a question.
+    Answer,
 }
 
 impl Sought {
     /// The setting that says where such a document is.
     pub(crate) fn setting(self, fetch: &Fetch) -> String {
         match self {
-            Self::Keys => fetch.setting(|names| names.keys_url),
+            Self::Keys | Self::Answer => fetch.setting(|names| names.keys_url),
             // Flat settings have none for it.
             Self::Discovery if fetch.place.is_empty() => "discovery_url of an [[issuers]] table".to_owned(),
             Self::Discovery => format!("{}discovery_url", fetch.place),

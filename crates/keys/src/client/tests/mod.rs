@@ -3,6 +3,7 @@
 mod bounds;
 mod certificates;
 mod credentials;
+mod exchanges;
 mod site;
 
 use std::path::Path;

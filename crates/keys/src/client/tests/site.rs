@@ -108,7 +108,8 @@ async fn serve(
     asked: &Mutex<Vec<String>>,
 ) {
     let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
+    // What follows the head may come with it.
+    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
         if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
             return;
         }
