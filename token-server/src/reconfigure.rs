@@ -11,7 +11,7 @@ use service::settings::{ConfigError, Environment, Settings};
 
 use crate::api::{App, InUse};
 use crate::config::{self, Config, description};
-use crate::signals::{self, Signals};
+use crate::signals::{self, Polls, Signals};
 use crate::trust::Trusted;
 use crate::verify::VerifyMetrics;
 
@@ -67,6 +67,7 @@ pub(crate) struct Reconfigure {
     pub(crate) app: Arc<App>,
     /// What providers may tell; absent without a listener for it, which only a restart can change.
     pub(crate) signals: Option<Arc<Signals>>,
+    pub(crate) polls: Option<Polls>,
 }
 
 /// What a configuration trusts and how it answers proxies, over the keys of its issuers.
@@ -104,6 +105,9 @@ impl Reconfigure {
         let signals_in_use = signals.map(|settings| signals::InUse::new(settings, keys.ring()));
         if let Some((signals, in_use)) = self.signals.as_deref().zip(signals_in_use) {
             signals.replace(in_use);
+        }
+        if let Some(polls) = &mut self.polls {
+            polls.again();
         }
         // The tokens that were verified by other policies go with them.
         let in_use = config.verify.map(|verify| in_use(verify, &self.metrics, keys.ring()));

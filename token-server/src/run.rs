@@ -104,8 +104,9 @@ pub async fn run(
         Arc::new(Signals::new(parts, in_use))
     });
     let told = signals.clone();
+    let polls = signals.clone().map(|signals| signals::Polls::begin(signals, background.clone()));
     let reconfigure =
-        Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app), signals: told };
+        Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app), signals: told, polls };
     let (fresh, end) = (files.clone(), shutdown.clone());
     background.keep("secret files", move || fresh.clone().keep_fresh(end.clone()));
     background.run("reload", reload::run(files, reconfigure, shutdown.clone()));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ::keys::trust::{Discovery, Fetch, FetchNames, IssuerKeys};
 use jose::{AlgorithmSet, IssuerName, Leeway, Trust};
 use reqwest::Url;
+use service::proxy::ProxyVariables;
 use service::secret::Secret;
 use service::secret_file::{NamedFile, SecretFile};
 use service::settings::{Scalar, Settings};
@@ -116,6 +117,8 @@ pub(super) struct Shared<'a> {
     pub(super) hold: Duration,
     /// Key sets that others have.
     pub(super) sets: usize,
+    /// The environment's proxies.
+    pub(super) proxies: ProxyVariables,
 }
 
 impl Actions {
@@ -207,7 +210,8 @@ fn stream(table: &mut Settings, shared: &Shared<'_>, keys: usize) -> Option<Stre
         );
     }
     let authorization = authorization(table);
-    let poll = poll::read(table);
+    let (sources, discovery) = sources(table, issuer.as_deref());
+    let poll = poll::read(table, &sources.fetch, &shared.proxies);
     if authorization.is_none() && poll.is_none() {
         let what = "is required, unless poll_url is set: a file with the value of the Authorization header that the sender was \
                     given when the stream was set up";
@@ -218,7 +222,6 @@ fn stream(table: &mut Settings, shared: &Shared<'_>, keys: usize) -> Option<Stre
     let tenant_claim = table.text("tenant_claim");
     let leeway = super::signals::within(table, "leeway", "seconds", LEEWAYS);
     let leeway = leeway.map_or_else(Leeway::default, |seconds| Leeway::both(Duration::from_secs(seconds)));
-    let (sources, discovery) = sources(table, issuer.as_deref());
     let subjects = subjects::read(table, issuer.as_deref(), shared);
     let (name, issuer, audiences, subjects) = (name?, issuer?, audiences?, subjects?);
     let mut speaks_of = subjects.names.clone();
@@ -372,7 +375,7 @@ pub(crate) fn of_table(fields: &str) -> Vec<Arc<Stream>> {
     std::fs::write(&file, format!("[[ssf]]\n{fields}")).unwrap();
     let environment = Environment::of([(super::CONFIG.into(), file.into())]);
     let mut settings = super::settings(environment).unwrap();
-    let shared = Shared { trust: None, hold: Duration::from_secs(86_400), sets: 0 };
+    let shared = Shared { trust: None, hold: Duration::from_secs(86_400), sets: 0, proxies: ProxyVariables::default() };
     let streams = read(&mut settings, &shared);
     settings.finish().unwrap();
     streams

@@ -14,6 +14,7 @@ use super::told::Kind;
 pub(crate) struct SignalMetrics {
     signals: Family<Labels, Counter>,
     streams: Family<StreamLabels, Gauge>,
+    polls: Family<PollLabels, Counter>,
 }
 
 /// What came of a signal.
@@ -48,6 +49,38 @@ struct Labels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StreamLabels {
     stream: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PollLabels {
+    stream: String,
+    outcome: &'static str,
+}
+
+/// What came of a question to a transmitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum PollOutcome {
+    /// It answered, with tokens or without.
+    Answered,
+    /// It held the question for as long as may be.
+    Held,
+    /// It does not accept who asks.
+    Refused,
+    /// It gave no answer, or none that can be read.
+    Failed,
+}
+
+impl PollOutcome {
+    const ALL: [Self; 4] = [Self::Answered, Self::Held, Self::Refused, Self::Failed];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Held => "held",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl Outcome {
@@ -95,12 +128,40 @@ impl SignalMetrics {
             "When a stream of shared signals was heard last, unix time: a token of it that is its issuer's, or an answer to a poll",
             metrics.streams.clone(),
         );
+        registry.register(
+            "ssf_polls",
+            "Questions to the transmitters of streams that are polled, by stream and outcome: answered, held (no token came for as \
+             long as a question may take), refused (401 or 403), failed (no answer, or none that can be read)",
+            metrics.polls.clone(),
+        );
         for kind in [Kind::Logout, Kind::Revoke, Kind::Global, Kind::Ssf] {
             for outcome in Outcome::ALL {
                 metrics.count_by(kind, outcome, 0);
             }
         }
         metrics
+    }
+
+    /// Shows each outcome of a stream from the beginning: alerts ask for increases.
+    pub(crate) fn begin_polls(&self, stream: &str) {
+        for outcome in PollOutcome::ALL {
+            let labels = PollLabels { stream: stream.to_owned(), outcome: outcome.as_str() };
+            _ = self.polls.get_or_create(&labels).clone();
+        }
+    }
+
+    /// A stream's transmitter was asked.
+    pub(crate) fn polled(&self, stream: &str, outcome: PollOutcome) {
+        let labels = PollLabels { stream: stream.to_owned(), outcome: outcome.as_str() };
+        self.polls.get_or_create(&labels).inc();
+    }
+
+    /// A stream is there no more: what it was last heard of is no sign of silence.
+    pub(crate) fn forget(&self, stream: &str) {
+        self.streams.remove(&StreamLabels { stream: stream.to_owned() });
+        for outcome in PollOutcome::ALL {
+            self.polls.remove(&PollLabels { stream: stream.to_owned(), outcome: outcome.as_str() });
+        }
     }
 
     /// A stream was heard.

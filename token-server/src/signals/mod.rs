@@ -39,7 +39,7 @@ use self::answer::Unavailable;
 use self::belief::MAX_WAITING_FOR_KEYS;
 use self::desk::Desk;
 pub(crate) use self::metrics::SignalMetrics;
-pub(crate) use self::ssf::EventType;
+pub(crate) use self::ssf::{EventType, Polls};
 use self::strangers::Strangers;
 use crate::config::Signals as Settings;
 use crate::encrypted::DecryptionKeysFile;
@@ -125,7 +125,13 @@ impl Signals {
     pub(crate) fn replace(&self, in_use: InUse) {
         self.desk.set(in_use.settings.rate, in_use.remember());
         in_use.warn();
-        self.in_use.store(Arc::new(in_use));
+        let before = self.in_use.swap(Arc::new(in_use));
+        let now = self.in_use.load();
+        for stream in &before.settings.streams {
+            if !now.settings.streams.iter().any(|kept| kept.name == stream.name) {
+                self.metrics.forget(&stream.name);
+            }
+        }
     }
 }
 

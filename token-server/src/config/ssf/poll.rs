@@ -5,7 +5,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::keys::trust::{Fetch, FetchNames};
+use ::keys::{Client, Configured, FetchFault, Surroundings};
 use reqwest::Url;
+use service::proxy::ProxyVariables;
 use service::secret::Secret;
 use service::secret_file::SecretFile;
 use service::settings::Settings;
@@ -26,6 +29,8 @@ pub struct Poll {
     pub interval: Duration,
     /// What says who asks; absent: nothing does, or a client certificate.
     pub token: Option<PollToken>,
+    /// Asks, by the TLS and proxy settings of the stream's other URLs.
+    pub client: Client,
 }
 
 /// What says who asks.
@@ -58,7 +63,7 @@ impl std::fmt::Debug for PollToken {
 }
 
 /// Reads the fields `poll_*`; absent without `poll_url`.
-pub(super) fn read(table: &mut Settings) -> Option<Poll> {
+pub(super) fn read(table: &mut Settings, fetch: &Fetch, proxies: &ProxyVariables) -> Option<Poll> {
     let url = url(table, "poll_url");
     let interval = crate::config::signals::within(table, "poll_interval", "seconds", INTERVALS);
     let file = secret_file(table, "poll_token_file", secret_line);
@@ -96,7 +101,33 @@ pub(super) fn read(table: &mut Settings) -> Option<Poll> {
         }
         (None, ..) => None,
     };
-    Some(Poll { url: url?, interval: Duration::from_secs(interval.unwrap_or(DEFAULT_INTERVAL)), token })
+    let url = url?;
+    let client = self::client(table, fetch, proxies, &url, token.as_ref())?;
+    let interval = Duration::from_secs(interval.unwrap_or(DEFAULT_INTERVAL));
+    Some(Poll { url, interval, token, client })
+}
+
+/// The same certificates and proxy as for keys. What says who fetches these is for their origins, and not shown here.
+fn client(
+    table: &mut Settings,
+    fetch: &Fetch,
+    proxies: &ProxyVariables,
+    url: &Url,
+    token: Option<&PollToken>,
+) -> Option<Client> {
+    let names = FetchNames { keys_url: "poll_url", ..fetch.names };
+    let fetch =
+        Fetch { names, authorization: None, headers: Vec::new(), headers_file: None, ..fetch.clone() };
+    let place = table.place().to_owned();
+    let configured = |url: &Url, name: &str| Configured { url: url.clone(), setting: format!("{place}{name}") };
+    let mut urls = vec![configured(url, "poll_url")];
+    if let Some(PollToken::Credentials { url, .. }) = token {
+        urls.push(configured(url, "poll_token_url"));
+    }
+    let name = concat!("token-server/", env!("CARGO_PKG_VERSION"));
+    Client::new(name, &fetch, &urls, &Surroundings::new(proxies.clone()))
+        .map_err(|FetchFault { setting, why }| table.fault("poll_url", format!("{setting}: {why}")))
+        .ok()
 }
 
 fn url(table: &mut Settings, name: &'static str) -> Option<Url> {

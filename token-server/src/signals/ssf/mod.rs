@@ -1,10 +1,12 @@
 //! Shared signals (OpenID SSF 1.0, with the events of CAEP 1.0 and RISC 1.0): what a stream's security event tokens ask for.
 //!
 //! A token is verified (`belief`), read ([`set`]), understood ([`events`]) and mapped to tokens that end ([`ends`]); the desk makes
-//! durable rules of that. [`push`] is one way by which it comes.
+//! durable rules of that. [`push`] and [`poll`] are the ways by which it
+//! comes.
 
 mod ends;
 mod events;
+mod poll;
 mod push;
 mod set;
 #[cfg(test)]
@@ -16,6 +18,7 @@ use jose::SecurityEvent;
 
 pub(crate) use self::ends::{Asked, asked};
 pub(crate) use self::events::EventType;
+pub(crate) use self::poll::Polls;
 pub(super) use self::push::push;
 pub(crate) use self::set::{Set, SetFault};
 use super::belief::{Disbelief, Doubt, EventKeys};
