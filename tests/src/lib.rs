@@ -41,6 +41,7 @@ pub mod tls;
 pub mod token;
 pub mod token_server;
 pub mod trail;
+pub mod transmitter;
 pub mod under_load;
 pub mod wait;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 mod logout;
 mod revoke;
+mod poll;
 
 use std::path::{Path, PathBuf};
 
