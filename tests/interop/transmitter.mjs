@@ -22,7 +22,7 @@ const queue = new Map(); // jti -> SET, what was not acknowledged, in order
 const seen = { polls: [], acks: [], errors: {}, pushes: [], verifications: [], tokens: 0 };
 const waiting = new Set(); // long polls
 // How it behaves; the control port changes any of it.
-const mode = { down: false, hang: false, status: 0, retry_after: null, body: null, padding: 0, redirect: null, reversed: false, hold: 60_000, max: 100, push_to: null, push_authorization: null, state: null, stream_status: 'enabled', then_down: false, authorization, issuer: null, silent: false };
+const mode = { down: false, hang: false, status: 0, retry_after: null, body: null, padding: 0, redirect: null, reversed: false, hold: 60_000, max: 100, push_to: null, push_authorization: null, state: null, stream_status: 'enabled', then_down: false, polls_down: false, authorization, issuer: null, silent: false };
 
 async function sign({ header = {}, claims = {}, raw, key = privateKey }) {
   if (raw !== undefined) return raw;
@@ -110,11 +110,12 @@ async function answer(request, response, url, text) {
       return undefined;
     }
     case 'POST /ssf/poll': {
+      if (mode.polls_down) return request.socket.destroy();
       const told = await poll(JSON.parse(text), response);
       if (mode.down) return request.socket.destroy();
       if (mode.body !== null) return response.writeHead(200, { 'Content-Type': 'application/json' }).end(mode.body);
       // Once it has given tokens it is gone, before they can be acknowledged.
-      if (mode.then_down && Object.keys(told.sets).length > 0) mode.down = true;
+      if (mode.then_down && Object.keys(told.sets).length > 0) mode.polls_down = true;
       return json(200, mode.padding ? { ...told, padding: 'x'.repeat(mode.padding) } : told);
     }
     default:

@@ -35,7 +35,10 @@ impl Transmitter {
         command.args([AUDIENCE, STREAM_ID, &format!("Bearer {TOKEN}")]);
         let process = Process::start("transmitter", command).unwrap();
         let places: Value = eventually("the transmitter listens", || {
-            process.lines().first().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{}", process.log())))
+            process
+                .lines()
+                .first()
+                .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{}", process.log())))
         });
         let control = places["control"].as_str().unwrap().trim_start_matches("http://");
         let control = Address::Tcp(control.parse().unwrap());

@@ -1,8 +1,8 @@
 //! Identity providers tell a token-server what ends: over its own listener, in both kinds of stores.
 
 mod logout;
-mod revoke;
 mod poll;
+mod revoke;
 
 use std::path::{Path, PathBuf};
 

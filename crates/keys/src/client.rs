@@ -204,7 +204,12 @@ impl Client {
         }
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
         let etag = etag.map(|etag| Etag { url, value: etag.to_owned() });
-        Ok(Fetched { bytes: Some(body::read(response, MAX_KEY_SET_BYTES, failed).await?), etag, fresh_for, notice: None })
+        Ok(Fetched {
+            bytes: Some(body::read(response, MAX_KEY_SET_BYTES, failed).await?),
+            etag,
+            fresh_for,
+            notice: None,
+        })
     }
 }
 

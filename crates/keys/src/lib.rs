@@ -29,9 +29,7 @@ pub mod trust;
 mod url;
 mod view;
 
-pub use client::{
-    Answered, AskError, Client, Configured, Question, Sent, Surroundings, may_hear_secrets,
-};
+pub use client::{Answered, AskError, Client, Configured, Question, Sent, Surroundings, may_hear_secrets};
 pub use discovery::DiscoveryError;
 pub use live::{LiveKeys, NoKeys};
 pub use load_error::{FetchFault, LoadError};

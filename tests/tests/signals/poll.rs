@@ -163,7 +163,11 @@ fn a_transmitter_that_fails_is_asked_again_and_nothing_is_lost() {
     for (number, (mode, back, outcome)) in [
         (json!({ "down": true }), json!({ "down": false }), "failed"),
         (json!({ "status": 503, "retry_after": "1" }), json!({ "status": 0 }), "failed"),
-        (json!({ "authorization": "Bearer another" }), json!({ "authorization": format!("Bearer {TOKEN}") }), "refused"),
+        (
+            json!({ "authorization": "Bearer another" }),
+            json!({ "authorization": format!("Bearer {TOKEN}") }),
+            "refused",
+        ),
         (json!({ "redirect": "http://127.0.0.2:9/poll" }), json!({ "redirect": null }), "failed"),
         (json!({ "body": "<html>" }), json!({ "body": null }), "failed"),
         (json!({ "padding": 3_000_000 }), json!({ "padding": 0 }), "failed"),
@@ -207,7 +211,7 @@ fn what_was_not_acknowledged_before_a_power_cut_comes_again_and_is_known() {
     assert!(!polling.transmitter.has_acknowledged(&told));
     polling.server.process.kill();
     polling.server = start(&polling.folder, &polling.environment);
-    polling.transmitter.set(json!({ "then_down": false, "down": false }));
+    polling.transmitter.set(json!({ "then_down": false, "polls_down": false }));
     polling.transmitter.acknowledged(&told);
     assert_eq!((polling.signals("known"), polling.signals("revoked")), (1, 0));
     assert_eq!(polling.check("alice"), "revoked");

@@ -168,7 +168,8 @@ pub(super) fn read(settings: &mut Settings, verify: Option<&Verify>, sets: usize
         }
         settings.adopt(table);
     }
-    let streams = ssf::read(settings, &ssf::Shared { trust, hold, sets, proxies: settings.proxies().clone() });
+    let streams =
+        ssf::read(settings, &ssf::Shared { trust, hold, sets, proxies: settings.proxies().clone() });
     if listen.is_none() {
         for name in [MAX_AGE, HOLD, RATE, EMAIL, CLIENTS_FILE, SENDERS_FILE] {
             if settings.is_set(name) {

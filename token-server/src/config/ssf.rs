@@ -375,7 +375,12 @@ pub(crate) fn of_table(fields: &str) -> Vec<Arc<Stream>> {
     std::fs::write(&file, format!("[[ssf]]\n{fields}")).unwrap();
     let environment = Environment::of([(super::CONFIG.into(), file.into())]);
     let mut settings = super::settings(environment).unwrap();
-    let shared = Shared { trust: None, hold: Duration::from_secs(86_400), sets: 0, proxies: ProxyVariables::default() };
+    let shared = Shared {
+        trust: None,
+        hold: Duration::from_secs(86_400),
+        sets: 0,
+        proxies: ProxyVariables::default(),
+    };
     let streams = read(&mut settings, &shared);
     settings.finish().unwrap();
     streams

@@ -57,9 +57,5 @@ fn inflate(bytes: &[u8], max: usize) -> Result<Vec<u8>, LoadError> {
     let limit = u64::try_from(max).unwrap_or(u64::MAX);
     let mut decoder = MultiGzDecoder::new(bytes).take(limit.saturating_add(1));
     decoder.read_to_end(&mut inflated).map_err(|_| LoadError::Gzip)?;
-    if inflated.len() > max {
-        Err(LoadError::TooLarge(max))
-    } else {
-        Ok(inflated)
-    }
+    if inflated.len() > max { Err(LoadError::TooLarge(max)) } else { Ok(inflated) }
 }

@@ -6,7 +6,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Method, StatusCode, Url};
 use service::secret::Secret;
 use time::PrimitiveDateTime;
@@ -20,9 +22,8 @@ use super::{Client, Connections, Inner, body};
 use crate::load_error::LoadError;
 
 /// The form of a date in a header (RFC 9110 section 5.6.7).
-const IMF_FIXDATE: &[BorrowedFormatItem<'_>] = format_description!(
-    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-);
+const IMF_FIXDATE: &[BorrowedFormatItem<'_>] =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
 /// What is sent.
 #[derive(Clone)]
@@ -67,7 +68,9 @@ pub enum AskError {
     #[error("no whole answer within {} s", .0.as_secs_f32())]
     Unanswered(Duration),
     /// Nothing configured is there.
-    #[error("{origin} is not asked, since no configured URL is there; if it is the right one, add it to {setting}")]
+    #[error(
+        "{origin} is not asked, since no configured URL is there; if it is the right one, add it to {setting}"
+    )]
     Elsewhere {
         /// Where the URL leads.
         origin: String,
@@ -110,7 +113,8 @@ impl Client {
             return Err(AskError::Elsewhere { origin: origin.to_string(), setting });
         }
         let through = proxies.for_url(&url);
-        if authorization.is_some() && (!origin.is_private() || (url.scheme() == "http" && through.is_some())) {
+        if authorization.is_some() && (!origin.is_private() || (url.scheme() == "http" && through.is_some()))
+        {
             return Err(AskError::InClear(origin.to_string()));
         }
         self.0.read_files_again();

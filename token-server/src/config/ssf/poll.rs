@@ -119,7 +119,8 @@ fn client(
     let fetch =
         Fetch { names, authorization: None, headers: Vec::new(), headers_file: None, ..fetch.clone() };
     let place = table.place().to_owned();
-    let configured = |url: &Url, name: &str| Configured { url: url.clone(), setting: format!("{place}{name}") };
+    let configured =
+        |url: &Url, name: &str| Configured { url: url.clone(), setting: format!("{place}{name}") };
     let mut urls = vec![configured(url, "poll_url")];
     if let Some(PollToken::Credentials { url, .. }) = token {
         urls.push(configured(url, "poll_token_url"));

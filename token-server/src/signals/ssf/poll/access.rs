@@ -54,7 +54,10 @@ impl Access {
     }
 
     /// The value of `Authorization`.
-    pub(in crate::signals) async fn authorization(&mut self, client: &Client) -> Result<Option<Secret>, NoToken> {
+    pub(in crate::signals) async fn authorization(
+        &mut self,
+        client: &Client,
+    ) -> Result<Option<Secret>, NoToken> {
         let (url, id, secret, scope) = match &self.token {
             None => return Ok(None),
             Some(PollToken::File(file)) => {
@@ -68,7 +71,8 @@ impl Access {
         }
         secret.reload();
         let (id, secret) = (encoded(&[("", id)]), encoded(&[("", secret.current().expose())]));
-        let pair = STANDARD.encode(format!("{}:{}", id.trim_start_matches('='), secret.trim_start_matches('=')));
+        let pair =
+            STANDARD.encode(format!("{}:{}", id.trim_start_matches('='), secret.trim_start_matches('=')));
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(scope.as_deref().map(|scope| ("scope", scope)));
         let question = Question {

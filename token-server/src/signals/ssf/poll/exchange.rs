@@ -126,7 +126,9 @@ mod tests {
 
     #[test]
     fn the_answer_of_the_example_of_rfc_8936_is_understood() {
-        let text = format!(r#"{{ "sets": {{ "{FIRST}": "eyJhbGciOiJub25lIn0.e30.", "{SECOND}": "eyJhbGciOiJub25lIn0.e30." }} }}"#);
+        let text = format!(
+            r#"{{ "sets": {{ "{FIRST}": "eyJhbGciOiJub25lIn0.e30.", "{SECOND}": "eyJhbGciOiJub25lIn0.e30." }} }}"#
+        );
         let answer: Answer = serde_json::from_str(&text).unwrap();
         let names: Vec<_> = answer.sets.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!((names, answer.more_available), (vec![FIRST, SECOND], false));
@@ -136,7 +138,9 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_none() {
-        for text in ["", "null", "[]", "{}", r#"{"sets":[]}"#, r#"{"sets":"x"}"#, r#"{"sets":{},"moreAvailable":1}"#] {
+        for text in
+            ["", "null", "[]", "{}", r#"{"sets":[]}"#, r#"{"sets":"x"}"#, r#"{"sets":{},"moreAvailable":1}"#]
+        {
             assert!(serde_json::from_str::<Answer>(text).is_err(), "{text}");
         }
         let twice: Answer = serde_json::from_str(r#"{"sets":{"a":"x","a":7}}"#).unwrap();
