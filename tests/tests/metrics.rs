@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 
-use integration_tests::agent::ask;
-use integration_tests::http::Request;
+use integration_tests::agent::{ask, listening};
+use integration_tests::http::{Client, Request};
 use integration_tests::keys::key;
 use integration_tests::process::repository;
 use integration_tests::setup::Setup;
 use integration_tests::socket::Address;
-use integration_tests::token::{now, token};
+use integration_tests::token::{now, sign_raw, token};
 use integration_tests::wait::{DEADLINE, poll};
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -38,10 +38,18 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
     keys.write_all(set.as_bytes()).unwrap();
     // A secret in a file.
     let mut bearer_file = NamedTempFile::new().unwrap();
-    bearer_file.write_all(b"bearer").unwrap();
+    bearer_file.write_all(b"a-bearer-token").unwrap();
     let bearer = bearer_file.path().to_str().unwrap();
+    // A stream of shared signals.
+    let mut streams = NamedTempFile::new().unwrap();
+    let own = keys.path().display();
+    let stream = format!(
+        "[[ssf]]\nname = 's'\nissuer = 'i'\naudiences = ['a']\nkeys_file = '{own}'\nauthorization_file = '{bearer}'\n"
+    );
+    streams.write_all(stream.as_bytes()).unwrap();
     let edge = Setup::denying()
         .keys(set)
+        .token_server_env("TOKEN_SERVER_CONFIG", streams.path().to_str().unwrap())
         .token_server_env("TOKEN_SERVER__AGENT__TOKENS_FILE", bearer)
         .agent_env("JWT_TOKEN_SERVER_TOKEN_FILE", bearer)
         .token_server_env("TOKEN_SERVER__JWKS__FILE", keys.path().to_str().unwrap())
@@ -69,6 +77,22 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
     // A proxy that asks.
     let asked = ask(&edge.token_server.as_ref().unwrap().address, &Request::get("/verify"));
     assert_eq!(asked.status, 401);
+
+    // An event that its sender has signed.
+    let lines = edge.token_server.as_ref().unwrap().process.lines();
+    let signals = listening(&lines, "signals").unwrap();
+    let es256 = key("ES256");
+    let header = json!({"alg": "ES256", "kid": es256.kid, "typ": "secevent+jwt"}).to_string();
+    let claims = json!({"iss": "i", "aud": "a", "iat": now(), "jti": "j", "events": {"https://example.com/x": {}},
+        "sub_id": {"format": "iss_sub", "iss": "i", "sub": "anna"}});
+    let event = sign_raw(es256, &header, &claims.to_string());
+    let push = Request::line("POST /ssf/s HTTP/1.1")
+        .header("Authorization", "a-bearer-token")
+        .header("Content-Type", "application/secevent+jwt")
+        .header("Content-Length", event.len().to_string());
+    let mut sender = Client::new(signals.connect(DEADLINE).unwrap());
+    sender.write(&[&push.to_bytes(), event.as_bytes()].concat()).unwrap();
+    assert_eq!(sender.response().unwrap().status, 202);
 
     let server = &edge.token_server.as_ref().unwrap().admin;
     let named: Vec<_> = ["docs/METRICS.md", "dashboards/haproxy-jwt.json", "dashboards/alerts.yml"]
