@@ -268,11 +268,11 @@ impl Index {
         self.by_text.find(self.text_hash(canonical)).find(is_it)
     }
 
-    /// Whether the rule that is kept there holds at `now`.
     fn compact_of(&self, slot: Slot) -> Option<&Compact> {
         usize::try_from(slot).ok().and_then(|slot| self.compact.get(slot))
     }
 
+    /// Whether the rule that is kept there holds at `now`.
     fn holds(&self, slot: Slot, payload: &Payload<'_>, now: i64) -> bool {
         self.compact_of(slot).is_some_and(|compact| {
             !compact.expire_at().has_passed(now)
