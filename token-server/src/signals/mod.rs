@@ -17,7 +17,6 @@ mod strangers;
 mod subject;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "made by the routes of other specifications too")]
 mod told;
 
 use std::sync::Arc;
