@@ -52,7 +52,7 @@ impl LiveKeys {
         metrics: KeyMetrics,
         background: Background,
     ) -> Self {
-        let places: Vec<Place> = sources.iter().map(|(issuer, source)| source.place(*issuer)).collect();
+        let places: Vec<Place> = sources.iter().map(|source| place(&configured, source)).collect();
         let ring = KeyRing::new(
             configured.issuers.len(),
             &places,
@@ -81,7 +81,7 @@ impl LiveKeys {
     ) -> Result<Self, NoKeys> {
         let heirs = self.heirs(&configured, &sources);
         let ring = self.ring.successor(configured.issuers.len(), &heirs, configured.timing().cool_down);
-        let needs_keys = !sources.is_empty();
+        let needs_keys = heirs.iter().any(|(place, _)| !place.optional);
         let successor =
             Self::refresh(configured, sources, ring, self.background.clone(), self.metrics.clone());
         if timeout(PATIENCE, successor.ring.settled()).await.is_err() {
@@ -137,11 +137,13 @@ impl LiveKeys {
     fn heirs(&self, configured: &KeySources, sources: &[(usize, Source)]) -> Vec<(Place, Option<usize>)> {
         let alike = self.configured.rules == configured.rules;
         let known = |source: &Source| self.sources.iter().position(|(_, known)| known.is_same(source));
-        sources
-            .iter()
-            .map(|(issuer, source)| (source.place(*issuer), if alike { known(source) } else { None }))
-            .collect()
+        sources.iter().map(|own| (place(configured, own), if alike { known(&own.1) } else { None })).collect()
     }
+}
+
+fn place(configured: &KeySources, (issuer, source): &(usize, Source)) -> Place {
+    let optional = configured.issuers.get(*issuer).is_some_and(|keys| keys.optional);
+    Place { optional, ..source.place(*issuer) }
 }
 
 #[cfg(test)]

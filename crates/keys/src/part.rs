@@ -22,6 +22,8 @@ pub struct Place {
     pub remote: bool,
     /// Whether each key is fetched by its `kid`, when a token names it.
     pub by_kid: bool,
+    /// Whether the process is ready without its keys.
+    pub optional: bool,
     /// What an operator knows it by.
     pub name: String,
 }

@@ -75,7 +75,7 @@ pub async fn keep_fresh(
             Ok(_) => ring.confirm(&name, began.at),
             Err(error) => {
                 ring.metrics.failures.get_or_create(&label).inc();
-                ring.explain(&name, &error);
+                ring.explain(index, &name, &error);
                 tracing::warn!(source = name, %error, failures, "keys not loaded; the last good set stays in use");
             }
         }

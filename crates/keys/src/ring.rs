@@ -65,8 +65,8 @@ impl fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// A ring without keys: `sources` says whose keys each source has, of `issuers` issuers. With any source the process
-    /// is not ready until one has given a key. Each source may be loaded early once more in each `refill`.
+    /// A ring without keys: `sources` says whose keys each source has, of `issuers` issuers. With any source that is not
+    /// optional the process is not ready until one of those has given a key. Each source may be loaded early once more in each `refill`.
     pub fn new(
         issuers: usize,
         sources: &[Place],
@@ -74,7 +74,7 @@ impl KeyRing {
         readiness: Readiness,
         metrics: KeyMetrics,
     ) -> Self {
-        if !sources.is_empty() {
+        if sources.iter().any(|place| !place.optional) {
             readiness.block(Cause::Keys, "no key is loaded");
         }
         let parts = sources.iter().map(|place| Part::new(place.clone(), refill)).collect();
@@ -109,7 +109,7 @@ impl KeyRing {
                 part
             })
             .collect();
-        if parts.is_empty() {
+        if parts.iter().all(|part| part.place.optional) {
             self.readiness.clear(Cause::Keys);
         }
         let version = u64::from(parts.iter().any(|part| part.set.is_some()));
@@ -117,9 +117,9 @@ impl KeyRing {
         Self::with(parts, keys, self.readiness.clone(), self.metrics.clone())
     }
 
-    /// Whether any source has given keys.
+    /// Whether any source that is not optional has given keys.
     pub fn has_keys(&self) -> bool {
-        self.current().version != 0
+        any_needed(&self.lock())
     }
 
     /// Ends when each source has been loaded once, well or not.
@@ -282,7 +282,10 @@ impl KeyRing {
     }
 
     /// While no source has given a key, a question whether the process is ready is answered with the cause.
-    pub(crate) fn explain(&self, name: &str, error: &LoadError) {
+    pub(crate) fn explain(&self, index: usize, name: &str, error: &LoadError) {
+        if self.lock().get(index).is_some_and(|part| part.place.optional) {
+            return;
+        }
         self.readiness.explain(Cause::Keys, format!("no key is loaded; {name}: {error}"));
     }
 
@@ -334,7 +337,9 @@ impl KeyRing {
             self.metrics.keys.get_or_create(&label).set(count(able));
         }
         self.merged.store(Arc::new(Keys { version: before.version.wrapping_add(1), sets }));
-        self.readiness.clear(Cause::Keys);
+        if any_needed(parts) {
+            self.readiness.clear(Cause::Keys);
+        }
         self.ended.notify_waiters();
     }
 
@@ -355,6 +360,11 @@ fn without_newer_keys(outlook: &Outlook, hint: &Hint, now: UnixTime) -> Newer {
         Loads::Spent if !outlook.lacks_keys && !is_new() => Newer::Current,
         Loads::Spent | Loads::Coming => Newer::Unknown,
     }
+}
+
+/// Whether a source that is not optional has given keys.
+fn any_needed(parts: &[Part]) -> bool {
+    parts.iter().any(|part| !part.place.optional && part.set.is_some())
 }
 
 /// The keys of each issuer, of all its sources.

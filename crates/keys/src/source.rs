@@ -78,6 +78,7 @@ impl Source {
     pub fn place(&self, issuer: usize) -> Place {
         Place {
             issuer,
+            optional: false,
             remote: !matches!(self, Self::File(_)),
             by_kid: matches!(self, Self::PerKid(..)),
             name: self.name(),

@@ -102,6 +102,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys
         urls: table.list("keys_url").unwrap_or_default(),
         discovery: Discovery::of_table(table, name.as_deref(), &aliases).into_iter().collect(),
         fetch: Fetch::of_table(table, &flat.keys.fetch),
+        optional: false,
     };
     keys.judge_fetch(table);
     if keys.is_empty() {

@@ -11,6 +11,7 @@ use integration_tests::http::Request;
 use integration_tests::http2;
 use integration_tests::scripted_agent::Script;
 use integration_tests::setup::Setup;
+use integration_tests::socket::Address;
 use integration_tests::spop::Value;
 use integration_tests::wait::DEADLINE;
 
@@ -184,9 +185,8 @@ fn accepted_without(name: &str) -> Script {
 
 /// The file behind another proxy, which tells the address.
 fn behind_a_proxy(text: &str, _: &Path) -> String {
-    let from = "track-sc2 src ";
-    assert!(text.contains(from));
-    text.replace(from, "track-sc2 req.hdr_ip(x-forwarded-for,-1) ")
+    let from = ["track-sc0 src ", "track-sc2 src "].into_iter().find(|from| text.contains(from)).unwrap();
+    text.replace(from, &from.replace("src", "req.hdr_ip(x-forwarded-for,-1)"))
 }
 
 /// Limits of one request.
@@ -218,6 +218,20 @@ fn judge_tenants(shipped: Shipped, edge: &Edge) {
     for script in [Script::Ack(other.collect()), accepted_without("payload.tenant")] {
         edge.script(script);
         edge.refuses("a token of another tenant", 403, &request(shipped));
+    }
+}
+
+/// What is no signal, one that comes while no token-server is there, and one too many.
+fn judge_signals(_: Shipped, edge: &Edge) {
+    let signal = |line: &str| Request::line(line).header("X-Forwarded-For", "192.0.2.1");
+    edge.refuses("a signal to be read", 405, &signal("GET /revoke HTTP/1.1"));
+    let signal = signal("POST /revoke HTTP/1.1");
+    let endless = signal.clone().header("Transfer-Encoding", "chunked");
+    edge.refuses("a signal of unknown length", 413, &endless);
+    let signal = signal.header("Content-Length", "0");
+    for (what, status, seconds) in [("a server that is down", 503, "1"), ("one too many", 429, "10")] {
+        let response = edge.refuses(what, status, &signal);
+        assert_eq!(response.header("retry-after"), Some(seconds), "{what}: {response}");
     }
 }
 
@@ -268,6 +282,11 @@ fn uses(shipped: Shipped) -> Vec<Use> {
             vec![(setup(), judge), (limited.edit(behind_a_proxy), judge_limits)]
         }
         Shipped::Tenant => vec![(setup(), judge), (setup(), judge_tenants)],
+        Shipped::Signals => {
+            let nothing = Address::free_port().unwrap();
+            let limited = setup().server("SIGNALS_SERVER", &nothing).haproxy_env("SIGNALS_LIMIT", "3");
+            vec![(setup(), judge), (limited.edit(behind_a_proxy), judge_signals)]
+        }
         _ => vec![(setup(), judge)],
     };
     uses.push((setup().edit(asking_twice), judge_a_second_question));

@@ -169,12 +169,15 @@ const BROKEN: &[Broken] = &[
     (assert_ways, " !{ method POST }", " { method GET }"),
     (assert_ways, "tkn_signal !{ req.fhdr(content-length) -m found } || ", ""),
     (assert_ways, " || tkn_signal { req.hdr_val(content-length) gt 65536 }", ""),
-    (assert_ways, "    http-request allow if tkn_signal\n", ""),
     (assert_ways, "    use_backend token-signals if tkn_signal\n", ""),
     (assert_limit, "track-sc0 src table tkn_signals if tkn_signal", "track-sc0 src table tkn_signals"),
     (assert_limit, "track-sc0 src ", "track-sc1 src "),
     (assert_limit, "set-var(txn.tkn_limited) int(10)", "set-var(txn.tkn_limited) int(60)"),
-    (assert_down, "{ nbsrv(token-signals) gt 0 }", "{ always_true }"),
+    (
+        assert_down,
+        "    http-after-response set-header Retry-After 1 if { status 503 } !{ res.hdr(retry-after) -m found }\n",
+        "",
+    ),
 ];
 
 #[test]

@@ -351,6 +351,7 @@ fn sources(table: &mut Settings, issuer: Option<&str>) -> (IssuerKeys, Option<St
         urls,
         discovery: discovery.into_iter().collect(),
         fetch: Fetch::read(table, FETCH),
+        optional: true,
     };
     (keys, address)
 }

@@ -26,7 +26,7 @@ fn one_key() -> KeySet {
 
 #[test]
 fn a_token_that_came_while_newer_keys_were_loaded_asks_for_no_further_load() {
-    let place = Place { issuer: 0, remote: true, by_kid: false, name: "keys".to_owned() };
+    let place = Place { issuer: 0, remote: true, by_kid: false, optional: false, name: "keys".to_owned() };
     let ring = KeyRing::new(1, &[place], Duration::from_secs(3_600), Readiness::new(), KeyMetrics::default());
     let hint = Hint { issued: Some(NOW), ..Hint::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -49,4 +49,33 @@ fn a_token_that_came_while_newer_keys_were_loaded_asks_for_no_further_load() {
         });
         assert!(matches!(ring.lock()[0].state, State::Ended(_)), "a load too many");
     }
+}
+
+#[test]
+fn a_process_is_ready_by_the_keys_that_it_needs_alone() {
+    let place =
+        |issuer, optional| Place { issuer, remote: true, by_kid: false, optional, name: "keys".to_owned() };
+    let readiness = Readiness::new();
+    let ring = KeyRing::new(
+        2,
+        &[place(0, false), place(1, true)],
+        Duration::from_secs(1),
+        readiness.clone(),
+        KeyMetrics::default(),
+    );
+    ring.publish(1, "keys", one_key());
+    ring.explain(1, "a stream", &LoadError::Keys(KeySetError::NotText));
+    assert_eq!(readiness.check().unwrap_err().matches("a stream").count(), 0);
+    assert!(!ring.has_keys(), "a stream's keys verify no tokens");
+    ring.publish(0, "keys", one_key());
+    assert!(readiness.check().is_ok() && ring.has_keys());
+
+    let readiness = Readiness::new();
+    let alone =
+        KeyRing::new(1, &[place(0, true)], Duration::from_secs(1), readiness.clone(), KeyMetrics::default());
+    assert!(readiness.check().is_ok(), "without any it does not wait");
+    // What was needed before is not needed by what comes after.
+    readiness.block(Cause::Keys, "no key is loaded");
+    drop(alone.successor(1, &[(place(0, true), None)], Duration::from_secs(1)));
+    assert!(readiness.check().is_ok());
 }

@@ -93,6 +93,7 @@ fn keys(settings: &mut Settings, names: &TrustNames) -> IssuerKeys {
         urls,
         discovery: discovered.into_iter().map(|name| Discovery::flat(names.oidc_issuers, name)).collect(),
         fetch: Fetch::read(settings, names.fetch),
+        optional: false,
     };
     keys.judge_fetch(settings);
     keys

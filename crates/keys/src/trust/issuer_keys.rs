@@ -20,6 +20,8 @@ pub struct IssuerKeys {
     pub discovery: Vec<Discovery>,
     /// How they are fetched.
     pub fetch: Fetch,
+    /// Whether a program is ready without them, since they verify no tokens of users.
+    pub optional: bool,
 }
 
 impl fmt::Debug for IssuerKeys {

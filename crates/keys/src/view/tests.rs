@@ -37,8 +37,13 @@ impl Source {
     fn new() -> Self {
         let mut registry = Registry::default();
         let metrics = KeyMetrics::register(&mut registry);
-        let place =
-            Place { issuer: 0, remote: true, by_kid: false, name: "https://id.example/jwks".to_owned() };
+        let place = Place {
+            issuer: 0,
+            remote: true,
+            by_kid: false,
+            optional: false,
+            name: "https://id.example/jwks".to_owned(),
+        };
         let ring = KeyRing::new(1, &[place], Duration::from_secs(10), Readiness::new(), metrics);
         Self { ring, registry }
     }

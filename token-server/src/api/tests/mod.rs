@@ -120,7 +120,13 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
 /// Keys of so many issuers that are not loaded.
 fn no_keys(issuers: usize) -> Arc<KeyRing> {
     let sources: Vec<Place> = (0..issuers)
-        .map(|issuer| Place { issuer, remote: false, by_kid: false, name: format!("file {issuer}") })
+        .map(|issuer| Place {
+            issuer,
+            remote: false,
+            by_kid: false,
+            optional: false,
+            name: format!("file {issuer}"),
+        })
         .collect();
     Arc::new(KeyRing::new(issuers, &sources, Duration::ZERO, Readiness::new(), KeyMetrics::default()))
 }
