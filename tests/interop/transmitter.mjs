@@ -2,8 +2,8 @@
 // (RFC 8935) and by poll (RFC 8936), and a control port that makes it fail as real ones do.
 //
 // It is a mock, since no independent transmitter can be installed: npm and PyPI have none, and those of identity providers
-// are previews or services. What is not ours is the signature: jose makes and signs each SET. The exchanges are held
-// against the examples of both RFCs by the tests beside the receiver's code.
+// are previews or services. What is not ours is the signature: jose makes and signs each SET. What the receiver sends
+// is held against the examples of RFC 8936 by the tests beside its code; this side of the exchanges is ours alone.
 //
 //   node transmitter.mjs AUDIENCE STREAM_ID AUTHORIZATION    prints {"origin": ..., "control": ...} when it listens
 
