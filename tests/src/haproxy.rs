@@ -186,11 +186,16 @@ impl StatsSocket {
     ///
     /// The socket does not answer.
     pub fn ask(&self, command: &str) -> String {
-        let mut connection = self.0.connect(DEADLINE).unwrap();
-        connection.write_all(format!("{command}\n").as_bytes()).unwrap();
+        self.try_ask(command).unwrap()
+    }
+
+    /// The same of a HAProxy that is starting: its file is there before it listens.
+    pub fn try_ask(&self, command: &str) -> std::io::Result<String> {
+        let mut connection = self.0.connect(DEADLINE)?;
+        connection.write_all(format!("{command}\n").as_bytes())?;
         let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        answer
+        connection.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 }
 
@@ -215,7 +220,10 @@ impl Haproxy {
         let up = poll(DEADLINE, || match process.exited() {
             Some(_) => Some(false),
             // HAProxy makes its sockets one after the other.
-            None => (edge.connect(DEADLINE).is_ok() && stats.exists()).then_some(true),
+            None => [edge, &Address::Unix(stats.to_owned())]
+                .into_iter()
+                .all(|socket| socket.connect(DEADLINE).is_ok())
+                .then_some(true),
         });
         assert_eq!(up, Some(true), "haproxy does not come up:\n{}", process.log());
         let haproxy = Self { process, stats: StatsSocket::new(stats) };

@@ -313,7 +313,7 @@ impl Balancer {
         haproxy.arg("-db").arg("-f").arg(path("haproxy.cfg"));
         let process = Process::start("balancer", haproxy).unwrap();
         let stats = StatsSocket::new(&path("stats.sock"));
-        eventually("the balancer answers", || path("stats.sock").exists().then_some(()));
+        eventually("the balancer answers", || stats.try_ask("show info").ok());
         Self { process, stats, folder }
     }
 

@@ -56,12 +56,9 @@ fn moved(file: &str, listed: &Value) -> Moved {
     command.arg("-db").arg("-f").arg(path("old.cfg"));
     let old = Process::start("old", command).unwrap();
     eventually("the old file's server is up", || {
-        let up = |table: String| {
-            table
-                .lines()
-                .any(|line| line.starts_with("jwt-") && line.contains(",s1,") && line.contains(",UP"))
-        };
-        (stats.exists() && up(StatsSocket::new(&stats).ask("show stat"))).then_some(())
+        let is_up = |line: &str| line.starts_with("jwt-") && line.contains(",s1,") && line.contains(",UP");
+        let table = StatsSocket::new(&stats).try_ask("show stat").ok()?;
+        table.lines().any(is_up).then_some(())
     });
 
     let from_url = KeyServer::start(Answer::Body(listed.to_string()));
