@@ -103,20 +103,31 @@ impl TokenServer {
     /// It does not read them, or does not take this bearer token.
     pub fn reads(&self, subject: &str, bearer: &str) {
         let payload = serde_json::json!({ "sub": subject, "exp": now() + 600 });
+        let request = Request::line("POST /v1/check HTTP/1.1").bearer(bearer);
+        eventually("the rules are read", || (self.check(request.clone(), &payload) == "ok").then_some(()));
+    }
+
+    /// What an agent hears about a payload that it has verified: the detail of the verdict. The server has the profile `standard`.
+    ///
+    /// # Panics
+    ///
+    /// It does not answer, or without a verdict.
+    pub fn verdict_on(&self, payload: &Value) -> String {
+        self.check(Request::line("POST /v1/check HTTP/1.1"), payload)
+    }
+
+    fn check(&self, request: Request, payload: &Value) -> String {
         let body =
             serde_json::json!({ "profile": "standard", "checks": [{ "payload": payload }] }).to_string();
-        let request = Request::line("POST /v1/check HTTP/1.1")
-            .bearer(bearer)
+        let request = request
             .header("Content-Type", "application/json")
             .header("Content-Length", body.len().to_string());
-        eventually("the rules are read", || {
-            let mut client = Client::new(self.address.connect(DEADLINE).unwrap());
-            client.write(&[&request.to_bytes(), body.as_bytes()].concat()).unwrap();
-            let response = client.response().unwrap();
-            assert_eq!(response.status, 200, "{response}");
-            let answer: Value = serde_json::from_slice(&response.body).unwrap();
-            (answer["results"][0]["detail"] == "ok").then_some(())
-        });
+        let mut client = Client::new(self.address.connect(DEADLINE).unwrap());
+        client.write(&[&request.to_bytes(), body.as_bytes()].concat()).unwrap();
+        let response = client.response().unwrap();
+        assert_eq!(response.status, 200, "{response}");
+        let answer: Value = serde_json::from_slice(&response.body).unwrap();
+        answer["results"][0]["detail"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
     /// What it counts, as Prometheus reads it.

@@ -1,20 +1,15 @@
 //! The part `delay` where HAProxy keeps verdicts: from a rule written at the token-server to the first refusal of a token that
 //! HAProxy has just let in by itself, under load, with the shipped file and two agents.
 
-use std::thread;
-use std::time::Instant;
-
-use integration_tests::http::{Client, Response};
 use integration_tests::keys::key;
 use integration_tests::load::Prepared;
-use integration_tests::site::{Plan, SOURCE, Site};
+use integration_tests::site::{Plan, Site};
 use integration_tests::socket::Address;
 use integration_tests::token::{now, token};
-use integration_tests::wait::DEADLINE;
 use serde_json::{Value, json};
 
 use crate::release::Release;
-use crate::samples::{self, PAUSE, Sample};
+use crate::samples::{self, Sample};
 use crate::targets::{Target, at_most};
 
 /// Tokens that other clients send meanwhile, all of them frequent.
@@ -57,16 +52,7 @@ fn request(subject: &str) -> Prepared {
 fn sample(site: &Site, number: usize) -> Sample {
     let subject = format!("user-{number}");
     let request = request(&subject);
-    let mut client = Client::new(site.proxies[0].address.connect(DEADLINE).unwrap());
-    let mut ask = || -> Response {
-        client.write(&request.bytes).unwrap();
-        client.response().unwrap()
-    };
-    let begin = Instant::now();
-    while ask().header(SOURCE) != Some("edge") {
-        assert!(begin.elapsed() < DEADLINE, "HAProxy does not let {subject} in by itself");
-        thread::sleep(PAUSE);
-    }
+    let ask = samples::let_in_by_haproxy(site, &subject, &request);
     let rule = json!({"sub": subject});
-    Sample::of(site.token_server.as_ref().unwrap(), (&subject, &rule), || ask().status)
+    Sample::of(site.token_server.as_ref().unwrap(), (&subject, &rule), ask)
 }

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use integration_tests::http::{Client, Response};
 use integration_tests::load::results::rounded;
 use integration_tests::load::{Amount, Load, Prepared};
+use integration_tests::site::{SOURCE, Site};
 use integration_tests::token_server::TokenServer;
 use integration_tests::wait::DEADLINE;
 use serde_json::{Value, json};
@@ -21,6 +23,21 @@ const SAMPLES: usize = 200;
 const BACKGROUND: f64 = 2_000.0;
 /// The pause between two requests that watch for the refusal: the figures are as fine as this.
 pub(crate) const PAUSE: Duration = Duration::from_micros(200);
+
+/// A client of a subject whose token HAProxy has let in by itself: sends its request once more, and gives the status.
+pub(crate) fn let_in_by_haproxy(site: &Site, subject: &str, request: &Prepared) -> impl FnMut() -> u16 {
+    let mut client = Client::new(site.proxies[0].address.connect(DEADLINE).unwrap());
+    let mut ask = move || -> Response {
+        client.write(&request.bytes).unwrap();
+        client.response().unwrap()
+    };
+    let begin = Instant::now();
+    while ask().header(SOURCE) != Some("edge") {
+        assert!(begin.elapsed() < DEADLINE, "HAProxy does not let {subject} in by itself");
+        thread::sleep(PAUSE);
+    }
+    move || ask().status
+}
 
 /// One rule.
 pub(crate) struct Sample {

@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use integration_tests::http::{Client, Response};
+use integration_tests::http::Client;
 use integration_tests::keys::{jwks, key};
 use integration_tests::load::results::rounded;
 use integration_tests::load::{Amount, Load, Prepared};
 use integration_tests::port::free_port;
-use integration_tests::site::{Plan, SOURCE, Site};
+use integration_tests::site::{Plan, Site};
 use integration_tests::socket::Address;
 use integration_tests::token::{forge_signature, now, sign_raw, token};
 use integration_tests::wait::DEADLINE;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::release::Release;
-use crate::samples::{self, PAUSE, Sample};
+use crate::samples::{self, Sample};
 use crate::targets::{Measured, Target, at_most};
 
 const ISSUER: &str = "https://id.example";
@@ -120,16 +120,7 @@ fn posted(token: &str) -> Prepared {
 fn sample(site: &Site, signals: SocketAddr, number: usize) -> Sample {
     let subject = format!("user-{number}");
     let request = request(&subject);
-    let mut client = Client::new(site.proxies[0].address.connect(DEADLINE).unwrap());
-    let mut ask = || -> Response {
-        client.write(&request.bytes).unwrap();
-        client.response().unwrap()
-    };
-    let begin = Instant::now();
-    while ask().header(SOURCE) != Some("edge") {
-        assert!(begin.elapsed() < DEADLINE, "HAProxy does not let {subject} in by itself");
-        thread::sleep(PAUSE);
-    }
+    let ask = samples::let_in_by_haproxy(site, &subject, &request);
     let logout = posted(&logout_token(&subject));
     let tell = || {
         let mut provider = Client::new(Address::Tcp(signals).connect(DEADLINE).unwrap());
@@ -137,7 +128,7 @@ fn sample(site: &Site, signals: SocketAddr, number: usize) -> Sample {
         let answer = provider.response().unwrap();
         assert_eq!(answer.status, 200, "{answer}");
     };
-    Sample::after(&subject, tell, || ask().status)
+    Sample::after(&subject, tell, ask)
 }
 
 /// The slowest of a hundred checks without and with a flood, in turns.

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use integration_tests::http::{Client, Request};
 use integration_tests::keys::{jwks, key};
 use integration_tests::process::Signal;
 use integration_tests::stores::Redis;
 use integration_tests::token::now;
 use integration_tests::token_server::TokenServer;
 use integration_tests::transmitter::{AUDIENCE, TOKEN, Transmitter};
-use integration_tests::wait::{DEADLINE, eventually};
+use integration_tests::wait::eventually;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -58,14 +57,7 @@ impl Polling {
         let payload = json!({
             "iss": self.transmitter.origin, "sub": subject, "iat": now() - 60, "exp": now() + 600,
         });
-        let body = json!({ "profile": "standard", "checks": [{ "payload": payload }] }).to_string();
-        let request = Request::line("POST /v1/check HTTP/1.1")
-            .header("Content-Type", "application/json")
-            .header("Content-Length", body.len().to_string());
-        let mut client = Client::new(self.server.address.connect(DEADLINE).unwrap());
-        client.write(&[&request.to_bytes(), body.as_bytes()].concat()).unwrap();
-        let answer: Value = serde_json::from_slice(&client.response().unwrap().body).unwrap();
-        answer["results"][0]["detail"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        self.server.verdict_on(&payload)
     }
 
     fn metric(&self, name: &str) -> u64 {
