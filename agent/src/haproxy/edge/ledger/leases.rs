@@ -13,11 +13,12 @@ const LONGEST_LEASE: Duration = Duration::from_secs(5);
 const RENEWAL: Duration = Duration::from_millis(250);
 
 impl Ledger {
-    /// Until when HAProxy may use verdicts that rest on a server's word; absent: not now.
+    /// Until when HAProxy may use verdicts that rest on a server's word; absent: not now. A poll that was sent after the
+    /// `moment` at which the keys were looked at counts from that: these may have been replaced since.
     pub(super) fn until(&self, server: Option<ServerId>, moment: Moment) -> Option<UnixTime> {
         let counted = match server {
             None => moment.at,
-            Some(server) => self.heard.get(&server)?.complete_as_of?,
+            Some(server) => self.heard.get(&server)?.complete_as_of?.min(moment.at),
         };
         let left = counted.checked_add(self.terms.lease)?.saturating_duration_since(moment.at);
         (!left.is_zero()).then(|| later(moment.now, left.min(LONGEST_LEASE)))

@@ -92,3 +92,15 @@ fn what_is_written_anew_leaves_no_older_entry_that_is_forgotten() {
         assert!(!world.admits(2));
     }
 }
+
+/// The writer is held up between its look at the keys and what it tells; meanwhile the keys are replaced and a server is heard.
+#[test]
+fn no_lease_is_counted_from_after_the_look_at_the_keys() {
+    for deletes_first in [false, true] {
+        let mut world = World::new(1_000, deletes_first, 1);
+        take(&mut world, [Step::Round { agent: 0 }, Step::Look { agent: 0 }, Step::NewKeys { agent: 0 }]);
+        take(&mut world, [pass(600), Step::Round { agent: 0 }]);
+        // The agent does nothing more.
+        take(&mut world, (0..20).map(|_| pass(100)));
+    }
+}
