@@ -8,7 +8,7 @@ CLIPPY_FLAGS ?=
 # Integration tests wait for programs during half of their time: two for each processor.
 TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
-.PHONY: help run test-alerts test check unit loom integration test-haproxy-versions test-idps test-conformance conformance reference rules-table mutants fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test-alerts test check unit loom integration test-haproxy-versions test-idps test-conformance conformance reference rules-table mutants explore fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -98,6 +98,9 @@ rules-table: setup-test ## renew the rule language's tables by running the same 
 
 mutants: setup-build ## what survives if the code that decides is changed in one place: MUTANTS="crates/rules crates/jose/src/jws.rs"; it takes hours
 	tests/mutants.sh $(MUTANTS) -- $(ARGS)
+
+explore: setup-build ## the tests that roll their cases, with new seeds for EXPLORE_SECONDS (600)
+	tests/explore.sh
 
 fuzz: setup-build ## each fuzz target for FUZZ_SECONDS (60)
 	@tests/setup.sh c++:g++

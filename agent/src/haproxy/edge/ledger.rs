@@ -2,7 +2,7 @@
 //!
 //! HAProxy uses an entry until its end, and only while the lease that it names is ahead of HAProxy's clock. A lease stands
 //! for the word of one token-server (or for the agent's own, without any), and is counted from when the poll was sent that
-//! vouched. What may end a verdict before that is told here ([`Ledger::hear`], [`Ledger::leave`], [`Ledger::rely_on`]): an entry
+//! vouched, or from the look at the keys if that was before. What may end a verdict before that is told here ([`Ledger::hear`], [`Ledger::leave`], [`Ledger::rely_on`]): an entry
 //! of a subject is deleted, and where anything may have changed all leases are, with new names for what comes after.
 //!
 //! One connection does what it is told in the order in which it was told, and every batch has what ends before what is to be
