@@ -2,6 +2,7 @@
 # The tests that roll their cases, for EXPLORE_SECONDS (600), each round with another seed than `make test` has. A find names its
 # seed; PROPTEST_RNG_SEED repeats it.
 set -euo pipefail
+export RUST_BACKTRACE=0
 cd "$(dirname "$0")/.."
 
 until=$((SECONDS + ${EXPLORE_SECONDS:-600}))

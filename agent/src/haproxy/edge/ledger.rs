@@ -42,8 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const IMPATIENCE: u32 = 2;
 /// ...up to this.
 const MOST_PATIENCE: Duration = Duration::from_secs(8);
-/// A time of day that has moved by more against the monotonic clock was set.
-const STEP: Duration = Duration::from_millis(500);
+/// A time of day that has moved by more against the monotonic clock, since both were first looked at, was set. So two looks differ
+/// by twice that at most, by which a lease lasts longer unseen.
+const STEP: Duration = Duration::from_millis(250);
 /// Entries written in a second: a flood of tokens that come three times each must not keep HAProxy busy.
 const MAX_WRITES: u32 = 2_000;
 /// Deletions of one batch, so that HAProxy's other work comes in between.

@@ -93,6 +93,16 @@ fn what_is_written_anew_leaves_no_older_entry_that_is_forgotten() {
     }
 }
 
+/// Neither is a step against where the clock stood when the agent first looked; the two of them together are one.
+#[test]
+fn small_steps_of_the_clock_both_ways_add_up_to_no_longer_lease() {
+    for by in [[314, -501], [-314, 501]] {
+        let mut world = World::new(2_000, false, 1);
+        take(&mut world, [Step::Round { agent: 0 }]);
+        take(&mut world, by.into_iter().flat_map(|by| [Step::SetClock { by }, Step::Round { agent: 0 }]));
+    }
+}
+
 /// The writer is held up between its look at the keys and what it tells; meanwhile the keys are replaced and a server is heard.
 #[test]
 fn no_lease_is_counted_from_after_the_look_at_the_keys() {
