@@ -28,6 +28,9 @@ pub enum Reason {
     /// The token is good, but not for this: scope, role, required claim.
     #[serde(rename = "E_TKN_FORBIDDEN")]
     Forbidden,
+    /// The token is good, but its user must log in again, or in a stronger way (RFC 9470).
+    #[serde(rename = "E_TKN_STEP_UP")]
+    StepUp,
     /// The token, or the answer about it, does not fit a limit.
     #[serde(rename = "E_TKN_TOO_LARGE")]
     TooLarge,
@@ -46,6 +49,7 @@ impl Reason {
             Self::AccessTokenRequired => "E_TKN_ACCESS_TOKEN_REQUIRED",
             Self::AudienceMismatch => "E_TKN_AUDIENCE_MISMATCH",
             Self::Forbidden => "E_TKN_FORBIDDEN",
+            Self::StepUp => "E_TKN_STEP_UP",
             Self::TooLarge => "E_TKN_TOO_LARGE",
             Self::BackendUnavailable => "E_BACKEND_UNAVAIL",
         }
@@ -129,6 +133,10 @@ rejects! {
     Subject = "subject" => Forbidden,
     /// A required claim is absent or has another value, or a forbidden one is there.
     Claim = "claim" => Forbidden,
+    /// `acr` is absent or not an accepted one: the user must log in in a stronger way.
+    Acr = "acr" => StepUp,
+    /// `auth_time` is absent or too long ago: the user must log in again.
+    AuthTime = "auth_time" => StepUp,
     /// `ms-users`: the token is not a stateless one.
     Legacy = "legacy" => Legacy,
     /// `ms-users`: a refresh token.
@@ -191,6 +199,7 @@ mod tests {
             (Reason::AccessTokenRequired, "E_TKN_ACCESS_TOKEN_REQUIRED"),
             (Reason::AudienceMismatch, "E_TKN_AUDIENCE_MISMATCH"),
             (Reason::Forbidden, "E_TKN_FORBIDDEN"),
+            (Reason::StepUp, "E_TKN_STEP_UP"),
             (Reason::TooLarge, "E_TKN_TOO_LARGE"),
             (Reason::BackendUnavailable, "E_BACKEND_UNAVAIL"),
         ] {

@@ -34,6 +34,7 @@ fn status(reason: Reason) -> &'static str {
         | Reason::Legacy
         | Reason::AccessTokenRequired
         | Reason::AudienceMismatch
+        | Reason::StepUp
         | Reason::TooLarge => "401",
         Reason::Forbidden => "403",
         Reason::BackendUnavailable => "503",

@@ -75,6 +75,9 @@ impl Challenge {
         match (reject.reason(), reject) {
             (Reason::Ok | Reason::BackendUnavailable, _) => None,
             (_, Reject::Missing | Reject::Scheme) => Some(Self::Token),
+            (Reason::StepUp, _) => {
+                Some(Self::Another { error: "insufficient_user_authentication", description })
+            }
             (Reason::Forbidden, _) => Some(Self::Another { error: "insufficient_scope", description }),
             (
                 Reason::Invalid

@@ -67,6 +67,7 @@ fn status(reject: Reject) -> StatusCode {
         | Reason::Legacy
         | Reason::AccessTokenRequired
         | Reason::TooLarge
+        | Reason::StepUp
         | Reason::AudienceMismatch => StatusCode::UNAUTHORIZED,
     }
 }

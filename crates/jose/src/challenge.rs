@@ -1,0 +1,245 @@
+//! What a client is told that is refused: the value of `WWW-Authenticate` (RFC 6750 section 3, RFC 9470 section 3,
+//! RFC 9728 section 5.1).
+//!
+//! The texts of a policy are made when it is loaded, one for each way to be refused. Nothing of a token or a request is
+//! ever in one: they hold what the operator configured and our own words. Each of those is held against an alphabet
+//! without quotes and backslashes, so that nothing has to be escaped.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::{Reason, Reject, Resource};
+
+/// The longest text, bytes. It must fit beside the rest of a refusal into HAProxy's frame and its answer.
+pub const MAX_CHALLENGE_BYTES: usize = 4096;
+
+/// The realm of a challenge (RFC 9110 section 11.5): the characters `[A-Za-z0-9 ._~/-]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Realm(String);
+
+/// One of the values that stand in a list, separated by spaces: a scope (RFC 6749 section 3.3), or an `acr`
+/// (RFC 9470 section 3). Printable ASCII without spaces, quotes and backslashes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListedValue(String);
+
+/// The address of a resource's metadata, in challenges: an https URL whose characters need no escape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetadataUrl(String);
+
+/// Why a text cannot stand in a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChallengeFault {
+    /// A realm of other characters, or none.
+    #[error("expected letters, digits, spaces and . _ ~ / -")]
+    Realm,
+    /// A scope or an `acr` of other characters.
+    #[error("expected printable ASCII characters without spaces, quotes and backslashes")]
+    Value,
+    /// No https URL.
+    #[error(
+        "expected a URL that begins with https://, of printable ASCII without spaces, quotes and backslashes"
+    )]
+    MetadataUrl,
+    /// A text would be longer than [`MAX_CHALLENGE_BYTES`].
+    #[error("the challenge (WWW-Authenticate) would be longer than {MAX_CHALLENGE_BYTES} bytes")]
+    Length,
+}
+
+impl Default for Realm {
+    fn default() -> Self {
+        Self("api".to_owned())
+    }
+}
+
+impl FromStr for Realm {
+    type Err = ChallengeFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_plain = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'_' | b'~' | b'/' | b'-')
+        };
+        let is_good = !text.is_empty() && text.bytes().all(is_plain);
+        if is_good { Ok(Self(text.to_owned())) } else { Err(ChallengeFault::Realm) }
+    }
+}
+
+impl ListedValue {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ListedValue {
+    type Err = ChallengeFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_good = !text.is_empty() && text.bytes().all(needs_no_escape);
+        if is_good { Ok(Self(text.to_owned())) } else { Err(ChallengeFault::Value) }
+    }
+}
+
+impl MetadataUrl {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&Resource> for MetadataUrl {
+    /// Where RFC 9728 section 3.1 has it.
+    fn from(resource: &Resource) -> Self {
+        Self(resource.metadata_url())
+    }
+}
+
+impl FromStr for MetadataUrl {
+    type Err = ChallengeFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let host = text.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
+        let is_good = host.is_some_and(|host| !host.is_empty()) && text.bytes().all(needs_no_escape);
+        if is_good { Ok(Self(text.to_owned())) } else { Err(ChallengeFault::MetadataUrl) }
+    }
+}
+
+/// Whether it is a character of a scope (RFC 6749 section 3.3, NQCHAR), which a quoted string takes as it is.
+fn needs_no_escape(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')
+}
+
+/// What the challenges of one policy tell, as an operator says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Where the client is.
+    pub realm: Realm,
+    /// All scopes that a token needs.
+    pub scopes: Vec<ListedValue>,
+    /// Where the resource's metadata is found.
+    pub resource_metadata: Option<MetadataUrl>,
+    /// Accepted `acr`, the preferred one first.
+    pub acr_values: Vec<ListedValue>,
+    /// The most seconds since the user's login.
+    pub max_age: Option<NonZeroU32>,
+}
+
+/// The texts of one policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenges {
+    texts: BTreeMap<Reject, Arc<str>>,
+}
+
+impl Challenges {
+    /// Makes the texts. Their parameters always have the same order: `realm`, `scope`, `resource_metadata`, `error`,
+    /// `error_description`, `acr_values`, `max_age`.
+    ///
+    /// # Errors
+    ///
+    /// [`ChallengeFault::Length`].
+    pub fn new(told: &Told) -> Result<Self, ChallengeFault> {
+        let mut texts = BTreeMap::new();
+        for reject in Reject::ALL {
+            if let Some(text) = text(told, *reject) {
+                if text.len() > MAX_CHALLENGE_BYTES {
+                    return Err(ChallengeFault::Length);
+                }
+                texts.insert(*reject, text.into());
+            }
+        }
+        Ok(Self { texts })
+    }
+
+    /// The text for a refusal; none for those that are no verdict on the token (503).
+    pub fn of(&self, reject: Reject) -> Option<&str> {
+        self.texts.get(&reject).map(|text| &**text)
+    }
+}
+
+impl Default for Challenges {
+    fn default() -> Self {
+        // The words of our own are all that it holds, which are no longer than allowed.
+        Self::new(&Told::default()).unwrap_or(Self { texts: BTreeMap::new() })
+    }
+}
+
+/// What would help a client.
+enum Help {
+    /// A token: none was found, so that no error is told (RFC 6750 section 3.1).
+    Token,
+    /// Another token, for this error.
+    Another(&'static str),
+    /// A token of another login (RFC 9470 section 3).
+    Login,
+    /// Time: the token may be good.
+    Later,
+}
+
+fn help(reject: Reject) -> Help {
+    match (reject, reject.reason()) {
+        (Reject::Missing | Reject::Scheme, _) => Help::Token,
+        (_, Reason::StepUp) => Help::Login,
+        (_, Reason::Forbidden) => Help::Another("insufficient_scope"),
+        (
+            _,
+            Reason::Invalid
+            | Reason::Legacy
+            | Reason::AccessTokenRequired
+            | Reason::AudienceMismatch
+            | Reason::TooLarge,
+        ) => Help::Another("invalid_token"),
+        // No refusal has the first one.
+        (_, Reason::Ok | Reason::BackendUnavailable) => Help::Later,
+    }
+}
+
+fn text(told: &Told, reject: Reject) -> Option<String> {
+    let mut text = Text::new(&told.realm);
+    text.list("scope", &told.scopes);
+    if let Some(url) = &told.resource_metadata {
+        text.parameter("resource_metadata", &url.0);
+    }
+    match help(reject) {
+        Help::Token => {}
+        Help::Another(error) => text.error(error, reject),
+        Help::Login => {
+            text.error("insufficient_user_authentication", reject);
+            text.list("acr_values", &told.acr_values);
+            if let Some(max_age) = told.max_age {
+                text.parameter("max_age", max_age);
+            }
+        }
+        Help::Later => return None,
+    }
+    Some(text.0)
+}
+
+/// A challenge that grows by parameters. Each value has been held against its alphabet, or is a word of ours.
+struct Text(String);
+
+impl Text {
+    fn new(realm: &Realm) -> Self {
+        Self(format!("Bearer realm=\"{}\"", realm.0))
+    }
+
+    fn parameter(&mut self, name: &str, value: impl fmt::Display) {
+        self.0.push_str(&format!(", {name}=\"{value}\""));
+    }
+
+    fn error(&mut self, code: &str, reject: Reject) {
+        self.parameter("error", code);
+        self.parameter("error_description", reject.detail());
+    }
+
+    fn list(&mut self, name: &str, values: &[ListedValue]) {
+        if !values.is_empty() {
+            let values: Vec<&str> = values.iter().map(ListedValue::as_str).collect();
+            self.parameter(name, values.join(" "));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
