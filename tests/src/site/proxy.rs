@@ -74,7 +74,7 @@ impl Proxy {
     }
 
     fn wait(&self) {
-        let listens = || self.address.connect(DEADLINE).ok().filter(|_| self.socket.exists());
+        let listens = || self.address.connect(DEADLINE).ok().and_then(|_| self.try_ask("show info"));
         eventually("HAProxy listens", listens);
     }
 
