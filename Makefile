@@ -109,7 +109,7 @@ fuzz: setup-build ## each fuzz target for FUZZ_SECONDS (60)
 audit: setup-build ## licences, forbidden and duplicate crates, sources; known vulnerabilities where their database can be had
 	tests/audit.sh
 
-bench: setup stores ## all measurements, or PART="edge delay"; BENCH=full for every line: bench/results.json
+bench: setup-test stores ## all measurements, or PART="edge delay"; BENCH=full for every line: bench/results.json
 	tests/bench/run.sh $(PART)
 
 under-load: setup stores

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod haproxy;
 pub mod http;
 pub mod http2;
+pub mod identity;
 pub mod interop;
 pub mod kept_verdicts;
 pub mod key_server;

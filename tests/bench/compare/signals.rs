@@ -1,5 +1,5 @@
-//! The part `signals`: from a logout that an identity provider tells to the first refusal of a token that HAProxy has just let in by
-//! itself, under load; and what a flood of signals changes for checks of the same token-server.
+//! The part `signals`: from a logout at an identity provider, `oidc-provider`, to the first refusal of a token that HAProxy has just let
+//! in by itself, under load; and what a flood of signals changes for checks of the same token-server.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,15 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use integration_tests::http::Client;
+use integration_tests::http::Request;
+use integration_tests::identity::flow::LoggedIn;
+use integration_tests::identity::oidc_provider::{self, Leaving, log_in};
+use integration_tests::identity::provider::{Place, Provider};
 use integration_tests::keys::{jwks, key};
 use integration_tests::load::results::rounded;
 use integration_tests::load::{Amount, Load, Prepared};
 use integration_tests::port::free_port;
 use integration_tests::site::{Plan, Site};
 use integration_tests::socket::Address;
-use integration_tests::token::{forge_signature, now, sign_raw, token};
-use integration_tests::wait::DEADLINE;
+use integration_tests::token::{forge_signature, now, sign_raw};
+use integration_tests::wait::{DEADLINE, eventually};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -24,6 +27,7 @@ use crate::release::Release;
 use crate::samples::{self, Sample};
 use crate::targets::{Measured, Target, at_most};
 
+/// Whose signals flood.
 const ISSUER: &str = "https://id.example";
 /// Tokens that other clients send meanwhile, all of them frequent.
 const TOKENS: usize = 100;
@@ -43,29 +47,42 @@ const MOST_TIMES: f64 = 1.5;
 pub(crate) fn run(release: &Release) -> Value {
     let folder = TempDir::with_prefix("signals-").unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
+    let signals = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
+    let told = vec![("LOGOUT_URI", format!("http://{signals}/backchannel-logout"))];
+    let provider = Provider::start_with(&oidc_provider::ES256, told);
+    let issuer = &provider.place.issuer;
     fs::write(path("keys"), jwks([key("ES256")])).unwrap();
     let text = format!(
-        "[[issuers]]\nissuer = \"{ISSUER}\"\nkeys_file = \"{}\"\n\n[[signals]]\nissuer = \"{ISSUER}\"\naudiences = [\"app\"]\n",
+        "[[issuers]]\nissuer = \"{ISSUER}\"\nkeys_file = \"{}\"\n\n[[signals]]\nissuer = \"{ISSUER}\"\naudiences = [\"app\"]\n\n\
+         [[issuers]]\nissuer = \"{issuer}\"\ndiscovery = true\n\n[[signals]]\nissuer = \"{issuer}\"\naudiences = [\"web\"]\n",
         path("keys")
     );
     fs::write(path("server.toml"), text).unwrap();
-    let signals = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
+    let owned = |(name, value): (&str, String)| (name.to_owned(), value);
     let settings = [
         ("TOKEN_SERVER_CONFIG", path("server.toml")),
         ("TOKEN_SERVER__SIGNALS__LISTEN", signals.to_string()),
     ];
+    let trust = [
+        ("JWT_JWKS_FILE", String::new()),
+        ("JWT_OIDC_ISSUERS", issuer.clone()),
+        ("JWT_AUDIENCES", oidc_provider::RESOURCE.to_owned()),
+    ];
     let site = Site::start(&Plan {
         agents: 2,
         program: release.program.clone(),
-        server_environment: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+        agent_environment: trust.map(owned).into(),
+        server_environment: settings.map(owned).into(),
         ..Plan::default()
     });
     let Address::Tcp(target) = site.proxies[0].address else {
         unreachable!("HAProxy listens on a port here")
     };
-    let background = (0..TOKENS).map(|number| request(&format!("other-{number}"))).collect();
-    let mut figures = samples::take(release, target, background, |number| sample(&site, signals, number));
+    let others =
+        (0..TOKENS).map(|number| request(&log_in(&provider.place, &format!("other-{number}")))).collect();
+    let mut figures = samples::take(release, target, others, |number| sample(&site, &provider.place, number));
     println!("{release}, a logout to its refusal: {}", figures["ms_from_sent"]);
+    comes_back(&site, &provider.place);
     figures["flood"] = flood(&site, signals);
     println!("checks without and with a flood of signals: {}", figures["flood"]);
     figures
@@ -90,9 +107,8 @@ pub(crate) fn targets(figures: Option<&Value>) -> Vec<Target> {
     ]
 }
 
-fn request(subject: &str) -> Prepared {
-    let claims = json!({"iss": ISSUER, "sub": subject, "exp": now() + 3_600});
-    Prepared::get("/", &format!("Bearer {}", token(key("ES256"), claims)), 200)
+fn request(session: &LoggedIn) -> Prepared {
+    Prepared::get("/", &format!("Bearer {}", session.access_token), 200)
 }
 
 fn logout_token(subject: &str) -> String {
@@ -116,19 +132,23 @@ fn posted(token: &str) -> Prepared {
     Prepared { bytes: bytes.into_bytes(), expected: 200 }
 }
 
-/// Has HAProxy let a subject's token in by itself before its logout is told.
-fn sample(site: &Site, signals: SocketAddr, number: usize) -> Sample {
-    let subject = format!("user-{number}");
-    let request = request(&subject);
-    let ask = samples::let_in_by_haproxy(site, &subject, &request);
-    let logout = posted(&logout_token(&subject));
-    let tell = || {
-        let mut provider = Client::new(Address::Tcp(signals).connect(DEADLINE).unwrap());
-        provider.write(&logout.bytes).unwrap();
-        let answer = provider.response().unwrap();
-        assert_eq!(answer.status, 200, "{answer}");
-    };
-    Sample::after(&subject, tell, ask)
+/// Has HAProxy let a user's token in by itself before that user logs out. The time begins with the answer to the provider's question,
+/// which signs and tells of the logout meanwhile.
+fn sample(site: &Site, place: &Place, number: usize) -> Sample {
+    let user = format!("user-{number}");
+    let session = log_in(place, &user);
+    let request = request(&session);
+    let ask = samples::let_in_by_haproxy(site, &user, &request);
+    let leaving = Leaving::ask(place, session);
+    Sample::after(&user, || leaving.confirm(place), ask)
+}
+
+/// A user who was logged out logs in again, and the new token is good: the rule is by the second, so not in the same one.
+fn comes_back(site: &Site, place: &Place) {
+    eventually("a token from after the logout passes", || {
+        let token = log_in(place, "user-0").access_token;
+        (site.send(0, &Request::get("/").bearer(&token)).status == 200).then_some(())
+    });
 }
 
 /// The slowest of a hundred checks without and with a flood, in turns.

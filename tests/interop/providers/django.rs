@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use crate::flow::{encoded, json, query, token};
-use crate::provider::{Kind, Place};
+use integration_tests::identity::flow::{encoded, json, query, token};
+use integration_tests::identity::provider::{Kind, Place};
+
 use crate::story::tell;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";

@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
+use integration_tests::identity::flow::{LoggedIn, encoded, json, part, query, token};
+use integration_tests::identity::provider::{Kind, Place};
 use serde_json::json as value;
 
-use crate::flow::{encoded, json, query, token};
-use crate::logout::{self, LoggedIn, Scope, Sender};
-use crate::provider::{Kind, Place};
-use crate::story::{part, tell};
+use crate::logout::{self, Scope, Sender};
+use crate::story::tell;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 const RESOURCE: &str = "https://api.example";

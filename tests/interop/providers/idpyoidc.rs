@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use crate::flow::{encoded, json, query, token};
-use crate::logout::{self, LoggedIn, Scope, Sender};
-use crate::provider::{Kind, Place};
+use integration_tests::identity::flow::{LoggedIn, encoded, json, query, token};
+use integration_tests::identity::provider::{Kind, Place};
+
+use crate::logout::{self, Scope, Sender};
 use crate::story::tell;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";

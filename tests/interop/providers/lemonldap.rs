@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use crate::flow::{json, token};
-use crate::provider::{Kind, Place, scripts};
+use integration_tests::identity::flow::{json, token};
+use integration_tests::identity::provider::{Kind, Place, scripts};
+
 use crate::story::tell;
 
 static LEMONLDAP: Kind = Kind {

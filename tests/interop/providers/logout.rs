@@ -4,22 +4,13 @@ use std::fs;
 
 use integration_tests::edge::Edge;
 use integration_tests::http::Request;
+use integration_tests::identity::flow::{LoggedIn, Visitor, part};
+use integration_tests::identity::provider::{Kind, Place, Provider};
 use integration_tests::port::free_port;
 use integration_tests::process::repository;
 use integration_tests::setup::Setup;
 use integration_tests::wait::eventually;
 use serde_json::Value;
-
-use crate::flow::Visitor;
-use crate::provider::{Kind, Place, Provider};
-use crate::story::part;
-
-/// A person who is logged in, and what the client got for it.
-pub(crate) struct LoggedIn {
-    pub(crate) person: Visitor,
-    pub(crate) access_token: String,
-    pub(crate) id_token: String,
-}
 
 /// What a logout ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,9 @@
 
 mod authlib;
 mod django;
-mod flow;
 mod glewlwyd;
 mod idpyoidc;
 mod lemonldap;
 mod logout;
 mod oidc_provider;
-mod provider;
 mod story;

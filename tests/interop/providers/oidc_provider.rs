@@ -1,33 +1,9 @@
 //! `oidc-provider` from npm: a token for a resource (RFC 8707) is a JWT of RFC 9068.
 
-use std::process::Command;
+use integration_tests::identity::oidc_provider::{EDDSA, ES256, ML_DSA, PS256, RS256, log_in, log_out};
 
-use crate::flow::{encoded, json, query, token};
-use crate::logout::{self, LoggedIn, Scope, Sender};
-use crate::provider::{Kind, Place};
+use crate::logout::{self, Scope, Sender};
 use crate::story::tell;
-
-const RESOURCE: &str = "https://api.example";
-const CALLBACK: &str = "http://127.0.0.1:9/callback";
-
-const fn of(name: &'static str, algorithm: &'static str) -> Kind {
-    Kind {
-        name,
-        command,
-        path: "",
-        algorithm,
-        audience: Some(RESOURCE),
-        keeps_old_keys: true,
-        token: client_credentials,
-        others,
-    }
-}
-
-static RS256: Kind = of("oidc-provider, RS256 with x5c", "RS256");
-static PS256: Kind = of("oidc-provider, PS256", "PS256");
-static ES256: Kind = Kind { token: authorization_code, ..of("oidc-provider, ES256", "ES256") };
-static EDDSA: Kind = of("oidc-provider, EdDSA", "EdDSA");
-static ML_DSA: Kind = of("oidc-provider, ML-DSA-65", "ML-DSA-65");
 
 #[test]
 fn oidc_provider_with_certificates_beside_its_keys() {
@@ -54,78 +30,6 @@ fn oidc_provider_with_signatures_that_outlive_quantum_computers() {
     tell(&ML_DSA);
 }
 
-fn command(place: &Place) -> Command {
-    let mut command = place.program("node");
-    command.arg(place.home.join("oidc_provider.mjs"));
-    if place.algorithm == "RS256" {
-        command.env("X5C", "1");
-    }
-    command
-}
-
-fn client_credentials(place: &Place) -> String {
-    for_resource(place, RESOURCE)
-}
-
-fn for_resource(place: &Place, resource: &str) -> String {
-    let form = [("grant_type", "client_credentials"), ("resource", resource), ("scope", "read")];
-    let answer = place.visitor().post_as("robot", "of the robot", &place.at("/token"), &form);
-    token(&json(&answer), "access_token")
-}
-
-fn authorization_code(place: &Place) -> String {
-    log_in(place, "alice").access_token
-}
-
-/// The pages that a person sees: a login, a question; then the client's code with its proof key (RFC 7636).
-fn log_in(place: &Place, user: &str) -> LoggedIn {
-    /// RFC 7636, appendix B.
-    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-    let mut person = place.visitor();
-    let request = encoded(&[
-        ("client_id", "web"),
-        ("response_type", "code"),
-        ("redirect_uri", CALLBACK),
-        ("scope", "openid read"),
-        ("resource", RESOURCE),
-        ("state", "x"),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-    ]);
-    let mut response = person.get(&place.at(&format!("/auth?{request}")));
-    for form in [&[("prompt", "login"), ("login", user), ("password", "x")][..], &[("prompt", "consent")]] {
-        let page = response.header("location").unwrap_or_else(|| panic!("no page: {response}")).to_owned();
-        let resumes = person.post(&page, form);
-        let resumes = resumes.header("location").unwrap_or_else(|| panic!("{resumes}")).to_owned();
-        response = person.get(&resumes);
-    }
-    let code = query(response.header("location").unwrap(), "code");
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", CALLBACK),
-        ("resource", RESOURCE),
-        ("code_verifier", VERIFIER),
-    ];
-    let answer = json(&place.visitor().post_as("web", "of the web", &place.at("/token"), &form));
-    let id_token = token(&answer, "id_token");
-    assert_eq!(crate::story::header(&id_token)["alg"], place.algorithm);
-    LoggedIn { person, access_token: token(&answer, "access_token"), id_token }
-}
-
-/// The page that asks whether the person wants to log out everywhere, and the answer yes.
-fn log_out(place: &Place, mut session: LoggedIn) {
-    let request = encoded(&[("id_token_hint", &session.id_token)]);
-    let page = session.person.get(&place.at(&format!("/session/end?{request}")));
-    let text = String::from_utf8(page.body).unwrap();
-    let (_, rest) = text.split_once("name=\"xsrf\" value=\"").unwrap_or_else(|| panic!("no form: {text}"));
-    let (secret, _) = rest.split_once('"').unwrap();
-    let form = [("xsrf", secret), ("logout", "yes")];
-    let done = session.person.post(&place.at("/session/end/confirm"), &form);
-    assert_eq!(done.status, 303, "{done}");
-}
-
 #[test]
 fn a_logout_at_oidc_provider_ends_the_users_tokens() {
     logout::tell(&Sender { kind: &ES256, scope: Scope::Subject, more: &[], log_in, log_out });
@@ -141,8 +45,4 @@ fn a_logout_at_oidc_provider_ends_one_session() {
 fn a_token_that_oidc_provider_does_not_revoke_is_revoked_here() {
     let sender = Sender { kind: &ES256, scope: Scope::Subject, more: &[], log_in, log_out };
     logout::revoke(&sender, ("web", "of the web"), "/token/revocation");
-}
-
-fn others(place: &Place) -> Vec<(&'static str, String)> {
-    vec![("a token for another resource", for_resource(place, "https://other.example"))]
 }

@@ -1,15 +1,13 @@
 //! What every identity provider goes through.
 
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use integration_tests::edge::Edge;
 use integration_tests::http::Request;
+use integration_tests::identity::flow::{header, json, part};
+use integration_tests::identity::provider::{Kind, Provider};
 use integration_tests::setup::Setup;
 use integration_tests::token::{forge_payload, forge_signature, hs256_under, unsigned};
 use integration_tests::wait::eventually;
 use serde_json::Value;
-
-use crate::flow::json;
-use crate::provider::{Kind, Provider};
 
 /// A token by a flow passes, and goes on passing while keys are replaced and the provider is away; nothing else ever does.
 pub(crate) fn tell(kind: &'static Kind) {
@@ -112,13 +110,4 @@ fn jwks_uri(provider: &Provider) -> String {
     let document = provider.place.at("/.well-known/openid-configuration");
     let document = json(&provider.place.visitor().get(&document));
     document["jwks_uri"].as_str().unwrap().to_owned()
-}
-
-pub(crate) fn header(token: &str) -> Value {
-    part(token, 0)
-}
-
-pub(crate) fn part(token: &str, index: usize) -> Value {
-    let part = token.split('.').nth(index).unwrap();
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

@@ -4,69 +4,69 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use integration_tests::port::free_port;
-use integration_tests::process::{Process, repository};
-use integration_tests::wait::{DEADLINE, poll};
+use crate::port::free_port;
+use crate::process::{Process, repository};
+use crate::wait::{DEADLINE, poll};
 use tempfile::TempDir;
 
-use crate::flow::Visitor;
+use super::flow::Visitor;
 
 /// What the story needs to know of one provider.
-pub(crate) struct Kind {
-    pub(crate) name: &'static str,
+pub struct Kind {
+    pub name: &'static str,
     /// What starts it, at a place that is its own.
-    pub(crate) command: fn(&Place) -> Command,
+    pub command: fn(&Place) -> Command,
     /// The path of its issuer, below `http://127.0.0.1:<port>`.
-    pub(crate) path: &'static str,
-    pub(crate) algorithm: &'static str,
+    pub path: &'static str,
+    pub algorithm: &'static str,
     /// What its tokens are for, if they say so.
-    pub(crate) audience: Option<&'static str>,
+    pub audience: Option<&'static str>,
     /// Whether it goes on publishing a key that no longer signs.
-    pub(crate) keeps_old_keys: bool,
+    pub keeps_old_keys: bool,
     /// A token for that audience, by a flow.
-    pub(crate) token: fn(&Place) -> String,
+    pub token: fn(&Place) -> String,
     /// Tokens that it makes for something else, and what is said of them.
-    pub(crate) others: fn(&Place) -> Vec<(&'static str, String)>,
+    pub others: fn(&Place) -> Vec<(&'static str, String)>,
 }
 
 /// Where a provider is, and what it has.
-pub(crate) struct Place {
+pub struct Place {
     /// Where providers are installed.
-    pub(crate) home: PathBuf,
+    pub home: PathBuf,
     /// A folder of this one's own, for its keys.
-    pub(crate) state: TempDir,
-    pub(crate) port: u16,
-    pub(crate) issuer: String,
-    pub(crate) algorithm: &'static str,
+    pub state: TempDir,
+    pub port: u16,
+    pub issuer: String,
+    pub algorithm: &'static str,
     /// The numbers of the keys that it publishes; it signs with the first.
-    pub(crate) keys: Vec<u32>,
+    pub keys: Vec<u32>,
     /// More of its environment.
-    pub(crate) more: Vec<(&'static str, String)>,
+    pub more: Vec<(&'static str, String)>,
 }
 
 impl Place {
-    pub(crate) fn visitor(&self) -> Visitor {
+    pub fn visitor(&self) -> Visitor {
         Visitor::of(&self.issuer)
     }
 
     /// A path below the issuer's.
-    pub(crate) fn at(&self, path: &str) -> String {
+    pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
     }
 
     /// The numbers of the keys, with commas.
-    pub(crate) fn key_list(&self) -> String {
+    pub fn key_list(&self) -> String {
         let numbers: Vec<_> = self.keys.iter().map(u32::to_string).collect();
         numbers.join(",")
     }
 
     /// A program from Debian's packages, or Node.
-    pub(crate) fn program(&self, name: &str) -> Command {
+    pub fn program(&self, name: &str) -> Command {
         self.with_settings(Command::new(self.home.join("debian").join(name)))
     }
 
     /// A program of Python, with what was installed from PyPI.
-    pub(crate) fn python(&self, script: &str) -> Command {
+    pub fn python(&self, script: &str) -> Command {
         let mut command = Command::new("python3");
         command.arg(scripts().join(script)).env("PYTHONPATH", self.home.join("python"));
         self.with_settings(command)
@@ -88,20 +88,20 @@ impl Place {
 }
 
 /// A provider that runs, or is away.
-pub(crate) struct Provider {
-    pub(crate) kind: &'static Kind,
-    pub(crate) place: Place,
+pub struct Provider {
+    pub kind: &'static Kind,
+    pub place: Place,
     process: Option<Process>,
 }
 
 impl Provider {
     /// Starts it with its first key.
-    pub(crate) fn start(kind: &'static Kind) -> Self {
+    pub fn start(kind: &'static Kind) -> Self {
         Self::start_with(kind, Vec::new())
     }
 
     /// The same with more in its environment.
-    pub(crate) fn start_with(kind: &'static Kind, more: Vec<(&'static str, String)>) -> Self {
+    pub fn start_with(kind: &'static Kind, more: Vec<(&'static str, String)>) -> Self {
         let port = free_port().unwrap();
         let place = Place {
             home: installed().to_owned(),
@@ -118,12 +118,12 @@ impl Provider {
     }
 
     /// Ends it, if it runs, and waits until it is gone.
-    pub(crate) fn stops(&mut self) {
+    pub fn stops(&mut self) {
         self.process = None;
     }
 
     /// Starts it where it was, and waits until it serves its discovery document.
-    pub(crate) fn starts(&mut self) {
+    pub fn starts(&mut self) {
         let mut process = Process::start(self.kind.name, (self.kind.command)(&self.place)).unwrap();
         let document = self.place.at("/.well-known/openid-configuration");
         let up = poll(DEADLINE, || match process.exited() {
@@ -138,13 +138,13 @@ impl Provider {
     }
 
     /// Starts it again with these keys.
-    pub(crate) fn restarts_with(&mut self, keys: &[u32]) {
+    pub fn restarts_with(&mut self, keys: &[u32]) {
         self.stops();
         self.place.keys = keys.to_vec();
         self.starts();
     }
 
-    pub(crate) fn token(&self) -> String {
+    pub fn token(&self) -> String {
         (self.kind.token)(&self.place)
     }
 
@@ -162,7 +162,7 @@ impl Drop for Provider {
 }
 
 /// Where the programs that start the providers are.
-pub(crate) fn scripts() -> PathBuf {
+pub fn scripts() -> PathBuf {
     repository().join("tests/interop/providers")
 }
 

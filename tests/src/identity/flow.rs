@@ -3,46 +3,46 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use integration_tests::http::{Client, Response};
-use integration_tests::socket::Address;
-use integration_tests::wait::DEADLINE;
+use crate::http::{Client, Response};
+use crate::socket::Address;
+use crate::wait::DEADLINE;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde_json::Value;
 
 /// A browser, or a program: it has cookies and a place that it talks to.
-pub(crate) struct Visitor {
+pub struct Visitor {
     host: String,
     address: Address,
     cookies: BTreeMap<String, String>,
 }
 
 /// A form's fields, `application/x-www-form-urlencoded`.
-pub(crate) type Form<'a> = &'a [(&'a str, &'a str)];
+pub type Form<'a> = &'a [(&'a str, &'a str)];
 
 impl Visitor {
     /// `origin` is `http://127.0.0.1:<port>`, perhaps with a path.
-    pub(crate) fn of(origin: &str) -> Self {
+    pub fn of(origin: &str) -> Self {
         let host = origin.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
         let address = Address::Tcp(host.parse().unwrap());
         Self { host, address, cookies: BTreeMap::new() }
     }
 
-    pub(crate) fn get(&mut self, target: &str) -> Response {
+    pub fn get(&mut self, target: &str) -> Response {
         self.send("GET", target, &[], None)
     }
 
-    pub(crate) fn post(&mut self, target: &str, form: Form<'_>) -> Response {
+    pub fn post(&mut self, target: &str, form: Form<'_>) -> Response {
         self.send("POST", target, &[], Some(("application/x-www-form-urlencoded", &encoded(form))))
     }
 
     /// A request that a page of the provider's makes by a script, perhaps with JSON.
-    pub(crate) fn script(&mut self, method: &str, target: &str, body: Option<&Value>) -> Response {
+    pub fn script(&mut self, method: &str, target: &str, body: Option<&Value>) -> Response {
         let body = body.map(Value::to_string);
         self.send(method, target, &[], body.as_deref().map(|body| ("application/json", body)))
     }
 
     /// A form of a client that shows its name and secret (RFC 6749 section 2.3.1).
-    pub(crate) fn post_as(&mut self, client: &str, secret: &str, target: &str, form: Form<'_>) -> Response {
+    pub fn post_as(&mut self, client: &str, secret: &str, target: &str, form: Form<'_>) -> Response {
         let basic = BASE64_STANDARD.encode(format!("{}:{}", percent(client), percent(secret)));
         let authorization = format!("Basic {basic}");
         let body = encoded(form);
@@ -82,21 +82,28 @@ impl Visitor {
     }
 }
 
+/// A person who is logged in, and what the client got for it.
+pub struct LoggedIn {
+    pub person: Visitor,
+    pub access_token: String,
+    pub id_token: String,
+}
+
 /// The JSON of a good answer.
-pub(crate) fn json(response: &Response) -> Value {
+pub fn json(response: &Response) -> Value {
     assert!((200..300).contains(&response.status), "{response}");
     serde_json::from_slice(&response.body).unwrap_or_else(|error| panic!("{error}: {response}"))
 }
 
 /// A token of a token response, which the scan of secrets then knows.
-pub(crate) fn token(answer: &Value, name: &str) -> String {
+pub fn token(answer: &Value, name: &str) -> String {
     let token = answer[name].as_str().unwrap_or_else(|| panic!("no {name}: {answer}"));
     assert_eq!(token.split('.').count(), 3, "the {name} is no signed JWT: {token}");
-    integration_tests::scan::noted(token.to_owned())
+    crate::scan::noted(token.to_owned())
 }
 
 /// A member of the query of a URL, decoded.
-pub(crate) fn query(url: &str, name: &str) -> String {
+pub fn query(url: &str, name: &str) -> String {
     let (_, query) = url.split_once('?').unwrap_or_else(|| panic!("no query: {url}"));
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(key, _)| *key == name).unwrap_or_else(|| panic!("no {name}: {url}"));
@@ -110,7 +117,7 @@ pub(crate) fn query(url: &str, name: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-pub(crate) fn encoded(form: Form<'_>) -> String {
+pub fn encoded(form: Form<'_>) -> String {
     let pairs: Vec<_> =
         form.iter().map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
     pairs.join("&")
@@ -126,4 +133,15 @@ fn percent(text: &str) -> String {
         }
     }
     encoded
+}
+
+/// The header of a JWT.
+pub fn header(token: &str) -> Value {
+    part(token, 0)
+}
+
+/// The JSON of a part of a JWT.
+pub fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
