@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jose::{Profile, Trust};
 use keys::KeySources;
-use keys::trust::{Flat, IssuerKeys};
+use keys::trust::{Flat, IssuerKeys, Preset};
 use revocation::lease::Terms;
 use service::sample::LogLines;
 use service::settings::{ConfigError, Environment, Settings};
@@ -142,11 +142,12 @@ impl Config {
                 others.len()
             ));
         }
-        let profile = settings.parse("JWT_PROFILE", "standard or ms-users").unwrap_or(Profile::Standard);
+        let preset: Preset = settings.parse("JWT_PROFILE", Preset::EXPECTED).unwrap_or_default();
+        let profile = preset.profile;
         let timeout = within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds");
         let timeout = Duration::from_millis(timeout.unwrap_or(80));
         let token_server = token_server::read(&mut settings, timeout);
-        let flat = Flat::read(&mut settings, TRUST, profile);
+        let flat = Flat::read(&mut settings, TRUST, preset);
         let trusted = trusted(&mut settings, flat, keys, token_server.is_some());
         let cache = cache(&mut settings);
         let terms = terms(&mut settings);
@@ -213,7 +214,7 @@ fn trusted(
         None if !flat.is_keyless(settings) => flat,
         // Encrypted tokens are the token-server's.
         None if has_token_server && flat.policy.profile == Profile::MsUsers => {
-            return Some(flat.without_keys());
+            return flat.without_keys(settings);
         }
         None => {
             let what = "no key source: set it, JWT_JWKS_URL or JWT_OIDC_ISSUERS, or write [[issuers]] tables in JWT_CONFIG";

@@ -1,6 +1,8 @@
 //! What was decided about a request.
 
-use jose::{ClaimNames, Profile, Reason, Refusal, Reject, Signed, TokenForm, TokenVersion, Verdict};
+use jose::{
+    Challenges, ClaimNames, Profile, Reason, Refusal, Reject, Signed, TokenForm, TokenVersion, Verdict,
+};
 
 /// What was decided about one request.
 #[derive(Debug, Clone)]
@@ -15,6 +17,8 @@ pub struct Decision {
     pub version: Option<TokenVersion>,
     /// The name of the policy that was applied; absent when an unknown one was asked for.
     pub policy: Option<String>,
+    /// What that policy tells a client that is refused.
+    pub challenges: Option<Challenges>,
 }
 
 /// Accepted or refused.
@@ -36,6 +40,11 @@ impl Decision {
     #[must_use]
     pub fn refused(self, reject: Reject) -> Self {
         Self { outcome: Outcome::refused(reject), ..self }
+    }
+
+    /// What its client is told; absent where a better token would not help.
+    pub fn challenge(&self) -> Option<&str> {
+        self.challenges.as_ref()?.of(self.outcome.reject()?)
     }
 
     /// For the operator who has a token's fingerprint, or a request's name, from HAProxy's log. Never the token, nor what is in

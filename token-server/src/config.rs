@@ -17,6 +17,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::keys::trust::Preset;
 use jose::Profile;
 use reqwest::Url;
 use service::secret_file::{NamedFile, SecretFile};
@@ -97,9 +98,10 @@ impl Config {
     /// # Errors
     /// All faults together, by name and without values.
     pub(crate) fn read(settings: &mut Settings) -> Result<Self, ConfigError> {
-        let profile = settings.parse(PROFILE, "standard or ms-users").unwrap_or_default();
+        let preset: Preset = settings.parse(PROFILE, Preset::EXPECTED).unwrap_or_default();
+        let profile = preset.profile;
         let jwe_keys = from_file(settings, JWE_KEYS_FILE, decryption_keys);
-        let (verify, mut issuers) = verify::read(settings, profile, jwe_keys.is_some());
+        let (verify, mut issuers) = verify::read(settings, preset, jwe_keys.is_some());
         let signals = signals::read(settings, verify.as_ref(), issuers.len());
         // Behind those of the issuers: no access token is verified by them.
         issuers

@@ -21,8 +21,8 @@ const MAX_NAME_BYTES: usize = 56;
 /// The namespace of the claims.
 const PAYLOAD: &str = "payload.";
 /// Every variable but those of the claims.
-const NAMES: [&str; 9] =
-    ["valid", "reason", "detail", "stateless", "legacy", "policy", "body", "header", "id"];
+const NAMES: [&str; 10] =
+    ["valid", "reason", "detail", "stateless", "legacy", "policy", "body", "header", "id", "challenge"];
 
 /// Which variables are sent. Each one costs HAProxy time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,9 @@ pub fn answer(decision: &Decision, variables: &Variables, claims: Option<&[Strin
         answer.set(variables, name, || true.into());
     }
     answer.set(variables, "detail", || outcome.detail().into());
+    if let Some(challenge) = decision.challenge() {
+        answer.set(variables, "challenge", || challenge.into());
+    }
     if let Some(signed) = outcome.shown() {
         answer.set(variables, "header", || signed.header.as_str().into());
         answer.set(variables, "body", || signed.claims.as_json().into());

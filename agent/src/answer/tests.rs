@@ -1,6 +1,6 @@
 pub mod lines;
 
-use jose::{ClaimNames, Profile, Reason, Reject, Signed};
+use jose::{Challenges, ClaimNames, Profile, Reason, Reject, Signed};
 
 use super::*;
 
@@ -15,7 +15,14 @@ fn signed(payload: &str, version: TokenVersion) -> Signed {
 fn decision(outcome: Outcome, profile: Profile) -> Decision {
     let policy = Some("default".into());
     let version = outcome.version(profile, None);
-    Decision { outcome, names: ClaimNames::default(), id: Some("fp".into()), version, policy }
+    Decision {
+        outcome,
+        names: ClaimNames::default(),
+        id: Some("fp".into()),
+        version,
+        policy,
+        challenges: Some(Challenges::default()),
+    }
 }
 
 fn accepted(payload: &str) -> Decision {
@@ -196,4 +203,22 @@ fn a_claim_keeps_its_own_variable_beside_a_short_one_as_long_as_its_name_fits() 
     let decision = Decision { names, ..accepted(&format!(r#"{{"{}":1}}"#, "c".repeat(41))) };
     let answer = answer(&decision, &Variables::All, None);
     assert_eq!(answer.long_names, 1, "the short name is that of another claim");
+}
+
+#[test]
+fn a_refused_client_is_told_what_would_help_and_one_that_may_have_a_good_token_is_not() {
+    let challenge = |outcome| {
+        let lines = shown(&decision(outcome, Profile::Standard), &Variables::All, None);
+        lines.into_iter().find(|line| line.starts_with("challenge="))
+    };
+    let told = challenge(Outcome::refused(Reject::Expired)).unwrap();
+    assert!(told.contains("error_description=\\\"expired"), "{told}");
+    for reject in Reject::ALL {
+        let is_told = challenge(Outcome::refused(*reject)).is_some();
+        assert_eq!(is_told, reject.reason() != Reason::BackendUnavailable, "{reject:?}");
+    }
+    assert_eq!(challenge(Outcome::Accepted(signed("{}", TokenVersion::Legacy))), None);
+    let unwanted = Variables::Only(["detail".to_owned()].into());
+    let lines = shown(&decision(Outcome::refused(Reject::Expired), Profile::Standard), &unwanted, None);
+    assert!(!lines.iter().any(|line| line.starts_with("challenge=")), "{lines:?}");
 }

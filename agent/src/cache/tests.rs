@@ -107,7 +107,7 @@ fn a_hit_judges_time_and_lease_again() {
     cache.lease.hear(ServerId(0), at, at, &events);
     assert!(needs_recheck(at), "the rules of its subject have changed");
 
-    let window = Window { from: None, until: Some(NOW) };
+    let window = Window { until: Some(NOW), ..Window::ALWAYS };
     let expired =
         Kept { ack: Ack::default(), reject: None, window, word: None, signed: None, heat: Heat::default() };
     cache.keep(key("b"), &Arc::new(expired), at);

@@ -1,7 +1,6 @@
 //! What the settings of the agent are: `jwt-agent settings`, the reference and the rest are made of this.
 
-use jose::Profile;
-use keys::trust::description as trust;
+use keys::trust::{Preset, description as trust};
 use service::description::{Default, Group, Kind, LookUp, Program, Setting};
 
 use super::names::{PREFIX, TRUST};
@@ -19,6 +18,7 @@ pub fn description() -> Program {
         config: TRUST.config,
         groups: vec![
             trust::whom_told(&TRUST),
+            trust::challenges(&TRUST),
             trust::keys(&TRUST),
             trust::fetching(&TRUST),
             tokens(),
@@ -36,9 +36,9 @@ fn tokens() -> Group {
     let settings = vec![
         Setting::new(
             "JWT_PROFILE",
-            Kind::Word(&["standard", "ms-users"]),
-            "ms-users",
-            "`standard`: `exp` is required. `ms-users`: scheme `JWT`, `exp` optional, `iss` and `aud` not validated, stateless and legacy tokens told apart",
+            Kind::Word(Preset::NAMES),
+            "at+jwt",
+            "`standard`: `exp` is required. `at+jwt`: access tokens by RFC 9068 alone: `typ` is `at+jwt`, and `iss`, `exp`, `aud`, `sub`, `client_id`, `iat`, `jti` are there; issuers and audiences must be set. `ms-users`: scheme `JWT`, `exp` optional, `iss` and `aud` not validated, stateless and legacy tokens told apart",
         )
         .or("standard")
         .restart(),
@@ -76,8 +76,8 @@ fn tokens() -> Group {
 }
 
 fn token_bytes(look_up: LookUp<'_>) -> Option<String> {
-    let profile = look_up("JWT_PROFILE").and_then(|name| name.parse().ok()).unwrap_or(Profile::Standard);
-    Some(usual_token_bytes(profile).to_string())
+    let preset: Preset = look_up("JWT_PROFILE").and_then(|name| name.parse().ok()).unwrap_or_default();
+    Some(usual_token_bytes(preset.profile).to_string())
 }
 
 fn schemes(look_up: LookUp<'_>) -> Option<String> {

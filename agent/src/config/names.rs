@@ -1,6 +1,6 @@
 //! Names of settings that several files write.
 
-use keys::trust::{FetchNames, TrustNames};
+use keys::trust::{ChallengeNames, FetchNames, TrustNames};
 
 /// What the names of settings begin with.
 pub(super) const PREFIX: &str = "JWT_";
@@ -19,6 +19,14 @@ pub(crate) const TRUST: TrustNames = TrustNames {
     leeway: "JWT_LEEWAY",
     binding: "JWT_BINDING",
     required: "JWT_REQUIRED",
+    challenge: ChallengeNames {
+        resource: "JWT_RESOURCE",
+        resource_metadata: "JWT_RESOURCE_METADATA",
+        realm: "JWT_REALM",
+        scopes: "JWT_CHALLENGE_SCOPES",
+        acr_values: "JWT_ACR_VALUES",
+        max_age: "JWT_MAX_AGE",
+    },
     fetch: FetchNames {
         keys_url: "JWT_JWKS_URL",
         ca_file: "JWT_CA_FILE",

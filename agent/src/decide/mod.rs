@@ -233,7 +233,8 @@ impl Decider {
         };
         let verified = recheck.as_deref().and_then(|kept| kept.signed.as_ref());
         let mut finding = self.finding(question, verified, arrival.now, deadline).await;
-        let mut window = finding.window(&self.trust, arrival.now);
+        let policy = question.policy(&self.trust);
+        let mut window = policy.and_then(|policy| finding.window(&self.trust, policy, arrival.now));
         if let Some(hint) = &finding.hint {
             let (version, since) = (question.key.keys, arrival.at.into());
             match self.keys.newer_than(version, hint, since, deadline.into(), arrival.now).await {

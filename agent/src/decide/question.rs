@@ -55,6 +55,7 @@ impl<'a> Question<'a> {
                 names: ClaimNames::default(),
                 id: None,
                 policy: policy.map(|policy| policy.name.clone()),
+                challenges: policy.map(|policy| policy.challenges.clone()),
             })
         };
         let name = request.policy().map_err(|reject| refused(reject, None))?;
@@ -106,6 +107,7 @@ impl<'a> Question<'a> {
             outcome,
             id: Some(self.key.token.fingerprint()),
             policy: policy.map(|policy| policy.name.clone()),
+            challenges: policy.map(|policy| policy.challenges.clone()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a token is worth by itself: its signature verified, its claims validated. Pure: no I/O, no clock, and no word on
 //! revocation.
 
-use jose::{Claims, Hint, Refusal, Reject, Signed, TokenVersion, Trust, UnixTime, Verdict, Window};
+use jose::{Claims, Hint, Policy, Refusal, Reject, Signed, TokenVersion, Trust, UnixTime, Verdict, Window};
 use revocation::check::CheckResult;
 use revocation::lease::Word;
 use serde_json::value::RawValue;
@@ -26,16 +26,16 @@ impl Finding {
         Self { outcome, word: None, hint: None }
     }
 
-    /// When the outcome may be used again; absent: never.
-    pub fn window(&self, trust: &Trust, now: UnixTime) -> Option<Window> {
+    /// When the outcome under `policy` may be used again; absent: never.
+    pub fn window(&self, trust: &Trust, policy: &Policy, now: UnixTime) -> Option<Window> {
         match &self.outcome {
-            Outcome::Accepted(signed) => trust.window(signed).ok(),
+            Outcome::Accepted(signed) => trust.window(signed, policy).ok(),
             // What is shown of a refused token with a good signature may be shown while the token lasts. A rule can be taken
             // back, which the lease hears of.
             Outcome::Refused { reject, signed } => {
                 let is_lasting = reject.is_lasting() || (self.word.is_some() && *reject == Reject::Revoked);
                 is_lasting.then(|| {
-                    let own = signed.as_ref().and_then(|signed| trust.window(signed).ok());
+                    let own = signed.as_ref().and_then(|signed| trust.window(signed, policy).ok());
                     own.filter(|own| own.validate(now).is_ok()).unwrap_or(Window::ALWAYS)
                 })
             }

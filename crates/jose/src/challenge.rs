@@ -126,10 +126,14 @@ pub struct Told {
     pub max_age: Option<NonZeroU32>,
 }
 
-/// The texts of one policy.
+/// The texts of one policy; a clone shares them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Challenges {
-    texts: BTreeMap<Reject, Arc<str>>,
+pub struct Challenges(Arc<Texts>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Texts {
+    told: Told,
+    by_reject: BTreeMap<Reject, Box<str>>,
 }
 
 impl Challenges {
@@ -139,29 +143,31 @@ impl Challenges {
     /// # Errors
     ///
     /// [`ChallengeFault::Length`].
-    pub fn new(told: &Told) -> Result<Self, ChallengeFault> {
-        let mut texts = BTreeMap::new();
-        for reject in Reject::ALL {
-            if let Some(text) = text(told, *reject) {
-                if text.len() > MAX_CHALLENGE_BYTES {
-                    return Err(ChallengeFault::Length);
-                }
-                texts.insert(*reject, text.into());
-            }
+    pub fn new(told: Told) -> Result<Self, ChallengeFault> {
+        let texts = Reject::ALL.iter().filter_map(|reject| Some((*reject, text(&told, *reject)?.into())));
+        let by_reject: BTreeMap<Reject, Box<str>> = texts.collect();
+        if by_reject.values().any(|text| text.len() > MAX_CHALLENGE_BYTES) {
+            return Err(ChallengeFault::Length);
         }
-        Ok(Self { texts })
+        Ok(Self(Arc::new(Texts { told, by_reject })))
+    }
+
+    /// What they tell.
+    pub fn told(&self) -> &Told {
+        &self.0.told
     }
 
     /// The text for a refusal; none for those that are no verdict on the token (503).
     pub fn of(&self, reject: Reject) -> Option<&str> {
-        self.texts.get(&reject).map(|text| &**text)
+        self.0.by_reject.get(&reject).map(|text| &**text)
     }
 }
 
 impl Default for Challenges {
     fn default() -> Self {
-        // The words of our own are all that it holds, which are no longer than allowed.
-        Self::new(&Told::default()).unwrap_or(Self { texts: BTreeMap::new() })
+        // Our own words are all that it holds, which are no longer than allowed.
+        Self::new(Told::default())
+            .unwrap_or_else(|_| Self(Arc::new(Texts { told: Told::default(), by_reject: BTreeMap::new() })))
     }
 }
 

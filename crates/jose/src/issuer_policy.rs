@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     AlgorithmSet, Binding, Claim, Claims, IssuerName, Leeway, Policy, Profile, Reject, Requirements, Signed,
-    TokenVersion, UnixTime, purpose,
+    TokenKind, TokenVersion, UnixTime, purpose,
 };
 
 /// What a token must look like to be accepted.
@@ -24,6 +24,8 @@ pub struct IssuerPolicy {
     pub leeway: Leeway,
     /// What becomes of tokens that are bound to a key or a certificate.
     pub binding: Binding,
+    /// What kind of tokens they must be.
+    pub kind: TokenKind,
     /// What else the token must say; by default nothing.
     pub requirements: Requirements,
 }
@@ -39,6 +41,7 @@ impl IssuerPolicy {
             audiences: Vec::new(),
             leeway: Leeway::NONE,
             binding: Binding::default(),
+            kind: TokenKind::default(),
             requirements: Requirements::default(),
         }
     }
@@ -53,12 +56,13 @@ impl IssuerPolicy {
     /// # Errors
     ///
     /// Those of [`validate`](Self::validate), where [`Reject::Type`] is told by the header too; then those of
-    /// [`Requirements::validate`].
+    /// [`Requirements::validate`], and [`Reject::Acr`] and [`Reject::AuthTime`].
     pub fn validate_signed(&self, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
-        self.validate_signed_for(&[], signed, now)
+        self.validate_signed_for(&[], signed, now)?;
+        self.requirements.step_up.validate(&signed.claims, now, self.leeway)
     }
 
-    /// The same, where a policy on top of this one names `types` that it accepts.
+    /// The same without the login, where a policy on top of this one names `types` that it accepts.
     pub(crate) fn validate_signed_for(
         &self,
         types: &[String],
@@ -68,6 +72,7 @@ impl IssuerPolicy {
         let Signed { header, claims, version } = signed;
         self.refuse_refresh_token(claims, *version)?;
         purpose::validate(header, claims, self.requirements.types.iter().chain(types))?;
+        self.kind.validate(signed)?;
         self.binding.validate(claims)?;
         self.validate_claims(claims, *version, now)?;
         self.requirements.validate(signed)
@@ -142,7 +147,7 @@ impl IssuerPolicy {
         self.window(claims)?.validate(now)
     }
 
-    /// From when until when a token may be used, the clock skew granted.
+    /// From when until when a token may be used, the clock skew granted; the login aside, which policies ask for too.
     ///
     /// # Errors
     ///
@@ -158,6 +163,7 @@ impl IssuerPolicy {
             from: not_before
                 .map(|from| UnixTime::from_millis(from.saturating_sub(millis(self.leeway.start)))),
             until: expiry.map(|until| UnixTime::from_millis(until.saturating_add(millis(self.leeway.end)))),
+            login_until: None,
         })
     }
 
@@ -194,23 +200,33 @@ pub struct Window {
     pub from: Option<UnixTime>,
     /// Not at this moment, nor later.
     pub until: Option<UnixTime>,
+    /// The same for the login that it tells of, where its age matters.
+    pub login_until: Option<UnixTime>,
 }
 
 impl Window {
     /// What does not depend on time.
-    pub const ALWAYS: Self = Self { from: None, until: None };
+    pub const ALWAYS: Self = Self { from: None, until: None, login_until: None };
+
+    /// When it ends, whatever ends it.
+    pub fn end(&self) -> Option<UnixTime> {
+        self.until.into_iter().chain(self.login_until).min()
+    }
 
     /// Whether the token may be used at this moment.
     ///
     /// # Errors
     ///
-    /// [`Reject::Expired`] or [`Reject::NotYetValid`].
+    /// [`Reject::Expired`], [`Reject::NotYetValid`] or [`Reject::AuthTime`].
     pub fn validate(&self, now: UnixTime) -> Result<(), Reject> {
         if self.until.is_some_and(|until| until <= now) {
             return Err(Reject::Expired);
         }
         if self.from.is_some_and(|from| from > now) {
             return Err(Reject::NotYetValid);
+        }
+        if self.login_until.is_some_and(|until| until <= now) {
+            return Err(Reject::AuthTime);
         }
         Ok(())
     }

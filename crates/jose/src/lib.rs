@@ -38,6 +38,7 @@
 //! # Ok::<(), jose::KeySetError>(())
 //! ```
 
+mod access_token;
 mod algorithm;
 mod base64url;
 mod binding;
@@ -65,6 +66,7 @@ mod requirements;
 mod resource;
 mod security_event;
 mod signed;
+mod step_up;
 mod time;
 mod token;
 mod tried_keys;
@@ -72,6 +74,7 @@ mod trust;
 mod uuid;
 mod verify;
 
+pub use access_token::TokenKind;
 pub use algorithm::{Algorithm, AlgorithmSet, UnknownAlgorithm};
 pub use binding::{Binding, UnknownBinding};
 pub use challenge::{ChallengeFault, Challenges, ListedValue, MAX_CHALLENGE_BYTES, MetadataUrl, Realm, Told};
@@ -100,6 +103,7 @@ pub use requirements::Requirements;
 pub use resource::{MAX_RESOURCE_BYTES, Resource, ResourceFault, ResourceMetadata};
 pub use security_event::{EventFault, EventIssuer, SecurityEvent, event_hint};
 pub use signed::{Signed, TokenVersion};
+pub use step_up::StepUp;
 pub use time::UnixTime;
 pub use token::{TokenForm, TokenHash, fingerprint};
 pub use trust::{Trust, TrustError, TrustedIssuer};

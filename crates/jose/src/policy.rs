@@ -1,6 +1,6 @@
 //! What a route asks for: one of the policies by whose names HAProxy, or another proxy, chooses.
 
-use crate::{AlgorithmSet, Requirements};
+use crate::{AlgorithmSet, Challenges, Requirements, Resource};
 
 /// A named policy: what a token must be on top of what its issuer's tokens must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub struct Policy {
     pub audiences: Vec<String>,
     /// Further conditions.
     pub requirements: Requirements,
+    /// The API that it protects, as clients ask tokens for it.
+    pub resource: Option<Resource>,
+    /// What clients are told that are refused.
+    pub challenges: Challenges,
 }
 
 impl Policy {
@@ -29,6 +33,8 @@ impl Policy {
             algorithms: AlgorithmSet::ALL,
             audiences: Vec::new(),
             requirements: Requirements::default(),
+            resource: None,
+            challenges: Challenges::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::json::{Object, string};
 use crate::purpose::is_same_type;
-use crate::{Claim, ClaimNames, ClaimRule, Claims, Profile, Reject, Signed};
+use crate::{Claim, ClaimNames, ClaimRule, Claims, Profile, Reject, Signed, StepUp};
 
 /// Conditions that all must hold; the default has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,13 +27,16 @@ pub struct Requirements {
     pub claims: Vec<ClaimRule>,
     /// Short names that the conditions use.
     pub names: ClaimNames,
+    /// How the user must have logged in. It depends on time and is validated apart, after all else, since a new login
+    /// mends nothing else.
+    pub step_up: StepUp,
 }
 
 /// The claims that grant scopes where nothing else is said.
 const SCOPE_CLAIMS: [&str; 2] = ["scope", "scp"];
 
 impl Requirements {
-    /// Validates a token whose signature is good.
+    /// Validates a token whose signature is good, but for [`step_up`](Self::step_up).
     ///
     /// # Errors
     ///

@@ -8,8 +8,8 @@ use crate::issuer_policy::validate_audience;
 use crate::jws::Unverified;
 use crate::verify::open;
 use crate::{
-    AlgorithmSet, Binding, Claim, ClaimNames, Claims, IssuerName, IssuerPolicy, KeySet, Leeway, Policy,
-    Profile, Refusal, Reject, Signed, TokenForm, UnixTime, Verdict, Window,
+    AlgorithmSet, Binding, Claim, ClaimNames, Claims, IssuerName, IssuerPolicy, KeySet, Leeway, ListedValue,
+    Policy, Profile, Refusal, Reject, ResourceMetadata, Signed, TokenForm, UnixTime, Verdict, Window,
 };
 
 /// An issuer and what its tokens must be.
@@ -224,16 +224,38 @@ impl Trust {
     ) -> Result<(), Reject> {
         issuer.policy.validate_signed_for(&policy.requirements.types, signed, now)?;
         validate_audience(&signed.claims, &policy.audiences)?;
-        policy.requirements.validate_above(&issuer.policy.requirements, signed)
+        policy.requirements.validate_above(&issuer.policy.requirements, signed)?;
+        [&issuer.policy.requirements, &policy.requirements]
+            .into_iter()
+            .try_for_each(|asked| asked.step_up.validate(&signed.claims, now, issuer.policy.leeway))
     }
 
-    /// From when until when a token that [`verify`](Self::verify) accepted may be used.
+    /// From when until when a token that [`verify`](Self::verify) accepted may be used under `policy`.
     ///
     /// # Errors
     ///
-    /// Those of [`IssuerPolicy::window`], and [`Reject::Issuer`] for a token of no trusted issuer.
-    pub fn window(&self, signed: &Signed) -> Result<Window, Reject> {
-        self.issuer_policy(signed)?.window(&signed.claims)
+    /// Those of [`IssuerPolicy::window`], [`Reject::Issuer`] for a token of no trusted issuer, and [`Reject::AuthTime`] for one
+    /// that does not tell when its user logged in, where that matters.
+    pub fn window(&self, signed: &Signed, policy: &Policy) -> Result<Window, Reject> {
+        let issuer = self.issuer_policy(signed)?;
+        let ends = [
+            issuer.requirements.step_up.until(&signed.claims)?,
+            policy.requirements.step_up.until(&signed.claims)?,
+        ];
+        Ok(Window { login_until: ends.into_iter().flatten().min(), ..issuer.window(&signed.claims)? })
+    }
+
+    /// The document about the API that `policy` protects (RFC 9728 section 2): whose tokens it accepts, and the scopes of every
+    /// policy for the same API. Absent where no resource is configured.
+    pub fn metadata(&self, policy: &Policy) -> Option<ResourceMetadata> {
+        let resource = policy.resource.as_ref()?;
+        let own: Vec<&Policy> =
+            self.policies.iter().filter(|other| other.resource.as_ref() == Some(resource)).collect();
+        let indexes = own.iter().flat_map(|policy| &policy.issuers);
+        let issuers =
+            indexes.filter_map(|index| self.issuers.get(*index)).filter_map(|issuer| issuer.policy.name());
+        let scopes = own.iter().flat_map(|policy| &policy.challenges.told().scopes).map(ListedValue::as_str);
+        Some(ResourceMetadata::new(resource, issuers, scopes))
     }
 
     /// What the tokens of the issuer must be that made a token which [`verify`](Self::verify) accepted.

@@ -19,10 +19,11 @@ use std::time::Duration;
 
 use jose::{
     AlgorithmSet, ClaimCondition, ClaimNames, ClaimRule, ClaimValue, IssuerPolicy, Policy, Profile,
-    Requirements, Trust, TrustedIssuer,
+    Requirements, StepUp, Trust, TrustedIssuer,
 };
 use service::settings::{Scalar, Settings};
 
+mod challenges;
 pub mod description;
 mod discovery;
 mod fetch;
@@ -31,15 +32,23 @@ mod issuer_keys;
 mod key_sources;
 mod load_balancers;
 mod names;
+mod preset;
+mod together;
+mod trust_names;
 mod values;
 
+pub use challenges::{ChallengeNames, Challenged};
+use challenges::{step_up, step_up_of_issuer};
 pub use discovery::Discovery;
 pub use fetch::{Authorization, CertificateFiles, Fetch, FetchNames, ProxyChoice, header_line};
-pub use flat::{Flat, TrustNames, http_urls};
+pub use flat::{Flat, http_urls};
 pub use issuer_keys::IssuerKeys;
 pub use key_sources::KeySources;
 pub use load_balancers::KID;
 pub use names::every_tenant_warning;
+pub use preset::{Preset, UnknownPreset};
+use together::{Parts, together};
+pub use trust_names::TrustNames;
 use values::{algorithms, leeway, present};
 
 /// Puts the flat settings and the tables `[[issuers]]` and `[[policies]]` together; the keys are in the order of the
@@ -72,25 +81,15 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
         issuers.push(TrustedIssuer { policy: flat.policy.clone(), keys: keys.len(), signers: Vec::new() });
         keys.push(flat.keys);
     }
-    let mut policies = vec![Policy::of(Trust::DEFAULT, (0..issuers.len()).collect())];
+    let mut policies = Vec::new();
     for mut table in settings.tables("policies") {
-        match policy(&mut table, &issuers) {
-            Some(policy) if policy.name == Trust::DEFAULT => *policies.first_mut()? = policy,
-            Some(policy) => policies.push(policy),
-            None => {}
-        }
+        policies.extend(policy(&mut table, &issuers, &flat.challenged));
         settings.adopt(table);
     }
     if issuers.is_empty() {
         return None;
     }
-    match Trust::new(profile, issuers, policies) {
-        Ok(trust) => Some((trust, keys)),
-        Err(error) => {
-            settings.fault("[[issuers]], [[policies]]", error.to_string());
-            None
-        }
-    }
+    together(settings, flat.names, Parts { issuers, keys, policies, challenged: flat.challenged })
 }
 
 fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys, Vec<String>)> {
@@ -119,13 +118,17 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys
         audiences: table.list("audiences").unwrap_or_else(|| base.audiences.clone()),
         leeway: leeway.unwrap_or(base.leeway),
         binding: base.binding,
-        requirements: requirements(table, &base.requirements.claims),
+        kind: base.kind,
+        requirements: Requirements {
+            step_up: step_up_of_issuer(table, &base.requirements.step_up),
+            ..requirements(table, &base.requirements.claims)
+        },
         issuers: name.map(|_| names)?,
     };
     Some((policy, keys, signers))
 }
 
-fn policy(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Policy> {
+fn policy(table: &mut Settings, issuers: &[TrustedIssuer], flat: &Challenged) -> Option<Policy> {
     let accepted = match table.list("issuers") {
         None => (0..issuers.len()).collect(),
         Some(names) => {
@@ -143,14 +146,18 @@ fn policy(table: &mut Settings, issuers: &[TrustedIssuer]) -> Option<Policy> {
             found.unwrap_or_default()
         }
     };
-    let policy = Policy {
-        issuers: accepted,
+    let asked = Policy {
         algorithms: algorithms(table, "algorithms").unwrap_or(AlgorithmSet::ALL),
         audiences: table.list("audiences").unwrap_or_default(),
-        requirements: requirements(table, &[]),
-        name: required(table, "name")?,
+        requirements: Requirements {
+            step_up: step_up(table, &challenges::TABLE),
+            ..requirements(table, &[])
+        },
+        ..Policy::of(String::new(), accepted)
     };
-    Some(policy)
+    let challenged = flat.of_table(table);
+    let name = required(table, "name")?;
+    Some(challenged.complete(Policy { name, ..asked }, issuers, table, &challenges::TABLE))
 }
 
 fn required(table: &mut Settings, name: &'static str) -> Option<String> {
@@ -183,6 +190,7 @@ fn requirements(table: &mut Settings, required: &[ClaimRule]) -> Requirements {
         scope_claims: table.list("scope_claim").unwrap_or_default(),
         claims,
         names: claim_names(table),
+        step_up: StepUp::default(),
     }
 }
 
@@ -206,4 +214,4 @@ fn claim_value(scalar: Scalar) -> ClaimValue {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! What the settings of the server are: `token-server settings`, the reference and the rest are made of this.
 
-use ::keys::trust::description as trust;
+use ::keys::trust::{Preset, description as trust};
 use service::description::{Default, Group, Kind, Program, Setting, Table};
 
 use super::keys;
@@ -32,6 +32,7 @@ pub fn description() -> Program {
             audit(),
             tokens(),
             trust::whom(&keys::TRUST),
+            trust::challenges(&keys::TRUST),
             trust::keys(&keys::TRUST),
             trust::fetching(&keys::TRUST),
             verify::settings(),
@@ -207,7 +208,7 @@ fn audit() -> Group {
 
 fn tokens() -> Group {
     lasting("which tokens", vec![
-        Setting::new(PROFILE, Kind::Word(&["standard", "ms-users"]), "ms-users", "It must be the agents'; it decides the subject claim (`sub`, or `username` in `ms-users`)").or("standard"),
+        Setting::new(PROFILE, Kind::Word(Preset::NAMES), "ms-users", "It must be the agents', where `at+jwt` counts as `standard`: it is for the tokens of `/verify` alone. It decides the subject claim (`sub`, or `username` in `ms-users`)").or("standard"),
         Setting::new(JWE_KEYS_FILE, PATH, "/etc/token-server/jwe.json", "Private or secret JWKs, a list or a set. `\"default\": true` marks the one for tokens that name no known key; a secret that is the only key is that without the mark (`\"default\": false`: not). Read again when it changes, and what agents keep of encrypted tokens is forgotten then")
             .or(Default::unset("encrypted tokens are refused")),
     ])

@@ -1,7 +1,7 @@
 //! Whose tokens are trusted, and where their keys come from: the names of the flat settings.
 
 use jose::Profile;
-use keys::trust::{FetchNames, IssuerKeys, TrustNames};
+use keys::trust::{ChallengeNames, FetchNames, IssuerKeys, TrustNames};
 use keys::{KeySources, OpenError, Source};
 use service::settings::Settings;
 
@@ -19,6 +19,14 @@ pub(crate) const TRUST: TrustNames = TrustNames {
     leeway: "TOKEN_SERVER__VERIFY__LEEWAY",
     binding: "TOKEN_SERVER__VERIFY__BINDING",
     required: "TOKEN_SERVER__VERIFY__REQUIRED",
+    challenge: ChallengeNames {
+        resource: "TOKEN_SERVER__VERIFY__RESOURCE",
+        resource_metadata: "TOKEN_SERVER__VERIFY__RESOURCE_METADATA",
+        realm: "TOKEN_SERVER__VERIFY__REALM",
+        scopes: "TOKEN_SERVER__VERIFY__CHALLENGE_SCOPES",
+        acr_values: "TOKEN_SERVER__VERIFY__ACR_VALUES",
+        max_age: "TOKEN_SERVER__VERIFY__MAX_AGE",
+    },
     fetch: FetchNames {
         keys_url: "TOKEN_SERVER__JWKS__URL",
         ca_file: "TOKEN_SERVER__JWKS__CA_FILE",

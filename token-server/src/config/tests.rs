@@ -164,7 +164,7 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
             &[("TOKEN_SERVER__VERIFY__HEADERS", "Host=sub")],
             "HEADERS: names a header that HTTP",
         ),
-        (table.clone(), &[("TOKEN_SERVER__VERIFY__REALM", "a\"b")], "REALM: expected visible"),
+        (table.clone(), &[("TOKEN_SERVER__VERIFY__REALM", "a\"b")], "REALM: expected letters, digits"),
         (
             table.clone(),
             &[("TOKEN_SERVER__VERIFY__MAX_TOKEN_BYTES", "9")],

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use ::keys::trust::{Flat, IssuerKeys};
+use ::keys::trust::{Flat, IssuerKeys, Preset};
 use jose::{Profile, Trust};
 use service::sample::LogLines;
 use service::settings::{Scalar, Settings};
@@ -15,7 +15,6 @@ use crate::verify::Limits;
 pub(super) const PROXY: &str = "TOKEN_SERVER__VERIFY__PROXY";
 pub(super) const SCHEMES: &str = "TOKEN_SERVER__VERIFY__SCHEMES";
 pub(crate) const MAX_TOKEN_BYTES: &str = "TOKEN_SERVER__VERIFY__MAX_TOKEN_BYTES";
-pub(super) const REALM: &str = "TOKEN_SERVER__VERIFY__REALM";
 pub(super) const COOKIE: &str = "TOKEN_SERVER__VERIFY__COOKIE";
 pub(super) const QUERY: &str = "TOKEN_SERVER__VERIFY__QUERY";
 pub(super) const PLACES: &str = "TOKEN_SERVER__VERIFY__PLACES";
@@ -41,23 +40,23 @@ pub struct Verify {
 /// Forward-auth, and the keys of its issuers in their order. Absent where no issuer is trusted, or after a fault.
 pub(super) fn read(
     settings: &mut Settings,
-    profile: Profile,
+    preset: Preset,
     opens_tokens: bool,
 ) -> (Option<Verify>, Vec<IssuerKeys>) {
-    let flat = Flat::read(settings, keys::TRUST, profile);
+    let flat = Flat::read(settings, keys::TRUST, preset);
     let has_policies = settings.has_tables("policies");
     let fallback = (opens_tokens && flat.is_keyless(settings)).then(|| flat.clone());
     let trusted = ::keys::trust::read(settings, flat);
-    let general = general(settings, profile);
+    let general = general(settings, preset.profile);
     let trusted = match (trusted, fallback) {
         (None, Some(_)) if has_policies => {
             settings.fault("[[policies]]", "are for the tokens of issuers: add an [[issuers]] table");
             None
         }
-        (None, Some(flat)) => Some(flat.without_keys()),
+        (None, Some(flat)) => flat.without_keys(settings),
         (trusted, _) => trusted,
     };
-    let General { proxy, schemes, max_token_bytes, log_refusals, realm, cache, guard, places } = general;
+    let General { proxy, schemes, max_token_bytes, log_refusals, cache, guard, places } = general;
     let Some((trust, issuers)) = trusted else {
         if !settings.tables("verify").is_empty() || proxy.is_some() {
             let what = format!(
@@ -78,7 +77,7 @@ pub(super) fn read(
         }
     }
     let forward_auth =
-        forward_auth::Settings { proxy, schemes, max_token_bytes, log_refusals, realm, cache, guards };
+        forward_auth::Settings { proxy, schemes, max_token_bytes, log_refusals, cache, guards };
     (Some(Verify { trust, forward_auth }), issuers)
 }
 
@@ -88,7 +87,6 @@ struct General {
     schemes: Vec<String>,
     max_token_bytes: usize,
     log_refusals: LogLines,
-    realm: String,
     cache: Limits,
     guard: Guard,
     places: Places,
@@ -99,10 +97,6 @@ fn general(settings: &mut Settings, profile: Profile) -> General {
     if !TOKEN_BYTES.contains(&max_token_bytes) {
         let (least, most) = TOKEN_BYTES.into_inner();
         settings.fault(MAX_TOKEN_BYTES, format!("expected {least} to {most} bytes"));
-    }
-    let realm = settings.text(REALM).unwrap_or_else(|| "api".to_owned());
-    if !realm.bytes().all(|byte| (byte.is_ascii_graphic() || byte == b' ') && !matches!(byte, b'"' | b'\\')) {
-        settings.fault(REALM, "expected visible ASCII without quotes and backslashes");
     }
     let pairs = settings.list(HEADERS).map(|pairs| {
         let pair =
@@ -118,7 +112,6 @@ fn general(settings: &mut Settings, profile: Profile) -> General {
         }),
         max_token_bytes,
         log_refusals: settings.parse(LOG_REFUSALS, LogLines::NAMES).unwrap_or_default(),
-        realm,
         cache: Limits {
             entries: settings.parse(CACHE_SIZE, "a number of tokens").unwrap_or(100_000),
             bytes: settings.parse(CACHE_BYTES, "bytes").unwrap_or(256 * 1024 * 1024),

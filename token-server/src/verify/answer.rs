@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jose::{Reason, Reject};
+use jose::{Challenges, Reject};
 
 use super::cache::Verified;
 
@@ -15,8 +15,8 @@ pub enum Answer {
     Refuse {
         /// Why not.
         reject: Reject,
-        /// What its client is told; absent where a better token would not help.
-        challenge: Option<Challenge>,
+        /// What its client is told (`WWW-Authenticate`); absent where a better token would not help.
+        challenge: Option<Box<str>>,
     },
 }
 
@@ -30,24 +30,10 @@ pub enum Pass {
     Preflight,
 }
 
-/// What a refusal asks of the client (RFC 6750 section 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Challenge {
-    /// A token. Section 3.1: a request that shows none gets no error code.
-    Token,
-    /// Another token.
-    Another {
-        /// The error code.
-        error: &'static str,
-        /// Why, in one word.
-        description: &'static str,
-    },
-}
-
 impl Answer {
-    /// A refusal, with what it tells the client.
-    pub fn refuse(reject: Reject) -> Self {
-        Self::Refuse { reject, challenge: Challenge::of(reject) }
+    /// A refusal, with what its policy tells the client.
+    pub fn refuse(reject: Reject, challenges: Option<&Challenges>) -> Self {
+        Self::Refuse { reject, challenge: challenges.and_then(|texts| texts.of(reject)).map(Into::into) }
     }
 }
 
@@ -65,28 +51,6 @@ impl Pass {
             Self::Token(_) => "ok",
             Self::Missing => "missing",
             Self::Preflight => "preflight",
-        }
-    }
-}
-
-impl Challenge {
-    fn of(reject: Reject) -> Option<Self> {
-        let description = reject.detail();
-        match (reject.reason(), reject) {
-            (Reason::Ok | Reason::BackendUnavailable, _) => None,
-            (_, Reject::Missing | Reject::Scheme) => Some(Self::Token),
-            (Reason::StepUp, _) => {
-                Some(Self::Another { error: "insufficient_user_authentication", description })
-            }
-            (Reason::Forbidden, _) => Some(Self::Another { error: "insufficient_scope", description }),
-            (
-                Reason::Invalid
-                | Reason::Legacy
-                | Reason::AccessTokenRequired
-                | Reason::TooLarge
-                | Reason::AudienceMismatch,
-                _,
-            ) => Some(Self::Another { error: "invalid_token", description }),
         }
     }
 }

@@ -90,7 +90,8 @@ impl Decider {
         };
         let policy = guarded.ok().map(|guarded| guarded.policy.name.as_str());
         self.record.decided(&Decided { request_id, policy, token, claimed }, &decision);
-        decision.map_or_else(Answer::refuse, Answer::Pass)
+        let challenges = guarded.ok().map(|guarded| &guarded.policy.challenges);
+        decision.map_or_else(|reject| Answer::refuse(reject, challenges), Answer::Pass)
     }
 
     async fn token(
@@ -170,7 +171,7 @@ impl Decider {
         };
         let trust = self.trusted.trust();
         let verified = Verified {
-            window: trust.window(&signed)?,
+            window: trust.window(&signed, policy)?,
             issuer: trust.issuer_policy(&signed)?.name().map(|name| shown::url(name).into()),
             payload: Payload::read(&signed.claims, trust.issuer_policy(&signed)?)?,
             handed_on: guard.handed_on.of(&signed.claims, &trust.claim_names(policy, &signed))?,

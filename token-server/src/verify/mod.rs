@@ -13,7 +13,7 @@ mod metrics;
 mod question;
 mod record;
 
-pub use answer::{Answer, Challenge, Pass};
+pub use answer::{Answer, Pass};
 pub use cache::{Limits, Verified};
 pub use decider::Decider;
 pub use handed_on::HandedOn;

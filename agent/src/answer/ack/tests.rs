@@ -15,7 +15,7 @@ fn acks(variables: Variables, claims: Option<&str>, log: LogLines) -> (Acks, Arc
 
 fn decision(outcome: Outcome) -> Decision {
     let (id, policy) = (Some("fp".to_owned()), Some("api".to_owned()));
-    Decision { outcome, names: ClaimNames::default(), id, version: None, policy }
+    Decision { outcome, names: ClaimNames::default(), id, version: None, policy, challenges: None }
 }
 
 fn accepted(payload: &str) -> Decision {

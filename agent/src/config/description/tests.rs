@@ -15,6 +15,7 @@ fn companions(name: &str) -> &'static [(&'static str, &'static str)] {
     const LEASES: (&str, &str) = ("JWT_EDGE_LEASES", "/l");
     match name {
         name if name.starts_with("JWT_EDGE_") => &[SOCKETS, MAP, LEASES, ("JWT_VARIABLES", "id")],
+        "JWT_PROFILE" => &[("JWT_ISSUERS", "https://id.example.com"), ("JWT_AUDIENCES", "api")],
         "JWT_HAPROXY_SOCKET" => &[("JWT_TOKEN_SERVER_BACKEND", "servers")],
         "JWT_TOKEN_SERVER_CERT_FILE" => &[SERVER, ("JWT_TOKEN_SERVER_KEY_FILE", "/k")],
         "JWT_TOKEN_SERVER_KEY_FILE" => &[SERVER, ("JWT_TOKEN_SERVER_CERT_FILE", "/c")],

@@ -39,7 +39,7 @@ fn told(outcome: &Outcome) -> (Option<Reject>, bool) {
 #[test]
 fn an_outcome_may_be_used_again_as_long_as_what_it_rests_on_lasts() {
     let trust = trust();
-    let until = |secs| Some(Window { from: None, until: Some(UnixTime::from_secs(secs)) });
+    let until = |secs| Some(Window { until: Some(UnixTime::from_secs(secs)), ..Window::ALWAYS });
     let (always, own) = (Some(Window::ALWAYS), until(1_700_000_060));
     let accepted = |payload| Outcome::Accepted(signed(payload));
     let refused = |reject, payload: Option<&str>| Outcome::Refused { reject, signed: payload.map(signed) };
@@ -57,7 +57,11 @@ fn an_outcome_may_be_used_again_as_long_as_what_it_rests_on_lasts() {
         for (word, expected) in [(None, alone), (Some(word()), with_word)] {
             let with = word.is_some();
             let finding = Finding { outcome: outcome.clone(), word, hint: None };
-            assert_eq!(finding.window(&trust, NOW), expected, "{what}, with a server's word: {with}");
+            assert_eq!(
+                finding.window(&trust, &trust.policies()[0], NOW),
+                expected,
+                "{what}, with a server's word: {with}"
+            );
         }
     }
 }

@@ -200,7 +200,7 @@ impl Offers {
             basis: Basis { configuration: self.configuration, keys: key.keys },
             subject: kept.word.as_ref().and_then(|word| word.subject()).map(Into::into),
             server,
-            end: kept.window.until,
+            end: kept.window.end(),
             fields: fields.into(),
         };
         let moment = Moment::now();

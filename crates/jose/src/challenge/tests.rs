@@ -61,7 +61,7 @@ fn status(reject: Reject) -> u16 {
 #[test]
 fn each_way_to_be_refused_has_a_challenge_that_its_reader_understands() {
     for told in [Told::default(), everything()] {
-        let challenges = Challenges::new(&told).unwrap();
+        let challenges = Challenges::new(told).unwrap();
         for reject in Reject::ALL {
             let text = challenges.of(*reject);
             assert_eq!(text.is_none(), status(*reject) == 503, "{reject:?}: {text:?}");
@@ -106,9 +106,9 @@ fn the_parameters_stand_in_one_order() {
             format!(r#"{base}, {login}, acr_values="urn:mfa pwd", max_age="300""#),
         ),
     ] {
-        assert_eq!(Challenges::new(&told).unwrap().of(reject), Some(&*expected));
+        assert_eq!(Challenges::new(told).unwrap().of(reject), Some(&*expected));
     }
-    assert_eq!(Challenges::default(), Challenges::new(&Told::default()).unwrap());
+    assert_eq!(Challenges::default(), Challenges::new(Told::default()).unwrap());
 }
 
 #[test]
@@ -134,8 +134,8 @@ fn what_would_need_an_escape_is_a_fault() {
 #[test]
 fn a_challenge_that_no_answer_has_room_for_is_a_fault() {
     let long = |bytes: usize| Told { scopes: values(&["a".repeat(bytes).as_str()]), ..Told::default() };
-    assert_eq!(Challenges::new(&long(MAX_CHALLENGE_BYTES)), Err(ChallengeFault::Length));
-    let challenges = Challenges::new(&long(MAX_CHALLENGE_BYTES - 200)).unwrap();
+    assert_eq!(Challenges::new(long(MAX_CHALLENGE_BYTES)), Err(ChallengeFault::Length));
+    let challenges = Challenges::new(long(MAX_CHALLENGE_BYTES - 200)).unwrap();
     assert!(Reject::ALL.iter().filter_map(|reject| challenges.of(*reject)).all(|text| text.len() <= 4096));
 }
 

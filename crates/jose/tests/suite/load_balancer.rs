@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE;
 use jose::{
-    Algorithm, AlgorithmSet, Claims, IssuerPolicy, KeySet, Policy, Profile, Refusal, Reject, Requirements,
-    Signed, TokenVersion, Trust, TrustedIssuer, Uuid, Verdict,
+    Algorithm, Claims, IssuerPolicy, KeySet, Policy, Profile, Refusal, Reject, Signed, TokenVersion, Trust,
+    TrustedIssuer, Uuid, Verdict,
 };
 use serde_json::json;
 
@@ -20,13 +20,7 @@ fn issuer(name: &str, keys: usize, signers: &[&str]) -> TrustedIssuer {
 }
 
 fn trust(issuers: Vec<TrustedIssuer>) -> Trust {
-    let policy = Policy {
-        name: "default".to_owned(),
-        issuers: (0..issuers.len()).collect(),
-        algorithms: AlgorithmSet::ALL,
-        audiences: Vec::new(),
-        requirements: Requirements::default(),
-    };
+    let policy = Policy::of("default", (0..issuers.len()).collect());
     Trust::new(Profile::Standard, issuers, vec![policy]).unwrap()
 }
 

@@ -22,6 +22,7 @@ mod properties;
 #[cfg(test)]
 mod rfc7520;
 #[cfg(test)]
+mod step_up;
 mod support;
 #[cfg(test)]
 mod tolerance;

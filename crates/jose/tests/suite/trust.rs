@@ -283,7 +283,11 @@ fn the_only_issuer_gives_the_window_whatever_iss_says_and_several_by_theirs() {
         let token = signer.plain_token(Algorithm::ES256, &format!(r#"{{{iss}"exp":1700000600}}"#));
         let signed = one.verify_signature(&token, &sets, one.policy(None).unwrap()).unwrap();
         let seconds = |until: i64| Some(UnixTime::from_secs(1_700_000_000 + until));
-        assert_eq!(trust.window(&signed).map(|window| window.until), until.map(seconds), "{iss}");
+        assert_eq!(
+            trust.window(&signed, trust.policy(None).unwrap()).map(|window| window.until),
+            until.map(seconds),
+            "{iss}"
+        );
     }
 }
 

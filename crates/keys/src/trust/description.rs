@@ -3,13 +3,15 @@
 use jose::Algorithm;
 use service::description::{Default, Group, Kind, Setting};
 
-use super::flat::TrustNames;
 use super::key_sources::MAX_SYNC_INTERVAL_SECONDS;
+use super::trust_names::TrustNames;
 use super::values::MAX_LEEWAY;
 
+mod challenges;
 mod fetching;
 mod tables;
 
+pub use challenges::challenges;
 pub use tables::tables;
 
 /// The algorithms that keys may be used with, in words.

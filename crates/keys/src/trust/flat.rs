@@ -2,46 +2,19 @@
 
 use std::path::PathBuf;
 
-use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, Profile, Requirements, Trust};
+use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, Requirements, Trust, TrustedIssuer};
 use reqwest::Url;
 use service::settings::Settings;
 
+use super::challenges::{Challenged, step_up};
 use super::discovery::Discovery;
-use super::fetch::{Fetch, FetchNames};
+use super::fetch::Fetch;
 use super::issuer_keys::IssuerKeys;
 use super::names::flat_names;
+use super::preset::Preset;
+use super::together::{Parts, together};
+use super::trust_names::TrustNames;
 use super::values::{algorithms, leeway, present};
-
-/// The names of these settings, as a program's environment has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrustNames {
-    /// The file of settings, where tables stand.
-    pub config: &'static str,
-    /// A file of keys.
-    pub file: &'static str,
-    /// Issuers whose keys are found by discovery.
-    pub oidc_issuers: &'static str,
-    /// The time between two reloads of the keys.
-    pub sync_interval: &'static str,
-    /// Whether short secrets are good enough.
-    pub allow_short_secrets: &'static str,
-    /// Whether a URL may have secrets beside public keys.
-    pub allow_mixed_keys: &'static str,
-    /// Accepted issuers.
-    pub issuers: &'static str,
-    /// Accepted audiences.
-    pub audiences: &'static str,
-    /// Accepted algorithms.
-    pub algorithms: &'static str,
-    /// Clock skew.
-    pub leeway: &'static str,
-    /// What becomes of bound tokens.
-    pub binding: &'static str,
-    /// Claims that must be there.
-    pub required: &'static str,
-    /// How the URLs are fetched.
-    pub fetch: FetchNames,
-}
 
 /// What the flat settings say.
 #[derive(Debug, Clone)]
@@ -50,16 +23,19 @@ pub struct Flat {
     pub policy: IssuerPolicy,
     /// Its keys; without any it is no issuer, and the policy only fills in for the tables.
     pub keys: IssuerKeys,
+    /// What refused clients are told.
+    pub challenged: Challenged,
     /// The settings to name.
     pub names: TrustNames,
 }
 
 impl Flat {
     /// Reads the settings of these names.
-    pub fn read(settings: &mut Settings, names: TrustNames, profile: Profile) -> Self {
+    pub fn read(settings: &mut Settings, names: TrustNames, preset: Preset) -> Self {
         let keys = keys(settings, &names);
-        let policy = policy(settings, &names, profile, &keys);
-        Self { policy, keys, names }
+        let policy = policy(settings, &names, preset, &keys);
+        let challenged = Challenged::read(settings, &names.challenge);
+        Self { policy, keys, challenged, names }
     }
 
     /// Whether neither these settings nor a table have a source of keys.
@@ -68,8 +44,12 @@ impl Flat {
     }
 
     /// Trust for a program that has no source of keys, and opens encrypted tokens alone: signed ones find no key.
-    pub fn without_keys(self) -> (Trust, Vec<IssuerKeys>) {
-        (Trust::single(self.policy).without_keys(), vec![self.keys])
+    pub fn without_keys(self, settings: &mut Settings) -> Option<(Trust, Vec<IssuerKeys>)> {
+        let issuers = vec![TrustedIssuer { policy: self.policy, keys: 0, signers: Vec::new() }];
+        let (keys, policies) = (vec![self.keys], Vec::new());
+        let parts = Parts { issuers, keys, policies, challenged: self.challenged };
+        let (trust, keys) = together(settings, self.names, parts)?;
+        Some((trust.without_keys(), keys))
     }
 }
 
@@ -99,7 +79,7 @@ fn keys(settings: &mut Settings, names: &TrustNames) -> IssuerKeys {
     keys
 }
 
-fn policy(settings: &mut Settings, names: &TrustNames, profile: Profile, keys: &IssuerKeys) -> IssuerPolicy {
+fn policy(settings: &mut Settings, names: &TrustNames, preset: Preset, keys: &IssuerKeys) -> IssuerPolicy {
     let mut issuers = flat_names(settings, names.issuers);
     if issuers.is_empty() {
         issuers = keys.discovery.iter().map(|found| found.issuer.clone()).collect();
@@ -115,14 +95,16 @@ fn policy(settings: &mut Settings, names: &TrustNames, profile: Profile, keys: &
     }
     IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
-        profile,
+        profile: preset.profile,
         algorithms: algorithms(settings, names.algorithms).unwrap_or(AlgorithmSet::ALL),
         issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list(names.audiences).unwrap_or_default(),
         leeway: leeway(settings, names.leeway).unwrap_or_default(),
         binding: settings.parse(names.binding, Binding::NAMES).unwrap_or_default(),
+        kind: preset.kind,
         requirements: Requirements {
             claims: present(settings, names.required).unwrap_or_default(),
+            step_up: step_up(settings, &names.challenge),
             ..Requirements::default()
         },
     }

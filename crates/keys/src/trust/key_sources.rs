@@ -6,8 +6,8 @@ use jose::{KeyOrigin, KeyRules, Profile};
 use service::proxy::ProxyVariables;
 use service::settings::Settings;
 
-use super::flat::TrustNames;
 use super::issuer_keys::IssuerKeys;
+use super::trust_names::TrustNames;
 
 /// The time between two reloads of the keys where nothing else is said.
 const SYNC_INTERVAL: Duration = Duration::from_secs(300);

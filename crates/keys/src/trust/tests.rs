@@ -2,7 +2,7 @@ use super::*;
 use jose::{Binding, Leeway};
 use std::io::Write as _;
 
-const NAMES: TrustNames = TrustNames {
+pub(super) const NAMES: TrustNames = TrustNames {
     config: "APP_CONFIG",
     file: "APP_KEYS",
     oidc_issuers: "APP_OIDC_ISSUERS",
@@ -15,6 +15,14 @@ const NAMES: TrustNames = TrustNames {
     leeway: "APP_LEEWAY",
     binding: "APP_BINDING",
     required: "APP_REQUIRED",
+    challenge: ChallengeNames {
+        resource: "APP_RESOURCE",
+        resource_metadata: "APP_RESOURCE_METADATA",
+        realm: "APP_REALM",
+        scopes: "APP_CHALLENGE_SCOPES",
+        acr_values: "APP_ACR_VALUES",
+        max_age: "APP_MAX_AGE",
+    },
     fetch: FetchNames { ca_file: "APP_CA", ..FetchNames::TABLE },
 };
 
@@ -38,6 +46,7 @@ fn load(
             ..IssuerPolicy::of(profile)
         },
         keys: IssuerKeys { file: flat_keys.then(|| "/flat".into()), fetch, ..IssuerKeys::default() },
+        challenged: Challenged::default(),
         names: NAMES,
     };
     let read = read(&mut settings, flat);

@@ -58,6 +58,6 @@ impl ForwardAuth {
         let guard = policy.and_then(|policy| self.settings.guards.get(policy.place()));
         let question = question(parts, &self.settings, policy);
         let answer = self.decider.decide(question, basis, now).await;
-        response::of(&answer, guard, &self.settings.realm)
+        response::of(&answer, guard)
     }
 }

@@ -9,7 +9,7 @@ use jose::{Reason, Reject};
 use serde::Serialize;
 
 use super::settings::Guard;
-use crate::verify::{Answer, Challenge, Pass};
+use crate::verify::{Answer, Pass};
 
 /// Seconds after which asking again may help: keys and rules are tried anew within this time.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -24,12 +24,13 @@ struct Refused {
 }
 
 /// The answer about a request, by its policy.
-pub(super) fn of(answer: &Answer, guard: Option<&Guard>, realm: &str) -> Response {
+pub(super) fn of(answer: &Answer, guard: Option<&Guard>) -> Response {
     match answer {
-        Answer::Refuse { reject, challenge } => refused(*reject, *challenge, realm),
+        Answer::Refuse { reject, challenge } => refused(*reject, challenge.as_deref()),
         // A header that could not be sent is none that may be left out.
-        Answer::Pass(pass) => passed(pass, guard)
-            .unwrap_or_else(|_: InvalidHeaderValue| refused(Reject::AnswerSize, None, realm)),
+        Answer::Pass(pass) => {
+            passed(pass, guard).unwrap_or_else(|_: InvalidHeaderValue| refused(Reject::AnswerSize, None))
+        }
     }
 }
 
@@ -46,12 +47,12 @@ fn passed(pass: &Pass, guard: Option<&Guard>) -> Result<Response, InvalidHeaderV
 }
 
 /// The request may not pass.
-fn refused(reject: Reject, challenge: Option<Challenge>, realm: &str) -> Response {
+fn refused(reject: Reject, challenge: Option<&str>) -> Response {
     let body = Refused { reason: reject.reason(), detail: reject.detail() };
     let mut response = (status(reject), Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, NO_STORE);
-    match challenge.and_then(|challenge| www_authenticate(challenge, realm)) {
+    match challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
         Some(challenge) => headers.insert(header::WWW_AUTHENTICATE, challenge),
         None => headers.insert(header::RETRY_AFTER, RETRY_AFTER),
     };
@@ -72,25 +73,16 @@ fn status(reject: Reject) -> StatusCode {
     }
 }
 
-/// The challenge as RFC 6750 section 3 writes it.
-fn www_authenticate(challenge: Challenge, realm: &str) -> Option<HeaderValue> {
-    let error = match challenge {
-        Challenge::Token => String::new(),
-        Challenge::Another { error, description } => {
-            format!(", error=\"{error}\", error_description=\"{description}\"")
-        }
-    };
-    HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}")).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use jose::Challenges;
+
     use super::*;
 
     #[test]
     fn each_refusal_is_closed_and_says_what_would_help() {
         for reject in Reject::ALL {
-            let response = of(&Answer::refuse(*reject), None, "api");
+            let response = of(&Answer::refuse(*reject, Some(&Challenges::default())), None);
             let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
             let (challenge, retry) = (header(header::WWW_AUTHENTICATE), header(header::RETRY_AFTER));
             match response.status().as_u16() {
@@ -121,7 +113,7 @@ mod tests {
             ),
             (Reject::NoKeys, 503, None),
         ] {
-            let response = of(&Answer::refuse(reject), None, "api");
+            let response = of(&Answer::refuse(reject, Some(&Challenges::default())), None);
             let found = response.headers().get(header::WWW_AUTHENTICATE).map(|value| value.to_str().unwrap());
             assert_eq!((response.status().as_u16(), found), (status, expected), "{reject:?}");
         }

@@ -18,8 +18,6 @@ pub struct Settings {
     pub max_token_bytes: usize,
     /// Which refusals are logged.
     pub log_refusals: LogLines,
-    /// The `realm` of a challenge.
-    pub realm: String,
     /// How many verified tokens are kept.
     pub cache: Limits,
     /// What is particular to each policy, in the order of [`jose::Trust::policies`].

@@ -146,7 +146,6 @@ fn open_to_everybody() -> Verify {
         schemes: vec!["Bearer".to_owned()],
         max_token_bytes: 8192,
         log_refusals: service::sample::LogLines::Off,
-        realm: "api".to_owned(),
         cache: Limits { entries: 100, bytes: 1 << 20 },
         guards: vec![Guard {
             places: vec![TokenPlace::Authorization],

@@ -32,6 +32,10 @@ impl Folder {
         const REDIS: (&str, &str) = (REDIS_URLS, "redis://127.0.0.1:6380");
         let companions: &[(&str, &str)] = match name {
             REDIS_MASTER => &[REDIS, (REDIS_MODE, "sentinel")],
+            PROFILE => &[
+                ("TOKEN_SERVER__VERIFY__ISSUERS", "https://id.example.com"),
+                ("TOKEN_SERVER__VERIFY__AUDIENCES", "api"),
+            ],
             COMPAT_OPEN => &[(COMPAT_ENABLED, "true")],
             "TOKEN_SERVER__VERIFY__QUERY" | "TOKEN_SERVER__VERIFY__PREFLIGHT" => {
                 &[("TOKEN_SERVER__VERIFY__PROXY", "nginx")]

@@ -24,7 +24,6 @@ pub(super) fn settings() -> Group {
         Setting::new(PREFLIGHT, Kind::Switch, "true", "A CORS preflight passes, with empty headers").or("false"),
         Setting::new(HEADERS, Kind::List("HEADER=claim or path"), "X-User-Id=sub,X-User-Roles=realm_access.roles", "Headers for the application, each from a claim ([more](FORWARD_AUTH.md#claim-headers))")
             .or(Default::Derived { told: "`X-User-Id=sub,X-User-Email=email`; in `ms-users` `username` is the first claim", of: headers }),
-        Setting::new(REALM, Kind::Text("text"), "shop", "The `realm` of the challenge in a 401 or 403").or("api"),
         Setting::new(MAX_TOKEN_BYTES, Kind::Number { unit: "bytes", least, most }, "16384", "Longer tokens are refused (`token_size`)").or("8192"),
         Setting::new(LOG_REFUSALS, Kind::Word(&["off", "sample", "all"]), "all", "Refusals in the log at info: none, 10 a second with the number of those left out, or all ([more](OPERATING.md#refusals-in-the-log))").or("sample"),
         Setting::new(CACHE_SIZE, entries("tokens"), "50000", "Verified tokens that are kept, least used go first; 0 = none. A hit skips the signature; time is validated and rules are checked each time").or("100000"),

@@ -162,7 +162,6 @@ fn settings(proxy: Option<Proxy>, guard: Guard) -> Settings {
         schemes: vec!["Bearer".to_owned()],
         max_token_bytes: MAX_TOKEN_BYTES,
         log_refusals: Default::default(),
-        realm: "api".to_owned(),
         cache: Limits { entries: 0, bytes: 0 },
         guards: vec![guard],
     }

@@ -3,8 +3,9 @@
 use service::description::{Default, Kind, Setting, Table};
 
 use super::super::fetch::FetchNames;
-use super::super::flat::TrustNames;
+use super::super::trust_names::TrustNames;
 use super::super::values::MAX_LEEWAY;
+use super::challenges::{self, issuers_own};
 use super::fetching::fetch;
 
 /// Both tables, for a program whose flat settings have these names.
@@ -12,12 +13,12 @@ pub fn tables(names: &TrustNames) -> Vec<Table> {
     let issuers = Table {
         name: "issuers",
         meaning: "An issuer: the names of its tokens, where its keys are, and what its tokens must be. **A token is only ever tried with the keys of its own issuer.** What a table leaves out is as the settings say".into(),
-        fields: [issuer(), fetch_of_table(names), accepted(names), required()].concat(),
+        fields: [issuer(), fetch_of_table(names), accepted(names), vec![issuers_own(names)], required()].concat(),
     };
     let policies = Table {
         name: "policies",
         meaning: "What a route asks for, on top of what its issuer's tokens must be. HAProxy, or another proxy, names one for each request; the policy `default` is for all others".into(),
-        fields: [policy(), policys_own(), required()].concat(),
+        fields: [policy(), policys_own(), challenges::policys_own(names), required()].concat(),
     };
     vec![issuers, policies]
 }
