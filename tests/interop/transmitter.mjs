@@ -22,7 +22,7 @@ const queue = new Map(); // jti -> SET, what was not acknowledged, in order
 const seen = { polls: [], acks: [], errors: {}, pushes: [], verifications: [], tokens: 0 };
 const waiting = new Set(); // long polls
 // How it behaves; the control port changes any of it.
-const mode = { down: false, hang: false, status: 0, retry_after: null, body: null, padding: 0, redirect: null, reversed: false, hold: 60_000, max: 100, push_to: null, push_authorization: null, state: null, stream_status: 'enabled', then_down: false, polls_down: false, authorization, issuer: null, silent: false };
+const mode = { down: false, hang: false, status: 0, retry_after: null, body: null, padding: 0, redirect: null, reversed: false, hold: 60_000, max: 100, push_to: null, push_authorization: null, state: null, stream_status: 'enabled', then_down: false, polls_down: false, authorization, issuer: null, document: {}, streams: null, verified_id: null, silent: false };
 
 async function sign({ header = {}, claims = {}, raw, key = privateKey }) {
   if (raw !== undefined) return raw;
@@ -81,7 +81,7 @@ async function answer(request, response, url, text) {
   if (mode.down) return request.socket.destroy();
   switch (`${request.method} ${url.pathname}`) {
     case 'GET /.well-known/ssf-configuration':
-      return json(200, { spec_version: '1_0', issuer: mode.issuer ?? origin, jwks_uri: `${origin}/jwks`, delivery_methods_supported: ['urn:ietf:rfc:8935', 'urn:ietf:rfc:8936'], configuration_endpoint: `${origin}/ssf/stream`, status_endpoint: `${origin}/ssf/status`, verification_endpoint: `${mode.endpoints ?? origin}/ssf/verify`, authorization_schemes: [{ spec_urn: 'urn:ietf:rfc:6749' }] });
+      return json(200, { spec_version: '1_0', issuer: mode.issuer ?? origin, jwks_uri: `${origin}/jwks`, delivery_methods_supported: ['urn:ietf:rfc:8935', 'urn:ietf:rfc:8936'], configuration_endpoint: `${origin}/ssf/stream`, status_endpoint: `${origin}/ssf/status`, verification_endpoint: `${origin}/ssf/verify`, authorization_schemes: [{ spec_urn: 'urn:ietf:rfc:6749' }], ...mode.document });
     case 'GET /jwks':
       return json(200, { keys: [jwk] });
     case 'POST /oauth/token': {
@@ -97,7 +97,7 @@ async function answer(request, response, url, text) {
   if (mode.status) return json(mode.status, { error: 'as told' }, mode.retry_after === null ? {} : { 'Retry-After': mode.retry_after });
   switch (`${request.method} ${url.pathname}`) {
     case 'GET /ssf/stream':
-      return json(200, url.searchParams.has('stream_id') ? stream() : [stream()]);
+      return json(200, url.searchParams.has('stream_id') ? stream() : (mode.streams ?? [streamId]).map((stream_id) => ({ ...stream(), stream_id })));
     case 'GET /ssf/status':
       return json(200, { stream_id: streamId, status: mode.stream_status });
     case 'POST /ssf/verify': {
@@ -106,7 +106,7 @@ async function answer(request, response, url, text) {
       if (asked.stream_id !== streamId) return json(404);
       response.writeHead(204).end();
       const state = mode.state ?? asked.state;
-      if (!mode.silent) await deliver({ claims: { sub_id: { format: 'opaque', id: streamId }, events: { [`${SSF}verification`]: state === undefined ? {} : { state } } } });
+      if (!mode.silent) await deliver({ claims: { sub_id: { format: 'opaque', id: mode.verified_id ?? streamId }, events: { [`${SSF}verification`]: state === undefined ? {} : { state } } } });
       return undefined;
     }
     case 'POST /ssf/poll': {

@@ -79,21 +79,30 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
     let asked = ask(&edge.token_server.as_ref().unwrap().address, &Request::get("/verify"));
     assert_eq!(asked.status, 401);
 
-    // An event that its sender has signed.
+    // Events that their sender has signed.
     let lines = edge.token_server.as_ref().unwrap().process.lines();
     let signals = listening(&lines, "signals").unwrap();
     let es256 = key("ES256");
     let header = json!({"alg": "ES256", "kid": es256.kid, "typ": "secevent+jwt"}).to_string();
-    let claims = json!({"iss": "i", "aud": "a", "iat": now(), "jti": "j", "events": {"https://example.com/x": {}},
-        "sub_id": {"format": "iss_sub", "iss": "i", "sub": "anna"}});
-    let event = sign_raw(es256, &header, &claims.to_string());
-    let push = Request::line("POST /ssf/s HTTP/1.1")
-        .header("Authorization", "a-bearer-token")
-        .header("Content-Type", "application/secevent+jwt")
-        .header("Content-Length", event.len().to_string());
-    let mut sender = Client::new(signals.connect(DEADLINE).unwrap());
-    sender.write(&[&push.to_bytes(), event.as_bytes()].concat()).unwrap();
-    assert_eq!(sender.response().unwrap().status, 202);
+    let push = |event: &str| {
+        let push = Request::line("POST /ssf/s HTTP/1.1")
+            .header("Authorization", "a-bearer-token")
+            .header("Content-Type", "application/secevent+jwt")
+            .header("Content-Length", event.len().to_string());
+        let mut sender = Client::new(signals.connect(DEADLINE).unwrap());
+        sender.write(&[&push.to_bytes(), event.as_bytes()].concat()).unwrap();
+        assert_eq!(sender.response().unwrap().status, 202);
+    };
+    let ssf = "https://schemas.openid.net/secevent/ssf/event-type";
+    for (jti, events) in [
+        ("j", json!({"https://example.com/x": {}})),
+        ("k", json!({format!("{ssf}/verification"): {}})),
+        ("l", json!({format!("{ssf}/stream-updated"): {"status": "enabled"}})),
+    ] {
+        let claims = json!({"iss": "i", "aud": "a", "iat": now(), "jti": jti, "events": events,
+            "sub_id": {"format": "opaque", "id": "one"}});
+        push(&sign_raw(es256, &header, &claims.to_string()));
+    }
 
     let server = &edge.token_server.as_ref().unwrap().admin;
     let named: Vec<_> = ["docs/METRICS.md", "dashboards/haproxy-jwt.json", "dashboards/alerts.yml"]

@@ -3,6 +3,7 @@
 mod logout;
 mod poll;
 mod revoke;
+mod verify;
 
 use std::path::{Path, PathBuf};
 

@@ -92,18 +92,21 @@ pub async fn run(
     let signal_metrics = signals_in_use
         .as_ref()
         .map(|_| SignalMetrics::register(registry.sub_registry_with_prefix("token_server")));
-    let app = Arc::new(app(config, rules, in_use, readiness, metrics, registry));
-    warn_of_open_doors(&app);
     let signals = signals_in_use.zip(signal_metrics).map(|(in_use, metrics)| {
         let parts = Parts {
             revocations: Arc::clone(&revocations),
-            decryption_keys: app.basis.decryption.keys.clone(),
+            decryption_keys: config.jwe_keys.clone(),
             metrics,
-            clock: app.clock,
+            clock,
         };
         Arc::new(Signals::new(parts, in_use))
     });
     let told = signals.clone();
+    let app = Arc::new(App {
+        signals: signals.clone(),
+        ..app(config, rules, in_use, readiness, metrics, registry)
+    });
+    warn_of_open_doors(&app);
     let polls = signals.clone().map(|signals| signals::Polls::begin(signals, background.clone()));
     let reconfigure =
         Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app), signals: told, polls };
@@ -206,8 +209,14 @@ fn app(
         asks_for_certificates: config.asks_for_certificates,
         in_use: ArcSwapOption::from_pointee(in_use),
         compat: config.compat,
-        clock: || UnixTime::from_system(SystemTime::now()),
+        signals: None,
+        clock,
     }
+}
+
+/// The time by the clock of this machine.
+fn clock() -> UnixTime {
+    UnixTime::from_system(SystemTime::now())
 }
 
 fn warn_of_open_doors(app: &App) {

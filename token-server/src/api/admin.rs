@@ -10,7 +10,7 @@ use super::access::AdminAccess;
 use super::app::App;
 use super::layers::{self, Guard};
 use super::needs::Needs;
-use super::{audit, error, explain, key_sources, revoked, rules, subject};
+use super::{audit, error, explain, key_sources, revoked, rules, streams, subject};
 use crate::caller::Role;
 
 /// A route and who may use it.
@@ -53,6 +53,14 @@ pub(super) fn table() -> Vec<Route> {
         route(MethodFilter::GET, "/v1/revoked", Always(Read), |method| on(method, revoked::list)),
         route(MethodFilter::GET, "/v1/subjects/{subject}", Always(Read), |method| on(method, subject::view)),
         route(MethodFilter::POST, "/v1/explain", Always(Read), |method| on(method, explain::explain)),
+        route(MethodFilter::GET, "/v1/signals", Always(Read), |method| on(method, streams::list)),
+        // It changes no rule, and has others send something.
+        route(MethodFilter::POST, "/v1/signals/{stream}/verify", Always(Admin), |method| {
+            on(method, streams::verify)
+        }),
+        route(MethodFilter::GET, "/v1/signals/{stream}/verifications/{state}", Always(Read), |method| {
+            on(method, streams::verification)
+        }),
         route(MethodFilter::GET, "/v1/keys", Always(Read), |method| on(method, key_sources::view)),
     ]
 }

@@ -16,6 +16,7 @@ use crate::decide::Basis;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::revocations::Revocations;
+use crate::signals::Signals;
 use crate::trust::Trusted;
 use crate::verify::VerifyMetrics;
 
@@ -34,6 +35,8 @@ pub(crate) struct App {
     /// What SIGHUP replaces; absent where nothing is configured that could verify.
     pub(crate) in_use: ArcSwapOption<InUse>,
     pub(crate) compat: Compat,
+    /// What providers tell; absent without a listener for it.
+    pub(crate) signals: Option<Arc<Signals>>,
     pub(crate) clock: fn() -> UnixTime,
 }
 

@@ -7,6 +7,7 @@ use jose::Profile;
 use serde::Serialize;
 
 use crate::caller::Role;
+use crate::signals::NotAsked;
 use crate::store::StoreError;
 
 /// A request that is not answered with what was asked for. Texts are for the caller; they quote nothing he did not name.
@@ -55,6 +56,10 @@ pub(crate) enum ApiError {
     NotAsLeft { stands: String },
     #[error("what stood before the entry is no rule that is understood here, and is not written")]
     NoRule,
+    #[error("no verification event was asked for with this state since this server runs")]
+    NoVerification,
+    #[error("no verification event was asked for: {0}")]
+    NotAsked(#[from] NotAsked),
     #[error("no such route")]
     NoRoute,
     #[error("this route does not know the method")]
@@ -101,7 +106,7 @@ impl ApiError {
             Self::Json { .. } | Self::BodyCut | Self::Path | Self::Everybody => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::RulesApiOff | Self::Role { .. } | Self::Proxied { .. } => StatusCode::FORBIDDEN,
-            Self::NoRoute | Self::NoEntry => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoEntry | Self::NoVerification => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::ProfileMismatch { .. } | Self::NotAsLeft { .. } => StatusCode::CONFLICT,
             Self::BodyTooLarge { .. } | Self::TooManyChecks { .. } | Self::TooManyRules { .. } => {
@@ -109,6 +114,20 @@ impl ApiError {
             }
             Self::Invalid { .. } | Self::NoRule => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotAsked(why) => match why {
+                NotAsked::NoStream(_) => StatusCode::NOT_FOUND,
+                NotAsked::NoDocument => StatusCode::CONFLICT,
+                NotAsked::NoRandomness => StatusCode::INTERNAL_SERVER_ERROR,
+                NotAsked::Issuer { .. }
+                | NotAsked::NotOffered(_)
+                | NotAsked::InClear(_)
+                | NotAsked::NotOne(_)
+                | NotAsked::Ask { .. }
+                | NotAsked::Refused { .. }
+                | NotAsked::Answer(_)
+                | NotAsked::Token(_)
+                | NotAsked::Late(_) => StatusCode::BAD_GATEWAY,
+            },
             Self::Store(error) => match error {
                 StoreError::NotRules => StatusCode::CONFLICT,
                 StoreError::Enforced => StatusCode::UNPROCESSABLE_ENTITY,
@@ -161,6 +180,8 @@ impl ApiError {
             | Self::NoEntry
             | Self::NotAsLeft { .. }
             | Self::NoRule
+            | Self::NoVerification
+            | Self::NotAsked(_)
             | Self::Store(_) => None,
         }
     }

@@ -17,6 +17,7 @@ mod openapi;
 pub(crate) mod request;
 mod revoked;
 pub(crate) mod rules;
+mod streams;
 mod subject;
 mod verify;
 

@@ -50,8 +50,8 @@ use crate::reconfigure::Origin;
 ///
 /// Configured by TOKEN_SERVER__SECTION__KEY environment variables, over the TOML file that --config or TOKEN_SERVER_CONFIG
 /// names. `token-server settings` lists all of them, `token-server sample` prints such a file.
-/// Exit codes: 0 done; 1 could not be done; 2 a token is refused (verify, token explain, signals test), the rule does not match (rules
-/// test --payload), nothing was there to remove, to restore or to find; 64 the command line or the configuration is wrong.
+/// Exit codes: 0 done; 1 could not be done; 2 a token is refused (verify, token explain, signals test), the event did not
+/// come (signals verify), the rule does not match (rules test --payload), nothing was there to remove, to restore or to find; 64 the command line or the configuration is wrong.
 #[derive(Debug, Parser)]
 #[command(name = "token-server", version)]
 pub struct Arguments {
@@ -154,10 +154,7 @@ async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Re
             Target { json: false, ..target.clone() }.refuse()?;
             verify::run(command, target.json, config()?).await
         }
-        Some(Command::Signals(command)) => {
-            Target { json: false, ..target.clone() }.refuse()?;
-            signals::run(command, target.json, config()?).await
-        }
+        Some(Command::Signals(command)) => signals::run(command, &target, config()?).await,
         Some(Command::Health(health)) => {
             target.refuse()?;
             let environment = with_file(&environment, CONFIG, file.as_deref());

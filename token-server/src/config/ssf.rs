@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::keys::trust::{Discovery, Fetch, FetchNames, IssuerKeys};
+use ::keys::trust::IssuerKeys;
 use jose::{AlgorithmSet, IssuerName, Leeway, Trust};
 use reqwest::Url;
 use service::proxy::ProxyVariables;
@@ -18,31 +17,37 @@ use service::settings::{Scalar, Settings};
 use crate::bearer::TokenHash;
 use crate::signals::EventType;
 
-pub(crate) mod poll;
+pub(crate) mod asking;
+mod poll;
+mod sources;
 mod subjects;
 #[cfg(test)]
 mod tests;
 
+use asking::Asking;
 pub(super) use poll::INTERVALS;
 pub use poll::Poll;
-
-/// How keys of a stream are fetched: as those of an issuer.
-const FETCH: FetchNames = FetchNames { keys_url: "jwks_url", ..FetchNames::TABLE };
+use sources::Sources;
 
 /// Bytes of a stream's name, which is part of a URL and of metrics.
 const MAX_NAME_BYTES: usize = 64;
 
+/// The longest time between two tokens of a stream, seconds.
+pub(super) const HEARTBEATS: RangeInclusive<u64> = 60..=604_800;
+
+/// The same where a stream is polled, for a transmitter that answers shows that it is there.
+const POLLED: Duration = Duration::from_secs(1_800);
+
 /// How far the clock of a sender may be apart from ours, seconds.
 pub(super) const LEEWAYS: RangeInclusive<u64> = 0..=300;
-
-/// Where a transmitter's document stands (SSF 1.0 section 7.2).
-const WELL_KNOWN: &str = "/.well-known/ssf-configuration";
 
 /// A stream.
 #[derive(Debug, Clone)]
 pub struct Stream {
     /// The path of its pushes is `/ssf/{name}`.
     pub name: Arc<str>,
+    /// Its name at the transmitter; absent: as the transmitter tells.
+    pub(crate) id: Option<String>,
     /// The transmitter: `iss` of its tokens, letter for letter.
     pub issuer: Arc<str>,
     /// The same, as tokens are verified by it.
@@ -71,12 +76,16 @@ pub struct Stream {
     pub keys: usize,
     /// The algorithms of its signatures.
     pub algorithms: AlgorithmSet,
-    /// Where its keys come from, and how its other URLs are asked.
+    /// Where its keys come from.
     pub sources: IssuerKeys,
-    /// Where its document is, if it has one.
-    pub discovery: Option<String>,
+    /// Where its transmitter's document is, if it has one.
+    pub(crate) document: Option<Url>,
+    /// How its transmitter is asked; absent where it has neither a document nor a place to poll.
+    pub(crate) asking: Option<Asking>,
     /// Where its tokens are fetched, instead of being pushed.
     pub poll: Option<Poll>,
+    /// The longest time in which something of it comes; absent: it may be silent.
+    pub(crate) heartbeat: Option<Duration>,
 }
 
 /// Which form the tokens of a stream have.
@@ -210,8 +219,10 @@ fn stream(table: &mut Settings, shared: &Shared<'_>, keys: usize) -> Option<Stre
         );
     }
     let authorization = authorization(table);
-    let (sources, discovery) = sources(table, issuer.as_deref());
-    let poll = poll::read(table, &sources.fetch, &shared.proxies);
+    let Sources { keys: sources, document } = sources::read(table, issuer.as_deref());
+    let poll = poll::read(table);
+    let asking = asking::read(table, &sources.fetch, &shared.proxies, poll.as_ref(), document.as_ref());
+    let heartbeat = heartbeat(table);
     if authorization.is_none() && poll.is_none() {
         let what = "is required, unless poll_url is set: a file with the value of the Authorization header that the sender was \
                     given when the stream was set up";
@@ -220,6 +231,7 @@ fn stream(table: &mut Settings, shared: &Shared<'_>, keys: usize) -> Option<Stre
     let profile = table.parse("profile", "ssf or draft").unwrap_or_default();
     let events = actions(table);
     let tenant_claim = table.text("tenant_claim");
+    let id = table.text("stream_id");
     let leeway = super::signals::within(table, "leeway", "seconds", LEEWAYS);
     let leeway = leeway.map_or_else(Leeway::default, |seconds| Leeway::both(Duration::from_secs(seconds)));
     let subjects = subjects::read(table, issuer.as_deref(), shared);
@@ -230,6 +242,7 @@ fn stream(table: &mut Settings, shared: &Shared<'_>, keys: usize) -> Option<Stre
     }
     Some(Stream {
         name: name.into(),
+        id,
         issuer_names: vec![IssuerName::from(issuer.as_str())],
         issuer: issuer.into(),
         audiences,
@@ -245,9 +258,23 @@ fn stream(table: &mut Settings, shared: &Shared<'_>, keys: usize) -> Option<Stre
         keys,
         algorithms: AlgorithmSet::ALL,
         sources,
-        discovery,
+        document,
+        asking,
         poll,
+        heartbeat,
     })
+}
+
+/// The longest time in which something of the stream comes.
+fn heartbeat(table: &mut Settings) -> Option<Duration> {
+    let told = super::signals::within(table, "heartbeat", "seconds", HEARTBEATS).map(Duration::from_secs);
+    if !table.is_set("poll_url") {
+        return told;
+    }
+    if told.is_some() {
+        table.fault("heartbeat", "is for streams that are pushed: answers to polls show that the transmitter is there; leave it out");
+    }
+    Some(POLLED)
 }
 
 fn is_name(name: &str) -> bool {
@@ -317,54 +344,6 @@ fn actions(table: &mut Settings) -> Actions {
         }
     }
     Actions(actions)
-}
-
-/// The one place where the keys come from, and the address of the transmitter's document, if it has one.
-fn sources(table: &mut Settings, issuer: Option<&str>) -> (IssuerKeys, Option<String>) {
-    let file = table.text("keys_file").map(PathBuf::from);
-    let urls = table.list("jwks_url").unwrap_or_default();
-    let wanted = table.flag("discovery");
-    let told = table.text("discovery_url");
-    let found = issuer.and_then(well_known);
-    let fetches = file.is_none() && urls.is_empty();
-    let address = told.clone().or_else(|| found.filter(|_| wanted.unwrap_or(fetches)));
-    if wanted == Some(false) && told.is_some() {
-        table.fault("discovery", "is false, though discovery_url is set; leave one of them out");
-    }
-    if fetches && wanted == Some(false) {
-        table.fault("issuer", "has no keys: set jwks_url or keys_file, or leave discovery = false out");
-    } else if address.is_none() && (fetches || wanted == Some(true)) && issuer.is_some() {
-        table.fault(
-            "issuer",
-            "leads to no document, since it is no http(s) URL: set discovery_url, jwks_url or keys_file",
-        );
-    }
-    let is_key_source = fetches.then_some(address.clone()).flatten();
-    let discovery = is_key_source.zip(issuer).map(|(url, issuer)| Discovery {
-        issuer: issuer.to_owned(),
-        aliases: Vec::new(),
-        url: Some(url),
-        setting: None,
-    });
-    let keys = IssuerKeys {
-        file,
-        urls,
-        discovery: discovery.into_iter().collect(),
-        fetch: Fetch::read(table, FETCH),
-        optional: true,
-    };
-    (keys, address)
-}
-
-/// Where a transmitter's document stands: between the host and the path of its name.
-fn well_known(issuer: &str) -> Option<String> {
-    let mut url = Url::parse(issuer).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-    if url.query().is_some() || url.fragment().is_some() {
-        return None;
-    }
-    let path = format!("{WELL_KNOWN}{}", url.path().trim_end_matches('/'));
-    url.set_path(&path);
-    Some(url.into())
 }
 
 /// The stream of one table's fields, for tests.

@@ -19,7 +19,7 @@ use self::heard::{Heard as Messages, Message};
 use self::rate::Rates;
 pub(super) use self::rules::note;
 use super::metrics::{Outcome, SignalMetrics};
-use super::told::{Group, Told, Weight};
+use super::told::{Group, Kind, Told, Weight};
 use crate::caller::{Caller, Kind as CallerKind};
 use crate::revocations::{Act, Replaced, Revocations};
 use crate::store::{Mode, StoreError};
@@ -103,11 +103,25 @@ impl Desk {
         heard
     }
 
+    /// Takes one message's share of a believed sender that tells nothing of tokens.
+    ///
+    /// # Errors
+    /// It has none left.
+    pub(crate) fn admit(&self, kind: Kind, sender: &Arc<str>) -> Result<(), Unheard> {
+        let admitted = self.share_of(kind, sender, Instant::now());
+        if admitted.is_err() {
+            self.metrics.count(kind, Outcome::Limited);
+        }
+        admitted
+    }
+
+    fn share_of(&self, kind: Kind, sender: &Arc<str>, now: Instant) -> Result<(), Unheard> {
+        self.rates.take(kind, sender, now).map_err(|retry_after| Unheard::Limited { retry_after })
+    }
+
     async fn do_what(&self, told: Told) -> Result<Heard, Unheard> {
         let now = Instant::now();
-        self.rates
-            .take(told.kind, &told.sender, now)
-            .map_err(|retry_after| Unheard::Limited { retry_after })?;
+        self.share_of(told.kind, &told.sender, now)?;
         let message = Message::of(&told);
         if message.as_ref().is_some_and(|message| self.messages.knows(&told.sender, message, now)) {
             return Ok(Heard::Known);

@@ -117,10 +117,10 @@ impl Sender {
         };
         match told {
             Err(why) => self.refused(&why, Some(&event)),
-            Ok(Asked::Verification | Asked::StreamUpdated) => self.answer(
+            Ok(Asked::OfStream(_)) => self.answer(
                 &event,
                 "nothing",
-                "it tells of the stream, not of a subject",
+                "it tells of the stream, not of a subject; whether its state was asked with, the running server knows",
                 Value::Array(Vec::new()),
             ),
             Ok(Asked::Told(told)) => self.would(&event, &told, now),

@@ -1,5 +1,7 @@
 //! What is counted of signals.
 
+use std::time::Duration;
+
 use jose::UnixTime;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -7,13 +9,16 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::told::Kind;
+use super::told::{Kind, Status};
 
 /// Signals by what came of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SignalMetrics {
     signals: Family<Labels, Counter>,
     streams: Family<StreamLabels, Gauge>,
+    verified: Family<StreamLabels, Gauge>,
+    heartbeats: Family<StreamLabels, Gauge>,
+    status: Family<StatusLabels, Gauge>,
     polls: Family<PollLabels, Counter>,
 }
 
@@ -30,6 +35,10 @@ pub(crate) enum Outcome {
     Inexact,
     /// Nothing is done, as it was configured.
     Ignored,
+    /// A verification event.
+    Verified,
+    /// The status of a stream.
+    Updated,
     /// It is not believed.
     Refused,
     /// Its sender sends too much.
@@ -49,6 +58,12 @@ struct Labels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StreamLabels {
     stream: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabels {
+    stream: String,
+    status: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,12 +99,14 @@ impl PollOutcome {
 }
 
 impl Outcome {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Revoked,
         Self::Known,
         Self::Tried,
         Self::Inexact,
         Self::Ignored,
+        Self::Verified,
+        Self::Updated,
         Self::Refused,
         Self::Limited,
         Self::Full,
@@ -103,6 +120,8 @@ impl Outcome {
             Self::Tried => "tried",
             Self::Inexact => "inexact",
             Self::Ignored => "ignored",
+            Self::Verified => "verified",
+            Self::Updated => "updated",
             Self::Refused => "refused",
             Self::Limited => "limited",
             Self::Full => "full",
@@ -119,14 +138,30 @@ impl SignalMetrics {
             "signals",
             "Messages of identity providers, by kind (logout, revoke, global, ssf) and outcome: revoked, known (the rule stood, \
              or the message came before), tried (in shadow mode), inexact (only tried, since it cannot be mapped to a rule \
-             exactly), ignored (by configuration), refused (not believed), limited (429), full (503: no room for the rule), \
+             exactly), ignored (by configuration), verified (a verification event), updated (the status of a stream), refused (not believed), limited (429), full (503: no room for the rule), \
              failed (503: no store or no keys)",
             metrics.signals.clone(),
         );
         registry.register(
             "ssf_heard_timestamp_seconds",
-            "When a stream of shared signals was heard last, unix time: a token of it that is its issuer's, or an answer to a poll",
+            "When a stream of shared signals was heard last, unix time: a token of it that is its issuer's, or an answer to a poll; at \
+             first, where something is expected of it, since when it is",
             metrics.streams.clone(),
+        );
+        registry.register(
+            "ssf_heartbeat_seconds",
+            "The longest time in which something of a stream is expected: heartbeat of its table, or half an hour where it is polled",
+            metrics.heartbeats.clone(),
+        );
+        registry.register(
+            "ssf_verified_timestamp_seconds",
+            "When a verification event of a stream was heard last, unix time",
+            metrics.verified.clone(),
+        );
+        registry.register(
+            "ssf_stream_status",
+            "1 for the status (enabled, paused, disabled) that the transmitter of a stream has told last, and 0 for the others",
+            metrics.status.clone(),
         );
         registry.register(
             "ssf_polls",
@@ -158,7 +193,13 @@ impl SignalMetrics {
 
     /// A stream is there no more: what it was last heard of is no sign of silence.
     pub(crate) fn forget(&self, stream: &str) {
-        self.streams.remove(&StreamLabels { stream: stream.to_owned() });
+        let labels = StreamLabels { stream: stream.to_owned() };
+        self.streams.remove(&labels);
+        self.verified.remove(&labels);
+        self.heartbeats.remove(&labels);
+        for status in Status::ALL {
+            self.status.remove(&StatusLabels { stream: stream.to_owned(), status: status.as_str() });
+        }
         for outcome in PollOutcome::ALL {
             self.polls.remove(&PollLabels { stream: stream.to_owned(), outcome: outcome.as_str() });
         }
@@ -168,6 +209,35 @@ impl SignalMetrics {
     pub(crate) fn heard(&self, stream: &str, now: UnixTime) {
         let labels = StreamLabels { stream: stream.to_owned() };
         self.streams.get_or_create(&labels).set(now.as_millis().div_euclid(1_000));
+    }
+
+    /// Within this time something of a stream is expected, or nothing is.
+    pub(crate) fn expect(&self, stream: &str, heartbeat: Option<Duration>, now: UnixTime) {
+        let labels = StreamLabels { stream: stream.to_owned() };
+        let Some(heartbeat) = heartbeat else {
+            self.heartbeats.remove(&labels);
+            return;
+        };
+        let seconds = i64::try_from(heartbeat.as_secs()).unwrap_or(i64::MAX);
+        self.heartbeats.get_or_create(&labels).set(seconds);
+        let heard = self.streams.get_or_create(&labels);
+        if heard.get() == 0 {
+            heard.set(now.as_millis().div_euclid(1_000));
+        }
+    }
+
+    /// A verification event of a stream was heard.
+    pub(crate) fn verified(&self, stream: &str, now: UnixTime) {
+        let labels = StreamLabels { stream: stream.to_owned() };
+        self.verified.get_or_create(&labels).set(now.as_millis().div_euclid(1_000));
+    }
+
+    /// The transmitter of a stream has told its status.
+    pub(crate) fn has_status(&self, stream: &str, status: Status) {
+        for each in Status::ALL {
+            let labels = StatusLabels { stream: stream.to_owned(), status: each.as_str() };
+            self.status.get_or_create(&labels).set(i64::from(each == status));
+        }
     }
 
     /// Counts one message.

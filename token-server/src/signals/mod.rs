@@ -38,7 +38,8 @@ use self::answer::Unavailable;
 use self::belief::MAX_WAITING_FOR_KEYS;
 use self::desk::Desk;
 pub(crate) use self::metrics::SignalMetrics;
-pub(crate) use self::ssf::{EventType, Polls};
+use self::ssf::Known;
+pub(crate) use self::ssf::{EventType, NotAsked, Polls, StreamsView, VerificationView};
 use self::strangers::Strangers;
 use crate::config::Signals as Settings;
 use crate::encrypted::DecryptionKeysFile;
@@ -62,6 +63,8 @@ pub(crate) struct Signals {
     desk: Desk,
     metrics: SignalMetrics,
     strangers: Strangers,
+    /// Of each stream.
+    known: Known,
     /// Of `TOKEN_SERVER__JWE__KEYS_FILE`.
     decryption_keys: Option<Arc<DecryptionKeysFile>>,
     waiting_for_keys: Semaphore,
@@ -106,10 +109,11 @@ impl Signals {
         let Parts { revocations, decryption_keys, metrics, clock } = parts;
         let desk = Desk::new(revocations, metrics.clone(), clock, in_use.settings.rate, in_use.remember());
         in_use.warn();
-        Self {
+        let signals = Self {
             desk,
             metrics,
             strangers: Strangers::default(),
+            known: Known::default(),
             decryption_keys,
             waiting_for_keys: Semaphore::new(MAX_WAITING_FOR_KEYS),
             clients: in_use.settings.clients.clone(),
@@ -117,7 +121,9 @@ impl Signals {
             in_use: ArcSwap::from_pointee(in_use),
             refusals: Sampler::new(LogLines::Sample),
             clock,
-        }
+        };
+        signals.expect();
+        signals
     }
 
     /// Puts another configuration in use.
@@ -129,7 +135,18 @@ impl Signals {
         for stream in &before.settings.streams {
             if !now.settings.streams.iter().any(|kept| kept.name == stream.name) {
                 self.metrics.forget(&stream.name);
+                self.known.forget(&stream.name);
             }
+        }
+        self.expect();
+    }
+}
+
+impl Signals {
+    /// Shows of which streams something is expected, from now on where nothing came yet.
+    fn expect(&self) {
+        for stream in &self.in_use.load().settings.streams {
+            self.metrics.expect(&stream.name, stream.heartbeat, (self.clock)());
         }
     }
 }

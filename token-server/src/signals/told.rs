@@ -95,3 +95,27 @@ impl Kind {
         }
     }
 }
+
+/// The status of a stream (SSF 1.0 section 8.1.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Events are sent.
+    Enabled,
+    /// Events are held, and may be dropped.
+    Paused,
+    /// Events are neither sent nor held.
+    Disabled,
+}
+
+impl Status {
+    pub(crate) const ALL: [Self; 3] = [Self::Enabled, Self::Paused, Self::Disabled];
+
+    /// The word of the specification.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Paused => "paused",
+            Self::Disabled => "disabled",
+        }
+    }
+}

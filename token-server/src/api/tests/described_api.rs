@@ -52,6 +52,8 @@ fn path_of(template: &str) -> String {
         ("{policy}", "default"),
         ("{path}", "x"),
         ("{id}", "0000000003e8-0000"),
+        ("{stream}", "okta"),
+        ("{state}", "0a1b"),
     ];
     places.iter().fold(template.to_owned(), |path, (name, value)| path.replace(name, value))
 }
@@ -167,7 +169,13 @@ async fn examples_are_answered_as_described_where_they_are_described() {
         let uri = path_of(&path);
         for routes in here {
             let answer = call(routes, method.clone(), &uri, &[], example(&operation)).await;
-            assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
+            // There is no stream: the tests of whole programs have some, with their transmitters.
+            let good = if is_of_a_stream(&path) {
+                answer.status == StatusCode::NOT_FOUND
+            } else {
+                answer.status.is_success()
+            };
+            assert!(good, "{method} {path}: {}", answer.text);
             check(&document, &operation, &format!("{method} {path}"), &answer);
         }
         for routes in elsewhere {

@@ -111,10 +111,16 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         asks_for_certificates: true,
         in_use: in_use(open_to_everybody(), VerifyMetrics::default(), &no_keys(0)),
         compat: Compat::Guarded,
+        signals: None,
         clock: || UnixTime::from_secs(NOW),
     };
     change(&mut app);
     Server { app: Arc::new(app), store, _folder: folder }
+}
+
+/// Whether a route is of one stream of shared signals, of which the server has none.
+fn is_of_a_stream(path: &str) -> bool {
+    path.starts_with("/v1/signals/")
 }
 
 /// Keys of so many issuers that are not loaded.

@@ -26,7 +26,7 @@ pub(in crate::cli) struct Test {
     stream: Option<String>,
 }
 
-pub(in crate::cli) async fn run(test: &Test, json: bool, config: Config) -> Result<Outcome, CliError> {
+pub(super) async fn run(test: &Test, output: Output, config: Config) -> Result<Outcome, CliError> {
     let refuse = |why: String| CliError::Argument { name: "standard input", why };
     let settings = config.signals.as_ref().ok_or_else(|| CliError::Argument {
         name: "signals",
@@ -43,7 +43,7 @@ pub(in crate::cli) async fn run(test: &Test, json: bool, config: Config) -> Resu
         explain::load(config.keys.configured.issuers.len(), &sources, &config.keys.configured.rules).await?;
     let none = KeySet::empty();
     let told = sender.explain(settings, sets.get(own).unwrap_or(&none), &token, time());
-    Output::new(json).answer(&told, for_people)?;
+    output.answer(&told, for_people)?;
     let believed = told.get("believed").and_then(Value::as_bool) == Some(true);
     Ok(if believed { Outcome::Done } else { Outcome::No })
 }

@@ -2,7 +2,7 @@
 
 use service::description::{Default, Kind, Setting, Table};
 
-use super::super::ssf::{INTERVALS, LEEWAYS};
+use super::super::ssf::{HEARTBEATS, INTERVALS, LEEWAYS};
 use super::PATH;
 
 const SECONDS: fn(u64, u64) -> Kind = |least, most| Kind::Number { unit: "seconds", least, most };
@@ -27,6 +27,8 @@ fn tokens() -> Vec<Setting> {
             .or(Default::Required),
         Setting::new("authorization_file", PATH, "/etc/token-server/okta.push", "The whole value of `Authorization` in pushes, such as `Bearer` and a token, as the sender was given it when the stream was set up. Read at the start and by SIGHUP. Required unless `poll_url` is set")
             .or(Default::unset("no push is accepted")),
+        Setting::new("stream_id", Kind::Text("text"), "f67e39a0a4d34d56b3aa1bc4cff0069f", "The stream's name at the transmitter, which events of the stream itself must name")
+            .or(Default::unset("what the transmitter says when `token-server signals verify` asks; any is accepted before")),
         Setting::new("subject_issuer", Kind::Text("text"), "https://id.example.com", "Whose access tokens its subjects have: an issuer of `[[issuers]]`, letter for letter. What the stream says of others revokes nothing")
             .without_secrets()
             .or(Default::As("issuer")),
@@ -37,6 +39,8 @@ fn tokens() -> Vec<Setting> {
         Setting::new("events", Kind::Map("actions"), r#"{ credential-change = "shadow" }"#, "What events do, by the last part of their type, where that is not the usual: `revoke` ends all tokens of the subject that were issued until then, `session` those of its session alone, `shadow` writes a rule that refuses nothing, `ignore` counts")
             .or(Default::unset("[as listed](REVOCATION.md#shared-signals)")),
         Setting::new("leeway", SECONDS(*LEEWAYS.start(), *LEEWAYS.end()), "60", "How far `iat` of its tokens may lie ahead of this machine's clock").or("30"),
+        Setting::new("heartbeat", SECONDS(*HEARTBEATS.start(), *HEARTBEATS.end()), "3600", "The longest time in which something of a pushed stream comes, such as [verification events](SIGNALS.md#a-heartbeat). The alert `TokenServerStreamSilent` fires after twice that")
+            .or(Default::unset("it may be silent")),
     ]
 }
 
@@ -75,7 +79,12 @@ fn polling() -> Vec<Setting> {
             "Time between two questions",
         )
         .or("10"),
-        Setting::new("poll_token_file", PATH, "/etc/token-server/okta.poll", "A bearer token for them"),
+        Setting::new(
+            "poll_token_file",
+            PATH,
+            "/etc/token-server/okta.poll",
+            "A bearer token for polls, and for verification events, also of streams that are pushed",
+        ),
         Setting::new(
             "poll_token_url",
             Kind::Text("URL"),

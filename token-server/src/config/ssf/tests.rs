@@ -2,6 +2,7 @@ use std::fs;
 
 use service::settings::ConfigError;
 
+use super::asking::PollToken;
 use super::*;
 use crate::config::{CONFIG, Config};
 
@@ -70,8 +71,11 @@ fn without_another_place_keys_are_found_by_the_transmitters_document() {
     assert_eq!(place("discovery_url = 'https://x.example/risc'\n").unwrap(), "https://x.example/risc");
     let of_file = stream("keys_file = 'FOLDER/keys'\ndiscovery = true\n");
     assert_eq!(of_file.sources.discovery.len(), 0, "the keys are those of the file");
-    assert_eq!(of_file.discovery.as_deref(), Some("https://idp.example.com/.well-known/ssf-configuration"));
-    assert_eq!(stream("keys_file = 'FOLDER/keys'\n").discovery, None);
+    assert_eq!(
+        of_file.document.as_ref().map(Url::as_str),
+        Some("https://idp.example.com/.well-known/ssf-configuration")
+    );
+    assert_eq!(stream("keys_file = 'FOLDER/keys'\n").document, None);
     for (issuer, expected) in [
         (
             "https://tr.example.com/issuer1",
@@ -85,7 +89,7 @@ fn without_another_place_keys_are_found_by_the_transmitters_document() {
         ("https://tr.example.com/?x", None),
         ("urn:x", None),
     ] {
-        assert_eq!(well_known(issuer).as_deref(), expected, "{issuer}");
+        assert_eq!(sources::well_known(issuer).as_deref(), expected, "{issuer}");
     }
 }
 
@@ -105,17 +109,28 @@ fn events_are_set_by_name() {
 #[test]
 fn polling_is_read_with_one_way_to_say_who_asks() {
     let with = "poll_url = 'https://idp.example.com/poll'\n";
-    let poll = stream(with).poll.clone().unwrap();
-    assert_eq!((poll.interval, poll.token.is_none()), (Duration::from_secs(10), true));
-    let poll = stream(&format!("{with}poll_interval = 3\npoll_token_file = 'FOLDER/secret'\n"))
-        .poll
-        .clone()
-        .unwrap();
-    assert_eq!(poll.interval, Duration::from_secs(3));
-    assert!(matches!(poll.token, Some(poll::PollToken::File(_))));
+    let interval = |stream: &Stream| stream.poll.as_ref().unwrap().interval;
+    let token = |stream: &Stream| stream.asking.clone().unwrap().token;
+    let polled = stream(with);
+    assert_eq!((interval(&polled), token(&polled).is_none()), (Duration::from_secs(10), true));
+    let polled = stream(&format!("{with}poll_interval = 3\npoll_token_file = 'FOLDER/secret'\n"));
+    assert_eq!(interval(&polled), Duration::from_secs(3));
+    assert!(matches!(token(&polled), Some(PollToken::File(_))));
     let credentials = "poll_token_url = 'http://127.0.0.1/t'\npoll_client_id = 'edge'\npoll_client_secret_file = 'FOLDER/secret'\n";
-    let poll = stream(&format!("{with}{credentials}")).poll.clone().unwrap();
-    assert!(matches!(poll.token, Some(poll::PollToken::Credentials { .. })));
+    let polled = stream(&format!("{with}{credentials}"));
+    assert!(matches!(token(&polled), Some(PollToken::Credentials { .. })));
+    // A stream that is pushed asks for verification events by the same.
+    let pushed = stream("poll_token_file = 'FOLDER/secret'\n");
+    assert!(matches!(token(&pushed), Some(PollToken::File(_))) && pushed.poll.is_none());
+    assert!(stream("keys_file = 'FOLDER/keys'\n").asking.is_none(), "nothing says where");
+}
+
+#[test]
+fn a_stream_may_be_silent_unless_it_is_polled_or_something_is_expected_of_it() {
+    let expected = |fields| stream(fields).heartbeat.map(|expected| expected.as_secs());
+    assert_eq!(expected(""), None);
+    assert_eq!(expected("heartbeat = 3600\n"), Some(3_600));
+    assert_eq!(expected("poll_url = 'https://idp.example.com/poll'\n"), Some(1_800));
 }
 
 #[test]
@@ -149,6 +164,19 @@ fn a_fault_names_the_field_and_the_cure() {
         ),
         (with("profile = 'caep'\n"), vec!["profile: "]),
         (with("discovery = false\n"), vec!["issuer: has no keys: set jwks_url or keys_file"]),
+        (with("heartbeat = 59\n"), vec!["heartbeat: expected seconds, 60 to 604800"]),
+        (
+            with("poll_url = 'https://i.example/'\nheartbeat = 60\n"),
+            vec!["heartbeat: is for streams that are pushed"],
+        ),
+        (
+            with("keys_file = 'FOLDER/keys'\npoll_token_file = 'FOLDER/secret'\n"),
+            vec!["poll_token_file: has no effect without poll_url, or the transmitter's document"],
+        ),
+        (
+            with("keys_file = 'FOLDER/keys'\ndiscovery_url = 'x'\n"),
+            vec!["discovery_url: expected an http(s) URL"],
+        ),
         (with("leeway = 301\n"), vec!["leeway: expected seconds, 0 to 300"]),
         (with("poll_interval = 5\n"), vec!["poll_interval: has no effect without poll_url"]),
         (with("poll_url = 'http://idp.example.com/poll'\n"), vec!["poll_url: expected an https:// URL"]),

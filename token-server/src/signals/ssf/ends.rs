@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::events::{self, Meaning};
+use super::of_stream::{self, OfStream};
 use super::set::{Set, SetFault};
 use crate::config::ssf::{Action, Stream};
 use crate::signals::subject::{
@@ -15,10 +16,8 @@ use crate::signals::told::{End, Group, Kind, Told, Weight, Which};
 pub(crate) enum Asked {
     /// Something is told of a subject.
     Told(Told),
-    /// Whether the stream works.
-    Verification,
-    /// The state of the stream.
-    StreamUpdated,
+    /// Something is told of the stream itself.
+    OfStream(OfStream),
 }
 
 /// What a token of this stream asks for. `email`: whether tokens may be found by their `email`.
@@ -28,8 +27,8 @@ pub(crate) enum Asked {
 pub(crate) fn asked(set: &Set, stream: &Stream, email: bool) -> Result<Asked, SetFault> {
     let at = events::timestamp(&set.holds)?;
     let kind = match events::meaning(&set.kind, &set.holds)? {
-        Meaning::Verification => return Ok(Asked::Verification),
-        Meaning::StreamUpdated => return Ok(Asked::StreamUpdated),
+        Meaning::Verification => return of_stream::verification(set, stream.profile).map(Asked::OfStream),
+        Meaning::StreamUpdated => return of_stream::updated(set, stream.profile).map(Asked::OfStream),
         Meaning::Nothing(_) | Meaning::Unknown => None,
         Meaning::Ended(kind) => Some(kind),
     };

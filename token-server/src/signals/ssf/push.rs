@@ -58,7 +58,7 @@ pub(crate) async fn push(
         }
     };
     match signals.take(&in_use, stream, token).await {
-        Ok(_) => StatusCode::ACCEPTED.into_response(),
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(untaken) => untaken.into_response(),
     }
 }

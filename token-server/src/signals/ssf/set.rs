@@ -64,6 +64,22 @@ pub(crate) enum SetFault {
     /// It speaks of no one.
     #[error("it has no subject: sub_id is missing")]
     NoSubject,
+    /// SSF 1.0 sections 8.1.4.1, 8.1.5.
+    #[error(
+        "it tells of a stream, and its sub_id names none: expected the format opaque, and the stream's id"
+    )]
+    NoStream,
+    /// The same.
+    #[error(
+        "it tells of another stream: its sub_id is not {expected}, which stream_id, or the transmitter, says"
+    )]
+    OtherStream {
+        /// The stream's own id.
+        expected: String,
+    },
+    /// SSF 1.0 section 8.1.4.1.
+    #[error("its state is none that this server has asked with")]
+    State,
     /// A subject that is none.
     #[error("its subject is none: {0}")]
     Subject(String),
@@ -73,10 +89,11 @@ pub(crate) enum SetFault {
 }
 
 impl SetFault {
-    /// The word for it (RFC 8935 section 2.4).
+    /// The word for it (RFC 8935 section 2.4; SSF 1.0 section 8.1.4.1).
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::Audience => "invalid_audience",
+            Self::State => "invalid_state",
             Self::Type { .. }
             | Self::Forbidden(_)
             | Self::Jti
@@ -85,6 +102,8 @@ impl SetFault {
             | Self::Events(_)
             | Self::NotAnObject
             | Self::NoSubject
+            | Self::NoStream
+            | Self::OtherStream { .. }
             | Self::Subject(_)
             | Self::Event(_) => "invalid_request",
         }

@@ -4,7 +4,6 @@
 //! acknowledged, and comes again; what is no good is told as an error, and does not. Nothing is kept of either but until the
 //! next answer: after a crash all that was not acknowledged comes again, and is known.
 
-mod access;
 mod exchange;
 mod pace;
 
@@ -12,16 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::Claim;
-use keys::{AskError, LoadError, Question, Sent};
+use keys::{AskError, Client, LoadError, Question, Sent};
 use serde_json::Value;
 use service::background::Background;
 use service::shutdown::Shutdown;
 use tokio::time::{Instant, sleep};
 
-pub(in crate::signals) use self::access::{Access, NoToken};
 use self::exchange::{Answer, Request, SetError, Told};
 use self::pace::Pace;
 use super::Untaken;
+use super::access::{Access, NoToken};
+use crate::config::ssf::asking::Asking;
 use crate::config::ssf::{Poll, Stream};
 use crate::signals::desk::{Unheard, note};
 use crate::signals::metrics::PollOutcome;
@@ -63,12 +63,12 @@ impl Polls {
 
     fn start(&self) {
         for stream in &self.signals.in_use.load().settings.streams {
-            let Some(poll) = stream.poll.clone() else { continue };
+            let Some((poll, asking)) = stream.poll.clone().zip(stream.asking.clone()) else { continue };
             let (signals, stream) = (Arc::clone(&self.signals), Arc::clone(stream));
             let shutdown = self.current.shutdown().clone();
             self.signals.metrics.begin_polls(&stream.name);
             self.current.keep("poll of a stream", move || {
-                let poller = Poller::new(Arc::clone(&signals), Arc::clone(&stream), poll.clone());
+                let poller = Poller::new(Arc::clone(&signals), Arc::clone(&stream), poll.clone(), &asking);
                 poller.run(shutdown.clone())
             });
         }
@@ -108,6 +108,7 @@ struct Poller {
     signals: Arc<Signals>,
     stream: Arc<Stream>,
     poll: Poll,
+    client: Client,
     access: Access,
     pace: Pace,
     /// What is to be told with the next question.
@@ -120,10 +121,11 @@ struct Poller {
 }
 
 impl Poller {
-    fn new(signals: Arc<Signals>, stream: Arc<Stream>, poll: Poll) -> Self {
-        let (access, pace) = (Access::new(poll.token.clone()), Pace::new(poll.interval));
+    fn new(signals: Arc<Signals>, stream: Arc<Stream>, poll: Poll, asking: &Asking) -> Self {
+        let client = asking.client.clone();
+        let (access, pace) = (Access::new(asking.token.clone()), Pace::new(poll.interval));
         let (told, told_before) = (Told::default(), Told::default());
-        Self { signals, stream, poll, access, pace, told, told_before, at_once: false }
+        Self { signals, stream, poll, client, access, pace, told, told_before, at_once: false }
     }
 
     async fn run(mut self, shutdown: Shutdown) {
@@ -145,7 +147,7 @@ impl Poller {
                 self.at_once = false;
                 self.told_before = std::mem::take(&mut self.told);
                 self.count(PollOutcome::Answered);
-                self.signals.metrics.heard(&self.stream.name, (self.signals.clock)());
+                self.signals.heard(&self.stream, (self.signals.clock)());
                 let progress = self.take(answer).await;
                 match progress.held {
                     Some(after) => self.pace.failed(Some(after), share()),
@@ -177,6 +179,7 @@ impl Poller {
         }
         self.count(outcome);
         let pause = self.pace.failed(wish, share());
+        self.signals.troubled(&self.stream, format!("the stream could not be polled: {failure}"));
         tracing::warn!(
             stream = &*self.stream.name,
             error = %failure,
@@ -187,7 +190,7 @@ impl Poller {
     }
 
     async fn ask(&mut self) -> Result<Answer, Failure> {
-        let authorization = self.access.authorization(&self.poll.client).await?;
+        let authorization = self.access.authorization(&self.client).await?;
         let request = Request {
             max_events: Some(self.pace.max_events()),
             return_immediately: self.at_once,
@@ -200,7 +203,7 @@ impl Poller {
             patience: if self.at_once { PATIENCE } else { LONG_POLL },
             max_bytes: MAX_ANSWER_BYTES,
         };
-        let answered = self.poll.client.ask(question).await?;
+        let answered = self.client.ask(question).await?;
         if !answered.status.is_success() {
             return Err(Failure::Status { status: answered.status, retry_after: answered.retry_after });
         }
@@ -259,7 +262,7 @@ impl Poller {
         if own.is_some_and(is_other) {
             return Err(refused("its jti is another than the one that it was given under"));
         }
-        self.signals.take(in_use, &self.stream, token).await.map(|_| ())
+        self.signals.take(in_use, &self.stream, token).await
     }
 
     fn count(&self, outcome: PollOutcome) {

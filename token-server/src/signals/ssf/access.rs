@@ -12,7 +12,7 @@ use service::secret::Secret;
 use service::secret_file::Reload as _;
 use tokio::time::Instant;
 
-use crate::config::ssf::poll::PollToken;
+use crate::config::ssf::asking::PollToken;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -23,7 +23,7 @@ const LONGEST: u64 = 86_400;
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::signals) enum NoToken {
+pub(crate) enum NoToken {
     /// The authorization server gave no answer.
     #[error("poll_token_url: {0}")]
     Ask(#[from] AskError),
