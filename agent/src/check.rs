@@ -130,7 +130,7 @@ fn cause(error: &CallError) -> String {
 fn unknown_policies(config: &Config, cfg: &HaproxyCfg) -> Vec<String> {
     cfg.policies()
         .iter()
-        .filter(|policy| config.trust.policy(Some(&policy.name)).is_none())
+        .filter(|policy| config.trust.policy(Some(&policy.name)).is_none() && !config.mcp.has(&policy.name))
         .map(|policy| {
             format!(
                 "--haproxy-cfg: line {}: sets the policy {}, which is not configured: its requests would be answered \

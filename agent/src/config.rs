@@ -18,6 +18,7 @@ use service::settings::{ConfigError, Environment, Settings};
 
 mod description;
 mod edge;
+mod mcp;
 mod names;
 mod ranges;
 mod token_server;
@@ -33,6 +34,7 @@ use crate::cache::Limits;
 use crate::haproxy::cfg::HaproxyCfg;
 use crate::haproxy::edge::EdgeConfig;
 use crate::listen::Address;
+use crate::mcp::Rows;
 
 /// What `JWT_ADMIN_LISTEN` is where it is not set.
 pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -48,6 +50,8 @@ pub struct Config {
     pub keys: KeySources,
     /// Whom we trust, and for what.
     pub trust: Trust,
+    /// Which policy judges which call of the Model Context Protocol.
+    pub mcp: Rows,
     /// Accepted `Authorization` schemes.
     pub schemes: Vec<String>,
     /// Longer tokens are refused.
@@ -149,6 +153,7 @@ impl Config {
         let token_server = token_server::read(&mut settings, timeout);
         let flat = Flat::read(&mut settings, TRUST, preset);
         let trusted = trusted(&mut settings, flat, keys, token_server.is_some());
+        let mcp = mcp::read(&mut settings, trusted.as_ref().map(|(trust, _)| trust));
         let cache = cache(&mut settings);
         let terms = terms(&mut settings);
         let listen = settings.parse_list("JWT_AGENT_LISTEN", "host:port or unix@/path");
@@ -186,6 +191,7 @@ impl Config {
             admin_listen: admin_listen.unwrap_or(ADMIN_LISTEN),
             keys: KeySources { issuers, ..keys },
             trust,
+            mcp,
             schemes,
             max_token_bytes: max_token_bytes.unwrap_or_else(|| usual_token_bytes(profile)),
             variables,

@@ -1,7 +1,7 @@
 //! `jwt-agent`: a SPOE agent that verifies the token of each HAProxy request.
 //!
-//! The way of a request: [`listen`] accepts, [`spoa`] reads frames, [`request`] finds the token in their messages,
-//! [`decide`] makes the decision, all checks in their order, and [`answer`] makes its ACK. [`current`] holds the
+//! The way of a request: [`listen`] accepts, [`spoa`] reads frames, [`request`] finds the token in their messages
+//! (and the call, whose policy [`mcp`] chooses), [`decide`] makes the decision, all checks in their order, and [`answer`] makes its ACK. [`current`] holds the
 //! configuration by which all of that is done.
 //!
 //! Verdicts of tokens that come often are given to HAProxy itself ([`haproxy::edge`]), which then asks no more.
@@ -22,6 +22,7 @@ pub mod decision;
 pub mod explain;
 pub mod haproxy;
 pub mod listen;
+pub mod mcp;
 pub mod metrics;
 pub mod origin;
 pub mod reload;

@@ -1,19 +1,25 @@
-//! What HAProxy asks: the arguments of `verify-jwt`, and the token in them.
+//! What HAProxy asks: the arguments of `verify-jwt`, and the token in them; and of `mcp`, where the request is a call.
+
+mod mcp;
 
 use std::borrow::Cow;
 
 use jose::{Credentials, Place, Reject};
 use spop::TypedData;
 
+use crate::mcp::Call;
 use crate::spoa::messages::{FromMessages, Messages, Piece, Value};
+pub use mcp::McpHeaders;
 
 /// The message that we answer; any other asks about nothing.
 const MESSAGE: &[u8] = b"verify-jwt";
+/// The message that tells of a call of the Model Context Protocol.
+const MCP_MESSAGE: &[u8] = b"mcp";
 
 /// The longest name of a request that is logged, in bytes: a UUID has 36, what HAProxy's manual proposes about 50.
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
-/// The arguments of one `verify-jwt` message. Absent and empty are the same, but for a name that comes twice.
+/// The arguments of one `verify-jwt` message, and of `mcp` beside it. Absent and empty are the same, but for a name that comes twice.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Request<'a> {
     /// The whole value of the `Authorization` header.
@@ -28,6 +34,8 @@ pub struct Request<'a> {
     pub elsewhere: Option<Box<Elsewhere<'a>>>,
     /// The name of a policy; empty: the default one.
     pub policy: Text<'a>,
+    /// What HAProxy sends of an MCP call, where it does.
+    pub mcp: Option<Box<McpHeaders<'a>>>,
     /// The name of the request in HAProxy's log. It decides nothing.
     pub request_id: Text<'a>,
     /// Whether the NOTIFY asks a second time, perhaps about something else. One ACK cannot answer both.
@@ -146,11 +154,11 @@ impl Count {
 }
 
 /// Reads the `verify-jwt` among the messages of a NOTIFY; without one the request is empty. Of several the first is read,
-/// and it is noted that there are more.
+/// and it is noted that there are more. An argument of `mcp` that comes twice cannot be read.
 impl<'a> FromMessages<'a> for Request<'a> {
     fn from_messages(messages: &mut Messages<'a>) -> Self {
         let mut request = Self::default();
-        let (mut has_asked, mut is_read) = (false, false);
+        let (mut has_asked, mut is_read, mut is_mcp) = (false, false, false);
         for piece in messages {
             match piece {
                 Piece::Message(name) => {
@@ -158,8 +166,12 @@ impl<'a> FromMessages<'a> for Request<'a> {
                     is_read = is_ours && !has_asked;
                     request.asks_twice |= is_ours && has_asked;
                     has_asked |= is_ours;
+                    is_mcp = name == MCP_MESSAGE;
                 }
                 Piece::Argument(name, value) if is_read => request.set(name, value),
+                Piece::Argument(name, value) if is_mcp => {
+                    request.mcp.get_or_insert_default().set(name, value)
+                }
                 Piece::Argument(..) => {}
             }
         }
@@ -208,11 +220,23 @@ impl<'a> Request<'a> {
         self.policy.given()
     }
 
-    /// The value of `Authorization` and the name of the policy, empty for the default one, where nothing else of the request decides.
+    /// The MCP call that the request is.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::McpHeader`]: nothing was sent of one, or what its headers say names none. [`Reject::Argument`]: that cannot be
+    /// read.
+    pub fn mcp_call(&self) -> Result<Call<'_>, Reject> {
+        self.mcp.as_ref().ok_or(Reject::McpHeader)?.call()
+    }
+
+    /// The value of `Authorization` and the name of the policy, empty for the default one, where nothing else of the request
+    /// decides: never so for an MCP call, whose method and name choose the policy.
     pub fn alone_in_authorization(&self) -> Option<(&str, &str)> {
         let is_absent = |text: &Text<'_>| matches!(text, Text::Absent | Text::Empty);
         let is_alone = self.auth_count == Count::Number(1)
             && is_absent(&self.token)
+            && self.mcp.is_none()
             && self.elsewhere.as_deref().is_none_or(Elsewhere::is_absent);
         match (&self.authorization, self.policy()) {
             (Text::Given(authorization), Ok(policy)) if is_alone => {

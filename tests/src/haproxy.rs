@@ -50,6 +50,8 @@ pub enum Shipped {
     Canary,
     /// Denying, with the way of identity providers to a token-server.
     Signals,
+    /// Denying, before an MCP server. Not in [`ALL`](Self::ALL), since it takes nothing but calls.
+    Mcp,
 }
 
 impl Shipped {
@@ -101,7 +103,8 @@ impl Shipped {
             | Self::Limits
             | Self::Tenant
             | Self::Canary
-            | Self::Signals => self,
+            | Self::Signals
+            | Self::Mcp => self,
         }
     }
 
@@ -126,6 +129,7 @@ impl Shipped {
             Self::Tenant => "recipes/tenant.cfg",
             Self::Canary => "recipes/canary.cfg",
             Self::Signals => "recipes/signals.cfg",
+            Self::Mcp => "haproxy-mcp.cfg",
         })
     }
 }

@@ -90,6 +90,7 @@ impl Setup {
             | Shipped::WebSocket
             | Shipped::Canary
             | Shipped::Signals
+            | Shipped::Mcp
             | Shipped::EdgeDenying
             | Shipped::EdgeAnnotating
             | Shipped::EdgeRoutes
@@ -320,6 +321,7 @@ impl Setup {
             ("APP_SERVER", backend.address().to_string()),
             ("WEB_SERVER", backend.address().to_string()),
             ("CANARY_SERVER", backend.address().to_string()),
+            ("MCP_SERVER", backend.address().to_string()),
             ("SIGNALS_SERVER", backend.address().to_string()),
             ("AGENT_1", addresses[0].to_string()),
             // A single agent is both servers of the backend, so that none of them is down.

@@ -30,6 +30,7 @@ mod large_tokens;
 mod left_out;
 mod load_balancer;
 mod logs;
+mod mcp;
 mod metrics;
 mod migrating;
 mod new_user;

@@ -3,6 +3,7 @@
 use keys::trust::{Preset, description as trust};
 use service::description::{Default, Group, Kind, LookUp, Program, Setting};
 
+use super::mcp;
 use super::names::{PREFIX, TRUST};
 use super::ranges::{CACHE_TTL, EDGE_SIZE, EDGE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes};
 
@@ -28,7 +29,7 @@ pub fn description() -> Program {
             kept(),
             edge(),
         ],
-        tables: trust::tables(&TRUST),
+        tables: [trust::tables(&TRUST), vec![mcp::table()]].concat(),
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn current(readiness: Readiness) -> Arc<Current> {
         trust: Trust::single(IssuerPolicy::of(Profile::Standard)),
         schemes: vec!["Bearer".into()],
         max_token_bytes: 8192,
+        mcp: crate::mcp::Rows::default(),
         variables: Variables::All,
         claims: None,
         budget: Duration::from_secs(1),

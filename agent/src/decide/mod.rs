@@ -31,6 +31,7 @@ use crate::cache::heat::Heat;
 use crate::cache::{Found, Kept, VerdictCache};
 use crate::decision::{Decision, Outcome};
 use crate::haproxy::edge::Offers;
+use crate::mcp::Rows;
 use crate::metrics::Metrics;
 use crate::request::Request;
 use crate::spoa::frame::{Ids, Notify};
@@ -48,6 +49,8 @@ pub struct Settings {
     pub schemes: Vec<String>,
     /// The longest token.
     pub max_token_bytes: usize,
+    /// Which policy judges which call of the Model Context Protocol.
+    pub mcp: Rows,
     /// The variables that are sent.
     pub variables: Variables,
     /// The claims that become variables; absent: all.
@@ -105,8 +108,9 @@ impl Decider {
         offers: Option<Offers>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let Settings { trust, schemes, max_token_bytes, variables, claims, budget, log_refusals } = settings;
-        let reading = Reading { schemes, max_token_bytes, unknown_policies: UnknownPolicies::default() };
+        let Settings { trust, schemes, max_token_bytes, mcp, variables, claims, budget, log_refusals } =
+            settings;
+        let reading = Reading { schemes, max_token_bytes, mcp, unknown_policies: UnknownPolicies::default() };
         let acks = Acks::new(variables, claims, log_refusals, Arc::clone(&metrics));
         Self { reading, trust, keys, token_server, cache, acks, offers, budget, metrics }
     }

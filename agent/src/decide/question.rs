@@ -9,6 +9,7 @@ use keys::{KeyRing, Keys};
 use super::unknown_policies::UnknownPolicies;
 use crate::cache::Key;
 use crate::decision::{Decision, Outcome};
+use crate::mcp::Rows;
 use crate::request::Request;
 
 /// Where the token of a request may stand, and how long it may be.
@@ -18,6 +19,8 @@ pub struct Reading {
     pub schemes: Vec<String>,
     /// The longest token.
     pub max_token_bytes: usize,
+    /// Which policy judges which call.
+    pub mcp: Rows,
     /// Those that HAProxy named.
     pub unknown_policies: UnknownPolicies,
 }
@@ -62,6 +65,11 @@ impl<'a> Question<'a> {
         let mut policies = trust.policies().iter().enumerate();
         let found = match name {
             None => policies.next(),
+            Some(name) if reading.mcp.has(name) => {
+                let call = request.mcp_call();
+                let decider = call.and_then(|call| reading.mcp.decider(name, &call));
+                policies.nth(decider.map_err(|reject| refused(reject, None))?)
+            }
             Some(name) => policies.find(|(_, policy)| policy.name == name),
         };
         let Some((index, policy)) = found else {

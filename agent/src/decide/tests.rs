@@ -52,6 +52,7 @@ fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
         trust: crate::config::tests::trust(),
         schemes: vec!["Bearer".into()],
         max_token_bytes: 8192,
+        mcp: Rows::default(),
         variables: Variables::All,
         claims: None,
         budget: SHORT,

@@ -182,6 +182,7 @@ fn reads_arguments_by_name_and_ignores_others() {
             ws_protocol_count: Count::Null,
         })),
         policy: Text::Given("api".into()),
+        mcp: None,
         request_id: Text::Given("r1".into()),
         asks_twice: false,
     };
@@ -191,6 +192,39 @@ fn reads_arguments_by_name_and_ignores_others() {
     for end in [1, 5, messages.len() - 1] {
         assert_eq!(read(&messages[..end]), None, "cut at {end}");
     }
+}
+
+#[test]
+fn a_call_is_told_by_its_own_message_and_then_decides_too() {
+    let text = |text: &str| TypedData::String(text.to_owned());
+    let one = || TypedData::Int64(1);
+    let asked = [("authorization", text("Bearer a.b.c")), ("auth_count", one()), ("policy", text("mcp"))];
+    let call = [
+        ("mcp_method", text("tools/call")),
+        ("mcp_method_count", one()),
+        ("mcp_name", text("read_x")),
+        ("mcp_name_count", one()),
+        ("mcp_version", text("2026-07-28")),
+        ("mcp_version_count", one()),
+    ];
+    let plain = message("verify-jwt", &asked);
+    let request = read(&plain).unwrap();
+    assert_eq!(request.mcp_call().map(drop), Err(Reject::McpHeader));
+    assert_eq!(request.alone_in_authorization(), Some(("Bearer a.b.c", "mcp")));
+    for messages in [
+        [message("verify-jwt", &asked), message("mcp", &call)].concat(),
+        [message("mcp", &call), message("verify-jwt", &asked)].concat(),
+    ] {
+        let request = read(&messages).unwrap();
+        let expected = Call::read(Some("tools/call"), Some("read_x"), Some("2026-07-28"));
+        assert_eq!(request.mcp_call(), expected);
+        // HAProxy would find what it is given by the token and the name of the rows, whatever is called.
+        assert_eq!(request.alone_in_authorization(), None);
+    }
+    let elsewhere = message("verify-jwt", &[&asked[..], &call[..]].concat());
+    assert_eq!(read(&elsewhere).unwrap().mcp_call().map(drop), Err(Reject::McpHeader));
+    let twice = [message("verify-jwt", &asked), message("mcp", &call), message("mcp", &call)].concat();
+    assert_eq!(read(&twice).unwrap().mcp_call().map(drop), Err(Reject::Argument));
 }
 
 #[test]

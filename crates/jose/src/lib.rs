@@ -58,6 +58,7 @@ mod keys;
 mod leeway;
 mod limits;
 mod load_balancer;
+mod pattern;
 mod policy;
 mod profile;
 mod purpose;
@@ -96,6 +97,7 @@ pub use keys::{
 };
 pub use leeway::Leeway;
 pub use limits::{MAX_INFLATED_BYTES, MAX_JSON_DEPTH, MAX_KEY_SET_BYTES, MAX_KEYS, MAX_TRIED_KEYS};
+pub use pattern::matches_pattern;
 pub use policy::Policy;
 pub use profile::{Profile, UnknownProfile};
 pub use reject::{Reason, Reject};

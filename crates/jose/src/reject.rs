@@ -123,6 +123,8 @@ rejects! {
     Binding = "binding" => Invalid,
     /// `exp` is further from `iat` than allowed or before it, or one of them is absent.
     Lifetime = "lifetime" => Invalid,
+    /// An MCP call whose `Mcp-*` headers are absent, doubled or cannot be decoded, or of a revision that has none.
+    McpHeader = "mcp_header" => Invalid,
     /// A rule revokes the token.
     Revoked = "revoked" => Invalid,
     /// `aud` is absent or names none of the accepted audiences.
@@ -133,6 +135,8 @@ rejects! {
     Subject = "subject" => Forbidden,
     /// A required claim is absent or has another value, or a forbidden one is there.
     Claim = "claim" => Forbidden,
+    /// An MCP call that no row of `[[mcp]]` is for.
+    Mcp = "mcp" => Forbidden,
     /// `acr` is absent or not an accepted one: the user must log in in a stronger way.
     Acr = "acr" => StepUp,
     /// `auth_time` is absent or too long ago: the user must log in again.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::json::{Object, string};
+use crate::pattern::matches_pattern;
 use crate::purpose::is_same_type;
 use crate::{Claim, ClaimNames, ClaimRule, Claims, Profile, Reject, Signed, StepUp};
 
@@ -87,7 +88,7 @@ impl Requirements {
             return Ok(());
         }
         let subject = claims.subject(Profile::Standard).ok_or(Reject::Subject)?;
-        let accepted = self.subjects.iter().any(|pattern| matches(pattern, &subject));
+        let accepted = self.subjects.iter().any(|pattern| matches_pattern(pattern, &subject));
         if accepted { Ok(()) } else { Err(Reject::Subject) }
     }
 
@@ -125,27 +126,6 @@ fn scopes_of(claim: &Claim<'_>) -> Vec<String> {
         Claim::Json(json) => serde_json::from_str(json).unwrap_or_default(),
         Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_) => Vec::new(),
     }
-}
-
-/// Whether the whole text matches a pattern in which `*` stands for any characters.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(mut text) = text.strip_prefix(start) else {
-        return false;
-    };
-    let mut pieces = rest.split('*').peekable();
-    while let Some(piece) = pieces.next() {
-        if pieces.peek().is_none() {
-            return text.ends_with(piece);
-        }
-        match text.split_once(piece) {
-            Some((_, after)) => text = after,
-            None => return false,
-        }
-    }
-    true
 }
 
 #[cfg(test)]
@@ -199,24 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_any_characters() {
-        for (pattern, text, expected) in [
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("*", "", true),
-            ("a*", "abc", true),
-            ("*c", "abc", true),
-            ("a*c", "ac", true),
-            ("a*b*c", "a1b2b3c", true),
-            ("a*b*c", "acb", false),
-            ("ab*ba", "aba", false),
-            ("a**c", "abc", true),
-            ("svc:*:read", "svc:billing:read", true),
-            ("svc:*:read", "svc:billing:write", false),
-            ("", "x", false),
-        ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
-        }
+    fn a_star_in_a_subject_stands_for_any_characters() {
         let wanted = Requirements { subjects: list(&["user-*"]), ..Requirements::default() };
         assert_eq!(validate(&wanted, "{}", r#"{"sub":"user-1"}"#), Ok(()));
         assert_eq!(validate(&wanted, "{}", r#"{"sub":"svc-1"}"#), Err(Reject::Subject));

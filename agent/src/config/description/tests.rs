@@ -56,7 +56,7 @@ fn what_is_described_is_what_is_read() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(
         &mut file,
-        b"[[issuers]]\nissuer = 'i'\nkeys_file = '/k'\n[[policies]]\nname = 'p'\n",
+        b"[[issuers]]\nissuer = 'i'\nkeys_file = '/k'\n[[policies]]\nname = 'p'\n[[mcp]]\npolicy = 'm'\nuse = 'p'\nmethods = ['*']\n",
     )
     .unwrap();
     let config = Config::load([("JWT_CONFIG".into(), file.path().into())], None, None).unwrap();

@@ -8,7 +8,8 @@ use super::*;
 use crate::answer::tests::lines::Lines;
 use crate::config::tests::load;
 use crate::decide::tests::signing::{KEY, keys, token};
-use crate::request::Text;
+use crate::mcp::Row;
+use crate::request::{McpHeaders, Text};
 
 /// One issuer, and two policies.
 fn trust(settings: &[(&str, &str)]) -> Trust {
@@ -19,7 +20,12 @@ fn trust(settings: &[(&str, &str)]) -> Trust {
 
 fn reading() -> Reading {
     let schemes = vec!["Bearer".to_owned()];
-    Reading { schemes, max_token_bytes: 1000, unknown_policies: UnknownPolicies::default() }
+    Reading {
+        schemes,
+        max_token_bytes: 1000,
+        mcp: Rows::default(),
+        unknown_policies: UnknownPolicies::default(),
+    }
 }
 
 fn ring() -> KeyRing {
@@ -126,4 +132,37 @@ fn other_keys_make_another_question() {
     question.renew(Arc::new(Keys { version: 5, sets: vec![KeySet::empty()] }));
     assert_eq!(question.key, Key { keys: 5, ..before });
     assert_eq!(question.keys.version, 5);
+}
+
+#[test]
+fn a_call_is_judged_by_the_policy_of_its_row_and_by_no_other_that_a_client_could_choose() {
+    let trust = trust(&[]);
+    let row = |decider, name: &str| Row {
+        policy: "mcp".to_owned(),
+        decider,
+        methods: vec!["tools/call".to_owned()],
+        names: Some(vec![name.to_owned()]),
+        versions: None,
+    };
+    let reading = Reading { mcp: vec![row(0, "read_*"), row(1, "delete_*")].into(), ..reading() };
+    for (name, policy, expected) in [
+        ("read_x", "mcp", Ok("first")),
+        ("delete_x", "mcp", Ok("second")),
+        ("other", "mcp", Err(Reject::Mcp)),
+        ("", "mcp", Err(Reject::McpHeader)),
+        // The headers choose among the rows of the name that HAProxy sent, and no policy beside them.
+        ("read_x", "second", Ok("second")),
+        ("read_x", "", Ok("first")),
+        ("read_x", "MCP", Err(Reject::UnknownPolicy)),
+    ] {
+        let mcp = Some(Box::new(McpHeaders::of("tools/call", name)));
+        let request = Request { mcp, ..request("a.b.c", policy) };
+        let decided = Question::of(&request, &reading, &trust, &ring())
+            .map(|question| question.policy(&trust).unwrap().name.clone())
+            .map_err(|decision| decision.outcome.reject().unwrap());
+        assert_eq!(decided.as_deref().map_err(|reject| *reject), expected, "{name} {policy}");
+    }
+    let without = request("a.b.c", "mcp");
+    let refused = Question::of(&without, &reading, &trust, &ring()).map(drop).unwrap_err();
+    assert_eq!((refused.outcome.reject(), refused.policy), (Some(Reject::McpHeader), None));
 }

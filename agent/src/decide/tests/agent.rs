@@ -120,6 +120,7 @@ impl Agent {
             trust: config.trust,
             schemes: config.schemes,
             max_token_bytes: config.max_token_bytes,
+            mcp: config.mcp,
             variables: config.variables,
             claims: config.claims,
             budget: LONG,
