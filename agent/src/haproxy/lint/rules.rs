@@ -190,6 +190,14 @@ impl<'a> Reader<'a> {
         !when.is_always() && when.alternatives.iter().all(|terms| terms.iter().any(is_good))
     }
 
+    /// Whether a rule is for what a named condition of ours (`tkn_...`) says to be open.
+    pub fn is_declared_open(&self, when: &Condition) -> bool {
+        let is_declared = |term: &Term| self.says(term) == Says::Exception && !term.is_negated;
+        !when.is_unless
+            && !when.is_always()
+            && when.alternatives.iter().all(|terms| terms.iter().any(is_declared))
+    }
+
     /// What a refusing rule refuses.
     pub fn coverage(&self, when: &Condition) -> Coverage {
         if when.is_always() {

@@ -113,7 +113,13 @@ impl Checked<'_> {
 
     fn admitting(&mut self, place: &Guarded<'_>, complete: Option<usize>) {
         let above = place.rules.iter().take(complete.unwrap_or(place.rules.len()));
-        for rule in above.filter(|rule| rule.admits() && !place.reader.needs_a_good_token(&rule.when)) {
+        let is_open = |rule: &&Rule<'_>| {
+            // An answer of HAProxy's own reaches no application: by its name the condition says that it is meant.
+            rule.admits()
+                && !place.reader.needs_a_good_token(&rule.when)
+                && !(rule.verb() == "return" && place.reader.is_declared_open(&rule.when))
+        };
+        for rule in above.filter(is_open) {
             let what = match rule.verb() {
                 "allow" => "It stands above our lines and ends the rules: what it allows needs no token.",
                 _ => "It stands above our lines and answers by itself: what it gives needs no token.",
