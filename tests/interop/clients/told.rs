@@ -1,0 +1,103 @@
+//! `oauth4webapi` reads every challenge that our programs can make, and the documents about resources.
+
+use jose::{Challenges, Reason, Reject, Resource, ResourceMetadata, Told};
+use serde_json::{Map, Value, json};
+
+use crate::peers::{answer, node};
+
+/// With every parameter, and with none but the realm.
+fn told() -> [Told; 2] {
+    let resource: Resource = "https://api.example:8443/mcp".parse().unwrap();
+    let values = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let everything = Told {
+        realm: "An API ~1/2".parse().unwrap(),
+        scopes: values(&["read", "urn:scope:write!#$%&'()*+,-./:;<=>?@[]^_`{|}~"]),
+        resource_metadata: Some((&resource).into()),
+        acr_values: values(&["urn:mfa", "phr,pwd=1"]),
+        max_age: 300.try_into().ok(),
+    };
+    [everything, Told::default()]
+}
+
+/// What a client must find in the challenge of a refusal (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1).
+/// Nothing where a client can do nothing but wait.
+fn expected(told: &Told, reject: Reject) -> Option<Value> {
+    let error = match (reject, reject.reason()) {
+        (_, Reason::Ok | Reason::BackendUnavailable) => return None,
+        (Reject::Missing | Reject::Scheme, _) => None,
+        (_, Reason::Forbidden) => Some("insufficient_scope"),
+        (_, Reason::StepUp) => Some("insufficient_user_authentication"),
+        _ => Some("invalid_token"),
+    };
+    let realm = if told.scopes.is_empty() { "api" } else { "An API ~1/2" };
+    let mut parameters = Map::from_iter([("realm".to_owned(), json!(realm))]);
+    let mut told_is = |name: &str, value: Value| {
+        parameters.insert(name.to_owned(), value);
+    };
+    if !told.scopes.is_empty() {
+        told_is("scope", json!("read urn:scope:write!#$%&'()*+,-./:;<=>?@[]^_`{|}~"));
+        let url = "https://api.example:8443/.well-known/oauth-protected-resource/mcp";
+        told_is("resource_metadata", json!(url));
+    }
+    if let Some(error) = error {
+        told_is("error", json!(error));
+        told_is("error_description", json!(reject.detail()));
+    }
+    if reject.reason() == Reason::StepUp && told.max_age.is_some() {
+        told_is("acr_values", json!("urn:mfa phr,pwd=1"));
+        told_is("max_age", json!("300"));
+    }
+    Some(json!([{ "scheme": "bearer", "parameters": parameters }]))
+}
+
+#[test]
+fn oauth4webapi_reads_every_challenge_that_there_can_be() {
+    let mut texts = Vec::new();
+    let mut wanted = Vec::new();
+    for told in told() {
+        let challenges = Challenges::new(told.clone()).unwrap();
+        for reject in Reject::ALL {
+            let text = challenges.of(*reject);
+            let expected = expected(&told, *reject);
+            assert_eq!(text.is_some(), expected.is_some(), "{reject:?}: {text:?}");
+            texts.extend(text.map(str::to_owned));
+            wanted.extend(expected);
+        }
+    }
+    let read = answer(node("read_told.mjs"), &json!({ "challenges": texts, "documents": [] }));
+    for ((text, read), wanted) in texts.iter().zip(read["challenges"].as_array().unwrap()).zip(&wanted) {
+        assert_eq!(read, wanted, "{text}");
+    }
+    assert_eq!(read["challenges"].as_array().unwrap().len(), texts.len());
+}
+
+#[test]
+fn oauth4webapi_finds_the_document_of_a_resource_and_takes_it() {
+    const RESOURCES: [&str; 6] = [
+        "https://api.example",
+        "https://api.example/",
+        "https://api.example/mcp",
+        "https://api.example:8443",
+        "https://api.example:8443/a/b%20c",
+        "https://[2001:db8::1]/mcp",
+    ];
+    let resources = RESOURCES.map(|text| text.parse::<Resource>().unwrap());
+    let documents = resources.iter().map(|resource| {
+        let issuers = ["https://idp.example"].into_iter();
+        let document = ResourceMetadata::new(resource, issuers, ["read", "write"].into_iter());
+        json!({ "resource": resource.as_str(), "document": serde_json::to_string(&document).unwrap() })
+    });
+    let input = json!({ "challenges": [], "documents": documents.collect::<Vec<_>>() });
+    let read = answer(node("read_told.mjs"), &input);
+    for (resource, found) in resources.iter().zip(read["documents"].as_array().unwrap()) {
+        assert_eq!(found["url"], resource.metadata_url(), "{resource}");
+        let read = json!({
+            "authorization_servers": ["https://idp.example"],
+            "bearer_methods_supported": ["header"],
+            "resource": resource.as_str(),
+            "scopes_supported": ["read", "write"],
+        });
+        assert_eq!(found["read"], read, "{resource}");
+    }
+    assert_eq!(read["documents"].as_array().unwrap().len(), RESOURCES.len());
+}
