@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 /// An authority, with its certificate in a file.
 pub struct Authority {
@@ -34,7 +34,9 @@ impl Authority {
         let identity =
             Identity { cert: folder.join(format!("{name}.pem")), key: folder.join(format!("{name}.key")) };
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        // With the authority's own name OpenSSL would take it for self-signed.
+        params.distinguished_name.push(DnType::CommonName, name);
         fs::write(&identity.cert, params.signed_by(&key, &self.issuer).unwrap().pem()).unwrap();
         fs::write(&identity.key, key.serialize_pem()).unwrap();
         identity

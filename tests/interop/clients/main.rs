@@ -1,6 +1,8 @@
-//! OAuth clients that others wrote, held against what we tell them: challenges, documents about resources.
+//! OAuth clients that others wrote, held against what we tell them: challenges, documents about resources; among them clients of
+//! the Model Context Protocol, which find their way from a URL to a tool's answer by these alone.
 //!
 //! `make test-idps` installs them and runs this.
 
+mod mcp;
 mod peers;
 mod told;

@@ -15,6 +15,14 @@ pub(crate) fn node(program: &str) -> Command {
     command
 }
 
+/// A program in Python.
+pub(crate) fn python(program: &str) -> Command {
+    let mut command = Command::new("python3");
+    command.arg(scripts().join(program));
+    command.env("PYTHONPATH", installed().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
 /// The JSON that a program prints, which is given this JSON.
 pub(crate) fn answer(mut program: Command, input: &Value) -> Value {
     let piped = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -27,12 +35,12 @@ pub(crate) fn answer(mut program: Command, input: &Value) -> Value {
 }
 
 /// Where the programs of this folder are.
-pub(crate) fn scripts() -> PathBuf {
+fn scripts() -> PathBuf {
     repository().join("tests/interop/clients")
 }
 
 /// The folder in which the clients are, installed once.
-pub(crate) fn installed() -> &'static Path {
+fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let setup = Command::new(scripts().join("setup.sh")).output().unwrap();
