@@ -85,7 +85,7 @@ fn all_faults_are_told_by_name_and_without_values() {
     for expected in [
         "TOKEN_SERVER__LISTEN: expected host:port",
         "TOKEN_SERVER__ADMIN__LISTEN: expected host:port",
-        "TOKEN_SERVER__PROFILE: expected standard or ms-users",
+        "TOKEN_SERVER__PROFILE: expected standard, at+jwt or ms-users",
         "TOKEN_SERVER__COMPAT__ENABLED: expected true or false",
         "TOKEN_SERVER__ADMIN__TOKENS_FILE: cannot read the file: No such file or directory (os error 2)",
         "TOKEN_SERVER__TLS__CERT: is missing; a certificate, its key and client certificates belong together",

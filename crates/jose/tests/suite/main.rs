@@ -23,6 +23,7 @@ mod properties;
 mod rfc7520;
 #[cfg(test)]
 mod step_up;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tolerance;
