@@ -81,7 +81,7 @@ pub async fn run(
         config.keys.configured.clone(),
         config.keys.sources.clone(),
         readiness.clone(),
-        key_metrics(&mut registry).with_secrets(secrets),
+        key_metrics(&mut registry).with_secrets(secrets.clone()),
         background.clone(),
     );
     let rules = Rules { revocations: Arc::clone(&revocations), annotations };
@@ -107,7 +107,7 @@ pub async fn run(
         ..app(config, rules, in_use, readiness, metrics, registry)
     });
     warn_of_open_doors(&app);
-    let polls = signals.clone().map(|signals| signals::Polls::begin(signals, background.clone()));
+    let polls = signals.clone().map(|signals| signals::Polls::begin(signals, secrets, background.clone()));
     let reconfigure =
         Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app), signals: told, polls };
     let (fresh, end) = (files.clone(), shutdown.clone());

@@ -90,7 +90,7 @@ impl Stream {
     /// What the transmitter was told of an event that it sent: the word of RFC 8935, or nothing.
     fn error_of(&self, by: By, jti: &str) -> Option<String> {
         let seen = self.transmitter.seen();
-        let told = match by {
+        match by {
             By::Push => {
                 let pushes = seen["pushes"].as_array().unwrap();
                 let push = pushes.iter().find(|push| push["jti"] == jti).unwrap();
@@ -98,8 +98,7 @@ impl Stream {
                 body["err"].as_str().map(str::to_owned)
             }
             By::Poll => seen["errors"][jti]["err"].as_str().map(str::to_owned),
-        };
-        told
+        }
     }
 
     /// Sends an event of the stream itself, waits until it was answered, and returns the error that was told.

@@ -11,7 +11,7 @@ use jose::{AlgorithmSet, IssuerName, Leeway, Trust};
 use reqwest::Url;
 use service::proxy::ProxyVariables;
 use service::secret::Secret;
-use service::secret_file::{NamedFile, SecretFile};
+use service::secret_file::{NamedFile, Reload, SecretFile};
 use service::settings::{Scalar, Settings};
 
 use crate::bearer::TokenHash;
@@ -128,6 +128,15 @@ pub(super) struct Shared<'a> {
     pub(super) sets: usize,
     /// The environment's proxies.
     pub(super) proxies: ProxyVariables,
+}
+
+impl Stream {
+    /// Every secret of it that is read from a file.
+    pub(crate) fn secret_files(&self) -> impl Iterator<Item = Arc<dyn Reload>> {
+        let pushes = self.authorization.iter().map(|file| Arc::clone(file) as Arc<dyn Reload>);
+        let asks = self.asking.iter().filter_map(|asking| asking.token.as_ref());
+        pushes.chain(asks.map(|token| Arc::clone(token.file()) as Arc<dyn Reload>))
+    }
 }
 
 impl Actions {

@@ -9,12 +9,12 @@
     reason = "the harness of a test fails by panicking"
 )]
 
+mod answered;
 mod changing;
 mod commands;
 mod durability;
 mod harness;
 mod keys;
-mod logouts;
 mod operation;
 mod operator;
 mod people;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::harness::{Answer, Server, connect, connect_socket, get, post};
 
 mod hostile;
+mod replaced;
 mod testing;
 mod vectors;
 

@@ -25,7 +25,7 @@ fn tokens() -> Vec<Setting> {
             .or(Default::Required),
         Setting::new("audiences", Kind::List("texts"), "https://edge.example.com", "The accepted `aud`, as the stream was set up at the sender")
             .or(Default::Required),
-        Setting::new("authorization_file", PATH, "/etc/token-server/okta.push", "The whole value of `Authorization` in pushes, such as `Bearer` and a token, as the sender was given it when the stream was set up. Read at the start and by SIGHUP. Required unless `poll_url` is set")
+        Setting::new("authorization_file", PATH, "/etc/token-server/okta.push", "The whole value of `Authorization` in pushes, such as `Bearer` and a token, as the sender was given it when the stream was set up. Read again when it changes. Required unless `poll_url` is set")
             .or(Default::unset("no push is accepted")),
         Setting::new("stream_id", Kind::Text("text"), "f67e39a0a4d34d56b3aa1bc4cff0069f", "The stream's name at the transmitter, which events of the stream itself must name")
             .or(Default::unset("what the transmitter says when `token-server signals verify` asks; any is accepted before")),

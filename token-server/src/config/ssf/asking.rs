@@ -41,6 +41,16 @@ pub(crate) enum PollToken {
     },
 }
 
+impl PollToken {
+    /// The file of its secret.
+    pub(super) const fn file(&self) -> &Arc<SecretFile<Secret>> {
+        match self {
+            Self::File(file) => file,
+            Self::Credentials { secret, .. } => secret,
+        }
+    }
+}
+
 impl std::fmt::Debug for PollToken {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

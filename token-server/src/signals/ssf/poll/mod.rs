@@ -14,6 +14,7 @@ use jose::Claim;
 use keys::{AskError, Client, LoadError, Question, Sent};
 use serde_json::Value;
 use service::background::Background;
+use service::secret_file::{SecretFiles, SecretMetrics};
 use service::shutdown::Shutdown;
 use tokio::time::{Instant, sleep};
 
@@ -38,18 +39,19 @@ const MAX_SETS: usize = 100;
 /// When what could not be done is asked for again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The streams that are polled, each by a task of its own.
+/// What runs for the streams in use: a task for each that is polled, and one that reads their secrets again when files change.
 pub(crate) struct Polls {
     signals: Arc<Signals>,
+    secrets: SecretMetrics,
     background: Background,
     current: Background,
 }
 
 impl Polls {
-    /// Begins to poll the streams of the configuration in use.
-    pub(crate) fn begin(signals: Arc<Signals>, background: Background) -> Self {
+    /// Begins with the streams of the configuration in use.
+    pub(crate) fn begin(signals: Arc<Signals>, secrets: SecretMetrics, background: Background) -> Self {
         let current = background.child();
-        let polls = Self { signals, background, current };
+        let polls = Self { signals, secrets, background, current };
         polls.start();
         polls
     }
@@ -62,7 +64,11 @@ impl Polls {
     }
 
     fn start(&self) {
-        for stream in &self.signals.in_use.load().settings.streams {
+        let in_use = self.signals.in_use.load();
+        let (secrets, end) =
+            (secret_files(&in_use.settings.streams, &self.secrets), self.current.shutdown().clone());
+        self.current.keep("secret files of streams", move || secrets.clone().keep_fresh(end.clone()));
+        for stream in &in_use.settings.streams {
             let Some((poll, asking)) = stream.poll.clone().zip(stream.asking.clone()) else { continue };
             let (signals, stream) = (Arc::clone(&self.signals), Arc::clone(stream));
             let shutdown = self.current.shutdown().clone();
@@ -73,6 +79,16 @@ impl Polls {
             });
         }
     }
+}
+
+/// What the senders of streams show, and what is shown to transmitters.
+fn secret_files(streams: &[Arc<Stream>], metrics: &SecretMetrics) -> SecretFiles {
+    let mut all = SecretFiles::default();
+    for file in streams.iter().flat_map(|stream| stream.secret_files()) {
+        file.report_to(metrics);
+        all.add(file);
+    }
+    all
 }
 
 /// Why a question came to nothing.

@@ -1,4 +1,7 @@
-//! A logout that was answered with 200 is a rule and an entry of the audit trail, whenever the server is killed, in every store.
+//! What was answered as done is a rule and an entry of the audit trail, whenever the server is killed, in every store.
+
+mod messages;
+mod polled;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -12,10 +15,10 @@ use std::time::Duration;
 
 use integration_tests::keys::{jwks, key};
 use integration_tests::stores::{Cluster, Redis, SentinelGroup};
-use integration_tests::token::{now, sign_raw};
+use integration_tests::token::now;
 use integration_tests::trail::Told;
-use serde_json::json;
 
+use self::messages::{Inlet, SENDERS_TOKEN, STREAM_SECRET};
 use crate::harness::{Server, command, connect_socket, get};
 
 const ISSUER: &str = "https://id.example";
@@ -23,24 +26,34 @@ const ISSUER: &str = "https://id.example";
 /// How long a start, or what a store has to tell, may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Providers that tell of logouts at the same time, each of users of its own.
+/// Senders at the same time, each of messages about users of its own.
 const SENDERS: usize = 3;
 
-/// Users of one sender: each logs out again and again, so that a rule takes the place of an earlier one.
+/// Users of one sender: each comes again and again, so that a rule takes the place of an earlier one.
 const USERS: u64 = 4;
 
-/// A logout that was answered with 200.
+/// What was promised by an answer.
 #[derive(Debug)]
 struct Answered {
     user: String,
-    issued: u64,
-    jti: String,
+    ends: Ends,
+    /// The message's name, of those that have one.
+    jti: Option<String>,
+}
+
+/// Which tokens of the user end.
+#[derive(Debug)]
+enum Ends {
+    IssuedUntil(u64),
+    Token(String),
 }
 
 /// The server on a store that outlives it.
 struct Place<'a> {
     folder: &'a Path,
     store: &'a [(&'a str, &'a str)],
+    /// Of the configuration, besides the issuer; `FOLDER` stands for the folder.
+    tables: &'a str,
 }
 
 impl Place<'_> {
@@ -49,17 +62,18 @@ impl Place<'_> {
     }
 
     fn start(&self) -> (Server, SocketAddr) {
-        let (file, keys, socket) =
-            (self.folder.join("server.toml"), self.folder.join("keys.json"), self.socket());
-        fs::write(&keys, jwks([key("ES256")])).unwrap();
-        let text = format!(
-            "[[issuers]]\nissuer = \"{ISSUER}\"\nkeys_file = \"{}\"\n\n[[signals]]\nissuer = \"{ISSUER}\"\naudiences = [\"app\"]\n",
-            keys.display()
-        );
+        let path = |name: &str| self.folder.join(name);
+        let (file, senders, socket) = (path("server.toml"), path("senders"), self.socket());
+        fs::write(path("keys.json"), jwks([key("ES256")])).unwrap();
+        fs::write(path("push"), STREAM_SECRET).unwrap();
+        fs::write(&senders, format!("{SENDERS_TOKEN} {ISSUER}\n")).unwrap();
+        let issuer = format!("[[issuers]]\nissuer = '{ISSUER}'\nkeys_file = 'FOLDER/keys.json'\n\n");
+        let text = (issuer + self.tables).replace("FOLDER", self.folder.to_str().unwrap());
         fs::write(&file, text).unwrap();
         let mut settings: Vec<(&str, &OsStr)> = vec![
             ("TOKEN_SERVER_CONFIG", file.as_os_str()),
             ("TOKEN_SERVER__ADMIN__SOCKET", socket.as_os_str()),
+            ("TOKEN_SERVER__GLOBAL_REVOCATION__TOKENS_FILE", senders.as_os_str()),
             ("TOKEN_SERVER__SIGNALS__LISTEN", "127.0.0.1:0".as_ref()),
             ("TOKEN_SERVER__SIGNALS__RATE", "10000".as_ref()),
         ];
@@ -83,24 +97,21 @@ impl Place<'_> {
     }
 }
 
-/// Sends logouts, one after the other, until the server is gone.
-fn send_logouts(address: SocketAddr, sender: usize, first: u64, tell: Sender<Answered>) -> JoinHandle<()> {
+/// Sends messages, one after the other, until the server is gone.
+fn send(
+    inlet: Inlet,
+    address: SocketAddr,
+    sender: usize,
+    first: u64,
+    tell: Sender<Answered>,
+) -> JoinHandle<()> {
+    let done = format!("HTTP/1.1 {}", inlet.done());
     thread::spawn(move || {
         for number in first.. {
-            // Each logout of a user is a second later than the one before, and none is in the future.
-            let (user, issued) = (format!("user-{sender}-{}", number % USERS), now() - 290 + number / USERS);
-            let jti = format!("logout-{sender}-{number}");
-            let claims = json!({
-                "iss": ISSUER, "aud": "app", "iat": issued, "exp": issued + 3_600, "jti": jti, "sub": user,
-                "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
-            });
-            let header = json!({"alg": "ES256", "kid": key("ES256").kid, "typ": "logout+jwt"});
-            let token = sign_raw(key("ES256"), &header.to_string(), &claims.to_string());
-            match post(address, &token) {
+            let (answered, request) = inlet.message(sender, number);
+            match post(address, &request) {
                 // The test may have seen enough.
-                Some(answer) if answer.starts_with("HTTP/1.1 200") => {
-                    tell.send(Answered { user, issued, jti }).ok();
-                }
+                Some(answer) if answer.starts_with(&done) => _ = tell.send(answered).ok(),
                 // It was not done, or it is not known: of that nothing is promised.
                 Some(answer) => assert!(answer.starts_with("HTTP/1.1 503"), "{answer}"),
                 None => return,
@@ -110,13 +121,7 @@ fn send_logouts(address: SocketAddr, sender: usize, first: u64, tell: Sender<Ans
 }
 
 /// The answer, as far as the server lives to give one.
-fn post(address: SocketAddr, token: &str) -> Option<String> {
-    let body = format!("logout_token={token}");
-    let request = format!(
-        "POST /backchannel-logout HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
+fn post(address: SocketAddr, request: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
@@ -124,24 +129,24 @@ fn post(address: SocketAddr, token: &str) -> Option<String> {
     answer.contains("\r\n\r\n").then_some(answer)
 }
 
-/// Kills the server under logouts, at a moment that the number of answers decides, and holds what is left against the answers.
-fn lose_nothing(store: &[(&str, &str)]) {
+/// Kills the server under messages, at a moment that the number of answers decides, and holds what is left against the answers.
+fn lose_nothing(inlet: Inlet, store: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place { folder: folder.path(), store };
+    let place = Place { folder: folder.path(), store, tables: inlet.tables() };
     let mut answered: Vec<Answered> = Vec::new();
     for round in 0..3 {
         let (server, address) = place.start();
         let (tell, told): (_, Receiver<Answered>) = channel();
         let first = round * 100;
         let senders: Vec<_> =
-            (0..SENDERS).map(|sender| send_logouts(address, sender, first, tell.clone())).collect();
+            (0..SENDERS).map(|sender| send(inlet, address, sender, first, tell.clone())).collect();
         drop(tell);
         let enough = 25 + 17 * usize::try_from(round).unwrap();
         answered.extend(told.iter().take(enough));
         server.kill();
         senders.into_iter().for_each(|sender| sender.join().unwrap());
         answered.extend(told.try_iter());
-        assert!(answered.len() >= enough, "{} logouts were answered with 200", answered.len());
+        assert!(answered.len() >= enough, "{} messages were answered as done", answered.len());
 
         let (server, _) = place.start();
         stand(&place.told(), &answered);
@@ -150,46 +155,64 @@ fn lose_nothing(store: &[(&str, &str)]) {
 }
 
 fn stand(told: &Told, answered: &[Answered]) {
-    let mut rules: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let mut rules: BTreeMap<&str, Vec<&serde_json::Value>> = BTreeMap::new();
     for (group, rule) in &told.rules {
         assert_eq!(rule["rule"]["iss"], ISSUER, "{rule}");
-        rules.entry(group).or_default().push(rule["rule"]["iat"]["lte"].as_u64().unwrap());
+        rules.entry(group).or_default().push(&rule["rule"]);
     }
     let notes: Vec<&str> = told.entries.iter().filter_map(|entry| entry["note"].as_str()).collect();
-    for Answered { user, issued, jti } in answered {
-        let until = rules.get(user.as_str()).map(Vec::as_slice).unwrap_or_default();
-        assert!(matches!(until, [until] if until >= issued), "{jti} of {user} at {issued}: {until:?}");
-        assert!(notes.contains(&format!("jti {jti}").as_str()), "the trail does not tell of {jti}");
+    for Answered { user, ends, jti } in answered {
+        let rules = rules.get(user.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let stands = match ends {
+            Ends::IssuedUntil(issued) => {
+                matches!(rules, [rule] if rule["iat"]["lte"].as_u64().is_some_and(|until| until >= *issued))
+            }
+            Ends::Token(jti) => rules.iter().any(|rule| rule["jti"] == **jti),
+        };
+        assert!(stands, "{user}, {ends:?}: {rules:?}");
+        if let Some(jti) = jti {
+            assert!(notes.contains(&format!("jti {jti}").as_str()), "the trail does not tell of {jti}");
+        }
     }
 }
 
 #[test]
-fn no_answered_logout_is_lost_when_a_server_with_a_store_of_its_own_is_killed() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = folder.path().join("rules.redb");
-    lose_nothing(&[("TOKEN_SERVER__STORE__PATH", store.to_str().unwrap())]);
+fn nothing_answered_is_lost_when_a_server_with_a_store_of_its_own_is_killed() {
+    for inlet in Inlet::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("rules.redb");
+        lose_nothing(inlet, &[("TOKEN_SERVER__STORE__PATH", store.to_str().unwrap())]);
+    }
 }
 
 #[test]
-fn no_answered_logout_is_lost_when_a_server_on_redis_is_killed() {
-    let redis = Redis::start(&[]);
-    lose_nothing(&[("TOKEN_SERVER__REDIS__URLS", redis.url())]);
+fn nothing_answered_is_lost_when_a_server_on_redis_is_killed() {
+    for inlet in Inlet::ALL {
+        let redis = Redis::start(&[]);
+        lose_nothing(inlet, &[("TOKEN_SERVER__REDIS__URLS", redis.url())]);
+    }
 }
+
+// The way from an inlet to the store is one: of these stores one inlet tells as much as all.
 
 #[test]
 fn no_answered_logout_is_lost_when_a_server_on_sentinels_is_killed() {
     let group = SentinelGroup::start(&[]);
     let urls = group.urls();
-    lose_nothing(&[
-        ("TOKEN_SERVER__REDIS__MODE", "sentinel"),
-        ("TOKEN_SERVER__REDIS__MASTER", "rules"),
-        ("TOKEN_SERVER__REDIS__URLS", &urls),
-    ]);
+    lose_nothing(
+        Inlet::Logout,
+        &[
+            ("TOKEN_SERVER__REDIS__MODE", "sentinel"),
+            ("TOKEN_SERVER__REDIS__MASTER", "rules"),
+            ("TOKEN_SERVER__REDIS__URLS", &urls),
+        ],
+    );
 }
 
 #[test]
 fn no_answered_logout_is_lost_when_a_server_on_a_cluster_is_killed() {
     let cluster = Cluster::start(&[]);
     let urls = cluster.urls();
-    lose_nothing(&[("TOKEN_SERVER__REDIS__MODE", "cluster"), ("TOKEN_SERVER__REDIS__URLS", &urls)]);
+    let store = [("TOKEN_SERVER__REDIS__MODE", "cluster"), ("TOKEN_SERVER__REDIS__URLS", urls.as_str())];
+    lose_nothing(Inlet::Logout, &store);
 }
