@@ -66,7 +66,7 @@ fn what_is_told_of_another_stream_is_refused_once_the_own_is_known() {
     let (known, configured) = (Known::default(), stream_with("stream_id = 'own'\n"));
     assert_eq!(known.take(&configured, 0, &told, NOW), refused);
     let stream = stream_with("");
-    assert_eq!(known.take(&stream, 0, &told, NOW), Ok(None), "nobody knows which it is");
+    assert_eq!(known.take(&stream, 0, &told, NOW), Ok(None), "which it is is not known");
     known.named(&stream.name, "own".to_owned());
     assert_eq!(known.take(&stream, 0, &told, NOW), refused);
     assert_eq!(known.take(&stream, 0, &of(Some("own"), verification(None)), NOW), Ok(None));
