@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 seconds=${FUZZ_SECONDS:-60}
 if [ "$#" -eq 0 ]; then
-    set -- token header claims key_set jwe spop_frame spop_connection rules agent_settings server_settings forwarded security_event
+    set -- token header claims key_set jwe spop_frame spop_connection rules agent_settings server_settings forwarded security_event proof proof_uri
 fi
 
 if ! command -v cargo-fuzz >/dev/null 2>&1; then

@@ -4,6 +4,8 @@
 pub mod agent;
 #[path = "../../crates/jose/tests/corpus/properties.rs"]
 pub mod jose;
+#[path = "../../crates/jose/tests/corpus/proofs.rs"]
+pub mod proofs;
 #[path = "../../crates/rules/tests/corpus/properties.rs"]
 pub mod rules;
 #[path = "../../token-server/tests/corpus/properties/mod.rs"]

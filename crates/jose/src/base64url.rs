@@ -9,6 +9,11 @@ use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotBase64Url;
 
+/// The one text that stands for the bytes.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
 /// The bytes that the text stands for.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, NotBase64Url> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| NotBase64Url)
@@ -37,6 +42,7 @@ mod tests {
     fn takes_the_one_encoding_of_a_byte_string_and_no_other() {
         assert_eq!(decode(""), Ok(vec![]));
         assert_eq!(decode("-_8"), Ok(vec![0xfb, 0xff]));
+        assert_eq!(encode(&[0xfb, 0xff]), "-_8");
         for text in ["-_9", "_x", "-_8=", "+/8", "-_ 8", "-_8\n", " -_8", "A", "AAAAA", "ä", "-_8\0", "-.8"]
         {
             assert_eq!(decode(text), Err(NotBase64Url), "{text:?}");

@@ -12,6 +12,8 @@
 //! Encrypted tokens (RFC 7516) are opened by [`decrypt`] with [`DecryptionKeys`]: claims that were encrypted under a
 //! shared secret go to [`IssuerPolicy::validate`] as they are, a signed token inside goes the way above.
 //!
+//! A token that is bound to a key of its client comes with a proof, made for the one request (RFC 9449): [`Proof::verify`].
+//!
 //! ```
 //! use jose::{
 //!     AlgorithmSet, Binding, KeyOrigin, KeyRules, KeySet, Leeway, IssuerPolicy, Profile, Requirements, UnixTime, Verdict, verify,
@@ -46,6 +48,7 @@ mod challenge;
 mod claims;
 mod condition;
 mod credentials;
+mod dpop;
 mod explain;
 mod header;
 mod hint;
@@ -82,6 +85,10 @@ pub use challenge::{ChallengeFault, Challenges, ListedValue, MAX_CHALLENGE_BYTES
 pub use claims::{Claim, ClaimNameError, ClaimNames, Claims, EVERYBODY, MAX_GROUP_BYTES};
 pub use condition::{ClaimCondition, ClaimRule, ClaimValue};
 pub use credentials::{Credentials, Place};
+pub use dpop::{
+    MAX_JTI_BYTES, MAX_ML_DSA_PROOF_BYTES, MAX_PROOF_BYTES, MIN_NONCE_SECRET_BYTES, NonceSecret, Proof,
+    ProofFault, ProofRules, ProvedRequest, ReplayKey, TargetOrigin, TargetUri, UriFault,
+};
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
 pub use hint::{Claimed, Hint};
 pub use issuer::{IssuerName, Template, TemplateError, Tenants};

@@ -42,6 +42,11 @@ impl TokenHash {
         Self(bytes)
     }
 
+    /// All of it.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// A stable name of the token for logs and tables, from which the token cannot be had: the first 16 bytes, in
     /// hexadecimal.
     pub fn fingerprint(&self) -> String {

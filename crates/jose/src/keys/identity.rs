@@ -1,11 +1,10 @@
 //! What may be shown of a key's material: a hash that names a public key, and of a secret no more than how long it is.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::curve::Curve;
 use super::ml_dsa::MlDsa;
+use crate::base64url::encode;
 
 /// What may be shown of a key's material.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,10 +58,6 @@ impl Identity {
     fn thumbprint(members: &str) -> Self {
         Self::Thumbprint(encode(digest(&SHA256, members.as_bytes()).as_ref()))
     }
-}
-
-pub(super) fn encode(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[cfg(test)]

@@ -23,10 +23,10 @@ use crate::json::{Object, name, string};
 use crate::{Algorithm, base64url};
 
 /// Parameters that belong to the owner of the key alone.
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
+pub(super) const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
 
 /// The type of keys whose `alg` tells everything else about them.
-const AKP: &str = "AKP";
+pub(super) const AKP: &str = "AKP";
 
 /// Examines one JWK. The caller has bounded the nesting.
 pub(super) fn candidate(json: &str, tolerance: Tolerance) -> Candidate {
@@ -126,7 +126,7 @@ fn thumbprints(jwk: &Object<'_>) -> Thumbprints {
     thumbprints
 }
 
-fn may_verify(jwk: &Object<'_>) -> Result<(), SkipReason> {
+pub(super) fn may_verify(jwk: &Object<'_>) -> Result<(), SkipReason> {
     if let Some(usage) = text(jwk, "use")?
         && usage != "sig"
     {
@@ -181,7 +181,7 @@ pub(crate) fn ec(jwk: &Object<'_>) -> Result<Components, SkipReason> {
     Ok(Components::Ec { curve, point })
 }
 
-fn okp(jwk: &Object<'_>) -> Result<Components, SkipReason> {
+pub(super) fn okp(jwk: &Object<'_>) -> Result<Components, SkipReason> {
     let crv = text(jwk, "crv")?.ok_or(SkipReason::Parameter("crv"))?;
     match crv.as_str() {
         "Ed25519" => Ok(Components::Ed25519 { x: octets(jwk, "x")? }),
@@ -189,7 +189,7 @@ fn okp(jwk: &Object<'_>) -> Result<Components, SkipReason> {
     }
 }
 
-fn akp(jwk: &Object<'_>) -> Result<Components, SkipReason> {
+pub(super) fn akp(jwk: &Object<'_>) -> Result<Components, SkipReason> {
     let alg = text(jwk, "alg")?.ok_or(SkipReason::Parameter("alg"))?;
     let algorithm = alg.parse().map_err(|_| SkipReason::UnknownAlgorithm(Excerpt::of(&alg)))?;
     let set = MlDsa::of_algorithm(algorithm).ok_or(SkipReason::Algorithm(algorithm))?;

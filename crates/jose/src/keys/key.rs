@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::curve::Curve;
-use super::identity::{Identity, encode};
+use super::identity::Identity;
 use super::material::Material;
 use super::ml_dsa::MlDsa;
 use super::thumbprint::Thumbprints;
+use crate::base64url::encode;
 use crate::{Algorithm, AlgorithmSet};
 
 /// What kind of key it is.

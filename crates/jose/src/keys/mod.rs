@@ -14,6 +14,7 @@ mod legacy;
 mod material;
 mod ml_dsa;
 mod pem;
+mod presented;
 mod roca;
 mod rules;
 mod skip;
@@ -30,6 +31,7 @@ pub use error::KeySetError;
 pub use identity::Identity;
 pub use key::{Key, KeyKind};
 pub use ml_dsa::MlDsa;
+pub(crate) use presented::presented;
 pub use rules::{KeyOrigin, KeyRules};
 pub use skip::{Doubt, Excerpt, KeyWarning, SkipReason, SkippedKey};
 

@@ -1,7 +1,7 @@
 //! Each property over its committed inputs.
 
-use crate::properties;
 use crate::replay::replay;
+use crate::{proofs, properties};
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -28,4 +28,14 @@ fn every_committed_key_source_keeps_the_property() {
 #[test]
 fn every_committed_encrypted_token_keeps_the_property() {
     replay(HERE, "jwe", properties::jwe);
+}
+
+#[test]
+fn every_committed_proof_keeps_the_property() {
+    replay(HERE, "proof", proofs::proof);
+}
+
+#[test]
+fn every_committed_uri_keeps_the_property() {
+    replay(HERE, "proof_uri", proofs::uri);
 }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod committed;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 #[path = "../../../../fuzz/src/replay.rs"]

@@ -1,0 +1,19 @@
+//! Proofs of possession (DPoP, RFC 9449): small signed texts by which a client shows that it holds the key that its token
+//! is bound to, made anew for each request.
+//!
+//! [`Proof::verify`] makes every check of section 4.3 but one: whether the proof was seen before, which needs a memory. For
+//! that a good proof has a [`ReplayKey`] and an end, after which nobody takes it any more.
+
+mod fault;
+mod nonce;
+mod origin;
+mod proof;
+mod replay;
+mod target;
+
+pub use fault::ProofFault;
+pub use nonce::{MIN_NONCE_SECRET_BYTES, NonceSecret};
+pub use origin::{TargetOrigin, UriFault};
+pub use proof::{MAX_JTI_BYTES, MAX_ML_DSA_PROOF_BYTES, MAX_PROOF_BYTES, Proof, ProofRules, ProvedRequest};
+pub use replay::ReplayKey;
+pub use target::TargetUri;
