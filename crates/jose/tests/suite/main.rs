@@ -18,6 +18,8 @@ mod ml_dsa;
 #[cfg(test)]
 mod pem_files;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod rfc7520;
