@@ -22,7 +22,6 @@ section() {
         inside && NF && $1 !~ /^#/ { print }
     ' "$project/haproxy/haproxy.cfg" |
         sed -e 's,"${SPOE_CONF}",/haproxy-jwt/spoe/spoe-jwt.conf,' \
-            -e 's,${AUTH_REALM},api,' \
             -e 's,"${AGENT_\([12]\)}",unix@/haproxy-jwt/sockets/agent\1.sock,'
 }
 

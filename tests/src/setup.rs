@@ -234,11 +234,11 @@ impl Setup {
     #[must_use]
     pub fn kept_by_agents(mut self) -> Self {
         self.kept_by_agents = true;
-        let routes = "detail,body,header,legacy,policy,stateless";
+        let routes = "challenge,detail,body,header,legacy,policy,stateless";
         let variables = if self.shipped.form() == Shipped::Routes {
             routes
         } else {
-            "detail,body,header,legacy,stateless"
+            "challenge,detail,body,header,legacy,stateless"
         };
         self.agent_env("JWT_VARIABLES", variables)
     }

@@ -69,8 +69,13 @@ fn haproxy_accepts_what_is_found_faulty() {
 fn exit_codes_and_formats_are_for_scripts() {
     let spoe = repository().join("haproxy/spoe-jwt.conf");
     let (good, bad) = (corpus().join("good_small.cfg"), corpus().join("bad_no_deny.cfg"));
-    let output = lint(&[&good, &spoe], "");
+    let output = lint(&[&repository().join("haproxy/haproxy.cfg"), &spoe], "");
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"nothing found\n".as_slice()));
+
+    let output = lint(&[&good, &spoe], "");
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains(": hint: challenge-unused: "), "{told}");
 
     let output = lint(&[&bad, &spoe], "");
     let told = String::from_utf8(output.stdout).unwrap();
@@ -131,7 +136,8 @@ fn generated_lines_are_found_good() {
             fs::write(&file, &text).unwrap();
             let output = lint(&[&file], "");
             let told = String::from_utf8_lossy(&output.stdout);
-            assert_eq!(output.status.code(), Some(0), "{options:?} {place:?}: {told}\n{text}");
+            let found = (output.status.code(), told.as_ref());
+            assert_eq!(found, (Some(0), "nothing found\n"), "{options:?} {place:?}\n{text}");
         }
     }
 }

@@ -17,7 +17,7 @@ use std::path::{self, PathBuf};
 use clap::Args;
 
 pub use fault::ConfigFault;
-pub use names::{AgentAddress, BadValue, ClaimName, FilePath, PolicyName, ProxyName, Realm, Version};
+pub use names::{AgentAddress, BadValue, ClaimName, FilePath, PolicyName, ProxyName, Version};
 pub use output::OutputError;
 pub use part::Part;
 pub use paths::{Path, PolicyChoice};
@@ -55,9 +55,6 @@ pub struct HaproxyConfig {
     /// Write for this version of HAProxy alone; without it the lines are for 2.6 and newer.
     #[arg(long, value_name = "VERSION")]
     pub haproxy_version: Option<Version>,
-    /// The realm of the challenge (WWW-Authenticate) in a refusal.
-    #[arg(long, value_name = "TEXT")]
-    pub realm: Option<Realm>,
     /// Where the SPOE file will lie; /etc/haproxy/spoe-jwt.conf, or in the folder of --out.
     #[arg(long, value_name = "FILE")]
     pub spoe_file: Option<FilePath>,
@@ -119,7 +116,6 @@ impl HaproxyConfig {
             policies: self.policies()?,
             claims: self.claims()?,
             version: self.haproxy_version,
-            realm: self.realm.as_ref().map_or(shipped::preset("AUTH_REALM")?.to_owned(), Realm::to_string),
             spoe_file: spoe_file.clone(),
             edge: maps,
         };

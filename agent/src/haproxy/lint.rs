@@ -78,7 +78,7 @@ pub enum LintError {
 /// What was found, and how that is told.
 #[derive(Debug)]
 pub struct Report {
-    /// Whether nothing was.
+    /// Whether nothing was, but for hints.
     pub is_clean: bool,
     /// For standard output.
     pub text: String,
@@ -111,7 +111,7 @@ impl HaproxyLint {
             None => None,
         };
         let (findings, names) = lint(texts, agent.as_deref())?;
-        let is_clean = findings.is_empty();
+        let is_clean = findings.iter().all(|finding| finding.id.is_hint());
         let text = match self.format {
             Format::Text => as_text(&findings, &names),
             Format::Json => as_json(&findings, &names),
@@ -157,8 +157,9 @@ fn as_text(findings: &[Finding], names: &[String]) -> String {
     let mut text = String::new();
     for Finding { place, id, what, cure } in findings {
         let name = name_of(names, *place);
+        let hint = if id.is_hint() { "hint: " } else { "" };
         // Writing into a String cannot fail.
-        let _written = writeln!(text, "{name}:{}: {id}: {what}\n    cure: {cure}", place.line);
+        let _written = writeln!(text, "{name}:{}: {hint}{id}: {what}\n    cure: {cure}", place.line);
     }
     if findings.is_empty() {
         text.push_str("nothing found\n");
@@ -171,6 +172,7 @@ struct Told<'a> {
     file: &'a str,
     line: usize,
     id: &'static str,
+    is_hint: bool,
     what: &'a str,
     cure: &'a str,
 }
@@ -185,6 +187,7 @@ fn as_json(findings: &[Finding], names: &[String]) -> String {
         file: name_of(names, finding.place),
         line: finding.place.line,
         id: finding.id.as_str(),
+        is_hint: finding.id.is_hint(),
         what: &finding.what,
         cure: &finding.cure,
     });

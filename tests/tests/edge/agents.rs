@@ -120,6 +120,23 @@ fn a_token_is_refused_from_its_end_on() {
 }
 
 #[test]
+fn a_token_is_refused_by_haproxy_too_once_its_login_is_too_old() {
+    let edge = kept(Shipped::EdgeDenying).agent_env("JWT_MAX_AGE", "300").start();
+    let login = now() - 295;
+    let request = of(json!({ "auth_time": login }));
+    answers_by_itself(&edge, "a young login", &request);
+    let refused = eventually("its end", || {
+        let sent = now_ms();
+        let response = edge.send(&request);
+        assert!(response.status == 401 || sent < (login + 300) * 1000, "{sent} of {login}: {response}");
+        (response.status == 401).then_some(response)
+    });
+    let challenge = refused.header("www-authenticate").unwrap();
+    assert!(challenge.ends_with(r#"error_description="auth_time", max_age="300""#), "{challenge}");
+    stays_refused(&edge, "after its end", &request);
+}
+
+#[test]
 fn a_key_that_is_removed_ends_its_verdicts() {
     let edge = kept(Shipped::EdgeDenying).start();
     let (request, other) =
@@ -201,7 +218,7 @@ fn of_two_agents_one_may_die_and_no_request_is_refused() {
 /// What is told twice is the same: once by the agent, once from the map that the agent wrote.
 #[test]
 fn an_agent_writes_the_variables_of_its_answers_byte_for_byte() {
-    let variables = format!("detail,{}", same_variables::layout().join(","));
+    let variables = format!("challenge,detail,{}", same_variables::layout().join(","));
     let setup = Setup::new(Shipped::EdgeDenying).edit(same_variables::with_claims).kept_by_agents();
     let edge = setup.agent_env("JWT_VARIABLES", &variables).start();
     for payload in same_variables::payloads() {
@@ -218,7 +235,7 @@ fn an_agent_writes_the_variables_of_its_answers_byte_for_byte() {
 
 #[test]
 fn a_token_that_haproxy_could_not_give_back_is_asked_about_each_time() {
-    let variables = format!("detail,{}", same_variables::layout().join(","));
+    let variables = format!("challenge,detail,{}", same_variables::layout().join(","));
     let setup = Setup::new(Shipped::EdgeDenying).edit(same_variables::with_claims).kept_by_agents();
     let edge = setup.agent_env("JWT_VARIABLES", &variables).start();
     for (what, members) in [

@@ -84,7 +84,8 @@ fn with_layout(line: &str, layout: &str) -> Result<String, Absent> {
 /// What the agents must be told.
 pub(super) fn environment(wanted: &Wanted<'_>, maps: &Maps) -> Result<String, Absent> {
     let fields = fields(wanted);
-    let names: Vec<&str> = ["detail"].into_iter().chain(fields.keys().map(String::as_str)).collect();
+    let names: Vec<&str> =
+        ["challenge", "detail"].into_iter().chain(fields.keys().map(String::as_str)).collect();
     Ok(format!(
         "JWT_EDGE_SOCKETS={}\nJWT_EDGE_MAP={}\nJWT_EDGE_LEASES={}\nJWT_VARIABLES={}\n",
         shipped::preset("JWT_EDGE_SOCKETS")?,

@@ -39,9 +39,7 @@ pub(super) fn protected(wanted: &Wanted<'_>) -> Result<String, Absent> {
             lines.push(shipped::frontend_limits()?.to_owned());
             continue;
         }
-        let line = line
-            .replace("\"${SPOE_CONF}\"", &format!("\"{}\"", wanted.spoe_file))
-            .replace("${AUTH_REALM}", &wanted.realm);
+        let line = line.replace("\"${SPOE_CONF}\"", &format!("\"{}\"", wanted.spoe_file));
         let line = if wanted.is_asked_by_event() {
             line.replace("filter spoe engine jwt-group ", "filter spoe engine jwt ")
         } else {
@@ -49,14 +47,14 @@ pub(super) fn protected(wanted: &Wanted<'_>) -> Result<String, Absent> {
         };
         let is_decision = DECISIONS.iter().any(|decision| is_about(&line, decision));
         let line = if is_decision && !wanted.open.is_empty() { guarded(&line, column) } else { line };
-        let is_last_deny = rule == "http-request unset-var(txn.tkn_challenge)";
+        let is_passed = rule == "http-request unset-var(txn.tkn.challenge)";
         let is_last_header = is_about(&line, "return status 431");
         let is_answered = is_about(&line, "unset-var(txn.tkn.spoe_error)");
         lines.push(line);
         if is_answered && wanted.edge.is_some() {
             lines.push(shipped::edge_source()?.to_owned());
         }
-        if is_last_deny {
+        if is_passed {
             lines.extend(policy_check(wanted)?);
         }
         if is_last_header {
@@ -67,8 +65,9 @@ pub(super) fn protected(wanted: &Wanted<'_>) -> Result<String, Absent> {
 }
 
 /// What a public path is not asked.
-const DECISIONS: [&str; 6] = [
+const DECISIONS: [&str; 7] = [
     "deny status 503",
+    "set-var(txn.tkn_challenge)",
     "deny status 403",
     "deny status 401",
     "set-header x-tkn-",

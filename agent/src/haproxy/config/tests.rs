@@ -104,7 +104,7 @@ fn the_layout_of_the_edge_is_that_of_the_agents_settings() {
         environment.text,
         format!(
             "JWT_EDGE_SOCKETS=/run/haproxy/edge.sock\nJWT_EDGE_MAP=/etc/haproxy/jwt-verdicts.map\n\
-             JWT_EDGE_LEASES=/etc/haproxy/jwt-leases.map\nJWT_VARIABLES=detail,{layout}\n"
+             JWT_EDGE_LEASES=/etc/haproxy/jwt-leases.map\nJWT_VARIABLES=challenge,detail,{layout}\n"
         )
     );
     let global = parts.iter().find(|part| part.place == "into `global`").unwrap();
@@ -179,13 +179,11 @@ fn a_version_resolves_the_conditions_about_it() {
 
 #[test]
 fn values_stand_where_the_shipped_files_have_variables() {
-    let options =
-        "--backend app --realm shop --spoe-file /etc/x/spoe.conf --agents 10.0.0.1:12345,unix@/run/a.sock";
+    let options = "--backend app --spoe-file /etc/x/spoe.conf --agents 10.0.0.1:12345,unix@/run/a.sock";
     let parts = wanted(options).parts().unwrap();
     let text = parts.iter().take(2).map(|part| part.text.as_str()).collect::<String>();
     for expected in [
         "filter spoe engine jwt-group config \"/etc/x/spoe.conf\"",
-        "Bearer realm=\\\"shop\\\"",
         "server agent1 \"10.0.0.1:12345\"\n    server agent2 \"unix@/run/a.sock\"\n",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");

@@ -15,7 +15,6 @@ pub(super) struct Wanted<'a> {
     pub(super) policies: Option<Policies<'a>>,
     pub(super) claims: Vec<&'a ClaimName>,
     pub(super) version: Option<Version>,
-    pub(super) realm: String,
     pub(super) spoe_file: String,
     /// Verdicts inside HAProxy, in these maps.
     pub(super) edge: Option<Maps>,

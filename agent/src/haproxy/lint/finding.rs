@@ -13,7 +13,7 @@ pub struct Place {
 
 macro_rules! ids {
     ($($id:ident = $text:literal,)*) => {
-        /// What kind of fault it is.
+        /// What kind of fault or hint it is.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         #[expect(missing_docs, reason = "docs/HAPROXY_LINT.md explains each by its text")]
         pub enum Id {
@@ -71,6 +71,14 @@ ids! {
     EdgeKey = "edge-key",
     EdgeSocket = "edge-socket",
     EdgeMap = "edge-map",
+    ChallengeUnused = "challenge-unused",
+}
+
+impl Id {
+    /// Whether it lets nothing by, and could only be better.
+    pub const fn is_hint(self) -> bool {
+        matches!(self, Self::ChallengeUnused)
+    }
 }
 
 impl fmt::Display for Id {
@@ -79,7 +87,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// One fault.
+/// One fault, or a hint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// The line to look at.

@@ -47,14 +47,17 @@ fn each_case_has_the_findings_that_it_names_and_no_other() {
     for case in &cases {
         let text = fs::read_to_string(case).unwrap();
         let (findings, names) = found(case);
-        let mut ids: Vec<_> = findings.iter().map(|finding| finding.id.as_str()).collect();
+        let expected = expected(&text);
+        // Most cases are about something else than what a client learns.
+        let is_told = |finding: &&Finding| !finding.id.is_hint() || expected.contains(&finding.id.as_str());
+        let mut ids: Vec<_> = findings.iter().filter(is_told).map(|finding| finding.id.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();
-        if ids != expected(&text) {
+        if ids != expected {
             wrong.push(format!(
                 "{}: expected {:?}\n{}",
                 case.display(),
-                expected(&text),
+                expected,
                 as_text(&findings, &names)
             ));
         }
@@ -120,8 +123,8 @@ fn several_files_are_one_configuration() {
     ];
     let (findings, names) = lint(files, None).unwrap();
     let told = as_text(&findings, &names);
-    assert!(told.starts_with("c.cfg:3: bypass-frontend: `app` is protected by"), "{told}");
-    assert_eq!(findings.len(), 1, "{told}");
+    assert!(told.contains("c.cfg:3: bypass-frontend: `app` is protected by"), "{told}");
+    assert_eq!(findings.iter().filter(|finding| !finding.id.is_hint()).count(), 1, "{told}");
 }
 
 #[test]
@@ -130,15 +133,17 @@ fn a_finding_is_told_with_its_line_its_cause_and_its_cure() {
     let (findings, names) = found(&case);
     let line =
         fs::read_to_string(&case).unwrap().lines().position(|line| line.contains(" allow ")).unwrap() + 1;
+    let told = as_text(&findings, &names);
     let expected = format!(
         "bad_allow_above.cfg:{line}: admits-above: It stands above our lines and ends the rules: what it allows needs no token.\n    \
          cure: below our lines: http-request allow if {{ path_beg /static/ }}\n"
     );
-    assert_eq!(as_text(&findings, &names), expected);
+    assert!(told.starts_with(&expected), "{told}");
     let told: serde_json::Value = serde_json::from_str(&as_json(&findings, &names)).unwrap();
     assert_eq!(told["findings"][0]["id"], "admits-above");
     assert_eq!(told["findings"][0]["line"], line);
     assert_eq!(told["findings"][0]["file"], "bad_allow_above.cfg");
+    assert_eq!(told["findings"][0]["is_hint"], false);
     assert_eq!(as_text(&[], &[]), "nothing found\n");
 }
 

@@ -1,5 +1,6 @@
 //! What is asked of a configuration, one kind of question in each file.
 
+mod challenge;
 mod decision;
 mod edge;
 mod headers;
@@ -38,6 +39,7 @@ impl Checked<'_> {
         self.reach(&guarded, &protecting);
         self.questions(&guarded);
         self.variables(&guarded);
+        self.challenges(&guarded);
         self.guarded = guarded;
     }
 }

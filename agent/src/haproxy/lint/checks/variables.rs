@@ -35,7 +35,7 @@ const OFFERED: [&str; 10] = [
 ];
 
 /// The names in `var(NAME)`, where it is read.
-fn read(word: &str) -> Vec<&str> {
+pub(super) fn read(word: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut rest = word;
     let mut before = "";
