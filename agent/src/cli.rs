@@ -20,6 +20,7 @@ use crate::explain::{self, Verify};
 use crate::haproxy::cfg::HaproxyCfg;
 use crate::haproxy::config::HaproxyConfig;
 use crate::haproxy::lint::HaproxyLint;
+use crate::metadata::Metadata;
 use crate::origin::Origin;
 use crate::run::{self, Stop};
 use crate::start::{self, StartError};
@@ -74,6 +75,9 @@ enum Command {
     HaproxyConfig(HaproxyConfig),
     /// Find what lets tokens by in configurations of HAProxy; exit with 0, with 1 where something is found, or with 64.
     HaproxyLint(HaproxyLint),
+    /// Print the document about the protected API (RFC 9728), for HAProxy to serve; exit with 0, or with 64 where the settings
+    /// tell of no API, or of several.
+    Metadata(Metadata),
     #[command(flatten)]
     Describe(Describe),
 }
@@ -149,6 +153,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Ok(config) => config,
         Err(error) => return complain(&error),
     };
+    if let Some(Command::Metadata(wanted)) = &arguments.command {
+        return metadata(wanted, &config);
+    }
     if arguments.check {
         return match origin.haproxy_cfg() {
             Ok(cfg) => runtime.block_on(check(&config, cfg.as_ref(), arguments.online)),
@@ -170,6 +177,22 @@ fn print_config(origin: &Origin, format: Format) -> ExitCode {
         (Err(error), _) => fail(&error),
         (Ok(()), Some(faults)) => complain(&faults),
         (Ok(()), None) => ExitCode::SUCCESS,
+    }
+}
+
+fn metadata(wanted: &Metadata, config: &Config) -> ExitCode {
+    let document = match wanted.document(config) {
+        Ok(document) => document,
+        Err(error) => return complain(&error),
+    };
+    if !document.has_authorization_servers() {
+        let what = "warning: no issuer is named by an https URL, so that clients do not learn where to get a token; name issuers by \
+                    JWT_OIDC_ISSUERS, JWT_ISSUERS or [[issuers]]";
+        exit::say("jwt-agent", &what);
+    }
+    match serde_json::to_string_pretty(&document) {
+        Ok(text) => print(&(text + "\n")),
+        Err(error) => fail(&error),
     }
 }
 

@@ -23,6 +23,7 @@ pub mod explain;
 pub mod haproxy;
 pub mod listen;
 pub mod mcp;
+pub mod metadata;
 pub mod metrics;
 pub mod origin;
 pub mod reload;

@@ -125,6 +125,11 @@ impl Rows {
         self.0.iter().any(|row| row.policy == policy)
     }
 
+    /// The policies of all these rows, as indexes of [`Trust::policies`](jose::Trust::policies).
+    pub fn deciders(&self, policy: &str) -> impl Iterator<Item = usize> {
+        self.0.iter().filter(move |row| row.policy == policy).map(|row| row.decider)
+    }
+
     /// The policy that judges a call: that of the first row that is for it.
     ///
     /// # Errors

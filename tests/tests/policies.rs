@@ -179,3 +179,28 @@ fn a_route_without_its_policy_is_closed() {
         edge.refuses("a policy that is missing", 503, &get("/admin", "ES256", json!({"iss": "ann"})));
     }
 }
+
+#[test]
+fn a_client_does_not_choose_its_policy() {
+    for shipped in ROUTES {
+        let admin = format!("{ADMIN}acr_values = [\"2\"]\n");
+        let (edge, _folder) = edge(shipped, &admin);
+        let root = json!({"iss": "ann", "scope": "write", "realm": {"roles": ["root"]}, "acr": "1"});
+        edge.admits("by the policy of the path", &get("/api/users", "ES256", root.clone()));
+        for (target, name) in [
+            ("/admin", "policy"),
+            ("/admin", "tkn_policy"),
+            ("/admin", "x-tkn-policy"),
+            ("/admin", "txn.tkn_policy"),
+            ("/admin", "cookie"),
+            ("/admin?policy=default", "via"),
+            ("/admin?tkn_policy=default&txn.tkn_policy=default", "via"),
+        ] {
+            let value = if name == "cookie" { "policy=default; tkn_policy=default" } else { "default" };
+            let what = format!("{shipped:?} {target} {name}");
+            let refused = edge.refuses(&what, 401, &get(target, "ES256", root.clone()).header(name, value));
+            let challenge = refused.header("www-authenticate").unwrap();
+            assert!(challenge.ends_with(r#"error_description="acr", acr_values="2""#), "{what}: {challenge}");
+        }
+    }
+}

@@ -308,3 +308,44 @@ fn ms_users_tokens_are_annotated_with_their_version() {
     let seen = edge.admits("no header", &Request::get("/").header("x-tkn-valid", "1"));
     assert_eq!((seen.header("x-tkn-valid"), seen.header("x-tkn-reason")), (Some("0"), Some("E_TKN_INVALID")));
 }
+
+/// By its `typ`, whatever the letter case and with `application/` before it, or as an event by its claims (RFC 8725 section 3.11).
+#[test]
+fn a_token_that_was_made_for_something_else_is_no_access_token() {
+    let edge = Setup::denying()
+        .agent_env("JWT_ISSUERS", "https://id.test")
+        .agent_env("JWT_AUDIENCES", "client")
+        .start();
+    let key = key("ES256");
+    let signed = |typ: &str, changes: Value| {
+        let mut claims = claims(json!({"iss": "https://id.test", "aud": "client"}));
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let header = json!({"alg": key.algorithm, "kid": key.kid, "typ": typ});
+        Request::get("/").bearer(&sign_raw(key, &header.to_string(), &claims.to_string()))
+    };
+    for typ in [
+        "logout+jwt",
+        "command+jwt",
+        "secevent+jwt",
+        "dpop+jwt",
+        "token-introspection+jwt",
+        "statuslist+jwt",
+        "oauth-authz-req+jwt",
+        "client-authentication+jwt",
+        "entity-statement+jwt",
+        "kb+jwt",
+        "dc+sd-jwt",
+        "vc+sd-jwt",
+        "oauth-id-jag+jwt",
+        "global-token-revocation+jwt",
+    ] {
+        for spelling in [typ.to_owned(), typ.to_uppercase(), format!("application/{typ}")] {
+            assert_eq!(detail(&edge, &spelling, &signed(&spelling, json!({}))), "typ", "{spelling}");
+        }
+    }
+    let event = json!({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}});
+    assert_eq!(detail(&edge, "an event", &signed("JWT", event)), "typ");
+    for typ in ["JWT", "at+jwt", "application/at+jwt"] {
+        edge.admits(typ, &signed(typ, json!({})));
+    }
+}

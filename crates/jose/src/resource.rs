@@ -209,6 +209,11 @@ impl ResourceMetadata {
             scopes_supported: sorted(scopes),
         }
     }
+
+    /// Whether it says where clients get a token.
+    pub fn has_authorization_servers(&self) -> bool {
+        !self.authorization_servers.is_empty()
+    }
 }
 
 /// Whether the issuer's name is one that a client can look up.

@@ -1,7 +1,12 @@
 //! `oauth4webapi` reads every challenge that our programs can make, and the documents about resources.
 
-use jose::{Challenges, Reason, Reject, Resource, ResourceMetadata, Told};
+use std::fs;
+
+use integration_tests::agent::command;
+use integration_tests::keys::{jwks, key};
+use jose::{Challenges, Reason, Reject, Resource, Told};
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use crate::peers::{answer, node};
 
@@ -81,11 +86,17 @@ fn oauth4webapi_finds_the_document_of_a_resource_and_takes_it() {
         "https://api.example:8443/a/b%20c",
         "https://[2001:db8::1]/mcp",
     ];
+    let folder = TempDir::with_prefix("told-").unwrap();
+    let keys = folder.path().join("keys.json");
+    fs::write(&keys, jwks([key("ES256")])).unwrap();
     let resources = RESOURCES.map(|text| text.parse::<Resource>().unwrap());
     let documents = resources.iter().map(|resource| {
-        let issuers = ["https://idp.example"].into_iter();
-        let document = ResourceMetadata::new(resource, issuers, ["read", "write"].into_iter());
-        json!({ "resource": resource.as_str(), "document": serde_json::to_string(&document).unwrap() })
+        let mut metadata = command();
+        metadata.arg("metadata").env("JWT_JWKS_FILE", &keys).env("JWT_RESOURCE", resource.as_str());
+        metadata.env("JWT_ISSUERS", "https://idp.example").env("JWT_CHALLENGE_SCOPES", "read,write");
+        let printed = metadata.output().unwrap();
+        assert!(printed.status.success(), "{resource}: {printed:?}");
+        json!({ "resource": resource.as_str(), "document": String::from_utf8(printed.stdout).unwrap() })
     });
     let input = json!({ "challenges": [], "documents": documents.collect::<Vec<_>>() });
     let read = answer(node("read_told.mjs"), &input);

@@ -4,7 +4,7 @@ use std::fs;
 
 use integration_tests::edge::Edge;
 use integration_tests::http::Request;
-use integration_tests::identity::flow::{LoggedIn, Visitor, part};
+use integration_tests::identity::flow::{LoggedIn, Visitor, header, part};
 use integration_tests::identity::provider::{Kind, Place, Provider};
 use integration_tests::port::free_port;
 use integration_tests::process::repository;
@@ -79,6 +79,39 @@ pub(crate) fn revoke(sender: &Sender, client: (&str, &str), revocation: &str) {
     assert_eq!(done.status, 200, "{done}");
     told.revoked("the token that its client revoked", &first.access_token);
     told.good("another token of the user", &second.access_token);
+}
+
+/// The logout token itself, which the key of access tokens signed for this client, opens nothing.
+pub(crate) fn show(sender: &Sender, client: &str) {
+    let port = free_port().unwrap();
+    let more = vec![("LOGOUT_URI", format!("http://127.0.0.1:{port}/backchannel-logout"))];
+    let provider = Provider::start_with(sender.kind, more);
+    let audiences: Vec<&str> = sender.kind.audience.into_iter().chain([client]).collect();
+    // The application remembers headers.
+    let hears = format!(
+        "frontend logouts\n    mode http\n    bind 127.0.0.1:{port}\n    option http-buffer-request\n    \
+         http-request set-header x-body %[req.body]\n    default_backend app\n"
+    );
+    let edge = Setup::denying()
+        .no_key_file()
+        .agent_env("JWT_OIDC_ISSUERS", &provider.place.issuer)
+        .agent_env("JWT_AUDIENCES", &audiences.join(","))
+        .extra(&hears)
+        .start();
+    let session = (sender.log_in)(&provider.place, "alice");
+    edge.comes_to("an access token", 200, &Request::get("/").bearer(&session.access_token));
+    (sender.log_out)(&provider.place, session);
+    let token = eventually("the logout token", || {
+        let seen = edge.backend.seen();
+        let token = |body: &str| body.strip_prefix("logout_token=").map(str::to_owned);
+        seen.iter().find_map(|seen| token(seen.header("x-body")?))
+    });
+    assert_eq!(header(&token)["typ"], "logout+jwt");
+    let aud = &part(&token, 1)["aud"];
+    assert!(aud == client || aud[0] == client, "{aud}");
+    let refused = edge.refuses("the logout token", 401, &Request::get("/").bearer(&token));
+    let challenge = refused.header("www-authenticate").unwrap();
+    assert!(challenge.contains("\"typ\""), "{challenge}");
 }
 
 /// A provider that tells of logouts, an edge that hears of them, and where.

@@ -31,6 +31,11 @@ fn oidc_provider_with_signatures_that_outlive_quantum_computers() {
 }
 
 #[test]
+fn the_logout_token_of_oidc_provider_opens_nothing() {
+    logout::show(&Sender { kind: &ES256, scope: Scope::Subject, more: &[], log_in, log_out }, "web");
+}
+
+#[test]
 fn a_logout_at_oidc_provider_ends_the_users_tokens() {
     logout::tell(&Sender { kind: &ES256, scope: Scope::Subject, more: &[], log_in, log_out });
 }
