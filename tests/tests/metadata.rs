@@ -1,4 +1,4 @@
-//! `jwt-agent metadata`: the document about an API (RFC 9728), and HAProxy serving it by the lines of docs/RECIPES.md.
+//! `jwt-agent metadata`: the document about an API (RFC 9728), and HAProxy serving it by the lines of docs/CHALLENGES.md.
 
 use std::fs;
 use std::process::Command;
@@ -22,7 +22,7 @@ fn metadata(folder: &Folder, settings: &[(&str, &str)]) -> Command {
 
 /// The lines of the document, with variables in the place of a path and a file.
 fn served(shipped: &str, _: &std::path::Path) -> String {
-    let document = fs::read_to_string(repository().join("docs/RECIPES.md")).unwrap();
+    let document = fs::read_to_string(repository().join("docs/CHALLENGES.md")).unwrap();
     let is_ours = |line: &&str| line.starts_with("    ") && line.contains("tkn_metadata");
     let lines: Vec<&str> = document.lines().filter(is_ours).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");

@@ -48,7 +48,7 @@ fn each_field_goes_into_the_variable_that_the_layout_names_there() {
 /// With `JWT_VARIABLES=auto` agent and file cannot disagree.
 #[test]
 fn the_layout_of_each_file_is_what_an_agent_finds_in_it() {
-    const CONSTANT: [&str; 3] = ["valid", "reason", "detail"];
+    const CONSTANT: [&str; 4] = ["valid", "reason", "detail", "challenge"];
     for shipped in Shipped::EDGES {
         let text = text(shipped);
         let found = HaproxyCfg::parse(&text).unwrap().variables();
