@@ -18,8 +18,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jose::{Claims, TokenForm};
@@ -39,12 +38,8 @@ use crate::revokers::Bound;
 use crate::store::Mode;
 
 /// `POST /global-token-revocation`
-pub(super) async fn revoke_all(
-    State(signals): State<Arc<Signals>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    match signals.revoke_all(&headers, body).await {
+pub(super) async fn revoke_all(State(signals): State<Arc<Signals>>, request: Request) -> Response {
+    match signals.revoke_all(request).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => refusal.into_response(),
     }
@@ -73,13 +68,9 @@ struct Sender {
 }
 
 impl Signals {
-    async fn revoke_all(
-        &self,
-        headers: &HeaderMap,
-        body: Result<Bytes, BytesRejection>,
-    ) -> Result<(), Refusal> {
+    async fn revoke_all(&self, request: Request) -> Result<(), Refusal> {
         let in_use = self.in_use.load_full();
-        let told = self.told(&in_use, headers, body).await.inspect_err(|refusal| {
+        let told = self.told(&in_use, request).await.inspect_err(|refusal| {
             self.log_disbelief(Kind::Global, &Disbelief::because(refusal.why()));
             let failed = matches!(refusal, Refusal::Later(_));
             self.metrics.count(Kind::Global, if failed { Outcome::Failed } else { Outcome::Refused });
@@ -93,15 +84,11 @@ impl Signals {
         }
     }
 
-    /// What a sender that is believed tells, and why that cannot be mapped.
-    async fn told(
-        &self,
-        in_use: &Arc<InUse>,
-        headers: &HeaderMap,
-        body: Result<Bytes, BytesRejection>,
-    ) -> Result<(Told, Option<Unmapped>), Refusal> {
-        let asks = self.sender(in_use, headers).await?;
-        let subject = subject(headers, body)?;
+    /// What a sender that is believed tells, and why that cannot be mapped. The body is read once it is believed.
+    async fn told(&self, in_use: &Arc<InUse>, request: Request) -> Result<(Told, Option<Unmapped>), Refusal> {
+        let (head, body) = request.into_parts();
+        let asks = self.sender(in_use, &head.headers).await?;
+        let subject = subject(Request::from_parts(head, body)).await?;
         let foreign_or = |fault: issuer::Fault| match fault {
             issuer::Fault::Foreign => Refusal::Foreign,
             fault => Refusal::Request(fault.to_string()),
@@ -167,26 +154,26 @@ impl Signals {
 }
 
 /// The one member of the body.
-fn subject(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Subject, Refusal> {
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
-        _ => Refusal::Request("the body was cut off".to_owned()),
-    })?;
-    let request = |why: &str| Refusal::Request(why.to_owned());
+async fn subject(request: Request) -> Result<Subject, Refusal> {
+    let why = |why: &str| Refusal::Request(why.to_owned());
     let is_json = |value: &HeaderValue| {
         let media_type = value.to_str().ok().and_then(|value| value.split(';').next());
         media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
     };
-    if !headers.get(header::CONTENT_TYPE).is_some_and(is_json) {
-        return Err(request("the Content-Type is not application/json"));
+    if !request.headers().get(header::CONTENT_TYPE).is_some_and(is_json) {
+        return Err(why("the Content-Type is not application/json"));
     }
+    let body = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        _ => why("the body was cut off"),
+    })?;
     let claims =
-        Claims::parse(&body).map_err(|_| request("the body is no JSON object whose members are unique"))?;
-    let body: Value = serde_json::from_str(claims.as_json()).map_err(|_| request("the body is no JSON"))?;
-    let members = body.as_object().ok_or(request("the body is no JSON object"))?;
-    let told = members.get("sub_id").ok_or(request("the member sub_id is missing"))?;
+        Claims::parse(&body).map_err(|_| why("the body is no JSON object whose members are unique"))?;
+    let body: Value = serde_json::from_str(claims.as_json()).map_err(|_| why("the body is no JSON"))?;
+    let members = body.as_object().ok_or(why("the body is no JSON object"))?;
+    let told = members.get("sub_id").ok_or(why("the member sub_id is missing"))?;
     if members.len() > 1 {
-        return Err(request("the body has a member beside sub_id"));
+        return Err(why("the body has a member beside sub_id"));
     }
     Subject::parse(told).map_err(|fault| Refusal::Request(fault.to_string()))
 }

@@ -21,12 +21,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Form, FromRequest as _, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use self::asking::{Asked, Client, Fault};
+use self::asking::{Asked, Fault, Proven};
 use self::token::{Issued, Unrevoked};
 use super::Signals;
 use super::answer::Unavailable;
@@ -37,13 +37,8 @@ use super::signature::Unverified;
 use super::told::Kind;
 
 /// `POST /revoke`
-pub(super) async fn revoke(
-    State(signals): State<Arc<Signals>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    form: Result<Form<Vec<(String, String)>>, FormRejection>,
-) -> Response {
-    match signals.revoke(query, &headers, form).await {
+pub(super) async fn revoke(State(signals): State<Arc<Signals>>, request: Request) -> Response {
+    match signals.revoke(request).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(refusal) => refusal.into_response(),
     }
@@ -66,13 +61,8 @@ impl From<Fault> for Refusal {
 }
 
 impl Signals {
-    async fn revoke(
-        &self,
-        query: Option<String>,
-        headers: &HeaderMap,
-        form: Result<Form<Vec<(String, String)>>, FormRejection>,
-    ) -> Result<(), Refusal> {
-        let (token, client) = self.asked(query, headers, form).inspect_err(|refusal| {
+    async fn revoke(&self, request: Request) -> Result<(), Refusal> {
+        let Asked { token, client } = self.asked(request).await.inspect_err(|refusal| {
             self.not_believed(Outcome::Refused, &Disbelief::because(refusal.why()));
         })?;
         let in_use = self.in_use.load_full();
@@ -110,23 +100,20 @@ impl Signals {
         }
     }
 
-    fn asked(
-        &self,
-        query: Option<String>,
-        headers: &HeaderMap,
-        form: Result<Form<Vec<(String, String)>>, FormRejection>,
-    ) -> Result<(String, Client), Refusal> {
-        if query.is_some_and(|query| !query.is_empty()) {
+    /// What is asked, and by whom. What the header `Authorization` shows is judged before the body is read.
+    async fn asked(&self, request: Request) -> Result<Asked, Refusal> {
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
             return Err(Fault::Request("parameters stand in the body, never in the URL").into());
         }
+        let known = self.clients.as_ref().map(|file| file.current());
+        let authorizations = request.headers().get_all(header::AUTHORIZATION).iter();
+        let proven = Proven::by_header(authorizations.map(HeaderValue::as_bytes), known.as_deref())?;
+        let form: Result<Form<Vec<(String, String)>>, FormRejection> = Form::from_request(request, &()).await;
         let Form(parameters) = form.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
             _ => Fault::Request("the body is no application/x-www-form-urlencoded form").into(),
         })?;
-        let authorizations = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-        let Asked { token, shown } = Asked::read(authorizations, parameters)?;
-        let known = self.clients.as_ref().map(|file| file.current());
-        Ok((token, Client::of(shown, known.as_deref())?))
+        Ok(Asked::read(parameters, proven, known.as_deref())?)
     }
 
     fn unsupported(&self, why: &'static str) -> Refusal {

@@ -1,7 +1,10 @@
-//! What was answered as done is a rule and an entry of the audit trail, whenever the server is killed, in every store.
+//! What was answered as done is a rule and an entry of the audit trail, whenever the server is killed, in every store; what is not
+//! done is not answered so.
 
 mod messages;
 mod polled;
+mod strangers;
+mod undone;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -127,6 +130,10 @@ fn post(address: SocketAddr, request: &str) -> Option<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     answer.contains("\r\n\r\n").then_some(answer)
+}
+
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
 }
 
 /// Kills the server under messages, at a moment that the number of answers decides, and holds what is left against the answers.

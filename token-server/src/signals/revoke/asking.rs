@@ -12,27 +12,16 @@ use crate::revokers::Clients;
 pub(super) struct Asked {
     /// The token.
     pub(super) token: String,
-    /// By what the client proves itself.
-    pub(super) shown: Shown,
+    /// Who asks.
+    pub(super) client: Client,
 }
 
-/// By what a client proves itself.
-pub(super) enum Shown {
-    /// By nothing but the token.
-    Token,
-    /// By the token; it says who it is.
-    Id(String),
-    /// By a secret.
-    Secret {
-        /// Client IDs and secrets: the header can be read in two ways.
-        read: Vec<Pair>,
-        /// Whether in the header `Authorization`.
-        basic: bool,
-    },
-}
+/// A client that the header `Authorization` has proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Proven(Arc<str>);
 
 /// A client ID and a secret. It has no Debug.
-pub(super) struct Pair {
+struct Pair {
     id: String,
     secret: String,
 }
@@ -62,11 +51,36 @@ pub(super) enum Fault {
     },
 }
 
-impl Asked {
-    /// Reads the values of the header `Authorization` and the parameters of the body.
-    pub(super) fn read<'a>(
+const UNKNOWN: &str = "the client or its secret is not known";
+const NO_SECRETS: &str = "no client's secret is known here: TOKEN_SERVER__REVOKE__CLIENTS_FILE is not set";
+
+impl Proven {
+    /// Judges the values of the header `Authorization`, by the clients that are known here. Absent: there is none, and the client
+    /// may prove itself in the body.
+    pub(super) fn by_header<'a>(
         mut authorizations: impl Iterator<Item = &'a [u8]>,
+        known: Option<&Clients>,
+    ) -> Result<Option<Self>, Fault> {
+        let header = match (authorizations.next(), authorizations.next()) {
+            (None, _) => return Ok(None),
+            (Some(header), None) => header,
+            (Some(_), Some(_)) => return Err(Fault::Request("two Authorization headers")),
+        };
+        let wrong = |why| Fault::Client { why, basic: true };
+        let read = basic(header).filter(|read| !read.is_empty());
+        let read = read.ok_or(wrong("the Authorization header is no client_secret_basic"))?;
+        let clients = known.ok_or(wrong(NO_SECRETS))?;
+        let proven = read.iter().find_map(|Pair { id, secret }| clients.authenticate(id, secret));
+        Ok(Some(Self(proven.ok_or(wrong(UNKNOWN))?)))
+    }
+}
+
+impl Asked {
+    /// Reads the parameters of the body, sent by the client that the header has proven, or else by one that has to prove itself here.
+    pub(super) fn read(
         parameters: Vec<(String, String)>,
+        proven: Option<Proven>,
+        known: Option<&Clients>,
     ) -> Result<Self, Fault> {
         let mut names = HashSet::new();
         if !parameters.iter().all(|(name, _)| names.insert(name)) {
@@ -77,61 +91,43 @@ impl Asked {
             let value = parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value);
             value.filter(|value| !value.is_empty()).cloned()
         };
-        let header = match (authorizations.next(), authorizations.next()) {
-            (None, _) => None,
-            (Some(header), None) => Some(header),
-            (Some(_), Some(_)) => return Err(Fault::Request("two Authorization headers")),
-        };
         let (id, secret) = (take("client_id"), take("client_secret"));
-        if header.is_some() && secret.is_some() {
-            return Err(Fault::Request(
-                "a client proves itself in one way: by the header or by client_secret",
-            ));
-        }
         if take("client_assertion").is_some() || take("client_assertion_type").is_some() {
             return Err(Fault::Client {
                 why: "client assertions are not accepted here",
-                basic: header.is_some(),
+                basic: proven.is_some(),
             });
         }
-        let shown = match (header, id, secret) {
-            (Some(header), id, _) => {
-                let wrong =
-                    Fault::Client { why: "the Authorization header is no client_secret_basic", basic: true };
-                let read = basic(header).filter(|read| !read.is_empty()).ok_or(wrong)?;
-                if id.is_some_and(|id| read.iter().all(|pair| pair.id != id)) {
-                    return Err(Fault::Request("client_id is another client than the header names"));
-                }
-                Shown::Secret { read, basic: true }
+        let client = match (proven, id, secret) {
+            (Some(_), _, Some(_)) => {
+                return Err(Fault::Request(
+                    "a client proves itself in one way: by the header or by client_secret",
+                ));
             }
-            (None, Some(id), Some(secret)) => Shown::Secret { read: vec![Pair { id, secret }], basic: false },
+            (Some(Proven(client)), Some(id), None) if *client != *id => {
+                return Err(Fault::Request("client_id is another client than the header names"));
+            }
+            (Some(Proven(client)), _, None) => Client::Known(client),
             (None, None, Some(_)) => return Err(Fault::Request("client_secret without client_id")),
-            (None, Some(id), None) => Shown::Id(id),
-            (None, None, None) => Shown::Token,
+            (None, Some(id), Some(secret)) => Client::by_secret(&id, &secret, known)?,
+            (None, id, None) => Client::by_token(id, known)?,
         };
         let token = take("token").ok_or(Fault::Request("the parameter token is missing"))?;
-        Ok(Self { token, shown })
+        Ok(Self { token, client })
     }
 }
 
 impl Client {
-    /// Who asks, by the clients that are known here; absent: each proves itself by the token.
-    pub(super) fn of(shown: Shown, known: Option<&Clients>) -> Result<Self, Fault> {
-        match (shown, known) {
-            (Shown::Token, None) => Ok(Self::Bearer(None)),
-            (Shown::Id(id), None) => Ok(Self::Bearer(Some(id))),
-            (Shown::Secret { basic, .. }, None) => Err(Fault::Client {
-                why: "no client's secret is known here: TOKEN_SERVER__REVOKE__CLIENTS_FILE is not set",
-                basic,
-            }),
-            (Shown::Token | Shown::Id(_), Some(_)) => {
-                Err(Fault::Client { why: "the client does not prove itself", basic: false })
-            }
-            (Shown::Secret { read, basic }, Some(clients)) => {
-                let wrong = Fault::Client { why: "the client or its secret is not known", basic };
-                let proven = read.iter().find_map(|Pair { id, secret }| clients.authenticate(id, secret));
-                proven.map(Self::Known).ok_or(wrong)
-            }
+    fn by_secret(id: &str, secret: &str, known: Option<&Clients>) -> Result<Self, Fault> {
+        let wrong = |why| Fault::Client { why, basic: false };
+        let clients = known.ok_or(wrong(NO_SECRETS))?;
+        clients.authenticate(id, secret).map(Self::Known).ok_or(wrong(UNKNOWN))
+    }
+
+    fn by_token(id: Option<String>, known: Option<&Clients>) -> Result<Self, Fault> {
+        match known {
+            None => Ok(Self::Bearer(id)),
+            Some(_) => Err(Fault::Client { why: "the client does not prove itself", basic: false }),
         }
     }
 

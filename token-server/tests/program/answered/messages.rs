@@ -36,6 +36,16 @@ impl Inlet {
         }
     }
 
+    /// Where it is.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Logout => "/backchannel-logout",
+            Self::Push => "/ssf/idp",
+            Self::Revoke => "/revoke",
+            Self::Global => "/global-token-revocation",
+        }
+    }
+
     /// The status of what was done.
     pub(super) const fn done(self) -> u16 {
         match self {
@@ -57,7 +67,7 @@ impl Inlet {
                 let events = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
                 let more = json!({ "exp": issued + 3_600, "sub": user, "events": events });
                 let body = format!("logout_token={}", signed("logout+jwt", claims, more));
-                let request = request("/backchannel-logout", FORM, "", &body);
+                let request = request(self.path(), FORM, "", &body);
                 (Answered { user, ends: until, jti: Some(jti) }, request)
             }
             Self::Push => {
@@ -65,28 +75,27 @@ impl Inlet {
                     json!({ "https://schemas.openid.net/secevent/caep/event-type/session-revoked": {} });
                 let sub_id = json!({ "format": "iss_sub", "iss": ISSUER, "sub": user });
                 let body = signed("secevent+jwt", claims, json!({ "sub_id": sub_id, "events": events }));
-                let request = request("/ssf/idp", "application/secevent+jwt", STREAM_SECRET, &body);
+                let request = request(self.path(), "application/secevent+jwt", STREAM_SECRET, &body);
                 (Answered { user, ends: until, jti: Some(jti) }, request)
             }
             Self::Revoke => {
                 let more = json!({ "exp": issued + 3_600, "sub": user, "client_id": "app" });
                 let body = format!("token={}", signed("at+jwt", claims, more));
-                (Answered { user, ends: Ends::Token(jti), jti: None }, request("/revoke", FORM, "", &body))
+                (Answered { user, ends: Ends::Token(jti), jti: None }, request(self.path(), FORM, "", &body))
             }
             Self::Global => {
                 let body = json!({ "sub_id": { "format": "iss_sub", "iss": ISSUER, "sub": user } });
                 let shown = format!("Bearer {SENDERS_TOKEN}");
-                let request =
-                    request("/global-token-revocation", "application/json", &shown, &body.to_string());
+                let request = request(self.path(), "application/json", &shown, &body.to_string());
                 (Answered { user, ends: Ends::IssuedUntil(now()), jti: None }, request)
             }
         }
     }
 }
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-fn signed(typ: &str, mut claims: Value, more: Value) -> String {
+pub(super) fn signed(typ: &str, mut claims: Value, more: Value) -> String {
     let header = json!({ "alg": "ES256", "kid": key("ES256").kid, "typ": typ });
     if let (Some(claims), Value::Object(more)) = (claims.as_object_mut(), more) {
         claims.extend(more);
@@ -94,7 +103,7 @@ fn signed(typ: &str, mut claims: Value, more: Value) -> String {
     sign_raw(key("ES256"), &header.to_string(), &claims.to_string())
 }
 
-fn request(path: &str, content_type: &str, authorization: &str, body: &str) -> String {
+pub(super) fn request(path: &str, content_type: &str, authorization: &str, body: &str) -> String {
     let mut headers = vec![("content-type", content_type)];
     if !authorization.is_empty() {
         headers.push(("authorization", authorization));
