@@ -57,6 +57,10 @@ impl Issued<'_> {
         let trust = self.in_use.trust.as_ref().ok_or(Unrevoked::Useless)?;
         let claims = &signed.claims;
         let policy = trust.issuer_policy(signed).map_err(|_| Unrevoked::Useless)?;
+        // A key may be trusted for one issuer alone, and then its name is not looked at before.
+        if !policy.issuers.is_empty() && !policy.issuers.iter().any(|name| name.is_told_by(claims)) {
+            return Err(Unrevoked::Useless);
+        }
         if policy.refuse_misuse(Some(&signed.header), claims) == Err(Reject::Type) {
             return Err(Unrevoked::Unsupported("the token is no access token"));
         }
