@@ -7,6 +7,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::desk::Unheard;
 
+/// In what language transmitters are told of errors (RFC 8935 section 2.3, RFC 8936 section 2.6).
+pub(super) const LANGUAGE: &str = "en";
+
 /// When a message that could not be done should come again.
 const RETRY: Duration = Duration::from_secs(5);
 

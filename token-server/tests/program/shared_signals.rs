@@ -13,6 +13,8 @@ use tempfile::TempDir;
 
 use crate::harness::{Answer, Server, connect, connect_socket, get, post};
 
+mod exchanges;
+mod formats;
 mod hostile;
 mod replaced;
 mod testing;
@@ -57,13 +59,14 @@ fn told(changes: Value) -> Value {
 }
 
 impl Streams {
-    /// A server with these tables, in which `FOLDER` stands for a folder with the value that pushes show (`push`) and the keys
-    /// `RS256` (`keys`) and `ES256` (`other`).
+    /// A server with these tables, in which `FOLDER` stands for a folder with the value that pushes show (`push`), what polls
+    /// show (`token`) and the keys `RS256` (`keys`) and `ES256` (`other`).
     fn start(tables: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("push"), format!("{PUSH}\n")).unwrap();
         fs::write(path("push2"), format!("{PUSH}-two\n")).unwrap();
+        fs::write(path("token"), "a-token-for-polls\n").unwrap();
         fs::write(path("keys"), jwks([key("RS256")])).unwrap();
         fs::write(path("other"), jwks([key("ES256")])).unwrap();
         let config = path("settings.toml");

@@ -7,7 +7,8 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderValue,
+    RETRY_AFTER,
 };
 use reqwest::{Method, StatusCode, Url};
 use service::secret::Secret;
@@ -31,7 +32,12 @@ pub enum Sent {
     /// Nothing: GET.
     Nothing,
     /// POST of a JSON document.
-    Json(Vec<u8>),
+    Json {
+        /// The document.
+        bytes: Vec<u8>,
+        /// The language of its texts for people (`Content-Language`, RFC 9110 section 8.5), if it has any.
+        language: Option<&'static str>,
+    },
     /// POST of a form, encoded.
     Form(Secret),
 }
@@ -129,8 +135,9 @@ impl Client {
         }
         let request = match sent {
             Sent::Nothing => http.request(Method::GET, url.clone()),
-            Sent::Json(bytes) => {
+            Sent::Json { bytes, language } => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                headers.extend(language.map(|name| (CONTENT_LANGUAGE, HeaderValue::from_static(name))));
                 http.request(Method::POST, url.clone()).body(bytes)
             }
             Sent::Form(form) => {

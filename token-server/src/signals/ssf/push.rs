@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::Untaken;
 use crate::config::ssf::Stream;
-use crate::signals::answer::Unavailable;
+use crate::signals::answer::{LANGUAGE, Unavailable};
 use crate::signals::belief::Disbelief;
 use crate::signals::metrics::Outcome;
 use crate::signals::told::Kind;
@@ -103,8 +103,11 @@ impl Signals {
         self.log_disbelief(Kind::Ssf, &Disbelief::because(why));
         self.metrics.count(Kind::Ssf, Outcome::Refused);
         if status == StatusCode::UNAUTHORIZED {
-            let body = json!({ "err": "authentication_failed", "description": "Authorization is not the value of a stream of this name" });
-            return (status, Json(body)).into_response();
+            return error(
+                status,
+                "authentication_failed",
+                "Authorization is not the value of a stream of this name",
+            );
         }
         status.into_response()
     }
@@ -113,11 +116,15 @@ impl Signals {
 impl IntoResponse for Untaken {
     fn into_response(self) -> Response {
         match self {
-            Self::Refused { code, why } => {
-                (StatusCode::BAD_REQUEST, Json(json!({ "err": code, "description": why }))).into_response()
-            }
+            Self::Refused { code, why } => error(StatusCode::BAD_REQUEST, code, &why),
             Self::Unavailable => Unavailable::default().into_response(),
             Self::Unheard(unheard) => unheard.into_response(),
         }
     }
+}
+
+/// RFC 8935 section 2.3.
+fn error(status: StatusCode, err: &str, description: &str) -> Response {
+    let language = [(header::CONTENT_LANGUAGE, LANGUAGE)];
+    (status, language, Json(json!({ "err": err, "description": description }))).into_response()
 }

@@ -233,7 +233,13 @@ impl<'a> Transmitter<'a> {
     /// See [`NotAsked`].
     pub(super) async fn verify(&mut self, stream_id: &str, state: &str) -> Result<(), NotAsked> {
         let body = json!({ "stream_id": stream_id, "state": state }).to_string();
-        self.ask(Place::Verification, self.endpoint.clone(), Sent::Json(body.into_bytes())).await.map(|_| ())
+        self.ask(
+            Place::Verification,
+            self.endpoint.clone(),
+            Sent::Json { bytes: body.into_bytes(), language: None },
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn ask(&mut self, place: Place, url: Url, sent: Sent) -> Result<Answered, NotAsked> {

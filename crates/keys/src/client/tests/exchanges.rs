@@ -5,7 +5,7 @@ use super::*;
 fn question(url: Url) -> Question {
     Question {
         url,
-        sent: Sent::Json(b"{}".to_vec()),
+        sent: Sent::Json { bytes: b"{}".to_vec(), language: None },
         authorization: None,
         patience: Duration::from_secs(10),
         max_bytes: 100,

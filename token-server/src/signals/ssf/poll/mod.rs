@@ -24,6 +24,7 @@ use super::Untaken;
 use super::access::{Access, NoToken};
 use crate::config::ssf::asking::Asking;
 use crate::config::ssf::{Poll, Stream};
+use crate::signals::answer::LANGUAGE;
 use crate::signals::desk::{Unheard, note};
 use crate::signals::metrics::PollOutcome;
 use crate::signals::{InUse, MAX_BODY_BYTES, Signals};
@@ -214,7 +215,10 @@ impl Poller {
         };
         let question = Question {
             url: self.poll.url.clone(),
-            sent: Sent::Json(serde_json::to_vec(&request).map_err(|_| Failure::Answer)?),
+            sent: Sent::Json {
+                bytes: serde_json::to_vec(&request).map_err(|_| Failure::Answer)?,
+                language: (!request.told.set_errs.is_empty()).then_some(LANGUAGE),
+            },
             authorization,
             patience: if self.at_once { PATIENCE } else { LONG_POLL },
             max_bytes: MAX_ANSWER_BYTES,
