@@ -44,6 +44,38 @@ async fn strangers_use_up_no_ones_share() {
 }
 
 #[tokio::test]
+async fn a_rule_of_a_signal_lives_as_long_as_the_issuers_longest_token() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "desk-desk-desk-desk\n").unwrap();
+    let path = file.path().display().to_string();
+    let settings =
+        [("TOKEN_SERVER__SIGNALS__HOLD", "7200"), ("TOKEN_SERVER__GLOBAL_REVOCATION__TOKENS_FILE", &*path)];
+    let server = server("", &settings).await;
+    // The table of the one has a longest lifetime.
+    for (issuer, key, lives) in [(IDP, key("ES256"), 3_600), (OTHER, key("RS256"), 7_200)] {
+        let told = json!({ "iss": issuer, "sub": "by-logout", "iat": NOW - 200 });
+        server.accepts(&signed_by(key, Some("logout+jwt"), told)).await;
+        let body = json!({ "sub_id": { "format": "iss_sub", "iss": issuer, "sub": "by-sender" } });
+        let request = Request::post("/global-token-revocation")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, "Bearer desk-desk-desk-desk")
+            .body(Body::from(body.to_string()));
+        let response = router(&server.signals).oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        for group in ["by-logout", "by-sender"] {
+            let page = server.revocations.page(group, None, 9).await.unwrap();
+            let ends: Vec<_> = page
+                .rules
+                .iter()
+                .filter(|rule| rule.json.contains(issuer))
+                .map(|rule| rule.expire_at)
+                .collect();
+            assert_eq!(ends, [ExpireAt::At(NOW + lives)], "{issuer} {group}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn where_a_group_is_full_nothing_is_done_and_the_sender_is_told_to_come_again() {
     let server = server("scope = 'session'", &[]).await;
     let end = NOW + 9_999;

@@ -141,6 +141,24 @@ async fn nothing_but_post_is_answered() {
 }
 
 #[tokio::test]
+async fn a_browser_adds_nothing_to_a_message() {
+    let server = server("", &[]).await;
+    for (token, status) in [("x".to_owned(), StatusCode::BAD_REQUEST), (logout(json!({})), StatusCode::OK)] {
+        let request = Request::post("/backchannel-logout")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::COOKIE, "session=alice")
+            .header(header::ORIGIN, "https://evil.example.com")
+            .header("sec-fetch-site", "cross-site")
+            .body(Body::from(format!("logout_token={token}")));
+        let response = router(&server.signals).oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), status);
+        for name in [header::SET_COOKIE, header::ACCESS_CONTROL_ALLOW_ORIGIN] {
+            assert!(!response.headers().contains_key(&name), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_issuer_whose_logout_is_off_is_not_heard() {
     let server = server("logout = false", &[]).await;
     let answered = server.send(&logout(json!({}))).await;
