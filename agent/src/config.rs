@@ -35,6 +35,7 @@ use crate::haproxy::cfg::HaproxyCfg;
 use crate::haproxy::edge::EdgeConfig;
 use crate::listen::Address;
 use crate::mcp::Rows;
+use crate::request::CertificateForm;
 
 /// What `JWT_ADMIN_LISTEN` is where it is not set.
 pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -52,6 +53,8 @@ pub struct Config {
     pub trust: Trust,
     /// Which policy judges which call of the Model Context Protocol.
     pub mcp: Rows,
+    /// How certificates of clients are told.
+    pub certificates: CertificateForm,
     /// Accepted `Authorization` schemes.
     pub schemes: Vec<String>,
     /// Longer tokens are refused.
@@ -162,6 +165,7 @@ impl Config {
             Profile::Standard => vec!["JWT".into(), "Bearer".into()],
             Profile::MsUsers => vec!["JWT".into()],
         });
+        let certificates = settings.parse("JWT_CLIENT_CERT", CertificateForm::NAMES).unwrap_or_default();
         let max_token_bytes = within(&mut settings, "JWT_MAX_TOKEN_BYTES", TOKEN_BYTES, "bytes");
         let variables = variables(&mut settings, haproxy_cfg);
         let edge = edge::read(&mut settings, terms, cache, &variables);
@@ -182,7 +186,7 @@ impl Config {
         warnings.extend(keys::trust::every_tenant_warning(&trust));
         if trust.ignores_binding() {
             warnings.push(
-                "JWT_BINDING=ignore: a token that is bound to a key or a certificate (cnf) is accepted from any client"
+                "JWT_BINDING=ignore, or binding = \"ignore\" of [[issuers]]: a token that is bound to a key or a certificate (cnf) is accepted from any client"
                     .to_owned(),
             );
         }
@@ -192,6 +196,7 @@ impl Config {
             keys: KeySources { issuers, ..keys },
             trust,
             mcp,
+            certificates,
             schemes,
             max_token_bytes: max_token_bytes.unwrap_or_else(|| usual_token_bytes(profile)),
             variables,

@@ -1,14 +1,17 @@
 //! What was decided about a request.
 
 use jose::{
-    Challenges, ClaimNames, Profile, Reason, Refusal, Reject, Signed, TokenForm, TokenVersion, Verdict,
+    Challenges, ClaimNames, Confirmation, Profile, Reason, Refusal, Reject, Signed, TokenForm, TokenVersion,
+    Verdict,
 };
 
 /// What was decided about one request.
 #[derive(Debug, Clone)]
 pub struct Decision {
-    /// The outcome.
+    /// The outcome, for a client that shows what it has to.
     pub outcome: Outcome,
+    /// What that is.
+    pub confirmation: Confirmation,
     /// Short names that claims have as variables.
     pub names: ClaimNames,
     /// Fingerprint of the token; absent when there was none.
@@ -39,7 +42,15 @@ impl Decision {
     /// Refused for this reason instead, with nothing shown of the token.
     #[must_use]
     pub fn refused(self, reject: Reject) -> Self {
-        Self { outcome: Outcome::refused(reject), ..self }
+        Self { outcome: Outcome::refused(reject), confirmation: Confirmation::NONE, ..self }
+    }
+
+    /// The decision for clients that do not show what they have to; absent where nothing has to be shown.
+    pub fn unproved(&self) -> Option<Self> {
+        let signed = self.outcome.signed().cloned();
+        let outcome = Outcome::Refused { reject: Reject::Binding, signed };
+        let is_bound = !self.confirmation.is_none();
+        is_bound.then(|| Self { outcome, confirmation: Confirmation::NONE, ..self.clone() })
     }
 
     /// What its client is told; absent where a better token would not help.

@@ -1,25 +1,30 @@
-//! What HAProxy asks: the arguments of `verify-jwt`, and the token in them; and of `mcp`, where the request is a call.
+//! What HAProxy asks: the arguments of `verify-jwt`, and the token in them; of `mcp`, where the request is a call; and of
+//! `certificate`, where its client showed one.
 
+mod certificate;
 mod mcp;
 
 use std::borrow::Cow;
 
-use jose::{Credentials, Place, Reject};
+use jose::{Credentials, Evidence, Place, Reject};
 use spop::TypedData;
 
 use crate::mcp::Call;
 use crate::spoa::messages::{FromMessages, Messages, Piece, Value};
+pub use certificate::{Certificate, CertificateForm};
 pub use mcp::McpHeaders;
 
 /// The message that we answer; any other asks about nothing.
 const MESSAGE: &[u8] = b"verify-jwt";
 /// The message that tells of a call of the Model Context Protocol.
 const MCP_MESSAGE: &[u8] = b"mcp";
+/// The message that tells of the client's certificate.
+const CERTIFICATE_MESSAGE: &[u8] = b"certificate";
 
 /// The longest name of a request that is logged, in bytes: a UUID has 36, what HAProxy's manual proposes about 50.
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
-/// The arguments of one `verify-jwt` message, and of `mcp` beside it. Absent and empty are the same, but for a name that comes twice.
+/// The arguments of one `verify-jwt` message, and of those beside it. Absent and empty are the same, but for a name that comes twice.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Request<'a> {
     /// The whole value of the `Authorization` header.
@@ -36,6 +41,8 @@ pub struct Request<'a> {
     pub policy: Text<'a>,
     /// What HAProxy sends of an MCP call, where it does.
     pub mcp: Option<Box<McpHeaders<'a>>>,
+    /// What HAProxy sends of the certificate that the client showed, where it does.
+    pub certificate: Option<Box<Certificate<'a>>>,
     /// The name of the request in HAProxy's log. It decides nothing.
     pub request_id: Text<'a>,
     /// Whether the NOTIFY asks a second time, perhaps about something else. One ACK cannot answer both.
@@ -154,11 +161,11 @@ impl Count {
 }
 
 /// Reads the `verify-jwt` among the messages of a NOTIFY; without one the request is empty. Of several the first is read,
-/// and it is noted that there are more. An argument of `mcp` that comes twice cannot be read.
+/// and it is noted that there are more. An argument of another message that comes twice cannot be read.
 impl<'a> FromMessages<'a> for Request<'a> {
     fn from_messages(messages: &mut Messages<'a>) -> Self {
         let mut request = Self::default();
-        let (mut has_asked, mut is_read, mut is_mcp) = (false, false, false);
+        let (mut has_asked, mut is_read, mut is_mcp, mut is_certificate) = (false, false, false, false);
         for piece in messages {
             match piece {
                 Piece::Message(name) => {
@@ -167,10 +174,14 @@ impl<'a> FromMessages<'a> for Request<'a> {
                     request.asks_twice |= is_ours && has_asked;
                     has_asked |= is_ours;
                     is_mcp = name == MCP_MESSAGE;
+                    is_certificate = name == CERTIFICATE_MESSAGE;
                 }
                 Piece::Argument(name, value) if is_read => request.set(name, value),
                 Piece::Argument(name, value) if is_mcp => {
                     request.mcp.get_or_insert_default().set(name, value)
+                }
+                Piece::Argument(name, value) if is_certificate => {
+                    request.certificate.get_or_insert_default().set(name, value)
                 }
                 Piece::Argument(..) => {}
             }
@@ -228,6 +239,16 @@ impl<'a> Request<'a> {
     /// read.
     pub fn mcp_call(&self) -> Result<Call<'_>, Reject> {
         self.mcp.as_ref().ok_or(Reject::McpHeader)?.call()
+    }
+
+    /// What it shows of its client beside the token.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::Argument`], [`Reject::DuplicateHeader`]: that cannot be told.
+    pub fn evidence(&self, form: CertificateForm) -> Result<Evidence, Reject> {
+        let certificate = self.certificate.as_ref().map_or(Ok(None), |sent| sent.thumbprint(form))?;
+        Ok(Evidence { certificate, ..Evidence::NONE })
     }
 
     /// The value of `Authorization` and the name of the policy, empty for the default one, where nothing else of the request

@@ -93,6 +93,7 @@ impl Lasting {
             trust: config.trust.clone(),
             schemes: config.schemes.clone(),
             max_token_bytes: config.max_token_bytes,
+            certificates: config.certificates,
             mcp: config.mcp.clone(),
             variables: config.variables.clone(),
             claims: config.claims.clone(),

@@ -2,6 +2,7 @@
 //! `cargo test -p integration-tests --test integration rotation::` runs the tests of `rotation.rs`.
 
 mod applications;
+mod bound_tokens;
 mod cache;
 mod carriage;
 mod certificates;

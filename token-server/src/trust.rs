@@ -51,7 +51,7 @@ impl Trusted {
         }
         if trust.ignores_binding() {
             tracing::warn!(
-                "TOKEN_SERVER__VERIFY__BINDING=ignore: /verify accepts a token that is bound to a key or a certificate (cnf) \
+                "TOKEN_SERVER__VERIFY__BINDING=ignore, or binding = \"ignore\" of [[issuers]]: /verify accepts a token that is bound to a key or a certificate (cnf) \
                  from any client"
             );
         }

@@ -21,8 +21,19 @@ const MAX_NAME_BYTES: usize = 56;
 /// The namespace of the claims.
 const PAYLOAD: &str = "payload.";
 /// Every variable but those of the claims.
-const NAMES: [&str; 10] =
-    ["valid", "reason", "detail", "stateless", "legacy", "policy", "body", "header", "id", "challenge"];
+const NAMES: [&str; 11] = [
+    "valid",
+    "reason",
+    "detail",
+    "stateless",
+    "legacy",
+    "policy",
+    "body",
+    "header",
+    "id",
+    "challenge",
+    "binding",
+];
 
 /// Which variables are sent. Each one costs HAProxy time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +98,7 @@ pub fn answer(decision: &Decision, variables: &Variables, claims: Option<&[Strin
         answer.set(variables, "challenge", || challenge.into());
     }
     if let Some(signed) = outcome.shown() {
+        answer.set(variables, "binding", || decision.confirmation.as_str().into());
         answer.set(variables, "header", || signed.header.as_str().into());
         answer.set(variables, "body", || signed.claims.as_json().into());
         answer.claims(&signed.claims, &decision.names, variables, claims);

@@ -1,6 +1,6 @@
 pub mod lines;
 
-use jose::{Challenges, ClaimNames, Profile, Reason, Reject, Signed};
+use jose::{Challenges, ClaimNames, Confirmation, Profile, Reason, Reject, Signed};
 
 use super::*;
 
@@ -17,6 +17,7 @@ fn decision(outcome: Outcome, profile: Profile) -> Decision {
     let version = outcome.version(profile, None);
     Decision {
         outcome,
+        confirmation: Confirmation::NONE,
         names: ClaimNames::default(),
         id: Some("fp".into()),
         version,
@@ -52,6 +53,7 @@ fn valid_is_the_last_action_of_every_answer() {
         r#"policy=String("default")"#,
         r#"id=String("fp")"#,
         r#"detail=String("ok")"#,
+        r#"binding=String("none")"#,
         r#"header=String("{\"alg\":\"HS256\"}")"#,
         r#"body=String("{\"sub\":\"ann\",\"n\":[]}")"#,
         r#"payload.sub=String("ann")"#,

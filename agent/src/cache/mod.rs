@@ -1,7 +1,8 @@
 //! Verdicts that were given lately, ready to be sent again.
 //!
 //! A hit skips the signature and nothing else: what can change between two requests is judged anew (the token's time, and
-//! by the lease whether it may have been revoked), and what cannot is part of the key (token, policy, key set).
+//! by the lease whether it may have been revoked), and what cannot is part of the key (token, policy, key set). What is sent
+//! of a bound token depends on what each request shows of its client.
 //! Refused tokens are kept apart, few and briefly, so that garbage cannot push good tokens out. What could not be decided
 //! is never kept.
 
@@ -10,7 +11,7 @@ pub mod heat;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jose::{Reject, Signed, TokenHash, UnixTime, Window};
+use jose::{Confirmation, Evidence, Reject, Signed, TokenHash, UnixTime, Window};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use revocation::lease::{SharedLease, Word};
@@ -40,9 +41,8 @@ pub struct Key {
 /// A verdict that was given.
 #[derive(Debug)]
 pub struct Kept {
-    /// What is sent.
-    pub ack: Ack,
-    /// Why it was refused, if it was.
+    answers: Answers,
+    /// Why it was refused, whatever the client shows, if it was.
     pub reject: Option<Reject>,
     /// When the token may be used.
     pub window: Window,
@@ -52,6 +52,68 @@ pub struct Kept {
     pub signed: Option<Signed>,
     /// How often it is sent again.
     pub heat: Heat,
+}
+
+/// What is sent, and to which clients. There is no way to it but by what a request shows.
+#[derive(Debug)]
+pub enum Answers {
+    /// The same to all.
+    Same(Ack),
+    /// Of a bound token.
+    ByProof(Box<ByProof>),
+}
+
+/// What is sent of a bound token.
+#[derive(Debug)]
+pub struct ByProof {
+    /// What has to be shown.
+    pub confirmation: Confirmation,
+    /// To clients that show it.
+    pub proved: Ack,
+    /// To all others.
+    pub unproved: Ack,
+}
+
+impl Answers {
+    fn to(&self, evidence: &Evidence) -> &Ack {
+        match self {
+            Self::Same(ack) => ack,
+            Self::ByProof(answers) => match answers.confirmation.judge(evidence) {
+                Ok(()) => &answers.proved,
+                Err(_) => &answers.unproved,
+            },
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Same(ack) => ack.actions.len(),
+            Self::ByProof(answers) => {
+                let acks = answers.proved.actions.len().saturating_add(answers.unproved.actions.len());
+                acks.saturating_add(size_of::<ByProof>())
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// A verdict for as long as `window` says.
+    pub fn new(answers: Answers, reject: Option<Reject>, window: Window) -> Self {
+        Self { answers, reject, window, word: None, signed: None, heat: Heat::default() }
+    }
+
+    /// What is sent to a request that shows this.
+    pub fn ack(&self, evidence: &Evidence) -> &Ack {
+        self.answers.to(evidence)
+    }
+
+    /// What is sent to every request; absent where it depends on what a request shows.
+    pub fn ack_to_all(&self) -> Option<&Ack> {
+        match &self.answers {
+            Answers::Same(ack) => Some(ack),
+            Answers::ByProof(_) => None,
+        }
+    }
 }
 
 /// What is kept on a question.
@@ -96,7 +158,7 @@ impl Weighter<Key, Arc<Kept>> for Weight {
             .as_ref()
             .map_or(0, |signed| signed.header.len().saturating_add(signed.claims.as_json().len()));
         let word = kept.word.as_ref().map_or(0, Word::text_bytes);
-        let texts = kept.ack.actions.len().saturating_add(signed).saturating_add(word);
+        let texts = kept.answers.bytes().saturating_add(signed).saturating_add(word);
         u64::try_from(texts).unwrap_or(u64::MAX).saturating_add(OVERHEAD_BYTES).max(self.least)
     }
 }

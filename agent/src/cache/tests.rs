@@ -1,4 +1,4 @@
-use jose::{Claims, TokenVersion};
+use jose::{Claims, Thumbprint, TokenVersion};
 use revocation::events::{Changes, Events};
 use revocation::lease::{ServerId, Stamp, Terms};
 
@@ -12,14 +12,12 @@ fn key(token: &str) -> Key {
 }
 
 fn made(bytes: usize, reject: Option<Reject>, word: Option<Word>) -> Arc<Kept> {
-    Arc::new(Kept {
-        ack: Ack { actions: vec![0; bytes].into(), ..Ack::default() },
-        reject,
-        window: Window::ALWAYS,
-        word,
-        signed: None,
-        heat: Heat::default(),
-    })
+    let answers = Answers::Same(ack_of(bytes));
+    Arc::new(Kept { word, ..Kept::new(answers, reject, Window::ALWAYS) })
+}
+
+fn ack_of(bytes: usize) -> Ack {
+    Ack { actions: vec![0; bytes].into(), ..Ack::default() }
 }
 
 fn kept(bytes: usize, reject: Option<Reject>) -> Arc<Kept> {
@@ -108,8 +106,7 @@ fn a_hit_judges_time_and_lease_again() {
     assert!(needs_recheck(at), "the rules of its subject have changed");
 
     let window = Window { until: Some(NOW), ..Window::ALWAYS };
-    let expired =
-        Kept { ack: Ack::default(), reject: None, window, word: None, signed: None, heat: Heat::default() };
+    let expired = Kept::new(Answers::Same(Ack::default()), None, window);
     cache.keep(key("b"), &Arc::new(expired), at);
     assert!(matches!(cache.get(&key("b"), NOW, at), Found::Miss));
     assert_eq!(cache.size().0, 1, "it will not hold again");
@@ -155,10 +152,34 @@ fn an_entry_weighs_its_texts_and_never_less_than_its_share() {
         (10, Some(signed), word(at), 1, OVERHEAD_BYTES + 24),
         (10, None, None, 5000, 5000),
     ] {
-        let ack = Ack { actions: vec![0; bytes].into(), ..Ack::default() };
-        let kept = Kept { ack, reject: None, window: Window::ALWAYS, word, signed, heat: Heat::default() };
+        let answers = Answers::Same(ack_of(bytes));
+        let kept = Kept { word, signed, ..Kept::new(answers, None, Window::ALWAYS) };
         assert_eq!(Weight { least }.weight(&key("a"), &Arc::new(kept)), expected);
     }
+    let (kept, _) = bound(10, 4);
+    let both = OVERHEAD_BYTES + 14 + u64::try_from(size_of::<ByProof>()).unwrap();
+    assert_eq!(Weight { least: 1 }.weight(&key("a"), &Arc::new(kept)), both);
+}
+
+/// The verdict on a token that is bound to a certificate, and what shows that.
+fn bound(proved: usize, unproved: usize) -> (Kept, Evidence) {
+    let certificate = Some(Thumbprint::of(b"der"));
+    let confirmation = Confirmation { certificate, ..Confirmation::NONE };
+    let answers = ByProof { confirmation, proved: ack_of(proved), unproved: ack_of(unproved) };
+    let kept = Kept::new(Answers::ByProof(Box::new(answers)), None, Window::ALWAYS);
+    (kept, Evidence { certificate, ..Evidence::NONE })
+}
+
+#[test]
+fn what_is_sent_of_a_bound_token_depends_on_what_each_request_shows() {
+    let (kept, own) = bound(2, 1);
+    let other = Evidence { certificate: Some(Thumbprint::of(b"other")), ..Evidence::NONE };
+    let as_key = Evidence { key: own.certificate, ..Evidence::NONE };
+    for (evidence, bytes) in [(own, 2), (Evidence::NONE, 1), (other, 1), (as_key, 1), (own, 2)] {
+        assert_eq!(kept.ack(&evidence).actions.len(), bytes, "{evidence:?}");
+    }
+    assert!(kept.ack_to_all().is_none(), "HAProxy would give it to any client");
+    assert!(made(1, None, None).ack_to_all().is_some());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use service::description::{Default, Group, Kind, LookUp, Program, Setting};
 use super::mcp;
 use super::names::{PREFIX, TRUST};
 use super::ranges::{CACHE_TTL, EDGE_SIZE, EDGE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes};
+use crate::request::CertificateForm;
 
 /// What SIGHUP says to what token-servers were told once.
 const TOLD: &str = "restart where token-servers are asked";
@@ -50,6 +51,13 @@ fn tokens() -> Group {
             "Accepted `Authorization` schemes, in any letter case",
         )
         .or(Default::Derived { told: "`JWT,Bearer`; in `ms-users` `JWT`", of: schemes }),
+        Setting::new(
+            "JWT_CLIENT_CERT",
+            Kind::Word(CertificateForm::WORDS),
+            "rfc9440",
+            "What the argument `cert` holds. `tls`: the SHA-256 of the certificate that the client showed to HAProxy. `rfc9440`: the header `Client-Cert` of another server that ends TLS before HAProxy, and replaces what a client writes there ([more](BINDING.md#tls-ends-before-haproxy))",
+        )
+        .or("tls"),
         Setting::new(
             "JWT_MAX_TOKEN_BYTES",
             Kind::Number { unit: "bytes", least: wide(*TOKEN_BYTES.start()), most: wide(*TOKEN_BYTES.end()) },

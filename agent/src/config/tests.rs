@@ -109,6 +109,9 @@ fn a_bound_token_is_refused_unless_binding_is_ignored_and_any_other_value_is_a_f
         for (value, binding) in [
             (None, Binding::IfBound),
             (Some("if-bound"), Binding::IfBound),
+            (Some("dpop"), Binding::Dpop),
+            (Some("mtls"), Binding::Mtls),
+            (Some("any"), Binding::Any),
             (Some("ignore"), Binding::Ignore),
         ] {
             let mut variables = vec![("JWT_JWKS_FILE", "/k"), ("JWT_PROFILE", profile)];
@@ -121,7 +124,7 @@ fn a_bound_token_is_refused_unless_binding_is_ignored_and_any_other_value_is_a_f
     }
     for value in ["off", "false", "IF-BOUND", "required"] {
         let text = faults(&[("JWT_JWKS_FILE", "/k"), ("JWT_BINDING", value)]);
-        assert_eq!(text, "JWT_BINDING: expected if-bound (a bound token is refused) or ignore");
+        assert_eq!(text, "JWT_BINDING: expected if-bound, dpop, mtls, any or ignore");
     }
 }
 
@@ -293,4 +296,52 @@ fn claims_that_are_required_are_so_of_every_issuer_whose_table_does_not_say_othe
     .unwrap();
     let tables = Config::load([("JWT_CONFIG".into(), file.path().into())], None, None).unwrap();
     assert_eq!(required(&tables), [vec!["email Present"], vec!["role Present", "act Absent"]]);
+}
+
+#[test]
+fn a_table_of_issuers_or_policies_may_say_whether_tokens_must_be_bound_and_a_policy_never_asks_for_less() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let read = |issuer: &str, policy: &str| {
+        let text = format!(
+            "[[issuers]]\nissuer = 'i'\nkeys_file = '/k'\n{issuer}\n[[policies]]\nname = 'pay'\n{policy}\n"
+        );
+        std::fs::write(file.path(), text).unwrap();
+        load(&[("JWT_CONFIG", &file.path().display().to_string()), ("JWT_BINDING", "any")])
+    };
+    for (issuer, policy, expected) in [
+        ("", "", (Binding::Any, None)),
+        ("binding = 'ignore'", "binding = 'mtls'", (Binding::Ignore, Some(Binding::Mtls))),
+        ("binding = 'mtls'", "binding = 'if-bound'", (Binding::Mtls, Some(Binding::IfBound))),
+        ("", "binding = 'dpop'", (Binding::Any, Some(Binding::Dpop))),
+    ] {
+        let config = read(issuer, policy).unwrap();
+        let pay = config.trust.policy(Some("pay")).unwrap().binding;
+        assert_eq!((config.trust.issuers()[0].policy.binding, pay), expected, "{issuer} {policy}");
+        assert_eq!(config.trust.policy(None).unwrap().binding, None);
+        let is_told = config.warnings.iter().any(|warning| warning.contains("is accepted from any client"));
+        assert_eq!(is_told, expected.0 == Binding::Ignore, "{:?}", config.warnings);
+    }
+    for (issuer, policy, expected) in [
+        ("", "binding = 'ignore'", "policies[0].binding: a policy cannot ask for less than its issuers do"),
+        ("", "binding = 'off'", "policies[0].binding: expected if-bound, dpop, mtls, any or ignore"),
+        ("binding = true", "", "issuers[0].binding"),
+    ] {
+        let faults = read(issuer, policy).unwrap_err().to_string();
+        assert!(faults.contains(expected), "{faults}");
+    }
+}
+
+#[test]
+fn certificates_are_told_by_the_connection_unless_a_header_is_asked_for() {
+    for (value, expected) in [
+        (None, CertificateForm::Tls),
+        (Some("tls"), CertificateForm::Tls),
+        (Some("rfc9440"), CertificateForm::Rfc9440),
+    ] {
+        let mut variables = vec![("JWT_JWKS_FILE", "/k")];
+        variables.extend(value.map(|value| ("JWT_CLIENT_CERT", value)));
+        assert_eq!(load(&variables).unwrap().certificates, expected, "{value:?}");
+    }
+    let text = faults(&[("JWT_JWKS_FILE", "/k"), ("JWT_CLIENT_CERT", "header")]);
+    assert_eq!(text, "JWT_CLIENT_CERT: expected tls or rfc9440");
 }

@@ -24,6 +24,7 @@ pub(crate) fn current(readiness: Readiness) -> Arc<Current> {
         schemes: vec!["Bearer".into()],
         max_token_bytes: 8192,
         mcp: crate::mcp::Rows::default(),
+        certificates: Default::default(),
         variables: Variables::All,
         claims: None,
         budget: Duration::from_secs(1),

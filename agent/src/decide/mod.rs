@@ -27,13 +27,12 @@ use tokio::time::timeout_at;
 
 use crate::answer::Variables;
 use crate::answer::ack::{Acks, Asker};
-use crate::cache::heat::Heat;
-use crate::cache::{Found, Kept, VerdictCache};
+use crate::cache::{Answers, ByProof, Found, Kept, VerdictCache};
 use crate::decision::{Decision, Outcome};
 use crate::haproxy::edge::Offers;
 use crate::mcp::Rows;
 use crate::metrics::Metrics;
-use crate::request::Request;
+use crate::request::{CertificateForm, Request};
 use crate::spoa::frame::{Ids, Notify};
 use crate::token_server::TokenServer;
 use question::{Question, Reading};
@@ -51,6 +50,8 @@ pub struct Settings {
     pub max_token_bytes: usize,
     /// Which policy judges which call of the Model Context Protocol.
     pub mcp: Rows,
+    /// How certificates of clients are told.
+    pub certificates: CertificateForm,
     /// The variables that are sent.
     pub variables: Variables,
     /// The claims that become variables; absent: all.
@@ -108,9 +109,10 @@ impl Decider {
         offers: Option<Offers>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let Settings { trust, schemes, max_token_bytes, mcp, variables, claims, budget, log_refusals } =
-            settings;
-        let reading = Reading { schemes, max_token_bytes, mcp, unknown_policies: UnknownPolicies::default() };
+        let Settings { trust, schemes, max_token_bytes, mcp, certificates, .. } = settings;
+        let Settings { variables, claims, budget, log_refusals, .. } = settings;
+        let unknown_policies = UnknownPolicies::default();
+        let reading = Reading { schemes, max_token_bytes, mcp, certificates, unknown_policies };
         let acks = Acks::new(variables, claims, log_refusals, Arc::clone(&metrics));
         Self { reading, trust, keys, token_server, cache, acks, offers, budget, metrics }
     }
@@ -289,21 +291,15 @@ impl Decider {
     ) -> Arc<Kept> {
         let Finding { outcome, word, .. } = finding;
         let decision = question.decided(&self.trust, outcome);
-        decision.log(question.request.as_deref());
-        let ack = self.acks.of(&decision, &question.claimed(&self.trust, &decision.outcome));
+        let answers = self.answers(question, &decision);
         let reject = decision.outcome.reject();
         let signed = match decision.outcome {
             Outcome::Accepted(signed) => word.is_some().then_some(signed),
             Outcome::Refused { .. } => None,
         };
-        let kept = Arc::new(Kept {
-            ack,
-            reject,
-            window: window.unwrap_or(Window::ALWAYS),
-            word,
-            signed,
-            heat: Heat::default(),
-        });
+        let mut kept = Kept::new(answers, reject, window.unwrap_or(Window::ALWAYS));
+        (kept.word, kept.signed) = (word, signed);
+        let kept = Arc::new(kept);
         if window.is_some() {
             self.cache.keep(question.key, &kept, came);
             self.metrics.show_cache(self.cache.size());
@@ -311,22 +307,32 @@ impl Decider {
         kept
     }
 
+    /// What is sent of a decision: of a bound token one ACK to clients that show what they have to, and another one to all
+    /// others.
+    fn answers(&self, question: &Question<'_>, decision: &Decision) -> Answers {
+        let ack = |of: &Decision| self.acks.of(of, &question.claimed(&self.trust, &of.outcome));
+        let unproved = decision.unproved();
+        let is_proved = decision.confirmation.judge(&question.evidence).is_ok();
+        let own = unproved.as_ref().filter(|_| !is_proved).unwrap_or(decision);
+        own.log(question.request.as_deref());
+        match &unproved {
+            None => Answers::Same(ack(decision)),
+            Some(unproved) => Answers::ByProof(Box::new(ByProof {
+                confirmation: decision.confirmation,
+                proved: ack(decision),
+                unproved: ack(unproved),
+            })),
+        }
+    }
+
     fn overloaded(&self, question: &Question<'_>) -> Arc<Kept> {
         let decision = question.decided(&self.trust, Outcome::refused(Reject::Overloaded));
         let ack = self.acks.of(&decision, &Claimed::default());
-        let reject = Some(Reject::Overloaded);
-        Arc::new(Kept {
-            ack,
-            reject,
-            window: Window::ALWAYS,
-            word: None,
-            signed: None,
-            heat: Heat::default(),
-        })
+        Arc::new(Kept::new(Answers::Same(ack), Some(Reject::Overloaded), Window::ALWAYS))
     }
 
     fn send(&self, kept: &Kept, question: &Question<'_>, asker: Asker<'_>, out: &mut Vec<u8>) {
-        self.acks.send(&kept.ack, asker, out, || {
+        self.acks.send(kept.ack(&question.evidence), asker, out, || {
             question.decided(&self.trust, Outcome::refused(Reject::AnswerSize))
         });
     }

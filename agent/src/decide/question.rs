@@ -1,16 +1,18 @@
-//! What is asked: the token of a request, the policy that is to be applied, and the keys at hand.
+//! What is asked: the token of a request, what it shows beside it, the policy that is to be applied, and the keys at hand.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jose::{ClaimNames, Claimed, IssuerPolicy, Policy, Reject, TokenForm, TokenHash, Trust};
+use jose::{
+    ClaimNames, Claimed, Confirmation, Evidence, IssuerPolicy, Policy, Reject, TokenForm, TokenHash, Trust,
+};
 use keys::{KeyRing, Keys};
 
 use super::unknown_policies::UnknownPolicies;
 use crate::cache::Key;
 use crate::decision::{Decision, Outcome};
 use crate::mcp::Rows;
-use crate::request::Request;
+use crate::request::{CertificateForm, Request};
 
 /// Where the token of a request may stand, and how long it may be.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Reading {
     pub max_token_bytes: usize,
     /// Which policy judges which call.
     pub mcp: Rows,
+    /// How certificates of clients are told.
+    pub certificates: CertificateForm,
     /// Those that HAProxy named.
     pub unknown_policies: UnknownPolicies,
 }
@@ -30,6 +34,8 @@ pub struct Reading {
 pub struct Question<'a> {
     /// The token.
     pub token: Cow<'a, str>,
+    /// What the request shows of its client beside it.
+    pub evidence: Evidence,
     /// What its verdict is kept under.
     pub key: Key,
     /// The keys of that version.
@@ -55,6 +61,7 @@ impl<'a> Question<'a> {
             Box::new(Decision {
                 version: outcome.version(trust.profile(), None),
                 outcome,
+                confirmation: Confirmation::NONE,
                 names: ClaimNames::default(),
                 id: None,
                 policy: policy.map(|policy| policy.name.clone()),
@@ -79,9 +86,11 @@ impl<'a> Question<'a> {
         let token = request
             .token(&reading.schemes, reading.max_token_bytes)
             .map_err(|reject| refused(reject, Some(policy)))?;
+        let evidence = request.evidence(reading.certificates);
+        let evidence = evidence.map_err(|reject| refused(reject, Some(policy)))?;
         let keys = keys.current();
         let key = Key { token: TokenHash::of(&token), policy: index, keys: keys.version };
-        Ok(Self { token, key, keys, request: request.name().map(Cow::Borrowed) })
+        Ok(Self { token, evidence, key, keys, request: request.name().map(Cow::Borrowed) })
     }
 
     /// Asks by other keys from now on.
@@ -94,6 +103,7 @@ impl<'a> Question<'a> {
     pub fn into_owned(self) -> Question<'static> {
         Question {
             token: self.token.into_owned().into(),
+            evidence: self.evidence,
             key: self.key,
             keys: self.keys,
             request: self.request.map(|name| name.into_owned().into()),
@@ -105,14 +115,25 @@ impl<'a> Question<'a> {
         trust.policies().get(self.key.policy)
     }
 
-    /// The decision, with this outcome.
+    /// The decision, with this outcome, for clients that show what they have to. A token whose binding cannot be told is
+    /// refused.
     pub fn decided(&self, trust: &Trust, outcome: Outcome) -> Decision {
         let policy = self.policy(trust);
+        let asked = match (outcome.shown(), policy) {
+            (None, _) => Ok(Confirmation::NONE),
+            (Some(signed), Some(policy)) => trust.confirmation(signed, policy),
+            (Some(_), None) => Err(Reject::UnknownPolicy),
+        };
+        let (outcome, confirmation) = match asked {
+            Ok(confirmation) => (outcome, confirmation),
+            Err(reject) => (Outcome::refused(reject), Confirmation::NONE),
+        };
         let names = policy.zip(outcome.signed()).map(|(policy, signed)| trust.claim_names(policy, signed));
         Decision {
             names: names.unwrap_or_default(),
             version: outcome.version(trust.profile(), Some(TokenForm::of(&self.token))),
             outcome,
+            confirmation,
             id: Some(self.key.token.fingerprint()),
             policy: policy.map(|policy| policy.name.clone()),
             challenges: policy.map(|policy| policy.challenges.clone()),

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::cache::Limits;
 use crate::config::{TokenServerConfig, TokenServers};
-use crate::request::{Request, Text};
+use crate::request::{Certificate, Request, Text};
 use crate::token_server::TokenServer;
 
 /// How long the leader may take; its follower has much more.
@@ -53,6 +53,7 @@ fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
         schemes: vec!["Bearer".into()],
         max_token_bytes: 8192,
         mcp: Rows::default(),
+        certificates: Default::default(),
         variables: Variables::All,
         claims: None,
         budget: SHORT,

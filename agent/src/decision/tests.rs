@@ -82,6 +82,7 @@ fn a_decision_is_logged_by_names_and_never_with_the_token() {
     let outcome = Outcome::Accepted(signed(TokenVersion::Legacy));
     let decision = Decision {
         outcome,
+        confirmation: Confirmation::NONE,
         names: ClaimNames::default(),
         id: Some("fp".to_owned()),
         version: None,

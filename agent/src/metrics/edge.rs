@@ -74,7 +74,7 @@ impl EdgeMetrics {
             "How often a HAProxy that used verdicts in its map had to ask the agent about each request again",
             self.lapses.clone(),
         );
-        for reason in ["form", "full"] {
+        for reason in ["bound", "form", "full"] {
             self.left_out.get_or_create(&ByReason { reason }).inc_by(0);
         }
         registry.register(

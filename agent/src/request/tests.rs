@@ -162,6 +162,7 @@ fn reads_arguments_by_name_and_ignores_others() {
                 ("ws_protocol", text("chat")),
                 ("ws_protocol_count", TypedData::Null),
                 ("request_id", text("r1")),
+                ("cert", TypedData::Binary(vec![1; 32])),
             ],
         ),
         message("another", &[("policy", text("second"))]),
@@ -183,6 +184,7 @@ fn reads_arguments_by_name_and_ignores_others() {
         })),
         policy: Text::Given("api".into()),
         mcp: None,
+        certificate: None,
         request_id: Text::Given("r1".into()),
         asks_twice: false,
     };
@@ -225,6 +227,36 @@ fn a_call_is_told_by_its_own_message_and_then_decides_too() {
     assert_eq!(read(&elsewhere).unwrap().mcp_call().map(drop), Err(Reject::McpHeader));
     let twice = [message("verify-jwt", &asked), message("mcp", &call), message("mcp", &call)].concat();
     assert_eq!(read(&twice).unwrap().mcp_call().map(drop), Err(Reject::Argument));
+}
+
+#[test]
+fn a_certificate_is_told_by_its_own_message_in_any_order_and_leaves_the_header_alone() {
+    let asked = message(
+        "verify-jwt",
+        &[
+            ("authorization", TypedData::String("Bearer a.b.c".to_owned())),
+            ("auth_count", TypedData::Int64(1)),
+        ],
+    );
+    let hash = jose::Thumbprint::of(b"der");
+    let shown = message("certificate", &[("cert", TypedData::Binary(hash.as_bytes().to_vec()))]);
+    let of = |request: &Request<'_>| request.evidence(CertificateForm::Tls).map(|shown| shown.certificate);
+    for (messages, expected) in [
+        (asked.clone(), Ok(None)),
+        ([asked.clone(), shown.clone()].concat(), Ok(Some(hash))),
+        ([shown.clone(), asked.clone()].concat(), Ok(Some(hash))),
+        ([asked.clone(), message("certificate", &[("cert", TypedData::Null)])].concat(), Ok(None)),
+        ([asked.clone(), message("other", &[("cert", TypedData::Binary(vec![1; 32]))])].concat(), Ok(None)),
+        ([shown.clone(), asked.clone(), shown].concat(), Err(Reject::Argument)),
+        (
+            [asked, message("certificate", &[("cert", TypedData::Binary(vec![1; 20]))])].concat(),
+            Err(Reject::Argument),
+        ),
+    ] {
+        let request = read(&messages).unwrap();
+        assert_eq!(of(&request), expected);
+        assert!(request.alone_in_authorization().is_some(), "what it shows is no part of the question");
+    }
 }
 
 #[test]

@@ -1,35 +1,57 @@
-//! Tokens that are bound to a key or a certificate of their client (`cnf`, RFC 7800): good only together with a proof
-//! that the client holds it (RFC 8705 section 3, RFC 9449 section 7). Behind `Bearer`, one of them is stolen or misused.
+//! Whether tokens must be bound to a key or a certificate of their client, and what becomes of those that are: good only
+//! together with a proof that the client holds it (RFC 8705 section 3, RFC 9449 section 7). Without it, one of them is stolen
+//! or misused.
 
 use std::str::FromStr;
 
-use crate::{Claim, Claims, Reject};
+use crate::{Claims, Confirmation, Evidence, Reject};
 
-/// What becomes of a bound token.
+/// What is asked of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Binding {
-    /// It is refused, since nothing here can prove the binding.
+    /// A bound one has to be proved; others pass.
     #[default]
     IfBound,
+    /// Each is bound to a key, and proved (DPoP, RFC 9449).
+    Dpop,
+    /// Each is bound to a certificate, and proved (RFC 8705).
+    Mtls,
+    /// Each is bound in one of these ways, and proved.
+    Any,
     /// The binding is not looked at.
     Ignore,
 }
 
 impl Binding {
-    /// The names in configuration, for error texts.
-    pub const NAMES: &'static str = "if-bound (a bound token is refused) or ignore";
+    /// The names in configuration, in the order of the variants.
+    pub const WORDS: &'static [&'static str] = &["if-bound", "dpop", "mtls", "any", "ignore"];
+    /// The same, for error texts.
+    pub const NAMES: &'static str = "if-bound, dpop, mtls, any or ignore";
 
-    /// Refuses a bound token. Any `cnf` but `null` binds, one that cannot be understood too.
+    /// What the client of a token with these claims has to show.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::Binding`] for a token that is not bound as is asked here, and for those that [`Confirmation::read`] refuses.
+    pub fn confirmation(self, claims: &Claims) -> Result<Confirmation, Reject> {
+        let read = || Confirmation::read(claims);
+        let (confirmation, is_bound_so) = match self {
+            Self::Ignore => (Confirmation::NONE, true),
+            Self::IfBound => (read()?, true),
+            Self::Dpop => read().map(|cnf| (cnf, cnf.key.is_some()))?,
+            Self::Mtls => read().map(|cnf| (cnf, cnf.certificate.is_some()))?,
+            Self::Any => read().map(|cnf| (cnf, !cnf.is_none()))?,
+        };
+        if is_bound_so { Ok(confirmation) } else { Err(Reject::Binding) }
+    }
+
+    /// Refuses tokens of which something has to be shown, where nothing is.
     ///
     /// # Errors
     ///
     /// [`Reject::Binding`].
-    pub fn validate(self, claims: &Claims) -> Result<(), Reject> {
-        let is_bound = claims.get("cnf").is_some_and(|cnf| cnf != Claim::Null);
-        match self {
-            Self::IfBound if is_bound => Err(Reject::Binding),
-            Self::IfBound | Self::Ignore => Ok(()),
-        }
+    pub fn refuse_unproved(self, claims: &Claims) -> Result<(), Reject> {
+        self.confirmation(claims)?.judge(&Evidence::NONE)
     }
 }
 
@@ -44,6 +66,9 @@ impl FromStr for Binding {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         match name {
             "if-bound" => Ok(Self::IfBound),
+            "dpop" => Ok(Self::Dpop),
+            "mtls" => Ok(Self::Mtls),
+            "any" => Ok(Self::Any),
             "ignore" => Ok(Self::Ignore),
             _ => Err(UnknownBinding),
         }
@@ -54,32 +79,47 @@ impl FromStr for Binding {
 mod tests {
     use super::*;
 
+    const ALL: [Binding; 5] = [Binding::IfBound, Binding::Dpop, Binding::Mtls, Binding::Any, Binding::Ignore];
+
     #[test]
-    fn any_cnf_but_null_binds() {
+    fn any_cnf_but_null_binds_and_a_token_must_be_bound_as_it_is_asked() {
+        let hash = "A".repeat(43);
+        let (key, certificate) = (format!(r#""jkt":"{hash}""#), format!(r#""x5t#S256":"{hash}""#));
+        let refused = Err(Reject::Binding);
         for (payload, expected) in [
-            ("{}", Ok(())),
-            (r#"{"cnf":null}"#, Ok(())),
-            (r#"{"CNF":{"jkt":"x"}}"#, Ok(())),
-            (r#"{"cnf":{"jkt":"x"}}"#, Err(Reject::Binding)),
-            (r#"{"cnf":{"x5t#S256":"x"}}"#, Err(Reject::Binding)),
-            (r#"{"\u0063nf":{"jwk":{}}}"#, Err(Reject::Binding)),
-            (r#"{"cnf":{}}"#, Err(Reject::Binding)),
-            (r#"{"cnf":[]}"#, Err(Reject::Binding)),
-            (r#"{"cnf":""}"#, Err(Reject::Binding)),
-            (r#"{"cnf":0}"#, Err(Reject::Binding)),
-            (r#"{"cnf":false}"#, Err(Reject::Binding)),
+            ("{}".to_owned(), [Ok("none"), refused, refused, refused, Ok("none")]),
+            (r#"{"cnf":null}"#.to_owned(), [Ok("none"), refused, refused, refused, Ok("none")]),
+            (r#"{"CNF":{"jkt":"x"}}"#.to_owned(), [Ok("none"), refused, refused, refused, Ok("none")]),
+            (format!(r#"{{"cnf":{{{key}}}}}"#), [Ok("dpop"), Ok("dpop"), refused, Ok("dpop"), Ok("none")]),
+            (
+                format!(r#"{{"cnf":{{{certificate}}}}}"#),
+                [Ok("mtls"), refused, Ok("mtls"), Ok("mtls"), Ok("none")],
+            ),
+            (
+                format!(r#"{{"cnf":{{{key},{certificate}}}}}"#),
+                [Ok("dpop+mtls"), Ok("dpop+mtls"), Ok("dpop+mtls"), Ok("dpop+mtls"), Ok("none")],
+            ),
+            (r#"{"cnf":{"jwk":{}}}"#.to_owned(), [refused, refused, refused, refused, Ok("none")]),
+            (r#"{"cnf":{}}"#.to_owned(), [refused, refused, refused, refused, Ok("none")]),
+            (r#"{"cnf":false}"#.to_owned(), [refused, refused, refused, refused, Ok("none")]),
         ] {
             let claims = Claims::parse(payload.as_bytes()).unwrap();
-            assert_eq!(Binding::default().validate(&claims), expected, "{payload}");
-            assert_eq!(Binding::Ignore.validate(&claims), Ok(()), "{payload}");
+            for (binding, expected) in ALL.into_iter().zip(expected) {
+                let confirmation = binding.confirmation(&claims);
+                assert_eq!(confirmation.map(|it| it.as_str()), expected, "{binding:?} {payload}");
+                let unproved = if expected == Ok("none") { Ok(()) } else { refused.map(|_: &str| ()) };
+                assert_eq!(binding.refuse_unproved(&claims), unproved, "{binding:?} {payload}");
+            }
         }
     }
 
     #[test]
-    fn only_its_two_names_are_understood() {
-        assert_eq!("if-bound".parse(), Ok(Binding::IfBound));
-        assert_eq!("ignore".parse(), Ok(Binding::Ignore));
-        for name in ["", "Ignore", "if_bound", "off", "false", "required"] {
+    fn only_its_names_are_understood() {
+        for (name, binding) in Binding::WORDS.iter().zip(ALL) {
+            assert_eq!(name.parse(), Ok(binding));
+            assert!(Binding::NAMES.contains(name), "{name}");
+        }
+        for name in ["", "Ignore", "if_bound", "off", "false", "required", "mTLS"] {
             assert_eq!(name.parse::<Binding>(), Err(UnknownBinding), "{name}");
         }
     }

@@ -22,7 +22,7 @@ pub struct IssuerPolicy {
     pub audiences: Vec<String>,
     /// How far clocks may be apart: a token is taken so much longer after `exp` and before `nbf`.
     pub leeway: Leeway,
-    /// What becomes of tokens that are bound to a key or a certificate.
+    /// Whether tokens must be bound to a key or a certificate, and proved.
     pub binding: Binding,
     /// What kind of tokens they must be.
     pub kind: TokenKind,
@@ -51,7 +51,8 @@ impl IssuerPolicy {
         self.issuers.first().map(IssuerName::as_str)
     }
 
-    /// Validates what was signed: what the token was made for, its claims, then header and claims by the requirements.
+    /// Validates what was signed, of a client that proves nothing: what the token was made for, its claims, then header and
+    /// claims by the requirements.
     ///
     /// # Errors
     ///
@@ -59,10 +60,12 @@ impl IssuerPolicy {
     /// [`Requirements::validate`], and [`Reject::Acr`] and [`Reject::AuthTime`].
     pub fn validate_signed(&self, signed: &Signed, now: UnixTime) -> Result<(), Reject> {
         self.validate_signed_for(&[], signed, now)?;
+        self.binding.refuse_unproved(&signed.claims)?;
         self.requirements.step_up.validate(&signed.claims, now, self.leeway)
     }
 
-    /// The same without the login, where a policy on top of this one names `types` that it accepts.
+    /// The same without the login and without the proof of a bound token, where a policy on top of this one names `types` that
+    /// it accepts.
     pub(crate) fn validate_signed_for(
         &self,
         types: &[String],
@@ -73,7 +76,7 @@ impl IssuerPolicy {
         self.refuse_refresh_token(claims, *version)?;
         purpose::validate(header, claims, self.requirements.types.iter().chain(types))?;
         self.kind.validate(signed)?;
-        self.binding.validate(claims)?;
+        self.binding.confirmation(claims)?;
         self.validate_claims(claims, *version, now)?;
         self.requirements.validate(signed)
     }
@@ -111,7 +114,7 @@ impl IssuerPolicy {
     }
 
     /// Refuses what was made for something else than access, by its claims and by its header where that is known, and what
-    /// is bound to a key that nothing here can ask for. For those who validate claims bit by bit: [`validate`](Self::validate)
+    /// is bound to a client that proves nothing. For those who validate claims bit by bit: [`validate`](Self::validate)
     /// and [`validate_signed`](Self::validate_signed) do it too.
     ///
     /// # Errors
@@ -122,7 +125,7 @@ impl IssuerPolicy {
             Some(header) => purpose::validate(header, claims, self.requirements.types.iter())?,
             None => purpose::validate_events(claims)?,
         }
-        self.binding.validate(claims)
+        self.binding.refuse_unproved(claims)
     }
 
     fn validate_claims(&self, claims: &Claims, version: TokenVersion, now: UnixTime) -> Result<(), Reject> {

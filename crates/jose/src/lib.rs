@@ -47,6 +47,7 @@ mod binding;
 mod challenge;
 mod claims;
 mod condition;
+mod confirmation;
 mod credentials;
 mod dpop;
 mod explain;
@@ -84,6 +85,7 @@ pub use binding::{Binding, UnknownBinding};
 pub use challenge::{ChallengeFault, Challenges, ListedValue, MAX_CHALLENGE_BYTES, MetadataUrl, Realm, Told};
 pub use claims::{Claim, ClaimNameError, ClaimNames, Claims, EVERYBODY, MAX_GROUP_BYTES};
 pub use condition::{ClaimCondition, ClaimRule, ClaimValue};
+pub use confirmation::{Confirmation, Evidence, Thumbprint};
 pub use credentials::{Credentials, Place};
 pub use dpop::{
     MAX_JTI_BYTES, MAX_ML_DSA_PROOF_BYTES, MAX_PROOF_BYTES, MIN_NONCE_SECRET_BYTES, NonceSecret, Proof,

@@ -1,6 +1,6 @@
 //! What a route asks for: one of the policies by whose names HAProxy, or another proxy, chooses.
 
-use crate::{AlgorithmSet, Challenges, Requirements, Resource};
+use crate::{AlgorithmSet, Binding, Challenges, Claims, Confirmation, Reject, Requirements, Resource};
 
 /// A named policy: what a token must be on top of what its issuer's tokens must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Policy {
     pub algorithms: AlgorithmSet,
     /// Accepted audiences; empty: those of the issuer are enough.
     pub audiences: Vec<String>,
+    /// Whether tokens must be bound, and proved, where their issuer asks for less; absent: as the issuer has it.
+    pub binding: Option<Binding>,
     /// Further conditions.
     pub requirements: Requirements,
     /// The API that it protects, as clients ask tokens for it.
@@ -32,9 +34,18 @@ impl Policy {
             issuers,
             algorithms: AlgorithmSet::ALL,
             audiences: Vec::new(),
+            binding: None,
             requirements: Requirements::default(),
             resource: None,
             challenges: Challenges::default(),
         }
+    }
+
+    /// What the client of a token with these claims has to show, where the token's issuer asks for this.
+    pub(crate) fn confirmation(&self, issuer: Binding, claims: &Claims) -> Result<Confirmation, Reject> {
+        let by_issuer = issuer.confirmation(claims)?;
+        let by_policy = self.binding.map_or(Ok(by_issuer), |own| own.confirmation(claims))?;
+        // Both are of one claim: they differ only where one of the two does not look at it.
+        Ok(if by_policy.is_none() { by_issuer } else { by_policy })
     }
 }

@@ -119,7 +119,8 @@ rejects! {
     Issuer = "issuer" => Invalid,
     /// `typ` is not an accepted one, or the token was made for something else, such as a logout.
     Type = "typ" => Invalid,
-    /// The token is bound to a key or a certificate of its client (`cnf`), which nothing here can prove.
+    /// The token is bound to a key or a certificate (`cnf`), and the client does not prove that it holds it; or it is not bound
+    /// as it must be.
     Binding = "binding" => Invalid,
     /// `exp` is further from `iat` than allowed or before it, or one of them is absent.
     Lifetime = "lifetime" => Invalid,

@@ -8,8 +8,9 @@ use crate::issuer_policy::validate_audience;
 use crate::jws::Unverified;
 use crate::verify::open;
 use crate::{
-    AlgorithmSet, Binding, Claim, ClaimNames, Claims, IssuerName, IssuerPolicy, KeySet, Leeway, ListedValue,
-    Policy, Profile, Refusal, Reject, ResourceMetadata, Signed, TokenForm, UnixTime, Verdict, Window,
+    AlgorithmSet, Binding, Claim, ClaimNames, Claims, Confirmation, IssuerName, IssuerPolicy, KeySet, Leeway,
+    ListedValue, Policy, Profile, Refusal, Reject, ResourceMetadata, Signed, TokenForm, UnixTime, Verdict,
+    Window,
 };
 
 /// An issuer and what its tokens must be.
@@ -182,7 +183,8 @@ impl Trust {
         }
     }
 
-    /// Decides on a token as [`verify`](crate::verify) does, by the issuer that it names and by `policy`.
+    /// Decides on a token as [`verify`](crate::verify) does, by the issuer that it names and by `policy`, but for what its client
+    /// has to show: an accepted token is good for a request that brings what [`confirmation`](Self::confirmation) asks for.
     pub fn verify(&self, token: &str, keys: &[KeySet], policy: &Policy, now: UnixTime) -> Verdict {
         let is_signed = || TokenForm::of(token) == TokenForm::Jws;
         if self.keyless && self.profile == Profile::MsUsers && is_signed() {
@@ -204,7 +206,8 @@ impl Trust {
         self.signed(token, keys, policy).map(|(_, signed)| signed)
     }
 
-    /// Validates what was decrypted under a shared secret, which vouches for it as a signature would.
+    /// Validates what was decrypted under a shared secret, which vouches for it as a signature would. As with
+    /// [`verify`](Self::verify), what the client has to show is another question.
     pub fn validate_decrypted(&self, decrypted: Signed, policy: &Policy, now: UnixTime) -> Verdict {
         let issuer = match (self.issuers.as_slice(), policy.issuers.as_slice()) {
             ([only], [0]) => Some(only),
@@ -223,6 +226,7 @@ impl Trust {
         now: UnixTime,
     ) -> Result<(), Reject> {
         issuer.policy.validate_signed_for(&policy.requirements.types, signed, now)?;
+        policy.confirmation(issuer.policy.binding, &signed.claims)?;
         validate_audience(&signed.claims, &policy.audiences)?;
         policy.requirements.validate_above(&issuer.policy.requirements, signed)?;
         [&issuer.policy.requirements, &policy.requirements]
@@ -243,6 +247,15 @@ impl Trust {
             policy.requirements.step_up.until(&signed.claims)?,
         ];
         Ok(Window { login_until: ends.into_iter().flatten().min(), ..issuer.window(&signed.claims)? })
+    }
+
+    /// What the client of a token that [`verify`](Self::verify) accepted has to show each time that it uses it under `policy`.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::Issuer`] for a token of no trusted issuer, and [`Reject::Binding`] for one that is not bound as it must be.
+    pub fn confirmation(&self, signed: &Signed, policy: &Policy) -> Result<Confirmation, Reject> {
+        policy.confirmation(self.issuer_policy(signed)?.binding, &signed.claims)
     }
 
     /// The document about the API that `policy` protects (RFC 9728 section 2): whose tokens it accepts, and the scopes of every

@@ -52,6 +52,9 @@ pub struct Answer {
     cure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<String>,
+    /// What its client has to show beside the token, where it is bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binding: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keys: Vec<Trial>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -173,7 +176,12 @@ impl Judge<'_> {
             Verdict::Refuse(Refusal { signed: Some(_), .. }) if self.signature_only => Ok(()),
             Verdict::Refuse(Refusal { reject, .. }) => Err(*reject),
         };
-        Ok(Answer::of(verdict, Some(explanation)))
+        let binding = match &explanation.verdict {
+            Verdict::Accept(signed) => self.trust.confirmation(signed, self.policy).ok(),
+            Verdict::Refuse(_) => None,
+        };
+        let binding = binding.filter(|asked| !asked.is_none()).map(|asked| asked.as_str());
+        Ok(Answer { binding, ..Answer::of(verdict, Some(explanation)) })
     }
 
     /// The keys of each issuer with that which is fetched by the token's `kid`, if there is such a one.
@@ -223,6 +231,7 @@ impl Answer {
             detail,
             cure: None,
             issuer: None,
+            binding: None,
             keys: Vec::new(),
             left_out: Vec::new(),
             header: None,
@@ -263,6 +272,12 @@ impl fmt::Display for Answer {
         }
         if let Some(issuer) = &self.issuer {
             line("issuer", issuer)?;
+        }
+        if let Some(binding) = self.binding {
+            line(
+                "binding",
+                &format!("{binding}: good only for the client that proves it, which is not asked for here"),
+            )?;
         }
         for key in &self.keys {
             let kid = key.kid.as_deref().unwrap_or("(no kid)");

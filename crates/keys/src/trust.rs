@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jose::{
-    AlgorithmSet, ClaimCondition, ClaimNames, ClaimRule, ClaimValue, IssuerPolicy, Policy, Profile,
+    AlgorithmSet, Binding, ClaimCondition, ClaimNames, ClaimRule, ClaimValue, IssuerPolicy, Policy, Profile,
     Requirements, StepUp, Trust, TrustedIssuer,
 };
 use service::settings::{Scalar, Settings};
@@ -49,7 +49,10 @@ pub use names::every_tenant_warning;
 pub use preset::{Preset, UnknownPreset};
 use together::{Parts, together};
 pub use trust_names::TrustNames;
-use values::{algorithms, leeway, present};
+use values::{algorithms, binding, leeway, present};
+
+/// The field of both tables that says whether tokens must be bound.
+const BINDING: &str = "binding";
 
 /// Puts the flat settings and the tables `[[issuers]]` and `[[policies]]` together; the keys are in the order of the
 /// issuers. `None` after a fault, or when no issuer is trusted.
@@ -117,7 +120,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys
             .map_or(base.algorithms, |own| own.intersection(base.algorithms)),
         audiences: table.list("audiences").unwrap_or_else(|| base.audiences.clone()),
         leeway: leeway.unwrap_or(base.leeway),
-        binding: base.binding,
+        binding: binding(table, BINDING).unwrap_or(base.binding),
         kind: base.kind,
         requirements: Requirements {
             step_up: step_up_of_issuer(table, &base.requirements.step_up),
@@ -149,6 +152,7 @@ fn policy(table: &mut Settings, issuers: &[TrustedIssuer], flat: &Challenged) ->
     let asked = Policy {
         algorithms: algorithms(table, "algorithms").unwrap_or(AlgorithmSet::ALL),
         audiences: table.list("audiences").unwrap_or_default(),
+        binding: policys_binding(table),
         requirements: Requirements {
             step_up: step_up(table, &challenges::TABLE),
             ..requirements(table, &[])
@@ -158,6 +162,17 @@ fn policy(table: &mut Settings, issuers: &[TrustedIssuer], flat: &Challenged) ->
     let challenged = flat.of_table(table);
     let name = required(table, "name")?;
     Some(challenged.complete(Policy { name, ..asked }, issuers, table, &challenges::TABLE))
+}
+
+/// A policy asks on top of what issuers ask for.
+fn policys_binding(table: &mut Settings) -> Option<Binding> {
+    let own = binding(table, BINDING);
+    if own == Some(Binding::Ignore) {
+        let what = "a policy cannot ask for less than its issuers do; leave it out, and write binding = \"ignore\" into the \
+                    [[issuers]] table of those whose bound tokens any client may use";
+        table.fault(BINDING, what);
+    }
+    own
 }
 
 fn required(table: &mut Settings, name: &'static str) -> Option<String> {

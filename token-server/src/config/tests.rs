@@ -174,7 +174,7 @@ fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
         (
             table.clone(),
             &[("TOKEN_SERVER__VERIFY__BINDING", "off")],
-            "BINDING: expected if-bound (a bound token is refused) or ignore",
+            "BINDING: expected if-bound, dpop, mtls, any or ignore",
         ),
         (
             table.clone(),

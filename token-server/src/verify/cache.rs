@@ -1,13 +1,13 @@
 //! Tokens that were verified lately.
 //!
-//! A hit skips decryption and signature and nothing else: the token's time and the rules are judged on each request, and
-//! what cannot change between two is part of the key (token, policy, version of the key set). Refused tokens are not
+//! A hit skips decryption and signature and nothing else: the token's time, its binding and the rules are judged on each
+//! request, and what cannot change between two is part of the key (token, policy, version of the key set). Refused tokens are not
 //! kept: there is no end to them.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jose::{DecryptionKeys, TokenHash, Window};
+use jose::{Confirmation, DecryptionKeys, TokenHash, Window};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -33,6 +33,8 @@ pub(super) struct Key {
 pub struct Verified {
     /// When it may be used.
     pub(super) window: Window,
+    /// What its client has to show.
+    pub(super) confirmation: Confirmation,
     /// The configured issuer, as it is shown.
     pub(super) issuer: Option<Box<str>>,
     /// What the rules are held against.

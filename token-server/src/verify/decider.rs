@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jose::{Claimed, Reject, TokenForm, TokenHash, UnixTime};
+use jose::{Claimed, Evidence, Reject, TokenForm, TokenHash, UnixTime};
 use keys::Keys;
 use service::sample::LogLines;
 use service::shown;
@@ -102,12 +102,14 @@ impl Decider {
         now: UnixTime,
     ) -> Result<Pass, Reject> {
         let verified = self.verified(token, guarded, &basis.decryption, now).await?;
+        // Proxies hand on nothing that would prove a binding.
+        verified.confirmation.judge(&Evidence::NONE)?;
         verified.payload.check(&basis.revocations, now, load_deadline()).await.verdict?;
         basis.good_tokens.note(&verified.payload, &verified.json, now);
         Ok(Pass::Token(verified))
     }
 
-    /// A token whose signature and claims are good, and which may be used now.
+    /// A token whose signature and claims are good, and which may be used now by a client that shows what it has to.
     async fn verified(
         &self,
         token: &str,
@@ -172,6 +174,7 @@ impl Decider {
         let trust = self.trusted.trust();
         let verified = Verified {
             window: trust.window(&signed, policy)?,
+            confirmation: trust.confirmation(&signed, policy)?,
             issuer: trust.issuer_policy(&signed)?.name().map(|name| shown::url(name).into()),
             payload: Payload::read(&signed.claims, trust.issuer_policy(&signed)?)?,
             handed_on: guard.handed_on.of(&signed.claims, &trust.claim_names(policy, &signed))?,

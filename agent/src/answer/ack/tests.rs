@@ -1,4 +1,4 @@
-use jose::{ClaimNames, Claims, Signed, TokenVersion};
+use jose::{ClaimNames, Claims, Confirmation, Signed, TokenVersion};
 use prometheus_client::registry::Registry;
 
 use super::*;
@@ -15,7 +15,8 @@ fn acks(variables: Variables, claims: Option<&str>, log: LogLines) -> (Acks, Arc
 
 fn decision(outcome: Outcome) -> Decision {
     let (id, policy) = (Some("fp".to_owned()), Some("api".to_owned()));
-    Decision { outcome, names: ClaimNames::default(), id, version: None, policy, challenges: None }
+    let (names, confirmation) = (ClaimNames::default(), Confirmation::NONE);
+    Decision { outcome, confirmation, names, id, version: None, policy, challenges: None }
 }
 
 fn accepted(payload: &str) -> Decision {

@@ -24,6 +24,7 @@ fn reading() -> Reading {
         schemes,
         max_token_bytes: 1000,
         mcp: Rows::default(),
+        certificates: CertificateForm::Tls,
         unknown_policies: UnknownPolicies::default(),
     }
 }

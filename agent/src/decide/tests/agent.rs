@@ -121,6 +121,7 @@ impl Agent {
             schemes: config.schemes,
             max_token_bytes: config.max_token_bytes,
             mcp: config.mcp,
+            certificates: config.certificates,
             variables: config.variables,
             claims: config.claims,
             budget: LONG,

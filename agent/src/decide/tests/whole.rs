@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use jose::{Evidence, Thumbprint};
 use tracing::instrument::WithSubscriber;
 
 use super::agent::{Agent, MAX, Says, accepted, asking, refused, told};
@@ -238,4 +239,99 @@ async fn without_a_token_server_an_encrypted_token_is_refused_as_its_profile_has
         let agent = Agent::with(&[("JWT_PROFILE", profile), ("JWT_SCHEMES", "Bearer")], None).await;
         assert_eq!(agent.ask("e30.YQ.YQ.YQ.YQ").await, refused(expected), "{profile}");
     }
+}
+
+/// A token that is bound to a certificate, and the request of a client that showed one.
+fn bound(certificate: &str, claims: &str) -> String {
+    let hash = signing::base64url(Thumbprint::of(certificate.as_bytes()).as_bytes());
+    token(KEY, &format!(r#"{{"exp":32503680000,"cnf":{{"x5t#S256":"{hash}"}}{claims}}}"#))
+}
+
+fn showing(certificate: Option<&str>, token: &str) -> Request<'static> {
+    let certificate = certificate.map(|it| Box::new(Certificate::of_hash(Thumbprint::of(it.as_bytes()))));
+    Request { certificate, ..asking(token) }
+}
+
+#[tokio::test]
+async fn a_bound_token_that_was_proved_once_is_refused_to_the_next_client_and_the_other_way_round() {
+    let agent = Agent::new(None).await;
+    for (token, certificates) in [
+        (bound("anns", r#","sub":"ann""#), [Some("anns"), None, Some("bobs"), Some("anns"), None]),
+        (bound("bobs", r#","sub":"bob""#), [None, Some("bobs"), Some("anns"), None, Some("bobs")]),
+    ] {
+        for certificate in certificates {
+            let owner = if token == bound("anns", r#","sub":"ann""#) { "anns" } else { "bobs" };
+            let expected = if certificate == Some(owner) { accepted() } else { refused(Reject::Binding) };
+            assert_eq!(agent.answer(showing(certificate, &token)).await, expected, "{owner} {certificate:?}");
+        }
+    }
+    assert_eq!(agent.counts(), [8, 2, 0], "each token was verified once");
+    assert_eq!((agent.decided(None), agent.decided(Some(Reject::Binding))), (4, 6));
+}
+
+#[tokio::test]
+async fn of_clients_that_ask_at_once_each_is_answered_by_what_it_shows() {
+    let agent = Agent::new(None).await;
+    let token = bound("anns", "");
+    for (first, second) in [(None, Some("anns")), (Some("anns"), None), (Some("bobs"), Some("anns"))] {
+        let mut out = Vec::new();
+        let fresh =
+            bound("anns", &format!(r#","jti":"{first:?}""#).replace(r#"Some(""#, "").replace(r#"")"#, ""));
+        let [one, other] = [first, second].map(|certificate| {
+            let notify = Notify { ids: Ids { stream: 1, frame: 1 }, request: showing(certificate, &fresh) };
+            agent.decider.answer(&notify, MAX, &mut out).unwrap()
+        });
+        let (one, other) = tokio::join!(one, other);
+        for (certificate, ack) in [(first, one), (second, other)] {
+            let expected = if certificate == Some("anns") { accepted() } else { refused(Reject::Binding) };
+            assert_eq!(told(&ack), expected, "{first:?} {second:?}: {certificate:?}");
+        }
+    }
+    assert_eq!(agent.answer(showing(None, &token)).await, refused(Reject::Binding));
+}
+
+#[tokio::test]
+async fn a_policy_and_an_issuer_say_whether_tokens_must_be_bound() {
+    let plain = token(KEY, GOOD);
+    let own = bound("anns", "");
+    let unknown = token(KEY, r#"{"exp":32503680000,"cnf":{"kid":"k"}}"#);
+    for (setting, unbound, proved, unproved, other) in [
+        ("if-bound", None, None, Some(Reject::Binding), Some(Reject::Binding)),
+        ("mtls", Some(Reject::Binding), None, Some(Reject::Binding), Some(Reject::Binding)),
+        ("any", Some(Reject::Binding), None, Some(Reject::Binding), Some(Reject::Binding)),
+        ("dpop", Some(Reject::Binding), Some(Reject::Binding), Some(Reject::Binding), Some(Reject::Binding)),
+        ("ignore", None, None, None, None),
+    ] {
+        let agent = Agent::with(&[("JWT_BINDING", setting)], None).await;
+        for (what, request, expected) in [
+            ("unbound", showing(Some("anns"), &plain), unbound),
+            ("proved", showing(Some("anns"), &own), proved),
+            ("unproved", showing(None, &own), unproved),
+            ("not to be understood", showing(Some("anns"), &unknown), other),
+        ] {
+            let expected = expected.map_or_else(accepted, refused);
+            assert_eq!(agent.answer(request).await, expected, "{setting}: {what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_token_shows_nothing_of_itself_to_a_client_that_does_not_prove_it() {
+    let settings = [("JWT_PROFILE", "ms-users"), ("JWT_SCHEMES", "Bearer")];
+    let agent = Agent::with(&settings, None).await;
+    let legacy = bound("anns", r#","username":"ann""#);
+    for _ in 0..2 {
+        let shown = agent.answer(showing(Some("anns"), &legacy)).await;
+        assert_eq!(shown, refused(Reject::Legacy));
+        assert_eq!(agent.answer(showing(None, &legacy)).await, refused(Reject::Binding));
+    }
+    let stateless = bound("anns", r#","username":"ann","st":1"#);
+    let request = showing(None, &stateless);
+    let question = agent.decider.question(&request).map_err(|_| "refused").unwrap();
+    let Finding { outcome, .. } = token::verify(&agent.decider.trust, &question, UnixTime::from_secs(0));
+    let decision = question.decided(&agent.decider.trust, outcome);
+    assert!(decision.confirmation.judge(&Evidence::NONE).is_err());
+    let unproved = decision.unproved().unwrap();
+    assert_eq!(unproved.version, decision.version, "its refusal is as final as its acceptance");
+    assert!(unproved.outcome.shown().is_none());
 }

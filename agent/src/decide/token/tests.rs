@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use jose::{KeySet, TokenHash};
+use jose::{Evidence, KeySet, TokenHash};
 use keys::Keys;
 use revocation::lease::{ServerId, Stamp};
 
@@ -16,7 +16,8 @@ const EXPIRED: &str = r#"{"sub":"ann","exp":1699999000,"iat":1699998000}"#;
 
 fn question(token: String, set: KeySet) -> Question<'static> {
     let key = Key { token: TokenHash::of(&token), policy: 0, keys: 1 };
-    Question { token: token.into(), key, keys: Arc::new(Keys { version: 1, sets: vec![set] }), request: None }
+    let keys = Arc::new(Keys { version: 1, sets: vec![set] });
+    Question { token: token.into(), evidence: Evidence::NONE, key, keys, request: None }
 }
 
 fn signed(payload: &str) -> Signed {

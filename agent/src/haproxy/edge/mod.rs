@@ -188,7 +188,9 @@ impl Offers {
     fn offer(&self, kept: &Kept, key: &cache::Key, found_by: Option<Key>) {
         let edge = &self.edge;
         let server = kept.word.as_ref().map(revocation::lease::Word::server);
-        let fields = || self.layout.fields(&kept.ack.actions);
+        // HAProxy would let in any client with the token.
+        let Some(ack) = kept.ack_to_all() else { return edge.count_left_out("bound") };
+        let fields = || self.layout.fields(&ack.actions);
         if edge.has_token_server != server.is_some() {
             return;
         }

@@ -13,6 +13,8 @@ use crate::haproxy::edge::entry::Layout;
 pub struct Agent {
     /// The policies that it has; not known without its file.
     pub policies: Option<Vec<String>>,
+    /// The setting by which tokens must be bound to a certificate, where there is one.
+    pub certificates: Option<String>,
     /// The variables that it sends, where they are named one by one.
     pub variables: Option<Vec<String>>,
     /// How long it takes at most.
@@ -43,8 +45,20 @@ impl Agent {
             variables.remove(&OsString::from("JWT_CONFIG"));
         }
         let mut settings = Settings::load("JWT_", "JWT_CONFIG", variables)?;
-        let tables = settings.tables("policies");
-        let names: Vec<String> = tables.into_iter().filter_map(|mut table| table.text("name")).collect();
+        let mut certificates =
+            asks_for_certificates(settings.text("JWT_BINDING"), || "JWT_BINDING".to_owned());
+        for mut table in settings.tables("issuers") {
+            let name = table.text("issuer").unwrap_or_default();
+            let own = asks_for_certificates(table.text("binding"), || format!("the issuer {name}"));
+            certificates = certificates.or(own);
+        }
+        let mut names = Vec::new();
+        for mut table in settings.tables("policies") {
+            let name = table.text("name").unwrap_or_default();
+            let own = asks_for_certificates(table.text("binding"), || format!("the policy {name}"));
+            certificates = certificates.or(own);
+            names.extend(Some(name).filter(|name| !name.is_empty()));
+        }
         // Without tables there is the one that needs no name.
         let names = if names.is_empty() { vec!["default".to_owned()] } else { names };
         let named = settings
@@ -53,6 +67,7 @@ impl Agent {
         let sockets = settings.list("JWT_AGENT_LISTEN").unwrap_or_default();
         Ok(Self {
             policies: file.map(|_| names),
+            certificates,
             variables: named,
             timeout_ms: settings.parse("JWT_TIMEOUT_MS", "milliseconds").unwrap_or(TIMEOUT_MS),
             listens: sockets
@@ -82,4 +97,9 @@ impl Agent {
                     .any(|known| known == name || (known == "payload" && name.starts_with("payload.")))
             })
     }
+}
+
+/// Who asks, where this is the binding to a certificate.
+fn asks_for_certificates(binding: Option<String>, name: impl FnOnce() -> String) -> Option<String> {
+    binding.filter(|binding| binding == "mtls").map(|_| name())
 }

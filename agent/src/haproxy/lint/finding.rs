@@ -54,6 +54,7 @@ ids! {
     SpoeFile = "spoe-file",
     SetOnError = "set-on-error",
     Question = "question",
+    CertificateUnsent = "certificate-unsent",
     GroupUnsent = "group-unsent",
     SpopCheck = "spop-check",
     Timeouts = "timeouts",

@@ -237,7 +237,9 @@ impl Decides {
             (Err(reject), _) | (Ok(None), Err(reject)) => Outcome::refused(reject),
         };
         let names = jose::ClaimNames::default();
-        let decision = Decision { outcome, names, id: None, version: None, policy: None, challenges: None };
+        let confirmation = jose::Confirmation::NONE;
+        let (id, version, policy, challenges) = (None, None, None, None);
+        let decision = Decision { outcome, confirmation, names, id, version, policy, challenges };
         let whole = encode_actions(answer(&decision, &Variables::All, None).actions);
         if !encode_ack(notify.ids, &whole, max, out) {
             let decision = Decision { outcome: Outcome::refused(Reject::AnswerSize), ..decision };

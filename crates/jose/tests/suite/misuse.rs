@@ -1,8 +1,8 @@
 //! Good tokens that were made for something else than access, or for a client that has to prove itself.
 
 use jose::{
-    Algorithm, Binding, Claims, IssuerPolicy, Policy, Profile, Refusal, Reject, Requirements, Signed,
-    TokenVersion, Trust, TrustedIssuer, Verdict, verify,
+    Algorithm, Binding, Claims, Confirmation, Evidence, IssuerPolicy, Policy, Profile, Refusal, Reject,
+    Requirements, Signed, Thumbprint, TokenVersion, Trust, TrustedIssuer, Verdict, verify,
 };
 use serde_json::json;
 
@@ -115,4 +115,64 @@ fn a_bound_token_is_accepted_where_binding_is_ignored() {
             assert_eq!(trust.ignores_binding(), expected.is_none());
         }
     }
+}
+
+#[test]
+fn a_bound_token_is_good_for_a_client_that_shows_what_it_is_bound_to_and_a_policy_may_ask_for_more() {
+    let signer = Signer::generate(Algorithm::ES256);
+    let sets = [keys([signer.jwk()])];
+    let hash = "A".repeat(43);
+    let token = |cnf: &str| {
+        let payload = format!(r#"{{"exp":1700000600,"st":1,"cnf":{}}}"#, cnf.replace('$', &hash));
+        signer.plain_token(Algorithm::ES256, &payload)
+    };
+    let zero = Thumbprint::from_bytes(&[0; 32]);
+    let certificate = Evidence { certificate: zero, ..Evidence::NONE };
+    let both = Evidence { key: zero, certificate: zero };
+    let (unbound, mtls, dpop, double) =
+        ("null", r#"{"x5t#S256":"$"}"#, r#"{"jkt":"$"}"#, r#"{"x5t#S256":"$","jkt":"$"}"#);
+    let refused = Err(Reject::Binding);
+    for (issuer, policy, cnf, nothing, by_certificate, by_both) in [
+        (Binding::IfBound, None, unbound, Ok(()), Ok(()), Ok(())),
+        (Binding::IfBound, None, mtls, refused, Ok(()), Ok(())),
+        (Binding::IfBound, None, dpop, refused, refused, Ok(())),
+        (Binding::IfBound, None, double, refused, refused, Ok(())),
+        (Binding::IfBound, Some(Binding::Mtls), unbound, refused, refused, refused),
+        (Binding::IfBound, Some(Binding::Mtls), mtls, refused, Ok(()), Ok(())),
+        (Binding::IfBound, Some(Binding::Mtls), dpop, refused, refused, refused),
+        (Binding::IfBound, Some(Binding::Any), dpop, refused, refused, Ok(())),
+        // A policy asks on top of what its issuer asks for, and never for less.
+        (Binding::Mtls, Some(Binding::IfBound), unbound, refused, refused, refused),
+        (Binding::Mtls, Some(Binding::Ignore), mtls, refused, Ok(()), Ok(())),
+        (Binding::Mtls, Some(Binding::Dpop), double, refused, refused, Ok(())),
+        (Binding::Mtls, Some(Binding::Dpop), mtls, refused, refused, refused),
+        (Binding::Ignore, None, mtls, Ok(()), Ok(()), Ok(())),
+        (Binding::Ignore, Some(Binding::IfBound), mtls, refused, Ok(()), Ok(())),
+        (Binding::Ignore, Some(Binding::IfBound), r#"{"kid":"$"}"#, refused, refused, refused),
+    ] {
+        for profile in [Profile::Standard, Profile::MsUsers] {
+            let of_one = IssuerPolicy { binding: issuer, ..IssuerPolicy::of(profile) };
+            let route = Policy { binding: policy, ..Policy::of("default", vec![0]) };
+            let issuers = vec![TrustedIssuer { policy: of_one.clone(), keys: 0, signers: Vec::new() }];
+            let trust = Trust::new(profile, issuers, vec![route]).unwrap();
+            let route = trust.policy(None).unwrap();
+            let judged = |evidence: &Evidence| match trust.verify(&token(cnf), &sets, route, NOW) {
+                Verdict::Accept(signed) => trust.confirmation(&signed, route)?.judge(evidence),
+                Verdict::Refuse(Refusal { reject, .. }) => Err(reject),
+            };
+            for (evidence, expected) in
+                [(Evidence::NONE, nothing), (certificate, by_certificate), (both, by_both)]
+            {
+                assert_eq!(judged(&evidence), expected, "{issuer:?} {policy:?} {cnf} {evidence:?}");
+            }
+            if policy.is_none() {
+                let alone = match verify(&token(cnf), &sets[0], &of_one, NOW) {
+                    Verdict::Accept(_) => Ok(()),
+                    Verdict::Refuse(Refusal { reject, .. }) => Err(reject),
+                };
+                assert_eq!(alone, nothing, "nothing is proved to one issuer's policy alone: {cnf}");
+            }
+        }
+    }
+    assert!(Confirmation::NONE.judge(&Evidence::NONE).is_ok());
 }

@@ -1,6 +1,6 @@
 //! What the settings of trust are, for both programs: the flat ones, and the tables `[[issuers]]` and `[[policies]]`.
 
-use jose::Algorithm;
+use jose::{Algorithm, Binding};
 use service::description::{Default, Group, Kind, Setting};
 
 use super::key_sources::MAX_SYNC_INTERVAL_SECONDS;
@@ -59,9 +59,9 @@ pub fn whom(names: &TrustNames) -> Group {
         .or(Default::unset("30 for `nbf` and `iat`, since a clock ahead of ours is no attack, and 0 for `exp`")),
         Setting::new(
             names.binding,
-            Kind::Word(&["if-bound", "ignore"]),
-            "ignore",
-            "What happens to a token that is bound to a key or a certificate of its client (`cnf`). `if-bound`: it is refused, since nothing here can ask for the proof. `ignore`: it is accepted like any other, also from a client that stole it",
+            Kind::Word(Binding::WORDS),
+            "mtls",
+            "Tokens that are bound to a key or a certificate of their client (`cnf`). `if-bound`: those that are must be proved, others pass. `dpop`, `mtls`, `any`: each must be bound to a key, to a certificate, or to one of both, and proved. `ignore`: a bound one is accepted like any other, also from a client that stole it ([more](BINDING.md))",
         )
         .or("if-bound"),
     ];

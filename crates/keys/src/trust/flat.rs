@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use jose::{AlgorithmSet, Binding, IssuerName, IssuerPolicy, Requirements, Trust, TrustedIssuer};
+use jose::{AlgorithmSet, IssuerName, IssuerPolicy, Requirements, Trust, TrustedIssuer};
 use reqwest::Url;
 use service::settings::Settings;
 
@@ -14,7 +14,7 @@ use super::names::flat_names;
 use super::preset::Preset;
 use super::together::{Parts, together};
 use super::trust_names::TrustNames;
-use super::values::{algorithms, leeway, present};
+use super::values::{algorithms, binding, leeway, present};
 
 /// What the flat settings say.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ fn policy(settings: &mut Settings, names: &TrustNames, preset: Preset, keys: &Is
         issuers: issuers.into_iter().map(IssuerName::from).collect(),
         audiences: settings.list(names.audiences).unwrap_or_default(),
         leeway: leeway(settings, names.leeway).unwrap_or_default(),
-        binding: settings.parse(names.binding, Binding::NAMES).unwrap_or_default(),
+        binding: binding(settings, names.binding).unwrap_or_default(),
         kind: preset.kind,
         requirements: Requirements {
             claims: present(settings, names.required).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jose::{Algorithm, AlgorithmSet, ClaimCondition, ClaimRule, Leeway};
+use jose::{Algorithm, AlgorithmSet, Binding, ClaimCondition, ClaimRule, Leeway};
 use service::settings::Settings;
 
 /// The largest clock skew that may be granted, seconds.
@@ -22,6 +22,11 @@ pub(super) fn algorithms(settings: &mut Settings, name: &'static str) -> Option<
     let known = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
     let list = settings.words::<Algorithm>(name, "signature algorithm", known)?;
     Some(list.into_iter().collect())
+}
+
+/// Whether tokens must be bound to their client; absent: not set.
+pub(super) fn binding(settings: &mut Settings, name: &'static str) -> Option<Binding> {
+    settings.parse(name, Binding::NAMES)
 }
 
 /// Claims that must be there; absent: not set.

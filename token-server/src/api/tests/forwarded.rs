@@ -380,3 +380,14 @@ async fn an_encrypted_token_is_opened_judged_and_kept_while_its_key_is_in_use() 
     service::secret_file::Reload::reload(&*keys);
     assert_eq!(server.with_token("/verify/admin", &token).await.detail(), "decryption");
 }
+
+#[tokio::test]
+async fn a_bound_token_is_refused_by_verify_since_no_proxy_hands_on_a_proof() {
+    let server = guarded("traefik", |_| {}).await;
+    let bound = good(json!({"cnf": {"x5t#S256": "A".repeat(43)}}));
+    for _ in 0..2 {
+        let heard = server.with_token("/verify", &bound).await;
+        assert_eq!((heard.status, heard.detail().as_str()), (401, "binding"));
+        assert_eq!(server.with_token("/verify", &good(json!({}))).await.status, 200);
+    }
+}

@@ -38,6 +38,7 @@ impl Checked<'_> {
                 .map(|engine| engine.name.clone());
             for engine in &place.engines {
                 self.arguments(engine);
+                self.certificate(engine);
                 self.failure(engine);
                 let is_first = first.as_ref() == Some(&engine.name);
                 let backend = engine.use_backend.as_deref().and_then(|name| self.config.proxy(name));
@@ -89,6 +90,18 @@ impl Checked<'_> {
         }
         for (place, what) in found {
             self.find(place, Id::Question, what, CURE);
+        }
+    }
+
+    fn certificate(&mut self, engine: &Engine) {
+        let Some(who) = &self.agent.certificates else { return };
+        if engine.arguments().all(|(_, name, _)| name != "cert") {
+            let what = format!(
+                "Tokens must be bound to a certificate, by {who}, and the agent is not told which one the client showed: each is refused."
+            );
+            let cure =
+                "spoe-message certificate  with  args cert=ssl_c_der,sha2(256)  named by the line `messages`";
+            self.find(engine.place, Id::CertificateUnsent, what, cure);
         }
     }
 

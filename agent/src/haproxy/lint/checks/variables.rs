@@ -6,7 +6,7 @@ use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::finding::{Id, Place};
 
 /// What an answer may set, beside `payload.` and a claim.
-const SENT: [&str; 11] = [
+const SENT: [&str; 12] = [
     "valid",
     "reason",
     "detail",
@@ -17,6 +17,7 @@ const SENT: [&str; 11] = [
     "header",
     "id",
     "challenge",
+    "binding",
     "ttl",
 ];
 

@@ -1,5 +1,6 @@
 //! The tables `[[issuers]]` and `[[policies]]`.
 
+use jose::Binding;
 use service::description::{Default, Kind, Setting, Table};
 
 use super::super::fetch::FetchNames;
@@ -75,6 +76,13 @@ fn accepted(names: &TrustNames) -> Vec<Setting> {
         )
         .or(Default::As(names.leeway)),
         Setting::new(
+            "binding",
+            Kind::Word(Binding::WORDS),
+            "mtls",
+            "Whether its tokens must be bound to their client ([more](BINDING.md))",
+        )
+        .or(Default::As(names.binding)),
+        Setting::new(
             "required",
             Kind::List("claims or paths"),
             "email,realm_access.roles",
@@ -104,6 +112,12 @@ fn policys_own() -> Vec<Setting> {
             Kind::List("signature algorithms"),
             "RS256,ES256",
             "Accepted algorithms, of those of the issuer",
+        ),
+        Setting::new(
+            "binding",
+            Kind::Word(&["if-bound", "dpop", "mtls", "any"]),
+            "mtls",
+            "Whether tokens must be bound to their client, where their issuer asks for less ([more](BINDING.md))",
         ),
         Setting::new(
             "required",
