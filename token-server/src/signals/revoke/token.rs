@@ -57,10 +57,6 @@ impl Issued<'_> {
         let trust = self.in_use.trust.as_ref().ok_or(Unrevoked::Useless)?;
         let claims = &signed.claims;
         let policy = trust.issuer_policy(signed).map_err(|_| Unrevoked::Useless)?;
-        // A key may be trusted for one issuer alone, and then its name is not looked at before.
-        if !policy.issuers.is_empty() && !policy.issuers.iter().any(|name| name.is_told_by(claims)) {
-            return Err(Unrevoked::Useless);
-        }
         if policy.refuse_misuse(Some(&signed.header), claims) == Err(Reject::Type) {
             return Err(Unrevoked::Unsupported("the token is no access token"));
         }
@@ -73,6 +69,10 @@ impl Issued<'_> {
         }
         let subject = claims.revocable_subject(policy.profile).map_err(|_| Unrevoked::Useless)?;
         let issuer = text(claims, "iss").ok_or(Unrevoked::Unsupported("the token names no issuer"))?;
+        // A key may be trusted for one issuer alone, and then the name is not looked at before.
+        if !policy.issuers.is_empty() && !policy.issuers.iter().any(|name| name.is_told_by(claims)) {
+            return Err(Unrevoked::Useless);
+        }
         let which = which(claims)?;
         let hold = window.until.map_or(self.in_use.hold, |until| self.left(until));
         let named = policy.name().unwrap_or(&issuer);

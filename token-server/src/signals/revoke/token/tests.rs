@@ -184,6 +184,14 @@ fn what_is_no_access_token_or_cannot_be_told_from_others_is_not_supported() {
 }
 
 #[test]
+fn a_token_with_the_name_of_another_issuer_is_refused_anyway_also_where_one_alone_is_trusted() {
+    for name in ["https://other.example", "https://id.example/"] {
+        let refused = told(&with(json!({ "iss": name })), &bearer()).unwrap_err();
+        assert_eq!(refused, Unrevoked::Useless, "{name}");
+    }
+}
+
+#[test]
 fn of_an_issuer_whose_messages_are_tried_a_revocation_is_tried_too() {
     let heard = told_of(&settings(&[], Mode::Shadow), json!({}), &token(), &bearer()).unwrap();
     assert_eq!(heard.weight, Weight::Shadow);
