@@ -129,18 +129,30 @@ fn edited(
 ) -> PathBuf {
     let shipped = fs::read_to_string(repository().join("examples").join(kind.name()).join(name)).unwrap();
     let mut text = change(shipped);
+    if kind == Proxy::TraefikHttp2 {
+        text = over_tls(&text);
+    }
     for (port, address) in places {
         let own = address.to_string();
         let (_, own_port) = own.rsplit_once(':').unwrap();
         text = text.replace(&format!("127.0.0.1:{port}"), &own);
         text = text.replace(&format!("port_value: {port} "), &format!("port_value: {own_port} "));
     }
-    if kind == Proxy::TraefikHttp2 {
-        text = text.replace("[drop-spoofed, jwt]", "[drop-spoofed, jwt-http2]");
-    }
     let copy = folder.join(name);
     fs::write(&copy, text).unwrap();
     copy
+}
+
+/// `examples/traefik/dynamic.yml` with what it says of a token-server that has a certificate.
+fn over_tls(text: &str) -> String {
+    [
+        ("[drop-spoofed, jwt]", "[drop-spoofed, jwt-http2]"),
+        ("- url: http://127.0.0.1:4000", "- url: https://127.0.0.1:4000"),
+        ("# serversTransport", "serversTransport"),
+        ("  #   ", "    "),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (plain, over_tls)| text.replace(plain, over_tls))
 }
 
 /// The certificate that `examples/traefik/dynamic.yml` trusts.

@@ -1,5 +1,7 @@
 //! Traefik, nginx and Envoy with the shipped configurations, in front of a real token-server.
 
+mod metadata;
+
 use std::fs;
 use std::thread;
 

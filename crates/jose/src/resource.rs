@@ -12,6 +12,8 @@ use serde::Serialize;
 
 /// What stands between host and path in the document's address (RFC 9728 section 3).
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+/// Before the host.
+const SCHEME: &str = "https://";
 /// The longest identifier, bytes: it stands in each challenge.
 pub const MAX_RESOURCE_BYTES: usize = 512;
 
@@ -59,6 +61,11 @@ impl Resource {
         &self.text
     }
 
+    /// The host, and the port where it is not the default one, as a request for it says in `Host`.
+    pub fn authority(&self) -> &str {
+        self.text.get(SCHEME.len()..self.path_at).unwrap_or_default()
+    }
+
     /// The address of the document (RFC 9728 section 3.1): the well-known path stands between host and path.
     pub fn metadata_url(&self) -> String {
         let (origin, path) = self.text.split_at_checked(self.path_at).unwrap_or((&self.text, ""));
@@ -81,7 +88,6 @@ impl FromStr for Resource {
     type Err = ResourceFault;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const SCHEME: &str = "https://";
         if text.len() > MAX_RESOURCE_BYTES {
             return Err(ResourceFault::Length);
         }

@@ -12,6 +12,7 @@ mod explain;
 pub mod forward_auth;
 mod key_sources;
 mod layers;
+mod metadata;
 mod needs;
 mod openapi;
 pub(crate) mod request;
@@ -73,8 +74,11 @@ impl From<Router> for Routes {
 
 /// The routes of `TOKEN_SERVER__LISTEN`.
 pub(crate) fn main_routes(app: &Arc<App>) -> Routes {
-    let mut routes =
-        Router::new().route("/v1/check", post(check::check)).route("/v1/events", get(events::events));
+    let mut routes = Router::new()
+        .route("/v1/check", post(check::check))
+        .route("/v1/events", get(events::events))
+        .route("/.well-known/oauth-protected-resource", metadata::methods())
+        .route("/.well-known/oauth-protected-resource/{*path}", metadata::methods());
     if app.compat != Compat::Off {
         routes = routes.route("/", post(compat::decide));
     }

@@ -29,6 +29,8 @@ fn an_identifier_is_kept_letter_for_letter_and_its_document_lies_between_host_an
         assert_eq!(resource.to_string(), text);
         assert_eq!(resource.metadata_url(), document, "{text}");
         assert_eq!(resource.metadata_path(), format!("{WELL_KNOWN}{path}"), "{text}");
+        let url = format!("https://{}{WELL_KNOWN}{path}", resource.authority());
+        assert_eq!(resource.metadata_url(), url, "{text}");
     }
 }
 

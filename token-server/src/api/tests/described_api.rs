@@ -147,9 +147,10 @@ async fn every_route_is_described_and_every_description_has_its_route() {
     let source = include_str!("../mod.rs");
     let written = source.split(".route(").skip(1).map(|rest| rest.split('"').nth(1).unwrap());
     let operators = admin::table().into_iter().map(|route| route.path);
-    let routes: BTreeSet<&str> = written.chain(operators).chain(HEALTH_ROUTES).chain(VERIFY_ROUTES).collect();
-    let described: BTreeSet<&str> =
-        document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    let routes = written.chain(operators).chain(HEALTH_ROUTES).chain(VERIFY_ROUTES);
+    // OpenAPI has no sign for a parameter that may hold slashes.
+    let routes: BTreeSet<String> = routes.map(|route| route.replace("{*", "{")).collect();
+    let described: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(routes, described);
 
     let (group, methods) = ("/v1/rules/anna", [Method::GET, Method::POST, Method::PUT, Method::DELETE]);

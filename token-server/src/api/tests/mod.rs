@@ -11,6 +11,7 @@ mod explain_api;
 mod forwarded;
 mod imported_rules;
 mod lane;
+mod metadata;
 mod old_forms;
 mod revoked_api;
 mod roles;
@@ -42,7 +43,7 @@ use crate::store::{EmbeddedAnnotations, EmbeddedStore};
 use crate::verify::{Limits, VerifyMetrics};
 use ::rules::ExpireAt;
 use arc_swap::ArcSwapOption;
-use jose::{IssuerPolicy, Profile, Trust, UnixTime};
+use jose::{IssuerPolicy, Policy, Profile, Trust, TrustedIssuer, UnixTime};
 use keys::{KeyMetrics, KeyRing, Place};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
@@ -141,9 +142,9 @@ fn in_use(verify: Verify, metrics: VerifyMetrics, keys: &Arc<KeyRing>) -> ArcSwa
     ArcSwapOption::from_pointee(crate::reconfigure::in_use(verify, &metrics, keys))
 }
 
-/// Forward-auth that admits requests without any token.
+/// Forward-auth that admits requests without any token, for two APIs of one host.
 fn open_to_everybody() -> Verify {
-    let policy = IssuerPolicy {
+    let issuer = IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         ..time_policy(Profile::Standard, jose::Leeway::default())
     };
@@ -153,14 +154,24 @@ fn open_to_everybody() -> Verify {
         max_token_bytes: 8192,
         log_refusals: service::sample::LogLines::Off,
         cache: Limits { entries: 100, bytes: 1 << 20 },
-        guards: vec![Guard {
-            places: vec![TokenPlace::Authorization],
-            allow_missing: true,
-            preflight: false,
-            headers: ClaimHeaders::usual(Profile::Standard),
-        }],
+        guards: vec![
+            Guard {
+                places: vec![TokenPlace::Authorization],
+                allow_missing: true,
+                preflight: false,
+                headers: ClaimHeaders::usual(Profile::Standard),
+            };
+            2
+        ],
     };
-    Verify { trust: Trust::single(policy), forward_auth }
+    let policies = [(Trust::DEFAULT, "https://api.example.com"), ("x", "https://api.example.com/x")].map(
+        |(name, api)| {
+            let resource = Some(api.parse().unwrap());
+            Policy { resource, ..Policy::of(name, vec![0]) }
+        },
+    );
+    let issuers = vec![TrustedIssuer { policy: issuer, keys: 0, signers: Vec::new() }];
+    Verify { trust: Trust::new(Profile::Standard, issuers, policies.into()).unwrap(), forward_auth }
 }
 
 fn agent_tokens(text: &str) -> Option<Arc<TokensFile>> {
