@@ -210,17 +210,32 @@ impl Haproxy {
     ///
     /// It does not come up; with its log.
     pub fn start(files: &[PathBuf], environment: &[(&str, String)], edge: &Address, stats: &Path) -> Self {
-        let mut command = Command::new(program());
+        Self::start_program(&program(), files, environment, edge, stats)
+    }
+
+    /// The same with any HAProxy.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_program(
+        program: &str,
+        files: &[PathBuf],
+        environment: &[(&str, String)],
+        edge: &Address,
+        stats: &Path,
+    ) -> Self {
+        let mut command = Command::new(program);
         command.arg("-db").envs(environment.iter().map(|(key, value)| (key, value)));
         // A warning is a fault, so that the files stay clean on every version. From 3.4 on a start as root is one in itself.
-        if version() < (3, 4) {
+        if version_of(program) < (3, 4) {
             command.arg("-dW");
         }
         for file in files {
             command.arg("-f").arg(file);
         }
         let mut process = Process::start("haproxy", command)
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program()));
+            .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
         let up = poll(DEADLINE, || match process.exited() {
             Some(_) => Some(false),
             // HAProxy makes its sockets one after the other.

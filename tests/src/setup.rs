@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::agent::{self, Agent};
 use crate::backend::Backend;
 use crate::edge::Edge;
-use crate::haproxy::{Haproxy, Shipped};
+use crate::haproxy::{Haproxy, Shipped, program};
 use crate::kept_verdicts::KeptVerdicts;
 use crate::keys::{ALGORITHMS, jwks, key};
 use crate::process::repository;
@@ -32,6 +32,7 @@ enum Agents {
 #[derive(Debug)]
 pub struct Setup {
     shipped: Shipped,
+    haproxy: String,
     agents: Agents,
     tcp: bool,
     keys: Option<String>,
@@ -56,6 +57,7 @@ impl Setup {
     pub fn new(shipped: Shipped) -> Self {
         let setup = Self {
             shipped,
+            haproxy: program(),
             agents: Agents::Real(1),
             tcp: false,
             keys: Some(jwks(ALGORITHMS.map(key))),
@@ -126,6 +128,13 @@ impl Setup {
         let mut setup = self.shipped_timeouts().agent_env("JWT_TIMEOUT_MS", "800");
         setup.haproxy_environment.extend(AGENT_TIMEOUTS.into_iter().zip(["1s", "500ms"].map(String::from)));
         setup
+    }
+
+    /// Before another HAProxy than the one under test.
+    #[must_use]
+    pub fn haproxy(mut self, program: &str) -> Self {
+        program.clone_into(&mut self.haproxy);
+        self
     }
 
     #[must_use]
@@ -274,12 +283,9 @@ impl Setup {
         }
         let token_server = self.token_server.then(|| {
             let profile = if self.annotates() { "ms-users" } else { "standard" };
-            {
-                let environment = &self.token_server_environment;
-                let environment: Vec<_> =
-                    environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                TokenServer::start_with(folder.path(), profile, &environment)
-            }
+            let environment = self.token_server_environment.iter();
+            let environment: Vec<_> = environment.map(|(name, value)| (*name, value.as_str())).collect();
+            TokenServer::start_with(folder.path(), profile, &environment)
         });
         if let Some(server) = &token_server {
             self = self.agent_env("JWT_TOKEN_SERVER_BACKEND", &server.url());
@@ -341,7 +347,7 @@ impl Setup {
                 }
             }
         }
-        let haproxy = Haproxy::start(&files, &environment, &edge, &path("stats.sock"));
+        let haproxy = Haproxy::start_program(&self.haproxy, &files, &environment, &edge, &path("stats.sock"));
         Edge { haproxy, agents, script, token_server, backend, kept, edge, extra, key_file, files, folder }
     }
 

@@ -1,5 +1,5 @@
-//! MCP clients from npm and PyPI (revision 2026-07-28) before HAProxy and an agent, an MCP server behind them, and
-//! oidc-provider. A client knows a URL; the rest it learns from 401, the document about the resource, and 403.
+//! MCP clients from npm and PyPI (revision 2026-07-28) before `haproxy-mcp.cfg` and an agent, MCP servers from npm and PyPI behind
+//! them, and oidc-provider. A client knows a URL; the rest it learns from 401, the document about the resource, and 403.
 
 use std::fs;
 use std::net::TcpStream;
@@ -8,6 +8,7 @@ use std::process::Command;
 
 use integration_tests::authority::{Authority, Identity};
 use integration_tests::edge::Edge;
+use integration_tests::haproxy::Shipped;
 use integration_tests::port::free_port;
 use integration_tests::process::Process;
 use integration_tests::setup::Setup;
@@ -16,7 +17,7 @@ use jose::{Resource, ResourceMetadata};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::peers::{answer, node, python};
+use crate::peers::{answer, haproxies, node, python};
 
 /// All that a client needs, and what it does not see.
 struct Place {
@@ -28,123 +29,174 @@ struct Place {
     _folder: TempDir,
 }
 
-impl Place {
-    fn start() -> Self {
-        let folder = TempDir::with_prefix("mcp-").unwrap();
-        let authority = Authority::new(folder.path().join("authority.pem"));
-        let identity = authority.issue(folder.path(), "localhost");
-        let [edge, issuer, server] = [(); 3].map(|()| free_port().unwrap());
-
-        let mut command = node("identity_provider.mjs");
-        command.env("PORT", issuer.to_string());
-        command.env("CERTIFICATE", &identity.cert).env("KEY", &identity.key);
-        let identity_provider = listening("oidc-provider", command, issuer);
-        let issuer = format!("https://localhost:{issuer}");
-        let mut command = node("mcp_server.mjs");
-        command.env("PORT", server.to_string());
-        let process = listening("the MCP server", command, server);
-
-        let resource: Resource = format!("https://localhost:{edge}/mcp").parse().unwrap();
-        let config = folder.path().join("agent.toml");
-        fs::write(&config, POLICIES).unwrap();
-        let edge = Setup::denying()
-            .no_key_file()
-            .agent_env("JWT_OIDC_ISSUERS", &issuer)
-            .agent_env("JWT_CA_FILE", &authority.file.display().to_string())
-            .agent_env("JWT_AUDIENCES", resource.as_str())
-            .agent_env("JWT_CONFIG", &config.display().to_string())
-            .extra(&frontend(folder.path(), &identity, edge, server, &resource, &issuer))
-            .start();
-        eventually("the agent has the keys", || edge.agents[0].is_ready().then_some(()));
-        Self {
-            resource,
-            authority,
-            server: process,
-            _identity_provider: identity_provider,
-            edge,
-            _folder: folder,
-        }
-    }
-
-    /// What the client did, and that the server saw each call once, without a token.
-    fn tell(&self, client: Command) {
-        let told = answer(client, &Value::Null);
-        let login = |scope: &str| json!({ "scope": scope, "resource": self.resource.as_str() });
-        let expected = json!({
-            "tools": ["read_x", "delete_x"],
-            "read": "x was read",
-            "deleted": "x was deleted",
-            "asked": [login("read"), login("read write")],
-            "loginsBefore": 1,
-        });
-        assert_eq!(told, expected, "{}\n{}", self.edge.haproxy.process.log(), self.server.log());
-        let seen: Vec<Value> =
-            self.server.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let call = |name: &str| json!({ "method": "tools/call", "name": name });
-        for call in [call("read_x"), call("delete_x")] {
-            assert_eq!(seen.iter().filter(|seen| **seen == call).count(), 1, "{call} of {seen:?}");
-        }
-        assert!(seen.iter().all(|seen| seen.get("authorization").is_none()), "{seen:?}");
-    }
-}
-
+/// A policy for each tool. What a client needs before it has called any is the laxer one's.
 const POLICIES: &str = r#"
 [[policies]]
-name = "use"
+name = "mcp-read"
 all_scopes = ["read"]
 
 [[policies]]
-name = "delete"
+name = "mcp-write"
 all_scopes = ["write"]
+
+[[mcp]]
+policy = "mcp"
+use = "mcp-read"
+methods = ["server/discover", "tools/list"]
+
+[[mcp]]
+policy = "mcp"
+use = "mcp-read"
+methods = ["tools/call"]
+names = ["read_*"]
+
+[[mcp]]
+policy = "mcp"
+use = "mcp-write"
+methods = ["tools/call"]
+names = ["delete_*"]
 "#;
 
-/// A policy for each tool, by the header that names it. The server compares it with the body.
-fn frontend(
-    folder: &Path,
-    identity: &Identity,
-    port: u16,
-    server: u16,
-    resource: &Resource,
-    issuer: &str,
-) -> String {
+/// TLS before the shipped file, as another machine may do it.
+fn tls(folder: &Path, identity: &Identity, port: u16) -> String {
     let both = folder.join("both.pem");
     let [cert, key] = [&identity.cert, &identity.key].map(|file| fs::read_to_string(file).unwrap());
     fs::write(&both, cert + &key).unwrap();
-    let document = folder.join("resource.json");
-    let metadata = ResourceMetadata::new(resource, [issuer].into_iter(), ["read", "write"].into_iter());
-    fs::write(&document, serde_json::to_string(&metadata).unwrap()).unwrap();
-    let (both, document) = (both.display(), document.display());
-    let (path, url) = (resource.metadata_path(), resource.metadata_url());
     format!(
         r#"
-frontend mcp
-    mode http
+frontend tls
+    mode tcp
     timeout client 30s
-    bind 127.0.0.1:{port} ssl crt {both} alpn h2,http/1.1
-    filter spoe engine jwt-group config "${{SPOE_CONF}}"
-    http-request return status 200 content-type application/json file {document} if {{ path -m str {path} }} {{ method GET }}
-    http-request deny status 404 unless {{ path -m str /mcp }} {{ method POST }}
-    http-request set-var(txn.tkn_policy) str(delete)
-    http-request set-var(txn.tkn_policy) str(use) if {{ req.fhdr(mcp-method) -m str server/discover tools/list }} || {{ req.fhdr(mcp-name) -m str read_x }}
-    http-request send-spoe-group jwt-group jwt
-    http-request deny status 503 unless {{ var(txn.tkn.valid) -m found }}
-    http-request deny status 403 hdr WWW-Authenticate "Bearer realm=\"api\", scope=\"write\", resource_metadata=\"{url}\", error=\"insufficient_scope\"" if {{ var(txn.tkn.reason) -m str E_TKN_FORBIDDEN }}
-    http-request deny status 401 hdr WWW-Authenticate "Bearer realm=\"api\", scope=\"read\", resource_metadata=\"{url}\"" unless {{ var(txn.tkn.valid) -m bool }}
-    http-request deny status 503 unless {{ var(txn.tkn.policy),strcmp(txn.tkn_policy) eq 0 }}
-    http-request del-header authorization
-    default_backend mcp
+    bind 127.0.0.1:{port} ssl crt {} alpn http/1.1
+    default_backend shipped
 
-backend mcp
-    mode http
+backend shipped
+    mode tcp
     timeout connect 5s
     timeout server 30s
-    server mcp 127.0.0.1:{server}
-"#
+    server edge "${{EDGE_BIND}}"
+"#,
+        both.display()
     )
 }
 
-/// A program that listens.
-fn listening(name: &str, command: Command, port: u16) -> Process {
+impl Place {
+    fn start(haproxy: &str, server: Command) -> Self {
+        let folder = TempDir::with_prefix("mcp-").unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let authority = Authority::new(folder.path().join("authority.pem"));
+        let identity = authority.issue(folder.path(), "localhost");
+        let [edge, issuer, behind] = [(); 3].map(|()| free_port().unwrap());
+
+        let mut command = node("identity_provider.mjs");
+        command.env("CERTIFICATE", &identity.cert).env("KEY", &identity.key);
+        let identity_provider = listening("oidc-provider", command, issuer);
+        let issuer = format!("https://localhost:{issuer}");
+        let server = listening("the MCP server", server, behind);
+
+        let resource: Resource = format!("https://localhost:{edge}/mcp").parse().unwrap();
+        let metadata =
+            ResourceMetadata::new(&resource, [issuer.as_str()].into_iter(), ["read", "write"].into_iter());
+        let metadata = serde_json::to_string(&metadata).unwrap();
+        let edge = Setup::new(Shipped::Mcp)
+            .haproxy(haproxy)
+            .no_key_file()
+            .agent_env("JWT_OIDC_ISSUERS", &issuer)
+            .agent_env("JWT_CA_FILE", &authority.file.display().to_string())
+            .agent_env("JWT_RESOURCE", resource.as_str())
+            .agent_env("JWT_CONFIG", &file("agent.toml", POLICIES))
+            .haproxy_env("MCP_SERVER", &format!("127.0.0.1:{behind}"))
+            .haproxy_env("MCP_METADATA", &file("metadata.json", &metadata))
+            .haproxy_env("MCP_METADATA_URL", &resource.metadata_url())
+            .haproxy_env("MCP_ORIGINS", &file("origins.lst", ""))
+            .extra(&tls(folder.path(), &identity, edge))
+            .start();
+        eventually("the agent has the keys", || edge.agents[0].is_ready().then_some(()));
+        Self { resource, authority, server, _identity_provider: identity_provider, edge, _folder: folder }
+    }
+
+    /// What the server has said of the tools that it ran, in their order.
+    fn ran(&self) -> Vec<String> {
+        self.said().iter().filter_map(|said| Some(said.get("ran")?.as_str()?.to_owned())).collect()
+    }
+
+    fn said(&self) -> Vec<Value> {
+        self.server.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// The client lists, reads, and deletes, for which it logs in again; the answer is the token that it had at first.
+    fn calls(&self, client: Command) -> String {
+        let before = self.ran().len();
+        let told = answer(client, &Value::Null);
+        let login = |scope: &str| json!({ "scope": scope, "resource": self.resource.as_str() });
+        let log = || format!("{}\n{}", self.edge.haproxy.process.log(), self.server.log());
+        for (name, expected) in [
+            ("tools", json!(["read_x", "delete_x"])),
+            ("read", json!("x was read")),
+            ("deleted", json!("x was deleted")),
+            ("asked", json!([login("read"), login("read write")])),
+            ("loginsBefore", json!(1)),
+        ] {
+            assert_eq!(told[name], expected, "{name} of {told}\n{}", log());
+        }
+        assert_eq!(self.ran()[before..], ["read_x", "delete_x"], "{}", log());
+        assert!(self.said().iter().all(|said| said["authorization"].is_null()), "{}", log());
+        told["token"].as_str().unwrap().to_owned()
+    }
+
+    /// A body that asks for another tool than its header says passes HAProxy, which judges the header, and ends at the server.
+    fn refuses_a_body_that_says_otherwise(&self, token: &str) {
+        let call = |header: &str, body: &str| {
+            let meta = json!({
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": { "name": "a client", "version": "1" },
+                "io.modelcontextprotocol/clientCapabilities": {},
+            });
+            let params = json!({ "name": body, "arguments": {}, "_meta": meta });
+            let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+            let (body, host) = (body.to_string(), self.resource.authority());
+            let request = format!(
+                "POST /mcp HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+                 Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n\
+                 MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {header}\r\n\
+                 Content-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            self.edge.exchange(request.as_bytes()).unwrap()
+        };
+        let before = self.ran();
+        let refused = call("read_x", "delete_x");
+        let told = String::from_utf8_lossy(&refused.body);
+        assert_eq!(refused.status, 400, "{refused}\n{}", self.server.log());
+        assert!(told.contains("-32020"), "{refused}");
+        assert_eq!(call("delete_x", "read_x").status, 403);
+        assert_eq!(self.ran(), before);
+        let same = call("read_x", "read_x");
+        assert_eq!((same.status, self.ran().len()), (200, before.len() + 1), "{same}");
+    }
+
+    fn is_kept_by_each_client(&self) {
+        let mut client = node("mcp_client.mjs");
+        client.arg(self.resource.as_str()).env("NODE_EXTRA_CA_CERTS", &self.authority.file);
+        let token = self.calls(client);
+        self.refuses_a_body_that_says_otherwise(&token);
+
+        let mut client = python("mcp_client.py");
+        client.arg(self.resource.as_str()).arg(&self.authority.file);
+        // It looks for the identity provider by clients of its own making.
+        client.env("SSL_CERT_FILE", &self.authority.file);
+        let token = self.calls(client);
+        self.refuses_a_body_that_says_otherwise(&token);
+    }
+}
+
+/// A program that listens on this port of 127.0.0.1, which it finds in PORT.
+fn listening(name: &str, mut command: Command, port: u16) -> Process {
+    command.env("PORT", port.to_string());
     let mut process = Process::start(name, command).unwrap();
     eventually(name, || {
         assert!(process.exited().is_none(), "{name} does not come up:\n{}", process.log());
@@ -154,19 +206,15 @@ fn listening(name: &str, command: Command, port: u16) -> Process {
 }
 
 #[test]
-fn a_client_from_npm_logs_in_and_steps_up_by_itself() {
-    let place = Place::start();
-    let mut client = node("mcp_client.mjs");
-    client.arg(place.resource.as_str()).env("NODE_EXTRA_CA_CERTS", &place.authority.file);
-    place.tell(client);
+fn clients_log_in_and_step_up_before_a_server_from_npm_and_each_haproxy() {
+    for haproxy in haproxies() {
+        Place::start(haproxy, node("mcp_server.mjs")).is_kept_by_each_client();
+    }
 }
 
 #[test]
-fn a_client_from_pypi_logs_in_and_steps_up_by_itself() {
-    let place = Place::start();
-    let mut client = python("mcp_client.py");
-    client.arg(place.resource.as_str()).arg(&place.authority.file);
-    // It looks for the identity provider by clients of its own making.
-    client.env("SSL_CERT_FILE", &place.authority.file);
-    place.tell(client);
+fn clients_log_in_and_step_up_before_a_server_from_pypi_and_each_haproxy() {
+    for haproxy in haproxies() {
+        Place::start(haproxy, python("mcp_server.py")).is_kept_by_each_client();
+    }
 }

@@ -1,6 +1,6 @@
 // An MCP client that knows the URL of a server alone (the only argument). It lists the tools, and calls `read_x` and
-// `delete_x`. Printed: what they answered, what was asked for at each login, and how many logins there were
-// before `delete_x`.
+// `delete_x`. Printed: what they answered, what was asked for at each login, how many logins there were before `delete_x`, and
+// the token of that time.
 
 import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
 import { logIn } from './log_in.mjs';
@@ -57,8 +57,9 @@ await withLogin(connect);
 const { tools } = await client.listTools();
 const read = await withLogin(() => client.callTool({ name: 'read_x' }));
 const loginsBefore = asked.length;
+const token = person.kept.access_token;
 const deleted = await withLogin(() => client.callTool({ name: 'delete_x' }));
 console.log(JSON.stringify({
-  tools: tools.map(({ name }) => name), read: text(read), deleted: text(deleted), asked, loginsBefore,
+  tools: tools.map(({ name }) => name), read: text(read), deleted: text(deleted), asked, loginsBefore, token,
 }));
 await client.close();

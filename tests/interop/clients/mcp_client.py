@@ -1,6 +1,6 @@
 """An MCP client that knows the URL of a server alone (and the file of its authority). It lists the tools, and calls `read_x`
-and `delete_x`. Printed: what they answered, what was asked for at each login, and how many logins there were before
-`delete_x`."""
+and `delete_x`. Printed: what they answered, what was asked for at each login, how many logins there were before `delete_x`,
+and the token of that time."""
 
 import asyncio
 import json
@@ -75,12 +75,13 @@ async def main():
         token_endpoint_auth_method="none",
         application_type="native",
     )
-    person = OAuthClientProvider(url, metadata, Kept(), log_in, come_back)
+    kept = Kept()
+    person = OAuthClientProvider(url, metadata, kept, log_in, come_back)
     async with httpx2.AsyncClient(auth=person, verify=trusted) as http:
         async with Client(streamable_http_client(url, http_client=http)) as client:
             tools = await client.list_tools()
             read = await client.call_tool("read_x", {})
-            before = len(asked)
+            before, token = len(asked), kept.tokens.access_token
             deleted = await client.call_tool("delete_x", {})
     told = {
         "tools": [tool.name for tool in tools.tools],
@@ -88,6 +89,7 @@ async def main():
         "deleted": deleted.content[0].text,
         "asked": asked,
         "loginsBefore": before,
+        "token": token,
     }
     print(json.dumps(told))
 

@@ -1,5 +1,5 @@
 // An MCP server of revision 2026-07-28 with the tools `read_x` and `delete_x`, on PORT. It knows nothing of tokens, and
-// prints the method, the tool and the Authorization header of each request.
+// prints the Authorization header of each request and the name of each tool that runs.
 
 import { createServer } from 'node:http';
 import { McpServer, createMcpHandler } from '@modelcontextprotocol/server';
@@ -9,7 +9,10 @@ const answers = { read_x: 'x was read', delete_x: 'x was deleted' };
 function server() {
   const server = new McpServer({ name: 'x', version: '1' });
   for (const [name, text] of Object.entries(answers)) {
-    server.registerTool(name, { description: name }, () => ({ content: [{ type: 'text', text }] }));
+    server.registerTool(name, { description: name }, () => {
+      console.log(JSON.stringify({ ran: name }));
+      return { content: [{ type: 'text', text }] };
+    });
   }
   return server;
 }
@@ -20,7 +23,7 @@ createServer(async (request, response) => {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const { method, headers } = request;
-  console.log(JSON.stringify({ method: headers['mcp-method'], name: headers['mcp-name'], authorization: headers.authorization }));
+  console.log(JSON.stringify({ authorization: headers.authorization ?? null }));
   const body = method === 'GET' || method === 'HEAD' ? undefined : Buffer.concat(chunks);
   const answer = await handler.fetch(new Request(`http://${headers.host}${request.url}`, { method, headers, body }));
   response.writeHead(answer.status, Object.fromEntries(answer.headers));

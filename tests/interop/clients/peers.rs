@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use integration_tests::haproxy::program;
 use integration_tests::process::repository;
 use serde_json::Value;
 
@@ -21,6 +22,19 @@ pub(crate) fn python(program: &str) -> Command {
     command.arg(scripts().join(program));
     command.env("PYTHONPATH", installed().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
     command
+}
+
+/// A HAProxy of each branch that this project says it works with; fetched once.
+pub(crate) fn haproxies() -> &'static [String] {
+    static PROGRAMS: OnceLock<Vec<String>> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let fetched = Command::new(repository().join("tests/versions.sh")).arg("fetch").output().unwrap();
+        let log = String::from_utf8_lossy(&fetched.stderr);
+        assert!(fetched.status.success(), "the HAProxys could not be fetched:\n{log}");
+        // The script leaves out the branch that is installed.
+        let fetched = String::from_utf8(fetched.stdout).unwrap();
+        std::iter::once(program()).chain(fetched.lines().map(str::to_owned)).collect()
+    })
 }
 
 /// The JSON that a program prints, which is given this JSON.
