@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 use integration_tests::agent::program;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::operators::{Folder, run, text};
 
@@ -35,7 +35,9 @@ fn each_value_in_use_stands_there_with_its_origin() {
     let file = folder.write(
         "agent.toml",
         "JWT_JWKS_URL = \"https://id.example.com/keys\"\nJWT_CACHE_TTL = 400\n\n\
-         [[issuers]]\nissuer = \"https://partner.example\"\nkeys_file = \"/k\"\n",
+         [[issuers]]\nissuer = \"https://partner.example\"\nkeys_file = \"/k\"\n\n\
+         [[policies]]\nname = \"mcp-read\"\n\n\
+         [[mcp]]\npolicy = \"mcp\"\nuse = \"mcp-read\"\nmethods = [\"tools/call\"]\nnames = [\"read_*\"]\n",
     );
     let variables = [("JWT_ISSUERS", "https://id.example.com"), ("JWT_AUDIENCES", "of-the-environment")];
     let arguments = ["--config", &file, "--haproxy-cfg", &cfg];
@@ -53,6 +55,10 @@ fn each_value_in_use_stands_there_with_its_origin() {
         &format!(
             "[[issuers]]\nissuer = \"https://partner.example\" # {file}:5\nkeys_file = \"/k\" # {file}:6\n"
         ),
+        &format!(
+            "[[mcp]]\nmethods = [\"tools/call\"] # {file}:14\nnames = [\"read_*\"] # {file}:15\n\
+             policy = \"mcp\" # {file}:12\nuse = \"mcp-read\" # {file}:13\n"
+        ),
     ] {
         assert!(said.contains(expected), "{expected} is not in {said}");
     }
@@ -67,6 +73,7 @@ fn each_value_in_use_stands_there_with_its_origin() {
     }
     assert_eq!(first["settings"]["JWT_LEEWAY"]["from"], format!("--haproxy-cfg {cfg}:2"));
     assert_eq!(first["tables"]["issuers"][0]["issuer"]["from"], format!("{file}:5"));
+    assert_eq!(first["tables"]["mcp"][0]["names"]["value"], json!(["read_*"]));
 }
 
 #[test]

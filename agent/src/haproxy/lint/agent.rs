@@ -15,6 +15,8 @@ pub struct Agent {
     pub policies: Option<Vec<String>>,
     /// The setting by which tokens must be bound to a certificate, where there is one.
     pub certificates: Option<String>,
+    /// The names of rows that choose a policy by the MCP call.
+    pub calls: Vec<String>,
     /// The variables that it sends, where they are named one by one.
     pub variables: Option<Vec<String>>,
     /// How long it takes at most.
@@ -59,16 +61,19 @@ impl Agent {
             certificates = certificates.or(own);
             names.extend(Some(name).filter(|name| !name.is_empty()));
         }
+        let rows = settings.tables("mcp").into_iter();
+        let calls = rows.filter_map(|mut table| table.text("policy")).collect();
         // Without tables there is the one that needs no name.
         let names = if names.is_empty() { vec!["default".to_owned()] } else { names };
-        let named = settings
+        let variables = settings
             .list("JWT_VARIABLES")
             .filter(|names| !matches!(names.as_slice(), [one] if one == "all" || one == "auto"));
         let sockets = settings.list("JWT_AGENT_LISTEN").unwrap_or_default();
         Ok(Self {
             policies: file.map(|_| names),
             certificates,
-            variables: named,
+            calls,
+            variables,
             timeout_ms: settings.parse("JWT_TIMEOUT_MS", "milliseconds").unwrap_or(TIMEOUT_MS),
             listens: sockets
                 .iter()

@@ -65,6 +65,7 @@ ids! {
     PolicyLaxDefault = "policy-lax-default",
     PolicyPathCase = "policy-path-case",
     PolicyPathPrefix = "policy-path-prefix",
+    McpUnsent = "mcp-unsent",
     VariableUnset = "variable-unset",
     EdgeNoLease = "edge-no-lease",
     EdgeRange = "edge-range",

@@ -1,6 +1,6 @@
 //! What HAProxy asks an agent: the file that a `filter spoe` line names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Place;
 use super::sections::{Line, Text, words};
@@ -21,9 +21,13 @@ pub struct Engine {
     pub has_event: bool,
     pub timeouts: BTreeMap<String, Line>,
     pub use_backend: Option<String>,
-    /// The lines `args` of its messages.
-    pub args: Vec<Line>,
     is_verify: bool,
+    /// The messages that it sends, at an event or as a group.
+    sent: BTreeSet<String>,
+    /// The lines `args`, each with its message.
+    args: Vec<(String, Line)>,
+    /// The message whose lines are being read.
+    message: String,
 }
 
 impl Engine {
@@ -39,9 +43,10 @@ impl Engine {
         self.prefix.as_deref().unwrap_or(&self.name)
     }
 
-    /// The arguments of its messages: the line, the name, the sample.
+    /// The arguments of the messages that it sends: the line, the name, the sample.
     pub fn arguments(&self) -> impl Iterator<Item = (&Line, &str, &str)> {
-        self.args.iter().flat_map(|line| {
+        let sent = self.args.iter().filter(|(message, _)| self.sent.contains(message));
+        sent.flat_map(|(_, line)| {
             line.from(1).iter().filter_map(move |word| {
                 let (name, sample) = word.split_once('=')?;
                 Some((line, name, sample))
@@ -76,8 +81,10 @@ pub fn engines(file: usize, text: &Text, environment: &BTreeMap<String, String>)
                 has_event: false,
                 timeouts: BTreeMap::new(),
                 use_backend: None,
-                args: Vec::new(),
                 is_verify: false,
+                sent: BTreeSet::new(),
+                args: Vec::new(),
+                message: String::new(),
             });
         }
         if let Some(engine) = engines.last_mut() {
@@ -95,11 +102,15 @@ impl Engine {
             ("option", "set-on-error") => self.set_on_error = value(2),
             ("use-backend", _) => self.use_backend = value(1),
             ("event", _) => self.has_event = true,
-            ("spoe-message", "verify-jwt") => self.is_verify = true,
+            ("spoe-message", name) => {
+                self.is_verify |= name == "verify-jwt";
+                name.clone_into(&mut self.message);
+            }
+            ("messages", _) => self.sent.extend(line.from(1).iter().cloned()),
             ("timeout", kind) => {
                 self.timeouts.insert(kind.to_owned(), line);
             }
-            ("args", _) => self.args.push(line),
+            ("args", _) => self.args.push((self.message.clone(), line)),
             _ => {}
         }
     }

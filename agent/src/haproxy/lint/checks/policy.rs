@@ -5,6 +5,11 @@ use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::condition::{Term, Test};
 use crate::haproxy::lint::finding::Id;
 use crate::haproxy::lint::rules::Rule;
+use crate::haproxy::lint::spoe::Engine;
+
+/// The arguments of the message `mcp`. A header that is not counted counts as one that came twice.
+const CALL: [&str; 6] =
+    ["mcp_method", "mcp_method_count", "mcp_name", "mcp_name_count", "mcp_version", "mcp_version_count"];
 
 /// Whether a sample is what a client writes of itself. What it asks for (path, host, method) decides what it gets.
 fn is_clients_word(sample: &str) -> bool {
@@ -77,7 +82,7 @@ impl Checked<'_> {
                 self.policy_from_client(rule.line.place);
             }
             self.paths(place, rule);
-            self.unknown(rule, value);
+            self.named(place, rule, value);
         }
     }
 
@@ -113,7 +118,7 @@ impl Checked<'_> {
         }
     }
 
-    fn unknown(&mut self, rule: &Rule<'_>, value: &str) {
+    fn named(&mut self, place: &Guarded<'_>, rule: &Rule<'_>, value: &str) {
         let Some(known) = &self.agent.policies else { return };
         let constant = value.strip_prefix("str(").and_then(|text| text.strip_suffix(')'));
         let named = match (rule.verb().starts_with("set-var-fmt"), constant) {
@@ -121,10 +126,33 @@ impl Checked<'_> {
             (false, Some(text)) => text,
             _ => return,
         };
-        if !known.iter().any(|name| name == named) {
+        if self.agent.calls.iter().any(|name| name == named) {
+            self.calls(place, rule, named);
+        } else if !known.iter().any(|name| name == named) {
             let what = format!("The agents have no policy {named}: every request for it gets 503.");
             let cure = format!("[[policies]] with name = \"{named}\" in the file of JWT_CONFIG");
             self.find(rule.line.place, Id::PolicyUnknown, what, cure);
+        }
+    }
+
+    /// A name of rows that choose a policy by the call, which each engine that is asked has to tell of.
+    fn calls(&mut self, place: &Guarded<'_>, rule: &Rule<'_>, named: &str) {
+        let asked: Vec<&str> = place.asked_by_rules().map(|(_, engine)| engine).collect();
+        let tells = |engine: &Engine| {
+            CALL.iter().all(|wanted| engine.arguments().any(|(_, argument, _)| argument == *wanted))
+        };
+        let silent: Vec<&str> = place
+            .engines
+            .iter()
+            .filter(|engine| asked.contains(&engine.name.as_str()) && !tells(engine))
+            .map(|engine| engine.name.as_str())
+            .collect();
+        if let Some(engine) = silent.first() {
+            let what = format!(
+                "Rows of [[mcp]] named {named} judge calls, and the engine {engine} does not tell the agent which call it is: each gets 400."
+            );
+            let cure = "filter spoe engine jwt-mcp ..  and  http-request send-spoe-group jwt-mcp jwt";
+            self.find(rule.line.place, Id::McpUnsent, what, cure);
         }
     }
 }

@@ -80,6 +80,12 @@ impl Checked<'_> {
             if *name == "authorization" && is_cut {
                 found.push((line.place, "`hdr` cuts the header at commas: the agent judges another token than the application reads."));
             }
+            if name.starts_with("mcp_") && is_cut {
+                found.push((
+                    line.place,
+                    "`hdr` cuts the header at commas: the agent judges another call than the server reads.",
+                ));
+            }
             if *name == "authorization" && !has("auth_count") {
                 found.push((line.place, "Of two Authorization headers the agent sees one, and the application may read the other."));
             }
