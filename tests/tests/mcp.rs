@@ -10,12 +10,14 @@ use integration_tests::http::Request;
 use integration_tests::keys::key;
 use integration_tests::setup::Setup;
 use integration_tests::token::{now, token};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const PATH: &str = "/mcp";
 const METADATA: &str = "/.well-known/oauth-protected-resource/mcp";
 const ORIGIN: &str = "https://app.example.com";
+/// What the operator lists, and nothing of the policies.
+const DOCUMENT: &str = r#"{"resource":"https://mcp.example.com/mcp"}"#;
 
 /// Reading for the scope `read`, deleting for `write`, a listing for both.
 const ROWS: &str = r#"
@@ -54,7 +56,7 @@ fn setup(change: fn(Setup) -> Setup) -> (Edge, TempDir) {
     };
     let setup = Setup::new(Shipped::Mcp)
         .agent_env("JWT_CONFIG", &file("agent.toml", ROWS))
-        .haproxy_env("MCP_METADATA", &file("metadata.json", r#"{"resource":"https://mcp.example.com/mcp"}"#))
+        .haproxy_env("MCP_METADATA", &file("metadata.json", DOCUMENT))
         .haproxy_env("MCP_ORIGINS", &file("origins.lst", &format!("{ORIGIN}\n")));
     (change(setup).start(), folder)
 }
@@ -120,6 +122,10 @@ fn a_call_without_a_good_token_is_told_where_to_get_one() {
             Request::line(&format!("POST {PATH}?access_token={} HTTP/1.1", bearer("read")))
                 .header("MCP-Protocol-Version", "2026-07-28")
                 .header("Mcp-Method", "tools/list"),
+        ),
+        (
+            "one in a cookie",
+            call("tools/list", "").header("Cookie", format!("access_token={}", bearer("read"))),
         ),
     ] {
         let refused = edge.refuses(what, 401, &request.header("Origin", ORIGIN));
@@ -217,6 +223,19 @@ fn metadata_and_preflights_need_no_token() {
     let found = edge.send(&Request::get(METADATA).header("Origin", "https://evil.example"));
     assert_eq!((found.status, found.header("access-control-allow-origin")), (200, Some("*")));
     assert_eq!(found.header("content-type"), Some("application/json"));
+    assert_eq!(String::from_utf8_lossy(&found.body), DOCUMENT);
+    // Nothing else lies there, with a token neither.
+    for path in [
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/",
+        "/.well-known/oauth-protected-resource/mcp/",
+        "/.well-known/oauth-protected-resource/MCP",
+        "/.well-known/oauth-protected-resource/mcp/../../agent.toml",
+        "/.well-known/openid-configuration",
+    ] {
+        let answer = edge.refuses(path, 404, &Request::get(path).bearer(&bearer("read write")));
+        assert!(!String::from_utf8_lossy(&answer.body).contains("mcp.example.com"), "{path}: {answer}");
+    }
     let asked = |origin: &str| {
         Request::line("OPTIONS /mcp HTTP/1.1")
             .header("Origin", origin)
@@ -241,4 +260,110 @@ fn a_configuration_that_does_not_tell_of_calls_opens_nothing() {
     edge.refuses("without the message", 400, &call("tools/call", "read_x").bearer(&good));
     let (edge, _folder) = setup(|setup| setup.change("str(mcp)", "str(default)"));
     edge.refuses("by a policy of no row", 503, &call("tools/call", "read_x").bearer(&good));
+}
+
+#[test]
+fn what_a_client_says_of_policies_chooses_none() {
+    let (edge, _folder) = edge();
+    let read = bearer("read");
+    let delete = |query: &str| {
+        Request::line(&format!("POST {PATH}{query} HTTP/1.1"))
+            .header("MCP-Protocol-Version", "2026-07-28")
+            .header("Mcp-Method", "tools/call")
+            .header("Mcp-Name", "delete_x")
+            .bearer(&read)
+    };
+    for (what, request) in [
+        ("nothing", delete("")),
+        ("a parameter", delete("?policy=mcp-read&tkn_policy=mcp-read&txn.tkn_policy=mcp-read")),
+        ("a header", delete("").header("Policy", "mcp-read").header("X-Tkn-Policy", "mcp-read")),
+        ("a header of the name of a variable", delete("").header("txn.tkn_policy", "mcp-read")),
+        ("a cookie", delete("").header("Cookie", "policy=mcp-read; tkn_policy=mcp-read")),
+        ("a parameter of the tool", delete("").header("Mcp-Param-Policy", "mcp-read")),
+        ("names like its own", delete("").header("Mcp-Param-Name", "read_x").header("Mcp-Name-2", "read_x")),
+        (
+            "another method",
+            delete("").header("X-HTTP-Method-Override", "GET").header("X-Mcp-Method", "tools/list"),
+        ),
+    ] {
+        let refused = edge.refuses(what, 403, &request);
+        let challenge = refused.header("www-authenticate").unwrap_or_default();
+        assert!(challenge.contains("scope=\"write\""), "{what}: {challenge}");
+    }
+}
+
+#[test]
+fn a_token_for_an_identifier_of_another_spelling_is_for_another_server() {
+    let (edge, _folder) = setup(|setup| setup.agent_env("JWT_RESOURCE", "https://mcp.example.com/mcp"));
+    let told = |aud: &Value| {
+        let claims = json!({ "scope": "read", "exp": now() + 600, "aud": aud });
+        call("tools/list", "").bearer(&token(key("ES256"), claims))
+    };
+    edge.admits("its own", &told(&json!("https://mcp.example.com/mcp")));
+    edge.admits("among others", &told(&json!(["https://other.example", "https://mcp.example.com/mcp"])));
+    for aud in [
+        json!("https://mcp.example.com/mcp/"),
+        json!("https://mcp.example.com"),
+        json!("https://mcp.example.com/"),
+        json!("https://mcp.example.com/MCP"),
+        json!("https://MCP.example.com/mcp"),
+        json!("https://mcp.example.com:443/mcp"),
+        json!("http://mcp.example.com/mcp"),
+        json!("https://mcp.example.com/mcp?x"),
+        json!("https://mcp.example.com/mcp#"),
+        json!("https://mcp.example.com/mc"),
+        json!("https://mcp.example.com/mcp https://other.example"),
+        json!([["https://mcp.example.com/mcp"]]),
+        json!([]),
+        json!(null),
+    ] {
+        let refused = edge.refuses(&aud.to_string(), 401, &told(&aud));
+        let challenge = refused.header("www-authenticate").unwrap_or_default();
+        let leads = "resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"";
+        assert!(
+            challenge.contains(leads) && challenge.contains("error=\"invalid_token\""),
+            "{aud}: {challenge}"
+        );
+    }
+}
+
+#[test]
+fn a_challenge_says_the_same_whatever_is_in_the_token_and_the_call() {
+    const INJECTED: &str = "x\", scope=\"admin\"\r\nWWW-Authenticate: Basic realm=\"x\\";
+    let (edge, _folder) = edge();
+    let refused = |claims: Value, request: Request| {
+        let refused = edge.refuses(&claims.to_string(), 403, &request.bearer(&token(key("ES256"), claims)));
+        let named = refused.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
+        named.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    let plain = refused(json!({ "scope": "read" }), call("tools/call", "delete_x"));
+    assert_eq!(plain.len(), 1);
+    for claims in [
+        json!({ "scope": format!("read {INJECTED}") }),
+        json!({ "scope": "read", "sub": INJECTED, "iss": INJECTED, "client_id": INJECTED, "acr": INJECTED }),
+        json!({ "scope": "read", "realm": INJECTED, "error": INJECTED, "resource_metadata": "https://evil.example" }),
+    ] {
+        assert_eq!(refused(claims, call("tools/call", "delete_x")), plain);
+    }
+    let name = encoded(&format!("delete_{INJECTED}"));
+    let host =
+        call("tools/call", &name).header("X-Forwarded-Host", "evil.example").header("Forwarded", "host=evil");
+    assert_eq!(refused(json!({ "scope": "read" }), host), plain);
+}
+
+/// The limit that docs/MCP.md tells: the server here does not compare the two.
+#[test]
+fn what_the_headers_say_is_judged_and_not_the_body() {
+    let (edge, _folder) = edge();
+    let send = |header: &str, body: &str| {
+        let params = json!({ "name": body });
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string();
+        let length = body.len().to_string();
+        let head = call("tools/call", header).bearer(&bearer("read")).header("Content-Length", length);
+        let before = edge.backend.seen().len();
+        let answer = edge.exchange(&[head.to_bytes(), body.into_bytes()].concat()).unwrap();
+        (answer.status, edge.backend.seen().len() - before)
+    };
+    assert_eq!(send("read_x", "delete_x"), (200, 1));
+    assert_eq!(send("delete_x", "read_x"), (403, 0));
 }
