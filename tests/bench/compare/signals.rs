@@ -1,5 +1,6 @@
 //! The part `signals`: from a logout at an identity provider, `oidc-provider`, to the first refusal of a token that HAProxy has just let
-//! in by itself, under load; and what a flood of signals changes for checks of the same token-server.
+//! in by itself, under load; and what a flood of signals changes for checks of the same token-server, beside what it changes when
+//! another token-server of this machine gets it: that is what the flood costs the processors which all of them share.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use integration_tests::port::free_port;
 use integration_tests::site::{Plan, Site};
 use integration_tests::socket::Address;
 use integration_tests::token::{forge_signature, now, sign_raw};
+use integration_tests::token_server::TokenServer;
 use integration_tests::wait::{DEADLINE, eventually};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -31,7 +33,8 @@ use crate::targets::{Measured, Target, at_most};
 const ISSUER: &str = "https://id.example";
 /// Tokens that other clients send meanwhile, all of them frequent.
 const TOKENS: usize = 100;
-/// Turns without and with the flood, one after the other, so that what else the machine does meets both alike.
+/// Turns without the flood, with it at another token-server, and with it at the one that is asked, one after the other, so that
+/// what else the machine does meets all of them alike.
 const TURNS: usize = 5;
 const TURN: Duration = Duration::from_secs(3);
 /// Checks a second.
@@ -40,7 +43,7 @@ const CHECKS: f64 = 1_000.0;
 const FLOOD: f64 = 500.0;
 /// Different signals of each kind.
 const SIGNALS: usize = 1_500;
-/// How much later the slowest of a hundred checks may be answered during the flood.
+/// How much later the slowest of a hundred checks may be answered when the flood is at the same token-server.
 const MOST_TIMES: f64 = 1.5;
 
 /// Measures on one release.
@@ -83,15 +86,15 @@ pub(crate) fn run(release: &Release) -> Value {
     let mut figures = samples::take(release, target, others, |number| sample(&site, &provider.place, number));
     println!("{release}, a logout to its refusal: {}", figures["ms_from_sent"]);
     comes_back(&site, &provider.place);
-    figures["flood"] = flood(&site, signals);
-    println!("checks without and with a flood of signals: {}", figures["flood"]);
+    figures["flood"] = flood(&site, signals, &path("server.toml"));
+    println!("checks without a flood of signals, with one beside, and with one: {}", figures["flood"]);
     figures
 }
 
 /// Whether it was measured or not.
 pub(crate) fn targets(figures: Option<&Value>) -> Vec<Target> {
     let number = |pointer: &str| figures?.pointer(pointer)?.as_f64();
-    let times = number("/flood/times");
+    let times = number("/flood/times_beside");
     vec![
         at_most(
             "a logout to its refusal, verdicts kept in HAProxy, p99",
@@ -100,7 +103,7 @@ pub(crate) fn targets(figures: Option<&Value>) -> Vec<Target> {
             50.0,
         ),
         Target {
-            name: "checks while signals flood, p99, of that without".to_owned(),
+            name: "checks while signals flood, p99, of that while they flood another server".to_owned(),
             limit: format!("<= {MOST_TIMES:.1}"),
             measured: times.map(|times| Measured { text: format!("{times:.2}"), met: times <= MOST_TIMES }),
         },
@@ -151,24 +154,27 @@ fn comes_back(site: &Site, place: &Place) {
     });
 }
 
-/// The slowest of a hundred checks without and with a flood, in turns.
-fn flood(site: &Site, signals: SocketAddr) -> Value {
+/// The slowest of a hundred checks without a flood, with one at another token-server, and with one at the same, in turns.
+fn flood(site: &Site, signals: SocketAddr, config: &str) -> Value {
     let Address::Tcp(server) = site.token_server.as_ref().unwrap().address else {
         unreachable!("the token-server listens on a port here")
     };
+    let folder = TempDir::with_prefix("signals-beside-").unwrap();
+    let beside = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
+    let listen = beside.to_string();
+    let settings = [("TOKEN_SERVER_CONFIG", config), ("TOKEN_SERVER__SIGNALS__LISTEN", &*listen)];
+    let _other = TokenServer::start_with(folder.path(), "standard", &settings);
     let good: Arc<[Prepared]> =
         (0..SIGNALS).map(|number| posted(&logout_token(&format!("flood-{number}")))).collect();
     let forged: Arc<[Prepared]> = (0..SIGNALS)
         .map(|number| posted(&forge_signature(&logout_token(&format!("forged-{number}")))))
         .collect();
-    let (mut without, mut with, mut sent) = (Vec::new(), Vec::new(), 0.0);
-    for _ in 0..TURNS {
-        without.push(checks(server));
+    let flooded = |target: SocketAddr| {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             let send = |requests: &Arc<[Prepared]>| {
                 let load = Load {
-                    target: signals,
+                    target,
                     requests: Arc::clone(requests),
                     connections: 8,
                     threads: 1,
@@ -179,27 +185,38 @@ fn flood(site: &Site, signals: SocketAddr) -> Value {
                 scope.spawn(move || load.run_until(stop).per_second())
             };
             let floods = [send(&good), send(&forged)];
-            with.push(checks(server));
+            let slowest = checks(server);
             stop.store(true, Ordering::Relaxed);
-            sent = floods.map(|flood| flood.join().unwrap()).iter().sum();
-        });
+            (slowest, floods.map(|flood| flood.join().unwrap()).iter().sum::<f64>())
+        })
+    };
+    let (mut without, mut with_beside, mut with, mut sent) = (Vec::new(), Vec::new(), Vec::new(), (0.0, 0.0));
+    for _ in 0..TURNS {
+        without.push(checks(server));
+        let (slowest, sent_beside) = flooded(beside);
+        with_beside.push(slowest);
+        let (slowest, sent_here) = flooded(signals);
+        with.push(slowest);
+        sent = (sent_beside, sent_here);
     }
     let median = |turns: &mut Vec<f64>| {
         turns.sort_by(f64::total_cmp);
         turns[turns.len() / 2]
     };
-    let (without, with) = (median(&mut without), median(&mut with));
+    let (without, with_beside, with) = (median(&mut without), median(&mut with_beside), median(&mut with));
     json!({
         "turns": TURNS,
         "checks_per_second": CHECKS,
-        "signals_per_second": rounded(sent, 0),
+        "signals_per_second_beside": rounded(sent.0, 0),
+        "signals_per_second": rounded(sent.1, 0),
         "p99_us_without": rounded(without, 0),
+        "p99_us_beside": rounded(with_beside, 0),
         "p99_us_with": rounded(with, 0),
         "times": rounded(with / without, 2),
+        "times_beside": rounded(with / with_beside, 2),
     })
 }
 
-/// The slowest of a hundred answers, in microseconds.
 fn checks(server: SocketAddr) -> f64 {
     let requests = (0..TOKENS).map(|number| {
         let payload = json!({"iss": ISSUER, "sub": format!("other-{number}"), "exp": now() + 3_600});
