@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use jose::{TokenHash, Window};
 use jwt_agent::answer::ack::Ack;
-use jwt_agent::cache::heat::Heat;
-use jwt_agent::cache::{self, Found, Key, VerdictCache};
+use jwt_agent::cache::{self, Answers, Found, Key, VerdictCache};
 
 use revocation::check::MAX_READ_AGE;
 use revocation::events::{Changes, Events};
@@ -169,14 +168,8 @@ impl World {
         }
         let token = TokenHash::of(&format!("token {}", self.kept.len()));
         let key = Key { token, policy: 0, keys: 0 };
-        let kept = cache::Kept {
-            ack: Ack::default(),
-            reject: None,
-            window: Window::ALWAYS,
-            word: Some(Word::new(stamp.clone(), Some((*subject).into()))),
-            signed: None,
-            heat: Heat::default(),
-        };
+        let mut kept = cache::Kept::new(Answers::Same(Ack::default()), None, Window::ALWAYS);
+        kept.word = Some(Word::new(stamp.clone(), Some((*subject).into())));
         self.cache.keep(key, &Arc::new(kept), stamp.asked);
         self.kept.push(Kept { key, subject, vouched: stamp.vouched, asked: stamp.asked });
     }
