@@ -35,7 +35,7 @@ impl NonceSecret {
         self.of_minute(minute(now))
     }
 
-    /// Whether the nonce was made in this minute or one of the two before.
+    /// Whether the nonce was made in this minute or one of the two before; or in the next one, by an agent whose clock is ahead.
     pub fn accepts(&self, nonce: &str, now: UnixTime) -> bool {
         let Some(made) = base64url::decode(nonce).ok().and_then(|bytes| bytes.first_chunk::<8>().copied())
         else {
@@ -43,7 +43,7 @@ impl NonceSecret {
         };
         let made = i64::from_be_bytes(made);
         let age = minute(now).saturating_sub(made);
-        (0..=ACCEPTED_MINUTES).contains(&age)
+        (-1..=ACCEPTED_MINUTES).contains(&age)
             && verify_slices_are_equal(self.of_minute(made).as_bytes(), nonce.as_bytes()).is_ok()
     }
 
@@ -80,9 +80,14 @@ mod tests {
         assert_eq!(nonce.len(), 32);
         assert_eq!(ours.nonce(UnixTime::from_millis(659_999)), nonce);
         assert_ne!(ours.nonce(UnixTime::from_secs(660)), nonce);
-        for (at, expected) in
-            [(599_999, false), (600_000, true), (659_999, true), (779_999, true), (780_000, false)]
-        {
+        for (at, expected) in [
+            (539_999, false),
+            (540_000, true),
+            (600_000, true),
+            (659_999, true),
+            (779_999, true),
+            (780_000, false),
+        ] {
             assert_eq!(ours.accepts(&nonce, UnixTime::from_millis(at)), expected, "{at}");
         }
     }
