@@ -1,6 +1,8 @@
 # The commands of this project; CI runs the same ones. `make` alone lists them.
 
 PORT ?= 8080
+# Packages are built together wherever that is possible (`--workspace`): of other choices cargo makes other features, and builds
+# what they depend on once more.
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
 # A newer Rust knows more lints: they are printed for everyone, and stop a change only in CI, which says `-D warnings`.
@@ -15,7 +17,7 @@ help: ## this list
 
 run: setup ## the whole thing on 127.0.0.1:$(PORT): HAProxy, two agents, a token-server, a backend; Ctrl-C ends it
 	$(CARGO) build --workspace --bins
-	@$(CARGO) run --quiet --package integration-tests --bin demo -- --port $(PORT) $(ARGS)
+	@$(CARGO) run --quiet --bin demo -- --port $(PORT) $(ARGS)
 
 test: setup-test check unit test-secrets ## everything that must pass before a change lands
 
@@ -25,7 +27,7 @@ check: setup-build ## format and lints
 	$(CARGO) clippy --workspace --all-targets --quiet -- $(CLIPPY_FLAGS)
 
 unit: setup-build stores loom ## tests beside the code, and the token-server on real Redis and Consul
-	$(CARGO) test --workspace --exclude integration-tests --quiet
+	$(CARGO) test --workspace --quiet
 
 loom: setup-build ## what threads share without a lock, in every order of their steps
 	tests/loom.sh
@@ -36,14 +38,14 @@ integration: setup-test stores ## tests against a real HAProxy, and against Trae
 	@tests/kubernetes/setup.sh >/dev/null
 	@tests/applications/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins
-	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --package integration-tests --quiet
+	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --quiet --test integration
 
 test-idps: setup-test ## identity providers that others wrote, from npm, PyPI and Debian: tokens by real flows, rotation, restart, outage; and OAuth clients
 	@tests/setup.sh openssl:openssl
 	@tests/interop/providers/setup.sh >/dev/null
 	@tests/interop/clients/setup.sh >/dev/null
-	$(CARGO) build --package jwt-agent
-	$(CARGO) test --package integration-tests --quiet --test identity_providers --test oauth_clients -- --test-threads=4
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --quiet --test identity_providers --test oauth_clients -- --test-threads=4
 
 test-haproxy-versions: setup-test stores ## the same tests against each HAProxy that Debian holds today, and HAPROXY=path
 	@tests/kubectl.sh >/dev/null
@@ -57,16 +59,16 @@ test-alerts: ## which alert fires at what: dashboards/alerts_test.yml, by promto
 test-secrets: ## the integration tests at trace level, then a search of all that was logged for all tokens and keys used
 	set -e; logs=$$(tests/target.sh)/secrets; rm -rf "$$logs"; mkdir -p "$$logs"; \
 	SCAN_SECRETS="$$logs" $(MAKE) integration; \
-	$(CARGO) run --quiet --package integration-tests --bin scan-secrets "$$logs"
+	$(CARGO) run --quiet --bin scan-secrets "$$logs"
 
 test-faults: under-load ## everything under load while one part after the other fails, and keys are replaced; FAULTS=hangs: only those
-	$(CARGO) test --package integration-tests --quiet --test names
-	$(CARGO) run --quiet --package integration-tests --bin under-load -- faults $(FAULTS)
-	$(CARGO) run --quiet --package integration-tests --bin under-load -- edge $(FAULTS)
-	$(CARGO) run --quiet --package integration-tests --bin under-load -- rotation
+	$(CARGO) test --workspace --quiet --test names
+	$(CARGO) run --quiet --bin under-load -- faults $(FAULTS)
+	$(CARGO) run --quiet --bin under-load -- edge $(FAULTS)
+	$(CARGO) run --quiet --bin under-load -- rotation
 
 soak: under-load ## everything under load for SOAK_SECONDS (600): memory and descriptors must come to rest
-	$(CARGO) run --quiet --package integration-tests --bin under-load -- soak --seconds $(SOAK_SECONDS) --chart "$$(tests/target.sh)/soak.svg"
+	$(CARGO) run --quiet --bin under-load -- soak --seconds $(SOAK_SECONDS) --chart "$$(tests/target.sh)/soak.svg"
 
 test-compose: setup-test ## docker-compose.yml in containers; without an engine or a registry it makes its own
 	tests/compose/run.sh
@@ -90,7 +92,7 @@ conformance: setup-build ## renew docs/CONFORMANCE.md from the same vectors
 
 reference: setup-build ## renew docs/REFERENCE.md and deploy/config of what the programs say of their settings
 	$(CARGO) build --workspace --bins
-	@$(CARGO) run --quiet --package integration-tests --bin reference
+	@$(CARGO) run --quiet --bin reference
 
 rules-table: setup-test ## renew the rule language's tables by running the same expressions in node
 	cd crates/rules/tests/data && node generate.mjs

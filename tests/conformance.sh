@@ -56,4 +56,4 @@ export VECTORS_SIGNATURES VECTORS_KEYS VECTORS_RFC7520
 if [ "${2-}" = renew ]; then
     export WRITE_CONFORMANCE=1
 fi
-exec "${CARGO:-cargo}" test --package jose --test conformance --quiet
+exec "${CARGO:-cargo}" test --workspace --test conformance --quiet

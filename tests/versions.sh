@@ -183,8 +183,8 @@ if [ "${1-}" = fetch ]; then
     exit
 fi
 
-cargo build -p jwt-agent -p token-server
-listed=$(cargo test -p integration-tests --test integration -- --list)
+cargo build --workspace --bins
+listed=$(cargo test --workspace --test integration -- --list)
 tests=$(echo "$listed" | sed -n 's/: test$//p')
 for suite in $apart; do
     echo "$tests" | grep -q "^$suite::" || fail "there is no suite $suite to leave out"
@@ -205,7 +205,7 @@ for place in $(in_plan test | cut -d' ' -f1); do
     rm -f "$log.failed"
     # By a file, since a pipe ends as its last command does.
     # shellcheck disable=SC2086 # one word for each name
-    { HAPROXY="$program" cargo test -p integration-tests --test integration -- --exact $tests 2>&1 || : >"$log.failed"; } | tee "$log"
+    { HAPROXY="$program" cargo test --workspace --test integration -- --exact $tests 2>&1 || : >"$log.failed"; } | tee "$log"
     end=
     if ! told=$(echo "$tests" | tally "$log") || [ -e "$log.failed" ]; then
         end=', which is a FAILURE'

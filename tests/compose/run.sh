@@ -75,4 +75,4 @@ done
 export COMPOSE_PROJECT_NAME="haproxy-jwt-test-$$"
 KEYS_FILE="$target/keys.json"
 export KEYS_FILE
-cargo test --package integration-tests --test compose -- --test-threads=1 "$@"
+cargo test --workspace --test compose -- --test-threads=1 "$@"

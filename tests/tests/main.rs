@@ -1,5 +1,5 @@
 //! The suites that run both programs against a real HAProxy and its like: each file here is one, and all are one program.
-//! `cargo test -p integration-tests --test integration rotation::` runs the tests of `rotation.rs`.
+//! `cargo test --workspace --test integration rotation::` runs the tests of `rotation.rs`.
 
 mod applications;
 mod bound_tokens;
