@@ -23,6 +23,14 @@ pub(crate) enum Way {
     New,
     /// The agent without a cache, one token.
     Uncached,
+    /// The agent, one bad token again and again: a refusal with no more than its status.
+    Refused,
+    /// The same with the agent's challenge in the answer.
+    Challenged,
+    /// `Hit`, asked by a rule that names a policy.
+    Ruled,
+    /// The same for an MCP call, whose headers choose the policy.
+    Call,
     /// The agent and a token-server with 1,000 rules of the token's subject.
     Rules,
     /// The agent and a token-server with 500 rules for all and 500 of the subject; encrypted tokens, none twice.
@@ -48,6 +56,10 @@ impl Way {
             Self::Tokens => "agent, 10,000 tokens",
             Self::New => "agent, new tokens",
             Self::Uncached => "agent, cache off",
+            Self::Refused => "agent, refused",
+            Self::Challenged => "agent, refused with its challenge",
+            Self::Ruled => "agent, hit, asked by a rule",
+            Self::Call => "agent, hit, an MCP call",
             Self::Rules => "agent + 1,000 rules",
             Self::Encrypted => "agent, new JWE, 1,000 rules",
             Self::NativeSteady => "native full, good tokens",
@@ -59,7 +71,14 @@ impl Way {
 
     pub(crate) fn asks_agent(self) -> bool {
         matches!(self, Self::Hit | Self::Tokens | Self::New | Self::Uncached | Self::Rules | Self::Encrypted)
+            || matches!(self, Self::Refused | Self::Challenged)
+            || self.is_asked_by_rule()
             || self.keeps_verdicts()
+    }
+
+    /// Whether a rule asks the agent, with the name of a policy or of rows.
+    pub(crate) fn is_asked_by_rule(self) -> bool {
+        matches!(self, Self::Ruled | Self::Call)
     }
 
     /// Whether HAProxy is given verdicts, while a token-server's rules are written.
@@ -141,7 +160,10 @@ impl fmt::Display for Cell {
 
 /// The lines of a run, each after the plain one that it is compared with.
 pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
-    use Way::{Encrypted, Hit, NativeFull, NativeSignature, New, Nothing, Plain, Rules, Tokens, Uncached};
+    use Way::{
+        Call, Challenged, Encrypted, Hit, NativeFull, NativeSignature, New, Nothing, Plain, Refused, Ruled,
+        Rules, Tokens, Uncached,
+    };
     let mut cells = Vec::new();
     for release in releases {
         let cell = |way| Cell::new(release, way);
@@ -149,6 +171,7 @@ pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
         for algorithm in crate::traffic::ALGORITHMS {
             cells.extend([NativeSignature, NativeFull, New].map(|way| Cell { algorithm, ..cell(way) }));
         }
+        cells.extend([Refused, Challenged, Ruled, Call].map(cell));
         cells.extend([Nothing, Hit].map(|way| Cell { transport: Transport::Tcp, ..cell(way) }));
         cells.extend([Plain, Nothing, Hit].map(|way| Cell { half_load: true, ..cell(way) }));
         let widths: &[usize] = if full { &[1, 128] } else { &[128] };

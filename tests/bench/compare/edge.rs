@@ -37,6 +37,27 @@ const ANSWERED: &str = r#"
     http-request set-header x-user-id %[var(txn.tkn.payload.sub)]
     http-request set-header x-user-email %[var(txn.tkn.payload.email)]"#;
 
+/// What a refusal says beside.
+const CHALLENGE: &str = r#"
+    http-after-response set-header WWW-Authenticate %[var(txn.tkn.challenge)] if { status 401 }"#;
+
+/// A policy, and rows that choose it by the call.
+const POLICIES: &str = r#"
+[[policies]]
+name = "mcp-read"
+
+[[mcp]]
+policy = "mcp"
+use = "mcp-read"
+methods = ["tools/list"]
+
+[[mcp]]
+policy = "mcp"
+use = "mcp-read"
+methods = ["tools/call"]
+names = ["read_*"]
+"#;
+
 /// A running edge; everything ends with it.
 pub(crate) struct Edge {
     pub(crate) address: SocketAddr,
@@ -75,8 +96,12 @@ impl Edge {
                 ("JWT_JWKS_FILE", path("keys.json").display().to_string()),
                 // Below HAProxy's own patience, and above any queue that a saturated machine makes: no verdict is shed.
                 ("JWT_TIMEOUT_MS", "1500".to_owned()),
-                ("JWT_VARIABLES", "payload.sub,payload.email".to_owned()),
+                ("JWT_VARIABLES", variables(cell.way).to_owned()),
             ];
+            if cell.way.is_asked_by_rule() {
+                fs::write(path("agent.toml"), POLICIES).unwrap();
+                environment.push(("JWT_CONFIG", path("agent.toml").display().to_string()));
+            }
             if cell.profile() == "standard" {
                 environment.push(("JWT_ISSUERS", ISSUER.to_owned()));
                 environment.push(("JWT_AUDIENCES", AUDIENCE.to_owned()));
@@ -204,6 +229,10 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
         Way::Nothing | Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::Rules | Way::Encrypted => {
             format!("{ASK}{ANSWERED}")
         }
+        Way::Refused => format!("{ASK}{ANSWERED}"),
+        Way::Challenged => format!("{ASK}{ANSWERED}{CHALLENGE}"),
+        Way::Ruled => format!("{}{ANSWERED}", ask_by_rule("jwt-group", "mcp-read")),
+        Way::Call => format!("{}{ANSWERED}", ask_by_rule("jwt-mcp", "mcp")),
         Way::EdgeOne | Way::EdgeMany | Way::EdgeChanging => format!("{}{ANSWERED}", kept::rules()),
     };
     let socket = if cell.way.keeps_verdicts() {
@@ -216,6 +245,20 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
         "global\n    nbthread {}\n    maxconn 4000\n{socket}\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    \
          timeout server 60s\n\nfrontend edge\n    bind {address}{rules}\n    {ANSWER}\n\n{agents}",
         cell.threads
+    )
+}
+
+/// What the agent sends.
+fn variables(way: Way) -> &'static str {
+    if way == Way::Challenged { "payload.sub,payload.email,challenge" } else { "payload.sub,payload.email" }
+}
+
+fn ask_by_rule(engine: &str, policy: &str) -> String {
+    format!(
+        r#"
+    filter spoe engine {engine} config "${{SPOE_CONF}}"
+    http-request set-var(txn.tkn_policy) str({policy})
+    http-request send-spoe-group {engine} jwt"#
     )
 }
 

@@ -13,7 +13,9 @@ use tempfile::TempDir;
 use crate::cell::{Cell, Transport, Way};
 use crate::edge::{Edge, store};
 use crate::row::{Row, Spread};
-use crate::traffic::{ALGORITHMS, IN_USE, Looks, changing, encrypted_tokens, one_token, steady, tokens};
+use crate::traffic::{
+    ALGORITHMS, IN_USE, Looks, calls, changing, encrypted_tokens, one_token, refused, steady, tokens,
+};
 
 /// How long a line is loaded before it is measured: connections open, caches as they will be.
 const WARM_UP: Duration = Duration::from_millis(250);
@@ -85,6 +87,8 @@ impl Stock {
             Way::NativeFull | Way::Hit | Way::Uncached | Way::Rules => {
                 one_token(algorithm, Looks::Everything)
             }
+            Way::Refused | Way::Challenged => refused(algorithm),
+            Way::Ruled | Way::Call => calls(algorithm),
             Way::Tokens => Arc::clone(self.many.get_or_init(|| tokens(algorithm, MANY))),
             Way::New => {
                 let stock = ALGORITHMS.iter().zip(&self.new).find(|(name, _)| **name == algorithm);
@@ -122,6 +126,7 @@ impl Stock {
             Way::Encrypted => self.rules_of_all.get_or_init(|| store("ms-users", 500, 500)),
             Way::Plain | Way::NativeSignature | Way::NativeFull | Way::Nothing => return None,
             Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::NativeSteady => return None,
+            Way::Refused | Way::Challenged | Way::Ruled | Way::Call => return None,
             Way::EdgeOne | Way::EdgeMany | Way::EdgeChanging => return None,
         };
         Some(folder.path().join("rules.redb"))

@@ -106,6 +106,24 @@ pub(crate) fn forbidding(requests: &[Prepared]) -> Arc<[Prepared]> {
     requests.into()
 }
 
+/// One forged token again and again.
+pub(crate) fn refused(algorithm: &str) -> Arc<[Prepared]> {
+    [request(&signed(algorithm, BAD_EVERY - 1, true), 401)].into()
+}
+
+/// The requests of `one_token`, each with the headers of an MCP call.
+pub(crate) fn calls(algorithm: &str) -> Arc<[Prepared]> {
+    const HEADERS: &[u8] =
+        b"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: read_x\r\n\r\n";
+    let mut requests = one_token(algorithm, Looks::Everything).to_vec();
+    for request in &mut requests {
+        // In the place of the empty line at the end.
+        request.bytes.truncate(request.bytes.len() - 2);
+        request.bytes.extend_from_slice(HEADERS);
+    }
+    requests.into()
+}
+
 /// How much of a token is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Looks {
