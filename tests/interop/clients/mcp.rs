@@ -111,7 +111,6 @@ impl Place {
             .agent_env("JWT_CONFIG", &file("agent.toml", POLICIES))
             .haproxy_env("MCP_SERVER", &format!("127.0.0.1:{behind}"))
             .haproxy_env("MCP_METADATA", &file("metadata.json", &metadata))
-            .haproxy_env("MCP_METADATA_URL", &resource.metadata_url())
             .haproxy_env("MCP_ORIGINS", &file("origins.lst", ""))
             .extra(&tls(folder.path(), &identity, edge))
             .start();
