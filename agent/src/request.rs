@@ -160,30 +160,43 @@ impl Count {
     }
 }
 
+/// What the arguments of the message that is being read are about.
+enum Part {
+    /// The token, and where else it may stand.
+    Question,
+    /// The MCP call.
+    Call,
+    /// The client's certificate.
+    Certificate,
+    /// Nothing that is read.
+    Unread,
+}
+
 /// Reads the `verify-jwt` among the messages of a NOTIFY; without one the request is empty. Of several the first is read,
 /// and it is noted that there are more. An argument of another message that comes twice cannot be read.
 impl<'a> FromMessages<'a> for Request<'a> {
     fn from_messages(messages: &mut Messages<'a>) -> Self {
         let mut request = Self::default();
-        let (mut has_asked, mut is_read, mut is_mcp, mut is_certificate) = (false, false, false, false);
+        let (mut has_asked, mut part) = (false, Part::Unread);
         for piece in messages {
             match piece {
                 Piece::Message(name) => {
+                    part = match name {
+                        MESSAGE if !has_asked => Part::Question,
+                        MCP_MESSAGE => Part::Call,
+                        CERTIFICATE_MESSAGE => Part::Certificate,
+                        _ => Part::Unread,
+                    };
                     let is_ours = name == MESSAGE;
-                    is_read = is_ours && !has_asked;
                     request.asks_twice |= is_ours && has_asked;
                     has_asked |= is_ours;
-                    is_mcp = name == MCP_MESSAGE;
-                    is_certificate = name == CERTIFICATE_MESSAGE;
                 }
-                Piece::Argument(name, value) if is_read => request.set(name, value),
-                Piece::Argument(name, value) if is_mcp => {
-                    request.mcp.get_or_insert_default().set(name, value)
-                }
-                Piece::Argument(name, value) if is_certificate => {
-                    request.certificate.get_or_insert_default().set(name, value)
-                }
-                Piece::Argument(..) => {}
+                Piece::Argument(name, value) => match part {
+                    Part::Question => request.set(name, value),
+                    Part::Call => request.mcp.get_or_insert_default().set(name, value),
+                    Part::Certificate => request.certificate.get_or_insert_default().set(name, value),
+                    Part::Unread => {}
+                },
             }
         }
         request
