@@ -45,11 +45,14 @@ pub enum Variables {
 }
 
 impl Variables {
-    /// Whether a variable can have this name.
+    /// Whether a variable can be chosen by this name.
     pub fn is_name(name: &str) -> bool {
-        NAMES.contains(&name)
-            || name == "payload"
-            || name.strip_prefix(PAYLOAD).is_some_and(|claim| !claim.is_empty())
+        name == "payload" || Self::is_sent(name)
+    }
+
+    /// Whether an answer can have a variable of this name.
+    pub fn is_sent(name: &str) -> bool {
+        NAMES.contains(&name) || name.strip_prefix(PAYLOAD).is_some_and(|claim| !claim.is_empty())
     }
 
     fn contains(&self, name: &str) -> bool {

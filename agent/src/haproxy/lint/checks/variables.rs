@@ -2,24 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::answer::Variables;
 use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::finding::{Id, Place};
 
-/// What an answer may set, beside `payload.` and a claim.
-const SENT: [&str; 12] = [
-    "valid",
-    "reason",
-    "detail",
-    "stateless",
-    "legacy",
-    "policy",
-    "body",
-    "header",
-    "id",
-    "challenge",
-    "binding",
-    "ttl",
-];
+/// A variable of the contract that no answer has yet.
+const TTL: &str = "ttl";
 
 /// What the message takes of a request where a rule sets it; the rest of our lines may ask for it.
 const OFFERED: [&str; 10] = [
@@ -82,9 +70,7 @@ impl Checked<'_> {
                 }
                 let is_sent = scope == "txn"
                     && prefixes.contains(stem)
-                    && (SENT.contains(&variable)
-                        || variable.starts_with("payload.")
-                        || errors.contains(variable));
+                    && (Variables::is_sent(variable) || variable == TTL || errors.contains(variable));
                 let is_offered = scope == "txn" && OFFERED.contains(&rest);
                 if is_offered || (is_sent && (errors.contains(variable) || self.agent.sends(variable))) {
                     continue;
