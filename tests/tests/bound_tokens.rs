@@ -264,5 +264,5 @@ fn a_policy_takes_no_token_that_is_not_bound_as_it_asks_and_sighup_takes_a_chang
         (curl(&edge, None, &unbound, &[]).status == 200).then_some(())
     });
     assert_refused("unproved all the same", &curl(&edge, None, &bound, &[]));
-    assert_refused("to a key, which nobody proves", &curl(&edge, Some(&anna), &by_key, &[]));
+    assert_refused("to a key, which is not proved", &curl(&edge, Some(&anna), &by_key, &[]));
 }

@@ -45,7 +45,7 @@ pub struct Signals {
     pub rate: u32,
     /// `TOKEN_SERVER__SIGNALS__EMAIL`: whether a subject may be told by an e-mail address.
     pub email: bool,
-    /// `TOKEN_SERVER__REVOKE__CLIENTS_FILE`: who may revoke tokens; absent: whoever has the token.
+    /// `TOKEN_SERVER__REVOKE__CLIENTS_FILE`: who may revoke tokens; absent: any client that has the token.
     pub clients: Option<Arc<ClientsFile>>,
     /// `TOKEN_SERVER__GLOBAL_REVOCATION__TOKENS_FILE`: who may end all tokens of a user; absent: no client.
     pub senders: Option<Arc<SendersFile>>,

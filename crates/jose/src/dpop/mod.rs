@@ -2,7 +2,7 @@
 //! is bound to, made anew for each request.
 //!
 //! [`Proof::verify`] makes every check of section 4.3 but one: whether the proof was seen before, which needs a memory. For
-//! that a good proof has a [`ReplayKey`] and an end, after which nobody takes it any more.
+//! that a good proof has a [`ReplayKey`] and an end, after which it is too old.
 
 mod fault;
 mod nonce;

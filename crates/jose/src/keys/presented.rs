@@ -1,5 +1,5 @@
 //! A key that a client shows beside a signature by it (RFC 9449 section 4.2): public, of its own members alone, and good for
-//! one algorithm. It is nobody's whom we trust; what it is worth is said by a token that names its thumbprint.
+//! one algorithm. It is no trusted key: what it is worth is said by a token that names its thumbprint.
 
 use std::sync::Arc;
 

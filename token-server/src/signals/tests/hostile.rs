@@ -121,7 +121,7 @@ async fn what_is_no_form_with_one_logout_token_is_refused_in_the_same_way() {
     let more = format!("state=x&logout_token={token}&y");
     let answered =
         server.call(Method::POST, Some("application/x-www-form-urlencoded; charset=UTF-8"), more).await;
-    assert_eq!(answered.status, StatusCode::OK, "other parameters are nobody's concern here");
+    assert_eq!(answered.status, StatusCode::OK, "other parameters are not looked at");
 }
 
 #[tokio::test]
