@@ -1,8 +1,8 @@
 //! What was decided about a request.
 
 use jose::{
-    Challenges, ClaimNames, Confirmation, Profile, Reason, Refusal, Reject, Signed, TokenForm, TokenVersion,
-    Verdict,
+    AuthScheme, Challenges, ClaimNames, Confirmation, Profile, Reason, Refusal, Reject, Signed, TokenForm,
+    TokenVersion, Verdict,
 };
 
 /// What was decided about one request.
@@ -55,7 +55,7 @@ impl Decision {
 
     /// What its client is told; absent where a better token would not help.
     pub fn challenge(&self) -> Option<&str> {
-        self.challenges.as_ref()?.of(self.outcome.reject()?)
+        self.challenges.as_ref()?.of(self.outcome.reject()?, AuthScheme::Bearer)
     }
 
     /// For the operator who has a token's fingerprint, or a request's name, from HAProxy's log. Never the token, nor what is in

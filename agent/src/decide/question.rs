@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use jose::{
-    ClaimNames, Claimed, Confirmation, Evidence, IssuerPolicy, Policy, Reject, TokenForm, TokenHash, Trust,
+    AuthScheme, ClaimNames, Claimed, Confirmation, Evidence, IssuerPolicy, Policy, Reject, TokenForm,
+    TokenHash, Trust,
 };
 use keys::{KeyRing, Keys};
 
@@ -121,7 +122,7 @@ impl<'a> Question<'a> {
         let policy = self.policy(trust);
         let asked = match (outcome.shown(), policy) {
             (None, _) => Ok(Confirmation::NONE),
-            (Some(signed), Some(policy)) => trust.confirmation(signed, policy),
+            (Some(signed), Some(policy)) => trust.confirmation(signed, policy, AuthScheme::Bearer),
             (Some(_), None) => Err(Reject::UnknownPolicy),
         };
         let (outcome, confirmation) = match asked {

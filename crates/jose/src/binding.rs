@@ -45,6 +45,12 @@ impl Binding {
         if is_bound_so { Ok(confirmation) } else { Err(Reject::Binding) }
     }
 
+    /// Whether a token that is bound to a key alone may be good, where its issuer asks for this and a policy for that.
+    pub fn takes_proofs(issuer: Self, policy: Option<Self>) -> bool {
+        let asked = [Some(issuer), policy];
+        !asked.contains(&Some(Self::Mtls)) && (issuer != Self::Ignore || policy.is_some())
+    }
+
     /// Refuses tokens of which something has to be shown, where nothing is.
     ///
     /// # Errors
@@ -110,6 +116,19 @@ mod tests {
                 let unproved = if expected == Ok("none") { Ok(()) } else { refused.map(|_: &str| ()) };
                 assert_eq!(binding.refuse_unproved(&claims), unproved, "{binding:?} {payload}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_alone_is_enough_unless_a_certificate_is_asked_for_or_nothing_is_looked_at() {
+        for issuer in ALL {
+            assert_eq!(
+                Binding::takes_proofs(issuer, None),
+                !matches!(issuer, Binding::Mtls | Binding::Ignore),
+                "{issuer:?}"
+            );
+            assert!(!Binding::takes_proofs(issuer, Some(Binding::Mtls)), "{issuer:?}");
+            assert_eq!(Binding::takes_proofs(issuer, Some(Binding::Dpop)), issuer != Binding::Mtls);
         }
     }
 

@@ -1,5 +1,5 @@
 //! What a client is told that is refused: the value of `WWW-Authenticate` (RFC 6750 section 3, RFC 9470 section 3,
-//! RFC 9728 section 5.1).
+//! RFC 9728 section 5.1, RFC 9449 section 7.1).
 //!
 //! The texts of a policy are made when it is loaded, one for each way to be refused. Nothing of a token or a request is
 //! ever in one: they hold what the operator configured and our own words. Each of those is held against an alphabet
@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{Reason, Reject, Resource};
+use crate::{Algorithm, AlgorithmSet, AuthScheme, ProofRules, Reason, Reject, Resource};
 
 /// The longest text, bytes. It must fit beside the rest of a refusal into HAProxy's frame and its answer.
 pub const MAX_CHALLENGE_BYTES: usize = 4096;
@@ -111,8 +111,20 @@ fn needs_no_escape(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')
 }
 
+/// The schemes that a client may choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OfferedSchemes {
+    /// `Bearer`.
+    #[default]
+    Bearer,
+    /// `DPoP`, as tokens must be bound to a key.
+    Dpop,
+    /// Either.
+    Both,
+}
+
 /// What the challenges of one policy tell, as an operator says it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// Where the client is.
     pub realm: Realm,
@@ -124,6 +136,24 @@ pub struct Told {
     pub acr_values: Vec<ListedValue>,
     /// The most seconds since the user's login.
     pub max_age: Option<NonZeroU32>,
+    /// Which schemes are offered.
+    pub schemes: OfferedSchemes,
+    /// Accepted algorithms of proofs.
+    pub proof_algorithms: AlgorithmSet,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            realm: Realm::default(),
+            scopes: Vec::new(),
+            resource_metadata: None,
+            acr_values: Vec::new(),
+            max_age: None,
+            schemes: OfferedSchemes::default(),
+            proof_algorithms: ProofRules::ALGORITHMS,
+        }
+    }
 }
 
 /// The texts of one policy; a clone shares them.
@@ -133,19 +163,21 @@ pub struct Challenges(Arc<Texts>);
 #[derive(Debug, PartialEq, Eq)]
 struct Texts {
     told: Told,
-    by_reject: BTreeMap<Reject, Box<str>>,
+    by_reject: BTreeMap<(Reject, AuthScheme), Box<str>>,
 }
 
 impl Challenges {
-    /// Makes the texts. Their parameters always have the same order: `realm`, `scope`, `resource_metadata`, `error`,
-    /// `error_description`, `acr_values`, `max_age`.
+    /// Makes the texts. The parameters of a challenge always have the same order: `realm`, `scope`, `resource_metadata`, `algs`,
+    /// `error`, `error_description`, `acr_values`, `max_age`. The one with the error comes first.
     ///
     /// # Errors
     ///
     /// [`ChallengeFault::Length`].
     pub fn new(told: Told) -> Result<Self, ChallengeFault> {
-        let texts = Reject::ALL.iter().filter_map(|reject| Some((*reject, text(&told, *reject)?.into())));
-        let by_reject: BTreeMap<Reject, Box<str>> = texts.collect();
+        let ways = Reject::ALL.iter().flat_map(|reject| AuthScheme::ALL.map(|scheme| (*reject, scheme)));
+        let by_reject: BTreeMap<_, Box<str>> = ways
+            .filter_map(|(reject, scheme)| Some(((reject, scheme), text(&told, reject, scheme)?.into())))
+            .collect();
         if by_reject.values().any(|text| text.len() > MAX_CHALLENGE_BYTES) {
             return Err(ChallengeFault::Length);
         }
@@ -157,9 +189,9 @@ impl Challenges {
         &self.0.told
     }
 
-    /// The text for a refusal; none for those that are no verdict on the token (503).
-    pub fn of(&self, reject: Reject) -> Option<&str> {
-        self.0.by_reject.get(&reject).map(|text| &**text)
+    /// The text for a refusal of what came behind this scheme; none for those that are no verdict on the token (503).
+    pub fn of(&self, reject: Reject, scheme: AuthScheme) -> Option<&str> {
+        self.0.by_reject.get(&(reject, scheme)).map(|text| &**text)
     }
 }
 
@@ -177,6 +209,8 @@ enum Help {
     Token,
     /// Another token, for this error.
     Another(&'static str),
+    /// Another proof, for this error (RFC 9449 sections 7.1 and 9).
+    Proof(&'static str),
     /// A token of another login (RFC 9470 section 3).
     Login,
     /// Time: the token may be good.
@@ -186,6 +220,8 @@ enum Help {
 fn help(reject: Reject) -> Help {
     match (reject, reject.reason()) {
         (Reject::Missing | Reject::Scheme, _) => Help::Token,
+        (Reject::Proof | Reject::ProofTime | Reject::ProofReplayed, _) => Help::Proof("invalid_dpop_proof"),
+        (Reject::Nonce, _) => Help::Proof("use_dpop_nonce"),
         (_, Reason::StepUp) => Help::Login,
         (_, Reason::Forbidden) => Help::Another("insufficient_scope"),
         (
@@ -201,15 +237,19 @@ fn help(reject: Reject) -> Help {
     }
 }
 
-fn text(told: &Told, reject: Reject) -> Option<String> {
-    let mut text = Text::new(&told.realm);
-    text.list("scope", &told.scopes);
-    if let Some(url) = &told.resource_metadata {
-        text.parameter("resource_metadata", &url.0);
-    }
-    match help(reject) {
-        Help::Token => {}
-        Help::Another(error) => text.error(error, reject),
+/// One challenge for each scheme that is offered. The error goes into that of the scheme which was used (RFC 9449 section 7.2).
+fn text(told: &Told, reject: Reject, used: AuthScheme) -> Option<String> {
+    let help = help(reject);
+    let first = match (told.schemes, &help) {
+        (_, Help::Later) => return None,
+        (_, Help::Proof(_)) | (OfferedSchemes::Dpop, _) => AuthScheme::Dpop,
+        (OfferedSchemes::Bearer | OfferedSchemes::Both, Help::Token) => AuthScheme::Bearer,
+        (OfferedSchemes::Bearer | OfferedSchemes::Both, Help::Another(_) | Help::Login) => used,
+    };
+    let mut text = Text::new(told, first);
+    match help {
+        Help::Token | Help::Later => {}
+        Help::Another(error) | Help::Proof(error) => text.error(error, reject),
         Help::Login => {
             text.error("insufficient_user_authentication", reject);
             text.list("acr_values", &told.acr_values);
@@ -217,17 +257,32 @@ fn text(told: &Told, reject: Reject) -> Option<String> {
                 text.parameter("max_age", max_age);
             }
         }
-        Help::Later => return None,
     }
-    Some(text.0)
+    let other = match (told.schemes, first) {
+        (OfferedSchemes::Both, AuthScheme::Bearer) => Some(AuthScheme::Dpop),
+        (OfferedSchemes::Both, AuthScheme::Dpop) => Some(AuthScheme::Bearer),
+        (OfferedSchemes::Bearer | OfferedSchemes::Dpop, _) => None,
+    };
+    let other = other.map(|scheme| format!(", {}", Text::new(told, scheme).0));
+    Some(text.0 + other.as_deref().unwrap_or_default())
 }
 
 /// A challenge that grows by parameters. Each value has been held against its alphabet, or is a word of ours.
 struct Text(String);
 
 impl Text {
-    fn new(realm: &Realm) -> Self {
-        Self(format!("Bearer realm=\"{}\"", realm.0))
+    /// What is told whatever the error is.
+    fn new(told: &Told, scheme: AuthScheme) -> Self {
+        let mut text = Self(format!("{} realm=\"{}\"", scheme.as_str(), told.realm.0));
+        text.list("scope", &told.scopes);
+        if let Some(url) = &told.resource_metadata {
+            text.parameter("resource_metadata", &url.0);
+        }
+        if scheme == AuthScheme::Dpop {
+            let names: Vec<&str> = told.proof_algorithms.iter().map(Algorithm::as_str).collect();
+            text.parameter("algs", names.join(" "));
+        }
+        text
     }
 
     fn parameter(&mut self, name: &str, value: impl fmt::Display) {

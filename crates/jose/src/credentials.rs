@@ -11,7 +11,8 @@ mod websocket;
 
 use std::borrow::Cow;
 
-use self::found::{Found, Other, is_one, trimmed};
+pub(crate) use self::found::trimmed;
+use self::found::{Found, Other, is_one};
 use crate::{Reject, base64url};
 
 /// A place of a request, with what stands there.

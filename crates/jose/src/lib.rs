@@ -12,7 +12,7 @@
 //! Encrypted tokens (RFC 7516) are opened by [`decrypt`] with [`DecryptionKeys`]: claims that were encrypted under a
 //! shared secret go to [`IssuerPolicy::validate`] as they are, a signed token inside goes the way above.
 //!
-//! A token that is bound to a key of its client comes with a proof, made for the one request (RFC 9449): [`Proof::verify`].
+//! A token that is bound to a key of its client comes with a proof, made for the one request (RFC 9449): [`Proofs::judge`].
 //!
 //! ```
 //! use jose::{
@@ -42,6 +42,7 @@
 
 mod access_token;
 mod algorithm;
+mod auth_scheme;
 mod base64url;
 mod binding;
 mod challenge;
@@ -81,15 +82,19 @@ mod verify;
 
 pub use access_token::TokenKind;
 pub use algorithm::{Algorithm, AlgorithmSet, UnknownAlgorithm};
+pub use auth_scheme::AuthScheme;
 pub use binding::{Binding, UnknownBinding};
-pub use challenge::{ChallengeFault, Challenges, ListedValue, MAX_CHALLENGE_BYTES, MetadataUrl, Realm, Told};
+pub use challenge::{
+    ChallengeFault, Challenges, ListedValue, MAX_CHALLENGE_BYTES, MetadataUrl, OfferedSchemes, Realm, Told,
+};
 pub use claims::{Claim, ClaimNameError, ClaimNames, Claims, EVERYBODY, MAX_GROUP_BYTES};
 pub use condition::{ClaimCondition, ClaimRule, ClaimValue};
 pub use confirmation::{Confirmation, Evidence, Thumbprint};
 pub use credentials::{Credentials, Place};
 pub use dpop::{
     MAX_JTI_BYTES, MAX_ML_DSA_PROOF_BYTES, MAX_PROOF_BYTES, MIN_NONCE_SECRET_BYTES, NonceSecret, Proof,
-    ProofFault, ProofRules, ProvedRequest, ReplayKey, TargetOrigin, TargetUri, UriFault,
+    ProofFault, ProofRules, ProofSettings, Proofs, ProvedRequest, ReplayKey, SeenProofs, ShownProof,
+    TargetOrigin, TargetUri, UriFault,
 };
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
 pub use hint::{Claimed, Hint};

@@ -122,6 +122,14 @@ rejects! {
     /// The token is bound to a key or a certificate (`cnf`), and the client does not prove that it holds it; or it is not bound
     /// as it must be.
     Binding = "binding" => Invalid,
+    /// A proof of possession (DPoP) that cannot be read, is not for this request and token, or whose signature is wrong.
+    Proof = "proof" => Invalid,
+    /// A proof of possession that is too old, or of a time to come.
+    ProofTime = "proof_time" => Invalid,
+    /// A proof of possession that was used before.
+    ProofReplayed = "proof_replayed" => Invalid,
+    /// A proof of possession without a nonce that was given out lately, where one is asked for.
+    Nonce = "nonce" => Invalid,
     /// `exp` is further from `iat` than allowed or before it, or one of them is absent.
     Lifetime = "lifetime" => Invalid,
     /// An MCP call whose `Mcp-*` headers are absent, doubled or cannot be decoded, or of a revision that has none.

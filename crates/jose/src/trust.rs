@@ -3,14 +3,15 @@
 //! A token is only ever tried with the keys of its own issuer. Its `iss` is read before the signature is verified, to
 //! choose the keys; nothing else is believed until they have proved it.
 
+mod bound;
+
 use crate::issuer::Owner;
 use crate::issuer_policy::validate_audience;
 use crate::jws::Unverified;
 use crate::verify::open;
 use crate::{
-    AlgorithmSet, Binding, Claim, ClaimNames, Claims, Confirmation, IssuerName, IssuerPolicy, KeySet, Leeway,
-    ListedValue, Policy, Profile, Refusal, Reject, ResourceMetadata, Signed, TokenForm, UnixTime, Verdict,
-    Window,
+    AlgorithmSet, Claim, ClaimNames, Claims, IssuerName, IssuerPolicy, KeySet, Leeway, ListedValue, Policy,
+    Profile, Refusal, Reject, ResourceMetadata, Signed, TokenForm, UnixTime, Verdict, Window,
 };
 
 /// An issuer and what its tokens must be.
@@ -170,11 +171,6 @@ impl Trust {
         names.find(|name| name.is_every_tenant())
     }
 
-    /// Whether bound tokens of some issuer are accepted without a proof: worth a warning.
-    pub fn ignores_binding(&self) -> bool {
-        self.issuers.iter().any(|issuer| issuer.policy.binding == Binding::Ignore)
-    }
-
     /// The policy of that name; without a name the default one.
     pub fn policy(&self, name: Option<&str>) -> Option<&Policy> {
         match name {
@@ -247,15 +243,6 @@ impl Trust {
             policy.requirements.step_up.until(&signed.claims)?,
         ];
         Ok(Window { login_until: ends.into_iter().flatten().min(), ..issuer.window(&signed.claims)? })
-    }
-
-    /// What the client of a token that [`verify`](Self::verify) accepted has to show each time that it uses it under `policy`.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::Issuer`] for a token of no trusted issuer, and [`Reject::Binding`] for one that is not bound as it must be.
-    pub fn confirmation(&self, signed: &Signed, policy: &Policy) -> Result<Confirmation, Reject> {
-        policy.confirmation(self.issuer_policy(signed)?.binding, &signed.claims)
     }
 
     /// The document about the API that `policy` protects (RFC 9728 section 2): whose tokens it accepts, and the scopes of every

@@ -10,7 +10,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::SystemTime;
 
 use jose::{
-    Explanation, KeyRules, KeySet, Policy, Reason, Refusal, Reject, TrialOutcome, Trust, UnixTime, Verdict,
+    AuthScheme, Explanation, KeyRules, KeySet, Policy, Reason, Refusal, Reject, TrialOutcome, Trust,
+    UnixTime, Verdict,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -177,7 +178,7 @@ impl Judge<'_> {
             Verdict::Refuse(Refusal { reject, .. }) => Err(*reject),
         };
         let binding = match &explanation.verdict {
-            Verdict::Accept(signed) => self.trust.confirmation(signed, self.policy).ok(),
+            Verdict::Accept(signed) => self.trust.confirmation(signed, self.policy, AuthScheme::Bearer).ok(),
             Verdict::Refuse(_) => None,
         };
         let binding = binding.filter(|asked| !asked.is_none()).map(|asked| asked.as_str());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jose::{Challenges, Reject};
+use jose::{AuthScheme, Challenges, Reject};
 
 use super::cache::Verified;
 
@@ -33,7 +33,10 @@ pub enum Pass {
 impl Answer {
     /// A refusal, with what its policy tells the client.
     pub fn refuse(reject: Reject, challenges: Option<&Challenges>) -> Self {
-        Self::Refuse { reject, challenge: challenges.and_then(|texts| texts.of(reject)).map(Into::into) }
+        Self::Refuse {
+            reject,
+            challenge: challenges.and_then(|texts| texts.of(reject, AuthScheme::Bearer)).map(Into::into),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jose::{Claimed, Evidence, Reject, TokenForm, TokenHash, UnixTime};
+use jose::{AuthScheme, Claimed, Evidence, Reject, TokenForm, TokenHash, UnixTime};
 use keys::Keys;
 use service::sample::LogLines;
 use service::shown;
@@ -174,7 +174,7 @@ impl Decider {
         let trust = self.trusted.trust();
         let verified = Verified {
             window: trust.window(&signed, policy)?,
-            confirmation: trust.confirmation(&signed, policy)?,
+            confirmation: trust.confirmation(&signed, policy, AuthScheme::Bearer)?,
             issuer: trust.issuer_policy(&signed)?.name().map(|name| shown::url(name).into()),
             payload: Payload::read(&signed.claims, trust.issuer_policy(&signed)?)?,
             handed_on: guard.handed_on.of(&signed.claims, &trust.claim_names(policy, &signed))?,

@@ -46,6 +46,7 @@ fn everything() -> Told {
         resource_metadata: Some(MetadataUrl::from(&resource)),
         acr_values: values(&["urn:mfa", "pwd"]),
         max_age: NonZeroU32::new(300),
+        ..Told::default()
     }
 }
 
@@ -63,17 +64,21 @@ fn each_way_to_be_refused_has_a_challenge_that_its_reader_understands() {
     for told in [Told::default(), everything()] {
         let challenges = Challenges::new(told).unwrap();
         for reject in Reject::ALL {
-            let text = challenges.of(*reject);
+            let text = challenges.of(*reject, AuthScheme::Bearer);
             assert_eq!(text.is_none(), status(*reject) == 503, "{reject:?}: {text:?}");
             let Some(text) = text else { continue };
             let (scheme, parameters) = read(text).unwrap_or_else(|| panic!("{reject:?}: {text}"));
-            assert_eq!(scheme, "Bearer");
+            let is_of_proof =
+                matches!(reject, Reject::Proof | Reject::ProofTime | Reject::ProofReplayed | Reject::Nonce);
+            assert_eq!(scheme, if is_of_proof { "DPoP" } else { "Bearer" });
             let of =
                 |name: &str| parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
             let is_missing = matches!(reject, Reject::Missing | Reject::Scheme);
             assert_eq!(of("error_description"), (!is_missing).then_some(reject.detail()), "{text}");
             let error = match (status(*reject), reject) {
                 (401, Reject::Missing | Reject::Scheme) => None,
+                (401, Reject::Nonce) => Some("use_dpop_nonce"),
+                (401, _) if is_of_proof => Some("invalid_dpop_proof"),
                 (401, Reject::Acr | Reject::AuthTime) => Some("insufficient_user_authentication"),
                 (401, _) => Some("invalid_token"),
                 _ => Some("insufficient_scope"),
@@ -106,9 +111,39 @@ fn the_parameters_stand_in_one_order() {
             format!(r#"{base}, {login}, acr_values="urn:mfa pwd", max_age="300""#),
         ),
     ] {
-        assert_eq!(Challenges::new(told).unwrap().of(reject), Some(&*expected));
+        assert_eq!(Challenges::new(told).unwrap().of(reject, AuthScheme::Bearer), Some(&*expected));
     }
     assert_eq!(Challenges::default(), Challenges::new(Told::default()).unwrap());
+}
+
+#[test]
+fn the_error_is_told_in_the_scheme_that_was_used_and_the_other_one_is_offered_beside_it() {
+    use AuthScheme::{Bearer, Dpop};
+    let (bearer, proof) = (r#"Bearer realm="api""#, r#"DPoP realm="api", algs="ES256 EdDSA""#);
+    let invalid = r#"error="invalid_token", error_description="binding""#;
+    let forged = r#"error="invalid_dpop_proof", error_description="proof""#;
+    let nonce = r#"error="use_dpop_nonce", error_description="nonce""#;
+    for (schemes, used, reject, expected) in [
+        (OfferedSchemes::Bearer, Bearer, Reject::Missing, bearer.to_owned()),
+        (OfferedSchemes::Bearer, Dpop, Reject::Scheme, bearer.to_owned()),
+        (OfferedSchemes::Bearer, Bearer, Reject::Binding, format!("{bearer}, {invalid}")),
+        (OfferedSchemes::Bearer, Dpop, Reject::Binding, format!("{proof}, {invalid}")),
+        (OfferedSchemes::Bearer, Dpop, Reject::Proof, format!("{proof}, {forged}")),
+        (OfferedSchemes::Dpop, Bearer, Reject::Missing, proof.to_owned()),
+        (OfferedSchemes::Dpop, Bearer, Reject::Scheme, proof.to_owned()),
+        (OfferedSchemes::Dpop, Bearer, Reject::Binding, format!("{proof}, {invalid}")),
+        (OfferedSchemes::Dpop, Dpop, Reject::Nonce, format!("{proof}, {nonce}")),
+        (OfferedSchemes::Both, Bearer, Reject::Missing, format!("{bearer}, {proof}")),
+        (OfferedSchemes::Both, Bearer, Reject::Binding, format!("{bearer}, {invalid}, {proof}")),
+        (OfferedSchemes::Both, Dpop, Reject::Binding, format!("{proof}, {invalid}, {bearer}")),
+        (OfferedSchemes::Both, Dpop, Reject::Nonce, format!("{proof}, {nonce}, {bearer}")),
+    ] {
+        let proof_algorithms = AlgorithmSet::of(&[Algorithm::EdDSA, Algorithm::ES256]);
+        let told = Told { schemes, proof_algorithms, ..Told::default() };
+        let challenges = Challenges::new(told).unwrap();
+        assert_eq!(challenges.of(reject, used), Some(&*expected), "{schemes:?} {used:?} {reject:?}");
+        assert_eq!(challenges.of(Reject::Overloaded, used), None);
+    }
 }
 
 #[test]
@@ -136,7 +171,12 @@ fn a_challenge_that_no_answer_has_room_for_is_a_fault() {
     let long = |bytes: usize| Told { scopes: values(&["a".repeat(bytes).as_str()]), ..Told::default() };
     assert_eq!(Challenges::new(long(MAX_CHALLENGE_BYTES)), Err(ChallengeFault::Length));
     let challenges = Challenges::new(long(MAX_CHALLENGE_BYTES - 200)).unwrap();
-    assert!(Reject::ALL.iter().filter_map(|reject| challenges.of(*reject)).all(|text| text.len() <= 4096));
+    assert!(
+        Reject::ALL
+            .iter()
+            .filter_map(|reject| challenges.of(*reject, AuthScheme::Bearer))
+            .all(|text| text.len() <= 4096)
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) enum Other {
 }
 
 /// Without white space around it.
-pub(super) fn trimmed(value: &str) -> &str {
+pub(crate) fn trimmed(value: &str) -> &str {
     value.trim_matches([' ', '\t'])
 }
 

@@ -1,5 +1,7 @@
 //! Why a proof proves nothing.
 
+use crate::Reject;
+
 /// Why a proof is not one for this request (RFC 9449 section 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ProofFault {
@@ -48,4 +50,38 @@ pub enum ProofFault {
     /// The key of `jwk` did not make the signature.
     #[error("the proof's signature is not by its jwk")]
     Signature,
+    /// It was used before.
+    #[error("the proof was used before")]
+    Replayed,
+    /// No more proofs can be remembered, and one that is not remembered could be used again.
+    #[error("as many proofs are remembered as there is room for")]
+    NoRoom,
+    /// The proxy does not tell over which scheme and to which host the request came.
+    #[error("it is not told whether the request came over TLS, or to which host")]
+    Untold,
+}
+
+impl ProofFault {
+    /// What becomes of the request.
+    pub const fn reject(self) -> Reject {
+        match self {
+            Self::OtherKey => Reject::Binding,
+            Self::Time => Reject::ProofTime,
+            Self::Nonce => Reject::Nonce,
+            Self::Replayed => Reject::ProofReplayed,
+            Self::NoRoom => Reject::Overloaded,
+            Self::Untold => Reject::Argument,
+            Self::TooLong { .. }
+            | Self::Malformed
+            | Self::Type
+            | Self::Algorithm
+            | Self::Key
+            | Self::PrivateKey
+            | Self::Claim(_)
+            | Self::Method
+            | Self::Target
+            | Self::TokenHash
+            | Self::Signature => Reject::Proof,
+        }
+    }
 }

@@ -30,6 +30,12 @@ impl NonceSecret {
         (secret.len() >= MIN_NONCE_SECRET_BYTES).then(|| Self(Key::new(HMAC_SHA256, secret)))
     }
 
+    /// The secret that a file holds: all of it but white space around it, such as the end of the line that
+    /// `openssl rand -hex 32` writes. `None` if it is too short.
+    pub fn of_file(content: &[u8]) -> Option<Self> {
+        Self::new(content.trim_ascii())
+    }
+
     /// The nonce that proofs must have from now on.
     pub fn nonce(&self, now: UnixTime) -> String {
         self.of_minute(minute(now))
@@ -109,6 +115,17 @@ mod tests {
         for minute in [i64::MIN, -1, 0, i64::MAX] {
             assert!(!secret(1).accepts(&secret(1).of_minute(minute), now), "{minute}");
         }
+    }
+
+    #[test]
+    fn white_space_around_the_content_of_a_file_is_not_part_of_the_secret() {
+        let now = UnixTime::from_secs(600);
+        let nonce = |content: &[u8]| NonceSecret::of_file(content).map(|secret| secret.nonce(now));
+        let hex = "0f".repeat(32);
+        assert_eq!(nonce(format!(" {hex}\r\n").as_bytes()), nonce(hex.as_bytes()));
+        assert!(nonce(hex.as_bytes()).is_some());
+        assert_eq!(nonce(&[b' '; 64]), None);
+        assert_eq!(nonce(format!("{}\n\n", "x".repeat(31)).as_bytes()), None);
     }
 
     #[test]

@@ -214,4 +214,4 @@ impl Told {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,8 +1,8 @@
 //! Good tokens that were made for something else than access, or for a client that has to prove itself.
 
 use jose::{
-    Algorithm, Binding, Claims, Confirmation, Evidence, IssuerPolicy, Policy, Profile, Refusal, Reject,
-    Requirements, Signed, Thumbprint, TokenVersion, Trust, TrustedIssuer, Verdict, verify,
+    Algorithm, AuthScheme, Binding, Claims, Confirmation, Evidence, IssuerPolicy, Policy, Profile, Refusal,
+    Reject, Requirements, Signed, Thumbprint, TokenVersion, Trust, TrustedIssuer, Verdict, verify,
 };
 use serde_json::json;
 
@@ -157,7 +157,9 @@ fn a_bound_token_is_good_for_a_client_that_shows_what_it_is_bound_to_and_a_polic
             let trust = Trust::new(profile, issuers, vec![route]).unwrap();
             let route = trust.policy(None).unwrap();
             let judged = |evidence: &Evidence| match trust.verify(&token(cnf), &sets, route, NOW) {
-                Verdict::Accept(signed) => trust.confirmation(&signed, route)?.judge(evidence),
+                Verdict::Accept(signed) => {
+                    trust.confirmation(&signed, route, AuthScheme::Bearer)?.judge(evidence)
+                }
                 Verdict::Refuse(Refusal { reject, .. }) => Err(reject),
             };
             for (evidence, expected) in

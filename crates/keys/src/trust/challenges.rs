@@ -99,6 +99,7 @@ impl Challenged {
             resource_metadata: self.metadata,
             acr_values: acr_values(&own.step_up, &accepted, settings, names),
             max_age: max_ages.filter_map(|asked| asked.step_up.max_age).min(),
+            ..Told::default()
         };
         match Challenges::new(told) {
             Ok(challenges) => policy.challenges = challenges,

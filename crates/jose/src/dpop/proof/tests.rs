@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 /// The request of RFC 9449 section 7.1: token, proof, and the thumbprint of section 6.1.
-const RFC_TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+pub(in crate::dpop) const RFC_TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
 const RFC_PROOF: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVD\
     IiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpi\
     VFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiw\
@@ -13,24 +13,24 @@ const RFC_PROOF: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt
     6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yR\
     qzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA";
 const RFC_THUMBPRINT: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
-const RFC_IAT: i64 = 1_562_262_618;
+pub(in crate::dpop) const RFC_IAT: i64 = 1_562_262_618;
 const URI: &str = "https://resource.example.org/protectedresource";
 
 /// The key of RFC 8037 appendix A, and its thumbprint there.
 const SEED: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
 const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-const THUMBPRINT: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+pub(in crate::dpop) const THUMBPRINT: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
 
 fn bytes(text: &str) -> Vec<u8> {
     base64url::decode(text).unwrap()
 }
 
-fn thumbprint(text: &str) -> [u8; 32] {
+pub(in crate::dpop) fn thumbprint(text: &str) -> [u8; 32] {
     bytes(text).try_into().unwrap()
 }
 
 /// A member of this value, or without it.
-fn with(object: &Value, name: &str, value: Option<Value>) -> Value {
+pub(in crate::dpop) fn with(object: &Value, name: &str, value: Option<Value>) -> Value {
     let mut object = object.clone();
     let members = object.as_object_mut().unwrap();
     match value {
@@ -44,11 +44,11 @@ fn jwk() -> Value {
     json!({"kty": "OKP", "crv": "Ed25519", "x": X})
 }
 
-fn header() -> Value {
+pub(in crate::dpop) fn header() -> Value {
     json!({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": jwk()})
 }
 
-fn payload() -> Value {
+pub(in crate::dpop) fn payload() -> Value {
     let ath = base64url::encode(TokenHash::of(RFC_TOKEN).as_bytes());
     json!({"jti": "j", "htm": "GET", "htu": URI, "iat": RFC_IAT, "ath": ath})
 }
@@ -61,7 +61,7 @@ fn parts(header: &Value, payload: &Value) -> String {
     )
 }
 
-fn signed(header: &Value, payload: &Value) -> String {
+pub(in crate::dpop) fn signed(header: &Value, payload: &Value) -> String {
     let pair = Ed25519KeyPair::from_seed_and_public_key(&bytes(SEED), &bytes(X)).unwrap();
     let message = parts(header, payload);
     format!("{message}.{}", base64url::encode(pair.sign(message.as_bytes()).as_ref()))

@@ -1,6 +1,6 @@
 use std::io::Write as _;
 
-use jose::{Reject, Trust};
+use jose::{AuthScheme, Reject, Trust};
 
 use super::super::tests::NAMES;
 use super::super::{Flat, Preset, read};
@@ -24,7 +24,13 @@ const ISSUER: &str = "[[issuers]]\nissuer = \"https://id.example\"\nkeys_file = 
 const RESOURCE: (&str, &str) = ("APP_RESOURCE", "https://h.example/mcp");
 
 fn told(trust: &Trust, policy: &str, reject: Reject) -> String {
-    trust.policy(Some(policy)).unwrap().challenges.of(reject).unwrap_or_default().to_owned()
+    trust
+        .policy(Some(policy))
+        .unwrap()
+        .challenges
+        .of(reject, AuthScheme::Bearer)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[test]
