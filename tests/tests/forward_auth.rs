@@ -1,6 +1,7 @@
 //! Traefik, nginx and Envoy with the shipped configurations, in front of a real token-server.
 
 mod metadata;
+mod proofs;
 
 use std::fs;
 use std::thread;

@@ -1,6 +1,7 @@
 //! Settings, parsed once at start. `TOKEN_SERVER__SECTION__KEY`, over the TOML file that `TOKEN_SERVER_CONFIG` names.
 
 mod description;
+mod dpop;
 pub(crate) mod keys;
 mod names;
 mod places;
@@ -30,6 +31,7 @@ use crate::encrypted::{DecryptionKeysFile, decryption_keys};
 use crate::rulebook::{self, Lifetimes};
 use crate::store::redis::{Authorities, RedisMode, RedisModeName, RedisSettings, RedisSettingsError};
 use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY, Tls, TlsFiles};
+use crate::verify::ProofTerms;
 
 pub use description::description;
 pub use keys::Keys;
@@ -62,6 +64,8 @@ pub struct Config {
     pub keys: Keys,
     /// `TOKEN_SERVER__VERIFY__*`: forward-auth; absent when no issuer is trusted.
     pub verify: Option<Verify>,
+    /// `TOKEN_SERVER__VERIFY__DPOP_*`: what clients of bound tokens prove at forward-auth.
+    pub proofs: ProofTerms,
     /// `TOKEN_SERVER__SIGNALS__*`, `[[signals]]`: what identity providers may tell; absent without a listener for it.
     pub signals: Option<Signals>,
     /// Where rules live.
@@ -121,6 +125,7 @@ impl Config {
             jwe_keys,
             signals,
             verify,
+            proofs: dpop::read(settings),
             keys: keys::read(settings, issuers, profile),
             store: store(settings),
             store_new: settings.flag(STORE_NEW).unwrap_or(false),

@@ -13,7 +13,7 @@ use crate::api::{App, InUse};
 use crate::config::{self, Config, description};
 use crate::signals::{self, Polls, Signals};
 use crate::trust::Trusted;
-use crate::verify::VerifyMetrics;
+use crate::verify::{Possession, ProofMemory, ProofTerms, VerifyMetrics};
 
 /// Why a configuration was not put in use; the one before stays.
 #[derive(Debug, thiserror::Error)]
@@ -64,15 +64,23 @@ pub(crate) struct Reconfigure {
     pub(crate) origin: Origin,
     pub(crate) keys: LiveKeys,
     pub(crate) metrics: VerifyMetrics,
+    pub(crate) proofs: ProofMemory,
     pub(crate) app: Arc<App>,
     /// What providers may tell; absent without a listener for it, which only a restart can change.
     pub(crate) signals: Option<Arc<Signals>>,
     pub(crate) polls: Option<Polls>,
 }
 
-/// What a configuration trusts and how it answers proxies, over the keys of its issuers.
-pub(crate) fn in_use(verify: config::Verify, metrics: &VerifyMetrics, keys: &Arc<KeyRing>) -> InUse {
-    InUse::new(Trusted::new(verify.trust, keys), verify.forward_auth, metrics.clone())
+/// What a configuration trusts and how it answers proxies, over the keys of its issuers and the proofs that were used.
+pub(crate) fn in_use(
+    verify: config::Verify,
+    proofs: &ProofTerms,
+    memory: &ProofMemory,
+    metrics: &VerifyMetrics,
+    keys: &Arc<KeyRing>,
+) -> InUse {
+    let possession = Possession::new(proofs, memory, metrics.clone());
+    InUse::new(Trusted::new(verify.trust, keys), verify.forward_auth, possession, metrics.clone())
 }
 
 impl Reconfigure {
@@ -110,7 +118,9 @@ impl Reconfigure {
             polls.again();
         }
         // The tokens that were verified by other policies go with them.
-        let in_use = config.verify.map(|verify| in_use(verify, &self.metrics, keys.ring()));
+        let in_use = config
+            .verify
+            .map(|verify| in_use(verify, &config.proofs, &self.proofs, &self.metrics, keys.ring()));
         if let Some(in_use) = &in_use {
             in_use.trusted.warn_of_open_doors();
         }
@@ -145,7 +155,7 @@ mod tests {
         );
     }
 
-    const FIXED: [&str; 31] = [
+    const FIXED: [&str; 34] = [
         "TOKEN_SERVER__ADMIN__LISTEN",
         "TOKEN_SERVER__ADMIN__SOCKET",
         "TOKEN_SERVER__ADMIN__TOKENS_FILE",
@@ -177,5 +187,8 @@ mod tests {
         "TOKEN_SERVER__TLS__CERT",
         "TOKEN_SERVER__TLS__CLIENT_CA",
         "TOKEN_SERVER__TLS__KEY",
+        "TOKEN_SERVER__VERIFY__DPOP_NONCE_SECRET_FILE",
+        "TOKEN_SERVER__VERIFY__DPOP_REPLAY",
+        "TOKEN_SERVER__VERIFY__DPOP_REPLAY_SIZE",
     ];
 }

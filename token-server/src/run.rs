@@ -35,7 +35,7 @@ use crate::reload;
 use crate::serve::SocketRoutes;
 use crate::signals::{self, Parts, SignalMetrics, Signals};
 use crate::store::StoreError;
-use crate::verify::VerifyMetrics;
+use crate::verify::{ProofMemory, VerifyMetrics};
 
 /// How long requests that have begun may take after the signal to stop; below the 30 s that orchestrators wait.
 const GRACE: Duration = Duration::from_secs(10);
@@ -86,7 +86,11 @@ pub async fn run(
     );
     let rules = Rules { revocations: Arc::clone(&revocations), annotations };
     let verify_metrics = VerifyMetrics::register(&mut registry);
-    let in_use = config.verify.clone().map(|verify| in_use(verify, &verify_metrics, keys.ring()));
+    let proofs = ProofMemory::new(&config.proofs);
+    let in_use = config
+        .verify
+        .clone()
+        .map(|verify| in_use(verify, &config.proofs, &proofs, &verify_metrics, keys.ring()));
     let audit = config.audit;
     let signals_in_use = config.signals.clone().map(|settings| signals::InUse::new(settings, keys.ring()));
     let signal_metrics = signals_in_use
@@ -108,8 +112,9 @@ pub async fn run(
     });
     warn_of_open_doors(&app);
     let polls = signals.clone().map(|signals| signals::Polls::begin(signals, secrets, background.clone()));
+    let metrics = verify_metrics;
     let reconfigure =
-        Reconfigure { origin, keys, metrics: verify_metrics, app: Arc::clone(&app), signals: told, polls };
+        Reconfigure { origin, keys, metrics, proofs, app: Arc::clone(&app), signals: told, polls };
     let (fresh, end) = (files.clone(), shutdown.clone());
     background.keep("secret files", move || fresh.clone().keep_fresh(end.clone()));
     background.run("reload", reload::run(files, reconfigure, shutdown.clone()));

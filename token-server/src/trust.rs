@@ -8,10 +8,34 @@ use jose::{
     Binding, Hint, Leeway, Policy, Profile, Refusal, Reject, Signed, TokenVersion, Trust, UnixTime, Verdict,
 };
 use keys::{KeyRing, Keys, KeysView, Newer};
+use service::shown;
 use tokio::time::Instant;
 
 /// How long a token with an unknown key waits for newer keys. Proxies wait a second or more.
 const EARLY_LOAD_WAIT: Duration = Duration::from_millis(800);
+
+/// What an operator should know who asks for bindings of which no proxy tells `/verify`.
+pub(crate) fn unprovable(trust: &Trust) -> Vec<String> {
+    let issuers = trust.issuers().iter().map(|issuer| {
+        let name = issuer.policy.name().map_or_else(String::new, |name| format!(" for {}", shown::url(name)));
+        let asked = format!("TOKEN_SERVER__VERIFY__BINDING, or binding of [[issuers]],{name}");
+        (asked, issuer.policy.binding)
+    });
+    let policies = trust.policies().iter().filter_map(|policy| {
+        let asked = format!("binding of the policy {}", policy.name);
+        policy.binding.map(|binding| (asked, binding))
+    });
+    let refused = issuers.chain(policies).filter_map(|(asked, binding)| {
+        let refused = match binding {
+            Binding::Mtls => "every token is refused there; ask for dpop, or have HAProxy and jwt-agent decide",
+            Binding::Any => "tokens that are bound to a certificate are refused there, and those that are bound to a key can pass",
+            Binding::IfBound | Binding::Dpop | Binding::Ignore => return None,
+        };
+        let word = if binding == Binding::Mtls { "mtls" } else { "any" };
+        Some(format!("{asked} is {word}: no proxy tells /verify of a client's certificate, so that {refused}"))
+    });
+    refused.collect()
+}
 
 /// The trust of one configuration, with its keys.
 pub struct Trusted {
@@ -47,6 +71,9 @@ impl Trusted {
             );
         }
         if let Some(warning) = keys::trust::every_tenant_warning(trust) {
+            tracing::warn!("{warning}");
+        }
+        for warning in unprovable(trust) {
             tracing::warn!("{warning}");
         }
         if trust.ignores_binding() {
@@ -152,6 +179,35 @@ impl Trusted {
         match self.trust.validate_decrypted(decrypted, policy, now) {
             Verdict::Accept(signed) => Ok(signed),
             Verdict::Refuse(Refusal { reject, .. }) => Err(reject),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jose::{IssuerPolicy, TrustedIssuer};
+
+    use super::*;
+
+    #[test]
+    fn a_binding_that_no_proxy_can_tell_of_is_told_at_the_start() {
+        for (issuer, policy, expected) in [
+            (Binding::IfBound, None, &[][..]),
+            (Binding::Dpop, Some(Binding::Dpop), &[]),
+            (Binding::Ignore, Some(Binding::IfBound), &[]),
+            (Binding::Mtls, None, &["[[issuers]], is mtls"]),
+            (Binding::Any, Some(Binding::Mtls), &["[[issuers]], is any", "the policy p is mtls"]),
+            (Binding::IfBound, Some(Binding::Any), &["the policy p is any"]),
+        ] {
+            let issuer = IssuerPolicy { binding: issuer, ..IssuerPolicy::of(Profile::Standard) };
+            let issuer = TrustedIssuer { policy: issuer, keys: 0, signers: Vec::new() };
+            let policy = Policy { binding: policy, ..Policy::of("p", vec![0]) };
+            let trust = Trust::new(Profile::Standard, vec![issuer], vec![policy]).unwrap();
+            let told = unprovable(&trust);
+            assert_eq!(told.len(), expected.len(), "{told:?}");
+            for (told, expected) in told.iter().zip(expected) {
+                assert!(told.contains(expected), "{told}");
+            }
         }
     }
 }

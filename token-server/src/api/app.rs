@@ -18,7 +18,7 @@ use crate::recent::Recent;
 use crate::revocations::Revocations;
 use crate::signals::Signals;
 use crate::trust::Trusted;
-use crate::verify::VerifyMetrics;
+use crate::verify::{Possession, VerifyMetrics};
 
 /// What the handlers share.
 pub(crate) struct App {
@@ -48,9 +48,14 @@ pub(crate) struct InUse {
 
 impl InUse {
     /// Forward-auth by these settings for what is trusted.
-    pub(crate) fn new(trusted: Trusted, settings: forward_auth::Settings, metrics: VerifyMetrics) -> Self {
+    pub(crate) fn new(
+        trusted: Trusted,
+        settings: forward_auth::Settings,
+        possession: Possession,
+        metrics: VerifyMetrics,
+    ) -> Self {
         let trusted = Arc::new(trusted);
-        Self { forward_auth: ForwardAuth::new(settings, metrics, &trusted), trusted }
+        Self { forward_auth: ForwardAuth::new(settings, possession, metrics, &trusted), trusted }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::changes::consul;
 use crate::config::{Config, ListenAddress, Signals, StoreSettings, signals};
 use crate::store::redis::RedisStore;
 use crate::store::{Beginning, EmbeddedStore, Store as _};
+use crate::trust::unprovable;
 
 /// What was found.
 #[derive(Default)]
@@ -28,7 +29,8 @@ pub(super) async fn run(config: &Config, online: bool) -> Result<Outcome, CliErr
     checked.faults.extend(faults);
     checked.lines.extend(notes.into_iter().map(|note| format!("warning: {note}")));
     let signals = config.signals.iter().flat_map(Signals::warnings);
-    checked.lines.extend(signals.map(|warning| format!("warning: {warning}")));
+    let bound = config.verify.iter().flat_map(|verify| unprovable(&verify.trust));
+    checked.lines.extend(signals.chain(bound).map(|warning| format!("warning: {warning}")));
     checked.key_sources(config, online).await;
     checked.store(config, online).await;
     for text in &checked.lines {

@@ -7,6 +7,7 @@ use super::keys;
 use super::names::*;
 use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY};
 
+mod dpop;
 mod signals;
 mod ssf;
 mod verify;
@@ -36,6 +37,7 @@ pub fn description() -> Program {
             trust::keys(&keys::TRUST),
             trust::fetching(&keys::TRUST),
             verify::settings(),
+            dpop::settings(),
             signals::settings(),
         ],
         tables: tables.collect::<Vec<Table>>(),

@@ -76,15 +76,28 @@ pub(super) fn read(
             settings.fault(name, format!("needs {PROXY}: only the proxy can tell the original request"));
         }
     }
+    let schemes = schemes.unwrap_or_else(|| usual_schemes(&trust));
     let forward_auth =
         forward_auth::Settings { proxy, schemes, max_token_bytes, log_refusals, cache, guards };
     (Some(Verify { trust, forward_auth }), issuers)
 }
 
+/// `DPoP` where a token may be bound to a key alone.
+fn usual_schemes(trust: &Trust) -> Vec<String> {
+    let takes_proofs = trust.policies().iter().any(|policy| trust.takes_proofs(policy));
+    let usual = match (trust.profile(), takes_proofs) {
+        (Profile::Standard, true) => &["JWT", "Bearer", "DPoP"][..],
+        (Profile::Standard, false) => &["JWT", "Bearer"],
+        (Profile::MsUsers, _) => &["JWT"],
+    };
+    usual.iter().map(|scheme| (*scheme).to_owned()).collect()
+}
+
 /// What is the same for all policies, or theirs unless a table says otherwise.
 struct General {
     proxy: Option<Proxy>,
-    schemes: Vec<String>,
+    /// Absent: the usual ones.
+    schemes: Option<Vec<String>>,
     max_token_bytes: usize,
     log_refusals: LogLines,
     cache: Limits,
@@ -106,10 +119,7 @@ fn general(settings: &mut Settings, profile: Profile) -> General {
     let places = Places::read(settings, [PLACES, COOKIE, QUERY], &Places::default());
     General {
         proxy: settings.parse(PROXY, "traefik, nginx or envoy"),
-        schemes: settings.list(SCHEMES).unwrap_or_else(|| match profile {
-            Profile::Standard => vec!["JWT".to_owned(), "Bearer".to_owned()],
-            Profile::MsUsers => vec!["JWT".to_owned()],
-        }),
+        schemes: settings.list(SCHEMES),
         max_token_bytes,
         log_refusals: settings.parse(LOG_REFUSALS, LogLines::NAMES).unwrap_or_default(),
         cache: Limits {

@@ -25,6 +25,9 @@ pub(super) fn secret_files(
     if let Some(keys) = &config.jwe_keys {
         files.push(Arc::new(ToldKeys { keys: Arc::clone(keys), revocations: Arc::clone(revocations) }));
     }
+    if let Some(secret) = &config.proofs.nonce_secret {
+        files.push(Arc::clone(secret) as Arc<dyn Reload>);
+    }
     if let Some(signals) = &config.signals {
         files.extend(signals.clients.iter().map(|file| Arc::clone(file) as Arc<dyn Reload>));
         files.extend(signals.senders.iter().map(|file| Arc::clone(file) as Arc<dyn Reload>));

@@ -31,11 +31,11 @@ pub enum Pass {
 }
 
 impl Answer {
-    /// A refusal, with what its policy tells the client.
-    pub fn refuse(reject: Reject, challenges: Option<&Challenges>) -> Self {
+    /// A refusal of what came behind this scheme, with what its policy tells the client.
+    pub fn refuse(reject: Reject, scheme: AuthScheme, challenges: Option<&Challenges>) -> Self {
         Self::Refuse {
             reject,
-            challenge: challenges.and_then(|texts| texts.of(reject, AuthScheme::Bearer)).map(Into::into),
+            challenge: challenges.and_then(|texts| texts.of(reject, scheme)).map(Into::into),
         }
     }
 }

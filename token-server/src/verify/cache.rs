@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jose::{Confirmation, DecryptionKeys, TokenHash, Window};
+use jose::{AuthScheme, Confirmation, DecryptionKeys, TokenHash, Window};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -25,6 +25,8 @@ const TREE: usize = 4;
 pub(super) struct Key {
     pub(super) token: TokenHash,
     pub(super) policy: PolicyId,
+    /// A token that is bound to no key is refused behind `DPoP`.
+    pub(super) scheme: AuthScheme,
     /// The version of the key set.
     pub(super) keys: u64,
 }

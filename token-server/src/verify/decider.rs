@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jose::{AuthScheme, Claimed, Evidence, Reject, TokenForm, TokenHash, UnixTime};
+use jose::{AuthScheme, Claimed, Reject, ShownProof, TokenForm, TokenHash, UnixTime};
 use keys::Keys;
 use service::sample::LogLines;
 use service::shown;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::answer::{Answer, Pass};
 use super::cache::{Key, Limits, Verified, VerifiedTokens};
 use super::metrics::VerifyMetrics;
+use super::possession::Possession;
 use super::question::{Guard, PolicyId, Question, Shown};
 use super::record::{Decided, Record};
 use crate::decide::Basis;
@@ -35,6 +36,7 @@ pub struct Decider {
     trusted: Arc<Trusted>,
     guards: Vec<Guard>,
     verified: VerifiedTokens,
+    possession: Possession,
     record: Record,
 }
 
@@ -48,10 +50,16 @@ struct Guarded<'a> {
 
 impl Decider {
     /// One that has verified nothing yet.
-    pub(crate) fn new(settings: Settings, metrics: VerifyMetrics, trusted: &Arc<Trusted>) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        possession: Possession,
+        metrics: VerifyMetrics,
+        trusted: &Arc<Trusted>,
+    ) -> Self {
         let Settings { cache, log_refusals, guards } = settings;
         let record = Record::new(metrics, log_refusals);
-        Self { trusted: Arc::clone(trusted), guards, verified: VerifiedTokens::new(cache), record }
+        let verified = VerifiedTokens::new(cache);
+        Self { trusted: Arc::clone(trusted), guards, verified, possession, record }
     }
 
     /// The policy of that name, or the default one.
@@ -63,6 +71,12 @@ impl Decider {
         }
     }
 
+    /// The nonce that a client's next proof must have; absent where none is asked for, or the policy takes no proofs.
+    pub(crate) fn nonce(&self, id: PolicyId, now: UnixTime) -> Option<String> {
+        let policy = self.trusted.trust().policies().get(id.0)?;
+        self.possession.nonce(now).filter(|_| self.trusted.trust().takes_proofs(policy))
+    }
+
     fn found(&self, id: PolicyId) -> Option<Guarded<'_>> {
         let (policy, guard) = (self.trusted.trust().policies().get(id.0)?, self.guards.get(id.0)?);
         Some(Guarded { id, policy, guard })
@@ -70,11 +84,13 @@ impl Decider {
 
     /// Decides on a request, at `now`.
     pub(crate) async fn decide(&self, question: Question<'_>, basis: &Basis, now: UnixTime) -> Answer {
-        let request_id = question.request_id;
+        let (request_id, scheme, proof) = (question.request_id, question.scheme(), question.proof.clone());
         let guarded = question.policy.and_then(|id| self.found(id)).ok_or(Reject::UnknownPolicy);
         let shown = guarded.and_then(|guarded| question.shown(guarded.guard));
         let decision = match (guarded, &shown) {
-            (Ok(guarded), Ok(Shown::Token(token))) => self.token(token, guarded, basis, now).await,
+            (Ok(guarded), Ok(Shown::Token(token))) => {
+                self.token((token, scheme), proof, guarded, basis, now).await
+            }
             (Ok(_), Ok(Shown::Missing)) => Ok(Pass::Missing),
             (Ok(_), Ok(Shown::Preflight)) => Ok(Pass::Preflight),
             (Err(reject), _) => Err(reject),
@@ -91,20 +107,20 @@ impl Decider {
         let policy = guarded.ok().map(|guarded| guarded.policy.name.as_str());
         self.record.decided(&Decided { request_id, policy, token, claimed }, &decision);
         let challenges = guarded.ok().map(|guarded| &guarded.policy.challenges);
-        decision.map_or_else(|reject| Answer::refuse(reject, challenges), Answer::Pass)
+        decision.map_or_else(|reject| Answer::refuse(reject, scheme, challenges), Answer::Pass)
     }
 
     async fn token(
         &self,
-        token: &str,
+        (token, scheme): (&str, AuthScheme),
+        proof: Option<Result<ShownProof, Reject>>,
         guarded: Guarded<'_>,
         basis: &Basis,
         now: UnixTime,
     ) -> Result<Pass, Reject> {
-        let verified = self.verified(token, guarded, &basis.decryption, now).await?;
-        // Proxies hand on nothing that would prove a binding.
-        verified.confirmation.judge(&Evidence::NONE)?;
+        let verified = self.verified((token, scheme), guarded, &basis.decryption, now).await?;
         verified.payload.check(&basis.revocations, now, load_deadline()).await.verdict?;
+        self.possession.judge(&verified.confirmation, &TokenHash::of(token), proof, now)?;
         basis.good_tokens.note(&verified.payload, &verified.json, now);
         Ok(Pass::Token(verified))
     }
@@ -112,14 +128,14 @@ impl Decider {
     /// A token whose signature and claims are good, and which may be used now by a client that shows what it has to.
     async fn verified(
         &self,
-        token: &str,
+        (token, scheme): (&str, AuthScheme),
         guarded: Guarded<'_>,
         decryption: &Decryption,
         now: UnixTime,
     ) -> Result<Arc<Verified>, Reject> {
         let since = Instant::now();
         let keys = self.trusted.keys();
-        let key = Key { token: TokenHash::of(token), policy: guarded.id, keys: keys.version };
+        let key = Key { token: TokenHash::of(token), policy: guarded.id, scheme, keys: keys.version };
         if let Some(kept) = self.kept(&key, decryption) {
             match kept.window.validate(now) {
                 Ok(()) => {
@@ -133,7 +149,7 @@ impl Decider {
             }
         }
         self.record.metrics.misses.inc();
-        let (verified, version) = self.verify(token, guarded, decryption, keys, since, now).await?;
+        let (verified, version) = self.verify((token, scheme), guarded, decryption, keys, since, now).await?;
         let verified = Arc::new(verified);
         self.verified.keep(Key { keys: version, ..key }, Arc::clone(&verified));
         self.record.metrics.show_entries(self.verified.len());
@@ -148,7 +164,7 @@ impl Decider {
     /// Verifies a token anew; tells the version of the keys as well.
     async fn verify(
         &self,
-        token: &str,
+        (token, scheme): (&str, AuthScheme),
         Guarded { policy, guard, .. }: Guarded<'_>,
         decryption: &Decryption,
         keys: Arc<Keys>,
@@ -172,11 +188,12 @@ impl Decider {
             }
         };
         let trust = self.trusted.trust();
+        let issuer = trust.issuer_policy(&signed)?;
         let verified = Verified {
             window: trust.window(&signed, policy)?,
-            confirmation: trust.confirmation(&signed, policy, AuthScheme::Bearer)?,
-            issuer: trust.issuer_policy(&signed)?.name().map(|name| shown::url(name).into()),
-            payload: Payload::read(&signed.claims, trust.issuer_policy(&signed)?)?,
+            confirmation: trust.confirmation(&signed, policy, scheme)?,
+            issuer: issuer.name().map(|name| shown::url(name).into()),
+            payload: Payload::read(&signed.claims, issuer)?,
             handed_on: guard.handed_on.of(&signed.claims, &trust.claim_names(policy, &signed))?,
             json: signed.claims.as_json().into(),
             opened_with,

@@ -22,6 +22,8 @@ pub(crate) struct VerifyMetrics {
     pub(super) hits: Counter,
     pub(super) misses: Counter,
     entries: Gauge,
+    proofs_remembered: Gauge,
+    pub(super) proofs_unremembered: Counter,
 }
 
 impl VerifyMetrics {
@@ -42,6 +44,16 @@ impl VerifyMetrics {
             metrics.misses.clone(),
         );
         registry.register("cache_entries", "Verified tokens that are kept", metrics.entries.clone());
+        registry.register(
+            "proofs_remembered",
+            "Proofs of possession (DPoP) that were used lately and are remembered",
+            metrics.proofs_remembered.clone(),
+        );
+        registry.register(
+            "proofs_unremembered",
+            "Proofs of possession refused (overloaded) since no more can be remembered: TOKEN_SERVER__VERIFY__DPOP_REPLAY_SIZE",
+            metrics.proofs_unremembered.clone(),
+        );
         metrics
     }
 
@@ -56,6 +68,10 @@ impl VerifyMetrics {
         let text = |name: Option<&str>| name.unwrap_or_default().to_owned();
         let (policy, issuer) = (text(policy), text(issuer));
         self.decisions.get_or_create(&Decided { policy, reason: reason.as_str(), detail, issuer }).inc();
+    }
+
+    pub(super) fn show_proofs(&self, proofs: usize) {
+        self.proofs_remembered.set(i64::try_from(proofs).unwrap_or(i64::MAX));
     }
 
     pub(super) fn show_entries(&self, entries: usize) {

@@ -1,8 +1,8 @@
 //! The decision on a request of which a proxy asks, whatever the transport: plain words in, plain words out.
 //!
 //! The way of a [`Question`]: [`decider`] finds the policy, looks into the [`cache`] for what cannot change between two
-//! requests, verifies and validates what is not there by [`Trusted`](crate::trust::Trusted), checks the rules, and says in an
-//! [`Answer`] whether the request may pass and which claims the application learns ([`handed_on`]). [`record`] counts and
+//! requests, verifies and validates what is not there by [`Trusted`](crate::trust::Trusted), checks the rules, judges what the
+//! client proves ([`possession`]), and says in an [`Answer`] whether the request may pass and which claims the application learns ([`handed_on`]). [`record`] counts and
 //! logs. How a question is read from a request and an answer is written is the transport's.
 
 mod answer;
@@ -10,6 +10,7 @@ mod cache;
 mod decider;
 mod handed_on;
 mod metrics;
+mod possession;
 mod question;
 mod record;
 
@@ -21,6 +22,8 @@ pub use question::{Guard, PolicyId, Question, Shown};
 
 pub(crate) use decider::Settings;
 pub(crate) use metrics::VerifyMetrics;
+pub use possession::ProofTerms;
+pub(crate) use possession::{Possession, ProofMemory};
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use jose::{Credentials, Reject};
+use jose::{AuthScheme, Credentials, Reject, ShownProof};
 
 use super::handed_on::HandedOn;
 
@@ -40,6 +40,8 @@ pub struct Question<'a> {
     pub is_preflight: bool,
     /// What it shows, or why that cannot be told.
     pub credentials: Result<Credentials<'a>, Reject>,
+    /// What it proves, or why that cannot be told; absent where the scheme of its token is not `DPoP`.
+    pub proof: Option<Result<ShownProof, Reject>>,
     /// What the logs of others call the request, for ours; it decides nothing.
     pub request_id: Option<&'a str>,
 }
@@ -56,6 +58,16 @@ pub enum Shown<'a> {
 }
 
 impl<'a> Question<'a> {
+    /// About a request of which it cannot be told what it shows.
+    pub fn unreadable(policy: Option<PolicyId>, why: Reject, request_id: Option<&'a str>) -> Self {
+        Self { policy, is_preflight: false, credentials: Err(why), proof: None, request_id }
+    }
+
+    /// The scheme of its token.
+    pub fn scheme(&self) -> AuthScheme {
+        if self.proof.is_some() { AuthScheme::Dpop } else { AuthScheme::Bearer }
+    }
+
     /// What it shows by a policy with this guard.
     ///
     /// # Errors
@@ -88,7 +100,8 @@ mod tests {
             (true, token(), shown(), Ok(Shown::Preflight)),
             (true, Err(Reject::Ambiguous), Err(Reject::Ambiguous), Ok(Shown::Preflight)),
         ] {
-            let question = Question { policy: None, is_preflight, credentials, request_id: None };
+            let question =
+                Question { policy: None, is_preflight, credentials, proof: None, request_id: None };
             for (passes, expected) in [(false, strict), (true, open)] {
                 let guard =
                     Guard { allow_missing: passes, preflight: passes, handed_on: HandedOn::default() };

@@ -1,12 +1,13 @@
 //! Forward-auth: a proxy asks about each request, and lets it pass on 200 (Traefik `forwardAuth`, nginx `auth_request`,
 //! Envoy `ext_authz` over HTTP).
 //!
-//! The way of a request: [`reading`] makes a question of it (by [`proxy`], what the proxy tells of the original request, and
-//! [`place`], the one token in it), `verify` decides, and [`response`] says the answer in HTTP, the claims in
+//! The way of a request: [`reading`] makes a question of it (by [`proxy`], what the proxy tells of the original request,
+//! [`place`], the one token in it, and [`proof`], what its client proves beside it), `verify` decides, and [`response`] says the answer in HTTP, the claims in
 //! [`claim_headers`]. What is not decided is no 200.
 
 mod claim_headers;
 mod place;
+mod proof;
 mod proxy;
 mod reading;
 mod response;
@@ -26,7 +27,7 @@ pub use settings::{Guard, Settings};
 
 use crate::decide::Basis;
 use crate::trust::Trusted;
-use crate::verify::{Decider, VerifyMetrics};
+use crate::verify::{Decider, Possession, VerifyMetrics};
 
 /// Answers proxies; shared by all connections.
 pub(crate) struct ForwardAuth {
@@ -36,8 +37,13 @@ pub(crate) struct ForwardAuth {
 
 impl ForwardAuth {
     /// One that has verified nothing yet.
-    pub(crate) fn new(settings: Settings, metrics: VerifyMetrics, trusted: &Arc<Trusted>) -> Self {
-        let decider = Decider::new(settings.for_decisions(), metrics, trusted);
+    pub(crate) fn new(
+        settings: Settings,
+        possession: Possession,
+        metrics: VerifyMetrics,
+        trusted: &Arc<Trusted>,
+    ) -> Self {
+        let decider = Decider::new(settings.for_decisions(), possession, metrics, trusted);
         Self { settings, decider }
     }
 
@@ -58,6 +64,7 @@ impl ForwardAuth {
         let guard = policy.and_then(|policy| self.settings.guards.get(policy.place()));
         let question = question(parts, &self.settings, policy);
         let answer = self.decider.decide(question, basis, now).await;
-        response::of(&answer, guard)
+        let nonce = policy.and_then(|policy| self.decider.nonce(policy, now));
+        response::of(&answer, guard, nonce.as_deref())
     }
 }

@@ -5,6 +5,7 @@ use axum::http::{Method, header};
 use jose::{Credentials, Reject};
 
 use super::place::{self, TokenPlace};
+use super::proof;
 use super::proxy::Original;
 use super::settings::{Guard, Settings};
 use crate::verify::{PolicyId, Question};
@@ -19,14 +20,17 @@ const MAX_REQUEST_ID: usize = 128;
 pub fn question<'a>(parts: &'a Parts, settings: &'a Settings, policy: Option<PolicyId>) -> Question<'a> {
     let request_id = request_id(parts);
     let guard = policy.and_then(|policy| settings.guards.get(policy.place()));
-    let (credentials, is_preflight) = match (guard, Original::read(parts, settings.proxy)) {
-        (None, _) => (Err(Reject::UnknownPolicy), false),
-        (Some(_), Err(reject)) => (Err(reject), false),
-        (Some(guard), Ok(original)) => {
-            (credentials(parts, &original, settings, guard), is_preflight(&original, parts))
-        }
-    };
-    Question { policy, is_preflight, credentials, request_id }
+    match (guard, Original::read(parts, settings.proxy)) {
+        (None, _) => Question::unreadable(policy, Reject::UnknownPolicy, request_id),
+        (Some(_), Err(reject)) => Question::unreadable(policy, reject, request_id),
+        (Some(guard), Ok(original)) => Question {
+            policy,
+            is_preflight: is_preflight(&original, parts),
+            credentials: credentials(parts, &original, settings, guard),
+            proof: proof::shown(parts, &original, settings.proxy, &guard.places),
+            request_id,
+        },
+    }
 }
 
 fn credentials<'a>(

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::http::header::InvalidHeaderValue;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jose::{Reason, Reject};
 use serde::Serialize;
@@ -23,8 +23,19 @@ struct Refused {
     detail: &'static str,
 }
 
-/// The answer about a request, by its policy.
-pub(super) fn of(answer: &Answer, guard: Option<&Guard>) -> Response {
+/// The nonce that the client's next proof must have (RFC 9449 section 8.2).
+const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+/// The answer about a request, by its policy, with the nonce for the next one.
+pub(super) fn of(answer: &Answer, guard: Option<&Guard>, nonce: Option<&str>) -> Response {
+    let mut response = without_nonce(answer, guard);
+    if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
+        response.headers_mut().insert(NONCE, nonce);
+    }
+    response
+}
+
+fn without_nonce(answer: &Answer, guard: Option<&Guard>) -> Response {
     match answer {
         Answer::Refuse { reject, challenge } => refused(*reject, challenge.as_deref()),
         // A header that could not be sent is none that may be left out.
@@ -75,19 +86,20 @@ fn status(reject: Reject) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
-    use jose::Challenges;
+    use jose::{AuthScheme, Challenges};
 
     use super::*;
 
     #[test]
     fn each_refusal_is_closed_and_says_what_would_help() {
         for reject in Reject::ALL {
-            let response = of(&Answer::refuse(*reject, Some(&Challenges::default())), None);
+            let response =
+                of(&Answer::refuse(*reject, AuthScheme::Bearer, Some(&Challenges::default())), None, None);
             let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
             let (challenge, retry) = (header(header::WWW_AUTHENTICATE), header(header::RETRY_AFTER));
             match response.status().as_u16() {
                 401 | 403 => {
-                    assert!(challenge.unwrap().starts_with("Bearer realm=\"api\"") && retry.is_none())
+                    assert!(challenge.unwrap().contains(" realm=\"api\"") && retry.is_none())
                 }
                 503 => assert!(challenge.is_none() && retry == Some("1")),
                 other => panic!("{reject:?}: {other}"),
@@ -113,7 +125,8 @@ mod tests {
             ),
             (Reject::NoKeys, 503, None),
         ] {
-            let response = of(&Answer::refuse(reject, Some(&Challenges::default())), None);
+            let response =
+                of(&Answer::refuse(reject, AuthScheme::Bearer, Some(&Challenges::default())), None, None);
             let found = response.headers().get(header::WWW_AUTHENTICATE).map(|value| value.to_str().unwrap());
             assert_eq!((response.status().as_u16(), found), (status, expected), "{reject:?}");
         }

@@ -13,6 +13,7 @@ mod imported_rules;
 mod lane;
 mod metadata;
 mod old_forms;
+mod proofs;
 mod revoked_api;
 mod roles;
 mod rules_api;
@@ -30,7 +31,7 @@ use crate::annotations::Annotations;
 use crate::bearer::BearerTokens;
 use crate::bearer::TokensFile;
 use crate::caller::{AdminTokens, AdminTokensFile, Caller};
-use crate::config::Verify;
+use crate::config::{Config, Verify};
 use crate::continuity::Sessions;
 use crate::decide::{Basis, time_policy};
 use crate::encrypted::{Decryption, Lane};
@@ -40,7 +41,7 @@ use crate::recent::Recent;
 use crate::revocations::Revocations;
 use crate::rulebook::{DEFAULT_BYTES, Lifetimes};
 use crate::store::{EmbeddedAnnotations, EmbeddedStore};
-use crate::verify::{Limits, VerifyMetrics};
+use crate::verify::{Limits, ProofMemory, ProofTerms, VerifyMetrics};
 use ::rules::ExpireAt;
 use arc_swap::ArcSwapOption;
 use jose::{IssuerPolicy, Policy, Profile, Trust, TrustedIssuer, UnixTime};
@@ -139,7 +140,18 @@ fn no_keys(issuers: usize) -> Arc<KeyRing> {
 }
 
 fn in_use(verify: Verify, metrics: VerifyMetrics, keys: &Arc<KeyRing>) -> ArcSwapOption<InUse> {
-    ArcSwapOption::from_pointee(crate::reconfigure::in_use(verify, &metrics, keys))
+    in_use_with(verify, &Config::from_environment([]).unwrap().proofs, metrics, keys)
+}
+
+/// The same with what clients of bound tokens have to prove.
+fn in_use_with(
+    verify: Verify,
+    proofs: &ProofTerms,
+    metrics: VerifyMetrics,
+    keys: &Arc<KeyRing>,
+) -> ArcSwapOption<InUse> {
+    let memory = ProofMemory::new(proofs);
+    ArcSwapOption::from_pointee(crate::reconfigure::in_use(verify, proofs, &memory, &metrics, keys))
 }
 
 /// Forward-auth that admits requests without any token, for two APIs of one host.

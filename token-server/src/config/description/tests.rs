@@ -4,7 +4,7 @@ use std::path::Path;
 use service::settings::{ConfigError, Environment};
 use tempfile::TempDir;
 
-use super::super::{Config, settings, signals};
+use super::super::{Config, dpop, settings, signals};
 use super::*;
 
 type Pairs = Vec<(String, String)>;
@@ -19,6 +19,7 @@ impl Folder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("keys.json"), KEY).unwrap();
+        fs::write(folder.path().join("nonce"), "n".repeat(32)).unwrap();
         Self(folder)
     }
 
@@ -54,7 +55,9 @@ impl Folder {
         };
         let keys = ("TOKEN_SERVER__JWKS__FILE".to_owned(), self.keys());
         let pairs = companions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        pairs.chain([keys]).filter(|(other, _)| other != name).collect()
+        let nonce = self.0.path().join("nonce").display().to_string();
+        let nonce = (name == dpop::NONCE).then(|| (dpop::NONCE_SECRET_FILE.to_owned(), nonce));
+        pairs.chain(nonce).chain([keys]).filter(|(other, _)| other != name).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use service::description::{Default, Group, Kind, LookUp, Setting, Table};
 
+use super::super::keys;
 use super::super::names::PROFILE;
 use super::super::verify::*;
 
@@ -15,7 +16,7 @@ pub(super) fn settings() -> Group {
         Setting::new(PROXY, Kind::Word(&["traefik", "nginx", "envoy"]), "traefik", "The proxy that asks, and so how `/verify` learns the original request ([more](FORWARD_AUTH.md#which-request-it-is-about))")
             .or(Default::unset("nothing of it is read")),
         Setting::new(SCHEMES, Kind::List("schemes"), "Bearer", "Accepted `Authorization` schemes, in any letter case")
-            .or(Default::Derived { told: "`JWT,Bearer`; in `ms-users` `JWT`", of: schemes }),
+            .or(Default::Derived { told: "`JWT,Bearer,DPoP`, without `DPoP` where no token may be bound to a key alone; in `ms-users` `JWT`", of: schemes }),
         Setting::new(PLACES, Kind::List(PLACES_FORM), "authorization,cookie:session", "All places that may carry the token ([more](FORWARD_AUTH.md#where-the-token-is))")
             .or(Default::unset("`authorization`, and the cookie and the parameter of the next two settings")),
         Setting::new(COOKIE, Kind::Text("name"), "session", "The cookie that may carry the token, beside `Authorization`"),
@@ -34,7 +35,13 @@ pub(super) fn settings() -> Group {
 
 fn schemes(look_up: LookUp<'_>) -> Option<String> {
     let is_old = look_up(PROFILE).as_deref() == Some("ms-users");
-    Some(if is_old { "JWT" } else { "JWT,Bearer" }.to_owned())
+    let takes_no_proofs = matches!(look_up(keys::TRUST.binding).as_deref(), Some("mtls" | "ignore"));
+    let schemes = match (is_old, takes_no_proofs) {
+        (true, _) => "JWT",
+        (false, true) => "JWT,Bearer",
+        (false, false) => "JWT,Bearer,DPoP",
+    };
+    Some(schemes.to_owned())
 }
 
 fn headers(look_up: LookUp<'_>) -> Option<String> {
