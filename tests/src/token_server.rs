@@ -116,9 +116,26 @@ impl TokenServer {
         self.check(Request::line("POST /v1/check HTTP/1.1"), payload)
     }
 
+    /// What an agent hears about a token that it cannot open itself; it waits for so many milliseconds. The server has the profile
+    /// `standard`.
+    ///
+    /// # Panics
+    ///
+    /// It does not answer.
+    pub fn verdict_on_token(&self, token: &str, budget_ms: u32) -> Value {
+        let checks = serde_json::json!([{ "token": token }]);
+        let body = serde_json::json!({ "profile": "standard", "budget_ms": budget_ms, "checks": checks });
+        self.ask_check(Request::line("POST /v1/check HTTP/1.1"), &body.to_string())
+    }
+
     fn check(&self, request: Request, payload: &Value) -> String {
         let body =
             serde_json::json!({ "profile": "standard", "checks": [{ "payload": payload }] }).to_string();
+        let result = self.ask_check(request, &body);
+        result["detail"].as_str().unwrap_or_else(|| panic!("{result}")).to_owned()
+    }
+
+    fn ask_check(&self, request: Request, body: &str) -> Value {
         let request = request
             .header("Content-Type", "application/json")
             .header("Content-Length", body.len().to_string());
@@ -127,7 +144,7 @@ impl TokenServer {
         let response = client.response().unwrap();
         assert_eq!(response.status, 200, "{response}");
         let answer: Value = serde_json::from_slice(&response.body).unwrap();
-        answer["results"][0]["detail"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        answer["results"][0].clone()
     }
 
     /// What it counts, as Prometheus reads it.

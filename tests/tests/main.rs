@@ -24,6 +24,7 @@ mod haproxy_cfg;
 mod haproxy_lint;
 mod http2;
 mod interop;
+mod introspection;
 mod key_sets;
 mod key_sources;
 mod kubernetes;

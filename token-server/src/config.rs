@@ -2,6 +2,7 @@
 
 mod description;
 mod dpop;
+pub(crate) mod introspection;
 pub(crate) mod keys;
 mod names;
 mod places;
@@ -34,6 +35,7 @@ use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY, T
 use crate::verify::ProofTerms;
 
 pub use description::description;
+pub use introspection::Introspection;
 pub use keys::Keys;
 use names::*;
 pub(crate) use names::{ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK, ADMIN_SOCKET, CONFIG};
@@ -66,6 +68,8 @@ pub struct Config {
     pub verify: Option<Verify>,
     /// `TOKEN_SERVER__VERIFY__DPOP_*`: what clients of bound tokens prove at forward-auth.
     pub proofs: ProofTerms,
+    /// `TOKEN_SERVER__INTROSPECTION__*`, `[[introspection]]`: who is asked about opaque tokens.
+    pub introspection: Introspection,
     /// `TOKEN_SERVER__SIGNALS__*`, `[[signals]]`: what identity providers may tell; absent without a listener for it.
     pub signals: Option<Signals>,
     /// Where rules live.
@@ -105,7 +109,9 @@ impl Config {
         let preset: Preset = settings.parse(PROFILE, Preset::EXPECTED).unwrap_or_default();
         let profile = preset.profile;
         let jwe_keys = from_file(settings, JWE_KEYS_FILE, decryption_keys);
-        let (verify, mut issuers) = verify::read(settings, preset, jwe_keys.is_some());
+        let introspection = introspection::read(settings, profile);
+        let opens_tokens = jwe_keys.is_some() || !introspection.servers.is_empty();
+        let (verify, mut issuers) = verify::read(settings, preset, opens_tokens);
         let signals = signals::read(settings, verify.as_ref(), issuers.len());
         // Behind those of the issuers: no access token is verified by them.
         issuers
@@ -123,6 +129,7 @@ impl Config {
             asks_for_certificates: settings.is_set(TLS_CLIENT_CA),
             tls: tls(settings),
             jwe_keys,
+            introspection,
             signals,
             verify,
             proofs: dpop::read(settings),

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::encrypted::Decryption;
 use crate::good_tokens::GoodTokens;
+use crate::opaque::Opaque;
 use crate::payload::{Dating, Payload};
 use crate::revocations::{Revocations, RulesVerdict};
 
@@ -16,6 +17,7 @@ use crate::revocations::{Revocations, RulesVerdict};
 pub(crate) struct Basis {
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) decryption: Decryption,
+    pub(crate) opaque: Opaque,
     pub(crate) good_tokens: GoodTokens,
 }
 

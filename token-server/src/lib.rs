@@ -19,6 +19,7 @@ mod feed;
 mod good_tokens;
 pub mod listen;
 mod metrics;
+mod opaque;
 pub mod payload;
 pub mod recent;
 mod reconfigure;

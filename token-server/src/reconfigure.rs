@@ -124,6 +124,7 @@ impl Reconfigure {
         if let Some(in_use) = &in_use {
             in_use.trusted.warn_of_open_doors();
         }
+        self.app.basis.opaque.replace(config.introspection);
         self.app.in_use.store(in_use.map(Arc::new));
         std::mem::replace(&mut self.keys, keys).give_way(&self.keys).await;
         self.origin = origin;
@@ -155,7 +156,7 @@ mod tests {
         );
     }
 
-    const FIXED: [&str; 34] = [
+    const FIXED: [&str; 35] = [
         "TOKEN_SERVER__ADMIN__LISTEN",
         "TOKEN_SERVER__ADMIN__SOCKET",
         "TOKEN_SERVER__ADMIN__TOKENS_FILE",
@@ -168,6 +169,7 @@ mod tests {
         "TOKEN_SERVER__COMPAT__OPEN",
         "TOKEN_SERVER__CONSUL__URL",
         "TOKEN_SERVER__GLOBAL_REVOCATION__TOKENS_FILE",
+        "TOKEN_SERVER__INTROSPECTION__CACHE_SIZE",
         "TOKEN_SERVER__JWE__KEYS_FILE",
         "TOKEN_SERVER__LISTEN",
         "TOKEN_SERVER__PREVIEW__SUBJECTS",

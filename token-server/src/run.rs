@@ -29,6 +29,7 @@ use crate::encrypted::{Decryption, Lane};
 use crate::good_tokens::GoodTokens;
 use crate::listen::{AdminSocket, Listeners};
 use crate::metrics::Metrics;
+use crate::opaque::Opaque;
 use crate::recent::Recent;
 use crate::reconfigure::{Origin, Reconfigure, in_use};
 use crate::reload;
@@ -110,6 +111,7 @@ pub async fn run(
         signals: signals.clone(),
         ..app(config, rules, in_use, readiness, metrics, registry)
     });
+    app.basis.opaque.report_to(secrets.clone());
     warn_of_open_doors(&app);
     let polls = signals.clone().map(|signals| signals::Polls::begin(signals, secrets, background.clone()));
     let metrics = verify_metrics;
@@ -192,14 +194,16 @@ fn app(
     in_use: Option<InUse>,
     readiness: Readiness,
     metrics: Metrics,
-    registry: Registry,
+    mut registry: Registry,
 ) -> App {
     let Rules { revocations, annotations } = rules;
+    let opaque = Opaque::new(config.introspection, &mut registry, clock);
     App {
         policy: time_policy(config.profile, Leeway::default()),
         basis: Basis {
             revocations,
             decryption: Decryption { keys: config.jwe_keys, lane: Lane::new(metrics.decryptions()) },
+            opaque,
             good_tokens: GoodTokens {
                 annotations,
                 recent: Arc::new(Recent::new(config.preview_subjects)),
@@ -234,6 +238,12 @@ fn warn_of_open_doors(app: &App) {
         tracing::warn!(
             "neither TOKEN_SERVER__AGENT__TOKENS_FILE nor TOKEN_SERVER__TLS__CLIENT_CA is set, so payloads that /v1/check is \
              sent may be forged: they enter no preview of rules and no count of rules in shadow mode"
+        );
+    }
+    if !app.knows_its_agents() && app.basis.opaque.is_on() {
+        tracing::warn!(
+            "neither TOKEN_SERVER__AGENT__TOKENS_FILE nor TOKEN_SERVER__TLS__CLIENT_CA is set, so any client that reaches the main \
+             listener may have texts judged as opaque tokens, and use up the calls that TOKEN_SERVER__INTROSPECTION__RATE allows"
         );
     }
     match (app.compat, &app.agent_tokens) {

@@ -37,8 +37,15 @@ fn has(cache: &VerdictCache, token: &str, at: Instant) -> bool {
 }
 
 fn word(asked: Instant) -> Option<Word> {
-    let stamp =
-        Stamp { server: ServerId(0), epoch: "e".into(), revision: 5, vouched: true, asked, read: asked };
+    let stamp = Stamp {
+        server: ServerId(0),
+        epoch: "e".into(),
+        revision: 5,
+        vouched: true,
+        asked,
+        read: asked,
+        until: None,
+    };
     Some(Word::new(stamp, Some("anna".into())))
 }
 

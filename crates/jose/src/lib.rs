@@ -121,7 +121,7 @@ pub use security_event::{EventFault, EventIssuer, SecurityEvent, event_hint};
 pub use signed::{Signed, TokenVersion};
 pub use step_up::StepUp;
 pub use time::UnixTime;
-pub use token::{TokenForm, TokenHash, fingerprint};
+pub use token::{TokenForm, TokenHash, fingerprint, may_be_opaque};
 pub use trust::{Trust, TrustError, TrustedIssuer};
 pub use uuid::Uuid;
 pub use verify::{Refusal, Verdict, unverified_claims, verify, verify_signature};

@@ -134,6 +134,10 @@ rejects! {
     Lifetime = "lifetime" => Invalid,
     /// An MCP call whose `Mcp-*` headers are absent, doubled or cannot be decoded, or of a revision that has none.
     McpHeader = "mcp_header" => Invalid,
+    /// The token's authorization server says that it is not active (RFC 7662 section 2.2): unknown to it, expired or revoked.
+    Inactive = "inactive" => Invalid,
+    /// The authorization server says that it is no access token of an accepted type.
+    TokenType = "token_type" => Invalid,
     /// A rule revokes the token.
     Revoked = "revoked" => Invalid,
     /// `aud` is absent or names none of the accepted audiences.
@@ -170,6 +174,8 @@ rejects! {
     NoTokenServer = "no_token_server" => BackendUnavailable,
     /// The token-server's answer did not come in time.
     Timeout = "timeout" => BackendUnavailable,
+    /// The token's authorization server gave no answer that can be used, or not in time.
+    Introspection = "introspection" => BackendUnavailable,
     /// More requests than the limits allow.
     Overloaded = "overloaded" => BackendUnavailable,
     /// The subject's revocation rules cannot be read or understood.

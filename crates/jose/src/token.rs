@@ -1,6 +1,7 @@
 //! The outer shape of a compact token.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
@@ -25,6 +26,19 @@ impl TokenForm {
             _ => Self::Other,
         }
     }
+}
+
+/// Bytes of an opaque token that is asked about: none that cannot be guessed is shorter, and no server issues longer ones.
+const OPAQUE_BYTES: RangeInclusive<usize> = 16..=4096;
+
+/// Whether a text may be an opaque access token, which only those can judge who know it: fewer than two dots, so that it is
+/// no compact JOSE token, and a `token68` (RFC 9110 section 11.2) of 16 to 4096 bytes.
+pub fn may_be_opaque(token: &str) -> bool {
+    let text = token.trim_end_matches('=');
+    OPAQUE_BYTES.contains(&token.len())
+        && !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+        && text.bytes().filter(|byte| *byte == b'.').count() < 2
 }
 
 /// Bytes of the SHA-256 that a fingerprint keeps: no accidental collisions, half the length in logs.
@@ -91,5 +105,30 @@ mod tests {
     fn the_fingerprint_is_the_beginning_of_a_sha256() {
         assert_eq!(fingerprint("abc"), "ba7816bf8f01cfea414140de5dae2223");
         assert_ne!(fingerprint("abd"), fingerprint("abc"));
+    }
+
+    #[test]
+    fn an_opaque_token_is_a_token68_of_fewer_than_three_parts() {
+        let long = "x".repeat(4096);
+        for (token, expected) in [
+            ("0123456789abcdef", true),
+            ("ya29.0123456789-_~+/", true),
+            ("0123456789abcd==", true),
+            (long.as_str(), true),
+            ("", false),
+            ("0123456789abcde", false),
+            ("================", false),
+            ("0123456789a=bcdef", false),
+            ("0123456789abc.d.e", false),
+            ("a.b.c.d.0123456789", false),
+            ("0123456789 abcdef", false),
+            ("0123456789abcdef\n", false),
+            ("0123456789abcdef,", false),
+            ("0123456789abcdé", false),
+            ("0123456789abc%20", false),
+        ] {
+            assert_eq!(may_be_opaque(token), expected, "{token:?}");
+        }
+        assert!(!may_be_opaque(&"x".repeat(4097)));
     }
 }

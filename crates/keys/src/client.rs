@@ -7,6 +7,7 @@ mod body;
 mod credentials;
 mod exchange;
 mod explain;
+mod form;
 mod handshake;
 mod origin;
 mod proxy;
@@ -29,8 +30,9 @@ use service::secret_file::{Reload as _, SecretFile, SecretMetrics};
 
 use crate::load_error::{FetchFault, LoadError};
 pub(crate) use body::plain;
-pub use exchange::{Answered, AskError, Question, Sent, may_hear_secrets};
+pub use exchange::{Answered, AskError, JSON, Question, Sent, may_hear_secrets};
 use explain::Context;
+pub use form::{basic_authorization, form};
 use handshake::Seen;
 use origin::Origin;
 use proxy::Proxies;
@@ -77,6 +79,8 @@ struct Inner {
     proxies: Proxies,
     system: Arc<SystemRoots>,
     limits: Limits,
+    /// Whether redirects on the origin that was asked are followed.
+    follows: bool,
     /// Connections to those, and to others.
     open: [Mutex<Option<Connections>>; 2],
 }
@@ -128,6 +132,30 @@ impl Client {
         configured: &[Configured],
         surroundings: &Surroundings,
     ) -> Result<Self, FetchFault> {
+        Self::with(user_agent, fetch, configured, surroundings, true)
+    }
+
+    /// The same for questions whose answers lead nowhere: no redirect is followed.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn without_redirects(
+        user_agent: &str,
+        fetch: &Fetch,
+        configured: &[Configured],
+        surroundings: &Surroundings,
+    ) -> Result<Self, FetchFault> {
+        Self::with(user_agent, fetch, configured, surroundings, false)
+    }
+
+    fn with(
+        user_agent: &str,
+        fetch: &Fetch,
+        configured: &[Configured],
+        surroundings: &Surroundings,
+        follows: bool,
+    ) -> Result<Self, FetchFault> {
         let proxies = Proxies::of(fetch, &surroundings.proxies)?;
         let inner = Inner {
             user_agent: user_agent.to_owned(),
@@ -138,6 +166,7 @@ impl Client {
             proxies,
             system: Arc::clone(&surroundings.system),
             limits: Limits::USUAL,
+            follows,
             open: [Mutex::default(), Mutex::default()],
         };
         if configured.is_empty() {
@@ -235,7 +264,7 @@ impl Inner {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(self.limits.connect)
             .timeout(self.limits.total)
-            .redirect(redirect::policy())
+            .redirect(if self.follows { redirect::policy() } else { redirect::none() })
             .user_agent(&self.user_agent)
             .tls_backend_preconfigured(tls)
             .no_proxy();

@@ -15,7 +15,7 @@ use service::shown;
 use crate::trust::Discovery;
 pub use fault::{DiscoveryError, Shown};
 use fault::{Fault, Mismatch};
-pub(crate) use places::addresses;
+pub use places::addresses;
 use places::is_http;
 
 /// What a discovery document tells of keys.

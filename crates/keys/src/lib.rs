@@ -29,8 +29,11 @@ pub mod trust;
 mod url;
 mod view;
 
-pub use client::{Answered, AskError, Client, Configured, Question, Sent, Surroundings, may_hear_secrets};
-pub use discovery::DiscoveryError;
+pub use client::{
+    Answered, AskError, Client, Configured, JSON, Question, Sent, Surroundings, basic_authorization, form,
+    may_hear_secrets,
+};
+pub use discovery::{DiscoveryError, addresses};
 pub use live::{LiveKeys, NoKeys};
 pub use load_error::{FetchFault, LoadError};
 pub use metrics::KeyMetrics;

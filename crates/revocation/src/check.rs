@@ -44,7 +44,7 @@ pub struct CheckRequest<C = Check> {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
-    /// An encrypted token (five parts).
+    /// A token that only a server can open: an encrypted one (five parts), or an opaque one.
     Token(String),
     /// The payload of a token whose signature was verified by the caller, byte for byte.
     Payload(Box<RawValue>),
@@ -86,10 +86,15 @@ pub struct CheckResult {
     /// How long before the answer the rules of the subject were read, in milliseconds; 0 where only the server writes.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub read_ago: u64,
+    /// For how long after the question the answer may be used again at most, in milliseconds, whatever the feed tells: of an
+    /// opaque token, whose end its own server knows, and no feed. Absent: as long as the feed allows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub use_for: Option<u64>,
     /// The protected header of a token that was decrypted, byte for byte.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub header: Option<Box<RawValue>>,
-    /// The claims of a token that was decrypted under a shared secret, byte for byte.
+    /// The claims of a token that was decrypted under a shared secret, byte for byte; or of an opaque one, without a header, as
+    /// those say who know it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub claims: Option<Box<RawValue>>,
     /// The signed token inside of one that was decrypted. The verdict is on its claims; its signature is the caller's
@@ -151,14 +156,16 @@ mod tests {
     #[test]
     fn an_answer_tells_what_is_not_as_usual_and_is_read_without_it() {
         let usual = r#"{"store_id":"s","epoch":"e","revision":7,"results":[{"detail":"ok","vouched":true}]}"#;
-        let rare = r#"{"store_id":"s","epoch":"e","revision":7,"store_unread":true,"results":[{"detail":"ok","subject":"anna","exp":5,"vouched":false,"read_ago":9}]}"#;
-        for (text, store_unread, read_ago, vouched) in [(usual, false, 0, true), (rare, true, 9, false)] {
+        let rare = r#"{"store_id":"s","epoch":"e","revision":7,"store_unread":true,"results":[{"detail":"ok","subject":"anna","exp":5,"vouched":false,"read_ago":9,"use_for":7}]}"#;
+        for (text, store_unread, read_ago, vouched, use_for) in
+            [(usual, false, 0, true, None), (rare, true, 9, false, Some(7))]
+        {
             let answer: CheckResponse = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&answer).unwrap(), text);
             let result = &answer.results[0];
             assert_eq!(
-                (answer.store_unread, result.read_ago, result.vouched),
-                (store_unread, read_ago, vouched)
+                (answer.store_unread, result.read_ago, result.vouched, result.use_for),
+                (store_unread, read_ago, vouched, use_for)
             );
         }
         let oldest: CheckResponse =

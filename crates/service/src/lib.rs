@@ -16,6 +16,7 @@ pub mod places;
 pub mod probe;
 pub mod process_metrics;
 pub mod proxy;
+pub mod rate;
 pub mod readiness;
 pub mod sample;
 pub mod secret;

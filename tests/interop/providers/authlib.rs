@@ -4,10 +4,11 @@ use std::process::Command;
 
 use integration_tests::identity::flow::{json, token};
 use integration_tests::identity::provider::{Kind, Place};
+use serde_json::Value;
 
 use crate::story::tell;
 
-static AUTHLIB: Kind = Kind {
+pub(crate) static AUTHLIB: Kind = Kind {
     name: "authlib",
     command,
     path: "",
@@ -28,7 +29,17 @@ fn command(place: &Place) -> Command {
 }
 
 fn for_scope(place: &Place, scope: &str) -> String {
+    token(&token_answer(place, scope), "access_token")
+}
+
+/// An opaque access token.
+pub(crate) fn opaque_token(place: &Place) -> String {
+    let answer = token_answer(place, "opaque");
+    let token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    integration_tests::scan::noted(token.to_owned())
+}
+
+fn token_answer(place: &Place, scope: &str) -> Value {
     let form = [("grant_type", "client_credentials"), ("scope", scope)];
-    let answer = place.visitor().post_as("robot", "of the robot", &place.at("/token"), &form);
-    token(&json(&answer), "access_token")
+    json(&place.visitor().post_as("robot", "of the robot", &place.at("/token"), &form))
 }

@@ -4,12 +4,13 @@ use std::process::Command;
 
 use integration_tests::identity::flow::{encoded, json, query, token};
 use integration_tests::identity::provider::{Kind, Place};
+use serde_json::Value;
 
 use crate::story::tell;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 
-static DJANGO: Kind = Kind {
+pub(crate) static DJANGO: Kind = Kind {
     name: "django-oauth-toolkit",
     command,
     path: "",
@@ -30,6 +31,17 @@ fn command(place: &Place) -> Command {
 }
 
 fn authorization_code(place: &Place, client: &str) -> String {
+    token(&token_answer(place, client), "id_token")
+}
+
+/// An opaque access token of the client `my-api`.
+pub(crate) fn opaque_token(place: &Place) -> String {
+    let answer = token_answer(place, "my-api");
+    let token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    integration_tests::scan::noted(token.to_owned())
+}
+
+fn token_answer(place: &Place, client: &str) -> Value {
     let mut person = place.visitor();
     assert_eq!(person.get(&place.at("/login?user=alice")).status, 200);
     let request = encoded(&[
@@ -42,6 +54,5 @@ fn authorization_code(place: &Place, client: &str) -> String {
     let response = person.get(&place.at(&format!("/authorize/?{request}")));
     let code = query(response.header("location").unwrap_or_else(|| panic!("{response}")), "code");
     let form = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", CALLBACK)];
-    let answer = place.visitor().post_as(client, "of the web", &place.at("/token/"), &form);
-    token(&json(&answer), "id_token")
+    json(&place.visitor().post_as(client, "of the web", &place.at("/token/"), &form))
 }

@@ -8,6 +8,7 @@ mod authlib;
 mod django;
 mod glewlwyd;
 mod idpyoidc;
+mod introspection;
 mod lemonldap;
 mod logout;
 mod oidc_provider;

@@ -40,7 +40,7 @@ const provider = new Provider(issuer, {
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   clients: [
     { client_id: 'robot', client_secret: 'of the robot', grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
-    { client_id: 'web', client_secret: 'of the web', redirect_uris: ['http://127.0.0.1:9/callback'], ...logout },
+    { client_id: 'web', client_secret: 'of the web', redirect_uris: ['http://127.0.0.1:9/callback'], grant_types: ['authorization_code', 'refresh_token'], ...logout },
   ],
   pkce: { required: () => false },
   // Its own dispatcher of requests refuses private addresses, such as those of these tests.
@@ -48,6 +48,7 @@ const provider = new Provider(issuer, {
   extraTokenClaims: (ctx) => (SESSIONS ? { sid: ctx.oidc.entities.AuthorizationCode?.sid } : undefined),
   features: {
     backchannelLogout: { enabled: Boolean(LOGOUT_URI) },
+    introspection: { enabled: true },
     revocation: { enabled: true },
     clientCredentials: { enabled: true },
     resourceIndicators: {

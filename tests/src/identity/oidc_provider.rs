@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use super::flow::{LoggedIn, encoded, header, json, query, token};
+use serde_json::Value;
+
+use super::flow::{Form, LoggedIn, Visitor, encoded, header, json, query, token};
 use super::provider::{Kind, Place};
 
 /// What its tokens are for.
@@ -51,22 +53,39 @@ fn authorization_code(place: &Place) -> String {
     log_in(place, "alice").access_token
 }
 
-/// The pages that a person sees: a login, a question; then the client's code with its proof key (RFC 7636).
+/// A login whose tokens are for a resource.
 pub fn log_in(place: &Place, user: &str) -> LoggedIn {
+    let (person, answer) = authorize(place, user, "openid read", &[("resource", RESOURCE)]);
+    let id_token = token(&answer, "id_token");
+    assert_eq!(header(&id_token)["alg"], place.algorithm);
+    LoggedIn { person, access_token: token(&answer, "access_token"), id_token }
+}
+
+/// An opaque access token, which is for no resource, and its refresh token.
+pub fn opaque_tokens(place: &Place, user: &str) -> [String; 2] {
+    let (_, answer) = authorize(place, user, "openid offline_access", &[]);
+    ["access_token", "refresh_token"].map(|name| {
+        crate::scan::noted(answer[name].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned())
+    })
+}
+
+/// The pages that a person sees: a login, a question; then the client's code with its proof key (RFC 7636).
+fn authorize(place: &Place, user: &str, scope: &str, resource: Form<'_>) -> (Visitor, Value) {
     /// RFC 7636, appendix B.
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
     let mut person = place.visitor();
-    let request = encoded(&[
+    let request = [
         ("client_id", "web"),
         ("response_type", "code"),
         ("redirect_uri", CALLBACK),
-        ("scope", "openid read"),
-        ("resource", RESOURCE),
+        ("scope", scope),
+        ("prompt", "consent"),
         ("state", "x"),
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
-    ]);
+    ];
+    let request = encoded(&[&request, resource].concat());
     let mut response = person.get(&place.at(&format!("/auth?{request}")));
     for form in [&[("prompt", "login"), ("login", user), ("password", "x")][..], &[("prompt", "consent")]] {
         let page = response.header("location").unwrap_or_else(|| panic!("no page: {response}")).to_owned();
@@ -79,13 +98,11 @@ pub fn log_in(place: &Place, user: &str) -> LoggedIn {
         ("grant_type", "authorization_code"),
         ("code", &code),
         ("redirect_uri", CALLBACK),
-        ("resource", RESOURCE),
         ("code_verifier", VERIFIER),
     ];
+    let form = [&form, resource].concat();
     let answer = json(&place.visitor().post_as("web", "of the web", &place.at("/token"), &form));
-    let id_token = token(&answer, "id_token");
-    assert_eq!(header(&id_token)["alg"], place.algorithm);
-    LoggedIn { person, access_token: token(&answer, "access_token"), id_token }
+    (person, answer)
 }
 
 /// A session whose person has asked to end it and is asked whether to log out everywhere.

@@ -88,7 +88,7 @@ impl App {
 
     /// Whether those who ask `/v1/check` have shown that they are agents, by a bearer token or a certificate. Only then are
     /// the payloads that they send known to be verified.
-    pub(super) fn knows_its_agents(&self) -> bool {
+    pub(crate) fn knows_its_agents(&self) -> bool {
         self.agent_tokens.is_some() || self.asks_for_certificates
     }
 }

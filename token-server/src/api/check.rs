@@ -43,8 +43,8 @@ pub(super) async fn check(
     let epoch = app.revocations().feed().epoch().to_owned();
     // Read before the rules are, so that it never promises a rule that was not looked at.
     let revision = app.revocations().revision();
-    let (now, until) = (app.now(), until(budget_ms));
-    let results = join_all(checks.iter().map(|check| answer(&app, check, &policy, now, until))).await;
+    let (now, patience) = (app.now(), Patience::of(budget_ms));
+    let results = join_all(checks.iter().map(|check| answer(&app, check, &policy, now, patience))).await;
     // Asked last: a read that failed for one of the checks counts.
     let store_unread = !app.revocations().store_answers();
     Ok(Json(CheckResponse { store_id, epoch, revision, store_unread, results }))
@@ -60,10 +60,21 @@ async fn payload(app: &App, payload: &str, policy: &IssuerPolicy, now: UnixTime,
     }
 }
 
-/// Until when rules are waited for: for three quarters of the time that the agent has left, so that the answer is back in time.
-fn until(budget_ms: Option<u32>) -> Instant {
-    let wait = budget_ms.map_or(LOAD_WAIT, |left| Duration::from_millis(left.into()) / 4 * 3);
-    Instant::now() + wait.min(LOAD_WAIT)
+/// How long there is for an answer: three quarters of the time that the agent has left, so that it is back in time.
+#[derive(Debug, Clone, Copy)]
+struct Patience(Instant);
+
+impl Patience {
+    /// An older agent does not say what it has.
+    fn of(budget_ms: Option<u32>) -> Self {
+        let wait = budget_ms.map_or(LOAD_WAIT, |left| Duration::from_millis(left.into()) / 4 * 3);
+        Self(Instant::now() + wait)
+    }
+
+    /// Until when rules are waited for that are asked for now.
+    fn for_rules(self) -> Instant {
+        self.0.min(Instant::now() + LOAD_WAIT)
+    }
 }
 
 /// An older agent says only what it grants after `exp`, and judges `nbf` itself.
@@ -78,9 +89,13 @@ async fn answer(
     check: &Check,
     policy: &IssuerPolicy,
     now: UnixTime,
-    until: Instant,
+    patience: Patience,
 ) -> CheckResult {
+    let until = patience.for_rules();
     let (decision, opened) = match check {
+        Check::Token(token) if app.basis.opaque.takes(token) => {
+            return opaque(app, token, policy, patience).await;
+        }
         Check::Payload(claims) => (payload(app, claims.get(), policy, now, until).await, None),
         Check::Token(token) => match app.basis.decryption.open(token).await {
             Err(reject) => (Decision::refused(reject), None),
@@ -98,15 +113,7 @@ async fn answer(
             }
         },
     };
-    app.metrics.count_check(decision.verdict);
-    let mut result = CheckResult {
-        detail: decision.verdict.map_or_else(Reject::detail, |()| "ok").to_owned(),
-        subject: decision.subject,
-        exp: decision.expires.map(seconds),
-        vouched: decision.vouched,
-        read_ago: in_milliseconds(decision.read_ago),
-        ..CheckResult::default()
-    };
+    let mut result = result(app, decision);
     if let Some(Opened { header, claims, nested }) = opened {
         result.header = RawValue::from_string(header).ok();
         match nested {
@@ -115,4 +122,31 @@ async fn answer(
         }
     }
     result
+}
+
+/// Decides on a token that says nothing by itself: by what those say who know it, for as long as they say.
+async fn opaque(app: &App, token: &str, policy: &IssuerPolicy, patience: Patience) -> CheckResult {
+    let found = app.basis.opaque.open(token, patience.0).await;
+    let decision = match &found.claims {
+        // That took a while: it is another moment.
+        Ok(claims) => app.basis.decide(claims, policy, app.now(), patience.for_rules()).await,
+        Err(reject) => Decision::refused(*reject),
+    };
+    CheckResult {
+        use_for: Some(u64::try_from(found.left().as_millis()).unwrap_or(u64::MAX)),
+        claims: found.claims.ok().and_then(|claims| RawValue::from_string(claims.as_json().to_owned()).ok()),
+        ..result(app, decision)
+    }
+}
+
+fn result(app: &App, decision: Decision) -> CheckResult {
+    app.metrics.count_check(decision.verdict);
+    CheckResult {
+        detail: decision.verdict.map_or_else(Reject::detail, |()| "ok").to_owned(),
+        subject: decision.subject,
+        exp: decision.expires.map(seconds),
+        vouched: decision.vouched,
+        read_ago: in_milliseconds(decision.read_ago),
+        ..CheckResult::default()
+    }
 }

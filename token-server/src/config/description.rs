@@ -8,6 +8,7 @@ use super::names::*;
 use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY};
 
 mod dpop;
+mod introspection;
 mod signals;
 mod ssf;
 mod verify;
@@ -17,8 +18,12 @@ const PLACE: Kind = Kind::Text("host:port");
 
 /// All settings of the server.
 pub fn description() -> Program {
-    let tables =
-        trust::tables(&keys::TRUST).into_iter().chain([verify::table(), signals::table(), ssf::table()]);
+    let tables = trust::tables(&keys::TRUST).into_iter().chain([
+        verify::table(),
+        introspection::table(),
+        signals::table(),
+        ssf::table(),
+    ]);
     Program {
         name: "token-server",
         about: "Revocation rules, encrypted tokens, and forward-auth for Traefik, nginx and Envoy.",
@@ -38,6 +43,7 @@ pub fn description() -> Program {
             trust::fetching(&keys::TRUST),
             verify::settings(),
             dpop::settings(),
+            introspection::settings(),
             signals::settings(),
         ],
         tables: tables.collect::<Vec<Table>>(),

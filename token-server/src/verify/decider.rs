@@ -1,8 +1,11 @@
 //! The checks of one request, in their order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use jose::{AuthScheme, Claimed, Reject, ShownProof, TokenForm, TokenHash, UnixTime};
+use jose::{
+    AuthScheme, Claimed, Claims, DecryptionKeys, Reject, ShownProof, Signed, TokenForm, TokenHash, UnixTime,
+};
 use keys::Keys;
 use service::sample::LogLines;
 use service::shown;
@@ -16,9 +19,17 @@ use super::question::{Guard, PolicyId, Question, Shown};
 use super::record::{Decided, Record};
 use crate::decide::Basis;
 use crate::encrypted::{Decryption, Opened};
+use crate::opaque::Opaque;
 use crate::payload::Payload;
 use crate::revocations::load_deadline;
 use crate::trust::Trusted;
+
+/// How long an opaque token waits for what its server says of it. Proxies wait a second or more; a call that takes longer
+/// is kept for the next request.
+const OPAQUE_WAIT: Duration = Duration::from_secs(2);
+
+/// What has no header is validated as if it had this one, which says nothing.
+const NO_HEADER: &str = "{}";
 
 /// What decisions go by, beside whom we trust.
 #[derive(Debug, Clone)]
@@ -118,11 +129,29 @@ impl Decider {
         basis: &Basis,
         now: UnixTime,
     ) -> Result<Pass, Reject> {
-        let verified = self.verified((token, scheme), guarded, &basis.decryption, now).await?;
+        let verified = if basis.opaque.takes(token) {
+            self.opaque((token, scheme), guarded, &basis.opaque, now).await?
+        } else {
+            self.verified((token, scheme), guarded, &basis.decryption, now).await?
+        };
         verified.payload.check(&basis.revocations, now, load_deadline()).await.verdict?;
         self.possession.judge(&verified.confirmation, &TokenHash::of(token), proof, now)?;
         basis.good_tokens.note(&verified.payload, &verified.json, now);
         Ok(Pass::Token(verified))
+    }
+
+    /// An opaque token whose claims are good. It is not kept here: what is known of it ends by itself.
+    async fn opaque(
+        &self,
+        (token, scheme): (&str, AuthScheme),
+        guarded: Guarded<'_>,
+        opaque: &Opaque,
+        now: UnixTime,
+    ) -> Result<Arc<Verified>, Reject> {
+        let claims = opaque.open(token, Instant::now() + OPAQUE_WAIT).await.claims?;
+        let (header, claims) = (NO_HEADER.to_owned(), Claims::clone(&claims));
+        let signed = self.trusted.validate_decrypted(header, claims, guarded.policy, now)?;
+        self.good(signed, scheme, guarded, None).map(Arc::new)
     }
 
     /// A token whose signature and claims are good, and which may be used now by a client that shows what it has to.
@@ -165,12 +194,13 @@ impl Decider {
     async fn verify(
         &self,
         (token, scheme): (&str, AuthScheme),
-        Guarded { policy, guard, .. }: Guarded<'_>,
+        guarded: Guarded<'_>,
         decryption: &Decryption,
         keys: Arc<Keys>,
         since: Instant,
         now: UnixTime,
     ) -> Result<(Verified, u64), Reject> {
+        let policy = guarded.policy;
         let (opened, opened_with) = match TokenForm::of(token) {
             TokenForm::Jwe => {
                 let (opened, keys) = decryption.open_told(token).await?;
@@ -187,9 +217,20 @@ impl Decider {
                 (self.trusted.validate_decrypted(header, claims, policy, now)?, keys.version)
             }
         };
+        Ok((self.good(signed, scheme, guarded, opened_with)?, version))
+    }
+
+    /// What is kept of claims that are good.
+    fn good(
+        &self,
+        signed: Signed,
+        scheme: AuthScheme,
+        Guarded { policy, guard, .. }: Guarded<'_>,
+        opened_with: Option<Arc<DecryptionKeys>>,
+    ) -> Result<Verified, Reject> {
         let trust = self.trusted.trust();
         let issuer = trust.issuer_policy(&signed)?;
-        let verified = Verified {
+        Ok(Verified {
             window: trust.window(&signed, policy)?,
             confirmation: trust.confirmation(&signed, policy, scheme)?,
             issuer: issuer.name().map(|name| shown::url(name).into()),
@@ -197,7 +238,6 @@ impl Decider {
             handed_on: guard.handed_on.of(&signed.claims, &trust.claim_names(policy, &signed))?,
             json: signed.claims.as_json().into(),
             opened_with,
-        };
-        Ok((verified, version))
+        })
     }
 }

@@ -27,8 +27,15 @@ fn signed(payload: &str) -> Signed {
 
 fn word() -> Word {
     let asked = Instant::now();
-    let stamp =
-        Stamp { server: ServerId(0), epoch: "e".into(), revision: 1, vouched: true, asked, read: asked };
+    let stamp = Stamp {
+        server: ServerId(0),
+        epoch: "e".into(),
+        revision: 1,
+        vouched: true,
+        asked,
+        read: asked,
+        until: None,
+    };
     Word::new(stamp, None)
 }
 

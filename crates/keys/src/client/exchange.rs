@@ -26,6 +26,9 @@ use crate::load_error::LoadError;
 const IMF_FIXDATE: &[BorrowedFormatItem<'_>] =
     format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
+/// The media type of most answers.
+pub const JSON: &str = "application/json";
+
 /// What is sent.
 #[derive(Clone)]
 pub enum Sent {
@@ -48,6 +51,8 @@ pub struct Question {
     pub url: Url,
     /// With what.
     pub sent: Sent,
+    /// The media type that is asked for.
+    pub accept: &'static str,
     /// The value of `Authorization`, in place of what the settings of the client say.
     pub authorization: Option<Secret>,
     /// How long the whole answer may take.
@@ -63,6 +68,8 @@ pub struct Answered {
     pub status: StatusCode,
     /// When to ask again, by its own word (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
+    /// Its media type, in lower case and without parameters; empty where it tells none.
+    pub media_type: String,
     /// Its body.
     pub bytes: Vec<u8>,
 }
@@ -111,7 +118,7 @@ impl Client {
     ///
     /// The question may not be sent there, or no whole answer came back in time.
     pub async fn ask(&self, question: Question) -> Result<Answered, AskError> {
-        let Question { url, sent, authorization, patience, max_bytes } = question;
+        let Question { url, sent, accept, authorization, patience, max_bytes } = question;
         let Inner { fetch, proxies, limits, .. } = &*self.0;
         let origin = Origin::of(&url);
         if !self.may_ask(&url) {
@@ -126,7 +133,7 @@ impl Client {
         self.0.read_files_again();
         let Connections { http, seen, .. } = self.0.connections(true).map_err(LoadError::from)?;
         let mut headers = HeaderMap::clone(&self.0.credentials.current());
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         if let Some(value) = authorization {
             let mut value = HeaderValue::from_str(value.expose()).map_err(|_| AskError::Credentials)?;
@@ -136,7 +143,7 @@ impl Client {
         let request = match sent {
             Sent::Nothing => http.request(Method::GET, url.clone()),
             Sent::Json { bytes, language } => {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
                 headers.extend(language.map(|name| (CONTENT_LANGUAGE, HeaderValue::from_static(name))));
                 http.request(Method::POST, url.clone()).body(bytes)
             }
@@ -161,8 +168,21 @@ impl Client {
         };
         let response = request.headers(headers).timeout(patience).send().await.map_err(failed)?;
         let (status, retry_after) = (response.status(), retry_after(response.headers(), SystemTime::now()));
-        Ok(Answered { status, retry_after, bytes: body::read(response, max_bytes, failed).await? })
+        let media_type = media_type(response.headers());
+        Ok(Answered {
+            status,
+            retry_after,
+            media_type,
+            bytes: body::read(response, max_bytes, failed).await?,
+        })
     }
+}
+
+/// The media type of an answer (RFC 9110 section 8.3.1).
+fn media_type(headers: &HeaderMap) -> String {
+    let told = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = told.split_once(';').map_or(told, |(name, _)| name);
+    name.trim().to_ascii_lowercase()
 }
 
 /// When to ask again: in so many seconds, or at a date.

@@ -36,6 +36,11 @@ pub(super) fn policy() -> Policy {
     Policy::custom(judge)
 }
 
+/// No redirect is followed: it is the answer.
+pub(super) fn none() -> Policy {
+    Policy::none()
+}
+
 fn judge(attempt: Attempt<'_>) -> Action {
     let to = Origin::of(attempt.url());
     match attempt.previous().last().map(Origin::of) {

@@ -9,7 +9,7 @@ const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
 /// Where the document of an issuer may be, in the order in which it is looked for. An issuer with a query or a fragment has
 /// none (RFC 8414 section 2).
-pub(crate) fn addresses(issuer: &str) -> Option<Vec<Url>> {
+pub fn addresses(issuer: &str) -> Option<Vec<Url>> {
     let issuer = Url::parse(issuer).ok().filter(is_http)?;
     if issuer.query().is_some() || issuer.fragment().is_some() {
         return None;

@@ -51,6 +51,8 @@ pub struct Stamp {
     pub asked: Instant,
     /// Not later than when the server read the rules of the subject that it answered from.
     pub read: Instant,
+    /// When the verdict ends whatever is heard ([`CheckResult::use_for`]); absent: by the lease alone.
+    pub until: Option<Instant>,
 }
 
 impl Stamp {
@@ -66,7 +68,10 @@ impl Stamp {
         // that could be relied on.
         let read = asked.checked_sub(Duration::from_millis(result.read_ago));
         let (vouched, read) = (result.vouched && read.is_some(), read.unwrap_or(asked));
-        Self { server, epoch, revision, vouched, asked, read }
+        // An end that this clock cannot hold is at once.
+        let end = |for_| asked.checked_add(Duration::from_millis(for_)).unwrap_or(asked);
+        let until = result.use_for.map(end);
+        Self { server, epoch, revision, vouched, asked, read, until }
     }
 }
 
@@ -190,7 +195,8 @@ impl Lease {
             return None;
         }
         let short = stamp.asked.checked_add(self.terms.ttl);
-        short.max(self.covered_until(stamp)).filter(|until| now <= *until)
+        let until = short.max(self.covered_until(stamp))?;
+        Some(stamp.until.map_or(until, |end| until.min(end))).filter(|until| now <= *until)
     }
 
     /// Until when a verdict about this subject may be used at most, as long as its server goes on to vouch and tells of no change
@@ -199,7 +205,8 @@ impl Lease {
     pub fn term(&self, stamp: &Stamp, subject: Option<&str>, now: Instant) -> Option<Instant> {
         self.allows(stamp, subject, now)?;
         let coverage = self.coverage(stamp)?;
-        (now <= coverage.silence).then_some(coverage.term)
+        let term = stamp.until.map_or(coverage.term, |end| coverage.term.min(end));
+        (now <= coverage.silence).then_some(term)
     }
 
     /// The change of a group, which a server has told now.

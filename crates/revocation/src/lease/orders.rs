@@ -25,7 +25,7 @@ struct World {
 impl World {
     fn new(start: Instant) -> Self {
         let (server, epoch, asked) = (SERVER, "e".into(), start);
-        let stamp = Stamp { server, epoch, revision: 1, vouched: true, asked, read: start };
+        let stamp = Stamp { server, epoch, revision: 1, vouched: true, asked, read: start, until: None };
         let (lease, done) = (SharedLease::new(TERMS, start), AtomicUsize::new(0));
         let world = Self { start, lease, word: Word::new(stamp, Some("anna".into())), done };
         world.hear(0, 1, Changes::Everything);

@@ -34,6 +34,7 @@ impl Agent {
             vouched: true,
             asked: self.at(second),
             read: self.at(second),
+            until: None,
         }
     }
 
@@ -44,6 +45,26 @@ impl Agent {
 
 fn groups(names: &[&str]) -> Changes {
     Changes::Groups(names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+#[test]
+fn a_verdict_ends_when_its_server_says_whatever_is_heard() {
+    let mut agent = Agent::new(TERMS);
+    agent.hear(0, 10, 5, Some(0), Changes::Everything);
+    let stamps = [30, 1, 0].map(|seconds| {
+        let result = CheckResult { vouched: true, use_for: Some(seconds * 1_000), ..CheckResult::default() };
+        (Stamp::of(&result, ServerId(0), "epoch0".into(), 5, agent.at(10)), 10 + seconds)
+    });
+    for second in 10..=41 {
+        agent.hear(0, second, 5, Some(0), groups(&[]));
+        for (stamp, last) in &stamps {
+            let expected = (second <= *last).then(|| agent.at(*last));
+            assert_eq!(agent.allows(stamp, second), expected.is_some(), "{second} of {last}");
+            let term = agent.lease.term(stamp, Some("anna"), agent.at(second));
+            assert_eq!(term, expected, "{second} of {last}");
+        }
+        assert!(agent.allows(&agent.stamp(0, 10, 5), second), "others go on");
+    }
 }
 
 #[test]
@@ -218,6 +239,7 @@ fn a_word_that_was_asked_about_is_treated_as_one_that_was_not() {
             vouched: true,
             asked: at(0),
             read: at(0),
+            until: None,
         };
         Word::new(stamp, Some("anna".into()))
     };
@@ -270,6 +292,7 @@ fn a_shared_lease_tells_what_to_ask_for_next_and_a_word_how_long_it_is() {
         vouched: true,
         asked: now,
         read: now,
+        until: None,
     };
     assert_eq!(Word::new(stamp.clone(), Some("anna".into())).text_bytes(), 9);
     assert_eq!(Word::new(stamp, None).text_bytes(), 5);
@@ -280,8 +303,15 @@ fn without_a_time_to_live_no_word_is_used_again() {
     let shared = SharedLease::new(Terms { ttl: Duration::ZERO, ..TERMS }, Instant::now());
     assert!(!shared.allows_reuse());
     let now = Instant::now();
-    let stamp =
-        Stamp { server: ServerId(0), epoch: "e".into(), revision: 1, vouched: true, asked: now, read: now };
+    let stamp = Stamp {
+        server: ServerId(0),
+        epoch: "e".into(),
+        revision: 1,
+        vouched: true,
+        asked: now,
+        read: now,
+        until: None,
+    };
     assert!(!shared.allows(&Word::new(stamp, None), now));
 }
 
@@ -298,7 +328,15 @@ fn threads_that_ask_never_see_a_change_late() {
     let words: Vec<_> = (1..=1_000)
         .map(|revision| {
             let epoch = "e".into();
-            let stamp = Stamp { server: ServerId(0), epoch, revision, vouched: true, asked: now, read: now };
+            let stamp = Stamp {
+                server: ServerId(0),
+                epoch,
+                revision,
+                vouched: true,
+                asked: now,
+                read: now,
+                until: None,
+            };
             Word::new(stamp, Some("anna".into()))
         })
         .collect();

@@ -37,6 +37,7 @@ use crate::decide::{Basis, time_policy};
 use crate::encrypted::{Decryption, Lane};
 use crate::good_tokens::GoodTokens;
 use crate::metrics::Metrics;
+use crate::opaque::Opaque;
 use crate::recent::Recent;
 use crate::revocations::Revocations;
 use crate::rulebook::{DEFAULT_BYTES, Lifetimes};
@@ -99,6 +100,7 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         basis: Basis {
             revocations: Arc::new(revocations),
             decryption: Decryption { keys: None, lane: Lane::of_threads(1, metrics.decryptions()) },
+            opaque: Opaque::none(),
             good_tokens: GoodTokens {
                 annotations,
                 recent: Arc::new(Recent::new(1_000)),

@@ -4,7 +4,7 @@ use std::path::Path;
 use service::settings::{ConfigError, Environment};
 use tempfile::TempDir;
 
-use super::super::{Config, dpop, settings, signals};
+use super::super::{Config, dpop, introspection, settings, signals};
 use super::*;
 
 type Pairs = Vec<(String, String)>;
@@ -50,6 +50,9 @@ impl Folder {
             {
                 &[(signals::LISTEN, "127.0.0.1:4003")]
             }
+            name if name.starts_with("TOKEN_SERVER__INTROSPECTION__") => {
+                &[(introspection::ISSUER, "https://id.example.com"), (introspection::FLAT.client_id, "edge")]
+            }
             name if name.starts_with("TOKEN_SERVER__REDIS__") || name == CONSUL_URL => &[REDIS],
             _ => &[],
         };
@@ -57,7 +60,11 @@ impl Folder {
         let pairs = companions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let nonce = self.0.path().join("nonce").display().to_string();
         let nonce = (name == dpop::NONCE).then(|| (dpop::NONCE_SECRET_FILE.to_owned(), nonce));
-        pairs.chain(nonce).chain([keys]).filter(|(other, _)| other != name).collect()
+        // A line of text is a secret.
+        let secret = name
+            .starts_with("TOKEN_SERVER__INTROSPECTION__")
+            .then(|| (introspection::FLAT.client_secret_file.to_owned(), self.keys()));
+        pairs.chain(nonce).chain([keys]).chain(secret).filter(|(other, _)| other != name).collect()
     }
 }
 
@@ -82,7 +89,7 @@ fn what_is_described_is_what_is_read() {
     let file = folder.0.path().join("settings.toml");
     let keys = folder.keys();
     let text = format!(
-        "[[issuers]]\nissuer = 'i'\nkeys_file = '{keys}'\n[[policies]]\nname = 'p'\n[[verify]]\n[[signals]]\nissuer = 'i'\naudiences = ['c']\n[[ssf]]\nname = 's'\nissuer = 'i'\naudiences = ['c']\njwks_url = 'http://127.0.0.1/'\npoll_url = 'http://127.0.0.1/'\n"
+        "[[issuers]]\nissuer = 'i'\nkeys_file = '{keys}'\n[[policies]]\nname = 'p'\n[[verify]]\n[[signals]]\nissuer = 'i'\naudiences = ['c']\n[[ssf]]\nname = 's'\nissuer = 'i'\naudiences = ['c']\njwks_url = 'http://127.0.0.1/'\npoll_url = 'http://127.0.0.1/'\n[[introspection]]\nissuer = 'i'\nurl = 'http://127.0.0.1/'\nauth = 'bearer'\ntoken_file = '{keys}'\n"
     );
     fs::write(&file, text).unwrap();
     let mut settings = settings(Environment::of([
@@ -100,6 +107,9 @@ fn the_described_defaults_are_those_of_the_code() {
     let mut told = 0;
     for profile in ["standard", "ms-users"] {
         for setting in description().settings().filter(|setting| setting.name != PROFILE) {
+            if profile == "ms-users" && setting.name.starts_with("TOKEN_SERVER__INTROSPECTION__") {
+                continue;
+            }
             let base = with(folder.base(setting.name), PROFILE, profile);
             let look_up =
                 |name: &str| base.iter().find(|(set, _)| set == name).map(|(_, value)| value.clone());
@@ -152,7 +162,8 @@ fn the_described_limits_and_words_are_those_of_the_code() {
             }
             Kind::Word(words) => {
                 assert_faulty(&folder, name, "nonsense");
-                let alone = words.iter().filter(|word| **word != "sentinel");
+                // These need others beside them, which the rest must not have.
+                let alone = words.iter().filter(|word| !["sentinel", "bearer", "mtls"].contains(*word));
                 alone.map(|word| (*word).to_owned()).collect()
             }
             Kind::Switch => {

@@ -140,7 +140,7 @@ fn client(
 }
 
 /// A URL that is told who asks.
-pub(super) fn url(table: &mut Settings, name: &'static str) -> Option<Url> {
+pub(in crate::config) fn url(table: &mut Settings, name: &'static str) -> Option<Url> {
     let expected = "an https:// URL, or an http:// URL of this machine";
     let url: Url = table.parse(name, expected)?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);

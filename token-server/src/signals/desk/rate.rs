@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use service::rate::Bucket;
 use tokio::time::Instant;
 
 use super::super::told::Kind;
@@ -15,15 +16,6 @@ pub(super) struct Rates {
     /// By kind: who may send one cannot use up what is there for another, such as a user's revoked token for a provider's logouts.
     buckets: Mutex<HashMap<(Kind, Arc<str>), Bucket>>,
 }
-
-struct Bucket {
-    /// In thousandths.
-    tokens: u64,
-    at: Instant,
-}
-
-/// What one message costs.
-const ONE: u64 = 1_000;
 
 impl Rates {
     pub(super) fn new(per_second: u32) -> Self {
@@ -39,28 +31,12 @@ impl Rates {
     /// # Errors
     /// There is none; after this time there is.
     pub(super) fn take(&self, kind: Kind, sender: &Arc<str>, now: Instant) -> Result<(), Duration> {
-        let per_second = u64::from(self.per_second.load(Ordering::Relaxed)).max(1);
-        let most = per_second.saturating_mul(ONE);
+        let per_second = self.per_second.load(Ordering::Relaxed);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         // Senders are those of the configuration, of which there are few.
-        let bucket = buckets.entry((kind, Arc::clone(sender))).or_insert(Bucket { tokens: most, at: now });
-        let passed = now.saturating_duration_since(bucket.at);
-        let milliseconds = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
-        let flown = milliseconds.saturating_mul(per_second);
-        if flown > 0 {
-            bucket.tokens = bucket.tokens.saturating_add(flown).min(most);
-            bucket.at += Duration::from_millis(milliseconds);
-        }
-        match bucket.tokens.checked_sub(ONE) {
-            Some(left) => {
-                bucket.tokens = left;
-                Ok(())
-            }
-            None => {
-                let lacking = ONE.saturating_sub(bucket.tokens);
-                Err(Duration::from_millis(lacking.div_ceil(per_second)))
-            }
-        }
+        let bucket =
+            buckets.entry((kind, Arc::clone(sender))).or_insert_with(|| Bucket::full(per_second, now));
+        bucket.take(per_second, now)
     }
 }
 

@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use keys::{AskError, Client, Question, Sent};
-use reqwest::{StatusCode, Url};
+use keys::{AskError, Client, JSON, Question, Sent, basic_authorization, form};
+use reqwest::StatusCode;
 use serde::Deserialize;
 use service::secret::Secret;
 use service::secret_file::Reload as _;
@@ -70,15 +68,13 @@ impl Access {
             return Ok(Some(value.clone()));
         }
         secret.reload();
-        let (id, secret) = (encoded(&[("", id)]), encoded(&[("", secret.current().expose())]));
-        let pair =
-            STANDARD.encode(format!("{}:{}", id.trim_start_matches('='), secret.trim_start_matches('=')));
-        let mut form = vec![("grant_type", "client_credentials")];
-        form.extend(scope.as_deref().map(|scope| ("scope", scope)));
+        let mut pairs = vec![("grant_type", "client_credentials")];
+        pairs.extend(scope.as_deref().map(|scope| ("scope", scope)));
         let question = Question {
             url: url.clone(),
-            sent: Sent::Form(Secret::new(encoded(&form))),
-            authorization: Some(Secret::new(format!("Basic {pair}"))),
+            sent: Sent::Form(form(&pairs)),
+            accept: JSON,
+            authorization: Some(basic_authorization(id, &secret.current())),
             patience: PATIENCE,
             max_bytes: MAX_ANSWER_BYTES,
         };
@@ -107,22 +103,4 @@ impl Access {
 
 fn bearer(token: &str) -> Secret {
     Secret::new(format!("Bearer {token}"))
-}
-
-/// As a form (RFC 6749 appendix B).
-fn encoded(pairs: &[(&str, &str)]) -> String {
-    let Ok(mut url) = Url::parse("http://localhost/") else { return String::new() };
-    url.query_pairs_mut().extend_pairs(pairs);
-    url.query().unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_are_encoded_as_a_form_is() {
-        assert_eq!(encoded(&[("a", "b c"), ("d", "é:&=")]), "a=b+c&d=%C3%A9%3A%26%3D");
-        assert_eq!(encoded(&[("", "=a b")]).trim_start_matches('='), "%3Da+b");
-    }
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use keys::{Answered, AskError, Question, Sent, may_hear_secrets};
+use keys::{Answered, AskError, JSON, Question, Sent, may_hear_secrets};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;
@@ -185,6 +185,7 @@ impl<'a> Transmitter<'a> {
         let question = Question {
             url: url.clone(),
             sent: Sent::Nothing,
+            accept: JSON,
             authorization: None,
             patience: PATIENCE,
             max_bytes: MAX_ANSWER_BYTES,
@@ -245,7 +246,14 @@ impl<'a> Transmitter<'a> {
     async fn ask(&mut self, place: Place, url: Url, sent: Sent) -> Result<Answered, NotAsked> {
         let client = &self.asking.client;
         let authorization = self.access.authorization(client).await?;
-        let question = Question { url, sent, authorization, patience: PATIENCE, max_bytes: MAX_ANSWER_BYTES };
+        let question = Question {
+            url,
+            sent,
+            accept: JSON,
+            authorization,
+            patience: PATIENCE,
+            max_bytes: MAX_ANSWER_BYTES,
+        };
         answer(place, client.ask(question).await)
     }
 }

@@ -83,6 +83,7 @@ fn hasty(fetch: &Fetch, site: &Site) -> Client {
         proxies: proxies.clone(),
         system: Arc::clone(system),
         limits: Limits { connect: second, total: second },
+        follows: true,
         open: [Mutex::default(), Mutex::default()],
     }))
 }

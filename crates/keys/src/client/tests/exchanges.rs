@@ -6,6 +6,7 @@ fn question(url: Url) -> Question {
     Question {
         url,
         sent: Sent::Json { bytes: b"{}".to_vec(), language: None },
+        accept: JSON,
         authorization: None,
         patience: Duration::from_secs(10),
         max_bytes: 100,
@@ -43,6 +44,18 @@ async fn a_question_is_posted_to_configured_origins_alone_and_its_answer_told_wh
     assert!(other.asked.lock().unwrap().is_empty());
     let heads = site.asked.lock().unwrap().join("\n");
     assert!(heads.contains("POST /good ") && heads.contains("content-type: application/json"), "{heads}");
+}
+
+#[tokio::test]
+async fn a_client_without_redirects_takes_them_for_the_answer() {
+    let site = Site::plain().await;
+    site.set("/moved", Answer::new("307 Moved\r\nLocation: /good\r\nContent-Type: Text/HTML; a=b", b"x"));
+    site.set("/good", Answer::new("200 OK", b"{}"));
+    let configured = [configured(site.url("/"))];
+    let client = Client::without_redirects("test", &fetch(), &configured, &Surroundings::default()).unwrap();
+    let answered = client.ask(question(site.url("/moved"))).await.unwrap();
+    assert_eq!((answered.status.as_u16(), answered.media_type.as_str()), (307, "text/html"));
+    assert_eq!(site.asked.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

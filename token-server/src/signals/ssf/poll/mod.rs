@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::Claim;
-use keys::{AskError, Client, LoadError, Question, Sent};
+use keys::{AskError, Client, JSON, LoadError, Question, Sent};
 use serde_json::Value;
 use service::background::Background;
 use service::secret_file::{SecretFiles, SecretMetrics};
@@ -219,6 +219,7 @@ impl Poller {
                 bytes: serde_json::to_vec(&request).map_err(|_| Failure::Answer)?,
                 language: (!request.told.set_errs.is_empty()).then_some(LANGUAGE),
             },
+            accept: JSON,
             authorization,
             patience: if self.at_once { PATIENCE } else { LONG_POLL },
             max_bytes: MAX_ANSWER_BYTES,

@@ -1,0 +1,89 @@
+//! Opaque tokens: texts that say nothing by themselves, and that only those can judge who know them. Here is what is known of one
+//! ([`Found`]), and for how long that may be used; whether it may pass is decided by rules and times as for any token, each time.
+
+mod introspection;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jose::{Claims, Reject, UnixTime, may_be_opaque};
+use prometheus_client::registry::Registry;
+use service::secret_file::SecretMetrics;
+use tokio::time::Instant;
+
+use self::introspection::Introspection;
+use crate::config;
+
+/// What is known of a token.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// What it says, or why it is refused.
+    pub(crate) claims: Result<Arc<Claims>, Reject>,
+    /// Until when that may be used; not later, whatever is heard.
+    until: Instant,
+}
+
+impl Found {
+    /// What may be used until this moment.
+    pub(crate) const fn new(claims: Result<Arc<Claims>, Reject>, until: Instant) -> Self {
+        Self { claims, until }
+    }
+
+    /// A refusal of this one question.
+    pub(crate) fn refused(reject: Reject) -> Self {
+        Self::new(Err(reject), Instant::now())
+    }
+
+    /// For how long it may still be used.
+    pub(crate) fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+}
+
+/// Finds out what opaque tokens say.
+pub(crate) struct Opaque {
+    introspection: Arc<Introspection>,
+}
+
+impl Opaque {
+    /// As a configuration says. `clock` is the time of day.
+    pub(crate) fn new(
+        introspection: config::Introspection,
+        registry: &mut Registry,
+        clock: fn() -> UnixTime,
+    ) -> Self {
+        Self { introspection: Arc::new(Introspection::new(introspection, registry, clock)) }
+    }
+
+    /// For tests: without any source.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        let settings = config::Introspection { servers: Vec::new(), cache_size: 1 };
+        Self::new(settings, &mut Registry::default(), || UnixTime::from_secs(0))
+    }
+
+    /// Shows in these metrics whether files of secrets can be used, from now on.
+    pub(crate) fn report_to(&self, metrics: SecretMetrics) {
+        self.introspection.report_to(metrics);
+    }
+
+    /// Puts another configuration in use. What is known stays, as far as its server is the same.
+    pub(crate) fn replace(&self, introspection: config::Introspection) {
+        self.introspection.replace(introspection);
+    }
+
+    /// Whether a source of opaque tokens is configured.
+    pub(crate) fn is_on(&self) -> bool {
+        self.introspection.is_on()
+    }
+
+    /// Whether this token is opened here: it may be an opaque one, and a source of such is configured.
+    pub(crate) fn takes(&self, token: &str) -> bool {
+        self.is_on() && may_be_opaque(token)
+    }
+
+    /// What is known of a token. It is waited for until this moment; what comes later is kept for the next question.
+    pub(crate) async fn open(&self, token: &str, until: Instant) -> Found {
+        self.introspection.open(token, until).await
+    }
+}
