@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::haproxy::cfg::HaproxyCfg;
 use crate::listen::Address;
 use crate::metrics::Metrics;
-use crate::start::key_sources;
+use crate::start::{key_sources, nonce_secret};
 use crate::token_server::{CallError, Discovery, TokenServer};
 
 /// How long a token-server may take to answer a check: its feed waits up to a second for news.
@@ -39,6 +39,7 @@ pub async fn check(config: &Config, cfg: Option<&HaproxyCfg>, online: bool) -> C
     checked.faults.extend(faults);
     checked.lines.extend(notes.into_iter().map(|note| format!("warning: {note}")));
     checked.key_sources(config, online).await;
+    checked.faults.extend(nonce_secret(&config.dpop).err().map(|error| error.to_string()));
     checked.token_servers(config, online).await;
     checked.edge(config, cfg, online).await;
     checked.lines.extend(config.warnings.iter().map(|warning| format!("warning: {warning}")));

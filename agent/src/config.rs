@@ -17,6 +17,7 @@ use service::sample::LogLines;
 use service::settings::{ConfigError, Environment, Settings};
 
 mod description;
+mod dpop;
 mod edge;
 mod mcp;
 mod names;
@@ -24,6 +25,8 @@ mod ranges;
 mod token_server;
 
 pub use description::description;
+pub use dpop::DpopConfig;
+pub(crate) use dpop::NONCE_SECRET_FILE;
 use names::PREFIX;
 pub(crate) use names::TRUST;
 use ranges::{CACHE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes, within};
@@ -55,6 +58,8 @@ pub struct Config {
     pub mcp: Rows,
     /// How certificates of clients are told.
     pub certificates: CertificateForm,
+    /// How proofs of possession are judged.
+    pub dpop: DpopConfig,
     /// Accepted `Authorization` schemes.
     pub schemes: Vec<String>,
     /// Longer tokens are refused.
@@ -154,14 +159,20 @@ impl Config {
         let timeout = within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds");
         let timeout = Duration::from_millis(timeout.unwrap_or(80));
         let token_server = token_server::read(&mut settings, timeout);
+        let (dpop, has_proofs) = dpop::read(&mut settings);
         let flat = Flat::read(&mut settings, TRUST, preset);
+        let flat = if has_proofs { flat.offering_proofs(dpop.settings.rules.algorithms) } else { flat };
         let trusted = trusted(&mut settings, flat, keys, token_server.is_some());
         let mcp = mcp::read(&mut settings, trusted.as_ref().map(|(trust, _)| trust));
         let cache = cache(&mut settings);
         let terms = terms(&mut settings);
         let listen = settings.parse_list("JWT_AGENT_LISTEN", "host:port or unix@/path");
         let admin_listen = settings.parse("JWT_ADMIN_LISTEN", "address:port");
+        let takes_proofs = trusted
+            .as_ref()
+            .is_some_and(|(trust, _)| trust.policies().iter().any(|policy| trust.takes_proofs(policy)));
         let schemes = settings.list("JWT_SCHEMES").unwrap_or_else(|| match profile {
+            Profile::Standard if takes_proofs => vec!["JWT".into(), "Bearer".into(), "DPoP".into()],
             Profile::Standard => vec!["JWT".into(), "Bearer".into()],
             Profile::MsUsers => vec!["JWT".into()],
         });
@@ -197,6 +208,7 @@ impl Config {
             trust,
             mcp,
             certificates,
+            dpop,
             schemes,
             max_token_bytes: max_token_bytes.unwrap_or_else(|| usual_token_bytes(profile)),
             variables,

@@ -22,6 +22,8 @@ pub struct Decision {
     pub policy: Option<String>,
     /// What that policy tells a client that is refused.
     pub challenges: Option<Challenges>,
+    /// The scheme behind which the token stands.
+    pub scheme: AuthScheme,
 }
 
 /// Accepted or refused.
@@ -55,7 +57,7 @@ impl Decision {
 
     /// What its client is told; absent where a better token would not help.
     pub fn challenge(&self) -> Option<&str> {
-        self.challenges.as_ref()?.of(self.outcome.reject()?, AuthScheme::Bearer)
+        self.challenges.as_ref()?.of(self.outcome.reject()?, self.scheme)
     }
 
     /// For the operator who has a token's fingerprint, or a request's name, from HAProxy's log. Never the token, nor what is in

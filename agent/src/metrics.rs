@@ -62,6 +62,10 @@ pub struct Metrics {
     pub cache_entries: Gauge,
     /// Their bytes.
     pub cache_bytes: Gauge,
+    /// Proofs of possession that are remembered.
+    pub proofs_remembered: Gauge,
+    /// Proofs that were refused since no more could be remembered.
+    pub proofs_unremembered: Counter,
     /// Calls to token-servers.
     pub token_server: Family<ByOutcome, Counter>,
     /// Checks of each call.
@@ -126,6 +130,8 @@ impl Metrics {
             cache_rechecks: Counter::default(),
             cache_entries: Gauge::default(),
             cache_bytes: Gauge::default(),
+            proofs_remembered: Gauge::default(),
+            proofs_unremembered: Counter::default(),
             token_server: Family::default(),
             token_server_batch: Histogram::new(CHECKS),
             token_server_waiting: Gauge::default(),
@@ -206,6 +212,16 @@ impl Metrics {
         );
         registry.register("cache_entries", "Verdicts that are kept", metrics.cache_entries.clone());
         registry.register("cache_bytes", "Weight of the kept verdicts, bytes", metrics.cache_bytes.clone());
+        registry.register(
+            "proofs_remembered",
+            "Proofs of possession (DPoP) that were used lately and are remembered",
+            metrics.proofs_remembered.clone(),
+        );
+        registry.register(
+            "proofs_unremembered",
+            "Proofs of possession refused (overloaded) since no more can be remembered: JWT_DPOP_REPLAY_SIZE",
+            metrics.proofs_unremembered.clone(),
+        );
         registry.register(
             "token_server_calls",
             "Calls to token-servers, by outcome",

@@ -34,9 +34,7 @@ impl InUse {
     pub async fn reload_at(mut self, mut hangups: Signal, origin: Origin) {
         while hangups.recv().await.is_some() {
             tracing::info!("SIGHUP: reading the configuration and its files again");
-            if let Some(server) = &self.lasting.token_server {
-                server.secrets().reload().await;
-            }
+            self.lasting.secrets.reload().await;
             let reloaded = match origin.load() {
                 Ok(config) => self.reload(config).await,
                 Err(error) => Err(error.into()),
@@ -127,6 +125,9 @@ mod tests {
             "JWT_AGENT_LISTEN",
             "JWT_CACHE_TTL",
             "JWT_CACHE_TTL_MAX",
+            "JWT_DPOP_NONCE_SECRET_FILE",
+            "JWT_DPOP_REPLAY",
+            "JWT_DPOP_REPLAY_SIZE",
             "JWT_EDGE_LEASES",
             "JWT_EDGE_MAP",
             "JWT_EDGE_SIZE",

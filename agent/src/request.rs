@@ -1,18 +1,20 @@
 //! What HAProxy asks: the arguments of `verify-jwt`, and the token in them; of `mcp`, where the request is a call; and of
-//! `certificate`, where its client showed one.
+//! `certificate` and `proof`, where its client showed one.
 
 mod certificate;
 mod mcp;
+mod proof;
 
 use std::borrow::Cow;
 
-use jose::{Credentials, Evidence, Place, Reject};
+use jose::{AuthScheme, Credentials, Evidence, Place, Reject, ShownProof};
 use spop::TypedData;
 
 use crate::mcp::Call;
 use crate::spoa::messages::{FromMessages, Messages, Piece, Value};
 pub use certificate::{Certificate, CertificateForm};
 pub use mcp::McpHeaders;
+pub use proof::SentProof;
 
 /// The message that we answer; any other asks about nothing.
 const MESSAGE: &[u8] = b"verify-jwt";
@@ -20,6 +22,8 @@ const MESSAGE: &[u8] = b"verify-jwt";
 const MCP_MESSAGE: &[u8] = b"mcp";
 /// The message that tells of the client's certificate.
 const CERTIFICATE_MESSAGE: &[u8] = b"certificate";
+/// The message that tells of the proof beside the token.
+const PROOF_MESSAGE: &[u8] = b"proof";
 
 /// The longest name of a request that is logged, in bytes: a UUID has 36, what HAProxy's manual proposes about 50.
 const MAX_REQUEST_ID_BYTES: usize = 128;
@@ -43,6 +47,8 @@ pub struct Request<'a> {
     pub mcp: Option<Box<McpHeaders<'a>>>,
     /// What HAProxy sends of the certificate that the client showed, where it does.
     pub certificate: Option<Box<Certificate<'a>>>,
+    /// What HAProxy sends of the proof beside the token, where it does.
+    pub proof: Option<Box<SentProof<'a>>>,
     /// The name of the request in HAProxy's log. It decides nothing.
     pub request_id: Text<'a>,
     /// Whether the NOTIFY asks a second time, perhaps about something else. One ACK cannot answer both.
@@ -168,6 +174,8 @@ enum Part {
     Call,
     /// The client's certificate.
     Certificate,
+    /// The proof beside the token.
+    Proof,
     /// Nothing that is read.
     Unread,
 }
@@ -185,6 +193,7 @@ impl<'a> FromMessages<'a> for Request<'a> {
                         MESSAGE if !has_asked => Part::Question,
                         MCP_MESSAGE => Part::Call,
                         CERTIFICATE_MESSAGE => Part::Certificate,
+                        PROOF_MESSAGE => Part::Proof,
                         _ => Part::Unread,
                     };
                     let is_ours = name == MESSAGE;
@@ -195,6 +204,7 @@ impl<'a> FromMessages<'a> for Request<'a> {
                     Part::Question => request.set(name, value),
                     Part::Call => request.mcp.get_or_insert_default().set(name, value),
                     Part::Certificate => request.certificate.get_or_insert_default().set(name, value),
+                    Part::Proof => request.proof.get_or_insert_default().set(name, value),
                     Part::Unread => {}
                 },
             }
@@ -262,6 +272,23 @@ impl<'a> Request<'a> {
     pub fn evidence(&self, form: CertificateForm) -> Result<Evidence, Reject> {
         let certificate = self.certificate.as_ref().map_or(Ok(None), |sent| sent.thumbprint(form))?;
         Ok(Evidence { certificate, ..Evidence::NONE })
+    }
+
+    /// The scheme behind which its token stands, if that is an accepted one.
+    pub fn scheme(&self, schemes: &[String]) -> AuthScheme {
+        let Text::Given(authorization) = &self.authorization else { return AuthScheme::Bearer };
+        let scheme = AuthScheme::of(authorization);
+        let is_accepted = schemes.iter().any(|accepted| accepted.eq_ignore_ascii_case(scheme.as_str()));
+        if is_accepted { scheme } else { AuthScheme::Bearer }
+    }
+
+    /// The proof that comes with a token of the scheme `DPoP`.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::Binding`] where there is none, and those of [`SentProof::one`].
+    pub fn shown_proof(&self) -> Result<Box<ShownProof>, Reject> {
+        self.proof.as_ref().ok_or(Reject::Binding)?.one().map(Box::new)
     }
 
     /// The value of `Authorization` and the name of the policy, empty for the default one, where nothing else of the request

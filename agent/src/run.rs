@@ -39,12 +39,14 @@ pub struct Stop {
 
 /// Serves until `stop`, then finishes what has arrived.
 pub async fn run(agent: Agent, stop: Stop) {
-    let Lasting { token_server, edge, readiness, metrics, background, .. } = agent.lasting;
+    let Lasting { token_server, edge, readiness, nonces, secrets, metrics, background, .. } = agent.lasting;
     let stopping = background.shutdown().clone();
+    if token_server.is_some() || nonces.is_some() {
+        let end = stopping.clone();
+        background.keep("secret files", move || secrets.clone().keep_fresh(end.clone()));
+    }
     if let Some((server, discovery)) = token_server.zip(agent.discovery) {
         background.run("discovery", discovery.run(background.clone()));
-        let (secrets, end) = (server.secrets().clone(), stopping.clone());
-        background.keep("secret files", move || secrets.clone().keep_fresh(end.clone()));
         let (servers, asking) = (server.servers(), agent.asking);
         let (readiness, owner) = (readiness.clone(), background.clone());
         background.keep("feeds", move || {

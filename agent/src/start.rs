@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jose::{MIN_NONCE_SECRET_BYTES, NonceSecret, SeenProofs};
 use keys::{KeyMetrics, KeyRing, KeySources, LiveKeys, OpenError, Source};
 use prometheus_client::registry::Registry;
 use revocation::lease::SharedLease;
 use service::background::{Background, TaskMetrics};
 use service::readiness::Readiness;
+use service::secret_file::{NamedFile, Reload, SecretFile, SecretFiles};
 use service::serve::ConnectionMetrics;
 use service::shutdown::Shutdown;
 use service::socket::SocketError;
@@ -15,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, interval, timeout};
 
 use crate::cache::VerdictCache;
-use crate::config::Config;
+use crate::config::{Config, DpopConfig, NONCE_SECRET_FILE};
 use crate::current::Current;
 use crate::decide::{self, Decider};
 use crate::haproxy::edge::Edge;
@@ -82,6 +84,12 @@ pub(crate) struct Lasting {
     pub lease: Arc<SharedLease>,
     pub edge: Option<Arc<Edge>>,
     pub readiness: Readiness,
+    /// The proofs that were used lately.
+    pub seen: Option<Arc<SeenProofs>>,
+    /// The secret of nonces.
+    pub nonces: Option<Arc<SecretFile<NonceSecret>>>,
+    /// All files of secrets that are read again.
+    pub secrets: SecretFiles,
     pub metrics: Arc<Metrics>,
     pub background: Background,
 }
@@ -94,6 +102,7 @@ impl Lasting {
             schemes: config.schemes.clone(),
             max_token_bytes: config.max_token_bytes,
             certificates: config.certificates,
+            proving: config.dpop.proving(self.seen.clone(), self.nonces.clone()),
             mcp: config.mcp.clone(),
             variables: config.variables.clone(),
             claims: config.claims.clone(),
@@ -144,7 +153,15 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
         edge: edge.clone(),
         metrics: Arc::clone(&metrics),
     };
-    let lasting = Lasting { token_server, lease, edge, readiness, metrics, background };
+    let seen = config.dpop.remembered.map(|most| Arc::new(SeenProofs::new(most)));
+    let nonces = nonce_secret(&config.dpop)?;
+    let mut secrets = token_server.as_ref().map(|server| server.secrets().clone()).unwrap_or_default();
+    if let Some(nonces) = &nonces {
+        nonces.report_to(&metrics.secrets);
+        secrets.add(Arc::clone(nonces) as Arc<dyn Reload>);
+    }
+    let lasting =
+        Lasting { token_server, lease, edge, readiness, seen, nonces, secrets, metrics, background };
     let decider = lasting.decider(&config, keys.ring());
     let current = Arc::new(Current::new(decider, lasting.readiness.clone(), Arc::clone(&lasting.metrics)));
     let admin = TcpListener::bind(config.admin_listen)
@@ -201,6 +218,24 @@ pub fn key_sources(config: &KeySources) -> Result<Vec<(usize, Source)>, StartErr
 /// The first that cannot be used.
 pub fn check_key_files(config: &KeySources) -> Result<(), StartError> {
     config.check_files().map_err(key_fault)
+}
+
+/// Reads the secret that nonces are made with, where there is one.
+///
+/// # Errors
+///
+/// It cannot be used.
+pub fn nonce_secret(config: &DpopConfig) -> Result<Option<Arc<SecretFile<NonceSecret>>>, StartError> {
+    let Some(path) = &config.nonce_secret_file else { return Ok(None) };
+    let read = |content: &[u8]| {
+        NonceSecret::of_file(content).ok_or_else(|| {
+            format!("holds fewer than {MIN_NONCE_SECRET_BYTES} bytes; write more, such as by `openssl rand -hex 32`")
+        })
+    };
+    let file = SecretFile::one(NamedFile::new(NONCE_SECRET_FILE, path), read);
+    let fault = |why: String| StartError::Config { name: NONCE_SECRET_FILE.to_owned(), why };
+    file.map(|file| Some(Arc::new(file)))
+        .map_err(|error| fault(format!("{}: {}", error.path.display(), error.why)))
 }
 
 fn key_fault(error: OpenError) -> StartError {

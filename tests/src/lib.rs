@@ -27,6 +27,7 @@ pub mod ms_users;
 pub mod name_server;
 pub mod port;
 pub mod process;
+pub mod proof;
 pub mod provider;
 pub mod proxy;
 pub mod reference;

@@ -42,6 +42,7 @@ mod places;
 mod policies;
 mod print_config;
 mod program;
+mod proofs;
 mod provider_shapes;
 mod recipes;
 mod reference;

@@ -104,7 +104,7 @@ fn rows() -> Vec<Row> {
         ),
         row(&[("Authorization", &format!("Basic {other}"))], &format!("t={good}"), "ambiguous"),
         row(&[("Authorization", other), ("Cookie", cookie)], "", "ambiguous"),
-        row(&[("Authorization", &format!("DPoP {good}"))], "", "scheme"),
+        row(&[("Authorization", &format!("GNAP {good}"))], "", "scheme"),
         // The same token in all places, and a place that is there twice.
         row(
             &[

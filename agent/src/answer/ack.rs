@@ -1,11 +1,13 @@
 //! The ACK of a decision: made once, then sent to each request that it answers, and counted and logged for each.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jose::{Claimed, Reject};
+use jose::{Claimed, Reject, ReplayKey};
 use keys::refusals::RefusalLog;
 use service::sample::LogLines;
+use spop::{Action, VarScope};
 
 use super::record::Record;
 use super::{Variables, answer};
@@ -62,12 +64,38 @@ impl Acks {
         Ack { actions: encode_actions(whole.actions), long_names: whole.long_names, record }
     }
 
-    /// Appends an ACK to `out`, or a refusal of the same token where HAProxy cannot take the ACK whole.
-    pub fn send(&self, ack: &Ack, to: Asker<'_>, out: &mut Vec<u8>, same_token: impl FnOnce() -> Decision) {
+    /// What is told of one request alone, encoded: its proof, if that was accepted, and the nonce for the next one.
+    pub fn own(&self, proof: Option<ReplayKey>, nonce: Option<String>) -> Box<[u8]> {
+        let told = [("proof", proof.map(|proof| proof.to_string())), ("dpop_nonce", nonce)];
+        let set = told.into_iter().filter(|(name, _)| self.variables.contains(name));
+        let actions: Vec<Action> = set
+            .filter_map(|(name, value)| {
+                let (name, value) = (name.to_owned(), value?.into());
+                Some(Action::SetVar { scope: VarScope::Transaction, name, value })
+            })
+            .collect();
+        if actions.is_empty() { Box::default() } else { encode_actions(actions) }
+    }
+
+    /// Appends an ACK to `out`, or a refusal of the same token where HAProxy cannot take the ACK whole. Before it comes what is
+    /// told of this request alone, encoded.
+    pub fn send(
+        &self,
+        own: &[u8],
+        ack: &Ack,
+        to: Asker<'_>,
+        out: &mut Vec<u8>,
+        same_token: impl FnOnce() -> Decision,
+    ) {
         if ack.long_names > 0 {
             self.metrics.long_names.inc_by(ack.long_names);
         }
-        if encode_ack(to.ids, &ack.actions, to.max_frame_size, out) {
+        let actions = if own.is_empty() {
+            Cow::Borrowed(&*ack.actions)
+        } else {
+            Cow::Owned([own, &*ack.actions].concat())
+        };
+        if encode_ack(to.ids, &actions, to.max_frame_size, out) {
             ack.record.note(to.name, &self.refusals);
         } else {
             self.refuse_too_large(&same_token().refused(Reject::AnswerSize), to, out);

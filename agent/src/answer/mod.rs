@@ -21,7 +21,7 @@ const MAX_NAME_BYTES: usize = 56;
 /// The namespace of the claims.
 const PAYLOAD: &str = "payload.";
 /// Every variable but those of the claims.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "valid",
     "reason",
     "detail",
@@ -33,6 +33,8 @@ const NAMES: [&str; 11] = [
     "id",
     "challenge",
     "binding",
+    "proof",
+    "dpop_nonce",
 ];
 
 /// Which variables are sent. Each one costs HAProxy time.

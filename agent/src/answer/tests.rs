@@ -23,6 +23,7 @@ fn decision(outcome: Outcome, profile: Profile) -> Decision {
         version,
         policy,
         challenges: Some(Challenges::default()),
+        scheme: jose::AuthScheme::Bearer,
     }
 }
 

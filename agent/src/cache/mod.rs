@@ -11,7 +11,7 @@ pub mod heat;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jose::{Confirmation, Evidence, Reject, Signed, TokenHash, UnixTime, Window};
+use jose::{AuthScheme, Confirmation, Evidence, Reject, Signed, TokenHash, UnixTime, Window};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use revocation::lease::{SharedLease, Word};
@@ -36,6 +36,8 @@ pub struct Key {
     pub policy: usize,
     /// The version of the key set.
     pub keys: u64,
+    /// The scheme behind which it stands: what is bound to no key is not good behind `DPoP`.
+    pub scheme: AuthScheme,
 }
 
 /// A verdict that was given.
@@ -105,6 +107,14 @@ impl Kept {
     /// What is sent to a request that shows this.
     pub fn ack(&self, evidence: &Evidence) -> &Ack {
         self.answers.to(evidence)
+    }
+
+    /// What a request has to show; nothing where all are sent the same.
+    pub fn confirmation(&self) -> Confirmation {
+        match &self.answers {
+            Answers::Same(_) => Confirmation::NONE,
+            Answers::ByProof(answers) => answers.confirmation,
+        }
     }
 
     /// What is sent to every request; absent where it depends on what a request shows.

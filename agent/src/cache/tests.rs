@@ -8,7 +8,7 @@ const TTL: Duration = Duration::from_secs(1);
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 fn key(token: &str) -> Key {
-    Key { token: TokenHash::of(token), policy: 0, keys: 1 }
+    Key { token: TokenHash::of(token), policy: 0, keys: 1, scheme: AuthScheme::Bearer }
 }
 
 fn made(bytes: usize, reject: Option<Reject>, word: Option<Word>) -> Arc<Kept> {
@@ -93,7 +93,12 @@ fn another_policy_or_key_set_is_another_question() {
     let at = Instant::now();
     let cache = cache(100, 1 << 20);
     cache.keep(key("a"), &kept(1, None), at);
-    for other in [Key { policy: 1, ..key("a") }, Key { keys: 2, ..key("a") }, key("b")] {
+    for other in [
+        Key { policy: 1, ..key("a") },
+        Key { scheme: AuthScheme::Dpop, ..key("a") },
+        Key { keys: 2, ..key("a") },
+        key("b"),
+    ] {
         assert!(matches!(cache.get(&other, NOW, at), Found::Miss), "{other:?}");
     }
 }

@@ -3,9 +3,9 @@
 use keys::trust::{Preset, description as trust};
 use service::description::{Default, Group, Kind, LookUp, Program, Setting};
 
-use super::mcp;
 use super::names::{PREFIX, TRUST};
 use super::ranges::{CACHE_TTL, EDGE_SIZE, EDGE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes};
+use super::{dpop, mcp};
 use crate::request::CertificateForm;
 
 /// What SIGHUP says to what token-servers were told once.
@@ -24,6 +24,7 @@ pub fn description() -> Program {
             trust::keys(&TRUST),
             trust::fetching(&TRUST),
             tokens(),
+            dpop::group(),
             answers(),
             listeners(),
             token_servers(),
@@ -50,7 +51,7 @@ fn tokens() -> Group {
             "Bearer",
             "Accepted `Authorization` schemes, in any letter case",
         )
-        .or(Default::Derived { told: "`JWT,Bearer`; in `ms-users` `JWT`", of: schemes }),
+        .or(Default::Derived { told: "`JWT,Bearer,DPoP`, without `DPoP` where no token may be bound to a key alone; in `ms-users` `JWT`", of: schemes }),
         Setting::new(
             "JWT_CLIENT_CERT",
             Kind::Word(CertificateForm::WORDS),
@@ -91,7 +92,17 @@ fn token_bytes(look_up: LookUp<'_>) -> Option<String> {
 
 fn schemes(look_up: LookUp<'_>) -> Option<String> {
     let is_old = look_up("JWT_PROFILE").as_deref() == Some("ms-users");
-    Some(if is_old { "JWT" } else { "JWT,Bearer" }.to_owned())
+    let takes_no_proofs = matches!(look_up("JWT_BINDING").as_deref(), Some("mtls" | "ignore"));
+    Some(
+        if is_old {
+            "JWT"
+        } else if takes_no_proofs {
+            "JWT,Bearer"
+        } else {
+            "JWT,Bearer,DPoP"
+        }
+        .to_owned(),
+    )
 }
 
 fn answers() -> Group {
@@ -261,7 +272,7 @@ fn most_kept(look_up: LookUp<'_>) -> Option<String> {
 }
 
 /// A limit of the code as the description has it.
-fn wide(limit: usize) -> u64 {
+pub(super) fn wide(limit: usize) -> u64 {
     u64::try_from(limit).unwrap_or(u64::MAX)
 }
 

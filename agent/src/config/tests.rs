@@ -23,7 +23,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:9464");
     assert_eq!(config.trust.profile(), Profile::Standard);
     assert_eq!(config.trust.issuers()[0].policy.algorithms, AlgorithmSet::ALL);
-    assert_eq!(config.schemes, ["JWT", "Bearer"]);
+    assert_eq!(config.schemes, ["JWT", "Bearer", "DPoP"]);
     assert_eq!((config.max_token_bytes, config.timeout.as_millis()), (8192, 80));
     assert_eq!(config.keys.interval.as_secs(), 300);
     assert_eq!(config.variables, Variables::All);

@@ -25,6 +25,7 @@ pub(crate) fn current(readiness: Readiness) -> Arc<Current> {
         max_token_bytes: 8192,
         mcp: crate::mcp::Rows::default(),
         certificates: Default::default(),
+        proving: Default::default(),
         variables: Variables::All,
         claims: None,
         budget: Duration::from_secs(1),

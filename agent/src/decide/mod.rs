@@ -7,10 +7,12 @@
 //!    revocation, and opens what is encrypted ([`ask`]).
 //! 5. Where newer keys might verify the token, they are waited for, and the question is asked anew by them.
 //! 6. The verdict is kept if it may hold for the next request, and becomes an ACK ([`answer`](crate::answer)).
+//! 7. The proof that comes with a bound token is judged last, for each request ([`prove`]).
 //!
 //! All of it happens within the budget of the request, counted from when it came.
 
 mod ask;
+mod prove;
 mod question;
 mod token;
 mod unknown_policies;
@@ -18,7 +20,7 @@ mod unknown_policies;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use jose::{Claimed, Reject, Signed, TokenForm, Trust, UnixTime, Window};
+use jose::{Claimed, Evidence, Reject, Signed, TokenForm, Trust, UnixTime, Window};
 use keys::{KeyRing, KeysView, Newer};
 use prometheus_client::metrics::gauge::Gauge;
 use service::flights::Boarding;
@@ -35,6 +37,8 @@ use crate::metrics::Metrics;
 use crate::request::{CertificateForm, Request};
 use crate::spoa::frame::{Ids, Notify};
 use crate::token_server::TokenServer;
+pub use prove::Proving;
+use prove::{Proved, Prover};
 use question::{Question, Reading};
 use token::Finding;
 use unknown_policies::UnknownPolicies;
@@ -52,6 +56,8 @@ pub struct Settings {
     pub mcp: Rows,
     /// How certificates of clients are told.
     pub certificates: CertificateForm,
+    /// How proofs of possession are judged.
+    pub proving: Proving,
     /// The variables that are sent.
     pub variables: Variables,
     /// The claims that become variables; absent: all.
@@ -71,6 +77,7 @@ pub struct Decider {
     token_server: Option<TokenServer>,
     cache: VerdictCache,
     acks: Acks,
+    prover: Prover,
     /// What HAProxy is given, if it is given verdicts.
     offers: Option<Offers>,
     budget: Duration,
@@ -109,12 +116,13 @@ impl Decider {
         offers: Option<Offers>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let Settings { trust, schemes, max_token_bytes, mcp, certificates, .. } = settings;
+        let Settings { trust, schemes, max_token_bytes, mcp, certificates, proving, .. } = settings;
         let Settings { variables, claims, budget, log_refusals, .. } = settings;
         let unknown_policies = UnknownPolicies::default();
+        let prover = Prover::new(proving, &trust, &schemes, Arc::clone(&metrics));
         let reading = Reading { schemes, max_token_bytes, mcp, certificates, unknown_policies };
         let acks = Acks::new(variables, claims, log_refusals, Arc::clone(&metrics));
-        Self { reading, trust, keys, token_server, cache, acks, offers, budget, metrics }
+        Self { reading, trust, keys, token_server, cache, acks, prover, offers, budget, metrics }
     }
 
     /// What operators see of the keys.
@@ -137,18 +145,29 @@ impl Decider {
             Err(decision) => {
                 decision.log(asker.name);
                 let ack = self.acks.of(&decision, &Claimed::default());
-                self.acks.send(&ack, asker, out, || *decision);
+                let own = self.acks.own(None, self.prover.nonce(decision.policy.as_deref(), arrival.now));
+                self.acks.send(&own, &ack, asker, out, || *decision);
                 return None;
             }
         };
         let Found::Hit(kept) = self.cache.get(&question.key, arrival.now, arrival.at) else {
-            return Some(Arc::clone(self).decide(notify.ids, question.into_owned(), arrival, max));
+            return Some(Arc::clone(self).decide(notify.ids, question.into_owned(), None, arrival, max));
         };
         self.metrics.cache_hits.inc();
-        self.send(&kept, &question, asker, out);
         if let Some(offers) = &self.offers {
             offers.note(&kept, &question.key, &notify.request, arrival.at);
         }
+        if self.prover.is_needed(&kept, &question) {
+            // Its signature takes as long as a new token's.
+            return Some(Arc::clone(self).decide(
+                notify.ids,
+                question.into_owned(),
+                Some(kept),
+                arrival,
+                max,
+            ));
+        }
+        self.send(&kept, &question, arrival.now, asker, out);
         None
     }
 
@@ -156,19 +175,26 @@ impl Decider {
         Question::of(request, &self.reading, &self.trust, &self.keys)
     }
 
-    /// Decides a question within its budget and gives the ACK.
+    /// Decides a question within its budget, unless a verdict is at hand already, and gives the ACK.
     async fn decide(
         self: Arc<Self>,
         ids: Ids,
         mut question: Question<'static>,
+        hit: Option<Arc<Kept>>,
         arrival: Arrival,
         max: u32,
     ) -> Vec<u8> {
-        let kept = self.verdict(&mut question, &arrival).await;
+        let is_hit = hit.is_some();
+        let kept = match hit {
+            Some(kept) => kept,
+            None => self.verdict(&mut question, &arrival).await,
+        };
         let mut ack = Vec::new();
         let asker = Asker { ids, max_frame_size: max, name: question.request.as_deref() };
-        self.send(&kept, &question, asker, &mut ack);
-        self.metrics.decision_seconds.observe(arrival.at.elapsed().as_secs_f64());
+        self.send(&kept, &question, arrival.now, asker, &mut ack);
+        if !is_hit {
+            self.metrics.decision_seconds.observe(arrival.at.elapsed().as_secs_f64());
+        }
         ack
     }
 
@@ -312,7 +338,9 @@ impl Decider {
     fn answers(&self, question: &Question<'_>, decision: &Decision) -> Answers {
         let ack = |of: &Decision| self.acks.of(of, &question.claimed(&self.trust, &of.outcome));
         let unproved = decision.unproved();
-        let is_proved = decision.confirmation.judge(&question.evidence).is_ok();
+        // A proof is judged for each request, when its answer is sent.
+        let evidence = Evidence { key: decision.confirmation.key, ..question.evidence };
+        let is_proved = decision.confirmation.judge(&evidence).is_ok();
         let own = unproved.as_ref().filter(|_| !is_proved).unwrap_or(decision);
         own.log(question.request.as_deref());
         match &unproved {
@@ -331,10 +359,22 @@ impl Decider {
         Arc::new(Kept::new(Answers::Same(ack), Some(Reject::Overloaded), Window::ALWAYS))
     }
 
-    fn send(&self, kept: &Kept, question: &Question<'_>, asker: Asker<'_>, out: &mut Vec<u8>) {
-        self.acks.send(kept.ack(&question.evidence), asker, out, || {
-            question.decided(&self.trust, Outcome::refused(Reject::AnswerSize))
-        });
+    fn send(&self, kept: &Kept, question: &Question<'_>, now: UnixTime, asker: Asker<'_>, out: &mut Vec<u8>) {
+        let too_large = || question.decided(&self.trust, Outcome::refused(Reject::AnswerSize));
+        let policy = question.policy(&self.trust).map(|policy| policy.name.as_str());
+        let nonce = self.prover.nonce(policy, now);
+        match self.prover.prove(kept, question, now) {
+            Ok(Proved { evidence, proof }) => {
+                let own = self.acks.own(proof, nonce);
+                self.acks.send(&own, kept.ack(&evidence), asker, out, too_large);
+            }
+            Err(reject) => {
+                let refused = question.decided(&self.trust, Outcome::refused(reject));
+                refused.log(asker.name);
+                let ack = self.acks.of(&refused, &question.claimed(&self.trust, &refused.outcome));
+                self.acks.send(&self.acks.own(None, nonce), &ack, asker, out, too_large);
+            }
+        }
     }
 }
 

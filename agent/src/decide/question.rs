@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use jose::{
-    AuthScheme, ClaimNames, Claimed, Confirmation, Evidence, IssuerPolicy, Policy, Reject, TokenForm,
-    TokenHash, Trust,
+    AuthScheme, ClaimNames, Claimed, Confirmation, Evidence, IssuerPolicy, Policy, Reject, ShownProof,
+    TokenForm, TokenHash, Trust,
 };
 use keys::{KeyRing, Keys};
 
@@ -37,6 +37,8 @@ pub struct Question<'a> {
     pub token: Cow<'a, str>,
     /// What the request shows of its client beside it.
     pub evidence: Evidence,
+    /// The proof of its client's key, which is judged when the token is known to be good; absent where the scheme is not `DPoP`.
+    pub proof: Option<Result<Box<ShownProof>, Reject>>,
     /// What its verdict is kept under.
     pub key: Key,
     /// The keys of that version.
@@ -57,6 +59,7 @@ impl<'a> Question<'a> {
         trust: &Trust,
         keys: &KeyRing,
     ) -> Result<Self, Box<Decision>> {
+        let scheme = request.scheme(&reading.schemes);
         let refused = |reject, policy: Option<&Policy>| {
             let outcome = Outcome::refused(reject);
             Box::new(Decision {
@@ -67,6 +70,7 @@ impl<'a> Question<'a> {
                 id: None,
                 policy: policy.map(|policy| policy.name.clone()),
                 challenges: policy.map(|policy| policy.challenges.clone()),
+                scheme,
             })
         };
         let name = request.policy().map_err(|reject| refused(reject, None))?;
@@ -90,8 +94,10 @@ impl<'a> Question<'a> {
         let evidence = request.evidence(reading.certificates);
         let evidence = evidence.map_err(|reject| refused(reject, Some(policy)))?;
         let keys = keys.current();
-        let key = Key { token: TokenHash::of(&token), policy: index, keys: keys.version };
-        Ok(Self { token, evidence, key, keys, request: request.name().map(Cow::Borrowed) })
+        let key = Key { token: TokenHash::of(&token), policy: index, keys: keys.version, scheme };
+        // Beside a token of another scheme a proof is not looked at.
+        let proof = (scheme == AuthScheme::Dpop).then(|| request.shown_proof());
+        Ok(Self { token, evidence, proof, key, keys, request: request.name().map(Cow::Borrowed) })
     }
 
     /// Asks by other keys from now on.
@@ -105,6 +111,7 @@ impl<'a> Question<'a> {
         Question {
             token: self.token.into_owned().into(),
             evidence: self.evidence,
+            proof: self.proof,
             key: self.key,
             keys: self.keys,
             request: self.request.map(|name| name.into_owned().into()),
@@ -122,7 +129,7 @@ impl<'a> Question<'a> {
         let policy = self.policy(trust);
         let asked = match (outcome.shown(), policy) {
             (None, _) => Ok(Confirmation::NONE),
-            (Some(signed), Some(policy)) => trust.confirmation(signed, policy, AuthScheme::Bearer),
+            (Some(signed), Some(policy)) => trust.confirmation(signed, policy, self.key.scheme),
             (Some(_), None) => Err(Reject::UnknownPolicy),
         };
         let (outcome, confirmation) = match asked {
@@ -138,6 +145,7 @@ impl<'a> Question<'a> {
             id: Some(self.key.token.fingerprint()),
             policy: policy.map(|policy| policy.name.clone()),
             challenges: policy.map(|policy| policy.challenges.clone()),
+            scheme: self.key.scheme,
         }
     }
 

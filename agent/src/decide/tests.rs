@@ -1,6 +1,7 @@
 //! Leader and follower; whole decisions stand in a file of their own.
 
 mod agent;
+mod proofs;
 pub mod signing;
 mod whole;
 
@@ -54,6 +55,7 @@ fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
         max_token_bytes: 8192,
         mcp: Rows::default(),
         certificates: Default::default(),
+        proving: Proving::default(),
         variables: Variables::All,
         claims: None,
         budget: SHORT,

@@ -88,6 +88,7 @@ fn a_decision_is_logged_by_names_and_never_with_the_token() {
         version: None,
         policy: Some("api".to_owned()),
         challenges: None,
+        scheme: jose::AuthScheme::Bearer,
     };
     let line = r#"message=decided request="r1" id="fp" reason="ok" detail="ok" policy="api""#;
     assert_eq!(Lines::of(|| decision.log(Some("r1"))), [line]);

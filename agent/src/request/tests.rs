@@ -185,6 +185,7 @@ fn reads_arguments_by_name_and_ignores_others() {
         policy: Text::Given("api".into()),
         mcp: None,
         certificate: None,
+        proof: None,
         request_id: Text::Given("r1".into()),
         asks_twice: false,
     };
@@ -193,6 +194,34 @@ fn reads_arguments_by_name_and_ignores_others() {
     assert_eq!(read(&[]), Some(Request::default()));
     for end in [1, 5, messages.len() - 1] {
         assert_eq!(read(&messages[..end]), None, "cut at {end}");
+    }
+}
+
+#[test]
+fn a_proof_is_told_by_its_own_message_beside_the_token() {
+    let text = |text: &str| TypedData::String(text.to_owned());
+    let proof = [
+        ("dpop", text("a.b.c")),
+        ("dpop_count", TypedData::Int64(1)),
+        ("method", text("GET")),
+        ("tls", TypedData::Bool(true)),
+        ("host", text("api.example")),
+        ("path", text("/a")),
+    ];
+    let schemes = ["Bearer", "DPoP"].map(str::to_owned);
+    for (authorization, scheme) in
+        [("DPoP x.y.z", AuthScheme::Dpop), ("Bearer x.y.z", AuthScheme::Bearer), ("", AuthScheme::Bearer)]
+    {
+        let asked = message("verify-jwt", &[("authorization", text(authorization))]);
+        let messages = [message("proof", &proof), asked.clone()].concat();
+        let request = read(&messages).unwrap();
+        let shown = request.shown_proof().unwrap();
+        assert_eq!((shown.proof.as_str(), shown.path.as_str()), ("a.b.c", "/a"));
+        assert_eq!(request.scheme(&schemes), scheme, "{authorization}");
+        assert_eq!(request.scheme(&schemes[..1]), AuthScheme::Bearer, "it is not an accepted one");
+        let twice = [messages, message("proof", &proof)].concat();
+        assert_eq!(read(&twice).unwrap().shown_proof().err(), Some(Reject::Argument));
+        assert_eq!(read(&asked).unwrap().shown_proof().err(), Some(Reject::Binding));
     }
 }
 

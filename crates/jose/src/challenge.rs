@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{Algorithm, AlgorithmSet, AuthScheme, ProofRules, Reason, Reject, Resource};
+use crate::{Algorithm, AlgorithmSet, AuthScheme, Binding, ProofRules, Reason, Reject, Resource};
 
 /// The longest text, bytes. It must fit beside the rest of a refusal into HAProxy's frame and its answer.
 pub const MAX_CHALLENGE_BYTES: usize = 4096;
@@ -121,6 +121,25 @@ pub enum OfferedSchemes {
     Dpop,
     /// Either.
     Both,
+}
+
+impl OfferedSchemes {
+    /// What a policy offers that asks for `policy` on top of what its issuers ask for. Where both would do, `DPoP` is offered if
+    /// clients are known to have proofs, or a token must be bound in some way.
+    pub fn of(issuers: &[Binding], policy: Option<Binding>, has_proofs: bool) -> Self {
+        let takes_proofs = issuers.iter().any(|issuer| Binding::takes_proofs(*issuer, policy));
+        let asks = |wanted: Binding| {
+            let asks = |issuer: &Binding| *issuer == wanted || policy == Some(wanted);
+            (issuers.iter().all(asks), issuers.iter().any(asks))
+        };
+        match (takes_proofs, asks(Binding::Dpop), asks(Binding::Any)) {
+            (false, _, _) => Self::Bearer,
+            (true, (true, _), _) => Self::Dpop,
+            (true, (false, true), _) | (true, _, (_, true)) => Self::Both,
+            (true, (false, false), (_, false)) if has_proofs => Self::Both,
+            (true, (false, false), (_, false)) => Self::Bearer,
+        }
+    }
 }
 
 /// What the challenges of one policy tell, as an operator says it.

@@ -16,7 +16,16 @@ fn acks(variables: Variables, claims: Option<&str>, log: LogLines) -> (Acks, Arc
 fn decision(outcome: Outcome) -> Decision {
     let (id, policy) = (Some("fp".to_owned()), Some("api".to_owned()));
     let (names, confirmation) = (ClaimNames::default(), Confirmation::NONE);
-    Decision { outcome, confirmation, names, id, version: None, policy, challenges: None }
+    Decision {
+        outcome,
+        confirmation,
+        names,
+        id,
+        version: None,
+        policy,
+        challenges: None,
+        scheme: jose::AuthScheme::Bearer,
+    }
 }
 
 fn accepted(payload: &str) -> Decision {
@@ -31,7 +40,7 @@ fn asker(name: Option<&str>, max_frame_size: u32) -> Asker<'_> {
 /// Sends to a request of whose token no more can be said.
 fn send(acks: &Acks, ack: &Ack, to: Asker<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    acks.send(ack, to, &mut out, || panic!("it fits"));
+    acks.send(&[], ack, to, &mut out, || panic!("it fits"));
     out
 }
 
@@ -109,7 +118,7 @@ fn an_answer_that_haproxy_cannot_take_becomes_a_refusal_that_it_can() {
         let ack = acks.of(&decision, &Claimed::default());
         let mut out = vec![7];
         let lines = Lines::of(|| {
-            acks.send(&ack, asker(Some("r1"), max), &mut out, || decision.clone());
+            acks.send(&[], &ack, asker(Some("r1"), max), &mut out, || decision.clone());
         });
         let (before, frame) = out.split_at(1);
         assert_eq!(before, [7], "what was written before stays: {what}");

@@ -22,6 +22,7 @@ fn companions(name: &str) -> &'static [(&'static str, &'static str)] {
         "JWT_FETCH_CERT_FILE" => &[URL, ("JWT_FETCH_KEY_FILE", "/k")],
         "JWT_FETCH_KEY_FILE" => &[URL, ("JWT_FETCH_CERT_FILE", "/c")],
         "JWT_CA_FILE" => &[URL],
+        "JWT_DPOP_NONCE" => &[("JWT_DPOP_NONCE_SECRET_FILE", "/n")],
         "JWT_CACHE_TTL_MAX" => &[("JWT_CACHE_TTL", "0")],
         name if name.starts_with("JWT_FETCH_") => &[URL],
         name if name.starts_with("JWT_TOKEN_SERVER_") && name != SERVER.0 => &[SERVER],

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::State;
 use axum::routing::get;
+use jose::SeenProofs;
 use keys::{Timing, keep_fresh};
 use revocation::check::CheckRequest;
 use revocation::events::{Changes, Events};
@@ -13,6 +14,7 @@ use revocation::lease::ServerId;
 use super::signing::{KEY, document};
 use super::*;
 use crate::config::tests::load;
+use crate::start::nonce_secret;
 
 /// The frame that any answer fits.
 pub const MAX: u32 = 16_380;
@@ -116,12 +118,14 @@ impl Agent {
         assert!(ring.has_keys());
         let lease = Arc::new(SharedLease::new(Terms { ttl: HOUR, ttl_max: HOUR }, Instant::now()));
         let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::clone(&lease));
+        let seen = config.dpop.remembered.map(|most| Arc::new(SeenProofs::new(most)));
         let settings = Settings {
             trust: config.trust,
             schemes: config.schemes,
             max_token_bytes: config.max_token_bytes,
             mcp: config.mcp,
             certificates: config.certificates,
+            proving: config.dpop.proving(seen, nonce_secret(&config.dpop).unwrap()),
             variables: config.variables,
             claims: config.claims,
             budget: LONG,
@@ -137,13 +141,18 @@ impl Agent {
     }
 
     pub async fn answer(&self, request: Request<'_>) -> (String, bool) {
+        told(&self.ack(request).await)
+    }
+
+    /// The whole ACK.
+    pub async fn ack(&self, request: Request<'_>) -> Vec<u8> {
         let notify = Notify { ids: Ids { stream: 1, frame: 1 }, request };
         let mut ack = Vec::new();
         if let Some(deciding) = self.decider.answer(&notify, MAX, &mut ack) {
             assert!(ack.is_empty());
             ack = deciding.await;
         }
-        told(&ack)
+        ack
     }
 
     /// Hits, misses, rechecks.

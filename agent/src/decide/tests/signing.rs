@@ -1,7 +1,7 @@
 //! Tokens, and the keys that sign them: a key is told by one byte.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use jose::{KeyOrigin, KeyRules, KeySet, Profile};
+use jose::{KeyOrigin, KeyRules, KeySet, Profile, Thumbprint};
 
 /// The key that signs, and another one of the same name.
 pub const KEY: u8 = 1;
@@ -35,7 +35,24 @@ pub fn token(key: u8, payload: &str) -> String {
 
 /// One that names its key so.
 pub fn token_of(kid: &str, key: u8, payload: &str) -> String {
-    let header = format!(r#"{{"alg":"EdDSA","kid":"{kid}"}}"#);
+    signed(&format!(r#"{{"alg":"EdDSA","kid":"{kid}"}}"#), payload, key)
+}
+
+/// What a client's key is called in its tokens (`jkt`, RFC 7638).
+pub fn thumbprint(key: u8) -> String {
+    let x = base64url(pair(key).public_key().as_ref());
+    let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+    base64url(Thumbprint::of(members.as_bytes()).as_bytes())
+}
+
+/// A proof of these claims by this key.
+pub fn proof(key: u8, payload: &str) -> String {
+    let x = base64url(pair(key).public_key().as_ref());
+    let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#);
+    signed(&format!(r#"{{"typ":"dpop+jwt","alg":"EdDSA","jwk":{jwk}}}"#), payload, key)
+}
+
+fn signed(header: &str, payload: &str, key: u8) -> String {
     let input = format!("{}.{}", base64url(header.as_bytes()), base64url(payload.as_bytes()));
     let signature = base64url(pair(key).sign(input.as_bytes()).as_ref());
     format!("{input}.{signature}")

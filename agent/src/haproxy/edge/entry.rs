@@ -21,8 +21,8 @@ use crate::spoa::frame::read_actions;
 const SEPARATOR: char = '|';
 /// The field of a variable that the token does not have: HAProxy's `url_dec` fails on it, so that no variable is set.
 const ABSENT: &str = "%";
-/// The same for every entry, or in none: each is a verdict that accepts.
-const CONSTANT: [&str; 4] = ["valid", "reason", "detail", "challenge"];
+/// The same for every entry, or in none: each is a verdict that accepts, and none is on a token that needs a proof.
+const CONSTANT: [&str; 6] = ["valid", "reason", "detail", "challenge", "proof", "dpop_nonce"];
 /// The largest value. HAProxy reads a command and its payload into one buffer of 16 KiB.
 const MAX_VALUE_BYTES: usize = 4096;
 

@@ -15,6 +15,10 @@ pub struct Agent {
     pub policies: Option<Vec<String>>,
     /// The setting by which tokens must be bound to a certificate, where there is one.
     pub certificates: Option<String>,
+    /// The setting by which tokens must be bound to a key, where there is one.
+    pub proofs: Option<String>,
+    /// Whether HAProxy is to refuse proofs that were used before.
+    pub tracks_proofs: bool,
     /// The names of rows that choose a policy by the MCP call.
     pub calls: Vec<String>,
     /// The variables that it sends, where they are named one by one.
@@ -47,20 +51,22 @@ impl Agent {
             variables.remove(&OsString::from("JWT_CONFIG"));
         }
         let mut settings = Settings::load("JWT_", "JWT_CONFIG", variables)?;
-        let mut certificates =
-            asks_for_certificates(settings.text("JWT_BINDING"), || "JWT_BINDING".to_owned());
+        let mut bindings = vec![(settings.text("JWT_BINDING"), "JWT_BINDING".to_owned())];
         for mut table in settings.tables("issuers") {
             let name = table.text("issuer").unwrap_or_default();
-            let own = asks_for_certificates(table.text("binding"), || format!("the issuer {name}"));
-            certificates = certificates.or(own);
+            bindings.push((table.text("binding"), format!("the issuer {name}")));
         }
         let mut names = Vec::new();
         for mut table in settings.tables("policies") {
             let name = table.text("name").unwrap_or_default();
-            let own = asks_for_certificates(table.text("binding"), || format!("the policy {name}"));
-            certificates = certificates.or(own);
+            bindings.push((table.text("binding"), format!("the policy {name}")));
             names.extend(Some(name).filter(|name| !name.is_empty()));
         }
+        let who_asks = |wanted: &str| {
+            let mut asking = bindings.iter().filter(|(binding, _)| binding.as_deref() == Some(wanted));
+            asking.next().map(|(_, who)| who.clone())
+        };
+        let (certificates, proofs) = (who_asks("mtls"), who_asks("dpop"));
         let rows = settings.tables("mcp").into_iter();
         let calls = rows.filter_map(|mut table| table.text("policy")).collect();
         // Without tables there is the one that needs no name.
@@ -72,6 +78,8 @@ impl Agent {
         Ok(Self {
             policies: file.map(|_| names),
             certificates,
+            proofs,
+            tracks_proofs: settings.text("JWT_DPOP_REPLAY").as_deref() == Some("haproxy"),
             calls,
             variables,
             timeout_ms: settings.parse("JWT_TIMEOUT_MS", "milliseconds").unwrap_or(TIMEOUT_MS),
@@ -102,9 +110,4 @@ impl Agent {
                     .any(|known| known == name || (known == "payload" && name.starts_with("payload.")))
             })
     }
-}
-
-/// Who asks, where this is the binding to a certificate.
-fn asks_for_certificates(binding: Option<String>, name: impl FnOnce() -> String) -> Option<String> {
-    binding.filter(|binding| binding == "mtls").map(|_| name())
 }

@@ -55,6 +55,8 @@ ids! {
     SetOnError = "set-on-error",
     Question = "question",
     CertificateUnsent = "certificate-unsent",
+    ProofUnsent = "proof-unsent",
+    ProofUntracked = "proof-untracked",
     GroupUnsent = "group-unsent",
     SpopCheck = "spop-check",
     Timeouts = "timeouts",

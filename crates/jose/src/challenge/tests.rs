@@ -147,6 +147,27 @@ fn the_error_is_told_in_the_scheme_that_was_used_and_the_other_one_is_offered_be
 }
 
 #[test]
+fn dpop_is_offered_where_it_is_asked_for_or_clients_are_known_to_have_proofs() {
+    use Binding::{Any, Dpop, IfBound, Ignore, Mtls};
+    for (issuers, policy, has_proofs, expected) in [
+        (&[IfBound][..], None, false, OfferedSchemes::Bearer),
+        (&[IfBound], None, true, OfferedSchemes::Both),
+        (&[IfBound], Some(Dpop), false, OfferedSchemes::Dpop),
+        (&[IfBound], Some(Any), false, OfferedSchemes::Both),
+        (&[IfBound], Some(Mtls), true, OfferedSchemes::Bearer),
+        (&[Dpop], None, true, OfferedSchemes::Dpop),
+        (&[Dpop, IfBound], None, false, OfferedSchemes::Both),
+        (&[Any], None, false, OfferedSchemes::Both),
+        (&[Mtls], None, true, OfferedSchemes::Bearer),
+        (&[Ignore], None, true, OfferedSchemes::Bearer),
+        (&[Ignore], Some(Dpop), false, OfferedSchemes::Dpop),
+        (&[Mtls, IfBound], None, true, OfferedSchemes::Both),
+    ] {
+        assert_eq!(OfferedSchemes::of(issuers, policy, has_proofs), expected, "{issuers:?} {policy:?}");
+    }
+}
+
+#[test]
 fn what_would_need_an_escape_is_a_fault() {
     for text in
         ["", "a\"b", "a\\b", "a,b", "a=b", "a\r\nb", "a\tb", "r\u{e9}alm", "a;b", "${A}", "%[var(txn.a)]"]

@@ -4,8 +4,8 @@
 use std::num::NonZeroU32;
 
 use jose::{
-    ChallengeFault, Challenges, IssuerPolicy, ListedValue, MetadataUrl, Policy, Realm, Requirements,
-    Resource, StepUp, Told, TrustedIssuer,
+    AlgorithmSet, Binding, ChallengeFault, Challenges, IssuerPolicy, ListedValue, MetadataUrl,
+    OfferedSchemes, Policy, ProofRules, Realm, Requirements, Resource, StepUp, Told, TrustedIssuer,
 };
 use service::settings::Settings;
 
@@ -50,6 +50,8 @@ pub struct Challenged {
     realm: Realm,
     /// Absent: those that the policy asks for.
     scopes: Option<Vec<ListedValue>>,
+    /// Absent: the usual ones, and clients are not known to have proofs.
+    proof_algorithms: Option<AlgorithmSet>,
 }
 
 impl Challenged {
@@ -62,7 +64,13 @@ impl Challenged {
             resource,
             realm: parsed(settings, names.realm).unwrap_or_default(),
             scopes: scopes(settings, names),
+            proof_algorithms: None,
         }
+    }
+
+    /// The same for clients that have proofs of possession, by these algorithms.
+    pub(super) fn offer_proofs(&mut self, algorithms: AlgorithmSet) {
+        self.proof_algorithms = Some(algorithms);
     }
 
     /// What a policy's table says, and for what it leaves out these here.
@@ -73,6 +81,7 @@ impl Challenged {
             resource: resource.or_else(|| self.resource.clone()),
             realm: parsed(table, TABLE.realm).unwrap_or_else(|| self.realm.clone()),
             scopes: scopes(table, &TABLE).or_else(|| self.scopes.clone()),
+            proof_algorithms: self.proof_algorithms,
         }
     }
 
@@ -93,13 +102,15 @@ impl Challenged {
         }
         let own = &policy.requirements;
         let max_ages = accepted.iter().map(|issuer| &issuer.requirements).chain([own]);
+        let bindings: Vec<Binding> = accepted.iter().map(|issuer| issuer.binding).collect();
         let told = Told {
             realm: self.realm,
             scopes: self.scopes.unwrap_or_else(|| scopes_of(own, &accepted, settings, names)),
             resource_metadata: self.metadata,
             acr_values: acr_values(&own.step_up, &accepted, settings, names),
             max_age: max_ages.filter_map(|asked| asked.step_up.max_age).min(),
-            ..Told::default()
+            schemes: OfferedSchemes::of(&bindings, policy.binding, self.proof_algorithms.is_some()),
+            proof_algorithms: self.proof_algorithms.unwrap_or(ProofRules::ALGORITHMS),
         };
         match Challenges::new(told) {
             Ok(challenges) => policy.challenges = challenges,

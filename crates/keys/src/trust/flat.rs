@@ -38,6 +38,13 @@ impl Flat {
         Self { policy, keys, challenged, names }
     }
 
+    /// The same where clients are known to have proofs of possession (RFC 9449), by these algorithms: challenges offer `DPoP`.
+    #[must_use]
+    pub fn offering_proofs(mut self, algorithms: AlgorithmSet) -> Self {
+        self.challenged.offer_proofs(algorithms);
+        self
+    }
+
     /// Whether neither these settings nor a table have a source of keys.
     pub fn is_keyless(&self, settings: &Settings) -> bool {
         self.keys.is_empty() && !settings.has_tables("issuers")

@@ -5,6 +5,7 @@ mod decision;
 mod edge;
 mod headers;
 mod policy;
+mod proofs;
 mod question;
 mod reach;
 mod samples;
@@ -38,6 +39,7 @@ impl Checked<'_> {
         }
         self.reach(&guarded, &protecting);
         self.questions(&guarded);
+        self.proofs(&guarded);
         self.variables(&guarded);
         self.challenges(&guarded);
         self.guarded = guarded;
