@@ -50,12 +50,14 @@ pub enum Shipped {
     Canary,
     /// Denying, with the way of identity providers to a token-server.
     Signals,
+    /// Denying, for tokens that are bound to their client; with TLS.
+    Dpop,
     /// Denying, before an MCP server. Not in [`ALL`](Self::ALL), since it takes nothing but calls.
     Mcp,
 }
 
 impl Shipped {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Denying,
         Self::Annotating,
         Self::Routes,
@@ -75,6 +77,7 @@ impl Shipped {
         Self::Tenant,
         Self::Canary,
         Self::Signals,
+        Self::Dpop,
     ];
 
     /// Those with verdicts inside HAProxy.
@@ -104,6 +107,7 @@ impl Shipped {
             | Self::Tenant
             | Self::Canary
             | Self::Signals
+            | Self::Dpop
             | Self::Mcp => self,
         }
     }
@@ -129,6 +133,7 @@ impl Shipped {
             Self::Tenant => "recipes/tenant.cfg",
             Self::Canary => "recipes/canary.cfg",
             Self::Signals => "recipes/signals.cfg",
+            Self::Dpop => "haproxy-dpop.cfg",
             Self::Mcp => "haproxy-mcp.cfg",
         })
     }

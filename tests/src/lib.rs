@@ -40,6 +40,8 @@ pub mod spop;
 pub mod steady;
 pub mod stores;
 pub mod tls;
+pub mod tls_client;
+pub mod tls_listener;
 pub mod token;
 pub mod token_server;
 pub mod trail;

@@ -14,7 +14,7 @@ use crate::keys::{ALGORITHMS, jwks, key};
 use crate::process::repository;
 use crate::scripted_agent::{Script, ScriptedAgent};
 use crate::socket::Address;
-use crate::token_server::TokenServer;
+use crate::{tls_listener, token_server::TokenServer};
 
 /// Above any delay of a busy machine, for suites that are not about time.
 const PATIENT_HAPROXY: &str = "10s";
@@ -80,6 +80,7 @@ impl Setup {
                 .iter()
                 .fold(setup, |setup, name| setup.haproxy_env(name, "1000000")),
             Shipped::Tenant => setup.haproxy_env("TENANT_DOMAIN", "test"),
+            Shipped::Dpop => setup.edit(tls_listener::add),
             Shipped::Denying
             | Shipped::Routes
             | Shipped::Backend

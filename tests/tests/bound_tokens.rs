@@ -3,72 +3,34 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
-use integration_tests::authority::{Authority, Identity};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use integration_tests::edge::Edge;
 use integration_tests::haproxy::Shipped;
 use integration_tests::http::Request;
 use integration_tests::keys::key;
 use integration_tests::setup::Setup;
 use integration_tests::socket::Address;
+use integration_tests::tls_client::{self, Answer, TlsClient};
+use integration_tests::tls_listener;
 use integration_tests::token::{now, token};
 use integration_tests::wait::eventually;
-use rcgen::{CertificateParams, KeyPair};
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
-const BIND: &str = "    bind \"${EDGE_BIND}\"\n";
 const CERTIFICATE: &str =
     "    args  cert=ssl_c_der,sha2(256)\n    event on-frontend-http-request if { ssl_c_used }\n";
 const HEADER: &str = "    args  cert=req.fhdr(client-cert) cert_count=req.fhdr_cnt(client-cert)\n    event on-frontend-http-request\n";
 
-/// The shipped file with a TLS listener beside its own, as docs/BINDING.md has it, and with headers that tell what happened.
+/// The shipped file with TLS, and with a header that tells what happened.
 fn with_tls(text: &str, folder: &Path) -> String {
-    let authority = Authority::new(folder.join("ca.pem"));
-    let Identity { cert, key } = authority.issue(folder, "localhost");
-    let both = fs::read_to_string(cert).unwrap() + &fs::read_to_string(key).unwrap();
-    fs::write(folder.join("server.pem"), both).unwrap();
-    let path = |name: &str| folder.join(name).display().to_string();
-    let listener = format!(
-        "    bind unix@{} ssl crt {} ca-file {} verify optional ca-ignore-err all crt-ignore-err all alpn h2,http/1.1\n",
-        path("tls.sock"),
-        path("server.pem"),
-        path("ca.pem"),
-    );
     let told = "    http-after-response set-header x-told %[ssl_fc_is_resumed]/%[ssl_fc_protocol]/%[fc_http_major]/%[var(txn.tkn.binding)]\n";
-    assert_eq!(text.matches(BIND).count(), 1);
-    text.replace(BIND, &format!("{BIND}{listener}{told}"))
-}
-
-/// A client, which signs its certificate itself.
-struct Client {
-    cert: PathBuf,
-    key: PathBuf,
-    der: Vec<u8>,
-}
-
-impl Client {
-    fn new(folder: &Path, name: &str) -> Self {
-        let pair = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&pair).unwrap();
-        let path = |end: &str| folder.join(format!("{name}.{end}"));
-        let client = Self { cert: path("pem"), key: path("key"), der: certificate.der().to_vec() };
-        fs::write(&client.cert, certificate.pem()).unwrap();
-        fs::write(&client.key, pair.serialize_pem()).unwrap();
-        client
-    }
-
-    /// A token that is bound to its certificate.
-    fn token(&self, more: Value) -> String {
-        let hash = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, &self.der));
-        let mut claims = json!({"cnf": {"x5t#S256": hash}});
-        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        token(key("ES256"), claims)
-    }
+    let bind = "    bind \"${EDGE_BIND}\"\n";
+    let text = tls_listener::add(text, folder);
+    assert_eq!(text.matches(bind).count(), 1);
+    text.replace(bind, &format!("{bind}{told}"))
 }
 
 fn folder(edge: &Edge) -> &Path {
@@ -76,40 +38,12 @@ fn folder(edge: &Edge) -> &Path {
     path.parent().unwrap()
 }
 
-/// What came back: the status, and the headers by their names.
-struct Answer {
-    status: u16,
-    head: String,
-}
-
-impl Answer {
-    fn read(text: &str) -> Self {
-        let status = text.split_whitespace().nth(1).and_then(|status| status.parse().ok());
-        Self { status: status.unwrap_or_else(|| panic!("no answer: {text}")), head: text.to_owned() }
-    }
-
-    fn header(&self, name: &str) -> &str {
-        let values = self.head.lines().filter_map(|line| line.split_once(": "));
-        let mut values = values.filter(|(known, _)| known.eq_ignore_ascii_case(name));
-        values.next().map_or("", |(_, value)| value.trim())
-    }
-}
-
-fn curl(edge: &Edge, client: Option<&Client>, token: &str, more: &[&str]) -> Answer {
-    let mut curl = Command::new("curl");
-    curl.args(["--silent", "--show-error", "--include", "--unix-socket"]);
-    curl.arg(folder(edge).join("tls.sock")).arg("--cacert").arg(folder(edge).join("ca.pem"));
-    if let Some(client) = client {
-        curl.arg("--cert").arg(&client.cert).arg("--key").arg(&client.key);
-    }
-    curl.args(["--header", &format!("Authorization: Bearer {token}")]).args(more);
-    let output = curl.arg("https://localhost/api").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Answer::read(&String::from_utf8_lossy(&output.stdout))
+fn curl(edge: &Edge, client: Option<&TlsClient>, token: &str, more: &[&str]) -> Answer {
+    tls_client::curl(folder(edge), client, &[("Authorization", &format!("Bearer {token}"))], more)
 }
 
 /// A request over a session that is kept in a file: a new one, or the one that the file holds, without a certificate then.
-fn openssl(edge: &Edge, client: Option<&Client>, token: &str, version: &str, session: &[&str]) -> Answer {
+fn openssl(edge: &Edge, client: Option<&TlsClient>, token: &str, version: &str, session: &[&str]) -> Answer {
     let mut openssl = Command::new("openssl");
     openssl.args(["s_client", "-quiet", "-ign_eof", "-servername", "localhost", version, "-unix"]);
     openssl.arg(folder(edge).join("tls.sock")).args(session);
@@ -143,8 +77,8 @@ fn assert_admitted(what: &str, answer: &Answer, told: &str) {
 #[test]
 fn a_bound_token_is_good_with_its_own_certificate_and_with_no_other_however_often_it_was_proved() {
     let clients = TempDir::with_prefix("clients-").unwrap();
-    let [anna, bob] = ["anna", "bob"].map(|name| Client::new(clients.path(), name));
-    for shipped in [Shipped::Denying, Shipped::Backend] {
+    let [anna, bob] = ["anna", "bob"].map(|name| TlsClient::new(clients.path(), name));
+    for shipped in [Shipped::Denying, Shipped::Backend, Shipped::Dpop] {
         let edge = Setup::new(shipped).edit(with_tls).start();
         let (bound, unbound) = (anna.token(json!({})), token(key("ES256"), json!({})));
         for round in 0..2 {
@@ -168,39 +102,71 @@ fn a_bound_token_is_good_with_its_own_certificate_and_with_no_other_however_ofte
 #[test]
 fn a_resumed_session_shows_the_certificate_that_it_began_with() {
     let clients = TempDir::with_prefix("clients-").unwrap();
-    let [anna, bob] = ["anna", "bob"].map(|name| Client::new(clients.path(), name));
-    let edge = Setup::denying().edit(with_tls).start();
-    let bound = anna.token(json!({}));
-    for (version, told) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
-        for (name, client, is_good) in
-            [("anna", Some(&anna), true), ("bob", Some(&bob), false), ("none", None, false)]
-        {
-            let file = clients.path().join(format!("{name}{version}")).display().to_string();
-            let first = openssl(&edge, client, &bound, version, &["-sess_out", &file]);
-            let again = openssl(&edge, None, &bound, version, &["-sess_in", &file]);
-            for (answer, resumed) in [(&first, "0"), (&again, "1")] {
-                let what = format!("{version}, {name}, resumed: {resumed}");
-                let binding = if is_good { "mtls" } else { "" };
-                assert_eq!(answer.header("x-told"), format!("{resumed}/{told}/1/{binding}"), "{what}");
-                if is_good {
-                    assert_eq!(answer.status, 200, "{what}: {}", answer.head);
-                } else {
-                    assert_refused(&what, answer);
+    let [anna, bob] = ["anna", "bob"].map(|name| TlsClient::new(clients.path(), name));
+    for shipped in [Shipped::Denying, Shipped::Dpop] {
+        let edge = Setup::new(shipped).edit(with_tls).start();
+        let bound = anna.token(json!({}));
+        for (version, told) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
+            for (name, client, is_good) in
+                [("anna", Some(&anna), true), ("bob", Some(&bob), false), ("none", None, false)]
+            {
+                let file = clients.path().join(format!("{shipped:?}{name}{version}")).display().to_string();
+                let first = openssl(&edge, client, &bound, version, &["-sess_out", &file]);
+                let again = openssl(&edge, None, &bound, version, &["-sess_in", &file]);
+                for (answer, resumed) in [(&first, "0"), (&again, "1")] {
+                    let what = format!("{shipped:?}, {version}, {name}, resumed: {resumed}");
+                    let binding = if is_good { "mtls" } else { "" };
+                    assert_eq!(answer.header("x-told"), format!("{resumed}/{told}/1/{binding}"), "{what}");
+                    if is_good {
+                        assert_eq!(answer.status, 200, "{what}: {}", answer.head);
+                    } else {
+                        assert_refused(&what, answer);
+                    }
                 }
             }
         }
     }
 }
 
+/// What openssl says of a request that it tries to send before the handshake ends, in a session that it has had before.
+fn early(edge: &Edge, session: &str, request: &Path) -> String {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["s_client", "-servername", "localhost", "-tls1_3", "-sess_in", session, "-unix"]);
+    openssl.arg(folder(edge).join("tls.sock")).arg("-early_data").arg(request);
+    let output = openssl.stdin(Stdio::null()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = told.lines().find(|line| line.starts_with("Early data was"));
+    line.unwrap_or_else(|| panic!("{told}")).to_owned()
+}
+
+#[test]
+fn the_file_for_bound_tokens_takes_no_early_data() {
+    let clients = TempDir::with_prefix("clients-").unwrap();
+    let anna = TlsClient::new(clients.path(), "anna");
+    let request = clients.path().join("request");
+    fs::write(&request, "GET /api HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let setup = || Setup::new(Shipped::Dpop);
+    // That early data would be seen here is shown by a listener that does take it.
+    for (setup, expected) in [
+        (setup(), "Early data was not sent"),
+        (setup().change(" alpn h2,http/1.1 ", " allow-0rtt "), "Early data was accepted"),
+    ] {
+        let edge = setup.edit(with_tls).start();
+        let session = clients.path().join("session").display().to_string();
+        openssl(&edge, Some(&anna), &anna.token(json!({})), "-tls1_3", &["-sess_out", &session]);
+        assert_eq!(early(&edge, &session, &request), expected);
+    }
+}
+
 /// As another server writes it (RFC 9440 section 2.2).
-fn header_of(client: &Client) -> String {
+fn header_of(client: &TlsClient) -> String {
     format!(":{}:", BASE64_STANDARD.encode(&client.der))
 }
 
 #[test]
 fn behind_another_end_of_tls_its_header_counts_by_a_setting_alone_and_once() {
     let clients = TempDir::with_prefix("clients-").unwrap();
-    let [anna, bob] = ["anna", "bob"].map(|name| Client::new(clients.path(), name));
+    let [anna, bob] = ["anna", "bob"].map(|name| TlsClient::new(clients.path(), name));
     let bound = Request::get("/api").bearer(&anna.token(json!({})));
     let with = |header: &str| bound.clone().header("Client-Cert", header);
     let behind =
@@ -224,7 +190,7 @@ fn behind_another_end_of_tls_its_header_counts_by_a_setting_alone_and_once() {
 #[test]
 fn haproxy_s_own_map_never_holds_a_verdict_on_a_bound_token() {
     let clients = TempDir::with_prefix("clients-").unwrap();
-    let anna = Client::new(clients.path(), "anna");
+    let anna = TlsClient::new(clients.path(), "anna");
     let edge = Setup::new(Shipped::EdgeDenying).kept_by_agents().edit(with_tls).start();
     let bound = anna.token(json!({}));
     let left_out = || edge.count("jwt_agent_edge_left_out_total{reason=\"bound\"}");
@@ -242,7 +208,7 @@ fn haproxy_s_own_map_never_holds_a_verdict_on_a_bound_token() {
 #[test]
 fn a_policy_takes_no_token_that_is_not_bound_as_it_asks_and_sighup_takes_a_change_over() {
     let folder = TempDir::with_prefix("clients-").unwrap();
-    let anna = Client::new(folder.path(), "anna");
+    let anna = TlsClient::new(folder.path(), "anna");
     let file = folder.path().join("agent.toml");
     let asks =
         |binding: &str| fs::write(&file, format!("[[policies]]\nname = \"default\"\n{binding}")).unwrap();

@@ -42,6 +42,8 @@ mod places;
 mod policies;
 mod print_config;
 mod program;
+mod proof_copies;
+mod proof_table;
 mod proofs;
 mod provider_shapes;
 mod recipes;

@@ -1,6 +1,7 @@
 """Glewlwyd (Debian) with its plugin for OpenID Connect: prepares the database and becomes the daemon, PROGRAM below ROOT.
 
-With LOGOUT_URI there are two users and a client for them, which is told there of their logouts."""
+With LOGOUT_URI there are two users and a client for them, which is told there of their logouts. With HOLDER, a JWK set, tokens may
+be bound to keys and certificates of clients, and there is one whose certificate is in that set: `holder`."""
 
 import base64
 import gzip
@@ -53,6 +54,12 @@ LOGOUT_URI = os.environ.get("LOGOUT_URI")
 if LOGOUT_URI:
     PLUGIN |= {"session-management-allowed": True, "back-channel-logout-allowed": True, "front-channel-logout-allowed": False, "session-cookie-name": "GLEWLWYD2_OIDC_SID", "session-cookie-expiration": 2419200}
 
+HOLDER = os.environ.get("HOLDER")
+if HOLDER:
+    PLUGIN |= {"oauth-dpop-allowed": True, "oauth-dpop-iat-duration": 60}
+    # As a proxy in front of it hands the certificate on.
+    PLUGIN |= {"client-cert-source": "header", "client-cert-header-name": "SSL_CLIENT_CERT", "client-cert-self-signed-allowed": True, "client-cert-use-endpoint-aliases": True, "client-jwks-parameter": "jwks"}
+
 
 def hashed(password):
     salt = b"0123456789abcdef"
@@ -79,6 +86,18 @@ def add_users(database):
         database.execute("INSERT INTO g_user_scope_user (gu_id, gus_id) SELECT gu_id, gus_id FROM g_user, g_user_scope WHERE gu_username = ? AND gus_name IN ('openid', 'read')", [user])
 
 
+def add_holder(database):
+    database.execute("INSERT INTO g_client VALUES (3, 'holder', '', '', 1, NULL, 1)")
+    database.execute("INSERT INTO g_client_scope_client VALUES (9, 3, 1)")
+    for name, value in [
+        ("authorization_type", "client_credentials"),
+        ("token_endpoint_auth_method", "self_signed_tls_client_auth"),
+        ("jwks", HOLDER),
+        ("resource", "https://api.example"),
+    ]:
+        database.execute("INSERT INTO g_client_property (gc_id, gcp_name, gcp_value) VALUES (3, ?, ?)", [name, value])
+
+
 def prepare():
     new = not os.path.exists(DATABASE)
     database = sqlite3.connect(DATABASE)
@@ -98,6 +117,8 @@ def prepare():
             database.execute("INSERT INTO g_client_property (gc_id, gcp_name, gcp_value) VALUES (1, ?, ?)", [name, value])
         if LOGOUT_URI:
             add_users(database)
+        if HOLDER:
+            add_holder(database)
     database.execute("DELETE FROM g_plugin_module_instance")
     database.execute(
         "INSERT INTO g_plugin_module_instance (gpmi_module, gpmi_name, gpmi_parameters, gpmi_enabled) VALUES ('oidc', 'oidc', ?, 1)",

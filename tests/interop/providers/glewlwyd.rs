@@ -10,9 +10,9 @@ use crate::logout::{self, Scope, Sender};
 use crate::story::tell;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
-const RESOURCE: &str = "https://api.example";
+pub(crate) const RESOURCE: &str = "https://api.example";
 
-static GLEWLWYD: Kind = Kind {
+pub(crate) static GLEWLWYD: Kind = Kind {
     name: "glewlwyd",
     command,
     path: "/api/oidc",

@@ -5,6 +5,7 @@
 //! `make test-idps` installs them and runs this.
 
 mod authlib;
+mod bound;
 mod django;
 mod glewlwyd;
 mod idpyoidc;

@@ -35,6 +35,11 @@ impl Visitor {
         self.send("POST", target, &[], Some(("application/x-www-form-urlencoded", &encoded(form))))
     }
 
+    /// A form with these headers.
+    pub fn post_with(&mut self, headers: &[(&str, &str)], target: &str, form: Form<'_>) -> Response {
+        self.send("POST", target, headers, Some(("application/x-www-form-urlencoded", &encoded(form))))
+    }
+
     /// A request that a page of the provider's makes by a script, perhaps with JSON.
     pub fn script(&mut self, method: &str, target: &str, body: Option<&Value>) -> Response {
         let body = body.map(Value::to_string);
@@ -43,11 +48,7 @@ impl Visitor {
 
     /// A form of a client that shows its name and secret (RFC 6749 section 2.3.1).
     pub fn post_as(&mut self, client: &str, secret: &str, target: &str, form: Form<'_>) -> Response {
-        let basic = BASE64_STANDARD.encode(format!("{}:{}", percent(client), percent(secret)));
-        let authorization = format!("Basic {basic}");
-        let body = encoded(form);
-        let headers = [("Authorization", authorization.as_str())];
-        self.send("POST", target, &headers, Some(("application/x-www-form-urlencoded", &body)))
+        self.post_with(&[("Authorization", &basic(client, secret))], target, form)
     }
 
     /// HTTP/1.0, so that no answer comes in chunks.
@@ -80,6 +81,11 @@ impl Visitor {
         }
         response
     }
+}
+
+/// The value of `Authorization` for a client's name and secret.
+pub fn basic(client: &str, secret: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{}", percent(client), percent(secret))))
 }
 
 /// A person who is logged in, and what the client got for it.

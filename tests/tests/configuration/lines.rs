@@ -26,6 +26,7 @@ fn accepted_with(body: &str, reason: &str) -> Vec<(&'static str, Value)> {
         ("header", text(HEADER)),
         ("id", text("f00d")),
         ("payload.tenant", text("edge")),
+        ("binding", text("none")),
         ("valid", Value::Bool(true)),
         ("body", text(body)),
     ]
@@ -221,6 +222,29 @@ fn judge_tenants(shipped: Shipped, edge: &Edge) {
     }
 }
 
+/// A proof that comes twice, and answers that do not tell what can be counted.
+fn judge_proofs(shipped: Shipped, edge: &Edge) {
+    let request = request(shipped);
+    let bound = |proof: Option<&str>| {
+        let mut variables = accepted_with(BODY, "ok");
+        variables.retain(|(name, _)| *name != "binding");
+        variables.insert(0, ("binding", text("dpop")));
+        variables.splice(0..0, proof.map(|proof| ("proof", text(proof))));
+        Script::Ack(variables)
+    };
+    edge.script(bound(Some("0123456789abcdef0123456789abcdef")));
+    edge.admits("a proof", &request);
+    let response = edge.refuses("its copy", 401, &request);
+    let challenge = response.header("www-authenticate");
+    assert_eq!(challenge, Some(r#"DPoP error="invalid_dpop_proof", error_description="proof_replayed""#));
+    for (what, script) in
+        [("no name of the proof", bound(None)), ("no word of the binding", accepted_without("binding"))]
+    {
+        edge.script(script);
+        unavailable(edge, what, &request);
+    }
+}
+
 /// What is no signal, one that comes while no token-server is there, and one too many.
 fn judge_signals(_: Shipped, edge: &Edge) {
     let signal = |line: &str| Request::line(line).header("X-Forwarded-For", "192.0.2.1");
@@ -282,6 +306,7 @@ fn uses(shipped: Shipped) -> Vec<Use> {
             vec![(setup(), judge), (limited.edit(behind_a_proxy), judge_limits)]
         }
         Shipped::Tenant => vec![(setup(), judge), (setup(), judge_tenants)],
+        Shipped::Dpop => vec![(setup(), judge), (setup(), judge_proofs)],
         Shipped::Signals => {
             let nothing = Address::free_port().unwrap();
             let limited = setup().server("SIGNALS_SERVER", &nothing).haproxy_env("SIGNALS_LIMIT", "3");
