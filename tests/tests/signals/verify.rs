@@ -340,8 +340,11 @@ fn a_stream_that_is_paused_or_disabled_warns_and_shows_its_status() {
             (&listed["status"]["status"], &listed["status"]["reason"]),
             (&json!("paused"), &json!("maintenance"))
         );
-        let log = stream.server.process.log();
-        assert!(log.contains("the transmitter has paused a stream") && log.contains("maintenance"), "{log}");
+        let logged = |what: &str| {
+            let is_there = |line: &String| line.contains(what);
+            eventually(what, || stream.server.process.lines().into_iter().find(is_there))
+        };
+        assert!(logged("the transmitter has paused a stream").contains("maintenance"));
 
         // What is of another stream, of before, or no status, changes nothing.
         let error = stream.send(by, updated("stream-2", begun - 10, "enabled"));
@@ -353,7 +356,7 @@ fn a_stream_that_is_paused_or_disabled_warns_and_shows_its_status() {
 
         assert_eq!(stream.send(by, updated(STREAM_ID, begun - 10, "disabled")), None);
         assert_eq!([status("paused"), status("disabled")], [Some(0), Some(1)]);
-        assert!(stream.server.process.log().contains("the transmitter has disabled a stream"));
+        logged("the transmitter has disabled a stream");
         assert_eq!(stream.send(by, updated(STREAM_ID, begun, "enabled")), None);
         assert_eq!([status("enabled"), status("disabled")], [Some(1), Some(0)]);
         assert_eq!(stream.signals("updated"), 4);
