@@ -16,17 +16,26 @@ find_mirror() {
 }
 
 # private_suite FOLDER "SUITE..." [OPTION...]: gives apt-get a state of its own in FOLDER, and reads the package lists of
-# each SUITE. What FOLDER has already is brought up to date. The last SUITE is the one that packages are taken from.
+# each SUITE, unless it did so within the last hour: the test programs of one run ask one after the other. The last SUITE is
+# the one that packages are taken from.
 private_suite() {
     apt=$1 lists=$2
     shift 2
     find_mirror
     mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
-    : >"$apt/status"
+    sources=
     for taken_from in $lists; do
-        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $taken_from main"
-    done >"$apt/sources.list"
+        sources="${sources}deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $taken_from main
+"
+    done
+    # apt-get makes its cache anew where a file is newer, also one that says what it said before.
+    if printf %s "$sources" | cmp -s - "$apt/sources.list" && [ -n "$(find "$apt/read" -mmin -60 2>/dev/null)" ]; then
+        return
+    fi
+    : >"$apt/status"
+    printf %s "$sources" >"$apt/sources.list"
     private_apt "$@" update || fail "cannot read $lists from this machine's Debian mirror"
+    : >"$apt/read"
 }
 
 # apt-get with the state of private_suite.

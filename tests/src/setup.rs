@@ -43,7 +43,7 @@ pub struct Setup {
     extra: Option<String>,
     spoe_edit: Option<(&'static str, &'static str)>,
     edits: Vec<fn(&str, &Path) -> String>,
-    change: Option<(&'static str, &'static str)>,
+    changes: Vec<(&'static str, &'static str)>,
     chroot: bool,
     kept_by_agents: bool,
     agents_read_haproxy_cfg: bool,
@@ -68,7 +68,7 @@ impl Setup {
             extra: None,
             spoe_edit: None,
             edits: Vec::new(),
-            change: None,
+            changes: Vec::new(),
             chroot: false,
             kept_by_agents: false,
             agents_read_haproxy_cfg: false,
@@ -236,7 +236,7 @@ impl Setup {
     /// With a piece of the shipped file replaced wherever it stands, before any [`edit`](Self::edit).
     #[must_use]
     pub fn change(mut self, from: &'static str, to: &'static str) -> Self {
-        self.change = Some((from, to));
+        self.changes.push((from, to));
         self
     }
 
@@ -301,9 +301,9 @@ impl Setup {
         let (agents, script) = self.start_agents(&addresses);
         let (edge, extra) = (Address::Unix(path("edge.sock")), Address::Unix(path("extra.sock")));
         let mut files = vec![self.shipped.path()];
-        if !self.edits.is_empty() || self.change.is_some() {
+        if !self.edits.is_empty() || !self.changes.is_empty() {
             let mut text = fs::read_to_string(&files[0]).unwrap();
-            if let Some((from, to)) = self.change {
+            for (from, to) in self.changes.drain(..) {
                 assert!(text.contains(from), "{} has no {from:?}", files[0].display());
                 text = text.replace(from, to);
             }

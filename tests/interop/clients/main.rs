@@ -3,6 +3,7 @@
 //!
 //! `make test-idps` installs them and runs this.
 
+mod authlab;
 mod mcp;
 mod peers;
 mod told;

@@ -18,8 +18,20 @@ pub(crate) fn node(program: &str) -> Command {
 
 /// A program in Python.
 pub(crate) fn python(program: &str) -> Command {
-    let mut command = Command::new("python3");
+    let mut command = interpreter();
     command.arg(scripts().join(program));
+    command
+}
+
+/// A program that was installed as a module of Python.
+pub(crate) fn python_module(name: &str) -> Command {
+    let mut command = interpreter();
+    command.args(["-m", name]);
+    command
+}
+
+fn interpreter() -> Command {
+    let mut command = Command::new("python3");
     command.env("PYTHONPATH", installed().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
