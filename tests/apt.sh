@@ -38,10 +38,12 @@ private_suite() {
     : >"$apt/read"
 }
 
-# apt-get with the state of private_suite.
+# apt-get with the state of private_suite. Images of containers have it keep no cache of packages, which it makes anew at each
+# call then.
 private_apt() {
     apt-get -qq \
         -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
+        -o Dir::Cache::pkgcache=pkgcache.bin -o Dir::Cache::srcpkgcache=srcpkgcache.bin \
         -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
         -o APT::Sandbox::User="$(id -un)" -o APT::Install-Recommends=false -o APT::Default-Release="$taken_from" "$@"
