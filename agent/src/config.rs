@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use jose::{Profile, Trust};
+use jose::{Opaque, Profile, Trust};
 use keys::KeySources;
 use keys::trust::{Flat, IssuerKeys, Preset};
 use revocation::lease::Terms;
@@ -27,8 +27,8 @@ mod token_server;
 pub use description::description;
 pub use dpop::DpopConfig;
 pub(crate) use dpop::NONCE_SECRET_FILE;
-use names::PREFIX;
 pub(crate) use names::TRUST;
+use names::{OPAQUE_TIMEOUT_MS, PREFIX};
 use ranges::{CACHE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes, within};
 pub use token_server::{IdentityFiles, TokenServerConfig, TokenServers};
 
@@ -74,7 +74,9 @@ pub struct Config {
     pub terms: Terms,
     /// The budget of one verification.
     pub timeout: Duration,
-    /// The servers that are asked about revocation and encrypted tokens.
+    /// The same for opaque tokens.
+    pub opaque_timeout: Duration,
+    /// The servers that are asked about revocation, and about encrypted and opaque tokens.
     pub token_server: Option<TokenServerConfig>,
     /// The HAProxys that are given verdicts.
     pub edge: Option<EdgeConfig>,
@@ -158,11 +160,14 @@ impl Config {
         let profile = preset.profile;
         let timeout = within(&mut settings, "JWT_TIMEOUT_MS", TIMEOUT_MS, "milliseconds");
         let timeout = Duration::from_millis(timeout.unwrap_or(80));
+        let opaque_timeout = within(&mut settings, OPAQUE_TIMEOUT_MS, TIMEOUT_MS, "milliseconds");
+        let opaque_timeout = opaque_timeout.map_or(timeout, Duration::from_millis);
         let token_server = token_server::read(&mut settings, timeout);
         let (dpop, has_proofs) = dpop::read(&mut settings);
         let flat = Flat::read(&mut settings, TRUST, preset);
         let flat = if has_proofs { flat.offering_proofs(dpop.settings.rules.algorithms) } else { flat };
         let trusted = trusted(&mut settings, flat, keys, token_server.is_some());
+        judge_opaque(&mut settings, trusted.as_ref().map(|(trust, _)| trust), token_server.is_some());
         let mcp = mcp::read(&mut settings, trusted.as_ref().map(|(trust, _)| trust));
         let cache = cache(&mut settings);
         let terms = terms(&mut settings);
@@ -216,6 +221,7 @@ impl Config {
             cache,
             terms,
             timeout,
+            opaque_timeout,
             token_server,
             edge,
             log_refusals,
@@ -250,6 +256,17 @@ fn trusted(
     let (trust, sources) = keys::trust::read(settings, flat)?;
     let sources = sources.into_iter().map(|own| given.clone().unwrap_or(own)).collect();
     Some((trust, sources))
+}
+
+/// Without a token-server nothing knows an opaque token.
+fn judge_opaque(settings: &mut Settings, trust: Option<&Trust>, has_token_server: bool) {
+    let Some(trust) = trust else { return };
+    let introspects = trust.policies().iter().any(|policy| policy.opaque == Opaque::Introspect);
+    if introspects && !has_token_server {
+        let what = "introspect has a token-server asked, and none is set: set JWT_TOKEN_SERVER_BACKEND, or leave it out, of [[policies]] \
+                    too";
+        settings.fault(TRUST.opaque, what);
+    }
 }
 
 fn variables(settings: &mut Settings, haproxy_cfg: Option<&HaproxyCfg>) -> Variables {

@@ -140,7 +140,7 @@ impl Outcome {
         match (profile, self.reason(), form) {
             (Profile::Standard, _, _) | (Profile::MsUsers, Reason::BackendUnavailable, _) => None,
             (Profile::MsUsers, _, Some(TokenForm::Jwe)) => Some(TokenVersion::Stateless),
-            (Profile::MsUsers, _, Some(TokenForm::Jws | TokenForm::Other) | None) => {
+            (Profile::MsUsers, _, Some(TokenForm::Jws | TokenForm::Opaque | TokenForm::Other) | None) => {
                 Some(self.signed().map_or(TokenVersion::Legacy, |signed| signed.version))
             }
         }

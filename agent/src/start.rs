@@ -107,6 +107,7 @@ impl Lasting {
             variables: config.variables.clone(),
             claims: config.claims.clone(),
             budget: config.timeout,
+            opaque_budget: config.opaque_timeout,
             log_refusals: config.log_refusals,
         };
         let cache = VerdictCache::new(config.cache, Arc::clone(&self.lease));

@@ -1,6 +1,7 @@
 //! The suites that run both programs against a real HAProxy and its like: each file here is one, and all are one program.
 //! `cargo test --workspace --test integration rotation::` runs the tests of `rotation.rs`.
 
+mod api_keys;
 mod applications;
 mod bound_tokens;
 mod cache;

@@ -1,5 +1,6 @@
 //! Settings, parsed once at start. `TOKEN_SERVER__SECTION__KEY`, over the TOML file that `TOKEN_SERVER_CONFIG` names.
 
+pub(crate) mod api_keys;
 mod description;
 mod dpop;
 pub(crate) mod introspection;
@@ -26,6 +27,7 @@ use service::secret_file::{NamedFile, SecretFile};
 use service::settings::{ConfigError, Environment, Settings};
 
 use crate::api::Compat;
+use crate::api_keys::ApiKeys;
 use crate::bearer::{BearerTokens, TokensFile};
 use crate::caller::{AdminTokens, AdminTokensFile};
 use crate::encrypted::{DecryptionKeysFile, decryption_keys};
@@ -34,6 +36,7 @@ use crate::store::redis::{Authorities, RedisMode, RedisModeName, RedisSettings, 
 use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY, Tls, TlsFiles};
 use crate::verify::ProofTerms;
 
+pub(crate) use api_keys::FILE as API_KEYS_FILE;
 pub use description::description;
 pub use introspection::Introspection;
 pub use keys::Keys;
@@ -62,6 +65,8 @@ pub struct Config {
     pub asks_for_certificates: bool,
     /// `TOKEN_SERVER__JWE__KEYS_FILE`: private and secret keys; without it encrypted tokens are refused.
     pub jwe_keys: Option<Arc<DecryptionKeysFile>>,
+    /// `TOKEN_SERVER__API_KEYS__*`: tokens that this server itself made; absent without a file of them.
+    pub api_keys: Option<ApiKeys>,
     /// `TOKEN_SERVER__JWKS__*`, `[[issuers]]`: verification keys.
     pub keys: Keys,
     /// `TOKEN_SERVER__VERIFY__*`: forward-auth; absent when no issuer is trusted.
@@ -110,8 +115,9 @@ impl Config {
         let profile = preset.profile;
         let jwe_keys = from_file(settings, JWE_KEYS_FILE, decryption_keys);
         let introspection = introspection::read(settings, profile);
-        let opens_tokens = jwe_keys.is_some() || !introspection.servers.is_empty();
-        let (verify, mut issuers) = verify::read(settings, preset, opens_tokens);
+        let api_keys = api_keys::read(settings, profile);
+        let knows_opaque = api_keys.is_some() || !introspection.servers.is_empty();
+        let (verify, mut issuers) = verify::read(settings, preset, jwe_keys.is_some(), knows_opaque);
         let signals = signals::read(settings, verify.as_ref(), issuers.len());
         // Behind those of the issuers: no access token is verified by them.
         issuers
@@ -130,6 +136,7 @@ impl Config {
             tls: tls(settings),
             jwe_keys,
             introspection,
+            api_keys,
             signals,
             verify,
             proofs: dpop::read(settings),

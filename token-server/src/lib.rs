@@ -7,6 +7,7 @@
 
 pub mod annotations;
 pub mod api;
+pub mod api_keys;
 pub mod bearer;
 pub mod caller;
 pub mod changes;

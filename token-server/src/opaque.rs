@@ -6,12 +6,13 @@ mod introspection;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::{Claims, Reject, UnixTime, may_be_opaque};
+use jose::{Claims, Reject, TokenForm, UnixTime};
 use prometheus_client::registry::Registry;
 use service::secret_file::SecretMetrics;
 use tokio::time::Instant;
 
 use self::introspection::Introspection;
+use crate::api_keys::{ApiKeys, MAX_USE};
 use crate::config;
 
 /// What is known of a token.
@@ -42,24 +43,28 @@ impl Found {
 
 /// Finds out what opaque tokens say.
 pub(crate) struct Opaque {
+    keys: Option<ApiKeys>,
     introspection: Arc<Introspection>,
+    clock: fn() -> UnixTime,
 }
 
 impl Opaque {
     /// As a configuration says. `clock` is the time of day.
     pub(crate) fn new(
+        keys: Option<ApiKeys>,
         introspection: config::Introspection,
         registry: &mut Registry,
         clock: fn() -> UnixTime,
     ) -> Self {
-        Self { introspection: Arc::new(Introspection::new(introspection, registry, clock)) }
+        let introspection = Arc::new(Introspection::new(introspection, registry, clock));
+        Self { keys, introspection, clock }
     }
 
     /// For tests: without any source.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         let settings = config::Introspection { servers: Vec::new(), cache_size: 1 };
-        Self::new(settings, &mut Registry::default(), || UnixTime::from_secs(0))
+        Self::new(None, settings, &mut Registry::default(), || UnixTime::from_secs(0))
     }
 
     /// Shows in these metrics whether files of secrets can be used, from now on.
@@ -74,16 +79,23 @@ impl Opaque {
 
     /// Whether a source of opaque tokens is configured.
     pub(crate) fn is_on(&self) -> bool {
-        self.introspection.is_on()
+        self.keys.is_some() || self.introspection.is_on()
     }
 
     /// Whether this token is opened here: it may be an opaque one, and a source of such is configured.
     pub(crate) fn takes(&self, token: &str) -> bool {
-        self.is_on() && may_be_opaque(token)
+        self.is_on() && TokenForm::of(token) == TokenForm::Opaque
     }
 
-    /// What is known of a token. It is waited for until this moment; what comes later is kept for the next question.
+    /// What is known of a token. It is waited for until this moment; what comes later is kept for the next question. API keys are
+    /// shown to no other server.
     pub(crate) async fn open(&self, token: &str, until: Instant) -> Found {
+        if let Some(claims) = self.keys.as_ref().and_then(|keys| keys.claims(token, (self.clock)())) {
+            return Found::new(claims.map(Arc::new), Instant::now() + MAX_USE);
+        }
+        if !self.introspection.is_on() {
+            return Found::refused(Reject::Inactive);
+        }
         self.introspection.open(token, until).await
     }
 }

@@ -156,11 +156,13 @@ mod tests {
         );
     }
 
-    const FIXED: [&str; 35] = [
+    const FIXED: [&str; 37] = [
         "TOKEN_SERVER__ADMIN__LISTEN",
         "TOKEN_SERVER__ADMIN__SOCKET",
         "TOKEN_SERVER__ADMIN__TOKENS_FILE",
         "TOKEN_SERVER__AGENT__TOKENS_FILE",
+        "TOKEN_SERVER__API_KEYS__FILE",
+        "TOKEN_SERVER__API_KEYS__ISSUER",
         "TOKEN_SERVER__AUDIT__KEEP",
         "TOKEN_SERVER__AUDIT__MAX",
         "TOKEN_SERVER__CACHE__BYTES",

@@ -197,7 +197,7 @@ fn app(
     mut registry: Registry,
 ) -> App {
     let Rules { revocations, annotations } = rules;
-    let opaque = Opaque::new(config.introspection, &mut registry, clock);
+    let opaque = Opaque::new(config.api_keys, config.introspection, &mut registry, clock);
     App {
         policy: time_policy(config.profile, Leeway::default()),
         basis: Basis {

@@ -104,7 +104,9 @@ pub fn answer(decision: &Decision, variables: &Variables, claims: Option<&[Strin
     }
     if let Some(signed) = outcome.shown() {
         answer.set(variables, "binding", || decision.confirmation.as_str().into());
-        answer.set(variables, "header", || signed.header.as_str().into());
+        if let Some(header) = signed.protected_header() {
+            answer.set(variables, "header", || header.into());
+        }
         answer.set(variables, "body", || signed.claims.as_json().into());
         answer.claims(&signed.claims, &decision.names, variables, claims);
     }

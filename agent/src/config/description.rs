@@ -3,7 +3,7 @@
 use keys::trust::{Preset, description as trust};
 use service::description::{Default, Group, Kind, LookUp, Program, Setting};
 
-use super::names::{PREFIX, TRUST};
+use super::names::{OPAQUE_TIMEOUT_MS, PREFIX, TRUST};
 use super::ranges::{CACHE_TTL, EDGE_SIZE, EDGE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes};
 use super::{dpop, mcp};
 use crate::request::CertificateForm;
@@ -74,6 +74,13 @@ fn tokens() -> Group {
         )
         .or("80")
         .restart_if(TOLD),
+        Setting::new(
+            OPAQUE_TIMEOUT_MS,
+            Kind::Number { unit: "milliseconds", least: *TIMEOUT_MS.start(), most: *TIMEOUT_MS.end() },
+            "500",
+            "The same for opaque tokens alone, about which a token-server may have to ask others; keep it below HAProxy's `timeout processing`, too",
+        )
+        .or(Default::As("JWT_TIMEOUT_MS")),
         Setting::new(
             "JWT_LOG_REFUSALS",
             Kind::Word(&["off", "sample", "all"]),

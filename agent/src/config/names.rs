@@ -5,6 +5,9 @@ use keys::trust::{ChallengeNames, FetchNames, TrustNames};
 /// What the names of settings begin with.
 pub(super) const PREFIX: &str = "JWT_";
 
+/// The budget of verifications of opaque tokens.
+pub(super) const OPAQUE_TIMEOUT_MS: &str = "JWT_OPAQUE_TIMEOUT_MS";
+
 /// The flat settings of trust.
 pub(crate) const TRUST: TrustNames = TrustNames {
     config: "JWT_CONFIG",
@@ -18,6 +21,7 @@ pub(crate) const TRUST: TrustNames = TrustNames {
     algorithms: "JWT_ALGORITHMS",
     leeway: "JWT_LEEWAY",
     binding: "JWT_BINDING",
+    opaque: "JWT_OPAQUE",
     required: "JWT_REQUIRED",
     challenge: ChallengeNames {
         resource: "JWT_RESOURCE",

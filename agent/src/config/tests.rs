@@ -76,6 +76,7 @@ fn every_fault_is_named_at_once_and_no_value_is_shown() {
 fn what_it_cannot_use_is_never_ignored() {
     let keys = ("JWT_JWKS_FILE", "/k");
     let socket = ("JWT_HAPROXY_SOCKET", "/run/h.sock");
+    let server = ("JWT_TOKEN_SERVER_BACKEND", "http://127.0.0.1:4000");
     for (variables, expected) in [
         (&[][..], "JWT_JWKS_FILE: no key source"),
         (&[("JWT_PROFILE", "ms-users")], "JWT_JWKS_FILE: no key source"),
@@ -97,10 +98,44 @@ fn what_it_cannot_use_is_never_ignored() {
         (&[keys, ("JWT_CACHE_TTL_MAX", "1")], "JWT_CACHE_TTL_MAX: is below JWT_CACHE_TTL"),
         (&[keys, ("JWT_MAX_TOKEN_BYTES", "1")], "JWT_MAX_TOKEN_BYTES: expected bytes, 256 to"),
         (&[keys, ("JWT_ALLOW_SHORT_SECRETS", "yes")], "JWT_ALLOW_SHORT_SECRETS: expected true or false"),
+        (&[keys, ("JWT_OPAQUE", "yes")], "JWT_OPAQUE: expected refuse or introspect"),
+        (
+            &[keys, ("JWT_OPAQUE", "introspect")],
+            "JWT_OPAQUE: introspect has a token-server asked, and none is set",
+        ),
+        (
+            &[keys, server, ("JWT_OPAQUE", "introspect"), ("JWT_PROFILE", "ms-users")],
+            "JWT_OPAQUE: introspect is for the profile standard",
+        ),
+        (
+            &[
+                keys,
+                server,
+                ("JWT_OPAQUE", "introspect"),
+                ("JWT_PROFILE", "at+jwt"),
+                ("JWT_ISSUERS", "a"),
+                ("JWT_AUDIENCES", "b"),
+            ],
+            "JWT_OPAQUE: introspect lets in tokens that are no JWT",
+        ),
     ] {
         let text = faults(variables);
         assert!(text.contains(expected), "{expected} in {text}");
     }
+}
+
+#[test]
+fn opaque_tokens_have_the_time_of_others_unless_they_have_their_own() {
+    let asked = [
+        ("JWT_JWKS_FILE", "/k"),
+        ("JWT_TOKEN_SERVER_BACKEND", "http://127.0.0.1:4000"),
+        ("JWT_OPAQUE", "introspect"),
+        ("JWT_TIMEOUT_MS", "70"),
+    ];
+    let config = load(&asked).unwrap();
+    assert_eq!((config.timeout.as_millis(), config.opaque_timeout.as_millis()), (70, 70));
+    let config = load(&[&asked[..], &[("JWT_OPAQUE_TIMEOUT_MS", "900")]].concat()).unwrap();
+    assert_eq!((config.timeout.as_millis(), config.opaque_timeout.as_millis()), (70, 900));
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub(crate) fn current(readiness: Readiness) -> Arc<Current> {
         variables: Variables::All,
         claims: None,
         budget: Duration::from_secs(1),
+        opaque_budget: Duration::from_secs(1),
         log_refusals: LogLines::Off,
     };
     let lease = SharedLease::new(Terms { ttl: Duration::ZERO, ttl_max: Duration::ZERO }, Instant::now());

@@ -1,4 +1,4 @@
-//! What only a token-server knows: whether a token is revoked, and what an encrypted one holds.
+//! What only a token-server knows: whether a token is revoked, what an encrypted one holds, and what an opaque one means.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,7 +35,7 @@ pub async fn check(server: Option<&TokenServer>, signed: Signed, deadline: Insta
     }
 }
 
-/// Has an encrypted token opened: the token-server's verdict on time and rules, then ours on the policy, and on the
+/// Has an encrypted or an opaque token opened: the token-server's verdict on time and rules, then ours on the policy, and on the
 /// signature where one is inside.
 pub async fn open(
     server: Option<&TokenServer>,

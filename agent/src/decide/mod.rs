@@ -4,7 +4,7 @@
 //! 2. A verdict that was kept on it is sent again where it still holds: a hit ([`cache`](crate::cache)).
 //! 3. Of all requests that ask the same at the same time one leads and finds the verdict, the others follow it.
 //! 4. To find it, the signature is verified and the claims are validated ([`token`], which is pure); a token-server checks
-//!    revocation, and opens what is encrypted ([`ask`]).
+//!    revocation, opens what is encrypted, and knows what is opaque ([`ask`]).
 //! 5. Where newer keys might verify the token, they are waited for, and the question is asked anew by them.
 //! 6. The verdict is kept if it may hold for the next request, and becomes an ACK ([`answer`](crate::answer)).
 //! 7. The proof that comes with a bound token is judged last, for each request ([`prove`]).
@@ -64,6 +64,8 @@ pub struct Settings {
     pub claims: Option<Vec<String>>,
     /// The time that one request may take.
     pub budget: Duration,
+    /// The same for one with an opaque token, about which a token-server may have to ask others.
+    pub opaque_budget: Duration,
     /// The refusals that are written into the log.
     pub log_refusals: LogLines,
 }
@@ -81,6 +83,7 @@ pub struct Decider {
     /// What HAProxy is given, if it is given verdicts.
     offers: Option<Offers>,
     budget: Duration,
+    opaque_budget: Duration,
     metrics: Arc<Metrics>,
 }
 
@@ -117,12 +120,24 @@ impl Decider {
         metrics: Arc<Metrics>,
     ) -> Self {
         let Settings { trust, schemes, max_token_bytes, mcp, certificates, proving, .. } = settings;
-        let Settings { variables, claims, budget, log_refusals, .. } = settings;
+        let Settings { variables, claims, budget, opaque_budget, log_refusals, .. } = settings;
         let unknown_policies = UnknownPolicies::default();
         let prover = Prover::new(proving, &trust, &schemes, Arc::clone(&metrics));
         let reading = Reading { schemes, max_token_bytes, mcp, certificates, unknown_policies };
         let acks = Acks::new(variables, claims, log_refusals, Arc::clone(&metrics));
-        Self { reading, trust, keys, token_server, cache, acks, prover, offers, budget, metrics }
+        Self {
+            reading,
+            trust,
+            keys,
+            token_server,
+            cache,
+            acks,
+            prover,
+            offers,
+            budget,
+            opaque_budget,
+            metrics,
+        }
     }
 
     /// What operators see of the keys.
@@ -201,7 +216,8 @@ impl Decider {
     /// The verdict, which is found once for all requests that ask the same at the same time; once more where newer keys have come
     /// meanwhile.
     async fn verdict(&self, question: &mut Question<'_>, arrival: &Arrival) -> Arc<Kept> {
-        let deadline = arrival.at + self.budget;
+        let is_introspected = question.is_introspected(&self.trust);
+        let deadline = arrival.at + if is_introspected { self.opaque_budget } else { self.budget };
         loop {
             let now = Instant::now();
             if now >= deadline {
@@ -294,7 +310,8 @@ impl Decider {
         deadline: Instant,
     ) -> Finding {
         let server = self.token_server.as_ref();
-        if TokenForm::of(&question.token) == TokenForm::Jwe {
+        let is_encrypted = TokenForm::of(&question.token) == TokenForm::Jwe;
+        if is_encrypted || question.is_introspected(&self.trust) {
             return ask::open(server, &self.trust, question, now, deadline).await;
         }
         let signed = match verified {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use jose::{
-    AuthScheme, ClaimNames, Claimed, Confirmation, Evidence, IssuerPolicy, Policy, Reject, ShownProof,
-    TokenForm, TokenHash, Trust,
+    AuthScheme, ClaimNames, Claimed, Confirmation, Evidence, IssuerPolicy, Opaque, Policy, Reject,
+    ShownProof, TokenForm, TokenHash, Trust,
 };
 use keys::{KeyRing, Keys};
 
@@ -121,6 +121,12 @@ impl<'a> Question<'a> {
     /// The policy that is to be applied.
     pub fn policy<'t>(&self, trust: &'t Trust) -> Option<&'t Policy> {
         trust.policies().get(self.key.policy)
+    }
+
+    /// Whether the token is one that is no JWT, and its policy has a token-server asked about those.
+    pub fn is_introspected(&self, trust: &Trust) -> bool {
+        TokenForm::of(&self.token) == TokenForm::Opaque
+            && self.policy(trust).is_some_and(|policy| policy.opaque == Opaque::Introspect)
     }
 
     /// The decision, with this outcome, for clients that show what they have to. A token whose binding cannot be told is

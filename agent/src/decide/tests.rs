@@ -59,6 +59,7 @@ fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
         variables: Variables::All,
         claims: None,
         budget: SHORT,
+        opaque_budget: SHORT,
         log_refusals: LogLines::Off,
     };
     let lease = SharedLease::new(

@@ -1,7 +1,9 @@
 //! What a token is worth by itself: its signature verified, its claims validated. Pure: no I/O, no clock, and no word on
 //! revocation.
 
-use jose::{Claims, Hint, Policy, Refusal, Reject, Signed, TokenVersion, Trust, UnixTime, Verdict, Window};
+use jose::{
+    Claims, Hint, Policy, Refusal, Reject, Signed, TokenForm, TokenVersion, Trust, UnixTime, Verdict, Window,
+};
 use revocation::check::CheckResult;
 use revocation::lease::Word;
 use serde_json::value::RawValue;
@@ -49,8 +51,8 @@ pub fn verify(trust: &Trust, question: &Question<'_>, now: UnixTime) -> Finding 
     Finding { outcome: verdict.into(), word: None, hint }
 }
 
-/// Validates what a token-server found in an encrypted token, and verifies the signed token where one is inside; together
-/// with the server's own verdict on it.
+/// Validates what a token-server found in an encrypted token, and verifies the signed token where one is inside, or what it
+/// knows of an opaque one; together with the server's own verdict on it.
 pub fn verify_opened(
     trust: &Trust,
     question: &Question<'_>,
@@ -74,21 +76,23 @@ fn verify_inner(
     let Some(policy) = question.policy(trust) else {
         return refused(Reject::UnknownPolicy);
     };
+    let is_opaque = TokenForm::of(&question.token) == TokenForm::Opaque;
     let header = result.header.as_deref().map(RawValue::get);
-    match (result.token, header, result.claims) {
+    let opened = match (result.token, header, result.claims) {
         // Not a legacy token: it came encrypted.
-        (Some(_), _, _) if trust.is_keyless() => refused(Reject::NoKeys),
-        (Some(nested), _, _) => verify_signed(&nested, trust, question, now),
-        (None, Some(header), Some(claims)) => match Claims::parse(claims.get().as_bytes()) {
-            Ok(claims) => {
-                let version = TokenVersion::Stateless;
-                let decrypted = Signed { header: header.to_owned(), claims, version };
-                (trust.validate_decrypted(decrypted, policy, now), None)
-            }
-            Err(reject) => refused(reject),
-        },
-        // An answer without the claims cannot make a token valid.
-        (None, _, _) => refused(Reject::Unsupported),
+        (Some(_), _, _) if trust.is_keyless() => return refused(Reject::NoKeys),
+        (Some(nested), _, _) if !is_opaque => return verify_signed(&nested, trust, question, now),
+        (None, Some(header), Some(claims)) if !is_opaque => {
+            let of = |claims| Signed { header: header.to_owned(), claims, version: TokenVersion::Stateless };
+            Claims::parse(claims.get().as_bytes()).map(of)
+        }
+        (None, None, Some(claims)) if is_opaque => Claims::parse(claims.get().as_bytes()).map(Signed::opaque),
+        // An answer without the claims cannot make a token valid, nor can one to another question.
+        (_, _, _) => Err(Reject::Unsupported),
+    };
+    match opened {
+        Ok(opened) => (trust.validate_decrypted(opened, policy, now), None),
+        Err(reject) => refused(reject),
     }
 }
 
@@ -110,7 +114,7 @@ fn verify_signed(
     (verdict, hint)
 }
 
-/// What a token-server's verdict on an encrypted token and our own on what was in it come to.
+/// What a token-server's verdict on a token that it opened and our own on what was in it come to.
 fn of_both(theirs: Result<(), Reject>, ours: Verdict) -> Outcome {
     match (theirs, ours) {
         // As ms-users has it: a refresh token says so before it says that it is expired or revoked.

@@ -1,11 +1,12 @@
 //! Checks that wait for a server, gathered into one request.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
-use jose::{Leeway, Profile};
+use jose::{Leeway, Profile, TokenForm};
 use prometheus_client::metrics::gauge::Gauge;
 use revocation::check::{Check, CheckRequest, CheckResponse, CheckResult, MAX_BATCH_BYTES, MAX_CHECKS};
 use revocation::lease::ServerId;
@@ -17,17 +18,38 @@ use super::error::CallError;
 /// Bytes of a batch that are not checks: the profile, the leeway, the names of members.
 const HEAD_BYTES: usize = 256;
 
+/// What a server needs for its answer, and so how soon it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// What it has at hand.
+    Itself,
+    /// Perhaps the word of others: it is asked about an opaque token.
+    Others,
+}
+
+impl Needs {
+    /// What an answer to this check needs.
+    pub fn of(check: &Check) -> Self {
+        match check {
+            Check::Token(token) if TokenForm::of(token) == TokenForm::Opaque => Self::Others,
+            Check::Token(_) | Check::Payload(_) => Self::Itself,
+        }
+    }
+}
+
 /// One check: its JSON, written once however often it is asked, and until when its answer is waited for.
 #[derive(Debug, Clone)]
 pub struct Question {
     json: Arc<RawValue>,
     deadline: Instant,
+    needs: Needs,
 }
 
 impl Question {
     /// Absent only where the check's strings cannot be JSON, which strings always can.
     pub fn new(check: &Check, deadline: Instant) -> Option<Self> {
-        to_raw_value(check).ok().map(|json| Self { json: json.into(), deadline })
+        let needs = Needs::of(check);
+        to_raw_value(check).ok().map(|json| Self { json: json.into(), deadline, needs })
     }
 
     fn len(&self) -> usize {
@@ -101,28 +123,37 @@ pub struct Line {
     queue: mpsc::Receiver<Waiting>,
     /// Taken from the queue, and too large for the batch that was gathered then.
     left_over: Option<Waiting>,
+    /// Taken from the queue, and not asked yet: what may take long never goes with what does not, as all answers of a batch come
+    /// together.
+    others: VecDeque<Waiting>,
 }
 
 impl Line {
     /// The checks that come through `queue`.
     pub fn new(queue: mpsc::Receiver<Waiting>) -> Self {
-        Self { queue, left_over: None }
+        Self { queue, left_over: None, others: VecDeque::new() }
     }
 
-    /// All checks that wait now and whose answers are still waited for, up to the limits of a batch, as soon as there is one.
-    /// `None` when no check will come any more.
-    pub async fn next(&mut self) -> Option<Batch> {
+    /// All checks that wait now and whose answers are still waited for, up to the limits of a batch, as soon as there is one;
+    /// of those that need others, which come after all that do not, only if `takes_others`. `None` when no check will come any
+    /// more.
+    pub async fn next(&mut self, takes_others: bool) -> Option<Batch> {
         let mut batch = Batch::default();
         loop {
-            let next = match self.left_over.take() {
-                Some(waiting) => waiting,
-                None if batch.waiting.is_empty() => self.queue.recv().await?,
-                None => match self.queue.try_recv() {
-                    Ok(waiting) => waiting,
-                    Err(_) => return Some(batch),
+            let left_over = self.left_over.take();
+            let next = match left_over.map_or_else(|| self.queue.try_recv(), Ok) {
+                Ok(waiting) => waiting,
+                Err(_) if !batch.waiting.is_empty() => return Some(batch),
+                Err(_) => match takes_others.then(|| self.of_others()).flatten() {
+                    Some(others) => return Some(others),
+                    None => self.queue.recv().await?,
                 },
             };
             if next.reply.is_closed() {
+                continue;
+            }
+            if next.question.needs == Needs::Others {
+                self.others.push_back(next);
                 continue;
             }
             if !batch.takes(&next.question) {
@@ -131,6 +162,20 @@ impl Line {
             }
             batch.push(next);
         }
+    }
+
+    /// Those that need others, up to the limits of a batch; absent where there is none whose answer is still waited for.
+    fn of_others(&mut self) -> Option<Batch> {
+        let mut batch = Batch::default();
+        self.others.retain(|waiting| !waiting.reply.is_closed());
+        while let Some(next) = self.others.pop_front() {
+            if !batch.takes(&next.question) {
+                self.others.push_front(next);
+                break;
+            }
+            batch.push(next);
+        }
+        (!batch.waiting.is_empty()).then_some(batch)
     }
 }
 
@@ -156,10 +201,27 @@ impl Batch {
         })
     }
 
+    /// What the answers to its checks need; those of a probe need nothing but the server.
+    pub fn needs(&self) -> Needs {
+        self.waiting.first().map_or(Needs::Itself, |first| first.question.needs)
+    }
+
     /// One that fits into no batch still goes, alone: the server's refusal is its answer.
     fn takes(&self, question: &Question) -> bool {
         let bytes = self.bytes.saturating_add(question.len()).saturating_add(HEAD_BYTES);
         self.waiting.is_empty() || (self.len() < MAX_CHECKS && bytes <= MAX_BATCH_BYTES)
+    }
+
+    /// How long the server may take for its answer, from `now` on: what is `usual`, or what its checks have left that need the
+    /// word of others.
+    pub fn budget(&self, usual: Duration, now: Instant) -> Duration {
+        match self.needs() {
+            Needs::Itself => usual,
+            Needs::Others => {
+                let deadline = self.waiting.iter().map(|waiting| waiting.question.deadline).max();
+                deadline.unwrap_or(now).saturating_duration_since(now)
+            }
+        }
     }
 
     fn push(&mut self, waiting: Waiting) {

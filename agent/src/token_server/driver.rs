@@ -15,7 +15,7 @@ use revocation::check::CheckResponse;
 use revocation::lease::ServerId;
 use tokio::time::{Instant, sleep_until};
 
-use super::batch::{Batch, Line};
+use super::batch::{Batch, Line, Needs};
 use super::client::HttpClient;
 use super::error::CallError;
 use super::health::Health;
@@ -24,6 +24,8 @@ use crate::metrics::{ByOutcome, Metrics};
 
 /// Calls to one server at a time.
 const MAX_CALLS: usize = 16;
+/// Calls beside them about opaque tokens, for which the server may have to ask others.
+const MAX_CALLS_FOR_OTHERS: usize = 8;
 /// For how long a call holds up the checks that come after it.
 const YOUNG: Duration = Duration::from_millis(5);
 /// Bytes of an answer beside its results: the server's names of its store and of itself.
@@ -60,7 +62,7 @@ pub struct Manner {
     pub profile: Profile,
     /// The most clock skew that we grant to any issuer.
     pub leeway: Leeway,
-    /// How long a server may take.
+    /// How long a server may take for what it has at hand.
     pub budget: Duration,
     /// Where calls are counted.
     pub metrics: Arc<Metrics>,
@@ -102,23 +104,32 @@ impl<C: Carrier> Driver<C> {
         let mut health = Health::default();
         let asking = Asking { id: self.id, carrier: &self.carrier, manner: &self.manner };
         let mut checks = FuturesUnordered::new();
+        let mut others = FuturesUnordered::new();
         let mut probe = FuturesUnordered::new();
         let mut young_until = Instant::now();
         loop {
             let now = Instant::now();
             let has_room = checks.len() < MAX_CALLS;
             let holds_up = !checks.is_empty() && now < young_until;
+            let takes_others = others.len() < MAX_CALLS_FOR_OTHERS;
             let probe_at = health.probe_at().filter(|_| probe.is_empty());
             let ended = tokio::select! {
                 Some(ended) = checks.next() => {
                     young_until = now;
                     ended
                 }
+                Some(ended) = others.next() => ended,
                 Some(ended) = probe.next() => ended,
-                batch = self.line.next(), if has_room && !holds_up => {
+                batch = self.line.next(takes_others), if has_room && !holds_up => {
                     let Some(batch) = batch else { break };
-                    young_until = now + YOUNG;
-                    checks.push(asking.ask(batch));
+                    match batch.needs() {
+                        Needs::Itself => {
+                            young_until = now + YOUNG;
+                            checks.push(asking.ask(batch));
+                        }
+                        // It holds up no other, however long it takes.
+                        Needs::Others => others.push(asking.ask(batch)),
+                    }
                     continue;
                 }
                 () = sleep_until(young_until), if has_room && holds_up => continue,
@@ -130,7 +141,7 @@ impl<C: Carrier> Driver<C> {
             note(&mut health, ended, &self.standing);
         }
         // The set of servers has lost this one; checks that still wait are answered.
-        while checks.next().await.is_some() {}
+        while checks.next().await.is_some() || others.next().await.is_some() {}
     }
 }
 
@@ -203,7 +214,7 @@ impl<C: Carrier> Asking<'_, C> {
         let max_answer = batch.len().saturating_mul(MAX_RESULT_BYTES).saturating_add(ANSWER_HEAD_BYTES);
         let asked = Instant::now().into_std();
         let body = batch.body(*profile, *leeway, asked);
-        let response = self.carrier.check(body, max_answer, *budget).await;
+        let response = self.carrier.check(body, max_answer, batch.budget(*budget, asked)).await;
         let outcome = response.as_ref().map_or_else(CallError::outcome, |_| "answered");
         metrics.token_server.get_or_create(&ByOutcome { outcome }).inc();
         match response {

@@ -28,13 +28,13 @@ use std::time::Instant;
 use jose::{Reject, Trust};
 use revocation::check::Check;
 use service::secret_file::SecretFiles;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout_at;
 
 use attempts::{Attempts, Choice};
 pub use backend::BackendError;
 pub use batch::Answer;
-use batch::Question;
+use batch::{Needs, Question};
 use client::Dialer;
 pub use discovery::Discovery;
 use driver::Manner;
@@ -51,10 +51,14 @@ use crate::metrics::Metrics;
 /// A server that has not answered in this part of a check's time gets company.
 const HEDGE_AFTER: u32 = 4;
 
+/// Checks of opaque tokens that may wait at a time: anyone can send such tokens, and each may cost a call to another server.
+const MAX_OPAQUE: usize = 1_024;
+
 /// The token-servers of this agent.
 #[derive(Debug, Clone)]
 pub struct TokenServer {
     choice: Choice,
+    opaque: Arc<Semaphore>,
     secrets: SecretFiles,
 }
 
@@ -77,7 +81,8 @@ impl TokenServer {
         let watched = servers.watch();
         let discovery = Discovery::new(&config.servers, servers, Arc::clone(&manner.metrics));
         let choice = Choice::new(watched, manner.metrics);
-        Ok((Self { choice, secrets: files }, discovery))
+        let opaque = Arc::new(Semaphore::new(MAX_OPAQUE));
+        Ok((Self { choice, opaque, secrets: files }, discovery))
     }
 
     /// The servers, now and whenever they change.
@@ -94,8 +99,12 @@ impl TokenServer {
     ///
     /// # Errors
     ///
-    /// Why none could be heard.
+    /// Why none could be heard, or [`Reject::Overloaded`].
     pub async fn check(&self, check: Check, deadline: Instant) -> Result<Answer, Reject> {
+        let _place = match Needs::of(&check) {
+            Needs::Itself => None,
+            Needs::Others => Some(self.opaque.try_acquire().map_err(|_| Reject::Overloaded)?),
+        };
         let question = Question::new(&check, deadline).ok_or(Reject::Malformed)?;
         let hedge_after = deadline.saturating_duration_since(Instant::now()) / HEDGE_AFTER;
         let attempts = Attempts::new(&self.choice, question).run(hedge_after);

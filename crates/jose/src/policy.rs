@@ -1,6 +1,8 @@
 //! What a route asks for: one of the policies by whose names HAProxy, or another proxy, chooses.
 
-use crate::{AlgorithmSet, Binding, Challenges, Claims, Confirmation, Reject, Requirements, Resource};
+use crate::{
+    AlgorithmSet, Binding, Challenges, Claims, Confirmation, Opaque, Reject, Requirements, Resource,
+};
 
 /// A named policy: what a token must be on top of what its issuer's tokens must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct Policy {
     pub audiences: Vec<String>,
     /// Whether tokens must be bound, and proved, where their issuer asks for less; absent: as the issuer has it.
     pub binding: Option<Binding>,
+    /// What becomes of tokens that are no JWT.
+    pub opaque: Opaque,
     /// Further conditions.
     pub requirements: Requirements,
     /// The API that it protects, as clients ask tokens for it.
@@ -35,6 +39,7 @@ impl Policy {
             algorithms: AlgorithmSet::ALL,
             audiences: Vec::new(),
             binding: None,
+            opaque: Opaque::default(),
             requirements: Requirements::default(),
             resource: None,
             challenges: Challenges::default(),

@@ -25,7 +25,20 @@ pub enum TokenVersion {
     Legacy,
 }
 
+/// What stands for the header of a token that has none.
+const NO_HEADER: &str = "{}";
+
 impl Signed {
+    /// The claims of an opaque token, for which a token-server vouches.
+    pub fn opaque(claims: Claims) -> Self {
+        Self { header: NO_HEADER.to_owned(), claims, version: TokenVersion::Legacy }
+    }
+
+    /// The protected header; absent of an opaque token, which has none. That of any other names an algorithm at least.
+    pub fn protected_header(&self) -> Option<&str> {
+        (self.header != NO_HEADER).then_some(self.header.as_str())
+    }
+
     /// Reads the claims of what a key has signed.
     pub(crate) fn read(jws: Jws) -> Result<Self, Reject> {
         let claims = Claims::parse(&jws.payload)?;

@@ -12,15 +12,22 @@ pub enum TokenForm {
     Jws,
     /// Five parts: encrypted (RFC 7516 section 7.1).
     Jwe,
-    /// No compact JOSE token.
+    /// One or two parts that an opaque token may have: its issuer alone knows what it means. [`OPAQUE_BYTES`] of the characters
+    /// of `token68` (RFC 7235 section 2.1).
+    Opaque,
+    /// No token that could be understood.
     Other,
 }
 
+/// The lengths of an opaque token: a shorter one could be guessed, and no issuer makes longer ones.
+pub const OPAQUE_BYTES: RangeInclusive<usize> = 16..=4096;
+
 impl TokenForm {
-    /// Counts the parts and looks no further.
+    /// Counts the parts, and looks further only where one or two may be an opaque token.
     pub fn of(token: &str) -> Self {
         // Six parts tell as much as a million.
         match token.split('.').take(6).count() {
+            1 | 2 if is_opaque(token) => Self::Opaque,
             3 => Self::Jws,
             5 => Self::Jwe,
             _ => Self::Other,
@@ -28,17 +35,10 @@ impl TokenForm {
     }
 }
 
-/// Bytes of an opaque token that is asked about: none that cannot be guessed is shorter, and no server issues longer ones.
-const OPAQUE_BYTES: RangeInclusive<usize> = 16..=4096;
-
-/// Whether a text may be an opaque access token, which only those can judge who know it: fewer than two dots, so that it is
-/// no compact JOSE token, and a `token68` (RFC 9110 section 11.2) of 16 to 4096 bytes.
-pub fn may_be_opaque(token: &str) -> bool {
-    let text = token.trim_end_matches('=');
-    OPAQUE_BYTES.contains(&token.len())
-        && !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
-        && text.bytes().filter(|byte| *byte == b'.').count() < 2
+fn is_opaque(token: &str) -> bool {
+    let is_token68 = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    let letters = token.trim_end_matches('=');
+    OPAQUE_BYTES.contains(&token.len()) && !letters.is_empty() && letters.bytes().all(is_token68)
 }
 
 /// Bytes of the SHA-256 that a fingerprint keeps: no accidental collisions, half the length in logs.
@@ -56,6 +56,19 @@ impl TokenHash {
         Self(bytes)
     }
 
+    /// The hash that 64 hexadecimal digits write, as `sha256sum` prints them; `None` for any other text.
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+        let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
+        let bytes = pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?));
+        bytes.collect::<Option<Vec<u8>>>()?.try_into().ok().map(Self)
+    }
+
+    /// All of it in hexadecimal, as [`from_hex`](Self::from_hex) reads it.
+    pub fn to_hex(&self) -> String {
+        hex(&self.0)
+    }
+
     /// All of it.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -64,15 +77,16 @@ impl TokenHash {
     /// A stable name of the token for logs and tables, from which the token cannot be had: the first 16 bytes, in
     /// hexadecimal.
     pub fn fingerprint(&self) -> String {
-        self.0.iter().take(FINGERPRINT_BYTES).fold(
-            String::with_capacity(2 * FINGERPRINT_BYTES),
-            |mut hex, byte| {
-                // Writing to a String cannot fail.
-                write!(hex, "{byte:02x}").ok();
-                hex
-            },
-        )
+        hex(self.0.get(..FINGERPRINT_BYTES).unwrap_or_default())
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        write!(hex, "{byte:02x}").ok();
+        hex
+    })
 }
 
 /// The [`TokenHash::fingerprint`] of a token.
@@ -102,33 +116,41 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_is_the_beginning_of_a_sha256() {
-        assert_eq!(fingerprint("abc"), "ba7816bf8f01cfea414140de5dae2223");
-        assert_ne!(fingerprint("abd"), fingerprint("abc"));
+    fn a_token_may_be_opaque_by_its_length_and_letters() {
+        for (token, form) in [
+            ("0123456789abcdef".to_owned(), TokenForm::Opaque),
+            ("ory_at_0123-_~+/.9abcdef==".to_owned(), TokenForm::Opaque),
+            ("t".repeat(4096), TokenForm::Opaque),
+            ("0123456789abcde".to_owned(), TokenForm::Other),
+            ("t".repeat(4097), TokenForm::Other),
+            ("=".repeat(16), TokenForm::Other),
+            ("0123456789abc=def".to_owned(), TokenForm::Other),
+            ("0123456789 abcdef".to_owned(), TokenForm::Other),
+            ("0123456789abcdefé".to_owned(), TokenForm::Other),
+            ("0123456789abcdef\n".to_owned(), TokenForm::Other),
+            ("0123456789,abcdef".to_owned(), TokenForm::Other),
+            ("0123456789.abcdef.0123456789".to_owned(), TokenForm::Jws),
+            ("0123456789.abcdef.0.1".to_owned(), TokenForm::Other),
+        ] {
+            assert_eq!(TokenForm::of(&token), form, "{token}");
+        }
     }
 
     #[test]
-    fn an_opaque_token_is_a_token68_of_fewer_than_three_parts() {
-        let long = "x".repeat(4096);
-        for (token, expected) in [
-            ("0123456789abcdef", true),
-            ("ya29.0123456789-_~+/", true),
-            ("0123456789abcd==", true),
-            (long.as_str(), true),
-            ("", false),
-            ("0123456789abcde", false),
-            ("================", false),
-            ("0123456789a=bcdef", false),
-            ("0123456789abc.d.e", false),
-            ("a.b.c.d.0123456789", false),
-            ("0123456789 abcdef", false),
-            ("0123456789abcdef\n", false),
-            ("0123456789abcdef,", false),
-            ("0123456789abcdé", false),
-            ("0123456789abc%20", false),
-        ] {
-            assert_eq!(may_be_opaque(token), expected, "{token:?}");
+    fn a_hash_is_read_as_it_is_written() {
+        let hash = TokenHash::of("abc");
+        assert_eq!(TokenHash::from_hex(&hash.to_hex()), Some(hash));
+        assert_eq!(TokenHash::from_hex(&hash.to_hex().to_uppercase()), Some(hash));
+        for digits in
+            ["", "ba", &"g".repeat(64), &"0".repeat(63), &"0".repeat(66), &format!("+{}", "0".repeat(63))]
+        {
+            assert_eq!(TokenHash::from_hex(digits), None, "{digits}");
         }
-        assert!(!may_be_opaque(&"x".repeat(4097)));
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_beginning_of_a_sha256() {
+        assert_eq!(fingerprint("abc"), "ba7816bf8f01cfea414140de5dae2223");
+        assert_ne!(fingerprint("abd"), fingerprint("abc"));
     }
 }

@@ -45,8 +45,8 @@ pub(crate) fn open(token: &str, profile: Profile) -> Result<Unverified<'_>, Reje
     match (TokenForm::of(token), profile) {
         (TokenForm::Jws, _) => Unverified::parse(token),
         (TokenForm::Jwe, _) => Err(Reject::Unsupported),
-        (TokenForm::Other, Profile::Standard) => Err(Reject::Malformed),
-        (TokenForm::Other, Profile::MsUsers) => Err(Reject::Legacy),
+        (TokenForm::Opaque | TokenForm::Other, Profile::Standard) => Err(Reject::Malformed),
+        (TokenForm::Opaque | TokenForm::Other, Profile::MsUsers) => Err(Reject::Legacy),
     }
 }
 

@@ -49,10 +49,13 @@ pub use names::every_tenant_warning;
 pub use preset::{Preset, UnknownPreset};
 use together::{Parts, together};
 pub use trust_names::TrustNames;
-use values::{algorithms, binding, leeway, present};
+use values::{algorithms, binding, leeway, opaque, present};
 
 /// The field of both tables that says whether tokens must be bound.
 const BINDING: &str = "binding";
+
+/// The field of policies that says what becomes of tokens that are no JWT, and the one of issuers that have no other tokens.
+const OPAQUE: &str = "opaque";
 
 /// Puts the flat settings and the tables `[[issuers]]` and `[[policies]]` together; the keys are in the order of the
 /// issuers. `None` after a fault, or when no issuer is trusted.
@@ -82,17 +85,19 @@ pub fn read(settings: &mut Settings, flat: Flat) -> Option<(Trust, Vec<IssuerKey
             return None;
         }
         issuers.push(TrustedIssuer { policy: flat.policy.clone(), keys: keys.len(), signers: Vec::new() });
-        keys.push(flat.keys);
+        keys.push(flat.keys.clone());
     }
     let mut policies = Vec::new();
     for mut table in settings.tables("policies") {
-        policies.extend(policy(&mut table, &issuers, &flat.challenged));
+        policies.extend(policy(&mut table, &issuers, &flat));
         settings.adopt(table);
     }
     if issuers.is_empty() {
         return None;
     }
-    together(settings, flat.names, Parts { issuers, keys, policies, challenged: flat.challenged })
+    let opaque = flat.opaque.unwrap_or_default();
+    let parts = Parts { issuers, keys, policies, challenged: flat.challenged, opaque };
+    together(settings, flat.names, parts)
 }
 
 fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys, Vec<String>)> {
@@ -107,17 +112,31 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys
         optional: false,
     };
     keys.judge_fetch(table);
-    if keys.is_empty() {
-        table.fault("issuer", "has no keys: set keys_file, keys_url, discovery = true or discovery_url");
+    let is_opaque = table.flag(OPAQUE).unwrap_or(false);
+    match (keys.is_empty(), is_opaque) {
+        (true, false) => {
+            let what = "has no keys: set keys_file, keys_url, discovery = true or discovery_url; or opaque = true, if none of its \
+                        tokens is a JWT";
+            table.fault("issuer", what);
+        }
+        (false, true) => {
+            table.fault(OPAQUE, "is for an issuer without keys; this one has some, so leave it out")
+        }
+        (true, true) | (false, false) => {}
     }
     let signers = load_balancers::of_table(table, &keys);
     let names = names::of_table(table, name.as_deref(), &aliases);
     let leeway = leeway(table, "leeway");
+    let own_algorithms = algorithms(table, "algorithms").unwrap_or(AlgorithmSet::ALL);
     let policy = IssuerPolicy {
         name: Trust::DEFAULT.to_owned(),
         profile: base.profile,
-        algorithms: algorithms(table, "algorithms")
-            .map_or(base.algorithms, |own| own.intersection(base.algorithms)),
+        // What names an issuer of opaque tokens is no JWT of it, whatever made the signature.
+        algorithms: if is_opaque {
+            AlgorithmSet::EMPTY
+        } else {
+            own_algorithms.intersection(base.algorithms)
+        },
         audiences: table.list("audiences").unwrap_or_else(|| base.audiences.clone()),
         leeway: leeway.unwrap_or(base.leeway),
         binding: binding(table, BINDING).unwrap_or(base.binding),
@@ -131,7 +150,7 @@ fn issuer(table: &mut Settings, flat: &Flat) -> Option<(IssuerPolicy, IssuerKeys
     Some((policy, keys, signers))
 }
 
-fn policy(table: &mut Settings, issuers: &[TrustedIssuer], flat: &Challenged) -> Option<Policy> {
+fn policy(table: &mut Settings, issuers: &[TrustedIssuer], flat: &Flat) -> Option<Policy> {
     let accepted = match table.list("issuers") {
         None => (0..issuers.len()).collect(),
         Some(names) => {
@@ -153,13 +172,14 @@ fn policy(table: &mut Settings, issuers: &[TrustedIssuer], flat: &Challenged) ->
         algorithms: algorithms(table, "algorithms").unwrap_or(AlgorithmSet::ALL),
         audiences: table.list("audiences").unwrap_or_default(),
         binding: policys_binding(table),
+        opaque: opaque(table, OPAQUE).or(flat.opaque).unwrap_or_default(),
         requirements: Requirements {
             step_up: step_up(table, &challenges::TABLE),
             ..requirements(table, &[])
         },
         ..Policy::of(String::new(), accepted)
     };
-    let challenged = flat.of_table(table);
+    let challenged = flat.challenged.of_table(table);
     let name = required(table, "name")?;
     Some(challenged.complete(Policy { name, ..asked }, issuers, table, &challenges::TABLE))
 }

@@ -144,7 +144,7 @@ impl Subject {
                 Ok(Opened { claims, nested: Some(_), .. }) => Self::Signed(claims.as_json().into()),
                 Err(reject) => Self::Undecodable(reject),
             },
-            TokenForm::Other => Self::Undecodable(Reject::Malformed),
+            TokenForm::Opaque | TokenForm::Other => Self::Undecodable(Reject::Malformed),
         }
     }
 }

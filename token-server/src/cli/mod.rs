@@ -12,6 +12,7 @@ mod error;
 mod export;
 mod health;
 mod import;
+mod keys;
 mod outcome;
 mod output;
 mod pages;
@@ -42,6 +43,7 @@ use service::telemetry::LogFormat;
 
 use self::error::CliError;
 use self::outcome::Outcome;
+use self::output::Output;
 use self::target::Target;
 use crate::config::{CONFIG, description};
 use crate::reconfigure::Origin;
@@ -95,6 +97,9 @@ enum Command {
     Token(token::Token),
     /// Judge signed tokens by keys and policy, without the rules, and say why; exit with 0 if all are valid, else with 2
     Verify(verify::Verify),
+    /// Make, list and remove API keys, in the file that TOKEN_SERVER__API_KEYS__FILE or --file names
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Ask about what identity providers send
     #[command(subcommand)]
     Signals(signals::Signals),
@@ -153,6 +158,12 @@ async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Re
         Some(Command::Verify(command)) => {
             Target { json: false, ..target.clone() }.refuse()?;
             verify::run(command, target.json, config()?).await
+        }
+        Some(Command::Keys(command)) => {
+            Target { json: false, ..target.clone() }.refuse()?;
+            let environment = with_file(&environment, CONFIG, file.as_deref());
+            // The program ends with the answer, so that nothing is kept waiting.
+            tokio::task::block_in_place(|| keys::run(command, Output::new(target.json), &environment))
         }
         Some(Command::Signals(command)) => signals::run(command, &target, config()?).await,
         Some(Command::Health(health)) => {

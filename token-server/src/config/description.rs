@@ -3,10 +3,13 @@
 use ::keys::trust::{Preset, description as trust};
 use service::description::{Default, Group, Kind, Program, Setting, Table};
 
+use super::api_keys as api_keys_names;
+use super::introspection as introspection_names;
 use super::keys;
 use super::names::*;
 use crate::tls::{CERT as TLS_CERT, CLIENT_CA as TLS_CLIENT_CA, KEY as TLS_KEY};
 
+mod api_keys;
 mod dpop;
 mod introspection;
 mod signals;
@@ -37,7 +40,8 @@ pub fn description() -> Program {
             rules(),
             audit(),
             tokens(),
-            trust::whom(&keys::TRUST),
+            api_keys::settings(),
+            whom(),
             trust::challenges(&keys::TRUST),
             trust::keys(&keys::TRUST),
             trust::fetching(&keys::TRUST),
@@ -205,6 +209,30 @@ fn rules() -> Group {
         Setting::new(MAX_STALE, seconds(), "60", "How long known rules may be used while Redis cannot be read; 0 = not at all").or("30"),
         Setting::new(PREVIEW_SUBJECTS, Kind::Number { unit: "subjects", least: 0, most: 100_000 }, "10000", "How many subjects' last claims are remembered, in memory, to preview rules; 0 = none").or("1000"),
     ])
+}
+
+/// As agents have it, but for opaque tokens, which this server itself may know.
+fn whom() -> Group {
+    let mut group = trust::whom(&keys::TRUST);
+    for setting in &mut group.settings {
+        if setting.name == keys::TRUST.opaque {
+            setting.example = "refuse".into();
+            *setting = setting.clone().or(Default::Derived {
+                told: "`introspect` where this server knows such tokens, by API keys or introspection, in the profile `standard`; else `refuse`",
+                of: takes_opaque,
+            });
+        }
+    }
+    group
+}
+
+fn takes_opaque(look_up: service::description::LookUp<'_>) -> Option<String> {
+    let is_standard = look_up(PROFILE).is_none_or(|profile| profile == "standard");
+    let knows = is_standard
+        && [api_keys_names::FILE, introspection_names::FLAT.issuer, introspection_names::FLAT.url]
+            .iter()
+            .any(|name| look_up(name).is_some());
+    Some(if knows { "introspect" } else { "refuse" }.to_owned())
 }
 
 fn audit() -> Group {

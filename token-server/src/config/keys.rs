@@ -18,6 +18,7 @@ pub(crate) const TRUST: TrustNames = TrustNames {
     algorithms: "TOKEN_SERVER__VERIFY__ALGORITHMS",
     leeway: "TOKEN_SERVER__VERIFY__LEEWAY",
     binding: "TOKEN_SERVER__VERIFY__BINDING",
+    opaque: "TOKEN_SERVER__VERIFY__OPAQUE",
     required: "TOKEN_SERVER__VERIFY__REQUIRED",
     challenge: ChallengeNames {
         resource: "TOKEN_SERVER__VERIFY__RESOURCE",

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use ::keys::trust::{Flat, IssuerKeys, Preset};
-use jose::{Profile, Trust};
+use jose::{Opaque, Profile, TokenKind, Trust};
 use service::sample::LogLines;
 use service::settings::{Scalar, Settings};
 
@@ -42,10 +42,14 @@ pub(super) fn read(
     settings: &mut Settings,
     preset: Preset,
     opens_tokens: bool,
+    knows_opaque: bool,
 ) -> (Option<Verify>, Vec<IssuerKeys>) {
     let flat = Flat::read(settings, keys::TRUST, preset);
+    // Whoever has this server know opaque tokens means them to be accepted here, too; where they can be.
+    let takes_opaque = knows_opaque && preset.profile == Profile::Standard && preset.kind == TokenKind::Any;
+    let flat = Flat { opaque: flat.opaque.or(takes_opaque.then_some(Opaque::Introspect)), ..flat };
     let has_policies = settings.has_tables("policies");
-    let fallback = (opens_tokens && flat.is_keyless(settings)).then(|| flat.clone());
+    let fallback = ((opens_tokens || knows_opaque) && flat.is_keyless(settings)).then(|| flat.clone());
     let trusted = ::keys::trust::read(settings, flat);
     let general = general(settings, preset.profile);
     let trusted = match (trusted, fallback) {
@@ -67,6 +71,14 @@ pub(super) fn read(
         }
         return (None, Vec::new());
     };
+    let introspects = trust.policies().iter().any(|policy| policy.opaque == Opaque::Introspect);
+    if introspects && !knows_opaque {
+        let what = format!(
+            "introspect has no effect: this server knows no token that is no JWT; set {} or TOKEN_SERVER__INTROSPECTION__ISSUER, or leave it out, of [[policies]] too",
+            super::api_keys::FILE
+        );
+        settings.fault(keys::TRUST.opaque, what);
+    }
     let guards = guards(settings, &trust, &guard, &places);
     for (name, needed) in [
         (QUERY, guards.iter().flat_map(|guard| &guard.places).any(TokenPlace::is_told_by_the_proxy)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use service::secret_file::{NamedFile, Reload, SecretFiles, SecretMetrics};
 
+use crate::api_keys::ToldKeys as ToldApiKeys;
 use crate::config::{Config, StoreSettings};
 use crate::encrypted::DecryptionKeysFile;
 use crate::revocations::Revocations;
@@ -27,6 +28,9 @@ pub(super) fn secret_files(
     }
     if let Some(secret) = &config.proofs.nonce_secret {
         files.push(Arc::clone(secret) as Arc<dyn Reload>);
+    }
+    if let Some(keys) = &config.api_keys {
+        files.push(Arc::new(ToldApiKeys::new(keys, revocations)));
     }
     if let Some(signals) = &config.signals {
         files.extend(signals.clients.iter().map(|file| Arc::clone(file) as Arc<dyn Reload>));

@@ -68,7 +68,7 @@ impl Signals {
     async fn opened_by_form(&self, token: String) -> Result<Opened, Unverified> {
         match TokenForm::of(&token) {
             TokenForm::Jws => Ok(Opened::Signed(token)),
-            TokenForm::Other => {
+            TokenForm::Opaque | TokenForm::Other => {
                 Err(Unverified::Unsupported("the token is no JWT: its issuer alone can revoke it"))
             }
             TokenForm::Jwe => {

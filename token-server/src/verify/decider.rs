@@ -129,7 +129,8 @@ impl Decider {
         basis: &Basis,
         now: UnixTime,
     ) -> Result<Pass, Reject> {
-        let verified = if basis.opaque.takes(token) {
+        let is_introspected = guarded.policy.opaque == jose::Opaque::Introspect;
+        let verified = if is_introspected && basis.opaque.takes(token) {
             self.opaque((token, scheme), guarded, &basis.opaque, now).await?
         } else {
             self.verified((token, scheme), guarded, &basis.decryption, now).await?
@@ -206,7 +207,7 @@ impl Decider {
                 let (opened, keys) = decryption.open_told(token).await?;
                 (Some(opened), Some(keys))
             }
-            TokenForm::Jws | TokenForm::Other => (None, None),
+            TokenForm::Jws | TokenForm::Opaque | TokenForm::Other => (None, None),
         };
         let (signed, version) = match opened {
             None => self.trusted.verify(token, keys, policy, since, now).await?,

@@ -129,6 +129,7 @@ impl Agent {
             variables: config.variables,
             claims: config.claims,
             budget: LONG,
+            opaque_budget: LONG,
             log_refusals: LogLines::All,
         };
         let decider = Decider::new(settings, ring, token_server, cache, None, metrics);

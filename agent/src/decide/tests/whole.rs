@@ -335,3 +335,29 @@ async fn a_legacy_token_shows_nothing_of_itself_to_a_client_that_does_not_prove_
     assert_eq!(unproved.version, decision.version, "its refusal is as final as its acceptance");
     assert!(unproved.outcome.shown().is_none());
 }
+
+#[tokio::test]
+async fn an_opaque_token_is_asked_about_where_its_policy_says_so_and_nowhere_else() {
+    let claims = serde_json::value::RawValue::from_string(GOOD.to_owned()).unwrap();
+    let result = CheckResult { detail: "ok".to_owned(), claims: Some(claims), ..CheckResult::default() };
+    let says = Arc::new(Says { result: Mutex::new(result), ..Says::default() });
+    let refusing = Agent::new(Some(&says)).await;
+    let opaque = "an-opaque-token-of-sorts";
+    assert_eq!(refusing.ask(opaque).await, refused(Reject::Malformed));
+    assert_eq!(says.count(), 0);
+    let server = ("JWT_TOKEN_SERVER_BACKEND", "http://127.0.0.1:1");
+    let agent = Agent::with(&[("JWT_OPAQUE", "introspect"), server], Some(&says)).await;
+    assert_eq!((agent.ask(opaque).await, says.count()), (accepted(), 1));
+    assert_eq!((agent.ask(opaque).await, says.count()), (accepted(), 1), "a hit");
+    agent.change_rules("g");
+    says.word("inactive");
+    assert_eq!(
+        (agent.ask(opaque).await, says.count()),
+        (refused(Reject::Inactive), 2),
+        "its server is asked again"
+    );
+    for other in ["too-short", "not a token at all", "a-text-of-four.parts.or.so", "a.b.c"] {
+        assert!(!agent.ask(other).await.1, "{other}");
+    }
+    assert_eq!(says.count(), 2, "what is no opaque token goes nowhere");
+}

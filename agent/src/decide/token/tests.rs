@@ -170,6 +170,32 @@ fn an_encrypted_token_passes_only_by_what_is_in_it_and_by_the_server_s_word_toge
 }
 
 #[test]
+fn an_opaque_token_passes_by_the_claims_that_a_server_knows_of_it_and_by_nothing_else() {
+    let json = |text: &str| Some(RawValue::from_string(text.to_owned()).unwrap());
+    let of = |claims: &str| CheckResult { claims: json(claims), ..CheckResult::default() };
+    let with_header = CheckResult { header: json("{\"alg\":\"dir\"}"), ..of(GOOD) };
+    let nested = CheckResult { token: Some(token(KEY, GOOD)), ..CheckResult::default() };
+    let unsupported = (Some(Reject::Unsupported), false);
+    for (what, result, expected) in [
+        ("claims", of(GOOD), (None, true)),
+        ("claims that are over", of(EXPIRED), (Some(Reject::Expired), true)),
+        ("claims of no object", of("[]"), (Some(Reject::Malformed), false)),
+        ("what was decrypted", with_header, unsupported),
+        ("a signed token", nested, unsupported),
+        ("nothing", CheckResult::default(), unsupported),
+    ] {
+        let question = question("an-opaque-token-of-sorts".to_owned(), keys(KEY));
+        let good = CheckResult { detail: "ok".to_owned(), ..result.clone() };
+        let finding = verify_opened(&trust(), &question, good, word(), NOW);
+        assert_eq!(told(&finding.outcome), expected, "{what}");
+        assert!(finding.outcome.signed().is_none_or(|signed| signed.protected_header().is_none()), "{what}");
+        let inactive = CheckResult { detail: "inactive".to_owned(), ..result };
+        let finding = verify_opened(&trust(), &question, inactive, word(), NOW);
+        assert_eq!(told(&finding.outcome).0, Some(Reject::Inactive), "{what}");
+    }
+}
+
+#[test]
 fn an_encrypted_refresh_token_says_so_before_it_says_that_it_is_expired_or_revoked() {
     let signed = || {
         let claims = Claims::parse(br#"{"irt":1}"#).unwrap();

@@ -1,5 +1,7 @@
 //! Batches and what becomes of them. The carrier is the test, and time stands still unless all tasks wait.
 
+mod opaque;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -59,9 +59,11 @@ pub fn decrypt(token: &str, keys: &DecryptionKeys) -> Result<Decrypted, Reject> 
             Ok(Decrypted::Nested { header, token })
         }
         TokenForm::Jwe => Err(Reject::Unsupported),
-        TokenForm::Other if !key_management.is_symmetric() => Err(Reject::Unsigned),
-        TokenForm::Other if announces_token => Err(Reject::Malformed),
-        TokenForm::Other => Claims::parse(&plaintext).map(|claims| Decrypted::Claims { header, claims }),
+        TokenForm::Opaque | TokenForm::Other if !key_management.is_symmetric() => Err(Reject::Unsigned),
+        TokenForm::Opaque | TokenForm::Other if announces_token => Err(Reject::Malformed),
+        TokenForm::Opaque | TokenForm::Other => {
+            Claims::parse(&plaintext).map(|claims| Decrypted::Claims { header, claims })
+        }
     }
 }
 

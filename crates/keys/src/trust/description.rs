@@ -1,6 +1,6 @@
 //! What the settings of trust are, for both programs: the flat ones, and the tables `[[issuers]]` and `[[policies]]`.
 
-use jose::{Algorithm, Binding};
+use jose::{Algorithm, Binding, Opaque};
 use service::description::{Default, Group, Kind, Setting};
 
 use super::key_sources::MAX_SYNC_INTERVAL_SECONDS;
@@ -64,6 +64,13 @@ pub fn whom(names: &TrustNames) -> Group {
             "Tokens that are bound to a key or a certificate of their client (`cnf`). `if-bound`: those that are must be proved, others pass. `dpop`, `mtls`, `any`: each must be bound to a key, to a certificate, or to one of both, and proved. `ignore`: a bound one is accepted like any other, also from a client that stole it ([more](BINDING.md))",
         )
         .or("if-bound"),
+        Setting::new(
+            names.opaque,
+            Kind::Word(Opaque::WORDS),
+            "introspect",
+            "Tokens that are no JWT, such as API keys. `refuse`: `malformed`. `introspect`: a token-server is asked what they are worth ([more](API_KEYS.md))",
+        )
+        .or("refuse"),
     ];
     Group { title: "whom to trust", settings }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use jose::{AlgorithmSet, IssuerName, IssuerPolicy, Requirements, Trust, TrustedIssuer};
+use jose::{AlgorithmSet, IssuerName, IssuerPolicy, Opaque, Requirements, Trust, TrustedIssuer};
 use reqwest::Url;
 use service::settings::Settings;
 
@@ -14,7 +14,7 @@ use super::names::flat_names;
 use super::preset::Preset;
 use super::together::{Parts, together};
 use super::trust_names::TrustNames;
-use super::values::{algorithms, binding, leeway, present};
+use super::values::{algorithms, binding, leeway, opaque, present};
 
 /// What the flat settings say.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Flat {
     pub keys: IssuerKeys,
     /// What refused clients are told.
     pub challenged: Challenged,
+    /// What becomes of tokens that are no JWT, under policies that do not say; absent: not set.
+    pub opaque: Option<Opaque>,
     /// The settings to name.
     pub names: TrustNames,
 }
@@ -35,7 +37,8 @@ impl Flat {
         let keys = keys(settings, &names);
         let policy = policy(settings, &names, preset, &keys);
         let challenged = Challenged::read(settings, &names.challenge);
-        Self { policy, keys, challenged, names }
+        let opaque = opaque(settings, names.opaque);
+        Self { policy, keys, challenged, opaque, names }
     }
 
     /// The same where clients are known to have proofs of possession (RFC 9449), by these algorithms: challenges offer `DPoP`.
@@ -54,7 +57,8 @@ impl Flat {
     pub fn without_keys(self, settings: &mut Settings) -> Option<(Trust, Vec<IssuerKeys>)> {
         let issuers = vec![TrustedIssuer { policy: self.policy, keys: 0, signers: Vec::new() }];
         let (keys, policies) = (vec![self.keys], Vec::new());
-        let parts = Parts { issuers, keys, policies, challenged: self.challenged };
+        let opaque = self.opaque.unwrap_or_default();
+        let parts = Parts { issuers, keys, policies, challenged: self.challenged, opaque };
         let (trust, keys) = together(settings, self.names, parts)?;
         Some((trust.without_keys(), keys))
     }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use jose::{Policy, Profile, TokenKind, Trust, TrustedIssuer};
+use jose::{Opaque, Policy, Profile, TokenKind, Trust, TrustedIssuer};
 use service::settings::Settings;
 
 use super::trust_names::TrustNames;
@@ -48,6 +48,17 @@ pub(super) fn judge(settings: &mut Settings, names: &TrustNames, trust: &Trust) 
     let is_strict = |issuer: &&TrustedIssuer| issuer.policy.kind == TokenKind::AccessToken;
     if trust.issuers().iter().filter(is_strict).any(|issuer| issuer.policy.issuers.is_empty()) {
         settings.fault(names.issuers, format!("no issuer is set, and {ASKS}"));
+    }
+    let introspects = trust.policies().iter().any(|policy| policy.opaque == Opaque::Introspect);
+    if introspects && trust.issuers().iter().any(|issuer| is_strict(&issuer)) {
+        let what = "introspect lets in tokens that are no JWT, and the profile at+jwt (RFC 9068) only JWTs; use the profile standard, or \
+                    leave it out, of [[policies]] too";
+        settings.fault(names.opaque, what);
+    }
+    if introspects && trust.profile() == Profile::MsUsers {
+        let what = "introspect is for the profile standard: in ms-users the backend decides on tokens that are no JWT; leave it out, of \
+                    [[policies]] too";
+        settings.fault(names.opaque, what);
     }
     let is_open = |policy: &Policy| {
         let accepted = policy.issuers.iter().filter_map(|index| trust.issuers().get(*index));

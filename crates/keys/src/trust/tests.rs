@@ -1,3 +1,5 @@
+mod own_tokens;
+
 use super::*;
 use jose::{Binding, Leeway};
 use std::io::Write as _;
@@ -14,6 +16,7 @@ pub(super) const NAMES: TrustNames = TrustNames {
     algorithms: "APP_ALGORITHMS",
     leeway: "APP_LEEWAY",
     binding: "APP_BINDING",
+    opaque: "APP_OPAQUE",
     required: "APP_REQUIRED",
     challenge: ChallengeNames {
         resource: "APP_RESOURCE",
@@ -47,6 +50,7 @@ fn load(
         },
         keys: IssuerKeys { file: flat_keys.then(|| "/flat".into()), fetch, ..IssuerKeys::default() },
         challenged: Challenged::default(),
+        opaque: None,
         names: NAMES,
     };
     let read = read(&mut settings, flat);
@@ -367,34 +371,5 @@ fn claims_may_have_short_names_and_grant_scopes_by_other_names() {
             let error = load(&toml, Profile::Standard, &[], false).unwrap_err();
             assert!(error.contains(what), "{toml} {error}");
         }
-    }
-}
-
-#[test]
-fn load_balancers_are_named_beside_the_place_of_their_keys_and_only_there() {
-    const ARN: &str = "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/a/1";
-    let table =
-        |lines: &str| load(&format!("[[issuers]]\nissuer = \"a\"\n{lines}"), Profile::Standard, &[], false);
-    let url = r#"keys_url = "https://keys.example/{kid}""#;
-    let (trust, keys) = table(&format!("{url}\nalb_signers = [{ARN:?}]")).unwrap();
-    assert_eq!(trust.issuers()[0].signers, [ARN]);
-    assert_eq!(keys[0].urls, ["https://keys.example/{kid}"]);
-    let other = r#"keys_url = "https://keys.example/jwks""#;
-    for (lines, expected) in [
-        (url.to_owned(), "alb_signers: is required"),
-        (format!("{other}\nalb_signers = [{ARN:?}]"), "keys_url: expected {kid}"),
-        (format!("keys_file = \"/k\"\nalb_signers = [{ARN:?}]"), "keys_url: expected {kid}"),
-        (
-            format!(
-                "keys_url = [\"https://a.example/{{kid}}\", \"https://a.example/k\"]\nalb_signers = [{ARN:?}]"
-            ),
-            "keys_url: expected {kid}",
-        ),
-        (format!("{url}\nalb_signers = [\"shop\"]"), "alb_signers: expected the whole ARNs"),
-        (format!("{url}\nalb_signers = []"), "alb_signers"),
-        (format!("{url}\ndiscovery = true\nalb_signers = [{ARN:?}]"), "leave discovery out"),
-    ] {
-        let fault = table(&lines).unwrap_err();
-        assert!(fault.contains(expected), "{lines}: {fault}");
     }
 }

@@ -1,6 +1,6 @@
 //! Issuers and policies, put together.
 
-use jose::{Policy, Trust, TrustedIssuer};
+use jose::{Opaque, Policy, Trust, TrustedIssuer};
 use service::settings::Settings;
 
 use super::challenges::Challenged;
@@ -15,18 +15,20 @@ pub(super) struct Parts {
     /// Those of tables.
     pub(super) policies: Vec<Policy>,
     pub(super) challenged: Challenged,
+    /// What becomes of tokens that are no JWT, under the default policy where no table has it.
+    pub(super) opaque: Opaque,
 }
 
 /// All of it, with the default policy first, which is made where no table has it. `None` after a fault.
 pub(super) fn together(
     settings: &mut Settings,
     names: TrustNames,
-    Parts { issuers, keys, mut policies, challenged }: Parts,
+    Parts { issuers, keys, mut policies, challenged, opaque }: Parts,
 ) -> Option<(Trust, Vec<IssuerKeys>)> {
     match policies.iter().position(|policy| policy.name == Trust::DEFAULT) {
         Some(place) => policies.get_mut(..=place)?.rotate_right(1),
         None => {
-            let all = Policy::of(Trust::DEFAULT, (0..issuers.len()).collect());
+            let all = Policy { opaque, ..Policy::of(Trust::DEFAULT, (0..issuers.len()).collect()) };
             policies.insert(0, challenged.complete(all, &issuers, settings, &names.challenge));
         }
     }

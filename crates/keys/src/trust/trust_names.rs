@@ -28,6 +28,8 @@ pub struct TrustNames {
     pub leeway: &'static str,
     /// What becomes of bound tokens.
     pub binding: &'static str,
+    /// What becomes of tokens that are no JWT.
+    pub opaque: &'static str,
     /// Claims that must be there.
     pub required: &'static str,
     /// What refused clients are told.

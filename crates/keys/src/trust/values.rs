@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jose::{Algorithm, AlgorithmSet, Binding, ClaimCondition, ClaimRule, Leeway};
+use jose::{Algorithm, AlgorithmSet, Binding, ClaimCondition, ClaimRule, Leeway, Opaque};
 use service::settings::Settings;
 
 /// The largest clock skew that may be granted, seconds.
@@ -27,6 +27,11 @@ pub(super) fn algorithms(settings: &mut Settings, name: &'static str) -> Option<
 /// Whether tokens must be bound to their client; absent: not set.
 pub(super) fn binding(settings: &mut Settings, name: &'static str) -> Option<Binding> {
     settings.parse(name, Binding::NAMES)
+}
+
+/// What becomes of tokens that are no JWT; absent: not set.
+pub(super) fn opaque(settings: &mut Settings, name: &'static str) -> Option<Opaque> {
+    settings.parse(name, Opaque::NAMES)
 }
 
 /// Claims that must be there; absent: not set.

@@ -4,7 +4,7 @@ use std::path::Path;
 use service::settings::{ConfigError, Environment};
 use tempfile::TempDir;
 
-use super::super::{Config, dpop, introspection, settings, signals};
+use super::super::{Config, api_keys, dpop, introspection, settings, signals};
 use super::*;
 
 type Pairs = Vec<(String, String)>;
@@ -20,6 +20,7 @@ impl Folder {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("keys.json"), KEY).unwrap();
         fs::write(folder.path().join("nonce"), "n".repeat(32)).unwrap();
+        fs::write(folder.path().join("api-keys.toml"), "").unwrap();
         Self(folder)
     }
 
@@ -60,17 +61,29 @@ impl Folder {
         let pairs = companions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let nonce = self.0.path().join("nonce").display().to_string();
         let nonce = (name == dpop::NONCE).then(|| (dpop::NONCE_SECRET_FILE.to_owned(), nonce));
+        let api_keys = self.0.path().join("api-keys.toml").display().to_string();
+        let api_keys =
+            [OPAQUE, api_keys::ISSUER].contains(&name).then(|| (api_keys::FILE.to_owned(), api_keys));
         // A line of text is a secret.
         let secret = name
             .starts_with("TOKEN_SERVER__INTROSPECTION__")
             .then(|| (introspection::FLAT.client_secret_file.to_owned(), self.keys()));
-        pairs.chain(nonce).chain([keys]).chain(secret).filter(|(other, _)| other != name).collect()
+        pairs
+            .chain(nonce)
+            .chain(api_keys)
+            .chain([keys])
+            .chain(secret)
+            .filter(|(other, _)| other != name)
+            .collect()
     }
 }
 
 fn with(pairs: Pairs, name: &str, value: impl Into<String>) -> Pairs {
     pairs.into_iter().chain([(name.to_owned(), value.into())]).collect()
 }
+
+/// What becomes of opaque tokens, which is decided where some are known.
+const OPAQUE: &str = "TOKEN_SERVER__VERIFY__OPAQUE";
 
 fn load(pairs: &Pairs) -> Result<String, ConfigError> {
     let variables = pairs.iter().map(|(name, value)| (name.into(), value.into()));
@@ -107,7 +120,9 @@ fn the_described_defaults_are_those_of_the_code() {
     let mut told = 0;
     for profile in ["standard", "ms-users"] {
         for setting in description().settings().filter(|setting| setting.name != PROFILE) {
-            if profile == "ms-users" && setting.name.starts_with("TOKEN_SERVER__INTROSPECTION__") {
+            let is_of_opaque =
+                setting.name.starts_with("TOKEN_SERVER__INTROSPECTION__") || setting.name == OPAQUE;
+            if profile == "ms-users" && is_of_opaque {
                 continue;
             }
             let base = with(folder.base(setting.name), PROFILE, profile);

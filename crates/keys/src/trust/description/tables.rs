@@ -1,6 +1,6 @@
 //! The tables `[[issuers]]` and `[[policies]]`.
 
-use jose::Binding;
+use jose::{Binding, Opaque};
 use service::description::{Default, Kind, Setting, Table};
 
 use super::super::fetch::FetchNames;
@@ -19,7 +19,7 @@ pub fn tables(names: &TrustNames) -> Vec<Table> {
     let policies = Table {
         name: "policies",
         meaning: "What a route asks for, on top of what its issuer's tokens must be. HAProxy, or another proxy, names one for each request; the policy `default` is for all others".into(),
-        fields: [policy(), policys_own(), challenges::policys_own(names), required()].concat(),
+        fields: [policy(), policys_own(names), challenges::policys_own(names), required()].concat(),
     };
     vec![issuers, policies]
 }
@@ -37,6 +37,7 @@ fn issuer() -> Vec<Setting> {
             .without_secrets(),
         Setting::new("keys_url", Kind::List("URLs"), "https://id.example.com/jwks.json", "URLs of keys; with `alb_signers` it ends with `/{kid}`").without_secrets(),
         Setting::new("keys_file", Kind::Text("path"), "/etc/haproxy/jwks.json", "A file of keys: JWKS, PEM, or the legacy list"),
+        Setting::new("opaque", Kind::Switch, "true", "`true`: its tokens are no JWTs, and it has no keys. A token-server answers for them, so a policy needs `opaque = \"introspect\"` ([more](API_KEYS.md))").or("false"),
         Setting::new("alb_signers", Kind::List("ARNs"), "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/50dc6c495c0c9188", "The AWS load balancers whose tokens (`x-amzn-oidc-data`) these are; the header's `signer` must be one of them ([more](IDENTITY_PROVIDERS.md#aws-application-load-balancer))"),
     ]
 }
@@ -99,7 +100,7 @@ fn policy() -> Vec<Setting> {
     ]
 }
 
-fn policys_own() -> Vec<Setting> {
+fn policys_own(names: &TrustNames) -> Vec<Setting> {
     vec![
         Setting::new(
             "audiences",
@@ -119,6 +120,13 @@ fn policys_own() -> Vec<Setting> {
             "mtls",
             "Whether tokens must be bound to their client, where their issuer asks for less ([more](BINDING.md))",
         ),
+        Setting::new(
+            "opaque",
+            Kind::Word(Opaque::WORDS),
+            "introspect",
+            "What becomes of tokens that are no JWT ([more](API_KEYS.md))",
+        )
+        .or(Default::As(names.opaque)),
         Setting::new(
             "required",
             Kind::List("claims or paths"),
