@@ -117,7 +117,9 @@ impl Config {
         let introspection = introspection::read(settings, profile);
         let api_keys = api_keys::read(settings, profile);
         let knows_opaque = api_keys.is_some() || !introspection.servers.is_empty();
-        let (verify, mut issuers) = verify::read(settings, preset, jwe_keys.is_some(), knows_opaque);
+        let (proofs, has_proofs) = dpop::read(settings);
+        let offered = has_proofs.then_some(proofs.settings.rules.algorithms);
+        let (verify, mut issuers) = verify::read(settings, preset, jwe_keys.is_some(), knows_opaque, offered);
         let signals = signals::read(settings, verify.as_ref(), issuers.len());
         // Behind those of the issuers: no access token is verified by them.
         issuers
@@ -139,7 +141,7 @@ impl Config {
             api_keys,
             signals,
             verify,
-            proofs: dpop::read(settings),
+            proofs,
             keys: keys::read(settings, issuers, profile),
             store: store(settings),
             store_new: settings.flag(STORE_NEW).unwrap_or(false),

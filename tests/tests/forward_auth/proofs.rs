@@ -1,14 +1,9 @@
 //! Tokens that are bound to a key (RFC 9449) through each proxy: what a client proves is held against the request that it sent,
 //! whatever the proxy asks, and whatever the client says of its request.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use integration_tests::http::Response;
-use integration_tests::keys::SigningKey;
 use integration_tests::process::Signal;
-use integration_tests::token::sign_raw;
+use integration_tests::proof::Holder;
 use serde_json::Value;
 
 use super::*;
@@ -18,47 +13,16 @@ const API: &str = "https://api.example.com";
 /// What they call it where the test's own requests say so.
 const EDGE: &str = "http://edge.test";
 
-fn hash(bytes: &[u8]) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, bytes))
+/// A new proof for this token, with changes.
+fn proof(client: &Holder, token: &str, method: &str, uri: &str, changes: Value) -> String {
+    let mut claims = client.claims(token, method, uri);
+    claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    client.prove(&claims)
 }
 
-/// A client with a key of its own.
-struct Client(SigningKey);
-
-impl Client {
-    fn new() -> Self {
-        Self(SigningKey::generate("ES256", "client"))
-    }
-
-    /// RFC 7638 section 3.
-    fn thumbprint(&self) -> String {
-        let mut jwk = self.0.jwk();
-        jwk.as_object_mut().unwrap().retain(|name, _| ["crv", "kty", "x", "y"].contains(&name.as_str()));
-        hash(jwk.to_string().as_bytes())
-    }
-
-    /// A token that is bound to its key.
-    fn token(&self, more: Value) -> String {
-        let mut claims = json!({"cnf": {"jkt": self.thumbprint()}});
-        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        token(key("ES256"), claims)
-    }
-
-    /// A new proof for this token, with changes.
-    fn proof(&self, token: &str, method: &str, uri: &str, changes: Value) -> String {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let jti = format!("proof-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let ath = hash(token.as_bytes());
-        let mut claims = json!({"jti": jti, "htm": method, "htu": uri, "iat": now(), "ath": ath});
-        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        let header = json!({"typ": "dpop+jwt", "alg": self.0.algorithm, "jwk": self.0.jwk()});
-        sign_raw(&self.0, &header.to_string(), &claims.to_string())
-    }
-
-    /// A request with this token and a new proof for this URI.
-    fn get(&self, target: &str, token: &str, uri: &str) -> Request {
-        proved(&format!("GET {target} HTTP/1.1"), token, &[&self.proof(token, "GET", uri, json!({}))])
-    }
+/// A request with this token and a new proof for this URI.
+fn get(client: &Holder, target: &str, token: &str, uri: &str) -> Request {
+    proved(&format!("GET {target} HTTP/1.1"), token, &[&proof(client, token, "GET", uri, json!({}))])
 }
 
 fn proved(line: &str, token: &str, proofs: &[&str]) -> Request {
@@ -78,51 +42,51 @@ fn refused(gateway: &Gateway, what: &str, request: &Request, scheme: &str, detai
 fn holds_each_proof_against_the_request_of_the_client(proxy: Proxy) {
     let origins = [("TOKEN_SERVER__VERIFY__DPOP_ORIGINS", API)];
     let gateway = Gateway::start(proxy, jwks([key("ES256")]), &origins);
-    let (client, thief) = (Client::new(), Client::new());
+    let (client, thief) = (Holder::new(), Holder::new());
     let bound = client.token(json!({}));
     let uri = format!("{API}/a");
     for target in ["/a?b=c", "/a"] {
-        let seen = gateway.admits(target, &client.get(target, &bound, &uri));
+        let seen = gateway.admits(target, &get(&client, target, &bound, &uri));
         assert_eq!(seen.header("x-user-id"), Some("alice"));
     }
-    let tilde = client.get("/%7Ealice", &bound, &format!("{API}/~alice"));
+    let tilde = get(&client, "/%7Ealice", &bound, &format!("{API}/~alice"));
     gateway.admits("another spelling of the path", &tilde);
-    let posted = client.proof(&bound, "POST", &uri, json!({}));
+    let posted = proof(&client, &bound, "POST", &uri, json!({}));
     gateway.admits("another method", &proved("POST /a HTTP/1.1", &bound, &[&posted]));
 
     // The token is known to the server now: nothing of that helps.
     let asked = gateway.token_server.address.to_string();
     for (what, method, proof) in [
-        ("the method of the question", "POST", client.proof(&bound, "GET", &uri, json!({}))),
-        ("another method", "GET", client.proof(&bound, "POST", &uri, json!({}))),
-        ("another spelling of the method", "GET", client.proof(&bound, "get", &uri, json!({}))),
-        ("the question", "GET", client.proof(&bound, "GET", &format!("http://{asked}/verify"), json!({}))),
-        ("the question's path", "GET", client.proof(&bound, "GET", &format!("{API}/verify"), json!({}))),
+        ("the method of the question", "POST", proof(&client, &bound, "GET", &uri, json!({}))),
+        ("another method", "GET", proof(&client, &bound, "POST", &uri, json!({}))),
+        ("another spelling of the method", "GET", proof(&client, &bound, "get", &uri, json!({}))),
+        ("the question", "GET", proof(&client, &bound, "GET", &format!("http://{asked}/verify"), json!({}))),
+        ("the question's path", "GET", proof(&client, &bound, "GET", &format!("{API}/verify"), json!({}))),
         (
             "the question's own",
             "GET",
-            client.proof(&bound, "GET", &format!("{API}/verify/default/a"), json!({})),
+            proof(&client, &bound, "GET", &format!("{API}/verify/default/a"), json!({})),
         ),
-        ("another path", "GET", client.proof(&bound, "GET", &format!("{API}/b"), json!({}))),
-        ("the host of the request", "GET", client.proof(&bound, "GET", &format!("{EDGE}/a"), json!({}))),
-        ("another token", "GET", client.proof("a.b.c", "GET", &uri, json!({}))),
+        ("another path", "GET", proof(&client, &bound, "GET", &format!("{API}/b"), json!({}))),
+        ("the host of the request", "GET", proof(&client, &bound, "GET", &format!("{EDGE}/a"), json!({}))),
+        ("another token", "GET", proof(&client, "a.b.c", "GET", &uri, json!({}))),
         ("no proof", "GET", "a.b.c".to_owned()),
     ] {
         let line = format!("{method} /a HTTP/1.1");
         refused(&gateway, what, &proved(&line, &bound, &[&proof]), "DPoP ", "proof");
     }
-    let proof = || client.proof(&bound, "GET", &uri, json!({}));
-    let (mine, stolen) = (proof(), thief.proof(&bound, "GET", &uri, json!({})));
+    let fresh = || proof(&client, &bound, "GET", &uri, json!({}));
+    let (mine, stolen) = (fresh(), proof(&thief, &bound, "GET", &uri, json!({})));
     let two = proved("GET /a HTTP/1.1", &bound, &[&mine, &mine]);
     refused(&gateway, "two proofs", &two, "DPoP ", "duplicate_header");
     refused(&gateway, "another key", &proved("GET /a HTTP/1.1", &bound, &[&stolen]), "DPoP ", "binding");
     refused(&gateway, "no proof", &proved("GET /a HTTP/1.1", &bound, &[]), "DPoP ", "binding");
     let bearer = Request::get("/a").bearer(&bound).header("DPoP", &mine);
     refused(&gateway, "another scheme", &bearer, "Bearer ", "binding");
-    let old = client.proof(&bound, "GET", &uri, json!({"iat": now() - 120}));
+    let old = proof(&client, &bound, "GET", &uri, json!({"iat": now() - 120}));
     refused(&gateway, "an old one", &proved("GET /a HTTP/1.1", &bound, &[&old]), "DPoP ", "proof_time");
     let unbound = token(key("ES256"), json!({}));
-    refused(&gateway, "bound to nothing", &client.get("/a", &unbound, &uri), "DPoP ", "binding");
+    refused(&gateway, "bound to nothing", &get(&client, "/a", &unbound, &uri), "DPoP ", "binding");
     gateway.admits(
         "a bearer's proof is not looked at",
         &Request::get("/a").bearer(&unbound).header("DPoP", "x"),
@@ -132,7 +96,7 @@ fn holds_each_proof_against_the_request_of_the_client(proxy: Proxy) {
     gateway.admits("none of these used it up", &once);
     refused(&gateway, "used before", &once, "DPoP ", "proof_replayed");
     let before = gateway.backend.seen().len();
-    let copies = proved("GET /a HTTP/1.1", &bound, &[&proof()]);
+    let copies = proved("GET /a HTTP/1.1", &bound, &[&fresh()]);
     let answers: Vec<u16> = thread::scope(|scope| {
         let asked: Vec<_> = (0..32).map(|_| scope.spawn(|| gateway.decision(&copies).status)).collect();
         asked.into_iter().map(|asked| asked.join().unwrap()).collect()
@@ -141,7 +105,7 @@ fn holds_each_proof_against_the_request_of_the_client(proxy: Proxy) {
     assert_eq!(gateway.backend.seen().len(), before + 1);
 
     gateway.token_server.revoke("alice", &json!({"iat": {"lte": now() + 60}}));
-    refused(&gateway, "revoked", &client.get("/a", &bound, &uri), "DPoP ", "revoked");
+    refused(&gateway, "revoked", &get(&client, "/a", &bound, &uri), "DPoP ", "revoked");
 }
 
 /// nginx's example tells no host: it is the client's to choose, as it is behind the others.
@@ -151,9 +115,9 @@ fn telling_the_whole_url(shipped: String) -> String {
 
 fn believes_the_proxy_and_not_the_client(proxy: Proxy) {
     let gateway = Gateway::start_changed(proxy, jwks([key("ES256")]), &[], telling_the_whole_url);
-    let client = Client::new();
+    let client = Holder::new();
     let bound = client.token(json!({}));
-    gateway.admits("scheme and host of the request", &client.get("/a", &bound, &format!("{EDGE}/a")));
+    gateway.admits("scheme and host of the request", &get(&client, "/a", &bound, &format!("{EDGE}/a")));
     const FORGED: [(&str, &str); 9] = [
         ("X-Forwarded-Proto", "https"),
         ("X-Forwarded-Host", "forged.test"),
@@ -175,11 +139,11 @@ fn believes_the_proxy_and_not_the_client(proxy: Proxy) {
         ("PUT", "http://edge.test/a"),
         ("PUT", "https://forged.test/forged"),
     ] {
-        let proof = client.proof(&bound, method, uri, json!({}));
+        let proof = proof(&client, &bound, method, uri, json!({}));
         let request = forging(proved("GET /a HTTP/1.1", &bound, &[&proof]));
         refused(&gateway, uri, &request, "DPoP ", "proof");
     }
-    gateway.admits("its own", &forging(client.get("/a", &bound, &format!("{EDGE}/a"))));
+    gateway.admits("its own", &forging(get(&client, "/a", &bound, &format!("{EDGE}/a"))));
 }
 
 fn tells_clients_the_next_nonce(proxy: Proxy, shipped: fn(Proxy, String) -> String) {
@@ -198,9 +162,9 @@ fn tells_clients_the_next_nonce(proxy: Proxy, shipped: fn(Proxy, String) -> Stri
         ("TOKEN_SERVER__VERIFY__DPOP_NONCE_SECRET_FILE", secret.as_str()),
     ];
     let gateway = Gateway::start_changed(proxy, jwks([key("ES256")]), &settings, |text| shipped(proxy, text));
-    let (client, uri) = (Client::new(), format!("{API}/x"));
+    let (client, uri) = (Holder::new(), format!("{API}/x"));
     let bound = client.token(json!({"scope": "admin"}));
-    let without = refused(&gateway, "no nonce", &client.get("/x", &bound, &uri), "DPoP ", "nonce");
+    let without = refused(&gateway, "no nonce", &get(&client, "/x", &bound, &uri), "DPoP ", "nonce");
     let challenge = without.header("www-authenticate").unwrap();
     assert!(
         challenge.contains("error=\"use_dpop_nonce\"") && challenge.contains("algs=\"RS256 "),
@@ -208,7 +172,7 @@ fn tells_clients_the_next_nonce(proxy: Proxy, shipped: fn(Proxy, String) -> Stri
     );
     let nonce = without.header("dpop-nonce").unwrap_or_else(|| panic!("no nonce: {without}"));
     let with = |nonce: &str| {
-        let proof = client.proof(&bound, "GET", &uri, json!({"nonce": nonce}));
+        let proof = proof(&client, &bound, "GET", &uri, json!({"nonce": nonce}));
         proved("GET /x HTTP/1.1", &bound, &[&proof])
     };
     let passed = gateway.decision(&with(nonce));
@@ -217,7 +181,7 @@ fn tells_clients_the_next_nonce(proxy: Proxy, shipped: fn(Proxy, String) -> Stri
     let told = (proxy.name() != "traefik").then_some(());
     assert_eq!(passed.header("dpop-nonce").map(drop), told, "{passed}");
     refused(&gateway, "a nonce of another's", &with(&nonce.to_lowercase()), "DPoP ", "nonce");
-    let forbidden = gateway.refuses("no scope", &client.get("/x", &client.token(json!({})), &uri));
+    let forbidden = gateway.refuses("no scope", &get(&client, "/x", &client.token(json!({})), &uri));
     assert_eq!((forbidden.status, forbidden.header("dpop-nonce").is_some()), (403, true), "{forbidden}");
     assert!(gateway.refuses("no token", &Request::get("/x")).header("dpop-nonce").is_some());
     fs::write(&secret, "m".repeat(32)).unwrap();
@@ -233,12 +197,12 @@ fn as_shipped(_: Proxy, shipped: String) -> String {
 #[test]
 fn nginx_does_not_guess_where_its_client_is() {
     let gateway = Gateway::start(Proxy::Nginx, jwks([key("ES256")]), &[]);
-    let client = Client::new();
+    let client = Holder::new();
     let bound = client.token(json!({}));
     for uri in
         [format!("{EDGE}/a"), "http://token_server/a".to_owned(), format!("http://{}/a", gateway.address())]
     {
-        let request = client.get("/a", &bound, &uri);
+        let request = get(&client, "/a", &bound, &uri);
         assert_eq!(gateway.undecided("the example tells no host", &request).status, 503, "{uri}");
     }
 }
@@ -259,9 +223,9 @@ fn a_reload_makes_no_used_proof_good_again() {
         gateway.token_server.process.signal(Signal::HUP);
         eventually("the configuration was read again", || counted().then_some(()));
     };
-    let (client, uri) = (Client::new(), format!("{API}/a"));
+    let (client, uri) = (Holder::new(), format!("{API}/a"));
     let bound = client.token(json!({}));
-    let [once, fresh] = [0; 2].map(|_| client.get("/a", &bound, &uri));
+    let [once, fresh] = [0; 2].map(|_| get(&client, "/a", &bound, &uri));
     gateway.admits("the first use", &once);
     write(other, "");
     reload("token_server_reloads_total{outcome=\"applied\"} 1");
@@ -280,10 +244,10 @@ fn a_full_memory_of_proofs_lets_nothing_in() {
     let settings =
         [("TOKEN_SERVER__VERIFY__DPOP_ORIGINS", API), ("TOKEN_SERVER__VERIFY__DPOP_REPLAY_SIZE", "1")];
     let gateway = Gateway::start(Proxy::Nginx, jwks([key("ES256")]), &settings);
-    let (client, uri) = (Client::new(), format!("{API}/a"));
+    let (client, uri) = (Holder::new(), format!("{API}/a"));
     let bound = client.token(json!({}));
-    gateway.admits("the first", &client.get("/a", &bound, &uri));
-    let full = gateway.undecided("the second", &client.get("/a", &bound, &uri));
+    gateway.admits("the first", &get(&client, "/a", &bound, &uri));
+    let full = gateway.undecided("the second", &get(&client, "/a", &bound, &uri));
     assert_eq!((full.status, full.header("retry-after")), (503, Some("1")));
     assert!(gateway.token_server.metrics().contains("token_server_verify_proofs_unremembered_total 1"));
 }

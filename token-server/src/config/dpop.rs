@@ -27,8 +27,12 @@ pub(super) const REPLAY_WORDS: &[&str] = &["server", "off"];
 /// Whether proofs need a nonce.
 pub(super) const NONCE_WORDS: &[&str] = &["off", "required"];
 
-/// Reads the settings.
-pub(super) fn read(settings: &mut Settings) -> ProofTerms {
+/// All of them: where one is set, clients have proofs.
+const ALL: [&str; 7] = [ALGORITHMS, MAX_AGE, ORIGINS, REPLAY, REPLAY_SIZE, NONCE, NONCE_SECRET_FILE];
+
+/// Reads the settings, and whether one of them is set.
+pub(super) fn read(settings: &mut Settings) -> (ProofTerms, bool) {
+    let is_set = ALL.iter().any(|name| settings.is_set(name));
     let max_age = settings.parse(MAX_AGE, "seconds").unwrap_or(60);
     if !AGES.contains(&max_age) {
         let (least, most) = AGES.into_inner();
@@ -57,7 +61,7 @@ pub(super) fn read(settings: &mut Settings) -> ProofTerms {
         );
     }
     let settings = ProofSettings { rules, origins: origins.unwrap_or_default() };
-    ProofTerms { settings, remembered, needs_nonce, nonce_secret }
+    (ProofTerms { settings, remembered, needs_nonce, nonce_secret }, is_set)
 }
 
 fn word(settings: &mut Settings, name: &'static str, words: &'static [&'static str]) -> Option<&'static str> {

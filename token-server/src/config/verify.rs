@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use ::keys::trust::{Flat, IssuerKeys, Preset};
-use jose::{Opaque, Profile, TokenKind, Trust};
+use jose::{AlgorithmSet, Opaque, Profile, TokenKind, Trust};
 use service::sample::LogLines;
 use service::settings::{Scalar, Settings};
 
@@ -37,17 +37,23 @@ pub struct Verify {
     pub forward_auth: forward_auth::Settings,
 }
 
-/// Forward-auth, and the keys of its issuers in their order. Absent where no issuer is trusted, or after a fault.
+/// Forward-auth, and the keys of its issuers in their order. Absent where no issuer is trusted, or after a fault. Challenges offer
+/// proofs by the algorithms of `offered`, where clients are known to have them.
 pub(super) fn read(
     settings: &mut Settings,
     preset: Preset,
     opens_tokens: bool,
     knows_opaque: bool,
+    offered: Option<AlgorithmSet>,
 ) -> (Option<Verify>, Vec<IssuerKeys>) {
     let flat = Flat::read(settings, keys::TRUST, preset);
     // Whoever has this server know opaque tokens means them to be accepted here, too; where they can be.
     let takes_opaque = knows_opaque && preset.profile == Profile::Standard && preset.kind == TokenKind::Any;
     let flat = Flat { opaque: flat.opaque.or(takes_opaque.then_some(Opaque::Introspect)), ..flat };
+    let flat = match offered {
+        Some(algorithms) => flat.offering_proofs(algorithms),
+        None => flat,
+    };
     let has_policies = settings.has_tables("policies");
     let fallback = ((opens_tokens || knows_opaque) && flat.is_keyless(settings)).then(|| flat.clone());
     let trusted = ::keys::trust::read(settings, flat);

@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use integration_tests::keys::{jwks, key};
+
 use crate::harness::{Server, answer, connect, connect_socket, get, head, output, post};
 
 const LATER: u64 = 4_000_000_000;
@@ -17,6 +19,19 @@ fn the_configuration_can_be_checked() {
         [("TOKEN_SERVER__PROFILE", "ms-users".as_ref()), ("TOKEN_SERVER__STORE__PATH", store.as_os_str())];
     let good = output(&settings, &["--check"]);
     assert_eq!((good.status.code(), good.stderr.len()), (Some(0), 0));
+
+    let keys = here.path().join("keys.json");
+    fs::write(&keys, jwks([key("ES256")])).unwrap();
+    let binding = [
+        ("TOKEN_SERVER__STORE__PATH", store.as_os_str()),
+        ("TOKEN_SERVER__JWKS__FILE", keys.as_os_str()),
+        ("TOKEN_SERVER__VERIFY__BINDING", "mtls".as_ref()),
+    ];
+    let warned = String::from_utf8(output(&binding, &["--check"]).stdout).unwrap();
+    assert!(
+        warned.contains("[[issuers]], is mtls: no proxy tells /verify of a client's certificate"),
+        "{warned}"
+    );
 
     let faults = [
         ("TOKEN_SERVER__PROFILE", "secret".as_ref()),

@@ -13,7 +13,7 @@ const SECRET: &str = "s3cret!Passw0rd";
 const CONFIG: &str = "TOKEN_SERVER_CONFIG";
 
 /// Settings that name files: they would be read, whatever file it is, and their names are quoted so that they can be found.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "TOKEN_SERVER__ADMIN__TOKENS_FILE",
     "TOKEN_SERVER__AGENT__TOKENS_FILE",
     "TOKEN_SERVER__JWE__KEYS_FILE",
@@ -23,6 +23,7 @@ const FILES: [&str; 9] = [
     "TOKEN_SERVER__REDIS__CA_FILE",
     "TOKEN_SERVER__JWKS__CA_FILE",
     "TOKEN_SERVER__JWKS__FILE",
+    "TOKEN_SERVER__VERIFY__DPOP_NONCE_SECRET_FILE",
 ];
 
 /// Up to two parts, with a line `---` between them: variables, and a TOML file.
