@@ -24,6 +24,8 @@ impl Authority {
     pub fn new(file: PathBuf) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Of two authorities of one name in a file of several OpenSSL takes the wrong one.
+        params.distinguished_name.push(DnType::CommonName, file.display().to_string());
         let key = KeyPair::generate().unwrap();
         fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
         Self { issuer: Issuer::new(params, key), file }

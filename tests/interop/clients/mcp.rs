@@ -2,7 +2,6 @@
 //! them, and oidc-provider. A client knows a URL; the rest it learns from 401, the document about the resource, and 403.
 
 use std::fs;
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,7 +16,7 @@ use jose::{Resource, ResourceMetadata};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::peers::{answer, haproxies, node, python};
+use crate::peers::{answer, haproxies, listening, node, python};
 
 /// All that a client needs, and what it does not see.
 pub(crate) struct Place {
@@ -211,17 +210,6 @@ impl Place {
         let token = self.calls(client);
         self.refuses_a_body_that_says_otherwise(&token);
     }
-}
-
-/// A program that listens on this port of 127.0.0.1, which it finds in PORT.
-fn listening(name: &str, mut command: Command, port: u16) -> Process {
-    command.env("PORT", port.to_string());
-    let mut process = Process::start(name, command).unwrap();
-    eventually(name, || {
-        assert!(process.exited().is_none(), "{name} does not come up:\n{}", process.log());
-        TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(())
-    });
-    process
 }
 
 #[test]

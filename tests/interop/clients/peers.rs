@@ -1,12 +1,14 @@
 //! The programs of this folder, with what was installed for them.
 
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use integration_tests::haproxy::program;
-use integration_tests::process::repository;
+use integration_tests::process::{Process, repository};
+use integration_tests::wait::eventually;
 use serde_json::Value;
 
 /// A program in JavaScript.
@@ -47,6 +49,17 @@ pub(crate) fn haproxies() -> &'static [String] {
         let fetched = String::from_utf8(fetched.stdout).unwrap();
         std::iter::once(program()).chain(fetched.lines().map(str::to_owned)).collect()
     })
+}
+
+/// A program that listens on this port of 127.0.0.1, which it finds in PORT.
+pub(crate) fn listening(name: &str, mut command: Command, port: u16) -> Process {
+    command.env("PORT", port.to_string());
+    let mut process = Process::start(name, command).unwrap();
+    eventually(name, || {
+        assert!(process.exited().is_none(), "{name} does not come up:\n{}", process.log());
+        TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(())
+    });
+    process
 }
 
 /// The JSON that a program prints, which is given this JSON.
