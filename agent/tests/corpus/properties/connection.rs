@@ -239,7 +239,8 @@ impl Decides {
         let names = jose::ClaimNames::default();
         let confirmation = jose::Confirmation::NONE;
         let (id, version, policy, challenges) = (None, None, None, None);
-        let decision = Decision { outcome, confirmation, names, id, version, policy, challenges };
+        let scheme = jose::AuthScheme::Bearer;
+        let decision = Decision { outcome, confirmation, names, id, version, policy, challenges, scheme };
         let whole = encode_actions(answer(&decision, &Variables::All, None).actions);
         if !encode_ack(notify.ids, &whole, max, out) {
             let decision = Decision { outcome: Outcome::refused(Reject::AnswerSize), ..decision };
