@@ -167,7 +167,7 @@ impl World {
             return;
         }
         let token = TokenHash::of(&format!("token {}", self.kept.len()));
-        let key = Key { token, policy: 0, keys: 0 };
+        let key = Key { token, policy: 0, keys: 0, scheme: jose::AuthScheme::Bearer };
         let mut kept = cache::Kept::new(Answers::Same(Ack::default()), None, Window::ALWAYS);
         kept.word = Some(Word::new(stamp.clone(), Some((*subject).into())));
         self.cache.keep(key, &Arc::new(kept), stamp.asked);
