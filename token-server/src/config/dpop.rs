@@ -27,18 +27,17 @@ pub(super) const REPLAY_WORDS: &[&str] = &["server", "off"];
 /// Whether proofs need a nonce.
 pub(super) const NONCE_WORDS: &[&str] = &["off", "required"];
 
-/// All of them: where one is set, clients have proofs.
-const ALL: [&str; 7] = [ALGORITHMS, MAX_AGE, ORIGINS, REPLAY, REPLAY_SIZE, NONCE, NONCE_SECRET_FILE];
+/// How many proofs are remembered where nothing else is said.
+const USUAL_SIZE: usize = 1_000_000;
 
-/// Reads the settings, and whether one of them is set.
+/// Reads the settings, and whether one of them is another than the usual one: clients have proofs then.
 pub(super) fn read(settings: &mut Settings) -> (ProofTerms, bool) {
-    let is_set = ALL.iter().any(|name| settings.is_set(name));
     let max_age = settings.parse(MAX_AGE, "seconds").unwrap_or(60);
     if !AGES.contains(&max_age) {
         let (least, most) = AGES.into_inner();
         settings.fault(MAX_AGE, format!("expected {least} to {most} seconds"));
     }
-    let remembered = settings.parse(REPLAY_SIZE, "a number of proofs").unwrap_or(1_000_000);
+    let remembered = settings.parse(REPLAY_SIZE, "a number of proofs").unwrap_or(USUAL_SIZE);
     if !SIZES.contains(&remembered) {
         let (least, most) = SIZES.into_inner();
         settings.fault(REPLAY_SIZE, format!("expected {least} to {most} proofs"));
@@ -61,7 +60,11 @@ pub(super) fn read(settings: &mut Settings) -> (ProofTerms, bool) {
         );
     }
     let settings = ProofSettings { rules, origins: origins.unwrap_or_default() };
-    (ProofTerms { settings, remembered, needs_nonce, nonce_secret }, is_set)
+    let is_unusual = settings != ProofSettings::default()
+        || remembered != Some(USUAL_SIZE)
+        || needs_nonce
+        || nonce_secret.is_some();
+    (ProofTerms { settings, remembered, needs_nonce, nonce_secret }, is_unusual)
 }
 
 fn word(settings: &mut Settings, name: &'static str, words: &'static [&'static str]) -> Option<&'static str> {
