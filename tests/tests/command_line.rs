@@ -169,7 +169,7 @@ fn a_token_may_have_its_scheme_before_it_and_options_stand_on_both_sides_of_a_co
             let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(
                 (&answer["detail"], &answer["cure"]),
-                (&json!("scheme"), &json!("the schemes that are accepted are JWT, Bearer"))
+                (&json!("scheme"), &json!("the schemes that are accepted are JWT, Bearer, DPoP"))
             );
         }
     }

@@ -13,6 +13,7 @@ const client = (client_id, more) => ({
 });
 const provider = new Provider(`https://localhost:${PORT}`, {
   cookies: { keys: ['signs cookies'] },
+  enabledJWA: { dPoPSigningAlgValues: ['ES256', 'Ed25519', 'EdDSA', 'PS256', 'RS256'] },
   clients: [
     client('by-key', { dpop_bound_access_tokens: true }),
     client('by-certificate', { tls_client_certificate_bound_access_tokens: true }),
