@@ -40,12 +40,13 @@ fn every_metric_that_is_documented_drawn_or_alerted_on_exists_and_no_other() {
     let mut bearer_file = NamedTempFile::new().unwrap();
     bearer_file.write_all(b"a-bearer-token").unwrap();
     let bearer = bearer_file.path().to_str().unwrap();
-    // A stream of shared signals, and one whose transmitter is asked and down.
+    // A stream of shared signals, one whose transmitter is asked and down, and an authorization server that is down.
     let mut streams = NamedTempFile::new().unwrap();
     let own = keys.path().display();
     let stream = format!(
         "[[ssf]]\nname = 's'\nissuer = 'i'\naudiences = ['a']\nkeys_file = '{own}'\nauthorization_file = '{bearer}'\n\
-         [[ssf]]\nname = 'p'\nissuer = 'i'\naudiences = ['a']\nkeys_file = '{own}'\npoll_url = '{down}'\npoll_token_file = '{bearer}'\n"
+         [[ssf]]\nname = 'p'\nissuer = 'i'\naudiences = ['a']\nkeys_file = '{own}'\npoll_url = '{down}'\npoll_token_file = '{bearer}'\n\
+         [[introspection]]\nissuer = 'https://id.example'\nurl = '{down}'\nauth = 'bearer'\ntoken_file = '{bearer}'\n"
     );
     streams.write_all(stream.as_bytes()).unwrap();
     let edge = Setup::denying()

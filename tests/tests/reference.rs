@@ -53,7 +53,8 @@ fn used_sample(program: &str) -> String {
         .collect()
 }
 
-/// The files of settings in documents and examples: each is the agent's, or that of a server, whose tables and names it has.
+/// The files of settings in documents and examples: each is the agent's, or that of a server, whose tables and names it has. A
+/// list of API keys is none.
 fn of_documents() -> Vec<(&'static str, String, String)> {
     let mut found = Vec::new();
     let folder = repository().join("docs");
@@ -61,7 +62,11 @@ fn of_documents() -> Vec<(&'static str, String, String)> {
     for document in documents.filter(|path| path.extension().is_some_and(|end| end == "md")) {
         let text = fs::read_to_string(&document).unwrap();
         for block in text.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")) {
-            let is_servers = block.0.contains("[[verify]]") || block.0.contains("TOKEN_SERVER");
+            if block.0.contains("[[keys]]") {
+                continue;
+            }
+            let is_servers =
+                ["[[verify]]", "[[introspection]]", "TOKEN_SERVER"].iter().any(|it| block.0.contains(it));
             let program = if is_servers { "token-server" } else { "jwt-agent" };
             found.push((program, document.display().to_string(), block.0.to_owned()));
         }
