@@ -4,16 +4,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::keys::key;
-use crate::token::{now, signing_input, token};
+use crate::keys::{SigningKey, key};
+use crate::token::{now, sign_raw, token};
 
-/// A client with a key on P-256.
-pub struct Holder(EcdsaKeyPair);
+/// A client with a key.
+pub struct Holder(SigningKey);
 
 impl fmt::Debug for Holder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,23 +30,21 @@ fn base64url(bytes: &[u8]) -> String {
 }
 
 impl Holder {
-    /// One with a new key.
-    ///
-    /// # Panics
-    ///
-    /// No key can be made.
+    /// One with a new key on P-256.
     pub fn new() -> Self {
-        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
+        Self::of("ES256")
     }
 
-    /// Its public key.
-    ///
-    /// # Panics
-    ///
-    /// The key is no point on the curve.
+    /// One with a new key on the curve of this algorithm.
+    pub fn of(algorithm: &'static str) -> Self {
+        Self(SigningKey::generate(algorithm, "of the client"))
+    }
+
+    /// Its public key, of the members that RFC 7638 counts.
     pub fn jwk(&self) -> Value {
-        let (x, y) = self.0.public_key().as_ref()[1..].split_at(32);
-        json!({"crv": "P-256", "kty": "EC", "x": base64url(x), "y": base64url(y)})
+        let all = self.0.jwk();
+        let member = |name: &str| Some((name.to_owned(), all.get(name)?.clone()));
+        Value::Object(["crv", "kty", "x", "y"].into_iter().filter_map(member).collect::<Map<_, _>>())
     }
 
     /// What tokens call that key (`cnf`, `jkt`).
@@ -73,17 +69,11 @@ impl Holder {
 
     /// A proof of these claims.
     pub fn prove(&self, claims: &Value) -> String {
-        self.sign(&json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": self.jwk()}), claims)
+        self.sign(&json!({"typ": "dpop+jwt", "alg": self.0.algorithm, "jwk": self.jwk()}), claims)
     }
 
     /// Anything, signed.
-    ///
-    /// # Panics
-    ///
-    /// The key does not sign.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        let input = signing_input(&header.to_string(), &claims.to_string());
-        let signature = self.0.sign(&SystemRandom::new(), input.as_bytes()).unwrap();
-        format!("{input}.{}", base64url(signature.as_ref()))
+        sign_raw(&self.0, &header.to_string(), &claims.to_string())
     }
 }

@@ -31,6 +31,10 @@ pub(crate) enum Way {
     Ruled,
     /// The same for an MCP call, whose headers choose the policy.
     Call,
+    /// The agent, one token that is bound to a key, with a proof of its own for each request.
+    Proved,
+    /// The agent, one token that is bound to a certificate, which a server before HAProxy tells.
+    Certified,
     /// The agent and a token-server with 1,000 rules of the token's subject.
     Rules,
     /// The agent and a token-server with 500 rules for all and 500 of the subject; encrypted tokens, none twice.
@@ -60,6 +64,8 @@ impl Way {
             Self::Challenged => "agent, refused with its challenge",
             Self::Ruled => "agent, hit, asked by a rule",
             Self::Call => "agent, hit, an MCP call",
+            Self::Proved => "agent, hit, with a proof",
+            Self::Certified => "agent, hit, with a certificate",
             Self::Rules => "agent + 1,000 rules",
             Self::Encrypted => "agent, new JWE, 1,000 rules",
             Self::NativeSteady => "native full, good tokens",
@@ -71,7 +77,7 @@ impl Way {
 
     pub(crate) fn asks_agent(self) -> bool {
         matches!(self, Self::Hit | Self::Tokens | Self::New | Self::Uncached | Self::Rules | Self::Encrypted)
-            || matches!(self, Self::Refused | Self::Challenged)
+            || matches!(self, Self::Refused | Self::Challenged | Self::Proved | Self::Certified)
             || self.is_asked_by_rule()
             || self.keeps_verdicts()
     }
@@ -161,8 +167,8 @@ impl fmt::Display for Cell {
 /// The lines of a run, each after the plain one that it is compared with.
 pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
     use Way::{
-        Call, Challenged, Encrypted, Hit, NativeFull, NativeSignature, New, Nothing, Plain, Refused, Ruled,
-        Rules, Tokens, Uncached,
+        Call, Certified, Challenged, Encrypted, Hit, NativeFull, NativeSignature, New, Nothing, Plain,
+        Proved, Refused, Ruled, Rules, Tokens, Uncached,
     };
     let mut cells = Vec::new();
     for release in releases {
@@ -171,7 +177,8 @@ pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
         for algorithm in crate::traffic::ALGORITHMS {
             cells.extend([NativeSignature, NativeFull, New].map(|way| Cell { algorithm, ..cell(way) }));
         }
-        cells.extend([Refused, Challenged, Ruled, Call].map(cell));
+        cells.extend([Refused, Challenged, Ruled, Call, Certified].map(cell));
+        cells.extend(["ES256", "EdDSA"].map(|algorithm| Cell { algorithm, ..cell(Proved) }));
         cells.extend([Nothing, Hit].map(|way| Cell { transport: Transport::Tcp, ..cell(way) }));
         cells.extend([Plain, Nothing, Hit].map(|way| Cell { half_load: true, ..cell(way) }));
         let widths: &[usize] = if full { &[1, 128] } else { &[128] };

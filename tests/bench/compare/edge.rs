@@ -92,7 +92,7 @@ impl Edge {
         let agent = cell.way.asks_agent().then(|| {
             let mut environment = vec![
                 ("JWT_PROFILE", cell.profile().to_owned()),
-                ("JWT_SCHEMES", "JWT,Bearer".to_owned()),
+                ("JWT_SCHEMES", "JWT,Bearer,DPoP".to_owned()),
                 ("JWT_JWKS_FILE", path("keys.json").display().to_string()),
                 // Below HAProxy's own patience, and above any queue that a saturated machine makes: no verdict is shed.
                 ("JWT_TIMEOUT_MS", "1500".to_owned()),
@@ -105,6 +105,12 @@ impl Edge {
             if cell.profile() == "standard" {
                 environment.push(("JWT_ISSUERS", ISSUER.to_owned()));
                 environment.push(("JWT_AUDIENCES", AUDIENCE.to_owned()));
+            }
+            match cell.way {
+                // The proofs of all rounds are made before the first.
+                Way::Proved => environment.push(("JWT_DPOP_MAX_AGE", "3600".to_owned())),
+                Way::Certified => environment.push(("JWT_CLIENT_CERT", "rfc9440".to_owned())),
+                _ => {}
             }
             if cell.way == Way::Uncached {
                 environment.push(("JWT_CACHE_SIZE", "0".to_owned()));
@@ -131,11 +137,12 @@ impl Edge {
         let edge = Address::free_port().unwrap();
         let Address::Tcp(address) = edge else { unreachable!("a TCP address was asked for") };
         fs::write(path("haproxy.cfg"), configuration(cell, address, folder.path())).unwrap();
+        fs::write(path("spoe-jwt.conf"), questions(cell.way)).unwrap();
         let mut command = Command::new(&cell.release.program);
         command
             .args(["-db", "-f"])
             .arg(path("haproxy.cfg"))
-            .env("SPOE_CONF", repository().join("haproxy/spoe-jwt.conf"))
+            .env("SPOE_CONF", path("spoe-jwt.conf"))
             .env("AGENT_TIMEOUT", "2s")
             .env("AGENT_1", listen.to_string())
             .env("AGENT_2", listen.to_string())
@@ -229,7 +236,7 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
         Way::Nothing | Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::Rules | Way::Encrypted => {
             format!("{ASK}{ANSWERED}")
         }
-        Way::Refused => format!("{ASK}{ANSWERED}"),
+        Way::Refused | Way::Proved | Way::Certified => format!("{ASK}{ANSWERED}"),
         Way::Challenged => format!("{ASK}{ANSWERED}{CHALLENGE}"),
         Way::Ruled => format!("{}{ANSWERED}", ask_by_rule("jwt-group", "mcp-read")),
         Way::Call => format!("{}{ANSWERED}", ask_by_rule("jwt-mcp", "mcp")),
@@ -246,6 +253,16 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
          timeout server 60s\n\nfrontend edge\n    bind {address}{rules}\n    {ANSWER}\n\n{agents}",
         cell.threads
     )
+}
+
+/// The shipped `spoe-jwt.conf`, as docs/BINDING.md changes it where a server before HAProxy tells of certificates.
+fn questions(way: Way) -> String {
+    const OWN: &str =
+        "    args  cert=ssl_c_der,sha2(256)\n    event on-frontend-http-request if { ssl_c_used }\n";
+    const TOLD: &str = "    args  cert=req.fhdr(client-cert) cert_count=req.fhdr_cnt(client-cert)\n    event on-frontend-http-request\n";
+    let shipped = fs::read_to_string(repository().join("haproxy/spoe-jwt.conf")).unwrap();
+    assert!(shipped.contains(OWN), "spoe-jwt.conf has no {OWN:?}");
+    if way == Way::Certified { shipped.replacen(OWN, TOLD, 1) } else { shipped }
 }
 
 /// What the agent sends.

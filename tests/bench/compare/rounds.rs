@@ -14,7 +14,8 @@ use crate::cell::{Cell, Transport, Way};
 use crate::edge::{Edge, store};
 use crate::row::{Row, Spread};
 use crate::traffic::{
-    ALGORITHMS, IN_USE, Looks, calls, changing, encrypted_tokens, one_token, refused, steady, tokens,
+    ALGORITHMS, IN_USE, Looks, calls, certified, changing, encrypted_tokens, one_token, proved, refused,
+    steady, tokens,
 };
 
 /// How long a line is loaded before it is measured: connections open, caches as they will be.
@@ -72,6 +73,7 @@ pub(crate) struct Stock {
     new: [OnceCell<Arc<[Prepared]>>; ALGORITHMS.len()],
     many: OnceCell<Arc<[Prepared]>>,
     encrypted: OnceCell<Arc<[Prepared]>>,
+    proved: KeptIn<Requests>,
     steady: KeptIn<Requests>,
     changing: KeptIn<(Requests, Requests)>,
     rules_of_one: OnceCell<TempDir>,
@@ -89,6 +91,11 @@ impl Stock {
             }
             Way::Refused | Way::Challenged => refused(algorithm),
             Way::Ruled | Way::Call => calls(algorithm),
+            Way::Proved => {
+                let mut made = self.proved.borrow_mut();
+                Arc::clone(made.entry((algorithm, NEW)).or_insert_with(|| proved(algorithm, NEW)))
+            }
+            Way::Certified => certified(),
             Way::Tokens => Arc::clone(self.many.get_or_init(|| tokens(algorithm, MANY))),
             Way::New => {
                 let stock = ALGORITHMS.iter().zip(&self.new).find(|(name, _)| **name == algorithm);
@@ -127,6 +134,7 @@ impl Stock {
             Way::Plain | Way::NativeSignature | Way::NativeFull | Way::Nothing => return None,
             Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::NativeSteady => return None,
             Way::Refused | Way::Challenged | Way::Ruled | Way::Call => return None,
+            Way::Proved | Way::Certified => return None,
             Way::EdgeOne | Way::EdgeMany | Way::EdgeChanging => return None,
         };
         Some(folder.path().join("rules.redb"))
@@ -183,7 +191,7 @@ pub(crate) fn rows(cells: &[Cell], samples: &[Vec<Sample>]) -> Vec<Row> {
 
 fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     let requests = stock.requests(cell);
-    let never_twice = matches!(cell.way, Way::New | Way::Encrypted);
+    let never_twice = matches!(cell.way, Way::New | Way::Encrypted | Way::Proved);
     let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), &requests[..1]);
     let (warm_up, requests, amount) = if never_twice {
         let (warm_up, fresh) = requests.split_at(NEW_WARM_UP);
@@ -194,7 +202,7 @@ fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     let load =
         Load { target: edge.address, requests, connections: cell.connections, threads: 1, rate, amount };
     let first = match cell.way {
-        Way::Tokens | Way::New | Way::Encrypted => Amount::Requests(warm_up.len()),
+        Way::Tokens | Way::New | Way::Encrypted | Way::Proved => Amount::Requests(warm_up.len()),
         _ => Amount::For(WARM_UP),
     };
     Load { requests: warm_up, amount: first, rate: None, ..load.clone() }.run();

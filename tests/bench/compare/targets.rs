@@ -107,6 +107,13 @@ fn of_release(haproxy: &str, rows: &[Row], jose: Option<&Value>, targets: &mut V
             add(&format!("new {algorithm} token, above plain; native full"), new, limit);
         }
     }
+    for algorithm in ["ES256", "EdDSA"] {
+        let limit = floor.zip(primitive(jose, algorithm)).map(|(floor, primitive)| floor + primitive + 5.0);
+        let name = format!("hit with a proof, {algorithm}, above plain; do-nothing + signature + 5");
+        add(&name, above(Way::Proved, algorithm), limit);
+    }
+    let certified = above(Way::Certified, "HS256");
+    add("hit with a certificate, above plain; do-nothing + 5", certified, floor.map(|floor| floor + 5.0));
     let own = Wanted::usual(haproxy, Way::Hit).find(rows).map(|row| row.agent_us.median);
     add("hit, the agent alone", own, Some(if is_earlier { 2.5 } else { 5.0 }));
     let encrypted = Wanted::usual(haproxy, Way::Encrypted).find(rows);

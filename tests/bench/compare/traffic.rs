@@ -3,8 +3,11 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use integration_tests::keys::{SigningKey, key};
 use integration_tests::load::Prepared;
+use integration_tests::proof::Holder;
 use integration_tests::token::{claims, encrypted, forge_signature, now, sign};
 use serde_json::{Value, json};
 
@@ -113,15 +116,50 @@ pub(crate) fn refused(algorithm: &str) -> Arc<[Prepared]> {
 
 /// The requests of `one_token`, each with the headers of an MCP call.
 pub(crate) fn calls(algorithm: &str) -> Arc<[Prepared]> {
-    const HEADERS: &[u8] =
-        b"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: read_x\r\n\r\n";
-    let mut requests = one_token(algorithm, Looks::Everything).to_vec();
-    for request in &mut requests {
-        // In the place of the empty line at the end.
-        request.bytes.truncate(request.bytes.len() - 2);
-        request.bytes.extend_from_slice(HEADERS);
-    }
-    requests.into()
+    const HEADERS: &str = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: read_x";
+    let requests = one_token(algorithm, Looks::Everything).to_vec();
+    requests.into_iter().map(|request| with(request, HEADERS)).collect()
+}
+
+/// A request with these lines more.
+fn with(mut request: Prepared, lines: &str) -> Prepared {
+    // In the place of the empty line at the end.
+    request.bytes.truncate(request.bytes.len() - 2);
+    request.bytes.extend_from_slice(format!("{lines}\r\n\r\n").as_bytes());
+    request
+}
+
+/// So many requests with one token that is bound to a key, each with a proof of its own by this algorithm; one in twenty has a
+/// proof for another method.
+pub(crate) fn proved(algorithm: &'static str, count: usize) -> Arc<[Prepared]> {
+    let holder = Holder::of(algorithm);
+    let token = bound(&json!({ "jkt": holder.thumbprint() }));
+    in_parallel(count, |number| {
+        let (method, status) = if is_bad(number) { ("POST", 401) } else { ("GET", 200) };
+        let proof = holder.prove(&holder.claims(&token, method, "http://edge.test/"));
+        with(Prepared::get("/", &format!("DPoP {token}"), status), &format!("DPoP: {proof}"))
+    })
+}
+
+/// Requests with one token that is bound to a certificate, which a header tells; one in twenty has another one.
+pub(crate) fn certified() -> Arc<[Prepared]> {
+    /// Bytes of a certificate with a key on P-256 and a few names. Nothing of it is read.
+    const BYTES: usize = 800;
+    let hash = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, &[0; BYTES]));
+    let token = bound(&json!({ "x5t#S256": hash }));
+    let one = |number: usize| {
+        let (byte, status) = if is_bad(number) { (1, 401) } else { (0, 200) };
+        let header = format!("Client-Cert: :{}:", BASE64_STANDARD.encode([byte; BYTES]));
+        with(request(&token, status), &header)
+    };
+    (0..BAD_EVERY).map(one).collect()
+}
+
+/// A good token whose client has to prove what `cnf` says.
+fn bound(cnf: &Value) -> String {
+    let mut claims = good(0);
+    claims["cnf"] = cnf.clone();
+    sign(signer("HS256"), &claims)
 }
 
 /// How much of a token is looked at.

@@ -58,6 +58,7 @@ pub(super) enum Failure {
 fn cure(status: StatusCode) -> &'static str {
     match status.as_u16() {
         300..=399 => ": redirects are not followed; set url to where it leads",
+        400 => ": it does not take the question, or who asks; see client_id, client_secret_file and auth",
         401 | 403 => ": it does not accept who asks; see client_id, client_secret_file and auth",
         404 | 405 => ": see url",
         429 => ": it is asked more often than it wants; see rate",
