@@ -49,8 +49,13 @@ fn passes(stack: &Stack, token: &str) -> bool {
 #[test]
 fn the_composed_stack_admits_good_tokens_and_refuses_the_others() {
     let stack = Stack::up();
-    let response = stack.response(&Request::get("/").bearer(&good()).header("x-tkn-body", "{}")).unwrap();
-    assert_eq!(response.status, 200, "{response}");
+    let request = Request::get("/").bearer(&good()).header("x-tkn-body", "{}");
+    // The first question has the rules of a subject read. Where that takes longer than a request may, it is 503.
+    let response = eventually("a good token", || {
+        let response = stack.response(&request).unwrap();
+        assert!([200, 503].contains(&response.status), "{response}");
+        (response.status == 200).then_some(response)
+    });
     let told: Value = serde_json::from_slice(&response.body).unwrap();
     assert_eq!((&told["valid"], &told["claims"]["sub"]), (&json!("1"), &json!("anna")));
     for request in bad() {
