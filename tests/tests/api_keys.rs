@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use integration_tests::agent::{ask, program};
 use integration_tests::edge::Edge;
 use integration_tests::haproxy::Shipped;
-use integration_tests::http::{Request, Response};
+use integration_tests::http::Request;
 use integration_tests::keys::{jwks, key};
 use integration_tests::scan;
 use integration_tests::setup::Setup;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::operators::text;
+use crate::places::word;
 
 /// Seconds that no test lives to see: what is seen was told.
 const FOREVER: &str = "3600";
@@ -230,14 +231,6 @@ opaque = \"refuse\"
 name = \"people\"
 issuers = [\"https://id.example\"]
 ";
-
-fn word(response: &Response) -> String {
-    if response.status == 200 {
-        return "ok".to_owned();
-    }
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or_else(|_| panic!("{response}"));
-    body["detail"].as_str().unwrap().to_owned()
-}
 
 #[test]
 fn forward_auth_judges_a_key_by_its_policy_as_any_token() {

@@ -167,7 +167,7 @@ fn forward_auth(folder: &TempDir, settings: &[(&str, &str)]) -> TokenServer {
 }
 
 /// What forward-auth says: `ok`, or the word of its refusal.
-fn word(response: &Response) -> String {
+pub(crate) fn word(response: &Response) -> String {
     if response.status == 200 {
         return "ok".to_owned();
     }

@@ -45,7 +45,7 @@ enum Replay {
     Agent,
     /// HAProxy, by a stick table over `txn.tkn.proof`.
     Haproxy,
-    /// Nobody.
+    /// Nothing does.
     Off,
 }
 

@@ -47,7 +47,7 @@ pub(super) fn read(
     offered: Option<AlgorithmSet>,
 ) -> (Option<Verify>, Vec<IssuerKeys>) {
     let flat = Flat::read(settings, keys::TRUST, preset);
-    // Whoever has this server know opaque tokens means them to be accepted here, too; where they can be.
+    // A server that is told of opaque tokens is meant to accept them here, too; where they can be.
     let takes_opaque = knows_opaque && preset.profile == Profile::Standard && preset.kind == TokenKind::Any;
     let flat = Flat { opaque: flat.opaque.or(takes_opaque.then_some(Opaque::Introspect)), ..flat };
     let flat = match offered {
