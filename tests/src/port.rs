@@ -5,10 +5,13 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::{Mutex, PoisonError};
+
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{AddressFamily, SocketType};
 
 /// Where the search begins: above what the services of a machine commonly listen on.
 const FIRST: u16 = 10_000;
@@ -60,7 +63,15 @@ fn claim(port: u16) -> bool {
     let Ok(claim) = claim else { return false };
     // Kept in either case: what listens now will listen for a while.
     CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).push(claim);
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    is_unused(port).is_ok()
+}
+
+/// Binds and does not listen: a program that is being started has our descriptors for a moment, and a listener among them would
+/// keep the port from the one that we give it to.
+fn is_unused(port: u16) -> io::Result<()> {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    set_socket_reuseaddr(&socket, true)?;
+    Ok(rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?)
 }
 
 fn first_ephemeral() -> u16 {
@@ -69,4 +80,32 @@ fn first_ephemeral() -> u16 {
         .and_then(|range| range.split_whitespace().next()?.parse().ok())
         .filter(|first| *first > FIRST + CLUSTER_BUS)
         .unwrap_or(FIRST_EPHEMERAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::process::Command;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::*;
+
+    /// A child has its parent's descriptors until it runs its own program: what listened a moment ago may still do so in one.
+    #[test]
+    fn a_port_is_free_while_programs_are_started() {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    Command::new("true").status().unwrap();
+                }
+            });
+            let taken: Vec<_> = (0..2_000)
+                .filter_map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, free_port().unwrap())).err())
+                .collect();
+            done.store(true, Ordering::Relaxed);
+            assert!(taken.is_empty(), "{} of 2000: {taken:?}", taken.len());
+        });
+    }
 }
