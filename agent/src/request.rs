@@ -4,6 +4,7 @@
 mod certificate;
 mod mcp;
 mod proof;
+mod stream;
 
 use std::borrow::Cow;
 
@@ -15,6 +16,7 @@ use crate::spoa::messages::{FromMessages, Messages, Piece, Value};
 pub use certificate::{Certificate, CertificateForm};
 pub use mcp::McpHeaders;
 pub use proof::SentProof;
+pub use stream::Stream;
 
 /// The message that we answer; any other asks about nothing.
 const MESSAGE: &[u8] = b"verify-jwt";

@@ -38,6 +38,7 @@ mod metadata;
 mod metrics;
 mod migrating;
 mod new_user;
+mod open_streams;
 mod operators;
 mod places;
 mod policies;

@@ -6,3 +6,4 @@ pub mod config;
 pub mod edge;
 pub mod lint;
 pub mod runtime;
+pub mod streams;

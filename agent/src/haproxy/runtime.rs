@@ -1,6 +1,6 @@
 //! HAProxy's runtime API: commands over a stats socket (management guide, section 9.3).
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,8 +12,12 @@ use crate::listen::{Address, Stream};
 
 /// How long HAProxy may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long it may take for an answer of many lines: those of 100,000 streams need some seconds.
+const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of an answer: several thousand servers.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// Bytes that are read at once of an answer of many lines.
+const READ_BYTES: usize = 64 * 1024;
 /// The command behind each question, by whose answer the end of all answers is seen: how many prompts there are in between
 /// depends on the version.
 const LAST: &str = "show cli level\n";
@@ -33,6 +37,44 @@ pub enum RuntimeError {
     /// The answer is longer than any.
     #[error("the answer is over {MAX_ANSWER_BYTES} bytes")]
     TooLong,
+}
+
+impl RuntimeError {
+    /// What an operator can do; empty where that is not known.
+    pub fn cure(&self) -> &'static str {
+        match self {
+            Self::Socket(error) => match error.kind() {
+                ErrorKind::NotFound => {
+                    "; haproxy.cfg needs `stats socket` of this path, with `level admin`, and HAProxy has to run"
+                }
+                ErrorKind::PermissionDenied => {
+                    "; this user may not use the socket: give its group to `stats socket` in haproxy.cfg, as `mode 660 group NAME`"
+                }
+                ErrorKind::ConnectionRefused => "; no HAProxy has this socket any more",
+                _ => "",
+            },
+            Self::Timeout => {
+                "; HAProxy hangs, or others have all connections that `stats maxconn` allows, 10 by default"
+            }
+            Self::TooLong => "",
+        }
+    }
+
+    /// Whether the other end has closed the connection.
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::Socket(error) => matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+            ),
+            Self::Timeout | Self::TooLong => false,
+        }
+    }
+}
+
+/// A value of what `show info` answers.
+pub fn told<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::trim)
 }
 
 /// What a stats socket lets its users do, the least first.
@@ -109,22 +151,124 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> {
         timeout(ANSWER_TIMEOUT, self.exchange(commands)).await.map_err(|_| RuntimeError::Timeout)?
     }
 
+    /// Gives commands whose answers may be long, and each line of these to `each`. After an error as after one of
+    /// [`ask`](Self::ask).
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
+    pub async fn read(&mut self, commands: &str, each: impl FnMut(&str)) -> Result<(), RuntimeError> {
+        timeout(LONG_ANSWER_TIMEOUT, self.lines(commands, each)).await.map_err(|_| RuntimeError::Timeout)?
+    }
+
+    async fn lines(&mut self, commands: &str, mut each: impl FnMut(&str)) -> Result<(), RuntimeError> {
+        self.write(commands).await?;
+        let mut unread = Vec::with_capacity(READ_BYTES);
+        loop {
+            let more = timeout(ANSWER_TIMEOUT, self.more(&mut unread));
+            more.await.map_err(|_| RuntimeError::Timeout)??;
+            let is_last = self.take_end(&mut unread);
+            let whole = if is_last { unread.len() } else { whole_lines(&unread) };
+            String::from_utf8_lossy(unread.get(..whole).unwrap_or_default()).lines().for_each(&mut each);
+            unread.drain(..whole);
+            if is_last {
+                return Ok(());
+            }
+            if unread.len() > MAX_ANSWER_BYTES {
+                return Err(RuntimeError::TooLong);
+            }
+        }
+    }
+
     async fn exchange(&mut self, commands: &str) -> Result<String, RuntimeError> {
-        self.stream.write_all(format!("{commands}{LAST}").as_bytes()).await?;
+        self.write(commands).await?;
         let mut answer = Vec::new();
         loop {
-            if self.stream.read_buf(&mut answer).await? == 0 {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-            }
-            let end = ENDS.iter().find(|(end, _)| answer.ends_with(end.as_bytes()));
-            if let Some((end, level)) = end {
-                self.level = *level;
-                answer.truncate(answer.len().saturating_sub(end.len()));
+            self.more(&mut answer).await?;
+            if self.take_end(&mut answer) {
                 return Ok(String::from_utf8_lossy(&answer).into_owned());
             }
             if answer.len() > MAX_ANSWER_BYTES {
                 return Err(RuntimeError::TooLong);
             }
+        }
+    }
+
+    async fn write(&mut self, commands: &str) -> io::Result<()> {
+        self.stream.write_all(format!("{commands}{LAST}").as_bytes()).await
+    }
+
+    async fn more(&mut self, answer: &mut Vec<u8>) -> io::Result<()> {
+        let read = self.stream.read_buf(answer).await?;
+        if read == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
+    /// Takes the end of all answers off, if this is it.
+    fn take_end(&mut self, answer: &mut Vec<u8>) -> bool {
+        let Some((end, level)) = ENDS.iter().find(|(end, _)| answer.ends_with(end.as_bytes())) else {
+            return false;
+        };
+        self.level = *level;
+        answer.truncate(answer.len().saturating_sub(end.len()));
+        true
+    }
+}
+
+/// How much of an answer is whole lines, but for what may be the beginning of its end.
+fn whole_lines(answer: &[u8]) -> usize {
+    let longest = ENDS.iter().map(|(end, _)| end.len()).max().unwrap_or_default();
+    let sure = answer.get(..answer.len().saturating_sub(longest)).unwrap_or_default();
+    sure.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_of_a_long_answer_are_told_one_by_one_however_it_arrives() {
+        let answer = "> 0x1: first\n  more of it\n0x2: the second\n\n> admin\n\n> ";
+        for piece in [1, 2, 7, 11, answer.len()] {
+            let (ours, mut theirs) = duplex(4096);
+            theirs.write_all(b"\n> user\n\n> ").await.unwrap();
+            let mut runtime = Runtime::over(ours).await.unwrap();
+            assert_eq!(runtime.level, Level::User);
+            let told = async {
+                for piece in answer.as_bytes().chunks(piece) {
+                    theirs.write_all(piece).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            };
+            let mut lines = Vec::new();
+            let read = runtime.read("show sess\n", |line| lines.push(line.to_owned()));
+            let (read, ()) = tokio::join!(read, told);
+            read.unwrap();
+            assert_eq!(lines, ["> 0x1: first", "  more of it", "0x2: the second", "", "> "], "{piece}");
+            assert_eq!(runtime.level, Level::Admin);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_ends_too_early_or_never_is_none() {
+        let (ours, mut theirs) = duplex(4096);
+        theirs.write_all(b"> admin\n\n> ").await.unwrap();
+        let mut runtime = Runtime::over(ours).await.unwrap();
+        theirs.write_all(b"0x1: first\n").await.unwrap();
+        assert!(matches!(runtime.read("show sess\n", |_| ()).await, Err(RuntimeError::Timeout)));
+        drop(theirs);
+        let error = runtime.read("show sess\n", |_| ()).await.unwrap_err();
+        assert!(error.is_end(), "{error}");
+    }
+
+    #[test]
+    fn a_value_is_found_by_its_whole_name() {
+        let info = "Name: HAProxy\nPid: 26228\nUptime: 0d 0h\nUptime_sec: 7\nStopping: 0\n";
+        for (name, expected) in
+            [("Pid", Some("26228")), ("Uptime_sec", Some("7")), ("Uptime", Some("0d 0h")), ("Up", None)]
+        {
+            assert_eq!(told(info, name), expected, "{name}");
         }
     }
 }

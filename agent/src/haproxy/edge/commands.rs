@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jose::UnixTime;
 
 use super::ledger::Batch;
+use crate::haproxy::runtime::told;
 
 /// HAProxy's answers to commands that name a map it does not have, and to those that the socket does not allow.
 const NO_MAP: &str = "Unknown map identifier";
@@ -143,12 +144,7 @@ pub fn leases(answer: &str) -> Vec<(String, UnixTime)> {
 
 /// The process that answers `show info`.
 pub fn process(answer: &str) -> Option<u32> {
-    answer.lines().find_map(|line| line.strip_prefix("Pid: "))?.trim().parse().ok()
-}
-
-/// The version that answers `show info`.
-pub fn version(answer: &str) -> Option<&str> {
-    Some(answer.lines().find_map(|line| line.strip_prefix("Version: "))?.trim())
+    told(answer, "Pid")?.parse().ok()
 }
 
 #[cfg(test)]

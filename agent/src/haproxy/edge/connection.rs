@@ -1,12 +1,11 @@
 //! A connection to one HAProxy that is to be given verdicts, opened only where that can be done.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use jose::UnixTime;
 
 use super::commands::{self, Maps, Refusal, judge};
-use crate::haproxy::runtime::{Level, Runtime, RuntimeError};
+use crate::haproxy::runtime::{Level, Runtime, RuntimeError, told};
 
 /// The first version whose rules can read a verdict.
 const OLDEST: (u32, u32) = (2, 6);
@@ -15,7 +14,7 @@ const OLDEST: (u32, u32) = (2, 6);
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The socket does not answer as HAProxy's.
-    #[error("{}{}", .0, cure(.0))]
+    #[error("{}{}", .0, .0.cure())]
     Runtime(#[from] RuntimeError),
     /// HAProxy does not do what it is told.
     #[error(transparent)]
@@ -53,7 +52,7 @@ pub async fn open(socket: &Path, maps: &Maps) -> Result<Connection, Fault> {
     }
     let info = runtime.ask("show info\n").await?;
     let process = commands::process(&info).ok_or(Fault::NoProcess)?;
-    let version = commands::version(&info).unwrap_or_default().to_owned();
+    let version = told(&info, "Version").unwrap_or_default().to_owned();
     if !is_new_enough(&version) {
         return Err(Fault::TooOld(version));
     }
@@ -67,26 +66,6 @@ fn is_new_enough(version: &str) -> bool {
     let mut numbers =
         version.split(|letter: char| !letter.is_ascii_digit()).map_while(|part| part.parse().ok());
     numbers.next().zip(numbers.next()).is_some_and(|version| version >= OLDEST)
-}
-
-/// What an operator can do.
-fn cure(error: &RuntimeError) -> &'static str {
-    match error {
-        RuntimeError::Socket(error) => match error.kind() {
-            ErrorKind::NotFound => {
-                "; haproxy.cfg needs `stats socket` of this path, with `level admin`, and HAProxy has to run"
-            }
-            ErrorKind::PermissionDenied => {
-                "; this user may not use the socket: give its group to `stats socket` in haproxy.cfg, as `mode 660 group NAME`"
-            }
-            ErrorKind::ConnectionRefused => "; no HAProxy has this socket any more",
-            _ => "",
-        },
-        RuntimeError::Timeout => {
-            "; HAProxy hangs, or others have all connections that `stats maxconn` allows, 10 by default"
-        }
-        RuntimeError::TooLong => "",
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,283 @@
+//! A HAProxy that can be reached in each way, before an application that goes on sending whatever its client does.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use integration_tests::backend::WEBSOCKET_KEY;
+use integration_tests::haproxy::{StatsSocket, program};
+use integration_tests::http::{header, read_head};
+use integration_tests::process::Process;
+use integration_tests::socket::{Address, Connection};
+use integration_tests::wait::{DEADLINE, eventually};
+use jwt_agent::haproxy::streams::{End, Runtime};
+use jwt_agent::request::Stream;
+use tempfile::TempDir;
+use tokio::runtime::Builder;
+
+const CONFIGURATION: &str = r#"
+global
+    stats socket "${FOLDER}/stats" mode 600 level "${LEVEL}"
+    nbthread 2
+defaults
+    mode http
+    timeout connect 30s
+    timeout client 10m
+    timeout server 10m
+frontend web
+    bind "${FOLDER}/web"
+    bind "${V4}"
+    bind "${V6}"
+    bind "${PROXIED}" accept-proxy
+    bind "${HTTP_2}" proto h2
+    http-request set-src str(192.0.2.7) if { path -m end /set-src }
+    http-request set-var-fmt(txn.tkn_stream) "%rt"
+    http-request set-var-fmt(txn.tkn_process) "%pid"
+    http-request set-header x-stream %[var(txn.tkn_stream)]
+    http-request set-header x-process %[var(txn.tkn_process)]
+    http-request set-header x-address %[fc_src]
+    http-request set-header x-port %[fc_src_port]
+    default_backend app
+backend app
+    server app "${APP}"
+"#;
+
+/// A request as the application saw it: its path and the stream that HAProxy named.
+type Seen = Arc<Mutex<Vec<(String, Stream)>>>;
+
+/// A HAProxy with its application.
+pub(super) struct World {
+    pub haproxy: Process,
+    /// Processes that were replaced.
+    pub former: Vec<Process>,
+    pub v4: Address,
+    pub v6: Address,
+    pub proxied: Address,
+    pub http_2: Address,
+    pub level: &'static str,
+    app: Address,
+    seen: Seen,
+    folder: TempDir,
+}
+
+/// A stream that is open, and the client that holds it.
+pub(super) struct Open {
+    pub connection: Connection,
+    pub stream: Stream,
+}
+
+impl World {
+    pub(super) fn start() -> Self {
+        Self::start_with("admin")
+    }
+
+    pub(super) fn start_with(level: &'static str) -> Self {
+        let folder = TempDir::with_prefix("streams-").unwrap();
+        fs::write(folder.path().join("haproxy.cfg"), CONFIGURATION).unwrap();
+        let seen = Seen::default();
+        let app = application(&seen);
+        let port = || Address::free_port().unwrap();
+        let [v4, proxied, http_2] = [port(), port(), port()];
+        let Address::Tcp(free) = port() else { unreachable!("a port is one of TCP") };
+        let v6 = Address::Tcp(format!("[::1]:{}", free.port()).parse().unwrap());
+        let haproxy = run(folder.path(), level, [&v4, &v6, &proxied, &http_2, &app], None);
+        let world = Self { haproxy, former: Vec::new(), v4, v6, proxied, http_2, level, app, seen, folder };
+        world.wait();
+        world
+    }
+
+    fn run(&self, replaced: Option<u32>) -> Process {
+        let Self { v4, v6, proxied, http_2, app, .. } = self;
+        run(self.folder.path(), self.level, [v4, v6, proxied, http_2, app], replaced)
+    }
+
+    fn wait(&self) {
+        let listens = || self.v4.connect(DEADLINE).is_ok();
+        let process = format!("Pid: {}\n", self.haproxy.id());
+        let answers = || {
+            StatsSocket::new(&self.socket()).try_ask("show info").is_ok_and(|info| info.contains(&process))
+        };
+        eventually("HAProxy listens", || (listens() && answers()).then_some(()));
+    }
+
+    /// Has another process take over.
+    pub(super) fn reload(&mut self) {
+        let new = self.run(Some(self.haproxy.id()));
+        self.former.push(std::mem::replace(&mut self.haproxy, new));
+        self.wait();
+    }
+
+    /// Kills it and starts another one.
+    pub(super) fn restart(&mut self) {
+        self.haproxy.kill();
+        self.haproxy = self.run(None);
+        self.wait();
+    }
+
+    /// The stats socket.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.folder.path().join("stats")
+    }
+
+    /// The unix socket for clients.
+    pub(super) fn web(&self) -> Address {
+        Address::Unix(self.folder.path().join("web"))
+    }
+
+    /// Opens a stream, whose path is its name.
+    pub(super) fn open(&self, address: &Address, path: &str) -> Open {
+        let mut connection = address.connect(DEADLINE).unwrap();
+        if address == &self.proxied {
+            connection.write_all(b"PROXY TCP4 192.0.2.8 192.0.2.9 5555 80\r\n").unwrap();
+        }
+        self.open_over(connection, path, "")
+    }
+
+    /// The same of a WebSocket.
+    pub(super) fn open_web_socket(&self, path: &str) -> Open {
+        let more = format!(
+            "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Key: {WEBSOCKET_KEY}\r\nSec-WebSocket-Version: 13\r\n"
+        );
+        self.open_over(self.v4.connect(DEADLINE).unwrap(), path, &more)
+    }
+
+    fn open_over(&self, mut connection: Connection, path: &str, more: &str) -> Open {
+        connection.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{more}\r\n").as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"tick\r\n") {
+            let mut byte = [0];
+            connection.read_exact(&mut byte).unwrap();
+            answer.extend(byte);
+        }
+        Open { connection, stream: self.stream(path) }
+    }
+
+    /// The stream of the last request for a path.
+    pub(super) fn stream(&self, path: &str) -> Stream {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().rfind(|(name, _)| name == path).unwrap_or_else(|| panic!("{path} was not seen")).1
+    }
+
+    /// The numbers of all streams that HAProxy has.
+    pub(super) fn numbers(&self) -> BTreeSet<u64> {
+        let list = StatsSocket::new(&self.socket()).ask("show sess all");
+        let number = |line: &str| line.split(' ').find_map(|word| word.strip_prefix("id="))?.parse().ok();
+        list.lines().filter(|line| line.starts_with("0x")).filter_map(number).collect()
+    }
+
+    pub(super) fn has(&self, stream: &Stream) -> bool {
+        self.numbers().contains(&stream.number)
+    }
+}
+
+impl Open {
+    /// Reads to the end of the connection.
+    ///
+    /// # Panics
+    ///
+    /// It does not come.
+    pub(super) fn ends(&mut self, what: &str) {
+        let mut rest = Vec::new();
+        match self.connection.read_to_end(&mut rest) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("{what} did not end: {error}"),
+        }
+    }
+}
+
+/// A runtime API with the reactor that it needs.
+pub(super) struct Told {
+    reactor: tokio::runtime::Runtime,
+    runtime: Runtime,
+}
+
+impl Told {
+    pub(super) fn new<const N: usize>(sockets: [PathBuf; N]) -> Self {
+        let reactor = Builder::new_current_thread().enable_all().build().unwrap();
+        Self { reactor, runtime: Runtime::new(sockets.into()) }
+    }
+
+    fn wait<T>(&mut self, told: impl AsyncFnOnce(&mut Runtime) -> T) -> T {
+        self.reactor.block_on(told(&mut self.runtime))
+    }
+
+    pub(super) fn end(&mut self, streams: &[Stream]) -> Vec<End> {
+        self.wait(async |runtime| runtime.end(streams).await)
+    }
+
+    pub(super) fn is_open(&mut self, streams: &[Stream]) -> Vec<bool> {
+        self.wait(async |runtime| runtime.open(streams).await)
+    }
+
+    pub(super) fn keep(&mut self) {
+        self.wait(async |runtime| runtime.keep().await);
+    }
+}
+
+fn run(folder: &Path, level: &str, addresses: [&Address; 5], replaced: Option<u32>) -> Process {
+    let mut command = Command::new(program());
+    command.arg("-db").arg("-f").arg(folder.join("haproxy.cfg"));
+    command.env("FOLDER", folder).env("LEVEL", level);
+    for (name, address) in ["V4", "V6", "PROXIED", "HTTP_2", "APP"].into_iter().zip(addresses) {
+        command.env(name, address.to_string());
+    }
+    if let Some(old) = replaced {
+        command.arg("-sf").arg(old.to_string());
+    }
+    Process::start("haproxy", command).unwrap()
+}
+
+/// A server whose answers never end, and that does not look at what its client does.
+fn application(seen: &Seen) -> Address {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = Address::Tcp(listener.local_addr().unwrap());
+    let seen = Arc::clone(seen);
+    thread::spawn(move || {
+        for connection in listener.incoming().map_while(Result::ok) {
+            let seen = Arc::clone(&seen);
+            thread::spawn(move || serve(Connection::Tcp(connection), &seen));
+        }
+    });
+    address
+}
+
+fn serve(connection: Connection, seen: &Seen) {
+    /// The answer of RFC 6455 section 1.3 to the only key.
+    const UPGRADED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    const STREAMED: &str =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    /// A chunk of four bytes.
+    const TICK: &[u8] = b"4\r\ntick\r\n";
+    let mut connection = BufReader::new(connection);
+    let Ok(Some((line, headers))) = read_head(&mut connection) else { return };
+    let value = |name| header(&headers, name);
+    let number = |name| value(name).unwrap().parse::<u64>().unwrap();
+    let client = || format!("{}:{}", bracketed(value("x-address")?), value("x-port")?).parse().ok();
+    let stream = Stream {
+        process: number("x-process").try_into().unwrap(),
+        number: number("x-stream"),
+        client: client(),
+        since: Instant::now(),
+    };
+    let path = line.split(' ').nth(1).unwrap().to_owned();
+    seen.lock().unwrap().push((path, stream));
+    let head = if value("upgrade").is_some() { UPGRADED } else { STREAMED };
+    let connection = connection.get_mut();
+    let mut sent = connection.write_all(head.as_bytes());
+    while sent.is_ok() {
+        sent = connection.write_all(TICK);
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn bracketed(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+}
