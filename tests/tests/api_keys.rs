@@ -25,14 +25,14 @@ use crate::places::word;
 const FOREVER: &str = "3600";
 
 /// A file of keys, and the command that changes it.
-struct Keys(TempDir);
+pub(crate) struct Keys(TempDir);
 
 impl Keys {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(TempDir::with_prefix("api-keys-").unwrap())
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.0.path().join("keys.toml").display().to_string()
     }
 
@@ -43,7 +43,7 @@ impl Keys {
     }
 
     /// A new key.
-    fn add(&self, arguments: &[&str]) -> String {
+    pub(crate) fn add(&self, arguments: &[&str]) -> String {
         let made = self.run(&[&["add"], arguments].concat());
         assert!(made.status.success(), "{}", text(&made.stderr));
         let key = text(&made.stdout).trim_end().to_owned();
@@ -52,7 +52,7 @@ impl Keys {
     }
 
     /// The id of the key of this name, as the list has it.
-    fn id(&self, name: &str) -> String {
+    pub(crate) fn id(&self, name: &str) -> String {
         let listed = self.run(&["list", "--json"]);
         let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
         let key = listed["keys"].as_array().unwrap().iter().find(|key| key["name"] == name).unwrap().clone();
@@ -81,7 +81,7 @@ fn edge(keys: &Keys, shipped: Shipped) -> Edge {
 }
 
 /// What nobody could take for a good key.
-fn forgeries(good: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn forgeries(good: &str) -> Vec<(&'static str, String)> {
     let (prefix, random) = good.split_once('_').unwrap();
     let other: String = random.chars().rev().collect();
     vec![

@@ -1,5 +1,6 @@
 //! Traefik, nginx and Envoy with the shipped configurations, in front of a real token-server.
 
+mod api_keys;
 mod metadata;
 mod proofs;
 

@@ -3,9 +3,12 @@
 use std::fs;
 
 use integration_tests::agent::ask;
+use integration_tests::gateway::Gateway;
 use integration_tests::http::Request;
 use integration_tests::identity::oidc_provider::{RS256, opaque_tokens};
 use integration_tests::identity::provider::Provider;
+use integration_tests::keys::{jwks, key};
+use integration_tests::proxy::Proxy;
 use integration_tests::token_server::TokenServer;
 use integration_tests::wait::eventually;
 use serde_json::{Value, json};
@@ -109,6 +112,37 @@ fn opaque_tokens_of_oidc_provider_pass_until_they_are_revoked_there_or_here() {
     );
     for asking in [&brief, &long] {
         asking.tells_no_secret(&[&alices, &bobs, &refresh, STRANGE, "of the robot", "of+the+robot"]);
+    }
+}
+
+#[test]
+fn opaque_tokens_of_oidc_provider_pass_traefik_nginx_and_envoy_until_a_rule_ends_them() {
+    let provider = Provider::start(&RS256);
+    let folder = TempDir::with_prefix("introspection-").unwrap();
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "of the robot").unwrap();
+    let settings = [
+        ("TOKEN_SERVER__INTROSPECTION__ISSUER", provider.place.issuer.as_str()),
+        ("TOKEN_SERVER__INTROSPECTION__CLIENT_ID", "robot"),
+        ("TOKEN_SERVER__INTROSPECTION__CLIENT_SECRET_FILE", secret.to_str().unwrap()),
+    ];
+    let [alices, refresh] = opaque_tokens(&provider.place, "alice");
+    let [bobs, _] = opaque_tokens(&provider.place, "bob");
+    for proxy in [Proxy::Traefik, Proxy::TraefikHttp2, Proxy::Nginx, Proxy::Envoy] {
+        let gateway = Gateway::start(proxy, jwks([key("ES256")]), &settings);
+        let with = |token: &str| Request::get("/").bearer(token).header("X-User-Id", "root");
+        for (token, user) in [(&alices, "alice"), (&bobs, "bob")] {
+            let seen = gateway.admits(user, &with(token));
+            let told: Vec<_> =
+                seen.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("x-user-id")).collect();
+            assert!(matches!(&told[..], [(_, told)] if told == user), "{proxy:?}: {told:?}");
+        }
+        for (what, token) in [("of no provider", STRANGE), ("a refresh token", &refresh)] {
+            assert_eq!(gateway.refuses(what, &with(token)).status, 401, "{proxy:?} {what}");
+        }
+        gateway.token_server.revoke("alice", &json!({ "sub": "alice" }));
+        assert_eq!(gateway.refuses("revoked", &with(&alices)).status, 401, "{proxy:?}");
+        gateway.admits("another user's", &with(&bobs));
     }
 }
 
