@@ -52,12 +52,16 @@ pub enum Shipped {
     Signals,
     /// Denying, for tokens that are bound to their client; with TLS.
     Dpop,
+    /// As [`Denying`](Self::Denying), with streams that end with their token.
+    Streams,
+    /// As [`Backend`](Self::Backend), with streams that end with their token.
+    StreamsBackend,
     /// Denying, before an MCP server. Not in [`ALL`](Self::ALL), since it takes nothing but calls.
     Mcp,
 }
 
 impl Shipped {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Denying,
         Self::Annotating,
         Self::Routes,
@@ -78,20 +82,26 @@ impl Shipped {
         Self::Canary,
         Self::Signals,
         Self::Dpop,
+        Self::Streams,
+        Self::StreamsBackend,
     ];
 
     /// Those with verdicts inside HAProxy.
     pub const EDGES: [Self; 4] =
         [Self::EdgeDenying, Self::EdgeAnnotating, Self::EdgeRoutes, Self::EdgeBackend];
 
-    /// The file that answers every request in the same way: of one with verdicts inside HAProxy the one without.
+    /// Those with streams that end with their token.
+    pub const STREAMS: [Self; 2] = [Self::Streams, Self::StreamsBackend];
+
+    /// The file that answers every request in the same way: of one with verdicts inside HAProxy, or with streams that end with
+    /// their token, the one without.
     #[must_use]
     pub fn form(self) -> Self {
         match self {
-            Self::EdgeDenying => Self::Denying,
+            Self::EdgeDenying | Self::Streams => Self::Denying,
             Self::EdgeAnnotating => Self::Annotating,
             Self::EdgeRoutes => Self::Routes,
-            Self::EdgeBackend => Self::Backend,
+            Self::EdgeBackend | Self::StreamsBackend => Self::Backend,
             Self::Denying
             | Self::Annotating
             | Self::Routes
@@ -134,6 +144,8 @@ impl Shipped {
             Self::Canary => "recipes/canary.cfg",
             Self::Signals => "recipes/signals.cfg",
             Self::Dpop => "haproxy-dpop.cfg",
+            Self::Streams => "haproxy-streams.cfg",
+            Self::StreamsBackend => "haproxy-streams-backend.cfg",
             Self::Mcp => "haproxy-mcp.cfg",
         })
     }

@@ -83,8 +83,13 @@ impl KeptVerdicts {
         [
             ("JWT_EDGE_MAP", self.verdicts.display().to_string()),
             ("JWT_EDGE_LEASES", self.leases.display().to_string()),
-            ("JWT_EDGE_SOCKETS", self.socket.display().to_string()),
+            ("JWT_EDGE_SOCKETS", self.socket()),
         ]
+    }
+
+    /// Where agents give HAProxy commands.
+    pub(crate) fn socket(&self) -> String {
+        self.socket.display().to_string()
     }
 
     fn command(&self, command: &str) {

@@ -1,32 +1,27 @@
 //! How an edge is put together before it starts.
 
+mod agents;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::agent::{self, Agent};
 use crate::backend::Backend;
 use crate::edge::Edge;
 use crate::haproxy::{Haproxy, Shipped, program};
 use crate::kept_verdicts::KeptVerdicts;
 use crate::keys::{ALGORITHMS, jwks, key};
 use crate::process::repository;
-use crate::scripted_agent::{Script, ScriptedAgent};
+use crate::scripted_agent::Script;
 use crate::socket::Address;
 use crate::{tls_listener, token_server::TokenServer};
+
+use self::agents::Agents;
 
 /// Above any delay of a busy machine, for suites that are not about time.
 const PATIENT_HAPROXY: &str = "10s";
 const PATIENT_AGENT: &str = "8000";
-
-/// What answers HAProxy's questions.
-#[derive(Debug)]
-enum Agents {
-    Real(usize),
-    Scripted(Script),
-    Absent,
-}
 
 /// An edge to be started.
 #[derive(Debug)]
@@ -46,6 +41,7 @@ pub struct Setup {
     changes: Vec<(&'static str, &'static str)>,
     chroot: bool,
     kept_by_agents: bool,
+    ends_streams: bool,
     agents_read_haproxy_cfg: bool,
 }
 
@@ -71,6 +67,7 @@ impl Setup {
             changes: Vec::new(),
             chroot: false,
             kept_by_agents: false,
+            ends_streams: false,
             agents_read_haproxy_cfg: false,
         };
         let setup = match shipped.form() {
@@ -97,7 +94,9 @@ impl Setup {
             | Shipped::EdgeDenying
             | Shipped::EdgeAnnotating
             | Shipped::EdgeRoutes
-            | Shipped::EdgeBackend => setup,
+            | Shipped::EdgeBackend
+            | Shipped::Streams
+            | Shipped::StreamsBackend => setup,
         };
         setup.agent_env("JWT_TIMEOUT_MS", PATIENT_AGENT)
     }
@@ -253,6 +252,13 @@ impl Setup {
         self.agent_env("JWT_VARIABLES", variables)
     }
 
+    /// With agents that end streams over HAProxy's socket, without verdicts in its maps.
+    #[must_use]
+    pub fn ends_streams(mut self) -> Self {
+        self.ends_streams = true;
+        self
+    }
+
     /// With agents that read the shipped file (`--haproxy-cfg`).
     #[must_use]
     pub fn agents_read_haproxy_cfg(mut self) -> Self {
@@ -296,6 +302,9 @@ impl Setup {
             for (name, value) in kept.environment() {
                 self = self.agent_env(name, &value);
             }
+        }
+        if self.ends_streams {
+            self = self.agent_env("JWT_EDGE_SOCKETS", &kept.socket());
         }
         let addresses = self.agent_addresses(folder.path());
         let (agents, script) = self.start_agents(&addresses);
@@ -350,41 +359,6 @@ impl Setup {
         }
         let haproxy = Haproxy::start_program(&self.haproxy, &files, &environment, &edge, &path("stats.sock"));
         Edge { haproxy, agents, script, token_server, backend, kept, edge, extra, key_file, files, folder }
-    }
-
-    fn agent_addresses(&self, folder: &Path) -> Vec<Address> {
-        let count = match self.agents {
-            Agents::Real(count) => count,
-            Agents::Scripted(_) | Agents::Absent => 1,
-        };
-        let unix = |number| Address::Unix(folder.join(format!("agent{number}.sock")));
-        (1..=count)
-            .map(|number| if self.tcp { Address::free_port().unwrap() } else { unix(number) })
-            .collect()
-    }
-
-    fn start_agents(&self, addresses: &[Address]) -> (Vec<Agent>, Option<ScriptedAgent>) {
-        match &self.agents {
-            Agents::Absent => (Vec::new(), None),
-            Agents::Scripted(script) => {
-                (Vec::new(), Some(ScriptedAgent::start(&addresses[0], script.clone())))
-            }
-            Agents::Real(_) => {
-                let start = |(index, address): (usize, &Address)| {
-                    let mut command = agent::command();
-                    if self.agents_read_haproxy_cfg {
-                        command.arg("--haproxy-cfg").arg(self.shipped.path());
-                    }
-                    let name = format!("agent{}", index + 1);
-                    Agent::start_as(&name, command, address.clone(), &self.agent_environment)
-                };
-                let agents: Vec<Agent> = addresses.iter().enumerate().map(start).collect();
-                if self.keys.is_some() {
-                    agents.iter().for_each(Agent::wait_ready);
-                }
-                (agents, None)
-            }
-        }
     }
 
     fn spoe_conf(&self, folder: &Path) -> PathBuf {

@@ -64,6 +64,7 @@ mod shared_signals;
 mod signals;
 mod silent;
 mod step_up;
+mod stream_files;
 mod suites;
 mod variables;
 mod verdicts;

@@ -61,10 +61,10 @@ fn the_layout_of_each_file_is_what_an_agent_finds_in_it() {
 
 /// What is mended in a file is mended in its twin: they differ in what asks, and in nothing that refuses.
 #[test]
-fn a_file_of_the_edge_has_every_line_of_the_one_without_in_its_order() {
+fn a_file_of_the_edge_or_of_streams_has_every_line_of_the_one_without_in_its_order() {
     const OTHER: [&str; 3] =
         ["filter spoe engine jwt config", "send-spoe-group jwt-group jwt", "log-format "];
-    for shipped in Shipped::EDGES {
+    for shipped in Shipped::EDGES.into_iter().chain(Shipped::STREAMS) {
         let (own, base) = (text(shipped), text(shipped.form()));
         let lines = |text: &'static str| text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let (own, base): (&'static str, &'static str) = (own.leak(), base.leak());

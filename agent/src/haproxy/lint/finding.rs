@@ -75,6 +75,9 @@ ids! {
     EdgeKey = "edge-key",
     EdgeSocket = "edge-socket",
     EdgeMap = "edge-map",
+    StreamUnset = "stream-unset",
+    StreamUnsent = "stream-unsent",
+    StreamFromMap = "stream-from-map",
     ChallengeUnused = "challenge-unused",
 }
 

@@ -7,6 +7,7 @@ use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::condition::{Condition, Term, Test};
 use crate::haproxy::lint::finding::Id;
 use crate::haproxy::lint::rules::Rule;
+use crate::haproxy::lint::sections::Line;
 
 /// How far ahead an entry's end and a lease may lie, in milliseconds.
 const MAX_END: u64 = 60_000;
@@ -50,7 +51,11 @@ impl Checked<'_> {
             }
         }
         self.key(place);
-        self.socket(place);
+        self.admin_socket(
+            place,
+            "The agents find no stats socket with level admin, so that they cannot write: every request is asked about.",
+        );
+        self.open_sockets();
     }
 
     fn hit(&mut self, place: &Guarded<'_>, rule: &Rule<'_>, terms: &[&[String]]) {
@@ -183,44 +188,48 @@ impl Checked<'_> {
         }
     }
 
-    /// Only the agents may write verdicts.
-    fn socket(&mut self, place: &Guarded<'_>) {
-        let sockets: Vec<_> =
-            self.config.global.iter().filter(|line| line.begins(&["stats", "socket"])).collect();
-        let after = |line: &crate::haproxy::lint::sections::Line, name: &str| {
-            let position = line.words.iter().position(|word| word == name)?;
-            Some(line.word(position.saturating_add(1)).to_owned())
-        };
-        let is_admin =
-            |line: &&&crate::haproxy::lint::sections::Line| after(line, "level").as_deref() == Some("admin");
+    /// The agents have a socket for their commands.
+    pub(super) fn admin_socket(&mut self, place: &Guarded<'_>, what: &str) {
+        let sockets: Vec<&Line> = self.stats_sockets().collect();
+        let is_admin = |line: &Line| after(line, "level") == Some("admin");
         let known = &self.agent.edge_sockets;
-        let is_named = |line: &&&crate::haproxy::lint::sections::Line| {
+        let is_named = |line: &Line| {
             let path = line.word(2).strip_prefix("unix@").unwrap_or(line.word(2));
             known.is_empty() || known.iter().any(|known| known == path)
         };
-        if !sockets.iter().filter(is_admin).any(|line| is_named(&line)) {
-            let at = sockets.iter().find(is_named).map_or(place.filter.place, |line| line.place);
-            self.find(
-                at,
-                Id::EdgeSocket,
-                "The agents find no stats socket with level admin, so that they cannot write: every request is asked about.",
-                "stats socket /run/haproxy/edge.sock mode 660 level admin",
-            );
+        if !sockets.iter().any(|line| is_admin(line) && is_named(line)) {
+            let at = sockets.iter().find(|line| is_named(line)).map_or(place.filter.place, |line| line.place);
+            self.find(at, Id::EdgeSocket, what, "stats socket /run/haproxy/edge.sock mode 660 level admin");
         }
-        // Up to 3.2 a socket of any level writes maps.
-        for socket in sockets {
+    }
+
+    /// Only the agents may write verdicts: up to 3.2 a socket of any level writes maps.
+    fn open_sockets(&mut self) {
+        let is_open = |socket: &&Line| {
             let address = socket.word(2);
             let is_path =
                 address.starts_with('/') || address.starts_with("unix@") || address.starts_with("abns@");
             let is_open = after(socket, "mode").is_some_and(|mode| mode.ends_with(['2', '3', '6', '7']));
-            if is_open || (!is_path && address.contains(':')) {
-                self.find(
-                    socket.place,
-                    Id::EdgeSocket,
-                    "Others than the agents may write here, whatever its level, and what is written decides who gets in.",
-                    "mode 660, and a unix socket",
-                );
-            }
+            is_open || (!is_path && address.contains(':'))
+        };
+        let open: Vec<_> = self.stats_sockets().filter(is_open).map(|socket| socket.place).collect();
+        for place in open {
+            self.find(
+                place,
+                Id::EdgeSocket,
+                "Others than the agents may write here, whatever its level, and what is written decides who gets in.",
+                "mode 660, and a unix socket",
+            );
         }
     }
+
+    fn stats_sockets(&self) -> impl Iterator<Item = &Line> {
+        self.config.global.iter().filter(|line| line.begins(&["stats", "socket"]))
+    }
+}
+
+/// The word behind another one.
+fn after<'l>(line: &'l Line, name: &str) -> Option<&'l str> {
+    let position = line.words.iter().position(|word| word == name)?;
+    Some(line.word(position.saturating_add(1)))
 }

@@ -9,6 +9,7 @@ mod proofs;
 mod question;
 mod reach;
 mod samples;
+mod streams;
 mod variables;
 
 use super::checked::Checked;
@@ -35,6 +36,7 @@ impl Checked<'_> {
             self.headers(place);
             self.policies(place);
             self.edge(place);
+            self.streams(place);
             self.filters(place);
         }
         self.reach(&guarded, &protecting);
