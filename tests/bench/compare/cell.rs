@@ -35,6 +35,12 @@ pub(crate) enum Way {
     Proved,
     /// The agent, one token that is bound to a certificate, which a server before HAProxy tells.
     Certified,
+    /// The agent and a token-server, one API key again and again.
+    ApiKey,
+    /// The same with an opaque token, about which the token-server has asked.
+    Opaque,
+    /// The same, no opaque token twice.
+    OpaqueNew,
     /// The agent and a token-server with 1,000 rules of the token's subject.
     Rules,
     /// The agent and a token-server with 500 rules for all and 500 of the subject; encrypted tokens, none twice.
@@ -66,6 +72,9 @@ impl Way {
             Self::Call => "agent, hit, an MCP call",
             Self::Proved => "agent, hit, with a proof",
             Self::Certified => "agent, hit, with a certificate",
+            Self::ApiKey => "agent, hit, an API key",
+            Self::Opaque => "agent, hit, an opaque token",
+            Self::OpaqueNew => "agent, new opaque tokens",
             Self::Rules => "agent + 1,000 rules",
             Self::Encrypted => "agent, new JWE, 1,000 rules",
             Self::NativeSteady => "native full, good tokens",
@@ -79,7 +88,13 @@ impl Way {
         matches!(self, Self::Hit | Self::Tokens | Self::New | Self::Uncached | Self::Rules | Self::Encrypted)
             || matches!(self, Self::Refused | Self::Challenged | Self::Proved | Self::Certified)
             || self.is_asked_by_rule()
+            || self.is_opaque()
             || self.keeps_verdicts()
+    }
+
+    /// Whether the good tokens are no JWTs, and a token-server knows them.
+    pub(crate) fn is_opaque(self) -> bool {
+        matches!(self, Self::ApiKey | Self::Opaque | Self::OpaqueNew)
     }
 
     /// Whether a rule asks the agent, with the name of a policy or of rows.
@@ -146,7 +161,7 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} | {}", self.release, self.way.name())?;
         match self.way {
-            Way::Plain | Way::Nothing | Way::Encrypted => {}
+            Way::Plain | Way::Nothing | Way::Encrypted | Way::ApiKey | Way::Opaque | Way::OpaqueNew => {}
             _ => write!(f, " | {}", self.algorithm)?,
         }
         if self.way.asks_any_agent() {
@@ -167,8 +182,8 @@ impl fmt::Display for Cell {
 /// The lines of a run, each after the plain one that it is compared with.
 pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
     use Way::{
-        Call, Certified, Challenged, Encrypted, Hit, NativeFull, NativeSignature, New, Nothing, Plain,
-        Proved, Refused, Ruled, Rules, Tokens, Uncached,
+        ApiKey, Call, Certified, Challenged, Encrypted, Hit, NativeFull, NativeSignature, New, Nothing,
+        Opaque, OpaqueNew, Plain, Proved, Refused, Ruled, Rules, Tokens, Uncached,
     };
     let mut cells = Vec::new();
     for release in releases {
@@ -178,6 +193,7 @@ pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
             cells.extend([NativeSignature, NativeFull, New].map(|way| Cell { algorithm, ..cell(way) }));
         }
         cells.extend([Refused, Challenged, Ruled, Call, Certified].map(cell));
+        cells.extend([ApiKey, Opaque, OpaqueNew].map(cell));
         cells.extend(["ES256", "EdDSA"].map(|algorithm| Cell { algorithm, ..cell(Proved) }));
         cells.extend([Nothing, Hit].map(|way| Cell { transport: Transport::Tcp, ..cell(way) }));
         cells.extend([Plain, Nothing, Hit].map(|way| Cell { half_load: true, ..cell(way) }));

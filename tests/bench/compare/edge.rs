@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::cell::{Cell, Transport, Way};
 use crate::kept;
+use crate::sources;
 use crate::traffic::{ALGORITHMS, AUDIENCE, ENCRYPTION_KEY, ISSUER, SECRET, SUBJECT, signer};
 
 /// What stands at the end of each frontend: HAProxy answers itself, so that no backend's cost is measured.
@@ -78,7 +79,8 @@ impl Edge {
             Transport::Unix => Address::Unix(path("agent.sock")),
             Transport::Tcp => Address::free_port().unwrap(),
         };
-        let token_server = (rules.is_some() || cell.way.keeps_verdicts()).then(|| {
+        let has_server = rules.is_some() || cell.way.keeps_verdicts() || cell.way.is_opaque();
+        let token_server = has_server.then(|| {
             // A folder of its own: the agent watches the one that has its keys, and a store is written with each rule.
             let own = path("token-server");
             fs::create_dir(&own).unwrap();
@@ -86,7 +88,11 @@ impl Edge {
                 fs::copy(rules, own.join("rules.redb")).unwrap();
             }
             let jwe = encryption_keys(folder.path());
-            let settings = [("TOKEN_SERVER__JWE__KEYS_FILE", jwe.to_str().unwrap())];
+            let mut settings = vec![("TOKEN_SERVER__JWE__KEYS_FILE", jwe.display().to_string())];
+            if cell.way.is_opaque() {
+                settings.extend(sources::settings(&own));
+            }
+            let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
             TokenServer::start_with(&own, cell.profile(), &settings)
         });
         let agent = cell.way.asks_agent().then(|| {
@@ -110,6 +116,7 @@ impl Edge {
                 // The proofs of all rounds are made before the first.
                 Way::Proved => environment.push(("JWT_DPOP_MAX_AGE", "3600".to_owned())),
                 Way::Certified => environment.push(("JWT_CLIENT_CERT", "rfc9440".to_owned())),
+                way if way.is_opaque() => environment.push(("JWT_OPAQUE", "introspect".to_owned())),
                 _ => {}
             }
             if cell.way == Way::Uncached {
@@ -237,6 +244,7 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
             format!("{ASK}{ANSWERED}")
         }
         Way::Refused | Way::Proved | Way::Certified => format!("{ASK}{ANSWERED}"),
+        Way::ApiKey | Way::Opaque | Way::OpaqueNew => format!("{ASK}{ANSWERED}"),
         Way::Challenged => format!("{ASK}{ANSWERED}{CHALLENGE}"),
         Way::Ruled => format!("{}{ANSWERED}", ask_by_rule("jwt-group", "mcp-read")),
         Way::Call => format!("{}{ANSWERED}", ask_by_rule("jwt-mcp", "mcp")),

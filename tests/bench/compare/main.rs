@@ -2,7 +2,7 @@
 //! side by side in one run.
 //!
 //! ```text
-//! compare edge | edge-hit | delay | signals | feed | memory | forward-auth | report
+//! compare edge | edge-hit | delay | signals | opaque | feed | memory | forward-auth | report
 //! ```
 //!
 //! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
@@ -21,6 +21,7 @@ mod forward_auth;
 mod kept;
 mod kept_delay;
 mod memory;
+mod opaque;
 mod release;
 mod report;
 mod rounds;
@@ -28,6 +29,7 @@ mod row;
 mod runtime;
 mod samples;
 mod signals;
+mod sources;
 mod targets;
 mod traffic;
 mod turns;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
                 record("delay-edge", json!(kept))
             }),
             "signals" => record("signals", signals::run(&release::installed())),
+            "opaque" => record("opaque", opaque::run(&release::installed())),
             "feed" => record("feed", feed::run()),
             "memory" => {
                 record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", 1_000_000)))

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::row::{self, Row};
 use crate::targets::{self, Target};
-use crate::{chart, feed, forward_auth, kept_delay, signals};
+use crate::{chart, feed, forward_auth, kept_delay, opaque, signals};
 
 /// Prints what `bench/results.json` holds, and draws its chart beside it.
 pub(crate) fn run() -> std::io::Result<()> {
@@ -25,7 +25,7 @@ pub(crate) fn run() -> std::io::Result<()> {
     if let Some(runtime) = figures("edge-hit").and_then(|figures| figures.get("runtime")) {
         println!("\nthe runtime API's own cost: {runtime:#}");
     }
-    for part in ["delay", "delay-edge", "signals", "feed", "memory"] {
+    for part in ["delay", "delay-edge", "signals", "opaque", "feed", "memory"] {
         if let Some(figures) = figures(part) {
             println!("\n{part}: {figures:#}");
         }
@@ -37,6 +37,7 @@ pub(crate) fn run() -> std::io::Result<()> {
     let mut targets = targets::targets(&rows, &kept, |part| figures(part).cloned());
     targets.extend(kept_delay::targets(figures("delay-edge")));
     targets.extend(signals::targets(figures("signals")));
+    targets.extend(opaque::targets(figures("opaque")));
     targets.extend(feed::targets(figures("feed")));
     targets.extend(forward_auth::targets(&forward_auth));
     print_targets(&targets);

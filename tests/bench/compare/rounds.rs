@@ -13,9 +13,10 @@ use tempfile::TempDir;
 use crate::cell::{Cell, Transport, Way};
 use crate::edge::{Edge, store};
 use crate::row::{Row, Spread};
+use crate::sources::API_KEY;
 use crate::traffic::{
-    ALGORITHMS, IN_USE, Looks, calls, certified, changing, encrypted_tokens, one_token, proved, refused,
-    steady, tokens,
+    ALGORITHMS, IN_USE, Looks, calls, certified, changing, encrypted_tokens, one_token, opaque_token,
+    opaque_tokens, proved, refused, steady, tokens, with_token,
 };
 
 /// How long a line is loaded before it is measured: connections open, caches as they will be.
@@ -73,6 +74,7 @@ pub(crate) struct Stock {
     new: [OnceCell<Arc<[Prepared]>>; ALGORITHMS.len()],
     many: OnceCell<Arc<[Prepared]>>,
     encrypted: OnceCell<Arc<[Prepared]>>,
+    opaque: OnceCell<Arc<[Prepared]>>,
     proved: KeptIn<Requests>,
     steady: KeptIn<Requests>,
     changing: KeptIn<(Requests, Requests)>,
@@ -96,6 +98,9 @@ impl Stock {
                 Arc::clone(made.entry((algorithm, NEW)).or_insert_with(|| proved(algorithm, NEW)))
             }
             Way::Certified => certified(),
+            Way::ApiKey => with_token(&one_token(algorithm, Looks::Everything), API_KEY),
+            Way::Opaque => with_token(&one_token(algorithm, Looks::Everything), &opaque_token(0)),
+            Way::OpaqueNew => Arc::clone(self.opaque.get_or_init(|| opaque_tokens(algorithm, NEW))),
             Way::Tokens => Arc::clone(self.many.get_or_init(|| tokens(algorithm, MANY))),
             Way::New => {
                 let stock = ALGORITHMS.iter().zip(&self.new).find(|(name, _)| **name == algorithm);
@@ -135,6 +140,7 @@ impl Stock {
             Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::NativeSteady => return None,
             Way::Refused | Way::Challenged | Way::Ruled | Way::Call => return None,
             Way::Proved | Way::Certified => return None,
+            Way::ApiKey | Way::Opaque | Way::OpaqueNew => return None,
             Way::EdgeOne | Way::EdgeMany | Way::EdgeChanging => return None,
         };
         Some(folder.path().join("rules.redb"))
@@ -191,7 +197,7 @@ pub(crate) fn rows(cells: &[Cell], samples: &[Vec<Sample>]) -> Vec<Row> {
 
 fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     let requests = stock.requests(cell);
-    let never_twice = matches!(cell.way, Way::New | Way::Encrypted | Way::Proved);
+    let never_twice = matches!(cell.way, Way::New | Way::Encrypted | Way::Proved | Way::OpaqueNew);
     let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), &requests[..1]);
     let (warm_up, requests, amount) = if never_twice {
         let (warm_up, fresh) = requests.split_at(NEW_WARM_UP);
@@ -201,9 +207,10 @@ fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     };
     let load =
         Load { target: edge.address, requests, connections: cell.connections, threads: 1, rate, amount };
-    let first = match cell.way {
-        Way::Tokens | Way::New | Way::Encrypted | Way::Proved => Amount::Requests(warm_up.len()),
-        _ => Amount::For(WARM_UP),
+    let first = if never_twice || cell.way == Way::Tokens {
+        Amount::Requests(warm_up.len())
+    } else {
+        Amount::For(WARM_UP)
     };
     Load { requests: warm_up, amount: first, rate: None, ..load.clone() }.run();
     sample(&edge, &load)

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::release::Release;
 
 /// Rules that are written one after the other.
-const SAMPLES: usize = 200;
+pub(crate) const SAMPLES: usize = 200;
 /// Requests a second that other subjects send meanwhile.
 const BACKGROUND: f64 = 2_000.0;
 /// The pause between two requests that watch for the refusal: the figures are as fine as this.

@@ -114,6 +114,10 @@ fn of_release(haproxy: &str, rows: &[Row], jose: Option<&Value>, targets: &mut V
     }
     let certified = above(Way::Certified, "HS256");
     add("hit with a certificate, above plain; do-nothing + 5", certified, floor.map(|floor| floor + 5.0));
+    for way in [Way::ApiKey, Way::Opaque] {
+        let name = format!("{}, above plain; do-nothing agent + {more}", way.name());
+        add(&name, above(way, "HS256"), floor.map(|floor| floor + more));
+    }
     let own = Wanted::usual(haproxy, Way::Hit).find(rows).map(|row| row.agent_us.median);
     add("hit, the agent alone", own, Some(if is_earlier { 2.5 } else { 5.0 }));
     let encrypted = Wanted::usual(haproxy, Way::Encrypted).find(rows);

@@ -109,6 +109,28 @@ pub(crate) fn forbidding(requests: &[Prepared]) -> Arc<[Prepared]> {
     requests.into()
 }
 
+/// The same requests with this token in the place of each good one.
+pub(crate) fn with_token(requests: &[Prepared], token: &str) -> Arc<[Prepared]> {
+    let own = |each: &Prepared| if each.expected == 200 { request(token, 200) } else { each.clone() };
+    requests.iter().map(own).collect()
+}
+
+/// An opaque token, as long as one of 256 random bits.
+pub(crate) fn opaque_token(number: usize) -> String {
+    format!("op_{number:040}")
+}
+
+/// So many different opaque tokens; in the place of one in twenty stands a bad JWT.
+pub(crate) fn opaque_tokens(algorithm: &str, count: usize) -> Arc<[Prepared]> {
+    in_parallel(count, |number| {
+        if is_bad(number) {
+            request(&signed(algorithm, number, true), 401)
+        } else {
+            request(&opaque_token(number), 200)
+        }
+    })
+}
+
 /// One forged token again and again.
 pub(crate) fn refused(algorithm: &str) -> Arc<[Prepared]> {
     [request(&signed(algorithm, BAD_EVERY - 1, true), 401)].into()

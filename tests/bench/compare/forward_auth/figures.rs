@@ -46,10 +46,13 @@ impl Row {
             line: line.to_string(),
             proxy_us: spread(&|sample| sample.proxy.us, 1),
             token_server_us: of_server(|used| used.us),
-            token_server_limit_us: (line.judge == Judge::TokenServer).then_some(match line.tokens {
-                Tokens::Known => KNOWN_US,
-                Tokens::New => NEW_US,
-            }),
+            token_server_limit_us: match (line.judge, line.tokens) {
+                (Judge::TokenServer, Tokens::Known | Tokens::ApiKey | Tokens::Opaque) => Some(KNOWN_US),
+                (Judge::TokenServer, Tokens::New) => Some(NEW_US),
+                // A call to another server is in it.
+                (Judge::TokenServer, Tokens::OpaqueNew) => None,
+                (Judge::Nothing | Judge::NoToken | Judge::JwtAuthn | Judge::JwtAuthnCache, _) => None,
+            },
             per_second: spread(&|sample| sample.outcome.per_second(), 0),
             p50_us: spread(&|sample| micros(sample.outcome.quantile(0.5)), 0),
             p99_us: spread(&|sample| micros(sample.outcome.quantile(0.99)), 0),

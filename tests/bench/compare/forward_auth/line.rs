@@ -31,13 +31,31 @@ impl Judge {
     }
 }
 
-/// What is sent. One request in twenty carries a bad token either way.
+/// What is sent. One request in twenty carries a bad JWT in each case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tokens {
     /// One good token again and again.
     Known,
     /// No token twice.
     New,
+    /// One API key again and again.
+    ApiKey,
+    /// One opaque token again and again, about which the token-server has asked.
+    Opaque,
+    /// No opaque token twice.
+    OpaqueNew,
+}
+
+impl Tokens {
+    /// Whether the good ones are no JWTs.
+    pub(crate) fn is_opaque(self) -> bool {
+        matches!(self, Self::ApiKey | Self::Opaque | Self::OpaqueNew)
+    }
+
+    /// Whether none comes again.
+    pub(crate) fn are_new(self) -> bool {
+        matches!(self, Self::New | Self::OpaqueNew)
+    }
 }
 
 /// One line.
@@ -54,6 +72,9 @@ impl fmt::Display for Line {
             (Judge::Nothing | Judge::NoToken, _) => "",
             (_, Tokens::Known) => ", known token",
             (_, Tokens::New) => ", new tokens",
+            (_, Tokens::ApiKey) => ", API key",
+            (_, Tokens::Opaque) => ", known opaque token",
+            (_, Tokens::OpaqueNew) => ", new opaque tokens",
         };
         let over = if self.proxy == Proxy::TraefikHttp2 { " over HTTP/2" } else { "" };
         write!(f, "{}{over}, {}{tokens}", self.proxy.name(), self.judge.name())
@@ -63,16 +84,16 @@ impl fmt::Display for Line {
 /// All lines, those of a proxy together and the plain one first.
 pub(crate) fn lines() -> Vec<Line> {
     use Judge::{JwtAuthn, JwtAuthnCache, NoToken, Nothing, TokenServer};
-    use Tokens::{Known, New};
+    use Tokens::{ApiKey, Known, New, Opaque, OpaqueNew};
     [Proxy::Traefik, Proxy::TraefikHttp2, Proxy::Nginx, Proxy::Envoy]
         .into_iter()
         .flat_map(|proxy| {
             // Alone, Traefik is the same whatever way it would ask.
             let plain: &[_] = if proxy == Proxy::TraefikHttp2 { &[] } else { &[(Nothing, Known)] };
-            let ours = [(NoToken, Known), (TokenServer, Known), (TokenServer, New)];
+            let ours = [Known, New, ApiKey, Opaque, OpaqueNew].map(|tokens| (TokenServer, tokens));
             let peers = [(JwtAuthn, Known), (JwtAuthnCache, Known), (JwtAuthnCache, New)];
             let peers = if proxy == Proxy::Envoy { &peers[..] } else { &[] };
-            let all = plain.iter().chain(&ours).chain(peers).copied();
+            let all = plain.iter().chain(&[(NoToken, Known)]).chain(&ours).chain(peers).copied();
             all.map(move |(judge, tokens)| Line { proxy, judge, tokens }).collect::<Vec<_>>()
         })
         .collect()

@@ -13,7 +13,8 @@ use integration_tests::load::{Amount, Load, Outcome, Prepared};
 
 pub(crate) use figures::{Row, print, targets};
 
-use crate::traffic::{Looks, forbidding, one_token, tokens};
+use crate::sources::API_KEY;
+use crate::traffic::{Looks, forbidding, one_token, opaque_token, opaque_tokens, tokens, with_token};
 use line::{Judge, Line, Tokens, lines};
 use stand::{ALGORITHM, Stand};
 
@@ -47,15 +48,27 @@ struct Stock {
     tokenless: Arc<[Prepared]>,
     known: Arc<[Prepared]>,
     new: Arc<[Prepared]>,
+    /// Envoy's own filter forbids a token for another audience.
+    known_to_envoy: Arc<[Prepared]>,
+    new_to_envoy: Arc<[Prepared]>,
+    api_key: Arc<[Prepared]>,
+    opaque: Arc<[Prepared]>,
+    opaque_new: Arc<[Prepared]>,
 }
 
 impl Stock {
     fn new() -> Self {
+        let (known, new) = (one_token(ALGORITHM, Looks::Everything), tokens(ALGORITHM, NEW));
         Self {
             without_question: one_token(ALGORITHM, Looks::Nothing),
             tokenless: [Prepared::get("/", "", 200)].into(),
-            known: forbidding(&one_token(ALGORITHM, Looks::Everything)),
-            new: forbidding(&tokens(ALGORITHM, NEW)),
+            api_key: with_token(&known, API_KEY),
+            opaque: with_token(&known, &opaque_token(0)),
+            opaque_new: opaque_tokens(ALGORITHM, NEW),
+            known_to_envoy: forbidding(&known),
+            new_to_envoy: forbidding(&new),
+            known,
+            new,
         }
     }
 
@@ -63,8 +76,13 @@ impl Stock {
         match (line.judge, line.tokens) {
             (Judge::Nothing, _) => &self.without_question,
             (Judge::NoToken, _) => &self.tokenless,
+            (Judge::JwtAuthn | Judge::JwtAuthnCache, Tokens::Known) => &self.known_to_envoy,
+            (Judge::JwtAuthn | Judge::JwtAuthnCache, Tokens::New) => &self.new_to_envoy,
             (_, Tokens::Known) => &self.known,
             (_, Tokens::New) => &self.new,
+            (_, Tokens::ApiKey) => &self.api_key,
+            (_, Tokens::Opaque) => &self.opaque,
+            (_, Tokens::OpaqueNew) => &self.opaque_new,
         }
     }
 }
@@ -106,19 +124,16 @@ fn measure(line: Line, requests: &Arc<[Prepared]>) -> Sample {
         rate: None,
         amount: Amount::For(MEASURE),
     };
-    let (warm_up, load) = match (line.judge, line.tokens) {
-        (Judge::TokenServer | Judge::JwtAuthn | Judge::JwtAuthnCache, Tokens::New) => {
-            let (first, fresh) = requests.split_at(NEW_WARM_UP);
-            let part = |requests: &[Prepared]| Load {
-                requests: requests.into(),
-                amount: Amount::Requests(requests.len()),
-                ..load.clone()
-            };
-            (part(first), part(fresh))
-        }
-        (_, Tokens::Known) | (Judge::Nothing | Judge::NoToken, _) => {
-            (Load { amount: Amount::For(WARM_UP), ..load.clone() }, load)
-        }
+    let (warm_up, load) = if line.tokens.are_new() {
+        let (first, fresh) = requests.split_at(NEW_WARM_UP);
+        let part = |requests: &[Prepared]| Load {
+            requests: requests.into(),
+            amount: Amount::Requests(requests.len()),
+            ..load.clone()
+        };
+        (part(first), part(fresh))
+    } else {
+        (Load { amount: Amount::For(WARM_UP), ..load.clone() }, load)
     };
     warm_up.run();
     stand.forget();

@@ -17,6 +17,7 @@ use integration_tests::wait::{DEADLINE, poll};
 use tempfile::TempDir;
 
 use super::line::{Judge, Line};
+use crate::sources;
 use crate::traffic::{AUDIENCE, ISSUER, signer};
 
 /// The one that is compared.
@@ -75,7 +76,10 @@ impl Stand {
 }
 
 fn start_token_server(folder: &Path, keys: &Path, line: Line) -> TokenServer {
-    let own = line.proxy.token_server_settings(folder);
+    let mut own = line.proxy.token_server_settings(folder);
+    if line.tokens.is_opaque() {
+        own.extend(sources::settings(folder));
+    }
     let mut settings = vec![
         ("TOKEN_SERVER__JWKS__FILE", keys.to_str().unwrap()),
         ("TOKEN_SERVER__VERIFY__ISSUERS", ISSUER),
