@@ -47,6 +47,11 @@ impl Holder {
         Value::Object(["crv", "kty", "x", "y"].into_iter().filter_map(member).collect::<Map<_, _>>())
     }
 
+    /// The same as SubjectPublicKeyInfo.
+    pub fn spki(&self) -> Vec<u8> {
+        self.0.spki()
+    }
+
     /// What tokens call that key (`cnf`, `jkt`).
     pub fn thumbprint(&self) -> String {
         // The members stand in the order that RFC 7638 asks for.

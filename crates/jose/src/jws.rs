@@ -13,6 +13,24 @@ pub struct Jws {
     pub payload: Vec<u8>,
 }
 
+/// The texts of a signed token, none of them decoded.
+pub(crate) struct Parts<'a> {
+    pub(crate) header: &'a str,
+    pub(crate) payload: &'a str,
+    pub(crate) signature: &'a str,
+    /// What is signed: header and payload.
+    pub(crate) message: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// Cuts a token at its first dot and its last one. Dots between, like everything else outside the alphabet, fail to decode.
+    pub(crate) fn of(token: &'a str) -> Option<Self> {
+        let (message, signature) = token.rsplit_once('.')?;
+        let (header, payload) = message.split_once('.')?;
+        Some(Self { header, payload, signature, message })
+    }
+}
+
 /// A signed token that was taken apart and believed in nothing.
 pub(crate) struct Unverified<'a> {
     header: Header,
@@ -37,12 +55,10 @@ impl<'a> Unverified<'a> {
 
     fn decoded(token: &'a str, decode: Decoder, padded: bool) -> Result<Self, Reject> {
         let part = |encoded: &str| part(decode(encoded));
-        let (message, signature) = token.rsplit_once('.').ok_or(Reject::Malformed)?;
-        let (header, payload) = message.split_once('.').ok_or(Reject::Malformed)?;
-        // Dots in the payload, like everything else outside the alphabet, fail to decode.
-        let header = Header::parse(&part(header)?)?;
-        let signature = part(signature)?;
-        Ok(Self { header, payload: part(payload)?, message, signature, padded })
+        let parts = Parts::of(token).ok_or(Reject::Malformed)?;
+        let header = Header::parse(&part(parts.header)?)?;
+        let signature = part(parts.signature)?;
+        Ok(Self { header, payload: part(parts.payload)?, message: parts.message, signature, padded })
     }
 
     /// Whether its parts are padded.

@@ -94,8 +94,8 @@ pub use confirmation::{Confirmation, Evidence, Thumbprint};
 pub use credentials::{Credentials, Place};
 pub use dpop::{
     MAX_JTI_BYTES, MAX_ML_DSA_PROOF_BYTES, MAX_PROOF_BYTES, MIN_NONCE_SECRET_BYTES, NonceSecret, Proof,
-    ProofFault, ProofRules, ProofSettings, Proofs, ProvedRequest, ReplayKey, SeenProofs, ShownProof,
-    TargetOrigin, TargetUri, UriFault,
+    ProofFault, ProofHeaders, ProofRules, ProofSettings, Proofs, ProvedRequest, ReplayKey, SeenProofs,
+    ShownProof, TargetOrigin, TargetUri, UriFault,
 };
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
 pub use hint::{Claimed, Hint};

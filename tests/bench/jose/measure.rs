@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const BUDGET: Duration = Duration::from_millis(1500);
 
 /// Calls after which the median of the shortest ones stands.
-const ENOUGH_CALLS: usize = 20_000;
+pub(crate) const ENOUGH_CALLS: usize = 20_000;
 
 /// Microseconds.
 #[derive(Clone, Copy)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::fault::ProofFault;
+use super::header::ProofHeaders;
 use super::nonce::NonceSecret;
 use super::origin::TargetOrigin;
 use super::proof::{Proof, ProofRules, ProvedRequest};
@@ -26,12 +27,13 @@ pub struct ProofSettings {
 pub struct Proofs {
     settings: ProofSettings,
     seen: Option<Arc<SeenProofs>>,
+    headers: ProofHeaders,
 }
 
 impl Proofs {
     /// By these settings; `seen` is what knows of used ones, unless something else refuses those.
     pub fn new(settings: ProofSettings, seen: Option<Arc<SeenProofs>>) -> Self {
-        Self { settings, seen }
+        Self { settings, seen, headers: ProofHeaders::default() }
     }
 
     /// Judges a proof beside a good token that is bound to this key, by the nonces of `nonces` if proofs need one. It is used up
@@ -55,7 +57,7 @@ impl Proofs {
             targets: &self.targets(shown)?,
             nonces,
         };
-        let proof = Proof::verify(&shown.proof, &request, &self.settings.rules, now)?;
+        let proof = Proof::verify(&shown.proof, &request, &self.settings.rules, &self.headers, now)?;
         if let Some(seen) = &self.seen {
             seen.remember(&proof, shown.request_id.as_deref(), now)?;
         }

@@ -6,6 +6,7 @@
 //! shown of a request and its proof, those checks, and as the last one the memory, [`SeenProofs`].
 
 mod fault;
+mod header;
 mod judge;
 mod nonce;
 mod origin;
@@ -16,6 +17,7 @@ mod shown;
 mod target;
 
 pub use fault::ProofFault;
+pub use header::ProofHeaders;
 pub use judge::{ProofSettings, Proofs};
 pub use nonce::{MIN_NONCE_SECRET_BYTES, NonceSecret};
 pub use origin::{TargetOrigin, UriFault};

@@ -1,18 +1,15 @@
 //! One proof against one request: the checks of RFC 9449 section 4.3, the cheap ones before the signature.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::fault::ProofFault;
+use super::header::{ProofHeader, ProofHeaders};
 use super::nonce::NonceSecret;
 use super::replay::ReplayKey;
 use super::target::TargetUri;
-use crate::json::{Object, string};
-use crate::jws::Unverified;
-use crate::keys::presented;
-use crate::{
-    Algorithm, AlgorithmSet, Claim, Claims, Identity, Key, Reject, SkipReason, TokenForm, TokenHash,
-    UnixTime, base64url,
-};
+use crate::jws::Parts;
+use crate::{Algorithm, AlgorithmSet, Claim, Claims, Identity, TokenForm, TokenHash, UnixTime, base64url};
 
 /// Bytes of a proof. One by an RSA key of 8,192 bits has 3,700.
 pub const MAX_PROOF_BYTES: usize = 4 * 1024;
@@ -26,10 +23,9 @@ pub const MAX_JTI_BYTES: usize = 256;
 /// How far in the future a proof's `iat` may be, as the clocks of clients go.
 const MAX_AHEAD: Duration = Duration::from_secs(5);
 
-/// The `typ` of proofs (RFC 9449 section 4.2). Media types are compared without case (RFC 2045 section 5.1).
-const TYPE: &str = "dpop+jwt";
-
-const ML_DSA: AlgorithmSet = AlgorithmSet::of(&[Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87]);
+/// The algorithms of long proofs.
+pub(super) const ML_DSA: AlgorithmSet =
+    AlgorithmSet::of(&[Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87]);
 
 /// What proofs must be, whatever the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,20 +92,34 @@ impl Proof {
         proof: &str,
         request: &ProvedRequest<'_>,
         rules: &ProofRules,
+        headers: &ProofHeaders,
         now: UnixTime,
     ) -> Result<Self, ProofFault> {
-        let unverified = open(proof, rules.algorithms)?;
-        let algorithm = unverified.header().algorithm;
-        let claims = Claims::parse(unverified.payload()).map_err(|_| ProofFault::Malformed)?;
+        let parts = open(proof, rules.algorithms)?;
+        let (header, is_new) = match headers.get(parts.header) {
+            Some(header) if rules.algorithms.contains(header.algorithm) => (header, false),
+            _ => (Arc::new(ProofHeader::read(parts.header, rules.algorithms)?), true),
+        };
+        if proof.len() > MAX_PROOF_BYTES && !ML_DSA.contains(header.algorithm) {
+            return Err(ProofFault::TooLong { max: MAX_PROOF_BYTES });
+        }
+        let decoded = |text| base64url::decode(text).map_err(|base64url::NotBase64Url| ProofFault::Malformed);
+        let signature = decoded(parts.signature)?;
+        if signature.is_empty() {
+            return Err(ProofFault::Malformed);
+        }
+        let claims = Claims::parse(&decoded(parts.payload)?).map_err(|_| ProofFault::Malformed)?;
         let told = Told::read(&claims)?;
         let target = told.compare(request, rules, now)?;
 
-        let key = own_key(&unverified.header().json, algorithm)?;
-        if *key.identity() != Identity::Thumbprint(base64url::encode(request.thumbprint)) {
+        if *header.key.identity() != Identity::Thumbprint(base64url::encode(request.thumbprint)) {
             return Err(ProofFault::OtherKey);
         }
-        if !unverified.is_signed_by(&key) {
+        if !header.key.verifies(header.algorithm, parts.message.as_bytes(), &signature) {
             return Err(ProofFault::Signature);
+        }
+        if is_new {
+            headers.keep(parts.header, header);
         }
         Ok(Self {
             replay_key: ReplayKey::of(request.thumbprint, target, &told.jti),
@@ -118,8 +128,8 @@ impl Proof {
     }
 }
 
-/// Takes a proof apart whose form, `typ` and `alg` are those of one.
-fn open(proof: &str, accepted: AlgorithmSet) -> Result<Unverified<'_>, ProofFault> {
+/// Takes a proof apart that is no longer than any may be, and has the form of one.
+fn open(proof: &str, accepted: AlgorithmSet) -> Result<Parts<'_>, ProofFault> {
     let most =
         if accepted.intersection(ML_DSA).is_empty() { MAX_PROOF_BYTES } else { MAX_ML_DSA_PROOF_BYTES };
     if proof.len() > most {
@@ -128,30 +138,7 @@ fn open(proof: &str, accepted: AlgorithmSet) -> Result<Unverified<'_>, ProofFaul
     if TokenForm::of(proof) != TokenForm::Jws {
         return Err(ProofFault::Malformed);
     }
-    let fault =
-        |reject| if reject == Reject::Algorithm { ProofFault::Algorithm } else { ProofFault::Malformed };
-    let unverified = Unverified::parse(proof).map_err(fault)?;
-    let header = unverified.header();
-    let typ = Object::members_of(&header.json).and_then(|header| header.get("typ").and_then(string));
-    if !typ.is_some_and(|typ| typ.eq_ignore_ascii_case(TYPE)) {
-        return Err(ProofFault::Type);
-    }
-    if !accepted.contains(header.algorithm) || AlgorithmSet::HMAC.contains(header.algorithm) {
-        return Err(ProofFault::Algorithm);
-    }
-    if proof.len() > MAX_PROOF_BYTES && !ML_DSA.contains(header.algorithm) {
-        return Err(ProofFault::TooLong { max: MAX_PROOF_BYTES });
-    }
-    Ok(unverified)
-}
-
-/// The key that the proof brings along. What else may name a key (`kid`, `jku`, `x5u`, `x5c`) is not looked at.
-fn own_key(header: &str, algorithm: Algorithm) -> Result<Key, ProofFault> {
-    let header = Object::members_of(header).ok_or(ProofFault::Malformed)?;
-    let jwk = header.get("jwk").ok_or(ProofFault::Key)?;
-    presented(jwk, algorithm).map_err(|reason| {
-        if reason == SkipReason::PrivateHalf { ProofFault::PrivateKey } else { ProofFault::Key }
-    })
+    Parts::of(proof).ok_or(ProofFault::Malformed)
 }
 
 /// What a proof says of itself.

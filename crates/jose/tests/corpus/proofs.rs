@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jose::{Proof, ProofFault, ProofRules, ProvedRequest, TargetUri, TokenHash, UnixTime};
+use jose::{Proof, ProofFault, ProofHeaders, ProofRules, ProvedRequest, TargetUri, TokenHash, UnixTime};
 use serde_json::Value;
 
 /// The key of RFC 8037 appendix A, under which [`proof`] signs, and its thumbprint.
@@ -35,7 +35,7 @@ fn verify(proof: &str, method: &str) -> Result<Proof, ProofFault> {
         targets: &[TargetUri::parse(URI).unwrap()],
         nonces: None,
     };
-    Proof::verify(proof, &request, &ProofRules::default(), UnixTime::from_secs(NOW))
+    Proof::verify(proof, &request, &ProofRules::default(), &ProofHeaders::default(), UnixTime::from_secs(NOW))
 }
 
 /// A header and a payload, parted by the first line feed, under a good signature: what we accept, serde_json reads as a proof

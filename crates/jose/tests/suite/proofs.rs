@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jose::{
-    Algorithm, AlgorithmSet, MAX_ML_DSA_PROOF_BYTES, MAX_PROOF_BYTES, Proof, ProofFault, ProofRules,
-    ProvedRequest, TargetUri, TokenHash, UnixTime,
+    Algorithm, AlgorithmSet, MAX_ML_DSA_PROOF_BYTES, MAX_PROOF_BYTES, Proof, ProofFault, ProofHeaders,
+    ProofRules, ProvedRequest, TargetUri, TokenHash, UnixTime,
 };
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ impl Made {
             targets: &[TargetUri::parse(data["uri"].as_str().unwrap()).unwrap()],
             nonces: None,
         };
-        Proof::verify(proof, &request, rules, self.issued())
+        Proof::verify(proof, &request, rules, &ProofHeaders::default(), self.issued())
     }
 }
 

@@ -3,6 +3,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use serde_json::{Value, json};
 
 use super::*;
+use crate::keys::presented;
 
 /// The request of RFC 9449 section 7.1: token, proof, and the thumbprint of section 6.1.
 pub(in crate::dpop) const RFC_TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
@@ -104,7 +105,11 @@ impl Case {
             ],
             nonces: self.nonces.as_ref(),
         };
-        Proof::verify(proof, &request, &self.rules, UnixTime::from_millis(self.at))
+        let headers = ProofHeaders::default();
+        let verify = || Proof::verify(proof, &request, &self.rules, &headers, UnixTime::from_millis(self.at));
+        let judged = verify();
+        assert_eq!(verify(), judged, "by a client that is known");
+        judged
     }
 
     fn fault(&self, proof: &str) -> Option<ProofFault> {
@@ -352,4 +357,39 @@ fn a_key_on_a_curve_proves_and_its_proof_is_remembered_by_jti_and_uri() {
     assert_ne!(proof("j"), proof("j"));
     assert_eq!(case.judge(&proof("j")).unwrap(), case.judge(&proof("j")).unwrap());
     assert_ne!(case.judge(&proof("j")).unwrap(), case.judge(&proof("k")).unwrap());
+}
+
+#[test]
+fn a_header_that_is_known_stands_for_no_signature_and_no_rule() {
+    let headers = ProofHeaders::default();
+    let case = Case::default();
+    let thumbprint = thumbprint(THUMBPRINT);
+    let verify = |proof: &str, rules: &ProofRules| {
+        let request = ProvedRequest {
+            token: &TokenHash::of(case.token),
+            thumbprint: &thumbprint,
+            method: case.method,
+            targets: &[TargetUri::parse(case.uri).unwrap()],
+            nonces: None,
+        };
+        Proof::verify(proof, &request, rules, &headers, UnixTime::from_millis(case.at)).map(|_| ())
+    };
+    let good = signed(&header(), &payload());
+    let other = signed(&header(), &with(&payload(), "jti", Some(json!("another"))));
+    let (message, _) = good.rsplit_once('.').unwrap();
+    let (_, signature) = other.rsplit_once('.').unwrap();
+    let forged = format!("{message}.{signature}");
+
+    assert_eq!(verify(&forged, &case.rules), Err(ProofFault::Signature));
+    assert!(
+        headers.get(good.split('.').next().unwrap()).is_none(),
+        "nothing is kept of a proof that is refused"
+    );
+    for proof in [&good, &other] {
+        assert_eq!(verify(proof, &case.rules), Ok(()));
+        assert!(headers.get(good.split('.').next().unwrap()).is_some());
+    }
+    assert_eq!(verify(&forged, &case.rules), Err(ProofFault::Signature));
+    let strict = ProofRules { algorithms: AlgorithmSet::of(&[Algorithm::ES256]), ..case.rules };
+    assert_eq!(verify(&good, &strict), Err(ProofFault::Algorithm));
 }
