@@ -15,7 +15,7 @@ use super::list::{self, Listed, Pointer};
 use crate::haproxy::runtime::{Level, Runtime as Api, RuntimeError};
 use crate::request::Stream;
 
-/// The most streams of the wanted clients that are looked at one by one: a list of all is then cheaper.
+/// The most streams that are looked at one by one where that is not needed: a list of all is then cheaper.
 const MAX_CANDIDATES: usize = 256;
 /// HAProxy closes a connection on which nothing was asked for 10 seconds (`stats timeout`). One that ends sooner was ended by the
 /// end of its process.
@@ -233,7 +233,13 @@ impl Process {
                 return Ok(());
             }
             sleep(pause).await;
-            for (pointer, name) in mem::take(&mut ending.told) {
+            let told = mem::take(&mut ending.told);
+            if told.len() > MAX_CANDIDATES {
+                let there = self.find(&told.iter().map(|(_, name)| *name).collect()).await?.places;
+                ending.told = told.into_iter().filter(|(_, name)| there.contains_key(name)).collect();
+                continue;
+            }
+            for (pointer, name) in told {
                 if self.name(pointer).await? == Some(name) {
                     ending.told.push((pointer, name));
                 }
