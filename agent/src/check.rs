@@ -1,6 +1,7 @@
 //! `jwt-agent --check`: what a start looks at, without starting; with `--online` also what others answer.
 
 mod edge;
+mod streams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub async fn check(config: &Config, cfg: Option<&HaproxyCfg>, online: bool) -> C
     checked.faults.extend(nonce_secret(&config.dpop).err().map(|error| error.to_string()));
     checked.token_servers(config, online).await;
     checked.edge(config, cfg, online).await;
+    checked.streams(config, online).await;
     checked.lines.extend(config.warnings.iter().map(|warning| format!("warning: {warning}")));
     if checked.faults.is_empty() {
         checked.lines.push("configuration and keys are good".to_owned());

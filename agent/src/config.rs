@@ -39,6 +39,7 @@ use crate::haproxy::edge::EdgeConfig;
 use crate::listen::Address;
 use crate::mcp::Rows;
 use crate::request::CertificateForm;
+use crate::streams::StreamsConfig;
 
 /// What `JWT_ADMIN_LISTEN` is where it is not set.
 pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -80,6 +81,8 @@ pub struct Config {
     pub token_server: Option<TokenServerConfig>,
     /// The HAProxys that are given verdicts.
     pub edge: Option<EdgeConfig>,
+    /// How open streams are looked after.
+    pub streams: Option<StreamsConfig>,
     /// Which refusals are logged.
     pub log_refusals: LogLines,
     /// What an operator should know though it is no fault.
@@ -184,7 +187,7 @@ impl Config {
         let certificates = settings.parse("JWT_CLIENT_CERT", CertificateForm::NAMES).unwrap_or_default();
         let max_token_bytes = within(&mut settings, "JWT_MAX_TOKEN_BYTES", TOKEN_BYTES, "bytes");
         let variables = variables(&mut settings, haproxy_cfg);
-        let edge = edge::read(&mut settings, terms, cache, &variables);
+        let (edge, streams) = edge::read(&mut settings, terms, cache, &variables);
         let claims = settings.list("JWT_CLAIMS");
         let keys = KeySources::read(&mut settings, &TRUST, profile, Vec::new());
         let log_refusals = settings.parse("JWT_LOG_REFUSALS", LogLines::NAMES).unwrap_or_default();
@@ -224,6 +227,7 @@ impl Config {
             opaque_timeout,
             token_server,
             edge,
+            streams,
             log_refusals,
             warnings,
             settings,

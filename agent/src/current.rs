@@ -33,6 +33,11 @@ impl Current {
         self.decider.store(Arc::new(decider));
     }
 
+    /// The one that is asked now.
+    pub fn decider(&self) -> Arc<Decider> {
+        self.decider.load_full()
+    }
+
     /// What operators see of the keys in use.
     pub fn keys_view(&self) -> KeysView {
         self.decider.load().keys_view()

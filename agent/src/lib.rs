@@ -4,7 +4,8 @@
 //! (and the call, whose policy [`mcp`] chooses), [`decide`] makes the decision, all checks in their order, and [`answer`] makes its ACK. [`current`] holds the
 //! configuration by which all of that is done.
 //!
-//! Verdicts of tokens that come often are given to HAProxy itself ([`haproxy::edge`]), which then asks no more.
+//! Verdicts of tokens that come often are given to HAProxy itself ([`haproxy::edge`]), which then asks no more. What stays open after
+//! its answer is looked after for as long ([`streams`]).
 //!
 //! The life of the agent: [`start`] opens what the configuration names, [`run`] serves until it is asked to stop, and
 //! [`reload`] puts another configuration in use.
@@ -31,5 +32,6 @@ pub mod request;
 pub mod run;
 pub mod spoa;
 pub mod start;
+pub mod streams;
 pub mod token_server;
 pub mod unix_stream;

@@ -2,6 +2,7 @@
 
 mod edge;
 mod labels;
+mod streams;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -17,7 +18,8 @@ use service::{process_metrics, shown};
 
 pub use edge::EdgeMetrics;
 use labels::Judged;
-pub use labels::{ByEjection, ByOutcome, ByReason, ByServer, BySocket, ByStatus};
+pub use labels::{ByCause, ByEjection, ByOutcome, ByReason, ByServer, BySocket, ByStatus};
+pub use streams::StreamMetrics;
 
 /// Upper bounds of the time that one decision takes, seconds: a cached HMAC to a token-server that is late.
 const SECONDS: [f64; 11] =
@@ -98,6 +100,8 @@ pub struct Metrics {
     pub feed_complete: Family<ByServer, Gauge>,
     /// Verdicts inside HAProxy.
     pub edge: EdgeMetrics,
+    /// Streams that stay open.
+    pub streams: StreamMetrics,
 }
 
 impl Metrics {
@@ -148,6 +152,7 @@ impl Metrics {
             feed_heard: Family::default(),
             feed_complete: Family::default(),
             edge: EdgeMetrics::new(Histogram::new(SECONDS)),
+            streams: StreamMetrics::default(),
         };
         registry.register_with_unit(
             "decision",
@@ -234,6 +239,7 @@ impl Metrics {
         metrics.register_token_servers(registry);
         metrics.register_feeds(registry);
         metrics.edge.register(registry);
+        metrics.streams.register(registry);
         Arc::new(metrics)
     }
 

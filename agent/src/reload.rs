@@ -135,6 +135,8 @@ mod tests {
             "JWT_EDGE_TTL",
             "JWT_HAPROXY_SOCKET",
             "JWT_PROFILE",
+            "JWT_STREAMS_GRACE",
+            "JWT_STREAMS_SIZE",
             "JWT_TOKEN_SERVER_BACKEND",
             "JWT_TOKEN_SERVER_CA_FILE",
             "JWT_TOKEN_SERVER_CERT_FILE",

@@ -1,5 +1,5 @@
 //! What HAProxy asks: the arguments of `verify-jwt`, and the token in them; of `mcp`, where the request is a call; and of
-//! `certificate` and `proof`, where its client showed one.
+//! `certificate` and `proof`, where its client showed one; and of `stream`, where it may stay open.
 
 mod certificate;
 mod mcp;
@@ -16,7 +16,7 @@ use crate::spoa::messages::{FromMessages, Messages, Piece, Value};
 pub use certificate::{Certificate, CertificateForm};
 pub use mcp::McpHeaders;
 pub use proof::SentProof;
-pub use stream::Stream;
+pub use stream::{SentStream, Stream, Unreadable};
 
 /// The message that we answer; any other asks about nothing.
 const MESSAGE: &[u8] = b"verify-jwt";
@@ -26,6 +26,8 @@ const MCP_MESSAGE: &[u8] = b"mcp";
 const CERTIFICATE_MESSAGE: &[u8] = b"certificate";
 /// The message that tells of the proof beside the token.
 const PROOF_MESSAGE: &[u8] = b"proof";
+/// The message that tells which stream the request is.
+const STREAM_MESSAGE: &[u8] = b"stream";
 
 /// The longest name of a request that is logged, in bytes: a UUID has 36, what HAProxy's manual proposes about 50.
 const MAX_REQUEST_ID_BYTES: usize = 128;
@@ -51,6 +53,8 @@ pub struct Request<'a> {
     pub certificate: Option<Box<Certificate<'a>>>,
     /// What HAProxy sends of the proof beside the token, where it does.
     pub proof: Option<Box<SentProof<'a>>>,
+    /// What HAProxy sends of a stream that may stay open, where it does.
+    pub stream: Option<Box<SentStream>>,
     /// The name of the request in HAProxy's log. It decides nothing.
     pub request_id: Text<'a>,
     /// Whether the NOTIFY asks a second time, perhaps about something else. One ACK cannot answer both.
@@ -178,6 +182,8 @@ enum Part {
     Certificate,
     /// The proof beside the token.
     Proof,
+    /// The stream.
+    Stream,
     /// Nothing that is read.
     Unread,
 }
@@ -196,6 +202,7 @@ impl<'a> FromMessages<'a> for Request<'a> {
                         MCP_MESSAGE => Part::Call,
                         CERTIFICATE_MESSAGE => Part::Certificate,
                         PROOF_MESSAGE => Part::Proof,
+                        STREAM_MESSAGE => Part::Stream,
                         _ => Part::Unread,
                     };
                     let is_ours = name == MESSAGE;
@@ -207,6 +214,7 @@ impl<'a> FromMessages<'a> for Request<'a> {
                     Part::Call => request.mcp.get_or_insert_default().set(name, value),
                     Part::Certificate => request.certificate.get_or_insert_default().set(name, value),
                     Part::Proof => request.proof.get_or_insert_default().set(name, value),
+                    Part::Stream => request.stream.get_or_insert_default().set(name, value),
                     Part::Unread => {}
                 },
             }

@@ -10,6 +10,7 @@ use service::places::{Counts, Places};
 use service::readiness::{Cause, Readiness};
 use service::serve::{MAX_ADMIN_CONNECTIONS, serve};
 use service::shutdown::Shutdown;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
@@ -55,6 +56,15 @@ pub async fn run(agent: Agent, stop: Stop) {
     }
     if let Some(edge) = edge {
         edge.run(&background);
+    }
+    if let Some(watch) = agent.watch {
+        let (watch, current) = (Arc::new(Mutex::new(watch)), Arc::clone(&agent.current));
+        let end = stopping.clone();
+        // What it knows outlives it.
+        background.keep("streams", move || {
+            let (watch, current, end) = (Arc::clone(&watch), Arc::clone(&current), end.clone());
+            async move { watch.lock().await.run(&current, &end).await }
+        });
     }
     log_address("admin", agent.admin.local_addr());
     let current = Arc::clone(&agent.current);

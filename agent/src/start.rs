@@ -14,6 +14,7 @@ use service::serve::ConnectionMetrics;
 use service::shutdown::Shutdown;
 use service::socket::SocketError;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::{Instant, interval, timeout};
 
 use crate::cache::VerdictCache;
@@ -24,6 +25,8 @@ use crate::haproxy::edge::Edge;
 use crate::haproxy::edge::entry::Layout;
 use crate::listen::Listener;
 use crate::metrics::Metrics;
+use crate::streams::Streams;
+use crate::streams::watch::Watch;
 use crate::token_server::{Asking, Discovery, TokenServer};
 
 /// How long a start waits for the first keys before it listens: until it does, HAProxy asks another
@@ -63,6 +66,7 @@ pub struct Agent {
     pub(crate) lasting: Lasting,
     pub(crate) discovery: Option<Discovery>,
     pub(crate) asking: Asking,
+    pub(crate) watch: Option<Watch>,
     pub(crate) current: Arc<Current>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) http: ConnectionMetrics,
@@ -83,6 +87,8 @@ pub(crate) struct Lasting {
     pub token_server: Option<TokenServer>,
     pub lease: Arc<SharedLease>,
     pub edge: Option<Arc<Edge>>,
+    /// Where streams are told that open.
+    pub streams: Option<Streams>,
     pub readiness: Readiness,
     /// The proofs that were used lately.
     pub seen: Option<Arc<SeenProofs>>,
@@ -117,7 +123,8 @@ impl Lasting {
             .as_ref()
             .zip(Layout::of(&config.variables))
             .map(|(edge, layout)| edge.offers(layout, keys));
-        Decider::new(settings, Arc::clone(keys), self.token_server.clone(), cache, offers, metrics)
+        let told = (offers, self.streams.as_ref().map(Streams::openings));
+        Decider::new(settings, Arc::clone(keys), self.token_server.clone(), cache, told, metrics)
     }
 }
 
@@ -148,10 +155,20 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
         let ring = Arc::clone(keys.ring());
         Arc::new(Edge::new(edge, &name(), Arc::clone(&lease), token_server.is_some(), shared, ring))
     });
+    let changes = Arc::new(Notify::new());
+    let (streams, watch) = config
+        .streams
+        .clone()
+        .map(|streams| {
+            let (told, arriving) = Streams::new(Arc::clone(&metrics));
+            (told, Watch::new(streams, arriving, Arc::clone(&changes), Arc::clone(&metrics)))
+        })
+        .unzip();
     let asking = Asking {
         profile: config.trust.profile(),
         lease: Arc::clone(&lease),
         edge: edge.clone(),
+        changes,
         metrics: Arc::clone(&metrics),
     };
     let seen = config.dpop.remembered.map(|most| Arc::new(SeenProofs::new(most)));
@@ -162,7 +179,7 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
         secrets.add(Arc::clone(nonces) as Arc<dyn Reload>);
     }
     let lasting =
-        Lasting { token_server, lease, edge, readiness, seen, nonces, secrets, metrics, background };
+        Lasting { token_server, lease, edge, streams, readiness, seen, nonces, secrets, metrics, background };
     let decider = lasting.decider(&config, keys.ring());
     let current = Arc::new(Current::new(decider, lasting.readiness.clone(), Arc::clone(&lasting.metrics)));
     let admin = TcpListener::bind(config.admin_listen)
@@ -185,6 +202,7 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
         lasting: lasting.clone(),
         discovery,
         asking,
+        watch,
         current: Arc::clone(&current),
         registry,
         http,

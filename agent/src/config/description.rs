@@ -4,7 +4,9 @@ use keys::trust::{Preset, description as trust};
 use service::description::{Default, Group, Kind, LookUp, Program, Setting};
 
 use super::names::{OPAQUE_TIMEOUT_MS, PREFIX, TRUST};
-use super::ranges::{CACHE_TTL, EDGE_SIZE, EDGE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes};
+use super::ranges::{
+    CACHE_TTL, EDGE_SIZE, EDGE_TTL, STREAMS_GRACE, STREAMS_SIZE, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes,
+};
 use super::{dpop, mcp};
 use crate::request::CertificateForm;
 
@@ -30,6 +32,7 @@ pub fn description() -> Program {
             token_servers(),
             kept(),
             edge(),
+            streams(),
         ],
         tables: [trust::tables(&TRUST), vec![mcp::table()]].concat(),
     }
@@ -241,7 +244,7 @@ fn edge() -> Group {
             "JWT_EDGE_SOCKETS",
             Kind::List("paths"),
             "/run/haproxy/admin.sock",
-            "Stats sockets, of level admin and on the same host, of HAProxys that keep the verdicts of frequent tokens themselves. The next two settings are needed with it, and `JWT_VARIABLES` has to be a list of names, or `auto`",
+            "Stats sockets, of level admin and on the same host, of HAProxys that the agent tells what to do: to end [open streams](REVOCATION.md) with their token; and, with the next two settings, to keep the verdicts of frequent tokens themselves, for which `JWT_VARIABLES` has to be a list of names, or `auto`",
         ),
         Setting::new(
             "JWT_EDGE_MAP",
@@ -271,6 +274,26 @@ fn edge() -> Group {
         .or("60"),
     ];
     Group { title: "verdicts in HAProxy", settings: settings.into_iter().map(Setting::restart).collect() }
+}
+
+fn streams() -> Group {
+    let settings = vec![
+        Setting::new(
+            "JWT_STREAMS_SIZE",
+            Kind::Number { unit: "streams", least: wide(*STREAMS_SIZE.start()), most: wide(*STREAMS_SIZE.end()) },
+            "50000",
+            "Open streams that end with their token: those of which HAProxy tells in the message `stream`, where `JWT_EDGE_SOCKETS` is set. Each takes as much memory as its token and the answer to it, 4 KB as a rule. More are let in, and stay until HAProxy's own timeouts; 0: all of them",
+        )
+        .or("10000"),
+        Setting::new(
+            "JWT_STREAMS_GRACE",
+            Kind::Number { unit: "seconds", least: *STREAMS_GRACE.start(), most: *STREAMS_GRACE.end() },
+            "60",
+            "A stream ends after this time in which it could not be told whether its token is still good, since no token-server answers or no keys are there; and when the agent is stopped",
+        )
+        .or(Default::unset("it stays")),
+    ];
+    Group { title: "open streams", settings: settings.into_iter().map(Setting::restart).collect() }
 }
 
 fn most_kept(look_up: LookUp<'_>) -> Option<String> {

@@ -15,6 +15,10 @@ pub(super) const TOKEN_BYTES: RangeInclusive<usize> = 256..=65_536;
 pub(super) const EDGE_SIZE: RangeInclusive<usize> = 1..=1_000_000;
 /// The range of `JWT_EDGE_TTL`, seconds. HAProxy's configuration takes no entry that is further ahead.
 pub(super) const EDGE_TTL: RangeInclusive<u64> = 1..=60;
+/// The range of `JWT_STREAMS_SIZE`.
+pub(super) const STREAMS_SIZE: RangeInclusive<usize> = 0..=1_000_000;
+/// The range of `JWT_STREAMS_GRACE`, seconds: up to one day.
+pub(super) const STREAMS_GRACE: RangeInclusive<u64> = 1..=86_400;
 
 /// What `JWT_MAX_TOKEN_BYTES` is where it is not set. Encrypted tokens of ms-users, with the user's metadata in them, may be
 /// longer than 8 KiB, and were good in its own edge.

@@ -34,7 +34,7 @@ pub(crate) fn current(readiness: Readiness) -> Arc<Current> {
     };
     let lease = SharedLease::new(Terms { ttl: Duration::ZERO, ttl_max: Duration::ZERO }, Instant::now());
     let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
-    let decider = Decider::new(settings, ring, None, cache, None, Arc::clone(&metrics));
+    let decider = Decider::new(settings, ring, None, cache, (None, None), Arc::clone(&metrics));
     Arc::new(Current::new(decider, readiness, metrics))
 }
 

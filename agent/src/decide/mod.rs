@@ -8,10 +8,13 @@
 //! 5. Where newer keys might verify the token, they are waited for, and the question is asked anew by them.
 //! 6. The verdict is kept if it may hold for the next request, and becomes an ACK ([`answer`](crate::answer)).
 //! 7. The proof that comes with a bound token is judged last, for each request ([`prove`]).
+//! 8. Where a token is good and the request may stay open, that is told, and the verdict can be found anew ([`opened`]).
 //!
 //! All of it happens within the budget of the request, counted from when it came.
 
+mod arrival;
 mod ask;
+mod opened;
 mod prove;
 mod question;
 mod token;
@@ -22,7 +25,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jose::{Claimed, Evidence, Reject, Signed, TokenForm, Trust, UnixTime, Window};
 use keys::{KeyRing, KeysView, Newer};
-use prometheus_client::metrics::gauge::Gauge;
 use service::flights::Boarding;
 use service::sample::LogLines;
 use tokio::time::timeout_at;
@@ -37,6 +39,8 @@ use crate::metrics::Metrics;
 use crate::request::{CertificateForm, Request};
 use crate::spoa::frame::{Ids, Notify};
 use crate::token_server::TokenServer;
+use arrival::Arrival;
+pub use opened::{Basis, Held, Judged, Opened, Openings, Verdict};
 pub use prove::Proving;
 use prove::{Proved, Prover};
 use question::{Question, Reading};
@@ -82,31 +86,11 @@ pub struct Decider {
     prover: Prover,
     /// What HAProxy is given, if it is given verdicts.
     offers: Option<Offers>,
+    /// What is told of streams that open, where they are looked after.
+    openings: Option<Openings>,
     budget: Duration,
     opaque_budget: Duration,
     metrics: Arc<Metrics>,
-}
-
-/// When a request came; while this lives it counts as in flight.
-#[derive(Debug)]
-struct Arrival {
-    at: Instant,
-    now: UnixTime,
-    in_flight: Gauge,
-}
-
-impl Arrival {
-    fn now(metrics: &Metrics) -> Self {
-        let in_flight = metrics.in_flight.clone();
-        in_flight.inc();
-        Self { at: Instant::now(), now: UnixTime::from_system(SystemTime::now()), in_flight }
-    }
-}
-
-impl Drop for Arrival {
-    fn drop(&mut self) {
-        self.in_flight.dec();
-    }
 }
 
 impl Decider {
@@ -116,7 +100,7 @@ impl Decider {
         keys: Arc<KeyRing>,
         token_server: Option<TokenServer>,
         cache: VerdictCache,
-        offers: Option<Offers>,
+        (offers, openings): (Option<Offers>, Option<Openings>),
         metrics: Arc<Metrics>,
     ) -> Self {
         let Settings { trust, schemes, max_token_bytes, mcp, certificates, proving, .. } = settings;
@@ -134,6 +118,7 @@ impl Decider {
             acks,
             prover,
             offers,
+            openings,
             budget,
             opaque_budget,
             metrics,
@@ -156,7 +141,7 @@ impl Decider {
         let arrival = Arrival::now(&self.metrics);
         let asker = Asker { ids: notify.ids, max_frame_size: max, name: notify.request.name() };
         let question = match self.question(&notify.request) {
-            Ok(question) => question,
+            Ok(question) => Question { stream: self.stream(&notify.request, arrival.at), ..question },
             Err(decision) => {
                 decision.log(asker.name);
                 let ack = self.acks.of(&decision, &Claimed::default());
@@ -376,12 +361,20 @@ impl Decider {
         Arc::new(Kept::new(Answers::Same(ack), Some(Reject::Overloaded), Window::ALWAYS))
     }
 
-    fn send(&self, kept: &Kept, question: &Question<'_>, now: UnixTime, asker: Asker<'_>, out: &mut Vec<u8>) {
+    fn send(
+        &self,
+        kept: &Arc<Kept>,
+        question: &Question<'_>,
+        now: UnixTime,
+        asker: Asker<'_>,
+        out: &mut Vec<u8>,
+    ) {
         let too_large = || question.decided(&self.trust, Outcome::refused(Reject::AnswerSize));
         let policy = question.policy(&self.trust).map(|policy| policy.name.as_str());
         let nonce = self.prover.nonce(policy, now);
         match self.prover.prove(kept, question, now) {
             Ok(Proved { evidence, proof }) => {
+                self.tell_opened(kept, question, evidence);
                 let own = self.acks.own(proof, nonce);
                 self.acks.send(&own, kept.ack(&evidence), asker, out, too_large);
             }

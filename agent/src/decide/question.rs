@@ -13,7 +13,7 @@ use super::unknown_policies::UnknownPolicies;
 use crate::cache::Key;
 use crate::decision::{Decision, Outcome};
 use crate::mcp::Rows;
-use crate::request::{CertificateForm, Request};
+use crate::request::{CertificateForm, Request, Stream};
 
 /// Where the token of a request may stand, and how long it may be.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Question<'a> {
     pub keys: Arc<Keys>,
     /// What a log calls the request.
     pub request: Option<Cow<'a, str>>,
+    /// The stream that it may open.
+    pub stream: Option<Stream>,
 }
 
 impl<'a> Question<'a> {
@@ -97,7 +99,15 @@ impl<'a> Question<'a> {
         let key = Key { token: TokenHash::of(&token), policy: index, keys: keys.version, scheme };
         // Beside a token of another scheme a proof is not looked at.
         let proof = (scheme == AuthScheme::Dpop).then(|| request.shown_proof());
-        Ok(Self { token, evidence, proof, key, keys, request: request.name().map(Cow::Borrowed) })
+        Ok(Self {
+            token,
+            evidence,
+            proof,
+            key,
+            keys,
+            request: request.name().map(Cow::Borrowed),
+            stream: None,
+        })
     }
 
     /// Asks by other keys from now on.
@@ -115,6 +125,7 @@ impl<'a> Question<'a> {
             key: self.key,
             keys: self.keys,
             request: self.request.map(|name| name.into_owned().into()),
+            stream: self.stream,
         }
     }
 

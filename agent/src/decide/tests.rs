@@ -3,6 +3,7 @@
 mod agent;
 mod proofs;
 pub mod signing;
+mod streams;
 mod whole;
 
 use axum::Json;
@@ -67,7 +68,7 @@ fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
         Instant::now(),
     );
     let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));
-    Decider::new(settings, Arc::new(ring), Some(token_server), cache, None, metrics)
+    Decider::new(settings, Arc::new(ring), Some(token_server), cache, (None, None), metrics)
 }
 
 #[tokio::test]

@@ -51,6 +51,13 @@ pub struct BySocket {
 /// One label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ByReason {
-    /// `full`: as many as may be; `form`: too long, or a policy's name that cannot stand there.
+    /// Of verdicts that HAProxy is not given, or of streams that do not end with their token.
     pub reason: &'static str,
+}
+
+/// One label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByCause {
+    /// The detail of a refusal, `lease`, or `stop`.
+    pub cause: &'static str,
 }

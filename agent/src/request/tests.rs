@@ -186,6 +186,7 @@ fn reads_arguments_by_name_and_ignores_others() {
         mcp: None,
         certificate: None,
         proof: None,
+        stream: None,
         request_id: Text::Given("r1".into()),
         asks_twice: false,
     };

@@ -14,7 +14,7 @@ use revocation::lease::{ServerId, SharedLease};
 use service::background::Background;
 use service::readiness::{self, Readiness};
 use service::shutdown::Shutdown;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::DropGuard;
 
@@ -61,6 +61,8 @@ pub struct Asking {
     pub lease: Arc<SharedLease>,
     /// What learns from them after it, where HAProxy is given verdicts.
     pub edge: Option<Arc<Edge>>,
+    /// Told of what may end verdicts, once both know it.
+    pub changes: Arc<Notify>,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -72,6 +74,9 @@ impl Asking {
         if let Some(edge) = &self.edge {
             edge.hear(server, sent, events);
         }
+        if events.changes != Changes::Groups(Vec::new()) {
+            self.changes.notify_one();
+        }
     }
 
     fn leave(&self, server: ServerId) {
@@ -79,6 +84,7 @@ impl Asking {
         if let Some(edge) = &self.edge {
             edge.leave(server);
         }
+        self.changes.notify_one();
     }
 }
 

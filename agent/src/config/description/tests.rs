@@ -14,6 +14,9 @@ fn companions(name: &str) -> &'static [(&'static str, &'static str)] {
     const MAP: (&str, &str) = ("JWT_EDGE_MAP", "/m");
     const LEASES: (&str, &str) = ("JWT_EDGE_LEASES", "/l");
     match name {
+        // Without streams a socket is for verdicts.
+        "JWT_STREAMS_SIZE" => &[SOCKETS, MAP, LEASES, ("JWT_VARIABLES", "id")],
+        "JWT_STREAMS_GRACE" => &[SOCKETS],
         name if name.starts_with("JWT_EDGE_") => &[SOCKETS, MAP, LEASES, ("JWT_VARIABLES", "id")],
         "JWT_PROFILE" => &[("JWT_ISSUERS", "https://id.example.com"), ("JWT_AUDIENCES", "api")],
         "JWT_OPAQUE" => &[SERVER],

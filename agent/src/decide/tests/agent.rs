@@ -10,6 +10,7 @@ use keys::{Timing, keep_fresh};
 use revocation::check::CheckRequest;
 use revocation::events::{Changes, Events};
 use revocation::lease::ServerId;
+use tokio::sync::mpsc;
 
 use super::signing::{KEY, document};
 use super::*;
@@ -48,6 +49,7 @@ pub struct Agent {
     lease: Arc<SharedLease>,
     /// What the key server publishes.
     pub published: Arc<Mutex<String>>,
+    opened: Mutex<mpsc::Receiver<Opened>>,
     stop: Shutdown,
 }
 
@@ -132,8 +134,10 @@ impl Agent {
             opaque_budget: LONG,
             log_refusals: LogLines::All,
         };
-        let decider = Decider::new(settings, ring, token_server, cache, None, metrics);
-        Self { decider: Arc::new(decider), registry, lease, published, stop }
+        let (told, opened) = mpsc::channel(2);
+        let openings = Openings::new(1, told, Arc::clone(&metrics));
+        let decider = Decider::new(settings, ring, token_server, cache, (None, Some(openings)), metrics);
+        Self { decider: Arc::new(decider), registry, lease, published, opened: Mutex::new(opened), stop }
     }
 
     /// What HAProxy is told of a token: the detail, and whether it passes.
@@ -143,6 +147,11 @@ impl Agent {
 
     pub async fn answer(&self, request: Request<'_>) -> (String, bool) {
         told(&self.ack(request).await)
+    }
+
+    /// The stream that was told of, if one was.
+    pub fn opened(&self) -> Option<Opened> {
+        self.opened.lock().unwrap().try_recv().ok()
     }
 
     /// The whole ACK.

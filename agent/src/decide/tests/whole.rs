@@ -10,7 +10,7 @@ use super::signing::{KEY, OTHER_KEY, document, token, token_of};
 use super::*;
 use crate::answer::tests::lines::Lines;
 
-const GOOD: &str = r#"{"sub":"ann","exp":32503680000,"iat":1700000000}"#;
+pub const GOOD: &str = r#"{"sub":"ann","exp":32503680000,"iat":1700000000}"#;
 /// When [`GOOD`] is over.
 const OVER: UnixTime = UnixTime::from_secs(32_503_680_000);
 
@@ -242,12 +242,12 @@ async fn without_a_token_server_an_encrypted_token_is_refused_as_its_profile_has
 }
 
 /// A token that is bound to a certificate, and the request of a client that showed one.
-fn bound(certificate: &str, claims: &str) -> String {
+pub fn bound(certificate: &str, claims: &str) -> String {
     let hash = signing::base64url(Thumbprint::of(certificate.as_bytes()).as_bytes());
     token(KEY, &format!(r#"{{"exp":32503680000,"cnf":{{"x5t#S256":"{hash}"}}{claims}}}"#))
 }
 
-fn showing(certificate: Option<&str>, token: &str) -> Request<'static> {
+pub fn showing(certificate: Option<&str>, token: &str) -> Request<'static> {
     let certificate = certificate.map(|it| Box::new(Certificate::of_hash(Thumbprint::of(it.as_bytes()))));
     Request { certificate, ..asking(token) }
 }

@@ -17,7 +17,15 @@ const EXPIRED: &str = r#"{"sub":"ann","exp":1699999000,"iat":1699998000}"#;
 fn question(token: String, set: KeySet) -> Question<'static> {
     let key = Key { token: TokenHash::of(&token), policy: 0, keys: 1, scheme: jose::AuthScheme::Bearer };
     let keys = Arc::new(Keys { version: 1, sets: vec![set] });
-    Question { token: token.into(), evidence: Evidence::NONE, proof: None, key, keys, request: None }
+    Question {
+        token: token.into(),
+        evidence: Evidence::NONE,
+        proof: None,
+        key,
+        keys,
+        request: None,
+        stream: None,
+    }
 }
 
 fn signed(payload: &str) -> Signed {

@@ -1,0 +1,220 @@
+//! What is remembered of open streams: which of them have to be judged again, and which have to end. No I/O and no clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jose::{Reject, UnixTime};
+
+use super::Terms;
+use crate::decide::{Held, Judged, Opened, Verdict};
+use crate::request::Stream;
+
+/// A stream about which nothing could be decided is judged again after this, and one that HAProxy could not be told to end is told
+/// so again.
+const RETRY: Duration = Duration::from_secs(1);
+/// Without a way to its HAProxy for so long, a stream is forgotten: after a reload, no new way leads to the process before.
+const GIVEN_UP: Duration = Duration::from_secs(3600);
+
+/// Why a stream ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A request with the same would be refused.
+    Refused(Reject),
+    /// That could not be told for longer than [`Terms::grace`].
+    Lease,
+    /// The agent stops, and nothing looks after the stream any more.
+    Stop,
+}
+
+impl Cause {
+    /// The word for it in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused(reject) => reject.detail(),
+            Self::Lease => "lease",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// What became of a stream that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is remembered.
+    Yes,
+    /// There are as many as may be.
+    Full,
+}
+
+/// The streams of which is not known that they have ended.
+#[derive(Debug)]
+pub struct Memory {
+    terms: Terms,
+    entries: HashMap<Stream, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    held: Arc<Held>,
+    verdict: Verdict,
+    /// When the token was known to be good last.
+    sure: Instant,
+    /// Not judged, nor told to HAProxy, before.
+    again: Instant,
+    ending: Option<Ending>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    cause: Cause,
+    since: Instant,
+    is_unreachable: bool,
+}
+
+impl Memory {
+    /// Nothing is remembered.
+    pub fn new(terms: Terms) -> Self {
+        Self { terms, entries: HashMap::new() }
+    }
+
+    /// Remembers a stream that was let in. One that was asked about twice counts with the later verdict.
+    pub fn remember(&mut self, opened: Opened, at: Instant) -> Taken {
+        let Opened { stream, held, verdict } = opened;
+        // With its key, which tells when it was told of.
+        let before = self.entries.remove(&stream);
+        if before.is_none() && self.entries.len() >= self.terms.size {
+            return Taken::Full;
+        }
+        self.entries.insert(stream, Entry { held, verdict, sure: at, again: at, ending: None });
+        Taken::Yes
+    }
+
+    /// Looks at all at the time of day `now`, which is the moment `at`. Those whose token's time is over will end; given are those
+    /// that have to be judged again, since their verdict `holds` no longer.
+    pub fn look(
+        &mut self,
+        at: Instant,
+        now: UnixTime,
+        holds: impl Fn(&Verdict) -> bool,
+    ) -> Vec<(Stream, Arc<Held>)> {
+        let mut due = Vec::new();
+        for (stream, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.ending.is_none()) {
+            if let Err(reject) = entry.verdict.kept.window.validate(now) {
+                entry.end(Cause::Refused(reject), at);
+            } else if holds(&entry.verdict) {
+                entry.sure = at;
+            } else if entry.again <= at {
+                due.push((*stream, Arc::clone(&entry.held)));
+            }
+        }
+        due
+    }
+
+    /// Takes what a request with the same would be told.
+    pub fn judged(&mut self, stream: &Stream, judged: Judged, at: Instant) {
+        let pause = self.terms.pause;
+        let Some(entry) = self.entries.get_mut(stream) else { return };
+        match judged {
+            Judged::Good(verdict) => {
+                (entry.verdict, entry.sure) = (verdict, at);
+                entry.wait(at, pause);
+            }
+            Judged::Refused(reject) => entry.end(Cause::Refused(reject), at),
+            Judged::Undecided => entry.wait(at, RETRY),
+        }
+    }
+
+    /// Gives up those that could not be judged for too long, once all that could be judged are.
+    pub fn lose(&mut self, at: Instant) {
+        let Some(grace) = self.terms.grace else { return };
+        for entry in self.entries.values_mut().filter(|entry| entry.ending.is_none()) {
+            if at.saturating_duration_since(entry.sure) >= grace {
+                entry.end(Cause::Lease, at);
+            }
+        }
+    }
+
+    /// The agent stops: where a stream may not stay without being looked after, all end.
+    pub fn stop(&mut self, at: Instant) {
+        if self.terms.grace.is_some() {
+            self.entries.values_mut().for_each(|entry| entry.end(Cause::Stop, at));
+        }
+    }
+
+    /// Those that HAProxy has to be told to end now, and why.
+    pub fn ending(&self, at: Instant) -> Vec<(Stream, Cause)> {
+        let due = self.entries.iter().filter(|(_, entry)| entry.again <= at);
+        due.filter_map(|(stream, entry)| Some((*stream, entry.ending?.cause))).collect()
+    }
+
+    /// HAProxy was told to end a stream and still has it.
+    pub fn tell_again(&mut self, stream: &Stream, at: Instant) {
+        if let Some(entry) = self.entries.get_mut(stream) {
+            entry.wait(at, RETRY);
+        }
+    }
+
+    /// No way leads to the HAProxy of a stream that has to end. Whether it is given up.
+    pub fn cannot_end(&mut self, stream: &Stream, at: Instant) -> bool {
+        let Some(entry) = self.entries.get_mut(stream) else { return false };
+        entry.wait(at, RETRY);
+        let Some(ending) = &mut entry.ending else { return false };
+        ending.is_unreachable = true;
+        let is_given_up = at.saturating_duration_since(ending.since) >= GIVEN_UP;
+        if is_given_up {
+            self.forget(stream);
+        }
+        is_given_up
+    }
+
+    /// A stream has ended. Whether it was remembered.
+    pub fn forget(&mut self, stream: &Stream) -> bool {
+        self.entries.remove(stream).is_some()
+    }
+
+    /// All of them.
+    pub fn streams(&self) -> Vec<Stream> {
+        self.entries.keys().copied().collect()
+    }
+
+    /// How the log calls the token of a stream.
+    pub fn id(&self, stream: &Stream) -> Option<String> {
+        Some(self.entries.get(stream)?.held.hash.fingerprint())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether so many places are taken that it is worth to look soon for streams that have ended.
+    pub fn is_nearly_full(&self) -> bool {
+        self.entries.len() >= self.terms.size.saturating_sub(self.terms.size / 4)
+    }
+
+    /// How many have to end and cannot be reached.
+    pub fn unreachable(&self) -> usize {
+        self.entries.values().filter(|entry| entry.ending.is_some_and(|ending| ending.is_unreachable)).count()
+    }
+}
+
+impl Entry {
+    fn end(&mut self, cause: Cause, at: Instant) {
+        let since = self.ending.map_or(at, |ending| ending.since);
+        self.ending = Some(Ending { cause, since, is_unreachable: false });
+        self.again = at;
+    }
+
+    fn wait(&mut self, at: Instant, pause: Duration) {
+        self.again = at.checked_add(pause).unwrap_or(at);
+    }
+}
+
+#[cfg(test)]
+mod tests;

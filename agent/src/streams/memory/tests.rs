@@ -1,0 +1,212 @@
+use jose::Window;
+
+use super::*;
+use crate::cache::{Answers, Kept};
+use crate::decide::Basis;
+
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+const SECOND: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(100);
+
+fn terms(size: usize, grace: Option<u64>) -> Terms {
+    Terms { size, grace: grace.map(Duration::from_secs), pause: PAUSE }
+}
+
+fn stream(number: u64) -> Stream {
+    Stream { process: 42, number, client: "192.0.2.7:5".parse().ok(), since: Instant::now() }
+}
+
+/// Good until then, found by keys of this version.
+fn verdict(until: Option<UnixTime>, keys: u64) -> Verdict {
+    let window = Window { until, ..Window::ALWAYS };
+    let kept = Kept::new(Answers::Same(Default::default()), None, window);
+    Verdict { kept: Arc::new(kept), basis: Basis { configuration: 1, keys } }
+}
+
+fn opened(number: u64, until: Option<UnixTime>) -> Opened {
+    Opened { stream: stream(number), held: Arc::new(Held::of("a.b.c")), verdict: verdict(until, 1) }
+}
+
+fn later(seconds: i64) -> UnixTime {
+    UnixTime::from_millis(NOW.as_millis() + seconds * 1000)
+}
+
+/// The numbers of the streams that end, with the words for why.
+fn ending(memory: &Memory, at: Instant) -> Vec<(u64, &'static str)> {
+    let mut ending: Vec<_> =
+        memory.ending(at).into_iter().map(|(stream, cause)| (stream.number, cause.as_str())).collect();
+    ending.sort_unstable();
+    ending
+}
+
+fn due(memory: &mut Memory, at: Instant, holds: impl Fn(&Verdict) -> bool) -> Vec<u64> {
+    let mut due: Vec<_> = memory.look(at, NOW, holds).into_iter().map(|(stream, _)| stream.number).collect();
+    due.sort_unstable();
+    due
+}
+
+#[test]
+fn a_stream_ends_with_the_time_of_its_token_whatever_else_holds() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(9, None));
+    for (number, until) in [(1, Some(later(5))), (2, Some(later(9))), (3, None)] {
+        assert_eq!(memory.remember(opened(number, until), start), Taken::Yes);
+    }
+    for (now, expected) in
+        [(4, &[][..]), (5, &[(1, "expired")][..]), (9, &[(1, "expired"), (2, "expired")][..])]
+    {
+        let due = memory.look(start, later(now), |_| true);
+        assert!(due.is_empty(), "nothing is asked about what is over");
+        assert_eq!(ending(&memory, start), expected, "at {now}");
+    }
+    memory.forget(&stream(1));
+    assert_eq!(ending(&memory, start), [(2, "expired")]);
+    assert_eq!(memory.len(), 2);
+}
+
+#[test]
+fn only_what_holds_no_longer_is_judged_and_only_what_is_refused_ends() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(9, None));
+    for number in 1..=4 {
+        memory.remember(opened(number, None), start);
+    }
+    assert!(due(&mut memory, start, |_| true).is_empty());
+    assert_eq!(due(&mut memory, start, |_| false), [1, 2, 3, 4]);
+    memory.judged(&stream(1), Judged::Good(verdict(None, 2)), start);
+    memory.judged(&stream(2), Judged::Refused(Reject::Revoked), start);
+    memory.judged(&stream(3), Judged::Refused(Reject::UnknownKey), start);
+    memory.judged(&stream(4), Judged::Undecided, start);
+    assert_eq!(ending(&memory, start), [(2, "revoked"), (3, "unknown_key")]);
+    assert!(due(&mut memory, start, |verdict| verdict.basis.keys == 2).is_empty(), "the undecided one waits");
+    assert_eq!(due(&mut memory, start + SECOND, |verdict| verdict.basis.keys == 2), [4]);
+    assert_eq!(
+        ending(&memory, start + SECOND),
+        [(2, "revoked"), (3, "unknown_key")],
+        "they are told once more"
+    );
+}
+
+#[test]
+fn while_servers_differ_a_stream_is_not_judged_without_end() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(9, None));
+    memory.remember(opened(1, None), start);
+    for (at, expected) in [(0, &[1][..]), (50, &[]), (99, &[]), (100, &[1]), (120, &[])] {
+        let at = start + Duration::from_millis(at);
+        assert_eq!(due(&mut memory, at, |_| false), expected);
+        if !expected.is_empty() {
+            memory.judged(&stream(1), Judged::Good(verdict(None, 1)), at);
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_cannot_be_judged_stays_or_ends_after_its_grace() {
+    for (grace, expected) in [(None, &[][..]), (Some(5), &[(1, "lease")][..])] {
+        let start = Instant::now();
+        let mut memory = Memory::new(terms(9, grace));
+        memory.remember(opened(1, None), start);
+        memory.remember(opened(2, None), start);
+        for second in 1..=5 {
+            let at = start + second * SECOND;
+            for number in due(&mut memory, at, |verdict| verdict.basis.keys == 2) {
+                let judged = if number == 2 { Judged::Good(verdict(None, 2)) } else { Judged::Undecided };
+                memory.judged(&stream(number), judged, at);
+            }
+            memory.lose(at);
+            assert_eq!(ending(&memory, at), if second == 5 { expected } else { &[] }, "{grace:?} {second}");
+        }
+    }
+}
+
+#[test]
+fn a_machine_that_slept_does_not_end_what_is_still_good() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(9, Some(5)));
+    memory.remember(opened(1, None), start);
+    memory.remember(opened(2, None), start);
+    let awake = start + 3600 * SECOND;
+    assert_eq!(due(&mut memory, awake, |verdict| verdict.basis.keys == 2), [1, 2]);
+    for number in [1, 2] {
+        memory.judged(&stream(number), Judged::Good(verdict(None, 2)), awake);
+    }
+    memory.lose(awake);
+    assert!(ending(&memory, awake).is_empty());
+}
+
+#[test]
+fn an_agent_that_stops_leaves_no_stream_alone_where_none_may_be() {
+    for (grace, expected) in [(None, &[][..]), (Some(60), &[(1, "stop")][..])] {
+        let mut memory = Memory::new(terms(9, grace));
+        memory.remember(opened(1, None), Instant::now());
+        memory.stop(Instant::now());
+        assert_eq!(ending(&memory, Instant::now()), expected);
+    }
+}
+
+#[test]
+fn there_are_never_more_than_may_be_and_the_same_stream_takes_one_place() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(4, None));
+    for (number, expected, nearly) in [
+        (1, Taken::Yes, false),
+        (2, Taken::Yes, false),
+        (2, Taken::Yes, false),
+        (3, Taken::Yes, true),
+        (4, Taken::Yes, true),
+        (5, Taken::Full, true),
+        (4, Taken::Yes, true),
+    ] {
+        assert_eq!(memory.remember(opened(number, None), start), expected, "{number}");
+        assert_eq!(memory.is_nearly_full(), nearly, "{number}");
+    }
+    assert_eq!(memory.len(), 4);
+    assert!(memory.forget(&stream(1)) && !memory.forget(&stream(1)));
+    assert_eq!(memory.remember(opened(5, None), start), Taken::Yes);
+}
+
+#[test]
+fn the_same_number_of_another_process_or_client_is_another_stream() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(9, None));
+    let ours = opened(1, None);
+    let processes = Stream { process: 43, ..ours.stream };
+    let clients = Stream { client: "192.0.2.7:6".parse().ok(), ..ours.stream };
+    let over_unix = Stream { client: None, ..ours.stream };
+    for stream in [ours.stream, processes, clients, over_unix] {
+        memory.remember(Opened { stream, ..ours.clone() }, start);
+    }
+    memory.look(start, NOW, |_| false);
+    memory.judged(&processes, Judged::Refused(Reject::Revoked), start);
+    assert_eq!(memory.ending(start), [(processes, Cause::Refused(Reject::Revoked))]);
+    assert_eq!(memory.len(), 4);
+}
+
+#[test]
+fn a_stream_that_is_told_of_again_is_known_since_then() {
+    let mut memory = Memory::new(terms(9, None));
+    let first = opened(1, None);
+    let again =
+        Opened { stream: Stream { since: first.stream.since + SECOND, ..first.stream }, ..first.clone() };
+    memory.remember(first.clone(), Instant::now());
+    memory.remember(again, Instant::now());
+    let known: Vec<_> = memory.streams().iter().map(|stream| stream.since).collect();
+    assert_eq!(known, [first.stream.since + SECOND]);
+}
+
+#[test]
+fn what_cannot_be_reached_is_told_again_each_second_and_given_up_after_an_hour() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(9, None));
+    memory.remember(opened(1, Some(NOW)), start);
+    memory.look(start, NOW, |_| true);
+    assert_eq!(memory.unreachable(), 0);
+    assert!(!memory.cannot_end(&stream(1), start));
+    assert_eq!((memory.unreachable(), ending(&memory, start)), (1, vec![]));
+    memory.look(start, NOW, |_| true);
+    assert_eq!(ending(&memory, start + SECOND), [(1, "expired")]);
+    assert!(!memory.cannot_end(&stream(1), start + 3599 * SECOND));
+    assert!(memory.cannot_end(&stream(1), start + 3600 * SECOND));
+    assert!(memory.is_empty());
+}

@@ -1,0 +1,246 @@
+//! Looks after open streams: one task, which alone knows them and alone talks to HAProxy about them.
+//!
+//! It looks at all of them as soon as a feed tells of a change, and four times a second besides: then tokens have expired, keys or
+//! policies are others, or a lease has lapsed. What is judged again asks token-servers in the way of requests, a few at a time, so
+//! that requests go on beside it. While none of a few can be decided, the others are not tried.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::future::join_all;
+use jose::UnixTime;
+use service::shutdown::Shutdown;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep_until;
+
+use super::StreamsConfig;
+use super::memory::{Cause, Memory, Taken};
+use crate::current::Current;
+use crate::decide::{Decider, Judged, Opened};
+use crate::haproxy::streams::{End, Runtime};
+use crate::metrics::{ByCause, ByReason, Metrics};
+use crate::request::Stream;
+
+/// The longest time between two looks: by so much a stream may outlive its token's expiry.
+const TICK: Duration = Duration::from_millis(250);
+/// The shortest one, so that a busy writer of rules does not have ten thousand streams looked at each time.
+const PACE: Duration = Duration::from_millis(50);
+/// Streams that are judged at once.
+const TOGETHER: usize = 32;
+/// How often streams are looked for that have ended by themselves.
+const SWEEP: Duration = Duration::from_secs(10);
+/// The same while most places are taken, and many of them in vain: a look costs HAProxy up to 30 us for each of its streams.
+const SOON: Duration = Duration::from_secs(2);
+/// Many: one of so many.
+const FRUITFUL: usize = 10;
+/// How often each HAProxy's process is held on to.
+const HOLD: Duration = Duration::from_secs(1);
+
+/// What looks after streams.
+#[derive(Debug)]
+pub struct Watch {
+    arriving: mpsc::Receiver<Opened>,
+    /// Something was heard that may end verdicts.
+    changes: Arc<Notify>,
+    memory: Memory,
+    runtime: Runtime,
+    /// When processes were held on to, and when ended streams were looked for.
+    held: Option<Instant>,
+    swept: Instant,
+    /// Whether the last look found many.
+    was_fruitful: bool,
+    is_full: bool,
+    metrics: Arc<Metrics>,
+}
+
+impl Watch {
+    /// Over these sockets. Streams arrive on `arriving`; `changes` is notified of what may end verdicts.
+    pub fn new(
+        config: StreamsConfig,
+        arriving: mpsc::Receiver<Opened>,
+        changes: Arc<Notify>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let StreamsConfig { sockets, terms } = config;
+        Self {
+            arriving,
+            changes,
+            memory: Memory::new(terms),
+            runtime: Runtime::new(sockets),
+            held: None,
+            swept: Instant::now(),
+            was_fruitful: true,
+            is_full: false,
+            metrics,
+        }
+    }
+
+    /// Looks after streams until it is asked to end. No look is cut short: what HAProxy is asked must be answered before it is asked
+    /// something else.
+    pub async fn run(&mut self, current: &Current, end: &Shutdown) {
+        loop {
+            let began = Instant::now();
+            self.judge(&current.decider()).await;
+            self.end().await;
+            self.hold().await;
+            self.sweep().await;
+            self.show();
+            tokio::select! {
+                () = end.cancelled() => break,
+                () = self.wait(began) => {}
+            }
+        }
+        self.memory.stop(Instant::now());
+        self.end().await;
+        self.show();
+    }
+
+    /// Takes streams that open until it is time to look again.
+    async fn wait(&mut self, began: Instant) {
+        let mut is_soon = false;
+        loop {
+            let next = began + if is_soon { PACE } else { TICK };
+            tokio::select! {
+                () = sleep_until(next.into()) => return,
+                () = self.changes.notified(), if !is_soon => is_soon = true,
+                Some(opened) = self.arriving.recv() => {
+                    // From the first one on, its process is held on to.
+                    is_soon |= self.memory.is_empty();
+                    self.remember(opened);
+                }
+            }
+        }
+    }
+
+    fn remember(&mut self, opened: Opened) {
+        match self.memory.remember(opened, Instant::now()) {
+            Taken::Yes => self.is_full &= self.memory.is_nearly_full(),
+            Taken::Full => {
+                self.count_untracked("full");
+                if !self.is_full {
+                    tracing::warn!(
+                        open = self.memory.len(),
+                        "as many streams are open as JWT_STREAMS_SIZE allows; others do not end with their token. Raise it, or \
+                         run more agents"
+                    );
+                }
+                self.is_full = true;
+            }
+        }
+    }
+
+    /// Judges again what has to be, and ends what is found bad meanwhile.
+    async fn judge(&mut self, decider: &Decider) {
+        let (at, now) = (Instant::now(), UnixTime::from_system(SystemTime::now()));
+        let due = self.memory.look(at, now, |verdict| decider.holds(verdict, now, at));
+        let mut told = at;
+        for few in due.chunks(TOGETHER) {
+            let verdicts = join_all(few.iter().map(|(_, held)| decider.judge(held))).await;
+            let at = Instant::now();
+            let is_in_vain = verdicts.iter().all(|judged| matches!(judged, Judged::Undecided));
+            for ((stream, _), judged) in few.iter().zip(verdicts) {
+                self.memory.judged(stream, judged, at);
+            }
+            if is_in_vain {
+                break;
+            }
+            if at.saturating_duration_since(told) >= PACE {
+                self.end().await;
+                told = Instant::now();
+            }
+        }
+        self.memory.lose(Instant::now());
+    }
+
+    /// Has HAProxy end what has to end.
+    async fn end(&mut self) {
+        let ending = self.memory.ending(Instant::now());
+        if ending.is_empty() {
+            return;
+        }
+        let streams: Vec<Stream> = ending.iter().map(|(stream, _)| *stream).collect();
+        let ends = self.runtime.end(&streams).await;
+        let at = Instant::now();
+        let was_unreachable = self.memory.unreachable();
+        let mut ended: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for ((stream, cause), end) in ending.iter().zip(ends) {
+            match end {
+                End::Ended => {
+                    self.note_ended(stream, *cause);
+                    let count = ended.entry(cause.as_str()).or_default();
+                    *count = count.saturating_add(1);
+                    self.memory.forget(stream);
+                }
+                End::Gone => {
+                    self.metrics.streams.gone.inc();
+                    self.memory.forget(stream);
+                }
+                End::Remains => self.memory.tell_again(stream, at),
+                End::Unreachable => {
+                    if self.memory.cannot_end(stream, at) {
+                        self.count_untracked("unreachable");
+                    }
+                }
+            }
+        }
+        for (cause, count) in ended {
+            tracing::info!(cause, count, "open streams ended with their token");
+        }
+        let unreachable = self.memory.unreachable();
+        if unreachable > 0 && was_unreachable == 0 {
+            tracing::warn!(
+                unreachable,
+                "open streams cannot be ended although their token is good no more: no socket of JWT_EDGE_SOCKETS leads to their \
+                 process of HAProxy. They end by HAProxy's own timeouts"
+            );
+        }
+    }
+
+    fn note_ended(&self, stream: &Stream, cause: Cause) {
+        let (id, cause) = (self.memory.id(stream), cause.as_str());
+        self.metrics.streams.ended.get_or_create(&ByCause { cause }).inc();
+        tracing::debug!(id, cause, process = stream.process, stream = stream.number, "an open stream ended");
+    }
+
+    /// Holds on to HAProxy's processes from the first stream on, and goes on with it, so that a connection to one that was replaced
+    /// does not keep that alive when its streams have ended.
+    async fn hold(&mut self) {
+        let is_due = match self.held {
+            None => !self.memory.is_empty(),
+            Some(at) => at.elapsed() >= HOLD,
+        };
+        if is_due {
+            self.runtime.keep().await;
+            self.held = Some(Instant::now());
+        }
+    }
+
+    /// Forgets streams that have ended by themselves.
+    async fn sweep(&mut self) {
+        let pause = if self.memory.is_nearly_full() && self.was_fruitful { SOON } else { SWEEP };
+        if self.swept.elapsed() < pause {
+            return;
+        }
+        self.swept = Instant::now();
+        let streams = self.memory.streams();
+        if streams.is_empty() {
+            return;
+        }
+        let open = self.runtime.open(&streams).await;
+        let gone = streams.iter().zip(open).filter(|(_, is_open)| !is_open);
+        let gone = gone.filter(|(stream, _)| self.memory.forget(stream)).count();
+        self.metrics.streams.gone.inc_by(u64::try_from(gone).unwrap_or(u64::MAX));
+        self.was_fruitful = gone >= streams.len() / FRUITFUL;
+    }
+
+    fn count_untracked(&self, reason: &'static str) {
+        self.metrics.streams.untracked.get_or_create(&ByReason { reason }).inc();
+    }
+
+    fn show(&self) {
+        let count = |len: usize| i64::try_from(len).unwrap_or(i64::MAX);
+        self.metrics.streams.open.set(count(self.memory.len()));
+        self.metrics.streams.unreachable.set(count(self.memory.unreachable()));
+    }
+}
