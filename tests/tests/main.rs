@@ -65,6 +65,7 @@ mod signals;
 mod silent;
 mod step_up;
 mod stream_files;
+mod streams;
 mod suites;
 mod variables;
 mod verdicts;
