@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -187,15 +187,36 @@ impl SigningKey {
 
     /// The public key as PEM (RFC 7468).
     pub fn pem(&self) -> String {
-        let text = BASE64_STANDARD.encode(self.spki());
-        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
-        for line in text.as_bytes().chunks(64) {
-            pem.push_str(&String::from_utf8_lossy(line));
-            pem.push('\n');
-        }
-        pem.push_str("-----END PUBLIC KEY-----\n");
+        pem("PUBLIC KEY", &self.spki())
+    }
+
+    /// The private key in PKCS #8 as PEM.
+    ///
+    /// # Panics
+    ///
+    /// The key is a secret, or one of ML-DSA.
+    pub fn private_pem(&self) -> String {
+        let der = match &self.secret {
+            Secret::Rsa(pair, _) => AsDer::<Pkcs8V1Der<'_>>::as_der(pair).unwrap().as_ref().to_vec(),
+            Secret::Ec(pair, _) => pair.to_pkcs8v1().unwrap().as_ref().to_vec(),
+            Secret::Ed(pair) => pair.to_pkcs8v1().unwrap().as_ref().to_vec(),
+            Secret::Hmac(..) | Secret::MlDsa(_) => panic!("no file of {}", self.algorithm),
+        };
+        let pem = pem("PRIVATE KEY", &der);
+        scan::note("a private key", pem.lines().nth(1).unwrap());
         pem
     }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for line in text.as_bytes().chunks(64) {
+        pem.push_str(&String::from_utf8_lossy(line));
+        pem.push('\n');
+    }
+    pem.push_str(&format!("-----END {label}-----\n"));
+    pem
 }
 
 /// A key of this algorithm, the same for the whole process: RSA keys are slow to make.

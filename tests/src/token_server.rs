@@ -14,6 +14,9 @@ use crate::socket::Address;
 use crate::token::now;
 use crate::wait::{DEADLINE, eventually, poll};
 
+/// How long an agent waits that asks about a token: above any delay of a busy machine.
+const BUDGET_MS: u32 = 20_000;
+
 /// A running token-server.
 #[derive(Debug)]
 pub struct TokenServer {
@@ -116,16 +119,30 @@ impl TokenServer {
         self.check(Request::line("POST /v1/check HTTP/1.1"), payload)
     }
 
-    /// What an agent hears about a token that it cannot open itself; it waits for so many milliseconds. The server has the profile
-    /// `standard`.
+    /// What an agent hears about a token that it cannot open itself. The server has the profile `standard`.
     ///
     /// # Panics
     ///
     /// It does not answer.
-    pub fn verdict_on_token(&self, token: &str, budget_ms: u32) -> Value {
+    pub fn verdict_on_token(&self, token: &str) -> Value {
         let checks = serde_json::json!([{ "token": token }]);
-        let body = serde_json::json!({ "profile": "standard", "budget_ms": budget_ms, "checks": checks });
+        let body = serde_json::json!({ "profile": "standard", "budget_ms": BUDGET_MS, "checks": checks });
         self.ask_check(Request::line("POST /v1/check HTTP/1.1"), &body.to_string())
+    }
+
+    /// The detail of that verdict.
+    ///
+    /// # Panics
+    ///
+    /// It does not answer, or without a verdict.
+    pub fn detail_on_token(&self, token: &str) -> String {
+        let verdict = self.verdict_on_token(token);
+        verdict["detail"].as_str().unwrap_or_else(|| panic!("{verdict}")).to_owned()
+    }
+
+    /// The status that a proxy hears about a bearer token at `/verify`.
+    pub fn status_of_token(&self, token: &str) -> u16 {
+        ask(&self.address, &Request::get("/verify").bearer(token)).status
     }
 
     fn check(&self, request: Request, payload: &Value) -> String {

@@ -4,8 +4,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use integration_tests::agent::ask;
-use integration_tests::http::Request;
 use integration_tests::key_server::{Answer, KeyServer};
 use integration_tests::process::Signal;
 use integration_tests::scan::{note, noted};
@@ -16,8 +14,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const SECRET: &str = "secret-of-the-client-4715";
-/// Above any delay of a busy machine.
-const BUDGET_MS: u32 = 20_000;
 
 /// A token-server, and the authorization server that it asks: one that counts its questions, which no real one tells.
 struct Asking {
@@ -60,18 +56,6 @@ impl Asking {
         self.provider.set(Answer::Body(answer.to_string()));
     }
 
-    fn verdict(&self, token: &str) -> Value {
-        self.server.verdict_on_token(token, BUDGET_MS)
-    }
-
-    fn detail(&self, token: &str) -> String {
-        self.verdict(token)["detail"].as_str().unwrap().to_owned()
-    }
-
-    fn status(&self, token: &str) -> u16 {
-        ask(&self.server.address, &Request::get("/verify").bearer(token)).status
-    }
-
     /// Has SIGHUP take over this text.
     fn reads(&self, text: &str) {
         let count = || {
@@ -94,19 +78,19 @@ fn an_opaque_token_is_asked_about_once_and_a_rule_ends_it_at_once() {
     let tokens = ["a-good-opaque-token-4716", "a-strangers-text-4717"].map(|token| noted(token.to_owned()));
     let [token, strange] = &tokens;
     for _ in 0..3 {
-        let verdict = asking.verdict(token);
+        let verdict = asking.server.verdict_on_token(token);
         assert_eq!((&verdict["detail"], &verdict["subject"]), (&json!("ok"), &json!("anna")), "{verdict}");
         assert_eq!(verdict["claims"]["iss"], "https://id.example.com");
         assert!(verdict["use_for"].as_u64().is_some_and(|left| left <= 300_000), "{verdict}");
-        assert_eq!(asking.status(token), 200);
+        assert_eq!(asking.server.status_of_token(token), 200);
     }
     assert_eq!(asking.provider.fetches(), 1);
     asking.server.revoke("anna", &json!({ "sub": "anna" }));
-    assert_eq!((asking.detail(token), asking.status(token)), ("revoked".to_owned(), 401));
+    assert_eq!((asking.server.detail_on_token(token), asking.server.status_of_token(token)), ("revoked".to_owned(), 401));
     assert_eq!(asking.provider.fetches(), 1);
 
     asking.provider.set(Answer::Status(500));
-    assert_eq!((asking.detail(strange), asking.status(strange)), ("introspection".to_owned(), 503));
+    assert_eq!((asking.server.detail_on_token(strange), asking.server.status_of_token(strange)), ("introspection".to_owned(), 503));
     let (log, metrics) = (asking.server.process.log(), asking.server.metrics());
     assert!(log.contains(r#""level":"TRACE""#) && log.contains("an authorization server could not be asked"));
     for secret in tokens.iter().map(String::as_str).chain([SECRET]) {
@@ -145,11 +129,11 @@ fn a_token_that_is_for_another_audience_or_bound_or_no_token_at_all_is_refused_a
         let mut answer = good();
         answer[member] = value;
         asking.says(answer.clone());
-        assert_eq!(asking.status(&format!("an-opaque-token-{number:04}")), status, "{answer}");
+        assert_eq!(asking.server.status_of_token(&format!("an-opaque-token-{number:04}")), status, "{answer}");
     }
     let fetches = asking.provider.fetches();
     for text in ["short", "a.b.c", "two.dots.in-this-text-0123", "not+a/token68=in-the-middle"] {
-        assert_eq!(asking.status(text), 401, "{text}");
+        assert_eq!(asking.server.status_of_token(text), 401, "{text}");
     }
     assert_eq!(asking.provider.fetches(), fetches, "what cannot be one is not asked about");
 }
@@ -159,10 +143,10 @@ fn a_reload_takes_over_servers_and_keeps_the_answers_of_those_that_are_the_same(
     let asking = Asking::start();
     let token = "a-good-opaque-token-4718";
     let table = |client: &str| Asking::table(&asking.folder, &asking.provider, client);
-    assert_eq!(asking.status(token), 200);
+    assert_eq!(asking.server.status_of_token(token), 200);
     asking.reads(&format!("{}\n# nothing new\n", table("edge")));
-    assert_eq!((asking.status(token), asking.provider.fetches()), (200, 1));
+    assert_eq!((asking.server.status_of_token(token), asking.provider.fetches()), (200, 1));
     asking.reads(&table("another-client"));
     asking.says(json!({ "active": false }));
-    assert_eq!((asking.status(token), asking.provider.fetches()), (401, 2));
+    assert_eq!((asking.server.status_of_token(token), asking.provider.fetches()), (401, 2));
 }

@@ -31,24 +31,24 @@ fn command(place: &Place) -> Command {
 }
 
 fn authorization_code(place: &Place, client: &str) -> String {
-    token(&token_answer(place, client), "id_token")
+    token(&token_answer(place, client, "openid"), "id_token")
 }
 
-/// An opaque access token of the client `my-api`.
-pub(crate) fn opaque_token(place: &Place) -> String {
-    let answer = token_answer(place, "my-api");
+/// An opaque access token of the client `my-api` with this scope.
+pub(crate) fn opaque_token(place: &Place, scope: &str) -> String {
+    let answer = token_answer(place, "my-api", scope);
     let token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}"));
     integration_tests::scan::noted(token.to_owned())
 }
 
-fn token_answer(place: &Place, client: &str) -> Value {
+fn token_answer(place: &Place, client: &str, scope: &str) -> Value {
     let mut person = place.visitor();
     assert_eq!(person.get(&place.at("/login?user=alice")).status, 200);
     let request = encoded(&[
         ("client_id", client),
         ("response_type", "code"),
         ("redirect_uri", CALLBACK),
-        ("scope", "openid"),
+        ("scope", scope),
         ("state", "x"),
     ]);
     let response = person.get(&place.at(&format!("/authorize/?{request}")));

@@ -24,7 +24,7 @@ settings.configure(
         "OIDC_RSA_PRIVATE_KEY": pem(NUMBERS[0]),
         "OIDC_RSA_PRIVATE_KEYS_INACTIVE": [pem(number) for number in NUMBERS[1:]],
         "PKCE_REQUIRED": False,
-        "SCOPES": {"openid": "OpenID Connect"},
+        "SCOPES": {"openid": "OpenID Connect", "introspection": "Ask about tokens"},
     },
 )
 django.setup()

@@ -2,92 +2,39 @@
 
 use std::fs;
 
-use integration_tests::agent::ask;
 use integration_tests::gateway::Gateway;
 use integration_tests::http::Request;
 use integration_tests::identity::oidc_provider::{RS256, opaque_tokens};
 use integration_tests::identity::provider::Provider;
 use integration_tests::keys::{jwks, key};
 use integration_tests::proxy::Proxy;
-use integration_tests::token_server::TokenServer;
 use integration_tests::wait::eventually;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
+use crate::asking::{Asking, STRANGE};
 use crate::authlib::{self, AUTHLIB};
 use crate::django::{self, DJANGO};
-
-/// Above any delay of a busy machine.
-const BUDGET_MS: u32 = 20_000;
-/// Nobody's token.
-const STRANGE: &str = "a-text-that-no-provider-has-issued";
-
-/// A token-server that asks a provider.
-struct Asking {
-    server: TokenServer,
-    _folder: TempDir,
-}
-
-impl Asking {
-    fn start(issuer: &str, client: (&str, &str), more: &[(&str, &str)]) -> Self {
-        let folder = TempDir::with_prefix("introspection-").unwrap();
-        let secret = folder.path().join("secret");
-        fs::write(&secret, client.1).unwrap();
-        let secret = secret.display().to_string();
-        let settings = [
-            ("RUST_LOG", "trace"),
-            ("TOKEN_SERVER__INTROSPECTION__ISSUER", issuer),
-            ("TOKEN_SERVER__INTROSPECTION__CLIENT_ID", client.0),
-            ("TOKEN_SERVER__INTROSPECTION__CLIENT_SECRET_FILE", &secret),
-            ("TOKEN_SERVER__INTROSPECTION__TIMEOUT_MS", "10000"),
-        ];
-        let server = TokenServer::start_with(folder.path(), "standard", &[&settings, more].concat());
-        Self { server, _folder: folder }
-    }
-
-    /// What an agent hears.
-    fn verdict(&self, token: &str) -> Value {
-        self.server.verdict_on_token(token, BUDGET_MS)
-    }
-
-    fn detail(&self, token: &str) -> String {
-        self.verdict(token)["detail"].as_str().unwrap().to_owned()
-    }
-
-    /// What a proxy hears.
-    fn status(&self, token: &str) -> u16 {
-        ask(&self.server.address, &Request::get("/verify").bearer(token)).status
-    }
-
-    /// Neither tokens nor the secret are in what it prints and shows.
-    fn tells_no_secret(&self, secrets: &[&str]) {
-        let (log, metrics) = (self.server.process.log(), self.server.metrics());
-        assert!(log.contains(r#""level":"TRACE""#));
-        for secret in secrets {
-            assert!(!log.contains(secret) && !metrics.contains(secret), "{secret} is shown");
-        }
-    }
-}
 
 #[test]
 fn opaque_tokens_of_oidc_provider_pass_until_they_are_revoked_there_or_here() {
     let mut provider = Provider::start(&RS256);
     let client = ("robot", "of the robot");
-    let brief = [("TOKEN_SERVER__INTROSPECTION__CACHE_TTL", "1")];
+    let brief = [("CACHE_TTL", "1")];
     let brief = Asking::start(&provider.place.issuer, client, &brief);
-    let long = [("TOKEN_SERVER__INTROSPECTION__CACHE_TTL", "300")];
+    let long = [("CACHE_TTL", "300")];
     let long = Asking::start(&provider.place.issuer, client, &long);
     let [alices, refresh] = opaque_tokens(&provider.place, "alice");
     let [bobs, _] = opaque_tokens(&provider.place, "bob");
 
     for asking in [&brief, &long] {
-        let verdict = asking.verdict(&alices);
+        let verdict = asking.server.verdict_on_token(&alices);
         assert_eq!((&verdict["detail"], &verdict["subject"]), (&json!("ok"), &json!("alice")), "{verdict}");
         assert_eq!(verdict["claims"]["iss"], provider.place.issuer.as_str());
         assert!(verdict["header"].is_null() && verdict["use_for"].as_u64().unwrap() <= 300_000, "{verdict}");
-        assert_eq!((asking.status(&alices), asking.detail(&bobs)), (200, "ok".to_owned()));
-        assert_eq!((asking.detail(STRANGE), asking.status(STRANGE)), ("inactive".to_owned(), 401));
-        assert_eq!((asking.detail(&refresh), asking.status(&refresh)), ("token_type".to_owned(), 401));
+        assert_eq!((asking.server.status_of_token(&alices), asking.server.detail_on_token(&bobs)), (200, "ok".to_owned()));
+        assert_eq!((asking.server.detail_on_token(STRANGE), asking.server.status_of_token(STRANGE)), ("inactive".to_owned(), 401));
+        assert_eq!((asking.server.detail_on_token(&refresh), asking.server.status_of_token(&refresh)), ("token_type".to_owned(), 401));
     }
 
     // There: it ends here when the answer does.
@@ -95,19 +42,19 @@ fn opaque_tokens_of_oidc_provider_pass_until_they_are_revoked_there_or_here() {
     let place = &provider.place;
     let revoked = place.visitor().post_as("web", "of the web", &place.at("/token/revocation"), &form);
     assert_eq!(revoked.status, 200, "{revoked}");
-    eventually("the token ends", || (brief.detail(&alices) == "inactive").then_some(()));
-    assert_eq!(brief.status(&alices), 401);
-    assert_eq!((brief.detail(&bobs), long.detail(&alices)), ("ok".to_owned(), "ok".to_owned()));
+    eventually("the token ends", || (brief.server.detail_on_token(&alices) == "inactive").then_some(()));
+    assert_eq!(brief.server.status_of_token(&alices), 401);
+    assert_eq!((brief.server.detail_on_token(&bobs), long.server.detail_on_token(&alices)), ("ok".to_owned(), "ok".to_owned()));
 
     // Here: at once, though an answer is kept.
     long.server.revoke("bob", &json!({ "sub": "bob" }));
-    assert_eq!((long.detail(&bobs), long.status(&bobs)), ("revoked".to_owned(), 401));
-    assert_eq!(brief.detail(&bobs), "ok", "another server's rules");
+    assert_eq!((long.server.detail_on_token(&bobs), long.server.status_of_token(&bobs)), ("revoked".to_owned(), 401));
+    assert_eq!(brief.server.detail_on_token(&bobs), "ok", "another server's rules");
 
     provider.stops();
-    assert_eq!(long.detail(&alices), "ok", "what is known goes on");
+    assert_eq!(long.server.detail_on_token(&alices), "ok", "what is known goes on");
     assert_eq!(
-        (long.detail("another-strange-text"), long.status("another-strange-text")),
+        (long.server.detail_on_token("another-strange-text"), long.server.status_of_token("another-strange-text")),
         ("introspection".to_owned(), 503)
     );
     for asking in [&brief, &long] {
@@ -151,44 +98,44 @@ fn opaque_tokens_of_django_oauth_toolkit_pass_where_answers_without_a_type_are_a
     let provider = Provider::start(&DJANGO);
     let url = provider.place.at("/introspect/");
     let client = ("my-api", "of the web");
-    let url = ("TOKEN_SERVER__INTROSPECTION__URL", url.as_str());
+    let url = ("URL", url.as_str());
     let strict = Asking::start(&provider.place.issuer, client, &[url]);
     let lax = Asking::start(
         &provider.place.issuer,
         client,
-        &[url, ("TOKEN_SERVER__INTROSPECTION__ALLOW_UNTYPED", "true")],
+        &[url, ("ALLOW_UNTYPED", "true")],
     );
-    let token = django::opaque_token(&provider.place);
-    assert_eq!(strict.detail(&token), "token_type", "it answers so for every token");
-    let verdict = lax.verdict(&token);
+    let token = django::opaque_token(&provider.place, "openid");
+    assert_eq!(strict.server.detail_on_token(&token), "token_type", "it answers so for every token");
+    let verdict = lax.server.verdict_on_token(&token);
     assert_eq!(
         (&verdict["detail"], &verdict["claims"]["username"]),
         (&json!("ok"), &json!("alice")),
         "{verdict}"
     );
     assert_eq!(
-        (lax.detail(STRANGE), lax.status(STRANGE), lax.status(&token)),
+        (lax.server.detail_on_token(STRANGE), lax.server.status_of_token(STRANGE), lax.server.status_of_token(&token)),
         ("inactive".to_owned(), 401, 200)
     );
     let form = [("token", token.as_str())];
     let place = &provider.place;
     let revoked = place.visitor().post_as(client.0, client.1, &place.at("/revoke_token/"), &form);
     assert_eq!(revoked.status, 200, "{revoked}");
-    assert_eq!(strict.detail(&token), "token_type", "an answer is kept");
+    assert_eq!(strict.server.detail_on_token(&token), "token_type", "an answer is kept");
     lax.tells_no_secret(&[&token, STRANGE, "of the web", "of+the+web"]);
 }
 
 #[test]
 fn opaque_tokens_of_authlib_pass_where_the_client_is_told_in_the_form() {
     let provider = Provider::start(&AUTHLIB);
-    let post = ("TOKEN_SERVER__INTROSPECTION__AUTH", "post");
+    let post = ("AUTH", "post");
     let asking = Asking::start(&provider.place.issuer, ("robot", "of the robot"), &[post]);
     let token = authlib::opaque_token(&provider.place);
-    let verdict = asking.verdict(&token);
+    let verdict = asking.server.verdict_on_token(&token);
     assert_eq!((&verdict["detail"], &verdict["subject"]), (&json!("ok"), &json!("robot")), "{verdict}");
-    assert_eq!((asking.status(&token), asking.detail(STRANGE)), (200, "inactive".to_owned()));
+    assert_eq!((asking.server.status_of_token(&token), asking.server.detail_on_token(STRANGE)), (200, "inactive".to_owned()));
     let wrong = Asking::start(&provider.place.issuer, ("robot", "of another robot"), &[post]);
-    assert_eq!((wrong.detail(&token), wrong.status(&token)), ("introspection".to_owned(), 503));
+    assert_eq!((wrong.server.detail_on_token(&token), wrong.server.status_of_token(&token)), ("introspection".to_owned(), 503));
     assert!(wrong.server.process.log().contains("answered 400 Bad Request"));
     wrong.tells_no_secret(&[&token, "of another robot", "of+another+robot"]);
 }

@@ -4,12 +4,14 @@
 //!
 //! `make test-idps` installs them and runs this.
 
+mod asking;
 mod authlib;
 mod bound;
 mod django;
 mod glewlwyd;
 mod idpyoidc;
 mod introspection;
+mod introspection_clients;
 mod lemonldap;
 mod logout;
 mod oidc_provider;

@@ -1,13 +1,15 @@
 // oidc-provider (npm) as an operator runs it: PORT, STATE (a folder for its keys), ALGORITHM, X5C, and KEYS, the numbers of
 // the keys that it publishes, the first of which signs. LOGOUT_URI: where it tells that a user of `web` has logged out, with
-// SESSIONS the session too, whose name is then in access tokens as well.
+// SESSIONS the session too, whose name is then in access tokens as well. CLIENTS: the metadata of more clients. With TLS_PORT,
+// TLS_CERT and TLS_KEY it is there as well, for clients that show a certificate.
 
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { Provider } from 'oidc-provider';
 
-const { PORT, STATE, ALGORITHM, X5C, KEYS, LOGOUT_URI, SESSIONS } = process.env;
+const { PORT, STATE, ALGORITHM, X5C, KEYS, LOGOUT_URI, SESSIONS, CLIENTS, TLS_PORT, TLS_CERT, TLS_KEY } = process.env;
 const KINDS = {
   RS256: ['rsa', { modulusLength: 2048 }],
   PS256: ['rsa', { modulusLength: 2048 }],
@@ -36,11 +38,13 @@ const provider = new Provider(issuer, {
   jwks: { keys: KEYS.split(',').map(key) },
   enabledJWA: { idTokenSigningAlgValues: [ALGORITHM], userinfoSigningAlgValues: [ALGORITHM], introspectionSigningAlgValues: [ALGORITHM] },
   clientDefaults: { id_token_signed_response_alg: ALGORITHM },
+  clientAuthMethods: ['client_secret_basic', 'private_key_jwt', ...(TLS_PORT ? ['self_signed_tls_client_auth'] : [])],
   cookies: { keys: ['signs cookies'] },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   clients: [
     { client_id: 'robot', client_secret: 'of the robot', grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
     { client_id: 'web', client_secret: 'of the web', redirect_uris: ['http://127.0.0.1:9/callback'], grant_types: ['authorization_code', 'refresh_token'], ...logout },
+    ...JSON.parse(CLIENTS ?? '[]'),
   ],
   pkce: { required: () => false },
   // Its own dispatcher of requests refuses private addresses, such as those of these tests.
@@ -49,6 +53,7 @@ const provider = new Provider(issuer, {
   features: {
     backchannelLogout: { enabled: Boolean(LOGOUT_URI) },
     introspection: { enabled: true },
+    mTLS: { enabled: Boolean(TLS_PORT), selfSignedTlsClientAuth: true, getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.() },
     revocation: { enabled: true },
     clientCredentials: { enabled: true },
     resourceIndicators: {
@@ -61,3 +66,8 @@ const provider = new Provider(issuer, {
 });
 provider.on('backchannel.error', (_, error) => console.error(`logout: ${error}`));
 provider.listen(Number(PORT), '127.0.0.1');
+if (TLS_PORT) {
+  // Whose certificate it is, is the provider's to judge.
+  const tls = { cert: readFileSync(TLS_CERT), key: readFileSync(TLS_KEY), requestCert: true, rejectUnauthorized: false };
+  createServer(tls, provider.callback()).listen(Number(TLS_PORT), '127.0.0.1');
+}

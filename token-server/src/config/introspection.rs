@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ::keys::trust::{Fetch, FetchNames, ProxyChoice};
 use ::keys::{Client, Configured, FetchFault, Surroundings, may_hear_secrets};
-use jose::Profile;
+use jose::{Profile, SigningKey};
 use reqwest::Url;
 use service::secret::Secret;
 use service::secret_file::SecretFile;
@@ -51,6 +51,7 @@ pub(super) struct Names {
     pub(super) token_file: &'static str,
     pub(super) cert_file: &'static str,
     pub(super) key_file: &'static str,
+    pub(super) key_id: &'static str,
     pub(super) ca_file: &'static str,
     pub(super) origins: &'static str,
     pub(super) proxy: &'static str,
@@ -72,6 +73,7 @@ pub(super) const FLAT: Names = Names {
     token_file: "TOKEN_SERVER__INTROSPECTION__TOKEN_FILE",
     cert_file: "TOKEN_SERVER__INTROSPECTION__CERT_FILE",
     key_file: "TOKEN_SERVER__INTROSPECTION__KEY_FILE",
+    key_id: "TOKEN_SERVER__INTROSPECTION__KEY_ID",
     ca_file: "TOKEN_SERVER__INTROSPECTION__CA_FILE",
     origins: "TOKEN_SERVER__INTROSPECTION__ORIGINS",
     proxy: "TOKEN_SERVER__INTROSPECTION__PROXY",
@@ -93,6 +95,7 @@ pub(super) const TABLE: Names = Names {
     token_file: "token_file",
     cert_file: "cert_file",
     key_file: "key_file",
+    key_id: "key_id",
     ca_file: "ca_file",
     origins: "origins",
     proxy: "proxy",
@@ -135,6 +138,8 @@ pub(crate) struct AuthorizationServer {
     pub(crate) written: Written,
     /// Of `client_secret_file`.
     pub(crate) secret: Option<Arc<SecretFile<Secret>>>,
+    /// Of `key_file`, where that signs assertions.
+    pub(crate) key: Option<Arc<SecretFile<SigningKey>>>,
     /// Asks, at the configured origins alone.
     pub(crate) client: Client,
 }
@@ -207,6 +212,7 @@ pub(super) fn read(settings: &mut Settings, profile: Profile) -> Introspection {
             FLAT.token_file,
             FLAT.cert_file,
             FLAT.key_file,
+            FLAT.key_id,
             FLAT.ca_file,
             FLAT.origins,
             FLAT.proxy,
@@ -326,7 +332,7 @@ fn server(
         .ok()?;
     let (issuer, authentication, terms) = (issuer.into(), credentials.authentication, terms.clone());
     let written = Written { issuer, prefix, url, authentication, fetch, terms };
-    Some(AuthorizationServer { written, secret: credentials.secret, client })
+    Some(AuthorizationServer { written, secret: credentials.secret, key: credentials.key, client })
 }
 
 /// The issuer as the place of its metadata.

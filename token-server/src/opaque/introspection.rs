@@ -6,6 +6,7 @@
 
 mod answer;
 mod answers;
+mod assertion;
 mod call;
 mod limits;
 mod metrics;

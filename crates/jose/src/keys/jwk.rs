@@ -181,7 +181,7 @@ pub(crate) fn ec(jwk: &Object<'_>) -> Result<Components, SkipReason> {
     Ok(Components::Ec { curve, point })
 }
 
-pub(super) fn okp(jwk: &Object<'_>) -> Result<Components, SkipReason> {
+pub(crate) fn okp(jwk: &Object<'_>) -> Result<Components, SkipReason> {
     let crv = text(jwk, "crv")?.ok_or(SkipReason::Parameter("crv"))?;
     match crv.as_str() {
         "Ed25519" => Ok(Components::Ed25519 { x: octets(jwk, "x")? }),

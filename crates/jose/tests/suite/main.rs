@@ -24,6 +24,7 @@ mod properties;
 #[cfg(test)]
 mod rfc7520;
 #[cfg(test)]
+mod signing;
 mod step_up;
 #[cfg(test)]
 mod support;

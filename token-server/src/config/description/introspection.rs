@@ -5,7 +5,7 @@ use service::description::{Default, Group, Kind, Setting, Table};
 use super::super::introspection::*;
 use super::PATH;
 
-const AUTH: &[&str] = &["basic", "post", "bearer", "mtls"];
+const AUTH: &[&str] = &["basic", "post", "private_key_jwt", "bearer", "mtls"];
 
 pub(super) fn settings() -> Group {
     let mut settings = server(&FLAT);
@@ -58,13 +58,15 @@ fn server(names: &Names) -> Vec<Setting> {
         Setting::new(names.url, Kind::Text("URL"), "https://id.example.com/introspect", "Its introspection endpoint")
             .without_secrets()
             .or(Default::unset("`introspection_endpoint` of its metadata (RFC 8414)")),
-        Setting::new(names.auth, Kind::Word(AUTH), "post", "How it is told who asks: by the client's ID and secret in `Authorization` or in the form, by a bearer token, by a certificate")
+        Setting::new(names.auth, Kind::Word(AUTH), "post", "How it is told who asks: by the client's ID and secret in `Authorization` or in the form, by an assertion that its key signs, by a bearer token, by a certificate")
             .or("basic"),
-        Setting::new(names.client_id, Kind::Text("text"), "edge", "The client's ID, for `basic`, `post` and `mtls`"),
+        Setting::new(names.client_id, Kind::Text("text"), "edge", "The client's ID, for all but `bearer`"),
         path(names.client_secret_file, "/etc/token-server/introspection.secret", "A file with its secret, for `basic` and `post`; read again at each call"),
         path(names.token_file, "/etc/token-server/introspection.token", "A file with the token, for `bearer`; read again at each call"),
         path(names.cert_file, "/etc/token-server/introspection.pem", "The certificate, PEM, for `mtls`; read again at each call"),
-        path(names.key_file, "/etc/token-server/introspection.key", "Its key, PEM"),
+        path(names.key_file, "/etc/token-server/introspection.key", "Its key, PEM; or the key that signs assertions, PEM or a JWK, for `private_key_jwt`; read again at each call"),
+        Setting::new(names.key_id, Kind::Text("text"), "edge-2026", "`kid` of the assertions")
+            .or(Default::unset("`kid` of the key's JWK, if it is one")),
         path(names.ca_file, "/etc/token-server/idp-ca.pem", "Certificates that vouch for its URLs, beside the system's, PEM"),
         Setting::new(names.origins, Kind::List("origins"), "https://introspect.example.com", "Further origins that may see tokens and credentials, where its metadata lead to another than its own"),
         Setting::new(names.proxy, Kind::Text("URL or none"), "http://proxy.example.com:3128", "The forward proxy")

@@ -178,7 +178,7 @@ fn the_described_limits_and_words_are_those_of_the_code() {
             Kind::Word(words) => {
                 assert_faulty(&folder, name, "nonsense");
                 // These need others beside them, which the rest must not have.
-                let alone = words.iter().filter(|word| !["sentinel", "bearer", "mtls"].contains(*word));
+                let alone = words.iter().filter(|word| !["sentinel", "private_key_jwt", "bearer", "mtls"].contains(*word));
                 alone.map(|word| (*word).to_owned()).collect()
             }
             Kind::Switch => {

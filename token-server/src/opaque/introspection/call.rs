@@ -1,36 +1,59 @@
 //! The question about a token (RFC 7662 section 2.1), and who asks it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use jose::{UnixTime, Unsigned};
 use keys::{JSON, Question, Sent, basic_authorization, form};
 use reqwest::Url;
-use service::secret_file::Reload as _;
+use service::secret_file::{Reload as _, SecretFile};
 
+use super::assertion::{ASSERTION_TYPE, assertion};
 use crate::config::introspection::{Authentication, AuthorizationServer};
 
-/// A question about this token.
+/// The largest answer that is read; one about a token fits many times.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// A question about this token, that is asked now.
+///
+/// # Errors
+/// Who asks cannot be proved.
 pub(super) fn question(
     server: &AuthorizationServer,
     url: Url,
     token: &str,
     patience: Duration,
-    max_bytes: usize,
-) -> Question {
-    let secret = server.secret.as_ref().map(|file| {
-        file.reload();
-        file.current()
-    });
+    now: UnixTime,
+) -> Result<Question, Unsigned> {
+    let (secret, key) = (server.secret.as_deref().map(current), server.key.as_deref().map(current));
+    let proof;
     let mut pairs = vec![("token", token), ("token_type_hint", "access_token")];
     let mut authorization = None;
-    match (&server.written.authentication, &secret) {
-        (Authentication::Basic(id), Some(secret)) => authorization = Some(basic_authorization(id, secret)),
-        (Authentication::Post(id), Some(secret)) => {
+    match (&server.written.authentication, &secret, &key) {
+        (Authentication::Basic(id), Some(secret), _) => authorization = Some(basic_authorization(id, secret)),
+        (Authentication::Post(id), Some(secret), _) => {
             pairs.extend([("client_id", id.as_str()), ("client_secret", secret.expose())]);
         }
-        // The client shows the token, or the certificate.
-        (Authentication::Mtls(id), _) => pairs.push(("client_id", id)),
+        (Authentication::PrivateKeyJwt { client, kid }, _, Some(key)) => {
+            proof = assertion(key, kid.as_deref(), client, &server.written.issuer, now)?;
+            pairs.extend([
+                ("client_id", client.as_str()),
+                ("client_assertion_type", ASSERTION_TYPE),
+                ("client_assertion", proof.expose()),
+            ]);
+        }
+        // The client shows the certificate, or the token.
+        (Authentication::Mtls(id), ..) => pairs.push(("client_id", id)),
+        (Authentication::Bearer, ..) => {}
         // Without a secret there was a fault at the start.
-        (Authentication::Bearer | Authentication::Basic(_) | Authentication::Post(_), _) => {}
+        (Authentication::Basic(_) | Authentication::Post(_) | Authentication::PrivateKeyJwt { .. }, ..) => {}
     }
-    Question { url, sent: Sent::Form(form(&pairs)), accept: JSON, authorization, patience, max_bytes }
+    let sent = Sent::Form(form(&pairs));
+    Ok(Question { url, sent, accept: JSON, authorization, patience, max_bytes: MAX_ANSWER_BYTES })
+}
+
+/// What a file says now.
+fn current<T: Send + Sync>(file: &SecretFile<T>) -> Arc<T> {
+    file.reload();
+    file.current()
 }

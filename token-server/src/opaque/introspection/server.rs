@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jose::UnixTime;
+use jose::{UnixTime, Unsigned};
 use keys::{AskError, JSON, Question, Sent, addresses, may_hear_secrets};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
@@ -19,9 +19,7 @@ use super::call;
 use super::limits::{Limits, Place};
 use crate::config::introspection::AuthorizationServer;
 
-/// The largest answer that is read; one about a token fits many times.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
-/// The same of metadata.
+/// The largest metadata that are read.
 const MAX_METADATA_BYTES: usize = 256 * 1024;
 /// How long an endpoint of metadata is used before they are read again.
 const METADATA_AGE: Duration = Duration::from_secs(3_600);
@@ -50,6 +48,9 @@ pub(super) enum Failure {
     /// It answers what says nothing.
     #[error("sent {0}")]
     Unreadable(#[from] Unreadable),
+    /// Nothing proves who asks.
+    #[error("is not asked: {0}; see key_file")]
+    Unsigned(#[from] Unsigned),
     /// Its metadata cannot be used.
     #[error("its metadata {0}; set url to its introspection endpoint")]
     Metadata(&'static str),
@@ -58,8 +59,8 @@ pub(super) enum Failure {
 fn cure(status: StatusCode) -> &'static str {
     match status.as_u16() {
         300..=399 => ": redirects are not followed; set url to where it leads",
-        400 => ": it does not take the question, or who asks; see client_id, client_secret_file and auth",
-        401 | 403 => ": it does not accept who asks; see client_id, client_secret_file and auth",
+        400 => ": it does not take the question, or who asks; see auth, client_id and the file of its secret, key or token",
+        401 | 403 => ": it does not accept who asks; see auth, client_id and the file of its secret, key or token",
         404 | 405 => ": see url",
         429 => ": it is asked more often than it wants; see rate",
         _ => ": see its log",
@@ -122,6 +123,9 @@ impl Server {
         if let Some(secret) = &self.settings.secret {
             secret.report_to(metrics);
         }
+        if let Some(key) = &self.settings.key {
+            key.report_to(metrics);
+        }
     }
 
     /// A place for one call; absent: there are too many.
@@ -151,7 +155,7 @@ impl Server {
     ) -> Result<Found, Failure> {
         let url = self.endpoint(patience).await?;
         let (at, asked) = (clock(), Instant::now());
-        let question = call::question(&self.settings, url, token, patience, MAX_ANSWER_BYTES);
+        let question = call::question(&self.settings, url, token, patience, at)?;
         let answered = self.settings.client.ask(question).await?;
         if answered.status != StatusCode::OK {
             return Err(Failure::Status { status: answered.status });

@@ -144,9 +144,13 @@ fn is_whole(text: &str) -> bool {
 }
 
 fn secret(text: &str) -> Arc<SecretFile<Secret>> {
+    file(text, |bytes| Ok(Secret::new(String::from_utf8_lossy(bytes))))
+}
+
+/// A file that is gone, whose content stays in use.
+fn file<T>(text: &str, parse: fn(&[u8]) -> Result<T, String>) -> Arc<SecretFile<T>> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    let parse = |bytes: &[u8]| Ok(Secret::new(String::from_utf8_lossy(bytes)));
     Arc::new(SecretFile::one(NamedFile::new("SECRET_FILE", file.path()), parse).unwrap())
 }
 
@@ -163,7 +167,7 @@ fn written(site: &Site, prefix: &str, terms: Terms) -> AuthorizationServer {
         fetch,
         terms,
     };
-    AuthorizationServer { written, secret: Some(secret("s3cret of the client")), client }
+    AuthorizationServer { written, secret: Some(secret("s3cret of the client")), key: None, client }
 }
 
 fn settings(servers: impl IntoIterator<Item = AuthorizationServer>) -> config::Introspection {

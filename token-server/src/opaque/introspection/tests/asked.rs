@@ -1,6 +1,10 @@
 //! What is asked, and how long an answer is used.
 
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jose::SigningKey;
+use serde_json::json;
 
 use super::*;
 
@@ -11,7 +15,7 @@ async fn the_question_is_a_form_and_says_who_asks_by_encoded_credentials() {
     let expected = r#"{"active":true,"token_type":"Bearer","sub":"anna","exp":1700000600,"iss":"https://id.example.com"}"#;
     assert_eq!(found(&basic, "a+b/c~d==.0123456789").await, Ok(expected.to_owned()));
     let asked = site.asked().concat().to_ascii_lowercase();
-    let pair = base64::engine::general_purpose::STANDARD.encode("edge%3A1:s3cret+of+the+client");
+    let pair = STANDARD.encode("edge%3A1:s3cret+of+the+client");
     for line in [
         "post /introspect http/1.1",
         "content-type: application/x-www-form-urlencoded",
@@ -29,6 +33,42 @@ async fn the_question_is_a_form_and_says_who_asks_by_encoded_credentials() {
     let asked = site.asked().pop().unwrap();
     assert!(!asked.to_ascii_lowercase().contains("authorization:"));
     assert!(asked.ends_with("&client_id=edge%3A1&client_secret=s3cret+of+the+client"), "{asked}");
+}
+
+#[tokio::test]
+async fn an_assertion_is_made_for_each_question_and_for_the_issuer_alone() {
+    let site = Site::answering(GOOD).await;
+    let private = Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap();
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", STANDARD.encode(private));
+    let mut signing = written(&site, "", Terms { cache_ttl: Duration::ZERO, ..Terms::default() });
+    signing.written.authentication =
+        Authentication::PrivateKeyJwt { client: "edge:1".to_owned(), kid: Some("k".to_owned()) };
+    signing.secret = None;
+    signing.key = Some(file(&pem, |bytes| SigningKey::parse(bytes).map_err(|error| error.to_string())));
+    let signing = Arc::new(Introspection::new(settings([signing]), &mut Registry::default(), || NOW));
+    let mut seen = Vec::new();
+    for times in 1..=2 {
+        found(&signing, TOKEN).await.unwrap();
+        let asked = site.asked().pop().unwrap();
+        assert!(!asked.to_ascii_lowercase().contains("authorization:"));
+        let (form, assertion) = asked.rsplit_once("&client_assertion=").unwrap();
+        let expected = "&client_id=edge%3A1&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+        assert!(form.ends_with(expected), "{form}");
+        let parts: Vec<serde_json::Value> = assertion
+            .split('.')
+            .take(2)
+            .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
+            .collect();
+        assert_eq!(parts[0], json!({ "alg": "EdDSA", "typ": "JWT", "kid": "k" }));
+        let mut claims = parts[1].clone();
+        seen.push(claims["jti"].take());
+        let now = NOW.as_millis() / 1_000;
+        let expected = json!({
+            "iss": "edge:1", "sub": "edge:1", "aud": ISSUER, "iat": now, "exp": now + 60, "jti": null,
+        });
+        assert_eq!((claims, seen.len()), (expected, times));
+    }
+    assert!(seen[0] != seen[1] && seen[0].as_str().unwrap().len() == 22);
 }
 
 #[tokio::test]
