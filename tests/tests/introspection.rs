@@ -86,11 +86,17 @@ fn an_opaque_token_is_asked_about_once_and_a_rule_ends_it_at_once() {
     }
     assert_eq!(asking.provider.fetches(), 1);
     asking.server.revoke("anna", &json!({ "sub": "anna" }));
-    assert_eq!((asking.server.detail_on_token(token), asking.server.status_of_token(token)), ("revoked".to_owned(), 401));
+    assert_eq!(
+        (asking.server.detail_on_token(token), asking.server.status_of_token(token)),
+        ("revoked".to_owned(), 401)
+    );
     assert_eq!(asking.provider.fetches(), 1);
 
     asking.provider.set(Answer::Status(500));
-    assert_eq!((asking.server.detail_on_token(strange), asking.server.status_of_token(strange)), ("introspection".to_owned(), 503));
+    assert_eq!(
+        (asking.server.detail_on_token(strange), asking.server.status_of_token(strange)),
+        ("introspection".to_owned(), 503)
+    );
     let (log, metrics) = (asking.server.process.log(), asking.server.metrics());
     assert!(log.contains(r#""level":"TRACE""#) && log.contains("an authorization server could not be asked"));
     for secret in tokens.iter().map(String::as_str).chain([SECRET]) {
@@ -129,7 +135,11 @@ fn a_token_that_is_for_another_audience_or_bound_or_no_token_at_all_is_refused_a
         let mut answer = good();
         answer[member] = value;
         asking.says(answer.clone());
-        assert_eq!(asking.server.status_of_token(&format!("an-opaque-token-{number:04}")), status, "{answer}");
+        assert_eq!(
+            asking.server.status_of_token(&format!("an-opaque-token-{number:04}")),
+            status,
+            "{answer}"
+        );
     }
     let fetches = asking.provider.fetches();
     for text in ["short", "a.b.c", "two.dots.in-this-text-0123", "not+a/token68=in-the-middle"] {

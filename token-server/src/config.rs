@@ -114,7 +114,7 @@ impl Config {
         let preset: Preset = settings.parse(PROFILE, Preset::EXPECTED).unwrap_or_default();
         let profile = preset.profile;
         let jwe_keys = from_file(settings, JWE_KEYS_FILE, decryption_keys);
-        let introspection = introspection::read(settings, profile);
+        let mut introspection = introspection::read(settings, profile);
         let api_keys = api_keys::read(settings, profile);
         let knows_opaque = api_keys.is_some() || !introspection.servers.is_empty();
         let (proofs, has_proofs) = dpop::read(settings);
@@ -124,6 +124,7 @@ impl Config {
         // Behind those of the issuers: no access token is verified by them.
         issuers
             .extend(signals.iter().flat_map(|signals| &signals.streams).map(|stream| stream.sources.clone()));
+        introspection.place_keys(&mut issuers);
         let config = Self {
             listen: address(settings, LISTEN, "127.0.0.1:4000"),
             admin_listen: address(settings, ADMIN_LISTEN, ADMIN_LISTEN_FALLBACK),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::{Claims, Reject, TokenForm, UnixTime};
+use keys::KeyRing;
 use prometheus_client::registry::Registry;
 use service::secret_file::SecretMetrics;
 use tokio::time::Instant;
@@ -49,14 +50,15 @@ pub(crate) struct Opaque {
 }
 
 impl Opaque {
-    /// As a configuration says. `clock` is the time of day.
+    /// As a configuration says. Signed answers are verified with the keys of `ring`; `clock` is the time of day.
     pub(crate) fn new(
         keys: Option<ApiKeys>,
         introspection: config::Introspection,
+        ring: Option<&Arc<KeyRing>>,
         registry: &mut Registry,
         clock: fn() -> UnixTime,
     ) -> Self {
-        let introspection = Arc::new(Introspection::new(introspection, registry, clock));
+        let introspection = Arc::new(Introspection::new(introspection, ring, registry, clock));
         Self { keys, introspection, clock }
     }
 
@@ -64,7 +66,7 @@ impl Opaque {
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         let settings = config::Introspection { servers: Vec::new(), cache_size: 1 };
-        Self::new(None, settings, &mut Registry::default(), || UnixTime::from_secs(0))
+        Self::new(None, settings, None, &mut Registry::default(), || UnixTime::from_secs(0))
     }
 
     /// Shows in these metrics whether files of secrets can be used, from now on.
@@ -73,8 +75,8 @@ impl Opaque {
     }
 
     /// Puts another configuration in use. What is known stays, as far as its server is the same.
-    pub(crate) fn replace(&self, introspection: config::Introspection) {
-        self.introspection.replace(introspection);
+    pub(crate) fn replace(&self, introspection: config::Introspection, ring: &Arc<KeyRing>) {
+        self.introspection.replace(introspection, Some(ring));
     }
 
     /// Whether a source of opaque tokens is configured.

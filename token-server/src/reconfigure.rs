@@ -124,7 +124,7 @@ impl Reconfigure {
         if let Some(in_use) = &in_use {
             in_use.trusted.warn_of_open_doors();
         }
-        self.app.basis.opaque.replace(config.introspection);
+        self.app.basis.opaque.replace(config.introspection, keys.ring());
         self.app.in_use.store(in_use.map(Arc::new));
         std::mem::replace(&mut self.keys, keys).give_way(&self.keys).await;
         self.origin = origin;

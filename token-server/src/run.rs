@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use jose::{Leeway, UnixTime};
-use keys::{KeyMetrics, LiveKeys};
+use keys::{KeyMetrics, KeyRing, LiveKeys};
 use prometheus_client::registry::Registry;
 use service::background::{Background, TaskMetrics};
 use service::places::Places;
@@ -109,7 +109,7 @@ pub async fn run(
     let told = signals.clone();
     let app = Arc::new(App {
         signals: signals.clone(),
-        ..app(config, rules, in_use, readiness, metrics, registry)
+        ..app(config, rules, in_use, readiness, metrics, (registry, Some(keys.ring())))
     });
     app.basis.opaque.report_to(secrets.clone());
     warn_of_open_doors(&app);
@@ -181,7 +181,7 @@ pub(crate) async fn open(config: Config, store: StoreSettings) -> Result<Arc<App
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let rules = Rules::open(&config, store, &metrics).await?;
-    Ok(Arc::new(app(config, rules, None, Readiness::new(), metrics, registry)))
+    Ok(Arc::new(app(config, rules, None, Readiness::new(), metrics, (registry, None))))
 }
 
 fn key_metrics(registry: &mut Registry) -> KeyMetrics {
@@ -194,10 +194,10 @@ fn app(
     in_use: Option<InUse>,
     readiness: Readiness,
     metrics: Metrics,
-    mut registry: Registry,
+    (mut registry, ring): (Registry, Option<&Arc<KeyRing>>),
 ) -> App {
     let Rules { revocations, annotations } = rules;
-    let opaque = Opaque::new(config.api_keys, config.introspection, &mut registry, clock);
+    let opaque = Opaque::new(config.api_keys, config.introspection, ring, &mut registry, clock);
     App {
         policy: time_policy(config.profile, Leeway::default()),
         basis: Basis {

@@ -54,6 +54,7 @@ mod dpop;
 mod explain;
 mod header;
 mod hint;
+mod introspection;
 mod issuer;
 mod issuer_policy;
 mod json;
@@ -100,6 +101,7 @@ pub use dpop::{
 };
 pub use explain::{Explanation, KeyTrial, TrialOutcome};
 pub use hint::{Claimed, Hint};
+pub use introspection::{AnswerFault, verify_introspection};
 pub use issuer::{IssuerName, Template, TemplateError, Tenants};
 pub use issuer_policy::{IssuerPolicy, Window};
 pub use jwe::{

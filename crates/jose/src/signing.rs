@@ -222,11 +222,8 @@ fn private_p256(jwk: &Object<'_>) -> Result<(Pair, Algorithm), SigningKeyError> 
     let zeros = curve.coordinate_len().checked_sub(number.len()).ok_or(SkipReason::Parameter("d"))?;
     let mut private = Zeroizing::new(vec![0; zeros]);
     private.extend(number);
-    let pair = EcdsaKeyPair::from_private_key_and_public_key(
-        &ECDSA_P256_SHA256_FIXED_SIGNING,
-        &private,
-        &point,
-    );
+    let pair =
+        EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_FIXED_SIGNING, &private, &point);
     Ok((Pair::P256(pair.map_err(|_| SigningKeyError::Mismatch)?), algorithm(jwk, &[Algorithm::ES256])?))
 }
 

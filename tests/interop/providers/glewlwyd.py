@@ -1,7 +1,8 @@
 """Glewlwyd (Debian) with its plugin for OpenID Connect: prepares the database and becomes the daemon, PROGRAM below ROOT.
 
 With LOGOUT_URI there are two users and a client for them, which is told there of their logouts. With HOLDER, a JWK set, tokens may
-be bound to keys and certificates of clients, and there is one whose certificate is in that set: `holder`."""
+be bound to keys and certificates of clients, and there is one whose certificate is in that set: `holder`. With INTROSPECTION clients
+may ask about tokens."""
 
 import base64
 import gzip
@@ -59,6 +60,9 @@ if HOLDER:
     PLUGIN |= {"oauth-dpop-allowed": True, "oauth-dpop-iat-duration": 60}
     # As a proxy in front of it hands the certificate on.
     PLUGIN |= {"client-cert-source": "header", "client-cert-header-name": "SSL_CLIENT_CERT", "client-cert-self-signed-allowed": True, "client-cert-use-endpoint-aliases": True, "client-jwks-parameter": "jwks"}
+
+if os.environ.get("INTROSPECTION"):
+    PLUGIN |= {"introspection-revocation-allowed": True, "introspection-revocation-auth-scope": [], "introspection-revocation-allow-target-client": True}
 
 
 def hashed(password):

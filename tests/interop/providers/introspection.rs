@@ -32,9 +32,18 @@ fn opaque_tokens_of_oidc_provider_pass_until_they_are_revoked_there_or_here() {
         assert_eq!((&verdict["detail"], &verdict["subject"]), (&json!("ok"), &json!("alice")), "{verdict}");
         assert_eq!(verdict["claims"]["iss"], provider.place.issuer.as_str());
         assert!(verdict["header"].is_null() && verdict["use_for"].as_u64().unwrap() <= 300_000, "{verdict}");
-        assert_eq!((asking.server.status_of_token(&alices), asking.server.detail_on_token(&bobs)), (200, "ok".to_owned()));
-        assert_eq!((asking.server.detail_on_token(STRANGE), asking.server.status_of_token(STRANGE)), ("inactive".to_owned(), 401));
-        assert_eq!((asking.server.detail_on_token(&refresh), asking.server.status_of_token(&refresh)), ("token_type".to_owned(), 401));
+        assert_eq!(
+            (asking.server.status_of_token(&alices), asking.server.detail_on_token(&bobs)),
+            (200, "ok".to_owned())
+        );
+        assert_eq!(
+            (asking.server.detail_on_token(STRANGE), asking.server.status_of_token(STRANGE)),
+            ("inactive".to_owned(), 401)
+        );
+        assert_eq!(
+            (asking.server.detail_on_token(&refresh), asking.server.status_of_token(&refresh)),
+            ("token_type".to_owned(), 401)
+        );
     }
 
     // There: it ends here when the answer does.
@@ -44,17 +53,26 @@ fn opaque_tokens_of_oidc_provider_pass_until_they_are_revoked_there_or_here() {
     assert_eq!(revoked.status, 200, "{revoked}");
     eventually("the token ends", || (brief.server.detail_on_token(&alices) == "inactive").then_some(()));
     assert_eq!(brief.server.status_of_token(&alices), 401);
-    assert_eq!((brief.server.detail_on_token(&bobs), long.server.detail_on_token(&alices)), ("ok".to_owned(), "ok".to_owned()));
+    assert_eq!(
+        (brief.server.detail_on_token(&bobs), long.server.detail_on_token(&alices)),
+        ("ok".to_owned(), "ok".to_owned())
+    );
 
     // Here: at once, though an answer is kept.
     long.server.revoke("bob", &json!({ "sub": "bob" }));
-    assert_eq!((long.server.detail_on_token(&bobs), long.server.status_of_token(&bobs)), ("revoked".to_owned(), 401));
+    assert_eq!(
+        (long.server.detail_on_token(&bobs), long.server.status_of_token(&bobs)),
+        ("revoked".to_owned(), 401)
+    );
     assert_eq!(brief.server.detail_on_token(&bobs), "ok", "another server's rules");
 
     provider.stops();
     assert_eq!(long.server.detail_on_token(&alices), "ok", "what is known goes on");
     assert_eq!(
-        (long.server.detail_on_token("another-strange-text"), long.server.status_of_token("another-strange-text")),
+        (
+            long.server.detail_on_token("another-strange-text"),
+            long.server.status_of_token("another-strange-text")
+        ),
         ("introspection".to_owned(), 503)
     );
     for asking in [&brief, &long] {
@@ -100,11 +118,7 @@ fn opaque_tokens_of_django_oauth_toolkit_pass_where_answers_without_a_type_are_a
     let client = ("my-api", "of the web");
     let url = ("URL", url.as_str());
     let strict = Asking::start(&provider.place.issuer, client, &[url]);
-    let lax = Asking::start(
-        &provider.place.issuer,
-        client,
-        &[url, ("ALLOW_UNTYPED", "true")],
-    );
+    let lax = Asking::start(&provider.place.issuer, client, &[url, ("ALLOW_UNTYPED", "true")]);
     let token = django::opaque_token(&provider.place, "openid");
     assert_eq!(strict.server.detail_on_token(&token), "token_type", "it answers so for every token");
     let verdict = lax.server.verdict_on_token(&token);
@@ -114,7 +128,11 @@ fn opaque_tokens_of_django_oauth_toolkit_pass_where_answers_without_a_type_are_a
         "{verdict}"
     );
     assert_eq!(
-        (lax.server.detail_on_token(STRANGE), lax.server.status_of_token(STRANGE), lax.server.status_of_token(&token)),
+        (
+            lax.server.detail_on_token(STRANGE),
+            lax.server.status_of_token(STRANGE),
+            lax.server.status_of_token(&token)
+        ),
         ("inactive".to_owned(), 401, 200)
     );
     let form = [("token", token.as_str())];
@@ -133,9 +151,15 @@ fn opaque_tokens_of_authlib_pass_where_the_client_is_told_in_the_form() {
     let token = authlib::opaque_token(&provider.place);
     let verdict = asking.server.verdict_on_token(&token);
     assert_eq!((&verdict["detail"], &verdict["subject"]), (&json!("ok"), &json!("robot")), "{verdict}");
-    assert_eq!((asking.server.status_of_token(&token), asking.server.detail_on_token(STRANGE)), (200, "inactive".to_owned()));
+    assert_eq!(
+        (asking.server.status_of_token(&token), asking.server.detail_on_token(STRANGE)),
+        (200, "inactive".to_owned())
+    );
     let wrong = Asking::start(&provider.place.issuer, ("robot", "of another robot"), &[post]);
-    assert_eq!((wrong.server.detail_on_token(&token), wrong.server.status_of_token(&token)), ("introspection".to_owned(), 503));
+    assert_eq!(
+        (wrong.server.detail_on_token(&token), wrong.server.status_of_token(&token)),
+        ("introspection".to_owned(), 503)
+    );
     assert!(wrong.server.process.log().contains("answered 400 Bad Request"));
     wrong.tells_no_secret(&[&token, "of another robot", "of+another+robot"]);
 }

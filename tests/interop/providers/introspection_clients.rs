@@ -1,6 +1,7 @@
 //! How providers are told who asks about opaque tokens: by assertions, by certificates, by a token.
 
 use std::fs;
+use std::path::Path;
 
 use integration_tests::authority::Authority;
 use integration_tests::identity::oidc_provider::{RS256, opaque_tokens};
@@ -102,7 +103,7 @@ fn oidc_provider_takes_the_certificate_of_the_client_and_no_other() {
         ],
     );
     let [token, _] = opaque_tokens(&provider.place, "alice");
-    let text = |path| fs::read_to_string(path).unwrap();
+    let text = |path: &Path| fs::read_to_string(path).unwrap();
     let shown = |client: &TlsClient| [text(&client.cert), text(&client.key)];
     let [cert, key] = shown(&bob);
     let url = format!("https://localhost:{port}/token/introspection");

@@ -12,6 +12,7 @@ mod glewlwyd;
 mod idpyoidc;
 mod introspection;
 mod introspection_clients;
+mod introspection_signed;
 mod lemonldap;
 mod logout;
 mod oidc_provider;

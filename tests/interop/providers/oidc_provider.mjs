@@ -1,7 +1,8 @@
 // oidc-provider (npm) as an operator runs it: PORT, STATE (a folder for its keys), ALGORITHM, X5C, and KEYS, the numbers of
 // the keys that it publishes, the first of which signs. LOGOUT_URI: where it tells that a user of `web` has logged out, with
-// SESSIONS the session too, whose name is then in access tokens as well. CLIENTS: the metadata of more clients. With TLS_PORT,
-// TLS_CERT and TLS_KEY it is there as well, for clients that show a certificate.
+// SESSIONS the session too, whose name is then in access tokens as well. CLIENTS: the metadata of more clients. With
+// SIGNED_ANSWERS it signs what it says of tokens (RFC 9701), and encrypts it to clients that ask for that. With TLS_PORT, TLS_CERT
+// and TLS_KEY it is there as well, for clients that show a certificate.
 
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
@@ -9,7 +10,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { Provider } from 'oidc-provider';
 
-const { PORT, STATE, ALGORITHM, X5C, KEYS, LOGOUT_URI, SESSIONS, CLIENTS, TLS_PORT, TLS_CERT, TLS_KEY } = process.env;
+const { PORT, STATE, ALGORITHM, X5C, KEYS, LOGOUT_URI, SESSIONS, CLIENTS, SIGNED_ANSWERS, TLS_PORT, TLS_CERT, TLS_KEY } = process.env;
 const KINDS = {
   RS256: ['rsa', { modulusLength: 2048 }],
   PS256: ['rsa', { modulusLength: 2048 }],
@@ -37,7 +38,7 @@ const issuer = `http://127.0.0.1:${PORT}`;
 const provider = new Provider(issuer, {
   jwks: { keys: KEYS.split(',').map(key) },
   enabledJWA: { idTokenSigningAlgValues: [ALGORITHM], userinfoSigningAlgValues: [ALGORITHM], introspectionSigningAlgValues: [ALGORITHM] },
-  clientDefaults: { id_token_signed_response_alg: ALGORITHM },
+  clientDefaults: { id_token_signed_response_alg: ALGORITHM, ...(SIGNED_ANSWERS ? { introspection_signed_response_alg: ALGORITHM } : {}) },
   clientAuthMethods: ['client_secret_basic', 'private_key_jwt', ...(TLS_PORT ? ['self_signed_tls_client_auth'] : [])],
   cookies: { keys: ['signs cookies'] },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
@@ -53,6 +54,8 @@ const provider = new Provider(issuer, {
   features: {
     backchannelLogout: { enabled: Boolean(LOGOUT_URI) },
     introspection: { enabled: true },
+    jwtIntrospection: { enabled: Boolean(SIGNED_ANSWERS) },
+    encryption: { enabled: Boolean(SIGNED_ANSWERS) },
     mTLS: { enabled: Boolean(TLS_PORT), selfSignedTlsClientAuth: true, getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.() },
     revocation: { enabled: true },
     clientCredentials: { enabled: true },

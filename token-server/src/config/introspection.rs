@@ -1,6 +1,7 @@
 //! `TOKEN_SERVER__INTROSPECTION__*` and the tables `[[introspection]]`: the authorization servers that are asked about opaque
 //! tokens (RFC 7662).
 
+mod answer_keys;
 mod credentials;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::keys::trust::{Fetch, FetchNames, ProxyChoice};
+use ::keys::trust::{Fetch, FetchNames, IssuerKeys, ProxyChoice};
 use ::keys::{Client, Configured, FetchFault, Surroundings, may_hear_secrets};
 use jose::{Profile, SigningKey};
 use reqwest::Url;
@@ -17,6 +18,7 @@ use service::secret::Secret;
 use service::secret_file::SecretFile;
 use service::settings::Settings;
 
+pub(crate) use answer_keys::AnswerKeys;
 pub(crate) use credentials::Authentication;
 
 use super::signals::within;
@@ -52,6 +54,7 @@ pub(super) struct Names {
     pub(super) cert_file: &'static str,
     pub(super) key_file: &'static str,
     pub(super) key_id: &'static str,
+    pub(super) signed: &'static str,
     pub(super) ca_file: &'static str,
     pub(super) origins: &'static str,
     pub(super) proxy: &'static str,
@@ -74,6 +77,7 @@ pub(super) const FLAT: Names = Names {
     cert_file: "TOKEN_SERVER__INTROSPECTION__CERT_FILE",
     key_file: "TOKEN_SERVER__INTROSPECTION__KEY_FILE",
     key_id: "TOKEN_SERVER__INTROSPECTION__KEY_ID",
+    signed: "TOKEN_SERVER__INTROSPECTION__SIGNED",
     ca_file: "TOKEN_SERVER__INTROSPECTION__CA_FILE",
     origins: "TOKEN_SERVER__INTROSPECTION__ORIGINS",
     proxy: "TOKEN_SERVER__INTROSPECTION__PROXY",
@@ -96,6 +100,7 @@ pub(super) const TABLE: Names = Names {
     cert_file: "cert_file",
     key_file: "key_file",
     key_id: "key_id",
+    signed: "signed",
     ca_file: "ca_file",
     origins: "origins",
     proxy: "proxy",
@@ -140,6 +145,8 @@ pub(crate) struct AuthorizationServer {
     pub(crate) secret: Option<Arc<SecretFile<Secret>>>,
     /// Of `key_file`, where that signs assertions.
     pub(crate) key: Option<Arc<SecretFile<SigningKey>>>,
+    /// By whose keys answers must be signed; absent: by none.
+    pub(crate) answer_keys: Option<AnswerKeys>,
     /// Asks, at the configured origins alone.
     pub(crate) client: Client,
 }
@@ -155,6 +162,8 @@ pub(crate) struct Written {
     pub(crate) url: Option<Url>,
     /// How it is told who asks.
     pub(crate) authentication: Authentication,
+    /// Whether only signed answers are accepted.
+    pub(crate) signed: bool,
     /// How it is reached.
     pub(crate) fetch: Fetch,
     /// What is done with its answers.
@@ -194,6 +203,16 @@ impl Default for Terms {
     }
 }
 
+impl Introspection {
+    /// Puts the keys by which answers must be signed behind these sets.
+    pub(super) fn place_keys(&mut self, sets: &mut Vec<IssuerKeys>) {
+        for keys in self.servers.iter_mut().filter_map(|server| server.answer_keys.as_mut()) {
+            keys.set = sets.len();
+            sets.push(keys.sources.clone());
+        }
+    }
+}
+
 /// Reads the flat settings and the tables.
 pub(super) fn read(settings: &mut Settings, profile: Profile) -> Introspection {
     let cache_size = within(settings, CACHE_SIZE, "answers", SIZES).unwrap_or(DEFAULT_SIZE);
@@ -213,6 +232,7 @@ pub(super) fn read(settings: &mut Settings, profile: Profile) -> Introspection {
             FLAT.cert_file,
             FLAT.key_file,
             FLAT.key_id,
+            FLAT.signed,
             FLAT.ca_file,
             FLAT.origins,
             FLAT.proxy,
@@ -296,6 +316,7 @@ fn server(
     let (ca_file, origins) = (settings.text(names.ca_file), settings.list(names.origins).unwrap_or_default());
     let place = settings.place().to_owned();
     let credentials = credentials::read(settings, names, issuer.is_some());
+    let signed = settings.flag(names.signed).unwrap_or(false);
     let issuer = issuer?;
     let asked = match &url {
         Some(url) => Configured { url: url.clone(), setting: format!("{place}{}", names.url) },
@@ -330,15 +351,24 @@ fn server(
     let client = Client::without_redirects(user_agent, &fetch, &[asked], &surroundings)
         .map_err(|FetchFault { setting, why }| settings.fault(names.issuer, format!("{setting}: {why}")))
         .ok()?;
-    let (issuer, authentication, terms) = (issuer.into(), credentials.authentication, terms.clone());
-    let written = Written { issuer, prefix, url, authentication, fetch, terms };
-    Some(AuthorizationServer { written, secret: credentials.secret, key: credentials.key, client })
+    let (authentication, terms) = (credentials.authentication, terms.clone());
+    let answer_keys = match signed {
+        true => Some(answer_keys::read(settings, names, &issuer, &authentication, &fetch)?),
+        false => None,
+    };
+    let written = Written { issuer: issuer.into(), prefix, url, authentication, signed, fetch, terms };
+    Some(AuthorizationServer {
+        written,
+        secret: credentials.secret,
+        key: credentials.key,
+        answer_keys,
+        client,
+    })
 }
 
 /// The issuer as the place of its metadata.
 fn discovered(settings: &mut Settings, names: &Names, issuer: &str) -> Option<Url> {
-    let found =
-        Url::parse(issuer).ok().filter(|url| may_hear_secrets(url) && ::keys::addresses(issuer).is_some());
+    let found = metadata_url(issuer);
     if found.is_none() {
         let what = format!(
             "leads to no metadata that may be relied on, since it is neither an https:// URL nor an http:// URL of this machine: \
@@ -348,4 +378,9 @@ fn discovered(settings: &mut Settings, names: &Names, issuer: &str) -> Option<Ur
         settings.fault(names.issuer, what);
     }
     found
+}
+
+/// The issuer as the place of metadata that may be relied on.
+fn metadata_url(issuer: &str) -> Option<Url> {
+    Url::parse(issuer).ok().filter(|url| may_hear_secrets(url) && ::keys::addresses(issuer).is_some())
 }

@@ -11,12 +11,14 @@ mod call;
 mod limits;
 mod metrics;
 mod server;
+mod signer;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use jose::{Reject, TokenHash, UnixTime};
+use keys::KeyRing;
 use prometheus_client::registry::Registry;
 use service::flights::{Boarding, Flights, Leader};
 use service::secret_file::SecretMetrics;
@@ -27,16 +29,25 @@ use self::answers::{Answers, Kept, Key};
 use self::limits::Place;
 use self::metrics::IntrospectionMetrics;
 use self::server::Server;
+use self::signer::Signer;
 use super::Found;
 use crate::config;
+use crate::config::introspection::AuthorizationServer;
 
 /// How often a question joins a call for its token: once more, where the first came to nothing.
 const BOARDINGS: usize = 2;
 
+/// A server, and who signs its answers where they have to be signed.
+#[derive(Clone)]
+struct Source {
+    server: Arc<Server>,
+    signer: Option<Arc<Signer>>,
+}
+
 /// Asks authorization servers.
 pub(super) struct Introspection {
     /// Longest prefix first.
-    servers: ArcSwap<Vec<Arc<Server>>>,
+    sources: ArcSwap<Vec<Source>>,
     answers: Answers,
     flights: Flights<Key, Found>,
     tasks: TaskTracker,
@@ -50,11 +61,12 @@ pub(super) struct Introspection {
 impl Introspection {
     pub(super) fn new(
         settings: config::Introspection,
+        keys: Option<&Arc<KeyRing>>,
         registry: &mut Registry,
         clock: fn() -> UnixTime,
     ) -> Self {
         let this = Self {
-            servers: ArcSwap::default(),
+            sources: ArcSwap::default(),
             answers: Answers::new(settings.cache_size),
             flights: Flights::default(),
             tasks: TaskTracker::new(),
@@ -63,53 +75,57 @@ impl Introspection {
             secrets: OnceLock::new(),
             clock,
         };
-        this.replace(settings);
+        this.replace(settings, keys);
         this
     }
 
     pub(super) fn report_to(&self, metrics: SecretMetrics) {
         let metrics = self.secrets.get_or_init(|| metrics);
-        self.servers.load().iter().for_each(|server| server.report_to(metrics));
+        self.sources.load().iter().for_each(|source| source.server.report_to(metrics));
     }
 
-    /// A server that is written as before stays the same: its answers, its limits and its connections.
-    pub(super) fn replace(&self, settings: config::Introspection) {
-        let before = self.servers.load_full();
-        let mut servers: Vec<Arc<Server>> = settings
+    /// A server that is written as before stays the same: its answers, its limits and its connections. Signed answers are verified
+    /// with these keys.
+    pub(super) fn replace(&self, settings: config::Introspection, keys: Option<&Arc<KeyRing>>) {
+        let before = self.sources.load_full();
+        let mut sources: Vec<Source> = settings
             .servers
             .into_iter()
             .map(|written| {
-                let same = before.iter().find(|server| server.is(&written)).map(Arc::clone);
-                same.unwrap_or_else(|| {
-                    let server = Arc::new(Server::new(
-                        written,
-                        self.next.fetch_add(1, Ordering::Relaxed),
-                        Instant::now(),
-                    ));
-                    self.metrics.begin(server.issuer());
-                    if let Some(metrics) = self.secrets.get() {
-                        server.report_to(metrics);
-                    }
-                    server
-                })
+                let signer = Signer::of(&written, keys);
+                let same = before.iter().find(|source| source.server.is(&written));
+                let server = same.map_or_else(|| self.begin(written), |source| Arc::clone(&source.server));
+                Source { server, signer }
             })
             .collect();
-        servers.sort_by_key(|server| std::cmp::Reverse(server.prefix().len()));
-        self.servers.store(Arc::new(servers));
+        sources.sort_by_key(|source| std::cmp::Reverse(source.server.prefix().len()));
+        self.sources.store(Arc::new(sources));
+    }
+
+    fn begin(&self, settings: AuthorizationServer) -> Arc<Server> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let server = Arc::new(Server::new(settings, number, Instant::now()));
+        self.metrics.begin(server.issuer());
+        if let Some(metrics) = self.secrets.get() {
+            server.report_to(metrics);
+        }
+        server
     }
 
     pub(super) fn is_on(&self) -> bool {
-        !self.servers.load().is_empty()
+        !self.sources.load().is_empty()
     }
 
     /// What the token's server says of it, as far as that is known until this moment.
     pub(super) async fn open(self: &Arc<Self>, token: &str, until: Instant) -> Found {
-        let server = self.servers.load().iter().find(|server| token.starts_with(server.prefix())).cloned();
-        let Some(server) = server else { return Found::refused(Reject::Unsupported) };
+        let sources = self.sources.load_full();
+        let source = sources.iter().find(|source| token.starts_with(source.server.prefix()));
+        let Some(source) = source else { return Found::refused(Reject::Unsupported) };
+        let server = &source.server;
         if !server.shares() {
             self.metrics.misses.inc();
-            let Some(place) = self.enter(&server, false) else { return Found::refused(Reject::Overloaded) };
-            let asked = timeout_at(until, self.ask(&server, token, place)).await;
+            let Some(place) = self.enter(server, false) else { return Found::refused(Reject::Overloaded) };
+            let asked = timeout_at(until, self.ask(source, token, place)).await;
             return asked.unwrap_or_else(|_| Found::refused(Reject::Introspection));
         }
         let key = Key { server: server.number(), token: TokenHash::of(token) };
@@ -126,7 +142,7 @@ impl Introspection {
                 Boarding::Follow(follower) => follower,
                 Boarding::Lead(leader) => {
                     let follower = leader.follower(Instant::now());
-                    self.lead(leader, &server, token, renews);
+                    self.lead(leader, source, token, renews);
                     follower
                 }
             };
@@ -141,20 +157,20 @@ impl Introspection {
     }
 
     /// Begins the call, which goes on whatever becomes of the question.
-    fn lead(self: &Arc<Self>, leader: Leader<Key, Found>, server: &Arc<Server>, token: &str, renews: bool) {
+    fn lead(self: &Arc<Self>, leader: Leader<Key, Found>, source: &Source, token: &str, renews: bool) {
         // One that landed since is as good.
         if let Kept::Fresh(found) = self.answers.get(leader.key()) {
             leader.land(found, || {});
             return;
         }
         self.metrics.misses.inc();
-        let Some(place) = self.enter(server, renews) else {
+        let Some(place) = self.enter(&source.server, renews) else {
             leader.land(Found::refused(Reject::Overloaded), || {});
             return;
         };
-        let (this, server, token) = (Arc::clone(self), Arc::clone(server), token.to_owned());
+        let (this, source, token) = (Arc::clone(self), source.clone(), token.to_owned());
         self.tasks.spawn(async move {
-            let found = this.ask(&server, &token, place).await;
+            let found = this.ask(&source, &token, place).await;
             let key = *leader.key();
             leader.land(found.clone(), || this.answers.keep(key, found));
             this.metrics.show_entries(this.answers.len());
@@ -169,9 +185,10 @@ impl Introspection {
         place
     }
 
-    async fn ask(&self, server: &Server, token: &str, _place: Place) -> Found {
+    async fn ask(&self, source: &Source, token: &str, _place: Place) -> Found {
         let _in_flight = self.metrics.begin_call();
-        match server.ask(token, self.clock).await {
+        let Source { server, signer } = source;
+        match server.ask(token, signer.as_deref(), self.clock).await {
             Ok(found) => {
                 self.metrics.answered(server.issuer(), &found);
                 found

@@ -6,6 +6,7 @@ mod attacks;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod introspection;
 mod jwe;
 #[cfg(test)]
 mod keys;

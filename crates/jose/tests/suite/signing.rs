@@ -40,7 +40,7 @@ fn jwks() -> [Value; 3] {
 
 fn public(jwk: &Value) -> Value {
     let mut public = jwk.clone();
-    for private in ["d", "p", "q", "dp", "dq", "qi", "alg"] {
+    for private in ["d", "p", "q", "dp", "dq", "qi", "alg", "key_ops"] {
         public.as_object_mut().unwrap().remove(private);
     }
     public
@@ -82,7 +82,8 @@ fn what_a_key_of_a_jwk_signs_is_good_under_its_public_half_by_two_verifiers() {
         assert_eq!(header(&token), expected);
         assert_eq!(header(&key.sign("x+jwt", Some("k"), CLAIMS).unwrap())["kid"], "k");
         let public = public(&jwk);
-        let keys = KeySet::parse(json!({ "keys": [public.clone()] }).to_string().as_bytes(), &STRICT).unwrap();
+        let keys =
+            KeySet::parse(json!({ "keys": [public.clone()] }).to_string().as_bytes(), &STRICT).unwrap();
         assert_eq!(verify_signature(&token, &keys, AlgorithmSet::ALL).unwrap().claims.as_json(), CLAIMS);
         let oracle = DecodingKey::from_jwk(&serde_json::from_value(public).unwrap()).unwrap();
         let mut validation = Validation::new(algorithm.as_str().parse().unwrap());
@@ -107,7 +108,10 @@ fn a_key_of_a_pem_file_is_known_by_its_content_whatever_stands_beside_it() {
         (pem("RSA PRIVATE KEY", pkcs1), Algorithm::RS256),
         (pem("PRIVATE KEY", p256.to_pkcs8v1().unwrap().as_ref()), Algorithm::ES256),
         (curve + &pem("EC PRIVATE KEY", sec1.as_ref()), Algorithm::ES256),
-        (format!("a comment\n{}", pem("PRIVATE KEY", ed25519.to_pkcs8().unwrap().as_ref())), Algorithm::EdDSA),
+        (
+            format!("a comment\n{}", pem("PRIVATE KEY", ed25519.to_pkcs8().unwrap().as_ref())),
+            Algorithm::EdDSA,
+        ),
         (pem("PRIVATE KEY", ed25519.to_pkcs8v1().unwrap().as_ref()), Algorithm::EdDSA),
     ] {
         let key = SigningKey::parse(text.as_bytes()).unwrap();

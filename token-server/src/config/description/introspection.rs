@@ -67,6 +67,8 @@ fn server(names: &Names) -> Vec<Setting> {
         path(names.key_file, "/etc/token-server/introspection.key", "Its key, PEM; or the key that signs assertions, PEM or a JWK, for `private_key_jwt`; read again at each call"),
         Setting::new(names.key_id, Kind::Text("text"), "edge-2026", "`kid` of the assertions")
             .or(Default::unset("`kid` of the key's JWK, if it is one")),
+        Setting::new(names.signed, Kind::Switch, "true", "Whether only signed answers are accepted (RFC 9701), by keys of `jwks_uri` of the issuer's metadata")
+            .or("false"),
         path(names.ca_file, "/etc/token-server/idp-ca.pem", "Certificates that vouch for its URLs, beside the system's, PEM"),
         Setting::new(names.origins, Kind::List("origins"), "https://introspect.example.com", "Further origins that may see tokens and credentials, where its metadata lead to another than its own"),
         Setting::new(names.proxy, Kind::Text("URL or none"), "http://proxy.example.com:3128", "The forward proxy")

@@ -13,6 +13,9 @@ type Pairs = Vec<(String, String)>;
 const KEY: &str =
     r#"{"keys":[{"kty":"oct","kid":"k","k":"dGhlIHNlY3JldCBvZiBhIHRlc3QsIG9mIDMyIGJ5dGVzIGFuZCBtb3Jl"}]}"#;
 
+/// A key that signs: RFC 8037 appendix A.1.
+const SIGNING_KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsERJxWl7MmkZcDusAxyuf2A0","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
 struct Folder(TempDir);
 
 impl Folder {
@@ -20,6 +23,7 @@ impl Folder {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("keys.json"), KEY).unwrap();
         fs::write(folder.path().join("nonce"), "n".repeat(32)).unwrap();
+        fs::write(folder.path().join("signing.json"), SIGNING_KEY).unwrap();
         fs::write(folder.path().join("api-keys.toml"), "").unwrap();
         Self(folder)
     }
@@ -64,15 +68,21 @@ impl Folder {
         let api_keys = self.0.path().join("api-keys.toml").display().to_string();
         let api_keys =
             [OPAQUE, api_keys::ISSUER].contains(&name).then(|| (api_keys::FILE.to_owned(), api_keys));
+        let signing = self.0.path().join("signing.json").display().to_string();
+        let signing = [
+            (introspection::FLAT.auth.to_owned(), "private_key_jwt".to_owned()),
+            (introspection::FLAT.key_file.to_owned(), signing),
+        ];
+        let signs = name == introspection::FLAT.key_id;
         // A line of text is a secret.
-        let secret = name
-            .starts_with("TOKEN_SERVER__INTROSPECTION__")
+        let secret = (name.starts_with("TOKEN_SERVER__INTROSPECTION__") && !signs)
             .then(|| (introspection::FLAT.client_secret_file.to_owned(), self.keys()));
         pairs
             .chain(nonce)
             .chain(api_keys)
             .chain([keys])
             .chain(secret)
+            .chain(signing.into_iter().filter(|_| signs))
             .filter(|(other, _)| other != name)
             .collect()
     }
@@ -178,7 +188,9 @@ fn the_described_limits_and_words_are_those_of_the_code() {
             Kind::Word(words) => {
                 assert_faulty(&folder, name, "nonsense");
                 // These need others beside them, which the rest must not have.
-                let alone = words.iter().filter(|word| !["sentinel", "private_key_jwt", "bearer", "mtls"].contains(*word));
+                let alone = words
+                    .iter()
+                    .filter(|word| !["sentinel", "private_key_jwt", "bearer", "mtls"].contains(*word));
                 alone.map(|word| (*word).to_owned()).collect()
             }
             Kind::Switch => {

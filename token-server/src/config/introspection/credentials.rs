@@ -31,6 +31,17 @@ pub(crate) enum Authentication {
     Mtls(String),
 }
 
+impl Authentication {
+    /// The client ID, if who asks has one.
+    pub(super) fn client(&self) -> Option<&str> {
+        match self {
+            Self::Basic(client) | Self::Post(client) | Self::Mtls(client) => Some(client),
+            Self::PrivateKeyJwt { client, .. } => Some(client),
+            Self::Bearer => None,
+        }
+    }
+}
+
 /// What is read for one server.
 pub(super) struct Credentials {
     pub(super) authentication: Authentication,
@@ -140,7 +151,7 @@ pub(super) fn read(settings: &mut Settings, names: &Names, wanted: bool) -> Opti
     Some(Credentials { authentication, secret, key, authorization, certificate })
 }
 
-fn secret_file<T>(
+fn secret_file<T: 'static>(
     settings: &mut Settings,
     name: &'static str,
     parse: fn(&[u8]) -> Result<T, String>,

@@ -14,6 +14,7 @@ impl Folder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("secret"), "of the client\n").unwrap();
+        fs::write(folder.path().join("secret.token"), "a-token\n").unwrap();
         Self(folder)
     }
 
@@ -87,6 +88,15 @@ fn what_could_send_a_secret_elsewhere_or_do_nothing_is_a_fault() {
         (&[issuer, id, secret, (FLAT.token_file, "SECRET")], "TOKEN_FILE: has no effect with"),
         (&[issuer, (FLAT.auth, "bearer")], "TOKEN_FILE: is missing"),
         (&[issuer, id, secret, (FLAT.key_id, "k")], "KEY_ID: has no effect with"),
+        (&[(FLAT.signed, "true")], "SIGNED: has no effect without"),
+        (
+            &[issuer, (FLAT.auth, "bearer"), (FLAT.token_file, "SECRET.token"), (FLAT.signed, "true")],
+            "SIGNED: needs TOKEN_SERVER__INTROSPECTION__CLIENT_ID",
+        ),
+        (
+            &[(ISSUER, "legacy"), (FLAT.url, "https://id.example.com/i"), id, secret, (FLAT.signed, "true")],
+            "SIGNED: needs the keys of TOKEN_SERVER__INTROSPECTION__ISSUER",
+        ),
         (&[issuer, id, (FLAT.auth, "private_key_jwt")], "KEY_FILE: is missing"),
         (&[issuer, (FLAT.auth, "private_key_jwt"), (FLAT.key_file, "SECRET")], "CLIENT_ID: is missing"),
         (
@@ -94,7 +104,10 @@ fn what_could_send_a_secret_elsewhere_or_do_nothing_is_a_fault() {
             "KEY_FILE: expected one private key",
         ),
         (&[issuer, id, (FLAT.auth, "mtls")], "CERT_FILE: is missing"),
-        (&[issuer, id, secret, (FLAT.auth, "none")], "AUTH: expected basic, post, private_key_jwt, bearer or mtls"),
+        (
+            &[issuer, id, secret, (FLAT.auth, "none")],
+            "AUTH: expected basic, post, private_key_jwt, bearer or mtls",
+        ),
         (&[(ISSUER, "http://id.example.com"), id, secret], "ISSUER: leads to no metadata"),
         (&[(ISSUER, "legacy"), id, secret], "ISSUER: leads to no metadata"),
         (&[issuer, id, secret, (FLAT.url, "http://id.example.com/i")], "URL: expected an https:// URL"),

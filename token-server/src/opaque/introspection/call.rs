@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jose::{UnixTime, Unsigned};
-use keys::{JSON, Question, Sent, basic_authorization, form};
+use keys::{Question, Sent, basic_authorization, form};
 use reqwest::Url;
 use service::secret_file::{Reload as _, SecretFile};
 
@@ -23,6 +23,7 @@ pub(super) fn question(
     url: Url,
     token: &str,
     patience: Duration,
+    accept: &'static str,
     now: UnixTime,
 ) -> Result<Question, Unsigned> {
     let (secret, key) = (server.secret.as_deref().map(current), server.key.as_deref().map(current));
@@ -49,7 +50,7 @@ pub(super) fn question(
         (Authentication::Basic(_) | Authentication::Post(_) | Authentication::PrivateKeyJwt { .. }, ..) => {}
     }
     let sent = Sent::Form(form(&pairs));
-    Ok(Question { url, sent, accept: JSON, authorization, patience, max_bytes: MAX_ANSWER_BYTES })
+    Ok(Question { url, sent, accept, authorization, patience, max_bytes: MAX_ANSWER_BYTES })
 }
 
 /// What a file says now.

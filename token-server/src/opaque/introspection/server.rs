@@ -17,12 +17,16 @@ use super::super::Found;
 use super::answer::{self, Unreadable};
 use super::call;
 use super::limits::{Limits, Place};
+use super::signer::{Signer, Unproven};
 use crate::config::introspection::AuthorizationServer;
 
 /// The largest metadata that are read.
 const MAX_METADATA_BYTES: usize = 256 * 1024;
 /// How long an endpoint of metadata is used before they are read again.
 const METADATA_AGE: Duration = Duration::from_secs(3_600);
+
+/// The media type of signed answers (RFC 9701 section 4).
+const SIGNED_ANSWER: &str = "application/token-introspection+jwt";
 
 /// Characters of a media type that are shown.
 const MAX_SHOWN: usize = 60;
@@ -43,8 +47,16 @@ pub(super) enum Failure {
         status: StatusCode,
     },
     /// It answers something else.
-    #[error("answered with {0:?} in place of application/json; is this the introspection endpoint?")]
-    MediaType(String),
+    #[error("answered with {told:?} in place of {wanted}; {}", media_cure(wanted))]
+    MediaType {
+        /// What it is.
+        told: String,
+        /// What was asked for.
+        wanted: &'static str,
+    },
+    /// It answers what is not proved to be its own.
+    #[error(transparent)]
+    Unproven(#[from] Unproven),
     /// It answers what says nothing.
     #[error("sent {0}")]
     Unreadable(#[from] Unreadable),
@@ -59,11 +71,24 @@ pub(super) enum Failure {
 fn cure(status: StatusCode) -> &'static str {
     match status.as_u16() {
         300..=399 => ": redirects are not followed; set url to where it leads",
-        400 => ": it does not take the question, or who asks; see auth, client_id and the file of its secret, key or token",
-        401 | 403 => ": it does not accept who asks; see auth, client_id and the file of its secret, key or token",
+        400 => {
+            ": it does not take the question, or who asks; see auth, client_id and the file of its secret, key or token"
+        }
+        401 | 403 => {
+            ": it does not accept who asks; see auth, client_id and the file of its secret, key or token"
+        }
         404 | 405 => ": see url",
         429 => ": it is asked more often than it wants; see rate",
         _ => ": see its log",
+    }
+}
+
+fn media_cure(wanted: &str) -> &'static str {
+    match wanted {
+        SIGNED_ANSWER => {
+            "have it sign its answers to this client (introspection_signed_response_alg, RFC 9701 section 6), or leave signed out"
+        }
+        _ => "is this the introspection endpoint?",
     }
 }
 
@@ -133,10 +158,15 @@ impl Server {
         self.limits.enter(renews, now)
     }
 
-    /// Asks about a token.
-    pub(super) async fn ask(&self, token: &str, clock: fn() -> UnixTime) -> Result<Found, Failure> {
+    /// Asks about a token. With a signer only answers that it has signed are believed.
+    pub(super) async fn ask(
+        &self,
+        token: &str,
+        signer: Option<&Signer>,
+        clock: fn() -> UnixTime,
+    ) -> Result<Found, Failure> {
         let patience = self.settings.written.terms.timeout;
-        let asked = timeout(patience, self.asked(token, patience, clock)).await;
+        let asked = timeout(patience, self.asked(token, signer, patience, clock)).await;
         let found = asked.unwrap_or(Err(Failure::Late));
         // It may be somewhere else now. Where another call is about to find that out, nothing has to be forgotten.
         if found.is_err()
@@ -150,21 +180,28 @@ impl Server {
     async fn asked(
         &self,
         token: &str,
+        signer: Option<&Signer>,
         patience: Duration,
         clock: fn() -> UnixTime,
     ) -> Result<Found, Failure> {
+        let wanted = if signer.is_some() { SIGNED_ANSWER } else { JSON };
         let url = self.endpoint(patience).await?;
         let (at, asked) = (clock(), Instant::now());
-        let question = call::question(&self.settings, url, token, patience, at)?;
+        let question = call::question(&self.settings, url, token, patience, wanted, at)?;
         let answered = self.settings.client.ask(question).await?;
         if answered.status != StatusCode::OK {
             return Err(Failure::Status { status: answered.status });
         }
-        if answered.media_type != JSON {
-            return Err(Failure::MediaType(answered.media_type.chars().take(MAX_SHOWN).collect()));
+        if answered.media_type != wanted {
+            let told = answered.media_type.chars().take(MAX_SHOWN).collect();
+            return Err(Failure::MediaType { told, wanted });
         }
+        let bytes = match signer {
+            Some(signer) => signer.open(&answered.bytes, at).await?.into_bytes(),
+            None => answered.bytes,
+        };
         let written = &self.settings.written;
-        let said = answer::read(&answered.bytes, &written.issuer, &written.terms, at)?;
+        let said = answer::read(&bytes, &written.issuer, &written.terms, at)?;
         Ok(Found::new(said.claims.map(Arc::new), asked + said.for_at_most))
     }
 

@@ -20,6 +20,7 @@ use crate::config::introspection::{Authentication, AuthorizationServer, Terms, W
 mod asked;
 mod faults;
 mod floods;
+mod signed;
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 const ISSUER: &str = "https://id.example.com";
@@ -148,7 +149,7 @@ fn secret(text: &str) -> Arc<SecretFile<Secret>> {
 }
 
 /// A file that is gone, whose content stays in use.
-fn file<T>(text: &str, parse: fn(&[u8]) -> Result<T, String>) -> Arc<SecretFile<T>> {
+fn file<T: 'static>(text: &str, parse: fn(&[u8]) -> Result<T, String>) -> Arc<SecretFile<T>> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     Arc::new(SecretFile::one(NamedFile::new("SECRET_FILE", file.path()), parse).unwrap())
@@ -164,10 +165,17 @@ fn written(site: &Site, prefix: &str, terms: Terms) -> AuthorizationServer {
         prefix: prefix.to_owned(),
         url: Some(site.url.clone()),
         authentication: Authentication::Basic("edge:1".to_owned()),
+        signed: false,
         fetch,
         terms,
     };
-    AuthorizationServer { written, secret: Some(secret("s3cret of the client")), key: None, client }
+    AuthorizationServer {
+        written,
+        secret: Some(secret("s3cret of the client")),
+        key: None,
+        answer_keys: None,
+        client,
+    }
 }
 
 fn settings(servers: impl IntoIterator<Item = AuthorizationServer>) -> config::Introspection {
@@ -176,7 +184,7 @@ fn settings(servers: impl IntoIterator<Item = AuthorizationServer>) -> config::I
 
 fn introspection(site: &Site, terms: Terms) -> Arc<Introspection> {
     let settings = settings([written(site, "", terms)]);
-    Arc::new(Introspection::new(settings, &mut Registry::default(), || NOW))
+    Arc::new(Introspection::new(settings, None, &mut Registry::default(), || NOW))
 }
 
 /// Long enough for any answer of the site.

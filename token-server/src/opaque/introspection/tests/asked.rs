@@ -28,7 +28,7 @@ async fn the_question_is_a_form_and_says_who_asks_by_encoded_credentials() {
 
     let mut post = written(&site, "", Terms::default());
     post.written.authentication = Authentication::Post("edge:1".to_owned());
-    basic.replace(settings([post]));
+    basic.replace(settings([post]), None);
     found(&basic, TOKEN).await.unwrap();
     let asked = site.asked().pop().unwrap();
     assert!(!asked.to_ascii_lowercase().contains("authorization:"));
@@ -45,7 +45,7 @@ async fn an_assertion_is_made_for_each_question_and_for_the_issuer_alone() {
         Authentication::PrivateKeyJwt { client: "edge:1".to_owned(), kid: Some("k".to_owned()) };
     signing.secret = None;
     signing.key = Some(file(&pem, |bytes| SigningKey::parse(bytes).map_err(|error| error.to_string())));
-    let signing = Arc::new(Introspection::new(settings([signing]), &mut Registry::default(), || NOW));
+    let signing = Arc::new(Introspection::new(settings([signing]), None, &mut Registry::default(), || NOW));
     let mut seen = Vec::new();
     for times in 1..=2 {
         found(&signing, TOKEN).await.unwrap();
@@ -81,17 +81,17 @@ async fn an_answer_is_used_again_as_long_as_its_server_is_the_same() {
         assert!(found.left() <= Duration::from_secs(30) && found.left() > Duration::from_secs(10));
     }
     assert_eq!(site.asked().len(), 1);
-    introspection.replace(settings([written(&site, "", Terms::default())]));
+    introspection.replace(settings([written(&site, "", Terms::default())]), None);
     found(&introspection, TOKEN).await.unwrap();
     assert_eq!(site.asked().len(), 1, "a reload that changes nothing forgets nothing");
 
     site.set(Does::Answer(json(r#"{"active":false}"#)));
     let other = Terms { rate: 5, ..Terms::default() };
-    introspection.replace(settings([written(&site, "", other)]));
+    introspection.replace(settings([written(&site, "", other)]), None);
     assert_eq!(found(&introspection, TOKEN).await, Err(Reject::Inactive));
     assert_eq!(found(&introspection, TOKEN).await, Err(Reject::Inactive));
     assert_eq!(site.asked().len(), 2);
-    introspection.replace(settings([]));
+    introspection.replace(settings([]), None);
     assert!(!introspection.is_on());
     assert_eq!(found(&introspection, TOKEN).await, Err(Reject::Unsupported));
 }
@@ -126,12 +126,12 @@ async fn no_server_but_the_one_of_the_longest_prefix_is_shown_a_token() {
     let terms = Terms::default;
     let servers =
         [written(&any, "", terms()), written(&one, "ory_", terms()), written(&two, "ory_at_", terms())];
-    let several = Arc::new(Introspection::new(settings(servers), &mut Registry::default(), || NOW));
+    let several = Arc::new(Introspection::new(settings(servers), None, &mut Registry::default(), || NOW));
     for token in ["ory_at_0123456789", "ory_0123456789abc", "or_0123456789abcd", "ORY_0123456789abc"] {
         found(&several, token).await.unwrap();
     }
     assert_eq!([&any, &one, &two].map(|site| site.asked().len()), [2, 1, 1]);
-    several.replace(settings([written(&one, "ory_", terms())]));
+    several.replace(settings([written(&one, "ory_", terms())]), None);
     assert_eq!(found(&several, "other_0123456789").await, Err(Reject::Unsupported));
     assert_eq!(any.asked().len(), 2);
 }
@@ -144,7 +144,8 @@ async fn the_endpoint_is_what_the_metadata_say_and_is_looked_for_again_after_a_f
     let good = format!(r#"{{"active":true,"token_type":"Bearer","iss":"{issuer}","exp":1700000600}}"#);
     let mut discovered = written(&site, "", Terms::default());
     (discovered.written.url, discovered.written.issuer) = (None, issuer.as_str().into());
-    let discovered = Arc::new(Introspection::new(settings([discovered]), &mut Registry::default(), || NOW));
+    let discovered =
+        Arc::new(Introspection::new(settings([discovered]), None, &mut Registry::default(), || NOW));
     let page = |body: &str| Does::Answer(json(body));
     *site.answers.lock().unwrap() = [
         Does::Answer(answer("404 Not Found", "")),
@@ -173,7 +174,7 @@ async fn the_endpoint_is_what_the_metadata_say_and_is_looked_for_again_after_a_f
     ] {
         let mut other = written(&site, "", Terms::default());
         (other.written.url, other.written.issuer) = (None, issuer.as_str().into());
-        let other = Arc::new(Introspection::new(settings([other]), &mut Registry::default(), || NOW));
+        let other = Arc::new(Introspection::new(settings([other]), None, &mut Registry::default(), || NOW));
         site.set(page(&bad));
         assert_eq!(found(&other, TOKEN).await, Err(Reject::Introspection), "{bad}");
     }

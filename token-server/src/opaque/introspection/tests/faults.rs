@@ -61,7 +61,7 @@ async fn what_is_refused_for_good_is_kept_for_a_short_time() {
         }
         assert_eq!(site.asked().len(), 1, "{body}");
         let none_kept = Terms { negative_ttl: Duration::ZERO, ..Terms::default() };
-        introspection.replace(settings([written(&site, "", none_kept)]));
+        introspection.replace(settings([written(&site, "", none_kept)]), None);
         found(&introspection, TOKEN).await.unwrap_err();
         found(&introspection, TOKEN).await.unwrap_err();
         assert_eq!(site.asked().len(), 3, "{body}");
@@ -76,7 +76,7 @@ async fn a_server_that_hangs_costs_its_time_alone_and_nothing_is_kept() {
     assert_eq!(found(&introspection, TOKEN).await, Err(Reject::Introspection));
     site.set(Does::Answer(json(GOOD)));
     let longer = Terms { timeout: Duration::from_secs(10), ..Terms::default() };
-    introspection.replace(settings([written(&site, "", longer)]));
+    introspection.replace(settings([written(&site, "", longer)]), None);
     assert!(found(&introspection, TOKEN).await.is_ok());
 }
 
