@@ -7,6 +7,7 @@ mod attacks;
 mod certificates;
 #[cfg(test)]
 mod introspection;
+#[cfg(test)]
 mod jwe;
 #[cfg(test)]
 mod keys;
@@ -26,6 +27,7 @@ mod properties;
 mod rfc7520;
 #[cfg(test)]
 mod signing;
+#[cfg(test)]
 mod step_up;
 #[cfg(test)]
 mod support;
