@@ -32,7 +32,7 @@ fn jwks() -> [Value; 3] {
     let mut p256 = rfc7520("/encryptions/4/key");
     p256["use"] = "sig".into();
     let ed25519 = json!({
-        "kty": "OKP", "crv": "Ed25519", "d": "nWGxne_9WmC6hEr0kuwsERJxWl7MmkZcDusAxyuf2A0",
+        "kty": "OKP", "crv": "Ed25519", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     });
     [rfc7520("/keys/3/key"), p256, ed25519]

@@ -14,7 +14,7 @@ const KEY: &str =
     r#"{"keys":[{"kty":"oct","kid":"k","k":"dGhlIHNlY3JldCBvZiBhIHRlc3QsIG9mIDMyIGJ5dGVzIGFuZCBtb3Jl"}]}"#;
 
 /// A key that signs: RFC 8037 appendix A.1.
-const SIGNING_KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsERJxWl7MmkZcDusAxyuf2A0","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+const SIGNING_KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
 struct Folder(TempDir);
 
