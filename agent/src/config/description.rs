@@ -282,7 +282,7 @@ fn streams() -> Group {
             "JWT_STREAMS_SIZE",
             Kind::Number { unit: "streams", least: wide(*STREAMS_SIZE.start()), most: wide(*STREAMS_SIZE.end()) },
             "50000",
-            "Open streams that end with their token: those of which HAProxy tells in the message `stream`, where `JWT_EDGE_SOCKETS` is set. Each takes as much memory as its token and the answer to it, 4 KB as a rule. More are let in, and stay until HAProxy's own timeouts; 0: all of them",
+            "Open streams that end with their token: those of which HAProxy tells in the message `stream`, where `JWT_EDGE_SOCKETS` is set. Each takes as much memory as its token and the answer to it. More are let in, and stay until HAProxy's own timeouts; 0: all of them",
         )
         .or("10000"),
         Setting::new(
