@@ -19,7 +19,7 @@ pub struct Stream {
     pub process: u32,
     /// The number of the stream in that process: `%rt`, which `show sess` prints as `id`.
     pub number: u64,
-    /// The other end of its connection, whoever that says to be the client; absent where it is a unix socket.
+    /// The other end of its connection, also where that names another client; absent where it is a unix socket.
     pub client: Option<SocketAddr>,
     /// When it was told of.
     pub since: Instant,

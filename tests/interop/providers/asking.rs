@@ -9,7 +9,7 @@ use tempfile::TempDir;
 /// What the names of its settings begin with; tests leave it out.
 const PREFIX: &str = "TOKEN_SERVER__INTROSPECTION__";
 
-/// Nobody's token.
+/// The token of no client.
 pub(crate) const STRANGE: &str = "a-text-that-no-provider-has-issued";
 
 /// Names of settings, and what they say.

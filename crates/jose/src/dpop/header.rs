@@ -14,7 +14,7 @@ use crate::{Algorithm, AlgorithmSet, Key, Reject, SkipReason, base64url};
 /// The `typ` of proofs (RFC 9449 section 4.2). Media types are compared without case (RFC 2045 section 5.1).
 const TYPE: &str = "dpop+jwt";
 
-/// Headers that are kept. Each is of a good proof beside a good token: nobody else gets one in, or another one out.
+/// Headers that are kept. Each is of a good proof beside a good token: no other client gets one in, or another one out.
 const KEPT: usize = 4096;
 
 /// What counts of a header.

@@ -35,7 +35,7 @@ const RATE: f64 = 200.0;
 const CACHE_TTL: (&str, &str) = ("TOKEN_SERVER__INTROSPECTION__CACHE_TTL", "3");
 
 const CALLS: &str = "token_server_introspection_calls_total";
-/// What the calls on texts that nobody was given come to, and those that were not made.
+/// What the calls on texts that no client was given come to, and those that were not made.
 const INACTIVE: &str = "inactive";
 const OVERLOADED: &str = "overloaded";
 
