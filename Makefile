@@ -41,7 +41,7 @@ integration: setup-test stores ## tests against a real HAProxy, and against Trae
 	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --quiet --test integration
 
 test-idps: setup-test ## identity providers that others wrote, from npm, PyPI and Debian: tokens by real flows, rotation, restart, outage; and OAuth clients
-	@tests/setup.sh openssl:openssl
+	@tests/setup.sh openssl:openssl chromium:chromium
 	@tests/interop/providers/setup.sh >/dev/null
 	@tests/interop/clients/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins

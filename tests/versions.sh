@@ -3,6 +3,7 @@
 #
 #   tests/versions.sh             fetch them, run every suite that has a HAProxy on each
 #   tests/versions.sh fetch       fetch one of each branch that must be covered; print the path of each
+#   tests/versions.sh fetch all   the same of each branch that they hold
 #   tests/versions.sh plan        only decide, from a table on standard input: a place and its version on each line
 #   tests/versions.sh tally LOG   only count, from the names of tests on standard input, which of them passed in LOG
 #
@@ -174,7 +175,9 @@ in_plan() {
 }
 
 if [ "${1-}" = fetch ]; then
-    for branch in $required; do
+    branches=$required
+    [ "${2-}" != all ] || branches=$(in_plan test | cut -d' ' -f2)
+    for branch in $branches; do
         suite=$(in_plan test | grep -v '^given ' | sed -n "s/ $branch\$//p")
         [ -n "$suite" ] || continue
         fetch "$suite"

@@ -122,7 +122,15 @@ fn a_stream_that_haproxy_does_not_end_is_said_to_remain() {
 
 #[test]
 fn a_former_process_is_told_over_the_connection_that_was_kept() {
-    let mut world = World::start();
+    tell_a_former_process(World::start());
+}
+
+#[test]
+fn a_former_worker_of_a_master_is_told_over_the_connection_that_was_kept() {
+    tell_a_former_process(World::of_master());
+}
+
+fn tell_a_former_process(mut world: World) {
     let mut told = Told::new([world.socket()]);
     told.keep();
     let [mut one, mut two] = ["/1", "/2"].map(|path| world.open(&world.v4, path));
@@ -142,7 +150,7 @@ fn a_former_process_is_told_over_the_connection_that_was_kept() {
     two.ends("another one");
     eventually("the former process ends, as nothing keeps it", || {
         told.keep();
-        world.former[0].exited()
+        world.has_ended(one.stream.process).then_some(())
     });
     assert_eq!(told.end(&streams[..2]), [End::Gone; 2]);
     assert_eq!(told.is_open(&streams), [false, false, true]);

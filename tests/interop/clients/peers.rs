@@ -1,12 +1,13 @@
 //! The programs of this folder, with what was installed for them.
 
+use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use integration_tests::haproxy::program;
+use integration_tests::haproxy::{program, version_of};
 use integration_tests::process::{Process, repository};
 use integration_tests::wait::eventually;
 use serde_json::Value;
@@ -38,17 +39,47 @@ fn interpreter() -> Command {
     command
 }
 
-/// A HAProxy of each branch that this project says it works with; fetched once.
+/// Chromium with this profile at this address, without a window. It runs as root in containers, where its sandbox cannot.
+pub(crate) fn chromium(profile: &Path, address: &str) -> Command {
+    let mut command = Command::new("chromium");
+    command.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]);
+    // Nothing but the page is to be asked for.
+    command.args(["--no-first-run", "--disable-background-networking", "--disable-component-update"]);
+    command.arg(format!("--user-data-dir={}", profile.display())).arg(address);
+    command
+}
+
+/// A HAProxy of each branch that this project says it works with; and the one under test.
 pub(crate) fn haproxies() -> &'static [String] {
     static PROGRAMS: OnceLock<Vec<String>> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
-        let fetched = Command::new(repository().join("tests/versions.sh")).arg("fetch").output().unwrap();
+        let script = fs::read_to_string(versions()).unwrap();
+        let required = script.lines().find_map(|line| line.strip_prefix("required='")?.strip_suffix('\''));
+        let required: Vec<&str> = required.expect("versions.sh has a list `required`").split(' ').collect();
+        let is_required = |program: &&String| {
+            let (major, minor) = version_of(program);
+            required.contains(&format!("{major}.{minor}").as_str())
+        };
+        let (tested, others) = every_haproxy().split_first().unwrap();
+        std::iter::once(tested).chain(others.iter().filter(is_required)).cloned().collect()
+    })
+}
+
+/// The HAProxy under test, and one of each other branch that Debian holds today; fetched once.
+pub(crate) fn every_haproxy() -> &'static [String] {
+    static PROGRAMS: OnceLock<Vec<String>> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let fetched = Command::new(versions()).args(["fetch", "all"]).output().unwrap();
         let log = String::from_utf8_lossy(&fetched.stderr);
         assert!(fetched.status.success(), "the HAProxys could not be fetched:\n{log}");
         // The script leaves out the branch that is installed.
         let fetched = String::from_utf8(fetched.stdout).unwrap();
         std::iter::once(program()).chain(fetched.lines().map(str::to_owned)).collect()
     })
+}
+
+fn versions() -> PathBuf {
+    repository().join("tests/versions.sh")
 }
 
 /// A program that listens on this port of 127.0.0.1, which it finds in PORT.

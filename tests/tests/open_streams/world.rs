@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use integration_tests::backend::WEBSOCKET_KEY;
 use integration_tests::haproxy::{StatsSocket, program};
 use integration_tests::http::{header, read_head};
-use integration_tests::process::Process;
+use integration_tests::process::{Process, Signal};
 use integration_tests::socket::{Address, Connection};
 use integration_tests::wait::{DEADLINE, eventually};
 use jwt_agent::haproxy::streams::{End, Runtime};
@@ -51,6 +51,15 @@ backend app
 /// A request as the application saw it: its path and the stream that HAProxy named.
 type Seen = Arc<Mutex<Vec<(String, Stream)>>>;
 
+/// What runs HAProxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// One process, which another one replaces.
+    Alone,
+    /// A master that starts workers and replaces them itself, as `haproxy.service` of Debian has it.
+    Master,
+}
+
 /// A HAProxy with its application.
 pub(super) struct World {
     pub haproxy: Process,
@@ -61,6 +70,7 @@ pub(super) struct World {
     pub proxied: Address,
     pub http_2: Address,
     pub level: &'static str,
+    mode: Mode,
     app: Address,
     seen: Seen,
     folder: TempDir,
@@ -78,6 +88,15 @@ impl World {
     }
 
     pub(super) fn start_with(level: &'static str) -> Self {
+        Self::start_as(Mode::Alone, level)
+    }
+
+    /// With a master.
+    pub(super) fn of_master() -> Self {
+        Self::start_as(Mode::Master, "admin")
+    }
+
+    fn start_as(mode: Mode, level: &'static str) -> Self {
         let folder = TempDir::with_prefix("streams-").unwrap();
         fs::write(folder.path().join("haproxy.cfg"), CONFIGURATION).unwrap();
         let seen = Seen::default();
@@ -86,31 +105,60 @@ impl World {
         let [v4, proxied, http_2] = [port(), port(), port()];
         let Address::Tcp(free) = port() else { unreachable!("a port is one of TCP") };
         let v6 = Address::Tcp(format!("[::1]:{}", free.port()).parse().unwrap());
-        let haproxy = run(folder.path(), level, [&v4, &v6, &proxied, &http_2, &app], None);
-        let world = Self { haproxy, former: Vec::new(), v4, v6, proxied, http_2, level, app, seen, folder };
+        let haproxy = run(mode, folder.path(), level, [&v4, &v6, &proxied, &http_2, &app], None);
+        let world =
+            Self { haproxy, former: Vec::new(), v4, v6, proxied, http_2, level, mode, app, seen, folder };
         world.wait();
         world
     }
 
     fn run(&self, replaced: Option<u32>) -> Process {
         let Self { v4, v6, proxied, http_2, app, .. } = self;
-        run(self.folder.path(), self.level, [v4, v6, proxied, http_2, app], replaced)
+        run(self.mode, self.folder.path(), self.level, [v4, v6, proxied, http_2, app], replaced)
     }
 
+    /// Waits until a process that is wanted serves.
     fn wait(&self) {
+        match self.mode {
+            Mode::Alone => self.wait_for(|process| process == self.haproxy.id()),
+            Mode::Master => self.wait_for(|_| true),
+        }
+    }
+
+    fn wait_for(&self, is_wanted: impl Fn(u32) -> bool) {
         let listens = || self.v4.connect(DEADLINE).is_ok();
-        let process = format!("Pid: {}\n", self.haproxy.id());
-        let answers = || {
-            StatsSocket::new(&self.socket()).try_ask("show info").is_ok_and(|info| info.contains(&process))
-        };
-        eventually("HAProxy listens", || (listens() && answers()).then_some(()));
+        eventually("HAProxy listens", || (listens() && self.process().is_some_and(&is_wanted)).then_some(()));
+    }
+
+    /// The process that serves, by its own word.
+    fn process(&self) -> Option<u32> {
+        let info = StatsSocket::new(&self.socket()).try_ask("show info").ok()?;
+        info.lines().find_map(|line| line.strip_prefix("Pid: "))?.parse().ok()
     }
 
     /// Has another process take over.
     pub(super) fn reload(&mut self) {
-        let new = self.run(Some(self.haproxy.id()));
-        self.former.push(std::mem::replace(&mut self.haproxy, new));
-        self.wait();
+        match self.mode {
+            Mode::Alone => {
+                let new = self.run(Some(self.haproxy.id()));
+                self.former.push(std::mem::replace(&mut self.haproxy, new));
+                self.wait();
+            }
+            Mode::Master => {
+                let before = self.process();
+                self.haproxy.signal(Signal::USR2);
+                self.wait_for(|process| Some(process) != before);
+            }
+        }
+    }
+
+    /// Whether a process that was replaced is gone.
+    pub(super) fn has_ended(&mut self, process: u32) -> bool {
+        // What this one has started stays until it is waited for.
+        for former in &mut self.former {
+            former.exited();
+        }
+        !Path::new(&format!("/proc/{process}")).exists()
     }
 
     /// Kills it and starts another one.
@@ -176,6 +224,16 @@ impl World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        // A master ends its workers.
+        if self.mode == Mode::Master {
+            self.haproxy.signal(Signal::TERM);
+            let _killed_otherwise = self.haproxy.wait(DEADLINE);
+        }
+    }
+}
+
 impl Open {
     /// Reads to the end of the connection.
     ///
@@ -221,9 +279,9 @@ impl Told {
     }
 }
 
-fn run(folder: &Path, level: &str, addresses: [&Address; 5], replaced: Option<u32>) -> Process {
+fn run(mode: Mode, folder: &Path, level: &str, addresses: [&Address; 5], replaced: Option<u32>) -> Process {
     let mut command = Command::new(program());
-    command.arg("-db").arg("-f").arg(folder.join("haproxy.cfg"));
+    command.arg(if mode == Mode::Master { "-W" } else { "-db" }).arg("-f").arg(folder.join("haproxy.cfg"));
     command.env("FOLDER", folder).env("LEVEL", level);
     for (name, address) in ["V4", "V6", "PROXIED", "HTTP_2", "APP"].into_iter().zip(addresses) {
         command.env(name, address.to_string());
