@@ -13,6 +13,7 @@ use service::probe::Place;
 
 use crate::config::Config;
 use crate::haproxy::cfg::HaproxyCfg;
+use crate::instance;
 use crate::listen::Address;
 use crate::metrics::Metrics;
 use crate::start::{key_sources, nonce_secret};
@@ -88,7 +89,8 @@ impl Checked {
     async fn token_servers(&mut self, config: &Config, online: bool) {
         let Some(settings) = &config.token_server else { return };
         let metrics = Metrics::register(&mut Registry::default());
-        match TokenServer::new(settings, &config.trust, Arc::clone(&metrics)) {
+        match TokenServer::new(settings, &config.trust, &instance::name(&config.listen), Arc::clone(&metrics))
+        {
             Err(error) => self.faults.push(error.to_string()),
             Ok((server, mut discovery)) => match discovery.open().await {
                 Err(error) => self.faults.push(format!("JWT_TOKEN_SERVER_BACKEND: {error}")),

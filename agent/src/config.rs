@@ -33,6 +33,7 @@ use ranges::{CACHE_TTL, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes, within};
 pub use token_server::{IdentityFiles, TokenServerConfig, TokenServers};
 
 use crate::answer::Variables;
+use crate::answer::told::Decisions;
 use crate::cache::Limits;
 use crate::haproxy::cfg::HaproxyCfg;
 use crate::haproxy::edge::EdgeConfig;
@@ -85,6 +86,8 @@ pub struct Config {
     pub streams: Option<StreamsConfig>,
     /// Which refusals are logged.
     pub log_refusals: LogLines,
+    /// Which decisions token-servers are told.
+    pub decisions: Decisions,
     /// What an operator should know though it is no fault.
     pub warnings: Vec<String>,
     /// What was set, to be compared when it is read again.
@@ -166,6 +169,7 @@ impl Config {
         let opaque_timeout = within(&mut settings, OPAQUE_TIMEOUT_MS, TIMEOUT_MS, "milliseconds");
         let opaque_timeout = opaque_timeout.map_or(timeout, Duration::from_millis);
         let token_server = token_server::read(&mut settings, timeout);
+        let decisions = token_server::decisions(&mut settings, token_server.is_some());
         let (dpop, has_proofs) = dpop::read(&mut settings);
         let flat = Flat::read(&mut settings, TRUST, preset);
         let flat = if has_proofs { flat.offering_proofs(dpop.settings.rules.algorithms) } else { flat };
@@ -229,6 +233,7 @@ impl Config {
             edge,
             streams,
             log_refusals,
+            decisions,
             warnings,
             settings,
         })

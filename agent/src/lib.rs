@@ -5,7 +5,7 @@
 //! configuration by which all of that is done.
 //!
 //! Verdicts of tokens that come often are given to HAProxy itself ([`haproxy::edge`]), which then asks no more. What stays open after
-//! its answer is looked after for as long ([`streams`]).
+//! its answer is looked after for as long ([`streams`]). Token-servers are told of decisions for people to look at ([`reports`]).
 //!
 //! The life of the agent: [`start`] opens what the configuration names, [`run`] serves until it is asked to stop, and
 //! [`reload`] puts another configuration in use.
@@ -22,12 +22,14 @@ pub mod decide;
 pub mod decision;
 pub mod explain;
 pub mod haproxy;
+pub mod instance;
 pub mod listen;
 pub mod mcp;
 pub mod metadata;
 pub mod metrics;
 pub mod origin;
 pub mod reload;
+pub mod reports;
 pub mod request;
 pub mod run;
 pub mod spoa;

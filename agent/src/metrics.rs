@@ -2,6 +2,7 @@
 
 mod edge;
 mod labels;
+mod reports;
 mod streams;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use service::{process_metrics, shown};
 pub use edge::EdgeMetrics;
 use labels::Judged;
 pub use labels::{ByCause, ByEjection, ByOutcome, ByReason, ByServer, BySocket, ByStatus};
+pub use reports::ReportMetrics;
 pub use streams::StreamMetrics;
 
 /// Upper bounds of the time that one decision takes, seconds: a cached HMAC to a token-server that is late.
@@ -102,6 +104,8 @@ pub struct Metrics {
     pub edge: EdgeMetrics,
     /// Streams that stay open.
     pub streams: StreamMetrics,
+    /// Reports of decisions.
+    pub reports: ReportMetrics,
 }
 
 impl Metrics {
@@ -153,6 +157,7 @@ impl Metrics {
             feed_complete: Family::default(),
             edge: EdgeMetrics::new(Histogram::new(SECONDS)),
             streams: StreamMetrics::default(),
+            reports: ReportMetrics::default(),
         };
         registry.register_with_unit(
             "decision",
@@ -240,6 +245,7 @@ impl Metrics {
         metrics.register_feeds(registry);
         metrics.edge.register(registry);
         metrics.streams.register(registry);
+        metrics.reports.register(registry);
         Arc::new(metrics)
     }
 

@@ -125,6 +125,7 @@ mod tests {
             "JWT_AGENT_LISTEN",
             "JWT_CACHE_TTL",
             "JWT_CACHE_TTL_MAX",
+            "JWT_DECISIONS",
             "JWT_DPOP_NONCE_SECRET_FILE",
             "JWT_DPOP_REPLAY",
             "JWT_DPOP_REPLAY_SIZE",

@@ -66,6 +66,15 @@ pub async fn run(agent: Agent, stop: Stop) {
             async move { watch.lock().await.run(&current, &end).await }
         });
     }
+    if let Some(reporter) = agent.reporter {
+        let (reporter, current) = (Arc::new(Mutex::new(reporter)), Arc::clone(&agent.current));
+        let end = stopping.clone();
+        // What it has counted outlives it.
+        background.keep("decisions", move || {
+            let (reporter, current, end) = (Arc::clone(&reporter), Arc::clone(&current), end.clone());
+            async move { reporter.lock().await.run(&current, &end).await }
+        });
+    }
     log_address("admin", agent.admin.local_addr());
     let current = Arc::clone(&agent.current);
     let admin = service::admin::router(readiness.clone(), agent.registry)

@@ -17,14 +17,17 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval, timeout};
 
+use crate::answer::told::Teller;
 use crate::cache::VerdictCache;
 use crate::config::{Config, DpopConfig, NONCE_SECRET_FILE};
 use crate::current::Current;
 use crate::decide::{self, Decider};
-use crate::haproxy::edge::Edge;
 use crate::haproxy::edge::entry::Layout;
+use crate::haproxy::edge::{Edge, EdgeConfig};
+use crate::instance;
 use crate::listen::Listener;
 use crate::metrics::Metrics;
+use crate::reports::{Reporter, Sources};
 use crate::streams::Streams;
 use crate::streams::watch::Watch;
 use crate::token_server::{Asking, Discovery, TokenServer};
@@ -67,6 +70,7 @@ pub struct Agent {
     pub(crate) discovery: Option<Discovery>,
     pub(crate) asking: Asking,
     pub(crate) watch: Option<Watch>,
+    pub(crate) reporter: Option<Reporter>,
     pub(crate) current: Arc<Current>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) http: ConnectionMetrics,
@@ -89,6 +93,8 @@ pub(crate) struct Lasting {
     pub edge: Option<Arc<Edge>>,
     /// Where streams are told that open.
     pub streams: Option<Streams>,
+    /// What tells token-servers of decisions.
+    pub teller: Option<Arc<Teller>>,
     pub readiness: Readiness,
     /// The proofs that were used lately.
     pub seen: Option<Arc<SeenProofs>>,
@@ -115,6 +121,7 @@ impl Lasting {
             budget: config.timeout,
             opaque_budget: config.opaque_timeout,
             log_refusals: config.log_refusals,
+            teller: self.teller.clone(),
         };
         let cache = VerdictCache::new(config.cache, Arc::clone(&self.lease));
         let metrics = Arc::clone(&self.metrics);
@@ -164,6 +171,7 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
             (told, Watch::new(streams, arriving, Arc::clone(&changes), Arc::clone(&metrics)))
         })
         .unzip();
+    let (teller, reporter) = reporter(&config, token_server.as_ref(), &readiness, &metrics).unzip();
     let asking = Asking {
         profile: config.trust.profile(),
         lease: Arc::clone(&lease),
@@ -178,8 +186,19 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
         nonces.report_to(&metrics.secrets);
         secrets.add(Arc::clone(nonces) as Arc<dyn Reload>);
     }
-    let lasting =
-        Lasting { token_server, lease, edge, streams, readiness, seen, nonces, secrets, metrics, background };
+    let lasting = Lasting {
+        token_server,
+        lease,
+        edge,
+        streams,
+        teller,
+        readiness,
+        seen,
+        nonces,
+        secrets,
+        metrics,
+        background,
+    };
     let decider = lasting.decider(&config, keys.ring());
     let current = Arc::new(Current::new(decider, lasting.readiness.clone(), Arc::clone(&lasting.metrics)));
     let admin = TcpListener::bind(config.admin_listen)
@@ -203,11 +222,30 @@ pub async fn open(config: Config) -> Result<(Agent, InUse), StartError> {
         discovery,
         asking,
         watch,
+        reporter,
         current: Arc::clone(&current),
         registry,
         http,
     };
     Ok((agent, InUse { config, keys, lasting, current }))
+}
+
+/// What tells token-servers of decisions, and the task that does.
+fn reporter(
+    config: &Config,
+    token_server: Option<&TokenServer>,
+    readiness: &Readiness,
+    metrics: &Arc<Metrics>,
+) -> Option<(Arc<Teller>, Reporter)> {
+    let told = Teller::new(config.decisions, config.trust.profile(), metrics.reports.beyond_rate())?;
+    let sources = Sources {
+        name: instance::name(&config.listen),
+        readiness: readiness.clone(),
+        has_streams: config.streams.is_some(),
+        edge: config.edge.as_ref().map(EdgeConfig::labels),
+        metrics: Arc::clone(metrics),
+    };
+    Some((Arc::clone(&told.0), Reporter::new(told, token_server?.servers(), sources)))
 }
 
 /// A name of this process that no other one has or had.
@@ -279,8 +317,9 @@ async fn open_token_server(
 ) -> Result<Option<(TokenServer, Discovery)>, StartError> {
     let Some(server) = &config.token_server else { return Ok(None) };
     let fault = |why| StartError::Config { name: "token-server".to_owned(), why };
-    let (server, mut discovery) = TokenServer::new(server, &config.trust, Arc::clone(metrics))
-        .map_err(|error| fault(error.to_string()))?;
+    let (server, mut discovery) =
+        TokenServer::new(server, &config.trust, &instance::name(&config.listen), Arc::clone(metrics))
+            .map_err(|error| fault(error.to_string()))?;
     discovery.open().await.map_err(|error| fault(error.to_string()))?;
     Ok(Some((server, discovery)))
 }

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod applications;
 pub mod authority;
 pub mod backend;
+pub mod decisions;
 pub mod demo;
 pub mod descriptors;
 pub mod documents;

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::agent::{ask, listening, program};
+use crate::decisions::Decisions;
 use crate::http::{Client, Request, Response};
 use crate::process::Process;
 use crate::scan;
@@ -185,6 +186,15 @@ impl TokenServer {
     pub fn metrics(&self) -> String {
         let response = ask(&Address::Unix(self.socket.clone()), &Request::get("/metrics"));
         String::from_utf8_lossy(&response.body).into_owned()
+    }
+
+    /// Reads decisions of agents as they come, after the `last` ones.
+    ///
+    /// # Errors
+    ///
+    /// The status, if it is another one than 200.
+    pub fn decisions(&self, last: u32) -> Result<Decisions, u16> {
+        Decisions::open(&Address::Unix(self.socket.clone()), last, None)
     }
 
     /// Deletes the rules of a subject.

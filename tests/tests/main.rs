@@ -31,6 +31,7 @@ mod key_sources;
 mod kubernetes;
 mod large_tokens;
 mod left_out;
+mod live_decisions;
 mod load_balancer;
 mod logs;
 mod mcp;

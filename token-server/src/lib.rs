@@ -5,6 +5,7 @@
 //! where the token is still to be verified, by [`trust`]) and checks them by the [`rulebook`], which [`revocations`] fills from
 //! the [`store`] and [`changes`] empty again; [`continuity`] tells how long what is known holds.
 
+mod agents;
 pub mod annotations;
 pub mod api;
 pub mod api_keys;

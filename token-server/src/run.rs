@@ -22,6 +22,7 @@ use service::socket::Peers;
 use self::rules::Rules;
 use self::secrets::secret_files;
 use self::upkeep::{keep_warm, purge, warm};
+use crate::agents::{AgentMetrics, Agents};
 use crate::api::{self, AdminAccess, App, Compat, InUse};
 use crate::config::{Config, StoreSettings};
 use crate::decide::{Basis, time_policy};
@@ -109,7 +110,7 @@ pub async fn run(
     let told = signals.clone();
     let app = Arc::new(App {
         signals: signals.clone(),
-        ..app(config, rules, in_use, readiness, metrics, (registry, Some(keys.ring())))
+        ..app(config, rules, in_use, readiness, metrics, (registry, Some(keys.ring()), &shutdown))
     });
     app.basis.opaque.report_to(secrets.clone());
     warn_of_open_doors(&app);
@@ -181,7 +182,7 @@ pub(crate) async fn open(config: Config, store: StoreSettings) -> Result<Arc<App
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let rules = Rules::open(&config, store, &metrics).await?;
-    Ok(Arc::new(app(config, rules, None, Readiness::new(), metrics, (registry, None))))
+    Ok(Arc::new(app(config, rules, None, Readiness::new(), metrics, (registry, None, &Shutdown::new()))))
 }
 
 fn key_metrics(registry: &mut Registry) -> KeyMetrics {
@@ -194,10 +195,11 @@ fn app(
     in_use: Option<InUse>,
     readiness: Readiness,
     metrics: Metrics,
-    (mut registry, ring): (Registry, Option<&Arc<KeyRing>>),
+    (mut registry, ring, end): (Registry, Option<&Arc<KeyRing>>, &Shutdown),
 ) -> App {
     let Rules { revocations, annotations } = rules;
     let opaque = Opaque::new(config.api_keys, config.introspection, ring, &mut registry, clock);
+    let agents = AgentMetrics::register(registry.sub_registry_with_prefix("token_server"));
     App {
         policy: time_policy(config.profile, Leeway::default()),
         basis: Basis {
@@ -219,6 +221,7 @@ fn app(
         in_use: ArcSwapOption::from_pointee(in_use),
         compat: config.compat,
         signals: None,
+        agents: Arc::new(Agents::new(end.clone(), agents)),
         clock,
     }
 }

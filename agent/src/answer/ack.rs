@@ -10,6 +10,7 @@ use service::sample::LogLines;
 use spop::{Action, VarScope};
 
 use super::record::Record;
+use super::told::Teller;
 use super::{Variables, answer};
 use crate::decision::Decision;
 use crate::metrics::Metrics;
@@ -21,6 +22,8 @@ pub struct Acks {
     variables: Variables,
     claims: Option<Vec<String>>,
     refusals: RefusalLog,
+    /// Absent where no token-server is told of decisions.
+    teller: Option<Arc<Teller>>,
     metrics: Arc<Metrics>,
 }
 
@@ -33,6 +36,13 @@ pub struct Ack {
     pub long_names: u64,
     /// What is counted and logged of it.
     pub record: Record,
+}
+
+impl Ack {
+    /// Bytes that it holds.
+    pub fn bytes(&self) -> usize {
+        self.actions.len().saturating_add(self.record.bytes())
+    }
 }
 
 /// The request that an ACK answers.
@@ -52,14 +62,15 @@ impl Acks {
         variables: Variables,
         claims: Option<Vec<String>>,
         refusals: LogLines,
+        teller: Option<Arc<Teller>>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { variables, claims, refusals: RefusalLog::new(refusals), metrics }
+        Self { variables, claims, refusals: RefusalLog::new(refusals), teller, metrics }
     }
 
     /// The ACK of a decision on a token that says this of itself.
     pub fn of(&self, decision: &Decision, claimed: &Claimed<'_>) -> Ack {
-        let record = Record::new(decision, claimed, &self.metrics, &self.refusals);
+        let record = self.record(decision, claimed);
         let whole = answer(decision, &self.variables, self.claims.as_deref());
         Ack { actions: encode_actions(whole.actions), long_names: whole.long_names, record }
     }
@@ -96,7 +107,7 @@ impl Acks {
             Cow::Owned([own, &*ack.actions].concat())
         };
         if encode_ack(to.ids, &actions, to.max_frame_size, out) {
-            ack.record.note(to.name, &self.refusals);
+            ack.record.note(to.name, &self.refusals, self.teller.as_deref());
         } else {
             self.refuse_too_large(&same_token().refused(Reject::AnswerSize), to, out);
         }
@@ -110,8 +121,12 @@ impl Acks {
                 break;
             }
         }
-        Record::new(refused, &Claimed::default(), &self.metrics, &self.refusals)
-            .note(to.name, &self.refusals);
+        let record = self.record(refused, &Claimed::default());
+        record.note(to.name, &self.refusals, self.teller.as_deref());
+    }
+
+    fn record(&self, decision: &Decision, claimed: &Claimed<'_>) -> Record {
+        Record::new(decision, claimed, &self.metrics, &self.refusals, self.teller.as_deref())
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod ack;
 pub mod record;
+pub mod told;
 
 use std::collections::{BTreeSet, HashMap};
 

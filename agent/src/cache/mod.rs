@@ -89,9 +89,9 @@ impl Answers {
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Same(ack) => ack.actions.len(),
+            Self::Same(ack) => ack.bytes(),
             Self::ByProof(answers) => {
-                let acks = answers.proved.actions.len().saturating_add(answers.unproved.actions.len());
+                let acks = answers.proved.bytes().saturating_add(answers.unproved.bytes());
                 acks.saturating_add(size_of::<ByProof>())
             }
         }

@@ -8,6 +8,7 @@ use super::ranges::{
     CACHE_TTL, EDGE_SIZE, EDGE_TTL, STREAMS_GRACE, STREAMS_SIZE, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes,
 };
 use super::{dpop, mcp};
+use crate::answer::told::Decisions;
 use crate::request::CertificateForm;
 
 /// What SIGHUP says to what token-servers were told once.
@@ -197,6 +198,13 @@ fn token_servers() -> Group {
             "/etc/jwt-agent/agent.key",
             "The key of that certificate, PEM; read again when it changes",
         ),
+        Setting::new(
+            "JWT_DECISIONS",
+            Kind::Word(Decisions::WORDS),
+            "sample",
+            "Decisions of which token-servers are told once a second, for people who look at them there ([more](OPERATING.md#decisions-as-they-come)): none; refusals, at most 50 a second, and one accepted request a second; or the same with the subjects of tokens. No verdict depends on it",
+        )
+        .or("off"),
     ];
     Group { title: "token-servers", settings: settings.into_iter().map(Setting::restart).collect() }
 }

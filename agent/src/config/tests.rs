@@ -99,6 +99,11 @@ fn what_it_cannot_use_is_never_ignored() {
         (&[keys, ("JWT_MAX_TOKEN_BYTES", "1")], "JWT_MAX_TOKEN_BYTES: expected bytes, 256 to"),
         (&[keys, ("JWT_ALLOW_SHORT_SECRETS", "yes")], "JWT_ALLOW_SHORT_SECRETS: expected true or false"),
         (&[keys, ("JWT_OPAQUE", "yes")], "JWT_OPAQUE: expected refuse or introspect"),
+        (&[keys, server, ("JWT_DECISIONS", "yes")], "JWT_DECISIONS: expected off, sample or full"),
+        (
+            &[keys, ("JWT_DECISIONS", "full")],
+            "JWT_DECISIONS: has token-servers told of decisions, and none is set",
+        ),
         (
             &[keys, ("JWT_OPAQUE", "introspect")],
             "JWT_OPAQUE: introspect has a token-server asked, and none is set",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 use service::settings::Settings;
 
+use crate::answer::told::Decisions;
 use crate::listen::Address;
 
 /// The servers that decide what needs state.
@@ -84,6 +85,16 @@ pub(super) fn read(settings: &mut Settings, budget: Duration) -> Option<TokenSer
         }
     };
     Some(TokenServerConfig { servers, token_file, ca_file, identity, budget })
+}
+
+/// Which decisions they are told.
+pub(super) fn decisions(settings: &mut Settings, has_token_server: bool) -> Decisions {
+    const NAME: &str = "JWT_DECISIONS";
+    let decisions = settings.parse(NAME, Decisions::NAMES).unwrap_or_default();
+    if decisions != Decisions::Off && !has_token_server {
+        settings.fault(NAME, "has token-servers told of decisions, and none is set: set JWT_TOKEN_SERVER_BACKEND, or leave it out");
+    }
+    decisions
 }
 
 fn identity(settings: &mut Settings) -> Option<IdentityFiles> {

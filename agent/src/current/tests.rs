@@ -31,6 +31,7 @@ pub(crate) fn current(readiness: Readiness) -> Arc<Current> {
         budget: Duration::from_secs(1),
         opaque_budget: Duration::from_secs(1),
         log_refusals: LogLines::Off,
+        teller: None,
     };
     let lease = SharedLease::new(Terms { ttl: Duration::ZERO, ttl_max: Duration::ZERO }, Instant::now());
     let cache = VerdictCache::new(Limits { entries: 100, bytes: 1 << 20 }, Arc::new(lease));

@@ -31,6 +31,7 @@ use tokio::time::timeout_at;
 
 use crate::answer::Variables;
 use crate::answer::ack::{Acks, Asker};
+use crate::answer::told::Teller;
 use crate::cache::{Answers, ByProof, Found, Kept, VerdictCache};
 use crate::decision::{Decision, Outcome};
 use crate::haproxy::edge::Offers;
@@ -72,6 +73,8 @@ pub struct Settings {
     pub opaque_budget: Duration,
     /// The refusals that are written into the log.
     pub log_refusals: LogLines,
+    /// What tells token-servers of decisions.
+    pub teller: Option<Arc<Teller>>,
 }
 
 /// Decides requests; shared by all connections.
@@ -104,11 +107,11 @@ impl Decider {
         metrics: Arc<Metrics>,
     ) -> Self {
         let Settings { trust, schemes, max_token_bytes, mcp, certificates, proving, .. } = settings;
-        let Settings { variables, claims, budget, opaque_budget, log_refusals, .. } = settings;
+        let Settings { variables, claims, budget, opaque_budget, log_refusals, teller, .. } = settings;
         let unknown_policies = UnknownPolicies::default();
         let prover = Prover::new(proving, &trust, &schemes, Arc::clone(&metrics));
         let reading = Reading { schemes, max_token_bytes, mcp, certificates, unknown_policies };
-        let acks = Acks::new(variables, claims, log_refusals, Arc::clone(&metrics));
+        let acks = Acks::new(variables, claims, log_refusals, teller, Arc::clone(&metrics));
         Self {
             reading,
             trust,

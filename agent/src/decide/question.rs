@@ -171,7 +171,11 @@ impl<'a> Question<'a> {
         match (outcome, self.policy(trust)) {
             (Outcome::Accepted(signed), _) => {
                 let issuer = trust.issuer_policy(signed).ok().and_then(IssuerPolicy::name);
-                Claimed { issuer, kid: None }
+                Claimed { issuer, ..Claimed::default() }
+            }
+            (Outcome::Refused { reject: Reject::Issuer, .. }, Some(policy)) => {
+                let stranger = trust.named_issuer(&self.token);
+                Claimed { stranger, ..trust.claimed(&self.token, policy) }
             }
             (Outcome::Refused { .. }, Some(policy)) => trust.claimed(&self.token, policy),
             (Outcome::Refused { .. }, None) => Claimed::default(),

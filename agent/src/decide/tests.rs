@@ -62,6 +62,7 @@ fn decider(token_server: TokenServer, metrics: Arc<Metrics>) -> Decider {
         budget: SHORT,
         opaque_budget: SHORT,
         log_refusals: LogLines::Off,
+        teller: None,
     };
     let lease = SharedLease::new(
         Terms { ttl: Duration::from_secs(1), ttl_max: Duration::from_secs(1) },
@@ -84,7 +85,7 @@ async fn a_follower_keeps_its_own_time_when_that_of_its_leader_is_over() {
     };
     let metrics = Metrics::register(&mut Registry::default());
     let trust = crate::config::tests::trust();
-    let (token_server, discovery) = TokenServer::new(&config, &trust, Arc::clone(&metrics)).unwrap();
+    let (token_server, discovery) = TokenServer::new(&config, &trust, "a", Arc::clone(&metrics)).unwrap();
     let stop = Shutdown::new();
     let discovering =
         tokio::spawn(discovery.run(Background::new(stop.clone(), Readiness::new(), TaskMetrics::default())));

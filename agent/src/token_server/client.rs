@@ -1,4 +1,4 @@
-//! `POST /v1/check` and `GET /v1/events` over kept HTTP/1.1 connections.
+//! `POST /v1/check`, `GET /v1/events` and `POST /v1/decisions` over kept HTTP/1.1 connections.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use jose::Profile;
 use reqwest::Url;
 use revocation::check::CheckResponse;
 use revocation::events::Events;
-use serde::de::DeserializeOwned;
+use revocation::report::PRODUCT;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::timeout;
 
 use super::connections::{Connections, Heard, Kind};
@@ -23,26 +24,37 @@ use super::tls::Secrets;
 /// The largest answer of the feed that is read: it names up to a thousand groups of up to 512 bytes, escaped.
 const MAX_EVENTS_BYTES: usize = 4 * 1024 * 1024;
 
+/// The largest receipt for a report that is read.
+const MAX_RECEIPT_BYTES: usize = 4 * 1024;
+
 /// What connections to any token-server have in common.
 #[derive(Debug, Clone)]
-pub struct Dialer(Arc<Secrets>);
+pub struct Dialer {
+    secrets: Arc<Secrets>,
+    user_agent: HeaderValue,
+}
 
 impl Dialer {
-    /// With these secrets; makes no connection.
+    /// With these secrets, for an agent of this name; makes no connection.
     ///
     /// # Errors
     ///
     /// TLS cannot be had of them.
-    pub fn new(secrets: Arc<Secrets>) -> Result<Self, ClientError> {
+    pub fn new(secrets: Arc<Secrets>, name: &str) -> Result<Self, ClientError> {
         secrets.shown().config()?;
-        Ok(Self(secrets))
+        let product = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+        let user_agent = format!("{PRODUCT}{} ({name})", env!("CARGO_PKG_VERSION"));
+        let user_agent =
+            HeaderValue::try_from(user_agent).unwrap_or_else(|_| HeaderValue::from_static(product));
+        Ok(Self { secrets, user_agent })
     }
 
     /// A client of one server.
     pub fn dial(&self, endpoint: &Endpoint) -> HttpClient {
         HttpClient {
             root: endpoint.url(),
-            secrets: Arc::clone(&self.0),
+            secrets: Arc::clone(&self.secrets),
+            user_agent: self.user_agent.clone(),
             connections: Arc::new(Connections::new(endpoint.address)),
             accepted: Arc::default(),
             needs_before: Arc::default(),
@@ -55,6 +67,7 @@ impl Dialer {
 pub struct HttpClient {
     root: String,
     secrets: Arc<Secrets>,
+    user_agent: HeaderValue,
     connections: Arc<Connections>,
     /// The bearer token that the server accepted last. It is shown again where the server does not know the new one yet.
     accepted: Arc<Mutex<Option<Accepted>>>,
@@ -97,6 +110,17 @@ impl HttpClient {
         let uri = Uri::try_from(String::from(url)).map_err(|error| unreachable(&error))?;
         let call = Call { kind: Kind::Feed, uri, body: Bytes::new(), max_answer: MAX_EVENTS_BYTES };
         within(budget, self.call(call)).await
+    }
+
+    /// Tells a server of this agent, in JSON.
+    ///
+    /// # Errors
+    ///
+    /// It has not said within `budget` that it took that.
+    pub async fn report(&self, body: Bytes, budget: Duration) -> Result<(), CallError> {
+        let uri = Uri::try_from(format!("{}v1/decisions", self.root)).map_err(|error| unreachable(&error))?;
+        let call = Call { kind: Kind::Report, uri, body, max_answer: MAX_RECEIPT_BYTES };
+        within(budget, self.call::<IgnoredAny>(call)).await.map(|_receipt| ())
     }
 
     /// What was heard over the connections for checks so far.
@@ -168,7 +192,8 @@ impl HttpClient {
     ) -> Result<Response<Incoming>, CallError> {
         let mut request = Request::new(Full::new(call.body.clone()));
         *request.uri_mut() = call.uri.clone();
-        if call.kind == Kind::Check {
+        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+        if call.kind != Kind::Feed {
             *request.method_mut() = Method::POST;
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }

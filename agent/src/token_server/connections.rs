@@ -37,6 +37,8 @@ pub enum Kind {
     Check,
     /// The feed.
     Feed,
+    /// Reports. What is lost of them is not sent again.
+    Report,
 }
 
 /// Connections to one address.
@@ -92,7 +94,8 @@ impl Connections {
     ) -> Result<Response<Incoming>, CallError> {
         let (now, before) = self.open(shown)?;
         match (before, kind) {
-            (None, Kind::Feed) => now.send(kind, request).await,
+            (None, Kind::Feed | Kind::Report) => now.send(kind, request).await,
+            (Some(before), Kind::Report) => before.send(kind, request).await,
             (None, Kind::Check) => self.heard_of(now.send(kind, request).await),
             (Some(before), Kind::Feed) => {
                 let error = match timeout(PROOF_TIMEOUT, now.send(kind, request.clone())).await {
@@ -206,7 +209,7 @@ impl Made {
     fn pool(&self, kind: Kind) -> &Pool {
         match kind {
             Kind::Check => &self.checks,
-            Kind::Feed => &self.feed,
+            Kind::Feed | Kind::Report => &self.feed,
         }
     }
 }

@@ -212,7 +212,7 @@ mod tests {
             budget,
             metrics: Arc::clone(&metrics),
         };
-        let dialer = Dialer::new(Arc::new(Secrets::load(&config).unwrap())).unwrap();
+        let dialer = Dialer::new(Arc::new(Secrets::load(&config).unwrap()), "a").unwrap();
         let servers = Servers::new(dialer, manner);
         let watched = servers.watch();
         let mut discovery = Discovery::new(&config.servers, servers, metrics);

@@ -63,7 +63,7 @@ pub struct TokenServer {
 }
 
 impl TokenServer {
-    /// Prepares the connections; none is made yet. [`Discovery::run`] keeps the servers known.
+    /// Prepares the connections of an agent of this name; none is made yet. [`Discovery::run`] keeps the servers known.
     ///
     /// # Errors
     ///
@@ -71,13 +71,14 @@ impl TokenServer {
     pub fn new(
         config: &TokenServerConfig,
         trust: &Trust,
+        name: &str,
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Discovery), ClientError> {
         let (profile, leeway) = (trust.profile(), trust.max_leeway());
         let manner = Manner { profile, leeway, budget: config.budget, metrics };
         let secrets = Arc::new(Secrets::load(config)?);
         let files = secrets.files(&manner.metrics.secrets);
-        let servers = Servers::new(Dialer::new(secrets)?, manner.clone());
+        let servers = Servers::new(Dialer::new(secrets, name)?, manner.clone());
         let watched = servers.watch();
         let discovery = Discovery::new(&config.servers, servers, Arc::clone(&manner.metrics));
         let choice = Choice::new(watched, manner.metrics);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use hyper::body::Bytes;
 use jose::Profile;
 use prometheus_client::metrics::gauge::Gauge;
 use revocation::events::Events;
@@ -91,6 +92,15 @@ impl Server {
         budget: Duration,
     ) -> Result<Events, CallError> {
         self.http.events(profile, since, budget).await
+    }
+
+    /// Tells it of this agent, in JSON; over connections that are not for checks.
+    ///
+    /// # Errors
+    ///
+    /// It has not said within `budget` that it took that.
+    pub async fn report(&self, body: Bytes, budget: Duration) -> Result<(), CallError> {
+        self.http.report(body, budget).await
     }
 
     fn driver(&self, queue: mpsc::Receiver<Waiting>, manner: &Manner) -> Driver<HttpClient> {

@@ -1,7 +1,7 @@
 //! What an unverified token says of itself that helps to find newer keys for it. Nothing of it is believed: it can only
 //! choose which sources are asked, and whether a token that no key verifies is refused or cannot be judged yet.
 
-use crate::{Claims, Policy, Trust, UnixTime, Uuid};
+use crate::{Algorithm, Claim, Claims, Policy, Trust, UnixTime, Uuid};
 
 /// Whose keys a token wants, and when it says it was issued.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,8 +19,12 @@ pub struct Hint {
 pub struct Claimed<'t> {
     /// The first configured name of the issuer by whose keys it is judged; absent where it names none, or none is configured.
     pub issuer: Option<&'t str>,
+    /// The issuer that it names, where it was refused for that; no key has signed it. See [`Trust::named_issuer`].
+    pub stranger: Option<String>,
     /// The `kid` of its header, which no key has signed.
     pub kid: Option<String>,
+    /// The `alg` of its header.
+    pub alg: Option<Algorithm>,
 }
 
 impl Hint {
@@ -37,7 +41,18 @@ impl Trust {
         let issuer = self.choose_issuer(&unverified, policy).ok();
         Claimed {
             issuer: issuer.and_then(|issuer| issuer.policy.name()),
+            stranger: None,
             kid: unverified.header().kid.clone(),
+            alg: Some(unverified.header().algorithm),
+        }
+    }
+
+    /// The issuer that a token names, whether it is configured or not.
+    pub fn named_issuer(&self, token: &str) -> Option<String> {
+        let unverified = self.open(token).ok()?;
+        match Claims::parse(unverified.payload()).ok()?.get("iss")? {
+            Claim::String(name) => Some(name.into_owned()),
+            Claim::Null | Claim::Bool(_) | Claim::Int(_) | Claim::Number(_) | Claim::Json(_) => None,
         }
     }
 
@@ -100,6 +115,15 @@ mod tests {
         ] {
             let claimed = trust.claimed(&token, &trust.policies()[0]);
             assert_eq!((claimed.issuer, claimed.kid), (issuer, kid), "{token}");
+            assert_eq!(claimed.alg, issuer.map(|_| Algorithm::ES256), "{token}");
+        }
+        for (token, named) in [
+            (token(r#"{"iss":"https://c.example"}"#), Some("https://c.example")),
+            (token(r#"{"iss":5}"#), None),
+            (token("[]"), None),
+            ("garbage".to_owned(), None),
+        ] {
+            assert_eq!(trust.named_issuer(&token).as_deref(), named, "{token}");
         }
         let unnamed = Trust::single(IssuerPolicy::of(Profile::Standard));
         let claimed = unnamed.claimed(&token("{}"), &unnamed.policies()[0]);

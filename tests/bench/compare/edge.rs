@@ -72,6 +72,16 @@ pub(crate) struct Edge {
 impl Edge {
     /// Starts what `cell` needs and waits until a request of each kind gets its answer. `rules` is a store to begin with.
     pub(crate) fn start(cell: &Cell, rules: Option<&Path>, probes: &[Prepared]) -> Self {
+        Self::start_with(cell, rules, probes, &[])
+    }
+
+    /// The same, with more settings of the agent and with a token-server, where there are any.
+    pub(crate) fn start_with(
+        cell: &Cell,
+        rules: Option<&Path>,
+        probes: &[Prepared],
+        more: &[(&'static str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("keys.json"), jwks(ALGORITHMS.map(signer))).unwrap();
@@ -79,7 +89,8 @@ impl Edge {
             Transport::Unix => Address::Unix(path("agent.sock")),
             Transport::Tcp => Address::free_port().unwrap(),
         };
-        let has_server = rules.is_some() || cell.way.keeps_verdicts() || cell.way.is_opaque();
+        let has_server =
+            rules.is_some() || cell.way.keeps_verdicts() || cell.way.is_opaque() || !more.is_empty();
         let token_server = has_server.then(|| {
             // A folder of its own: the agent watches the one that has its keys, and a store is written with each rule.
             let own = path("token-server");
@@ -128,6 +139,7 @@ impl Edge {
             if cell.way.keeps_verdicts() {
                 environment.extend(kept::settings(folder.path()));
             }
+            environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
             let environment: Vec<_> =
                 environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             let agent = Agent::start("agent", listen.clone(), &environment);

@@ -2,7 +2,7 @@
 //! side by side in one run.
 //!
 //! ```text
-//! compare edge | edge-hit | delay | signals | opaque | feed | memory | forward-auth | report
+//! compare edge | edge-hit | delay | signals | opaque | feed | decisions | memory | forward-auth | report
 //! ```
 //!
 //! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
@@ -14,6 +14,7 @@
 
 mod cell;
 mod chart;
+mod decisions;
 mod delay;
 mod edge;
 mod feed;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
             "signals" => record("signals", signals::run(&release::installed())),
             "opaque" => record("opaque", opaque::run(&release::installed())),
             "feed" => record("feed", feed::run()),
+            "decisions" => record("decisions", decisions::run(&release::installed())),
             "memory" => {
                 record("memory", memory::run(&release::installed(), number("BENCH_TOKENS", 1_000_000)))
             }

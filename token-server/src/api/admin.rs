@@ -10,7 +10,7 @@ use super::access::AdminAccess;
 use super::app::App;
 use super::layers::{self, Guard};
 use super::needs::Needs;
-use super::{audit, error, explain, key_sources, revoked, rules, streams, subject};
+use super::{agents, audit, decisions, error, explain, key_sources, revoked, rules, streams, subject};
 use crate::caller::Role;
 
 /// A route and who may use it.
@@ -62,6 +62,8 @@ pub(super) fn table() -> Vec<Route> {
             on(method, streams::verification)
         }),
         route(MethodFilter::GET, "/v1/keys", Always(Read), |method| on(method, key_sources::view)),
+        route(MethodFilter::GET, "/v1/agents", Always(Read), |method| on(method, agents::list)),
+        route(MethodFilter::GET, "/v1/decisions", Always(Read), |method| on(method, decisions::read)),
     ]
 }
 

@@ -9,6 +9,7 @@ use service::readiness::Readiness;
 
 use super::access::Compat;
 use super::forward_auth::{self, ForwardAuth};
+use crate::agents::Agents;
 use crate::annotations::Annotations;
 use crate::bearer::TokensFile;
 use crate::caller::AdminTokensFile;
@@ -37,6 +38,8 @@ pub(crate) struct App {
     pub(crate) compat: Compat,
     /// What providers tell; absent without a listener for it.
     pub(crate) signals: Option<Arc<Signals>>,
+    /// The agents that were heard lately.
+    pub(crate) agents: Arc<Agents>,
     pub(crate) clock: fn() -> UnixTime,
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum ApiError {
     TooManyChecks { max: usize },
     #[error("a batch has at most {max} rules")]
     TooManyRules { max: usize },
+    #[error("{max} clients read decisions already; end one of them")]
+    TooManyReaders { max: usize },
     #[error("a bearer token that this server knows is needed")]
     Unauthorized,
     #[error("this needs the role {needs}, and {caller} has the role {has}")]
@@ -112,6 +114,7 @@ impl ApiError {
             Self::BodyTooLarge { .. } | Self::TooManyChecks { .. } | Self::TooManyRules { .. } => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
+            Self::TooManyReaders { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid { .. } | Self::NoRule => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotAsked(why) => match why {
@@ -170,6 +173,7 @@ impl ApiError {
             | Self::BodyCut
             | Self::BodyTooLarge { .. }
             | Self::TooManyRules { .. }
+            | Self::TooManyReaders { .. }
             | Self::Unauthorized
             | Self::RulesApiOff
             | Self::Role { .. }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use revocation::events::Since;
 use tokio::time::{Instant, sleep};
 
 use super::app::App;
 use super::error::ApiError;
 use super::request::{AgentAccess, Parameters};
+use crate::agents::Who;
 
 /// How long an answer waits for something to tell. The answer is a sign of life as well: two of them, and the time since
 /// the server's own source last spoke, must fit into an agent's `JWT_CACHE_TTL` of two seconds.
@@ -24,6 +25,7 @@ const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json"
 pub(super) async fn events(
     State(app): State<Arc<App>>,
     _: AgentAccess,
+    headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Result<([(HeaderName, &'static str); 1], Bytes), ApiError> {
     let asked = Instant::now();
@@ -36,6 +38,8 @@ pub(super) async fn events(
         }
     }
     parameters.finish()?;
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    app.agents.asks(Who::asking(user_agent), asked);
     let revocations = app.revocations();
     if let Some(since) = &since {
         tokio::select! {

@@ -2,10 +2,12 @@
 
 mod access;
 mod admin;
+mod agents;
 mod app;
 mod audit;
 mod check;
 mod compat;
+mod decisions;
 mod error;
 mod events;
 mod explain;
@@ -77,6 +79,7 @@ pub(crate) fn main_routes(app: &Arc<App>) -> Routes {
     let mut routes = Router::new()
         .route("/v1/check", post(check::check))
         .route("/v1/events", get(events::events))
+        .route("/v1/decisions", post(decisions::report))
         .route("/.well-known/oauth-protected-resource", metadata::methods())
         .route("/.well-known/oauth-protected-resource/{*path}", metadata::methods());
     if app.compat != Compat::Off {

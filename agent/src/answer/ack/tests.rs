@@ -10,7 +10,7 @@ const LARGE: u32 = 16_380;
 fn acks(variables: Variables, claims: Option<&str>, log: LogLines) -> (Acks, Arc<Metrics>) {
     let metrics = Metrics::register(&mut Registry::default());
     let claims = claims.map(|claim| vec![claim.to_owned()]);
-    (Acks::new(variables, claims, log, Arc::clone(&metrics)), metrics)
+    (Acks::new(variables, claims, log, None, Arc::clone(&metrics)), metrics)
 }
 
 fn decision(outcome: Outcome) -> Decision {
@@ -50,7 +50,8 @@ fn has(bytes: &[u8], text: &str) -> bool {
 
 #[test]
 fn each_request_that_an_ack_answers_is_counted_and_each_refusal_is_logged() {
-    let claimed = Claimed { issuer: Some("https://i.example"), kid: Some("k1".to_owned()) };
+    let (issuer, kid) = (Some("https://i.example"), Some("k1".to_owned()));
+    let claimed = Claimed { issuer, kid, ..Claimed::default() };
     let expected = |request: &str| {
         format!(
             "message=refused {request}reason=\"E_TKN_INVALID\" detail=\"signature\" policy=\"api\" \

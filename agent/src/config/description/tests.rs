@@ -19,7 +19,7 @@ fn companions(name: &str) -> &'static [(&'static str, &'static str)] {
         "JWT_STREAMS_GRACE" => &[SOCKETS],
         name if name.starts_with("JWT_EDGE_") => &[SOCKETS, MAP, LEASES, ("JWT_VARIABLES", "id")],
         "JWT_PROFILE" => &[("JWT_ISSUERS", "https://id.example.com"), ("JWT_AUDIENCES", "api")],
-        "JWT_OPAQUE" => &[SERVER],
+        "JWT_OPAQUE" | "JWT_DECISIONS" => &[SERVER],
         "JWT_HAPROXY_SOCKET" => &[("JWT_TOKEN_SERVER_BACKEND", "servers")],
         "JWT_TOKEN_SERVER_CERT_FILE" => &[SERVER, ("JWT_TOKEN_SERVER_KEY_FILE", "/k")],
         "JWT_TOKEN_SERVER_KEY_FILE" => &[SERVER, ("JWT_TOKEN_SERVER_CERT_FILE", "/c")],

@@ -104,7 +104,7 @@ impl Agent {
                     budget: LONG,
                 };
                 let (server, discovery) =
-                    TokenServer::new(&servers, &config.trust, Arc::clone(&metrics)).unwrap();
+                    TokenServer::new(&servers, &config.trust, "a", Arc::clone(&metrics)).unwrap();
                 tokio::spawn(discovery.run(background));
                 Some(server)
             }
@@ -133,6 +133,7 @@ impl Agent {
             budget: LONG,
             opaque_budget: LONG,
             log_refusals: LogLines::All,
+            teller: None,
         };
         let (told, opened) = mpsc::channel(2);
         let openings = Openings::new(1, told, Arc::clone(&metrics));

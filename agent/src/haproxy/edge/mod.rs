@@ -12,7 +12,7 @@ pub mod entry;
 pub mod ledger;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -42,6 +42,17 @@ pub struct EdgeConfig {
     pub maps: Maps,
     /// How much is given to each.
     pub terms: Terms,
+}
+
+impl EdgeConfig {
+    /// What metrics call each of the sockets.
+    pub fn labels(&self) -> Vec<BySocket> {
+        self.sockets.iter().map(|path| label(path)).collect()
+    }
+}
+
+fn label(path: &Path) -> BySocket {
+    BySocket { socket: path.display().to_string() }
 }
 
 /// The HAProxys that are given verdicts; shared by all connections.
@@ -82,7 +93,7 @@ impl Socket {
     }
 
     fn label(&self) -> BySocket {
-        BySocket { socket: self.path.display().to_string() }
+        label(&self.path)
     }
 }
 

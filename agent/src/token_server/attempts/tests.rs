@@ -50,7 +50,7 @@ async fn agent_of(server: SocketAddr, shutdown: &Shutdown) -> TokenServer {
         budget: DEADLINE,
     };
     let metrics = Metrics::register(&mut Registry::default());
-    let (agent, discovery) = TokenServer::new(&config, &crate::config::tests::trust(), metrics).unwrap();
+    let (agent, discovery) = TokenServer::new(&config, &crate::config::tests::trust(), "a", metrics).unwrap();
     let background = Background::new(shutdown.clone(), Readiness::new(), TaskMetrics::default());
     tokio::spawn(discovery.run(background));
     agent.servers().wait_for(|servers| !servers.is_empty()).await.unwrap();

@@ -27,7 +27,7 @@ fn servers() -> Servers {
     };
     let metrics = Metrics::register(&mut Registry::default());
     let manner = Manner { profile: Profile::Standard, leeway: Leeway::NONE, budget: DEADLINE, metrics };
-    Servers::new(Dialer::new(Arc::new(Secrets::load(&config).unwrap())).unwrap(), manner)
+    Servers::new(Dialer::new(Arc::new(Secrets::load(&config).unwrap()), "a").unwrap(), manner)
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {

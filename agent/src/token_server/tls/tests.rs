@@ -121,7 +121,7 @@ fn token_server_for(
         budget: DEADLINE,
     };
     let metrics = Metrics::register(&mut Registry::default());
-    TokenServer::new(&config, &crate::config::tests::trust(), metrics).map_err(|error| error.to_string())
+    TokenServer::new(&config, &crate::config::tests::trust(), "a", metrics).map_err(|error| error.to_string())
 }
 
 #[tokio::test]

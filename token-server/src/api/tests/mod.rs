@@ -5,6 +5,7 @@ mod annotated_rules;
 mod audit_api;
 mod budgets;
 mod checks;
+mod decisions_api;
 mod described_api;
 mod everybody_api;
 mod explain_api;
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 use super::forward_auth::{ClaimHeaders, Guard, Proxy, Settings, TokenPlace};
 use super::*;
+use crate::agents::{AgentMetrics, Agents};
 use crate::annotations::Annotations;
 use crate::bearer::BearerTokens;
 use crate::bearer::TokensFile;
@@ -50,6 +52,7 @@ use keys::{KeyMetrics, KeyRing, Place};
 use prometheus_client::registry::Registry;
 use service::readiness::Readiness;
 use service::secret_file::{NamedFile, SecretFile};
+use service::shutdown::Shutdown;
 
 const NOW: i64 = 1_700_000_000;
 
@@ -116,10 +119,18 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         in_use: in_use(open_to_everybody(), VerifyMetrics::default(), &no_keys(0)),
         compat: Compat::Guarded,
         signals: None,
+        agents: Arc::new(Agents::new(no_more_to_come(), AgentMetrics::default())),
         clock: || UnixTime::from_secs(NOW),
     };
     change(&mut app);
     Server { app: Arc::new(app), store, _folder: folder }
+}
+
+/// Those who read decisions are told what there is, and then come to an end.
+fn no_more_to_come() -> Shutdown {
+    let end = Shutdown::new();
+    end.cancel();
+    end
 }
 
 /// Whether a route is of one stream of shared signals, of which the server has none.

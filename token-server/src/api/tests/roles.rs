@@ -46,6 +46,8 @@ fn requests() -> Vec<(Method, &'static str, &'static str, Role, bool)> {
         (get.clone(), "/v1/signals", "", Role::Read, false),
         (get.clone(), "/v1/signals/okta/verifications/0a1b", "", Role::Read, false),
         (post.clone(), "/v1/signals/okta/verify", "", Role::Admin, false),
+        (get.clone(), "/v1/agents", "", Role::Read, false),
+        (get.clone(), "/v1/decisions", "", Role::Read, false),
         (get, "/v1/keys", "", Role::Read, false),
         (post.clone(), "/v1/explain", r#"{"payload":{"sub":"anna","exp":4000000000}}"#, Role::Read, false),
         (post.clone(), "/v1/rules?dry_run=true", r#"{"group":"anna","rule":{"a":1}}"#, Role::Read, false),
