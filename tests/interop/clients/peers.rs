@@ -45,7 +45,7 @@ pub(crate) fn chromium(profile: &Path, address: &str) -> Command {
     command.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]);
     // Nothing but the page is to be asked for.
     command.args(["--no-first-run", "--disable-background-networking", "--disable-component-update"]);
-    command.arg(format!("--user-data-dir={}", profile.display())).arg(address);
+    command.arg(format!("--user-data-dir={}", profile.display())).arg(address).env("HOME", profile);
     command
 }
 

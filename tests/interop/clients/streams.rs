@@ -120,12 +120,22 @@ impl Client<'_> {
 
 impl Drop for Client<'_> {
     fn drop(&mut self) {
-        // A browser ends its other processes, and lets go of its profile.
-        if self.page.is_some() {
+        if let Some((_, _, profile)) = &self.page {
+            // Other processes of a browser write into its profile until they end, which is after it.
             self.process.signal(Signal::TERM);
-            let _killed_otherwise = self.process.wait(DEADLINE);
+            let _removed_otherwise =
+                poll(DEADLINE, || (!is_named_by_a_process(profile.path())).then_some(()));
         }
     }
+}
+
+/// Whether a path stands in the command line of a process that runs.
+fn is_named_by_a_process(path: &Path) -> bool {
+    let path = path.to_str().unwrap();
+    let mut processes = fs::read_dir("/proc").unwrap().map_while(Result::ok);
+    processes.any(|process| {
+        fs::read_to_string(process.path().join("cmdline")).is_ok_and(|line| line.contains(path))
+    })
 }
 
 /// HAProxy, an agent that ends streams, a token-server, and an application whose answers stay open.
