@@ -247,6 +247,11 @@ impl<'a> Request<'a> {
         self.elsewhere.get_or_insert_default()
     }
 
+    /// Whether HAProxy names its stream, as that may stay open after the answer.
+    pub fn may_stay_open(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.is_one())
+    }
+
     /// What a log calls the request, where HAProxy says so in few words.
     pub fn name(&self) -> Option<&str> {
         match &self.request_id {

@@ -121,6 +121,8 @@ fn generated_lines_are_found_good() {
         &["--haproxy-version", "2.6"],
         &["--haproxy-version", "3.2"],
         &["--edge", "--claims", "sub", "--open", "/health"],
+        &["--streams", "--claims", "sub", "--open", "/health"],
+        &[&policies[..], &["--streams", "--edge"]].concat(),
     ] {
         for is_frontend in [true, false] {
             let place = if is_frontend { ["--frontend", "web"] } else { ["--backend", "app"] };

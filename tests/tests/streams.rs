@@ -24,7 +24,11 @@ struct Open(Client);
 
 impl Open {
     fn new(edge: &Edge, token: &str) -> Self {
-        let request = Request::get("/live")
+        Self::at(edge, "/live", token)
+    }
+
+    fn at(edge: &Edge, path: &str, token: &str) -> Self {
+        let request = Request::get(path)
             .bearer(token)
             .header("Connection", "Upgrade")
             .header("Upgrade", "websocket")
@@ -123,6 +127,44 @@ fn a_stream_ends_when_its_token_expires() {
     assert!(now() >= end, "not sooner");
     counted(&edge, "expired", 1);
     stays.is_open("its token is not over");
+}
+
+/// With no agent to end it: HAProxy's own timeout, which the agent's answer has set, ends a stream on which nothing is said.
+#[test]
+fn a_silent_stream_ends_with_its_token_although_its_agent_has_died() {
+    for (setup, path) in [
+        (setup(), "/live"),
+        (Setup::new(Shipped::Streams), "/live"),
+        (Setup::new(Shipped::StreamsBackend), "/api/live"),
+    ] {
+        let mut edge = setup.start();
+        let end = now() + 3;
+        let mut ends = Open::at(&edge, path, &token(key("ES256"), json!({"exp": end})));
+        let mut lasts = Open::at(&edge, path, &token(key("ES256"), json!({"exp": end + 3_000})));
+        let mut endless = Open::at(&edge, path, &token(key("ES256"), json!({"exp": end + 300_000})));
+        edge.agents[0].process.kill();
+        ends.is_open("before its end");
+        ends.ends("its token is over");
+        assert!(now() >= end, "not sooner");
+        lasts.is_open("its token is not over");
+        endless.is_open("its token is longer than any timeout");
+    }
+}
+
+/// What is told of an agent that begins anew: it knows of what opens from then on.
+#[test]
+fn an_agent_that_begins_anew_ends_new_streams_and_no_former_ones() {
+    let mut edge = setup().token_server().start();
+    let mut former = Open::of(&edge, json!({"sub": "ann"}));
+    remembered(&edge, 1);
+    edge.agents[0].process.kill();
+    edge.agents[0].restart();
+    edge.comes_to("requests pass", 200, &Request::get("/").bearer(&token(key("ES256"), json!({}))));
+    let mut new = Open::of(&edge, json!({"sub": "ann"}));
+    remembered(&edge, 1);
+    edge.token_server.as_ref().unwrap().revoke("ann", &json!({"sub": "ann"}));
+    new.ends("the agent knows of it");
+    former.is_open("nothing tells the agent of it");
 }
 
 #[test]

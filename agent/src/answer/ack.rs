@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jose::{Claimed, Reject, ReplayKey};
 use keys::refusals::RefusalLog;
 use service::sample::LogLines;
-use spop::{Action, VarScope};
+use spop::{Action, TypedData, VarScope};
 
 use super::record::Record;
 use super::told::Teller;
@@ -45,6 +45,17 @@ impl Ack {
     }
 }
 
+/// What is told of one request alone.
+#[derive(Debug, Default)]
+pub struct Own {
+    /// Its proof, if that was accepted.
+    pub proof: Option<ReplayKey>,
+    /// The nonce for the next one.
+    pub nonce: Option<String>,
+    /// The seconds that its token lasts, where the request may stay open.
+    pub ttl: Option<i64>,
+}
+
 /// The request that an ACK answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Asker<'a> {
@@ -75,14 +86,17 @@ impl Acks {
         Ack { actions: encode_actions(whole.actions), long_names: whole.long_names, record }
     }
 
-    /// What is told of one request alone, encoded: its proof, if that was accepted, and the nonce for the next one.
-    pub fn own(&self, proof: Option<ReplayKey>, nonce: Option<String>) -> Box<[u8]> {
-        let told = [("proof", proof.map(|proof| proof.to_string())), ("dpop_nonce", nonce)];
+    /// What is told of one request alone, encoded.
+    pub fn own(&self, own: Own) -> Box<[u8]> {
+        let told: [(&str, Option<TypedData>); 3] = [
+            ("proof", own.proof.map(|proof| proof.to_string().into())),
+            ("dpop_nonce", own.nonce.map(Into::into)),
+            ("ttl", own.ttl.map(Into::into)),
+        ];
         let set = told.into_iter().filter(|(name, _)| self.variables.contains(name));
         let actions: Vec<Action> = set
             .filter_map(|(name, value)| {
-                let (name, value) = (name.to_owned(), value?.into());
-                Some(Action::SetVar { scope: VarScope::Transaction, name, value })
+                Some(Action::SetVar { scope: VarScope::Transaction, name: name.to_owned(), value: value? })
             })
             .collect();
         if actions.is_empty() { Box::default() } else { encode_actions(actions) }

@@ -22,7 +22,7 @@ const MAX_NAME_BYTES: usize = 56;
 /// The namespace of the claims.
 const PAYLOAD: &str = "payload.";
 /// Every variable but those of the claims.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "valid",
     "reason",
     "detail",
@@ -36,6 +36,7 @@ const NAMES: [&str; 13] = [
     "binding",
     "proof",
     "dpop_nonce",
+    "ttl",
 ];
 
 /// Which variables are sent. Each one costs HAProxy time.

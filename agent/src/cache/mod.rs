@@ -117,6 +117,11 @@ impl Kept {
         }
     }
 
+    /// Whether a request is let in that shows this.
+    pub fn lets_in(&self, evidence: &Evidence) -> bool {
+        self.reject.is_none() && self.confirmation().judge(evidence).is_ok()
+    }
+
     /// What is sent to every request; absent where it depends on what a request shows.
     pub fn ack_to_all(&self) -> Option<&Ack> {
         match &self.answers {

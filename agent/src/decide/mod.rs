@@ -30,7 +30,7 @@ use service::sample::LogLines;
 use tokio::time::timeout_at;
 
 use crate::answer::Variables;
-use crate::answer::ack::{Acks, Asker};
+use crate::answer::ack::{Acks, Asker, Own};
 use crate::answer::told::Teller;
 use crate::cache::{Answers, ByProof, Found, Kept, VerdictCache};
 use crate::decision::{Decision, Outcome};
@@ -148,7 +148,8 @@ impl Decider {
             Err(decision) => {
                 decision.log(asker.name);
                 let ack = self.acks.of(&decision, &Claimed::default());
-                let own = self.acks.own(None, self.prover.nonce(decision.policy.as_deref(), arrival.now));
+                let nonce = self.prover.nonce(decision.policy.as_deref(), arrival.now);
+                let own = self.acks.own(Own { nonce, ..Own::default() });
                 self.acks.send(&own, &ack, asker, out, || *decision);
                 return None;
             }
@@ -378,14 +379,18 @@ impl Decider {
         match self.prover.prove(kept, question, now) {
             Ok(Proved { evidence, proof }) => {
                 self.tell_opened(kept, question, evidence);
-                let own = self.acks.own(proof, nonce);
+                // HAProxy's own map answers no request that may stay open, so that each of these gets it.
+                let is_told = question.may_stay_open && kept.lets_in(&evidence);
+                let ttl = is_told.then(|| kept.window.seconds_left(now)).flatten();
+                let own = self.acks.own(Own { proof, nonce, ttl });
                 self.acks.send(&own, kept.ack(&evidence), asker, out, too_large);
             }
             Err(reject) => {
                 let refused = question.decided(&self.trust, Outcome::refused(reject));
                 refused.log(asker.name);
                 let ack = self.acks.of(&refused, &question.claimed(&self.trust, &refused.outcome));
-                self.acks.send(&self.acks.own(None, nonce), &ack, asker, out, too_large);
+                let own = self.acks.own(Own { nonce, ..Own::default() });
+                self.acks.send(&own, &ack, asker, out, too_large);
             }
         }
     }

@@ -135,7 +135,7 @@ impl Decider {
     pub(super) fn tell_opened(&self, kept: &Arc<Kept>, question: &Question<'_>, evidence: Evidence) {
         let (Some(openings), Some(stream)) = (&self.openings, question.stream) else { return };
         let Some(policy) = question.policy(&self.trust) else { return };
-        if kept.reject.is_some() || kept.confirmation().judge(&evidence).is_err() {
+        if !kept.lets_in(&evidence) {
             return;
         }
         let held = Held {
@@ -154,9 +154,11 @@ impl Decider {
         self.basis_of(self.keys.current().version)
     }
 
-    /// Whether a verdict of this basis may still be sent to a request at the time of day `now`, which is the moment `at`.
-    pub fn holds(&self, verdict: &Verdict, now: UnixTime, at: Instant) -> bool {
-        verdict.basis == self.basis() && self.cache.holds(&verdict.kept, now, at)
+    /// What tells of verdicts whether they may still be sent to a request at the time of day `now`, which is the moment `at`. The
+    /// keys are those of this moment for all of them.
+    pub fn holding(&self, now: UnixTime, at: Instant) -> impl Fn(&Verdict) -> bool + '_ {
+        let basis = self.basis();
+        move |verdict| verdict.basis == basis && self.cache.holds(&verdict.kept, now, at)
     }
 
     /// Judges anew what let a stream in, in the way of a request. A proof is not asked for again.
@@ -177,6 +179,7 @@ impl Decider {
             key,
             keys,
             request: None,
+            may_stay_open: false,
             stream: None,
         };
         let kept = self.verdict(&mut question, &Arrival::of_no_request()).await;

@@ -45,7 +45,9 @@ pub struct Question<'a> {
     pub keys: Arc<Keys>,
     /// What a log calls the request.
     pub request: Option<Cow<'a, str>>,
-    /// The stream that it may open.
+    /// Whether the request may stay open after its answer.
+    pub may_stay_open: bool,
+    /// The stream that it may open, where streams are looked after.
     pub stream: Option<Stream>,
 }
 
@@ -106,6 +108,7 @@ impl<'a> Question<'a> {
             key,
             keys,
             request: request.name().map(Cow::Borrowed),
+            may_stay_open: request.may_stay_open(),
             stream: None,
         })
     }
@@ -125,6 +128,7 @@ impl<'a> Question<'a> {
             key: self.key,
             keys: self.keys,
             request: self.request.map(|name| name.into_owned().into()),
+            may_stay_open: self.may_stay_open,
             stream: self.stream,
         }
     }

@@ -10,6 +10,7 @@ mod output;
 mod part;
 mod paths;
 mod shipped;
+mod streams;
 mod wanted;
 
 use std::path::{self, PathBuf};
@@ -49,6 +50,9 @@ pub struct HaproxyConfig {
     /// Have HAProxy keep the verdicts of frequent tokens: it looks into two maps, which the agents write, before it asks.
     #[arg(long)]
     pub edge: bool,
+    /// Have the agents end WebSockets and event streams with their token: they are told which stream of HAProxy each is.
+    #[arg(long)]
+    pub streams: bool,
     /// Where the agents listen: unix@/path or host:port.
     #[arg(long, value_name = "ADDRESS,..", value_delimiter = ',')]
     pub agents: Vec<AgentAddress>,
@@ -118,6 +122,7 @@ impl HaproxyConfig {
             version: self.haproxy_version,
             spoe_file: spoe_file.clone(),
             edge: maps,
+            streams: self.streams,
         };
         let limits = "below your own limits and redirects";
         let place = match (&self.backend, &self.frontend) {
@@ -140,22 +145,7 @@ impl HaproxyConfig {
             file: SPOE_FILE,
             text: shipped::SPOE.to_owned(),
         });
-        if let Some(maps) = &wanted.edge {
-            let part = |place: String, file, text| Part { place, file, text };
-            let map = |path: &str, file| {
-                part(format!("the file {path}, which is there and stays empty"), file, String::new())
-            };
-            parts.extend([
-                part("into `global`".to_owned(), "global-lines.cfg", edge::global()?),
-                map(&maps.verdicts, VERDICTS_FILE),
-                map(&maps.leases, LEASES_FILE),
-                part(
-                    "into the environment of each agent".to_owned(),
-                    "jwt-agent.env",
-                    edge::environment(&wanted, maps)?,
-                ),
-            ]);
-        }
+        parts.extend(around_sockets(&wanted)?);
         Ok(parts)
     }
 
@@ -222,6 +212,25 @@ impl HaproxyConfig {
         }
         Ok(chosen)
     }
+}
+
+/// What agents need that tell HAProxy what to do.
+fn around_sockets(wanted: &Wanted<'_>) -> Result<Vec<Part>, ConfigFault> {
+    let part = |place: &str, file, text| Part { place: place.to_owned(), file, text };
+    let (global, environment) = match &wanted.edge {
+        Some(maps) => (edge::global()?, edge::environment(wanted, maps)?),
+        None if wanted.streams => (streams::global()?, streams::environment()?),
+        None => return Ok(Vec::new()),
+    };
+    let mut parts = vec![part("into `global`", "global-lines.cfg", global)];
+    if let Some(maps) = &wanted.edge {
+        for (path, file) in [(&maps.verdicts, VERDICTS_FILE), (&maps.leases, LEASES_FILE)] {
+            let place = format!("the file {path}, which is there and stays empty");
+            parts.push(part(&place, file, String::new()));
+        }
+    }
+    parts.push(part("into the environment of each agent", "jwt-agent.env", environment));
+    Ok(parts)
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub struct StreamMetrics {
     pub open: Gauge,
     /// Those of them that should have ended, and whose HAProxy cannot be reached.
     pub unreachable: Gauge,
+    /// Those of them that HAProxy was told to end, and still has.
+    pub remaining: Gauge,
     /// Streams that the agent ended.
     pub ended: Family<ByCause, Counter>,
     /// Streams that were found to have ended by themselves.
@@ -32,6 +34,11 @@ impl StreamMetrics {
             "streams_unreachable",
             "Streams whose token is good no more, and whose HAProxy cannot be reached",
             self.unreachable.clone(),
+        );
+        registry.register(
+            "streams_remaining",
+            "Streams whose token is good no more, and which HAProxy was told to end and still has",
+            self.remaining.clone(),
         );
         for cause in ["expired", "revoked"] {
             self.ended.get_or_create(&ByCause { cause }).inc_by(0);

@@ -106,16 +106,23 @@ impl SentStream {
         }
     }
 
+    /// Whether the message is about a stream at all, readable or not.
+    pub(super) fn is_one(&self) -> bool {
+        let is_sent = |number| !matches!(number, Count::Absent | Count::Null);
+        is_sent(self.number) || is_sent(self.process)
+    }
+
     /// The stream, of which a message told at this moment; absent where neither its number nor its process is sent, as of a request that does not stay open.
     ///
     /// # Errors
     ///
     /// An argument is missing beside another one, is sent twice, or is not what it should be.
     pub fn read(&self, since: Instant) -> Result<Option<Stream>, Unreadable> {
-        let (number, process) = match (self.number, self.process) {
-            (Count::Absent | Count::Null, Count::Absent | Count::Null) => return Ok(None),
-            (Count::Number(number), Count::Number(process)) => (number, process),
-            (_, _) => return Err(Unreadable),
+        if !self.is_one() {
+            return Ok(None);
+        }
+        let (Count::Number(number), Count::Number(process)) = (self.number, self.process) else {
+            return Err(Unreadable);
         };
         let client = match (&self.address, self.port) {
             (Address::Absent | Address::Null, Count::Absent | Count::Null | Count::Number(_)) => None,

@@ -69,7 +69,17 @@ struct Entry {
 struct Ending {
     cause: Cause,
     since: Instant,
-    is_unreachable: bool,
+    /// Why it goes on although it was to end.
+    goes_on: Option<GoesOn>,
+}
+
+/// Why a stream goes on that was to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoesOn {
+    /// No way leads to its HAProxy.
+    Unreachable,
+    /// HAProxy was told to end it, and still has it.
+    Remains,
 }
 
 impl Memory {
@@ -148,20 +158,14 @@ impl Memory {
         due.filter_map(|(stream, entry)| Some((*stream, entry.ending?.cause))).collect()
     }
 
-    /// HAProxy was told to end a stream and still has it.
-    pub fn tell_again(&mut self, stream: &Stream, at: Instant) {
-        if let Some(entry) = self.entries.get_mut(stream) {
-            entry.wait(at, RETRY);
-        }
-    }
-
-    /// No way leads to the HAProxy of a stream that has to end. Whether it is given up.
-    pub fn cannot_end(&mut self, stream: &Stream, at: Instant) -> bool {
+    /// A stream that has to end goes on; it is told so again soon. Whether it is given up, as no way leads to its HAProxy.
+    pub fn goes_on(&mut self, stream: &Stream, why: GoesOn, at: Instant) -> bool {
         let Some(entry) = self.entries.get_mut(stream) else { return false };
         entry.wait(at, RETRY);
         let Some(ending) = &mut entry.ending else { return false };
-        ending.is_unreachable = true;
-        let is_given_up = at.saturating_duration_since(ending.since) >= GIVEN_UP;
+        ending.goes_on = Some(why);
+        let is_given_up =
+            why == GoesOn::Unreachable && at.saturating_duration_since(ending.since) >= GIVEN_UP;
         if is_given_up {
             self.forget(stream);
         }
@@ -198,16 +202,17 @@ impl Memory {
         self.entries.len() >= self.terms.size.saturating_sub(self.terms.size / 4)
     }
 
-    /// How many have to end and cannot be reached.
-    pub fn unreachable(&self) -> usize {
-        self.entries.values().filter(|entry| entry.ending.is_some_and(|ending| ending.is_unreachable)).count()
+    /// How many go on although they have to end, for this.
+    pub fn going_on(&self, why: GoesOn) -> usize {
+        let ending = self.entries.values().filter_map(|entry| entry.ending);
+        ending.filter(|ending| ending.goes_on == Some(why)).count()
     }
 }
 
 impl Entry {
     fn end(&mut self, cause: Cause, at: Instant) {
         let since = self.ending.map_or(at, |ending| ending.since);
-        self.ending = Some(Ending { cause, since, is_unreachable: false });
+        self.ending = Some(Ending { cause, since, goes_on: None });
         self.again = at;
     }
 

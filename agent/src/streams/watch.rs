@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep_until;
 
 use super::StreamsConfig;
-use super::memory::{Cause, Memory, Taken};
+use super::memory::{Cause, GoesOn, Memory, Taken};
 use crate::current::Current;
 use crate::decide::{Decider, Judged, Opened};
 use crate::haproxy::streams::{End, Runtime};
@@ -36,6 +36,19 @@ const SOON: Duration = Duration::from_secs(2);
 const FRUITFUL: usize = 10;
 /// How often each HAProxy's process is held on to.
 const HOLD: Duration = Duration::from_secs(1);
+
+/// Why streams go on that were to end, as the log says it when the first one does.
+const GOING_ON: [(GoesOn, &str); 2] = [
+    (
+        GoesOn::Unreachable,
+        "no socket of JWT_EDGE_SOCKETS leads to their process of HAProxy. They end by HAProxy's own timeouts",
+    ),
+    (
+        GoesOn::Remains,
+        "HAProxy was told to end them and still has them. Their client has closed its half of the connection, or reads no more; \
+         they end when the application does",
+    ),
+];
 
 /// What looks after streams.
 #[derive(Debug)]
@@ -133,7 +146,7 @@ impl Watch {
     /// Judges again what has to be, and ends what is found bad meanwhile.
     async fn judge(&mut self, decider: &Decider) {
         let (at, now) = (Instant::now(), UnixTime::from_system(SystemTime::now()));
-        let due = self.memory.look(at, now, |verdict| decider.holds(verdict, now, at));
+        let due = self.memory.look(at, now, decider.holding(now, at));
         let mut told = at;
         for few in due.chunks(TOGETHER) {
             let verdicts = join_all(few.iter().map(|(_, held)| decider.judge(held))).await;
@@ -162,7 +175,7 @@ impl Watch {
         let streams: Vec<Stream> = ending.iter().map(|(stream, _)| *stream).collect();
         let ends = self.runtime.end(&streams).await;
         let at = Instant::now();
-        let was_unreachable = self.memory.unreachable();
+        let before = GOING_ON.map(|(why, _)| self.memory.going_on(why));
         let mut ended: BTreeMap<&'static str, usize> = BTreeMap::new();
         for ((stream, cause), end) in ending.iter().zip(ends) {
             match end {
@@ -176,9 +189,11 @@ impl Watch {
                     self.metrics.streams.gone.inc();
                     self.memory.forget(stream);
                 }
-                End::Remains => self.memory.tell_again(stream, at),
+                End::Remains => {
+                    self.memory.goes_on(stream, GoesOn::Remains, at);
+                }
                 End::Unreachable => {
-                    if self.memory.cannot_end(stream, at) {
+                    if self.memory.goes_on(stream, GoesOn::Unreachable, at) {
                         self.count_untracked("unreachable");
                     }
                 }
@@ -187,13 +202,11 @@ impl Watch {
         for (cause, count) in ended {
             tracing::info!(cause, count, "open streams ended with their token");
         }
-        let unreachable = self.memory.unreachable();
-        if unreachable > 0 && was_unreachable == 0 {
-            tracing::warn!(
-                unreachable,
-                "open streams cannot be ended although their token is good no more: no socket of JWT_EDGE_SOCKETS leads to their \
-                 process of HAProxy. They end by HAProxy's own timeouts"
-            );
+        for ((why, text), before) in GOING_ON.into_iter().zip(before) {
+            let count = self.memory.going_on(why);
+            if count > 0 && before == 0 {
+                tracing::warn!(count, "open streams go on although their token is good no more: {text}");
+            }
         }
     }
 
@@ -241,6 +254,7 @@ impl Watch {
     fn show(&self) {
         let count = |len: usize| i64::try_from(len).unwrap_or(i64::MAX);
         self.metrics.streams.open.set(count(self.memory.len()));
-        self.metrics.streams.unreachable.set(count(self.memory.unreachable()));
+        self.metrics.streams.unreachable.set(count(self.memory.going_on(GoesOn::Unreachable)));
+        self.metrics.streams.remaining.set(count(self.memory.going_on(GoesOn::Remains)));
     }
 }

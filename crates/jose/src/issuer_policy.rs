@@ -216,6 +216,12 @@ impl Window {
         self.until.into_iter().chain(self.login_until).min()
     }
 
+    /// The seconds from this moment to its end, rounded up; absent: it has none.
+    pub fn seconds_left(&self, now: UnixTime) -> Option<i64> {
+        let left = self.end()?.as_millis().saturating_sub(now.as_millis()).max(0);
+        Some(left.saturating_add(999) / 1000)
+    }
+
     /// Whether the token may be used at this moment.
     ///
     /// # Errors

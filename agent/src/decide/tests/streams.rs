@@ -93,6 +93,41 @@ async fn a_stream_is_told_of_where_its_request_is_let_in_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn what_is_left_of_a_token_is_told_where_its_request_may_stay_open_and_nowhere_else() {
+    let agent = Agent::new(None).await;
+    let now = UnixTime::from_system(SystemTime::now()).as_millis() / 1000;
+    let lasting = |seconds: i64| token(KEY, &format!(r#"{{"exp":{}}}"#, now + seconds));
+    let (hour, good) = (lasting(3_600), token(KEY, GOOD));
+    let ttl = async |request| read_ttl(&agent.ack(request).await);
+    for (what, request, is_told) in [
+        ("found", on("17", asking(&hour)), true),
+        ("kept", on("18", asking(&hour)), true),
+        ("a number that cannot be read", on("0x11", asking(&hour)), true),
+        ("no stream", asking(&hour), false),
+        ("refused", on("19", asking("a.b.c")), false),
+        ("not proved", on("20", showing(None, &bound("anns", ""))), false),
+        ("proved", on("21", showing(Some("anns"), &bound("anns", ""))), true),
+    ] {
+        assert_eq!(ttl(request).await.is_some(), is_told, "{what}");
+    }
+    let told = ttl(on("22", asking(&hour))).await.unwrap();
+    assert!((3_500..=3_600).contains(&told), "{told}");
+    assert!(ttl(on("23", asking(&good))).await.unwrap() > 3_600, "for as long as the token says");
+    let quiet = Agent::with(&[("JWT_VARIABLES", "detail")], None).await;
+    assert_eq!(read_ttl(&quiet.ack(on("24", asking(&hour))).await), None, "not wanted");
+}
+
+/// The seconds that an answer tells.
+fn read_ttl(ack: &[u8]) -> Option<i64> {
+    let name = b"\x03ttl";
+    let at = ack.windows(name.len()).position(|window| window == name)? + name.len();
+    match TypedData::from_bytes(&ack[at..]) {
+        Some(TypedData::Int64(seconds)) => Some(seconds),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn more_streams_than_can_be_taken_are_let_in_and_counted() {
     let agent = Agent::new(None).await;
     let good = token(KEY, GOOD);
@@ -109,7 +144,7 @@ async fn a_rule_ends_what_it_is_for_and_no_newer_token_of_its_subject() {
     assert_eq!(agent.answer(on("17", asking(&token(KEY, GOOD)))).await, accepted());
     let Opened { held, verdict, .. } = agent.opened().unwrap();
     let holds = |verdict: &Verdict| {
-        agent.decider.holds(verdict, UnixTime::from_system(SystemTime::now()), Instant::now())
+        agent.decider.holding(UnixTime::from_system(SystemTime::now()), Instant::now())(verdict)
     };
     assert!(holds(&verdict));
     agent.change_rules("bob");

@@ -24,6 +24,7 @@ fn question(token: String, set: KeySet) -> Question<'static> {
         key,
         keys,
         request: None,
+        may_stay_open: false,
         stream: None,
     }
 }

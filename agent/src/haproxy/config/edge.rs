@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::shipped::{self, Absent};
+use super::streams;
 use super::wanted::{INDENT, Maps, Wanted};
 
 /// How a field becomes a variable.
@@ -20,6 +21,9 @@ fn fields(wanted: &Wanted<'_>) -> BTreeMap<String, Kind> {
     let claims = wanted.claims.iter().map(|claim| (format!("payload.{claim}"), Kind::Text));
     texts.into_iter().chain(truths).chain(policy).chain(claims).collect()
 }
+
+/// The last of the places of a token that HAProxy does not look up.
+const LAST_ELSEWHERE: &str = "acl tkn_elsewhere  var(txn.tkn_ws_protocol)";
 
 /// The lines in the place of the question to the agent.
 pub(super) fn lines(wanted: &Wanted<'_>, maps: &Maps) -> Result<Vec<String>, Absent> {
@@ -41,8 +45,13 @@ pub(super) fn lines(wanted: &Wanted<'_>, maps: &Maps) -> Result<Vec<String>, Abs
                     fields.iter().zip(places).map(|((name, kind), place)| field(name, *kind, &place)),
                 );
             }
+        } else if wanted.streams && rule.starts_with("http-request send-spoe-group jwt-group ") {
+            lines.extend(streams::questions_beside_verdicts(line)?);
         } else {
             lines.push(line.to_owned());
+            if wanted.streams && rule.starts_with(LAST_ELSEWHERE) {
+                lines.push(streams::elsewhere());
+            }
         }
     }
     let in_place = |line: String| {
@@ -84,8 +93,9 @@ fn with_layout(line: &str, layout: &str) -> Result<String, Absent> {
 /// What the agents must be told.
 pub(super) fn environment(wanted: &Wanted<'_>, maps: &Maps) -> Result<String, Absent> {
     let fields = fields(wanted);
+    let ttl = wanted.streams.then_some("ttl");
     let names: Vec<&str> =
-        ["challenge", "detail"].into_iter().chain(fields.keys().map(String::as_str)).collect();
+        ["challenge", "detail"].into_iter().chain(fields.keys().map(String::as_str)).chain(ttl).collect();
     Ok(format!(
         "JWT_EDGE_SOCKETS={}\nJWT_EDGE_MAP={}\nJWT_EDGE_LEASES={}\nJWT_VARIABLES={}\n",
         shipped::preset("JWT_EDGE_SOCKETS")?,

@@ -4,6 +4,7 @@ use super::edge;
 use super::names::{AgentAddress, Version};
 use super::paths::expressions;
 use super::shipped::{self, Absent};
+use super::streams;
 use super::wanted::{INDENT, Wanted};
 
 /// What asks the agent by a rule.
@@ -27,8 +28,13 @@ pub(super) fn protected(wanted: &Wanted<'_>) -> Result<String, Absent> {
         if rule == ASK {
             lines.extend(public_paths(wanted)?);
             lines.extend(chosen_policies(wanted)?);
+            if wanted.streams {
+                lines.extend(streams::names(wanted)?);
+            }
             if let Some(maps) = &wanted.edge {
                 lines.extend(edge::lines(wanted, maps)?);
+            } else if wanted.streams {
+                lines.extend(streams::questions(wanted)?);
             } else if !wanted.is_asked_by_event() {
                 let unless = if wanted.open.is_empty() { "" } else { " unless tkn_public" };
                 lines.push(format!("{line}{unless}"));
@@ -47,10 +53,19 @@ pub(super) fn protected(wanted: &Wanted<'_>) -> Result<String, Absent> {
         };
         let is_decision = DECISIONS.iter().any(|decision| is_about(&line, decision));
         let line = if is_decision && !wanted.open.is_empty() { guarded(&line, column) } else { line };
+        let is_filter = wanted.streams && rule.starts_with("filter spoe engine jwt-group ");
+        let is_refused_page = wanted.streams && rule.starts_with("# Refusals have the pages ");
+        if is_refused_page {
+            lines.extend(owned(shipped::streams_unasked()?));
+            lines.push(String::new());
+        }
         let is_passed = rule == "http-request unset-var(txn.tkn.challenge)";
         let is_last_header = is_about(&line, "return status 431");
         let is_answered = is_about(&line, "unset-var(txn.tkn.spoe_error)");
         lines.push(line);
+        if is_filter {
+            lines.push(streams::filter(wanted)?);
+        }
         if is_answered && wanted.edge.is_some() {
             lines.push(shipped::edge_source()?.to_owned());
         }
@@ -59,6 +74,10 @@ pub(super) fn protected(wanted: &Wanted<'_>) -> Result<String, Absent> {
         }
         if is_last_header {
             lines.extend(claim_headers(wanted)?);
+            if wanted.streams && !wanted.in_frontend {
+                lines.push(String::new());
+                lines.extend(owned(shipped::streams_silent()?));
+            }
         }
     }
     Ok(joined(lines))
@@ -157,8 +176,10 @@ pub(super) fn behind_a_frontend(wanted: &Wanted<'_>) -> Result<Option<String>, A
     }
     let lines = for_version(shipped::backend()?, wanted.version);
     let trailers = lines.into_iter().skip_while(|line| !is_trailers_line(line.trim_start()));
-    let trailers: Vec<_> = trailers.filter(|line| !line.trim_start().starts_with("server ")).collect();
-    Ok((!trailers.is_empty()).then(|| joined(owned(trailers))))
+    let trailers = trailers.filter(|line| !line.trim_start().starts_with("server "));
+    let silent = if wanted.streams { shipped::streams_silent()? } else { Vec::new() };
+    let lines: Vec<_> = silent.into_iter().chain(trailers).collect();
+    Ok((!lines.is_empty()).then(|| joined(owned(lines))))
 }
 
 /// The first of the lines about trailers, which are the last ones of a backend.

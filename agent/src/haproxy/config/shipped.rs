@@ -11,6 +11,9 @@ const CLAIMS: &str = include_str!("../../../../haproxy/recipes/claim-headers.cfg
 /// Before one backend, with verdicts inside HAProxy.
 const EDGE: &str = include_str!("../../../../haproxy/haproxy-edge-backend.cfg");
 
+/// Before one backend, with streams that end with their token.
+const STREAMS: &str = include_str!("../../../../haproxy/haproxy-streams-backend.cfg");
+
 /// How HAProxy asks the agent.
 pub const SPOE: &str = include_str!("../../../../haproxy/spoe-jwt.conf");
 
@@ -59,16 +62,10 @@ pub fn claims_comment() -> Result<Vec<&'static str>, Absent> {
 
 /// The lines that look into HAProxy's maps, up to the question to the agent.
 pub fn edge() -> Result<Vec<&'static str>, Absent> {
-    const FIRST: &str = "acl tkn_elsewhere ";
-    const LAST: &str = "http-request send-spoe-group jwt-group ";
-    let comment = comment_above(EDGE, FIRST)?;
-    let from = EDGE.lines().skip_while(|line| !line.trim_start().starts_with(FIRST));
-    let mut lines: Vec<_> = from.take_while(|line| !line.trim_start().starts_with(LAST)).collect();
-    if lines.is_empty() {
-        return Err(Absent(FIRST));
-    }
-    lines.push(line_that_begins(EDGE, LAST)?);
-    Ok(comment.into_iter().chain(lines).collect())
+    const QUESTION: &str = "http-request send-spoe-group jwt-group ";
+    let mut lines = between(EDGE, "acl tkn_elsewhere ", QUESTION)?;
+    lines.push(line_that_begins(EDGE, QUESTION)?);
+    Ok(lines)
 }
 
 /// What is set where the agent was asked.
@@ -76,12 +73,44 @@ pub fn edge_source() -> Result<&'static str, Absent> {
     line_that_begins(EDGE, "http-request set-var(txn.tkn.source) str(agent)")
 }
 
-/// The stats socket of the agents, with its comment.
+/// The stats socket of agents that write verdicts, with its comment.
 pub fn edge_socket() -> Result<Vec<&'static str>, Absent> {
-    const SOCKET: &str = "stats socket \"${JWT_EDGE_SOCKETS}\"";
-    let mut lines = comment_above(EDGE, SOCKET)?;
-    lines.push(line_that_begins(EDGE, SOCKET)?);
-    Ok(lines)
+    with_comment(EDGE, SOCKET)
+}
+
+/// The stats socket of agents that end streams, with its comment.
+pub fn streams_socket() -> Result<Vec<&'static str>, Absent> {
+    with_comment(STREAMS, SOCKET)
+}
+
+const SOCKET: &str = "stats socket \"${JWT_EDGE_SOCKETS}\"";
+
+/// The filter by which requests are asked about whose answers may stay open.
+pub fn streams_filter() -> Result<&'static str, Absent> {
+    line_that_begins(STREAMS, "filter spoe engine jwt-stream ")
+}
+
+/// The lines that name streams, up to the questions to the agent, with their comment.
+pub fn streams_names() -> Result<Vec<&'static str>, Absent> {
+    between(STREAMS, "acl tkn_open ", "http-request send-spoe-group jwt-stream ")
+}
+
+/// The questions: about a request whose answer may stay open, and about any other.
+pub fn streams_questions() -> Result<[&'static str; 2], Absent> {
+    Ok([
+        line_that_begins(STREAMS, "http-request send-spoe-group jwt-stream ")?,
+        line_that_begins(STREAMS, "http-request send-spoe-group jwt-group ")?,
+    ])
+}
+
+/// What ends a silent tunnel, with its comment.
+pub fn streams_silent() -> Result<Vec<&'static str>, Absent> {
+    with_comment(STREAMS, "http-request set-timeout tunnel ")
+}
+
+/// What does not send an event stream that was not asked for, with its comment.
+pub fn streams_unasked() -> Result<Vec<&'static str>, Absent> {
+    with_comment(STREAMS, "http-response return status 406 ")
 }
 
 /// What a `presetenv` line gives a variable of the files.
@@ -100,6 +129,20 @@ fn section(text: &'static str, head: &'static str) -> Result<Vec<&'static str>, 
     lines.next().ok_or(Absent(head))?;
     let is_head = |line: &&str| line.starts_with(|c: char| c.is_ascii_alphabetic());
     Ok(lines.take_while(|line| !is_head(line)).collect())
+}
+
+/// The lines from one on, with the comment above it, up to another one, which is left out.
+fn between(text: &'static str, first: &'static str, end: &'static str) -> Result<Vec<&'static str>, Absent> {
+    let comment = comment_above(text, first)?;
+    let from = text.lines().skip_while(|line| !line.trim_start().starts_with(first));
+    let lines: Vec<_> = from.take_while(|line| !line.trim_start().starts_with(end)).collect();
+    if lines.is_empty() { Err(Absent(first)) } else { Ok(comment.into_iter().chain(lines).collect()) }
+}
+
+fn with_comment(text: &'static str, start: &'static str) -> Result<Vec<&'static str>, Absent> {
+    let mut lines = comment_above(text, start)?;
+    lines.push(line_that_begins(text, start)?);
+    Ok(lines)
 }
 
 fn line_that_begins(text: &'static str, start: &'static str) -> Result<&'static str, Absent> {

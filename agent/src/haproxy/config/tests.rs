@@ -90,6 +90,50 @@ fn the_lines_of_the_edge_are_those_of_the_shipped_files() {
 }
 
 #[test]
+fn the_lines_of_streams_are_those_of_the_shipped_files_but_for_their_paths() {
+    let without = |lines: &str, start: &str| {
+        let kept = lines.lines().filter(|line| !line.trim_start().starts_with(start));
+        kept.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let shipped = without(&section("haproxy-streams-backend.cfg", "backend api"), "server ");
+    assert_eq!(lines("--backend app --streams"), without(&shipped, "acl tkn_open  path "));
+    let shipped = section("haproxy-streams.cfg", "frontend edge");
+    let expected = without(between(&shipped, FIRST, LAST), "acl tkn_open  path ");
+    // The shipped file asks about public paths as well, as haproxy.cfg does.
+    let written = lines("--frontend edge --streams --open /public/*").replace(
+        "unless { var(txn.tkn_stream) -m found } || tkn_public",
+        "unless { var(txn.tkn_stream) -m found }",
+    );
+    assert_eq!(written, format!("    mode http\n{expected}"));
+    let parts = wanted("--frontend edge --streams").parts().unwrap();
+    assert!(section("haproxy-streams.cfg", "backend app").contains(&parts[1].text), "{parts:?}");
+    let [.., global, environment] = &parts[..] else { panic!("{parts:?}") };
+    let head = section("haproxy-streams.cfg", "global");
+    assert!(head.contains(&global.text) && global.text.contains("level admin"), "{global:?}");
+    assert_eq!(environment.text, "JWT_EDGE_SOCKETS=/run/haproxy/edge.sock\n");
+}
+
+#[test]
+fn a_stream_is_asked_about_beside_verdicts_in_haproxy() {
+    let parts = wanted("--backend app --streams --edge").parts().unwrap();
+    let lines: Vec<_> = parts[0].text.lines().map(str::trim_start).collect();
+    let place = |start: &str| lines.iter().position(|line| line.starts_with(start)).expect(start);
+    let order = [
+        "http-request set-var-fmt(txn.tkn_stream)",
+        "acl tkn_elsewhere  var(txn.tkn_stream)      -m found",
+        "http-request set-var(txn.tkn_edge)",
+        "http-request send-spoe-group jwt-stream jwt  if { var(txn.tkn_stream) -m found }",
+        "http-request send-spoe-group jwt-group jwt  unless { var(txn.tkn.valid) -m bool } || { var(txn.tkn_stream) -m found }",
+        "http-request set-timeout tunnel",
+        "http-response return status 406",
+    ]
+    .map(place);
+    assert!(order.is_sorted(), "{order:?}");
+    let environment = &parts.last().unwrap().text;
+    assert!(environment.contains(",stateless,ttl\n"), "{environment}");
+}
+
+#[test]
 fn the_layout_of_the_edge_is_that_of_the_agents_settings() {
     let parts = wanted("--backend app --edge --claims sub,email --policy *=admin").parts().unwrap();
     let layout = "body,header,legacy,payload.email,payload.sub,policy,stateless";

@@ -18,6 +18,8 @@ pub(super) struct Wanted<'a> {
     pub(super) spoe_file: String,
     /// Verdicts inside HAProxy, in these maps.
     pub(super) edge: Option<Maps>,
+    /// Answers that stay open end with their token.
+    pub(super) streams: bool,
 }
 
 /// Which policy a path has.
@@ -31,9 +33,9 @@ pub(super) struct Policies<'a> {
 
 impl Wanted<'_> {
     /// The agent is asked for each request before any rule: not in a backend, and not where rules choose the policy, or
-    /// whether it is asked.
+    /// whether and by which engine it is asked.
     pub(super) const fn is_asked_by_event(&self) -> bool {
-        self.in_frontend && self.policies.is_none() && self.edge.is_none()
+        self.in_frontend && self.policies.is_none() && self.edge.is_none() && !self.streams
     }
 }
 

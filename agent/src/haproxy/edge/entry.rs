@@ -21,8 +21,9 @@ use crate::spoa::frame::read_actions;
 const SEPARATOR: char = '|';
 /// The field of a variable that the token does not have: HAProxy's `url_dec` fails on it, so that no variable is set.
 const ABSENT: &str = "%";
-/// The same for every entry, or in none: each is a verdict that accepts, and none is on a token that needs a proof.
-const CONSTANT: [&str; 6] = ["valid", "reason", "detail", "challenge", "proof", "dpop_nonce"];
+/// The same for every entry, or in none: each is a verdict that accepts, none is on a token that needs a proof, and none answers a
+/// request that may stay open.
+const CONSTANT: [&str; 7] = ["valid", "reason", "detail", "challenge", "proof", "dpop_nonce", "ttl"];
 /// The largest value. HAProxy reads a command and its payload into one buffer of 16 KiB.
 const MAX_VALUE_BYTES: usize = 4096;
 
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn a_layout_is_of_variables_that_are_named_one_by_one() {
         assert_eq!(
-            layout(&["reason", "payload.sub", "body", "valid", "source"]).unwrap().to_string(),
+            layout(&["reason", "payload.sub", "body", "valid", "ttl", "source"]).unwrap().to_string(),
             "body,payload.sub"
         );
         assert_eq!(layout(&[]).unwrap().to_string(), "");

@@ -196,17 +196,22 @@ fn a_stream_that_is_told_of_again_is_known_since_then() {
 }
 
 #[test]
-fn what_cannot_be_reached_is_told_again_each_second_and_given_up_after_an_hour() {
-    let start = Instant::now();
-    let mut memory = Memory::new(terms(9, None));
-    memory.remember(opened(1, Some(NOW)), start);
-    memory.look(start, NOW, |_| true);
-    assert_eq!(memory.unreachable(), 0);
-    assert!(!memory.cannot_end(&stream(1), start));
-    assert_eq!((memory.unreachable(), ending(&memory, start)), (1, vec![]));
-    memory.look(start, NOW, |_| true);
-    assert_eq!(ending(&memory, start + SECOND), [(1, "expired")]);
-    assert!(!memory.cannot_end(&stream(1), start + 3599 * SECOND));
-    assert!(memory.cannot_end(&stream(1), start + 3600 * SECOND));
-    assert!(memory.is_empty());
+fn what_goes_on_is_told_again_each_second_and_what_cannot_be_reached_is_given_up_after_an_hour() {
+    for (why, is_given_up) in [(GoesOn::Unreachable, true), (GoesOn::Remains, false)] {
+        let start = Instant::now();
+        let mut memory = Memory::new(terms(9, None));
+        let going_on =
+            |memory: &Memory| [GoesOn::Unreachable, GoesOn::Remains].map(|why| memory.going_on(why));
+        memory.remember(opened(1, Some(NOW)), start);
+        memory.look(start, NOW, |_| true);
+        assert_eq!(going_on(&memory), [0, 0], "{why:?}");
+        assert!(!memory.goes_on(&stream(1), why, start));
+        let counts = if is_given_up { [1, 0] } else { [0, 1] };
+        assert_eq!((going_on(&memory), ending(&memory, start)), (counts, vec![]), "{why:?}");
+        memory.look(start, NOW, |_| true);
+        assert_eq!(ending(&memory, start + SECOND), [(1, "expired")], "{why:?}");
+        assert!(!memory.goes_on(&stream(1), why, start + 3599 * SECOND));
+        assert_eq!(memory.goes_on(&stream(1), why, start + 3600 * SECOND), is_given_up, "{why:?}");
+        assert_eq!(memory.is_empty(), is_given_up, "{why:?}");
+    }
 }

@@ -198,3 +198,22 @@ fn operators_know_an_issuer_by_the_first_of_its_names() {
     assert_eq!(named(&[]).name(), None);
     assert_eq!(named(&["https://a.example", "https://b.example"]).name(), Some("https://a.example"));
 }
+
+#[test]
+fn what_is_left_is_whole_seconds_and_never_less_than_there_is() {
+    let ends = |until, login_until| Window { from: None, until, login_until };
+    let after = |millis| Some(UnixTime::from_millis(NOW.as_millis() + millis));
+    for (window, expected) in [
+        (Window::ALWAYS, None),
+        (ends(after(1), None), Some(1)),
+        (ends(after(1_000), None), Some(1)),
+        (ends(after(1_001), None), Some(2)),
+        (ends(after(9_000), after(3_000)), Some(3)),
+        (ends(None, after(3_000)), Some(3)),
+        (ends(after(0), None), Some(0)),
+        (ends(after(-5_000), None), Some(0)),
+        (ends(Some(UnixTime::from_millis(i64::MAX)), None), Some((i64::MAX - NOW.as_millis()) / 1000 + 1)),
+    ] {
+        assert_eq!(window.seconds_left(NOW), expected, "{window:?}");
+    }
+}
