@@ -252,7 +252,8 @@ fn more_streams_than_may_be_remembered_are_let_in_and_counted() {
     edge.token_server.as_ref().unwrap().revoke("ann", &json!({"sub": "ann"}));
     first.ends("it is remembered");
     second.is_open("it is not");
-    // There is room again.
+    // There is room again, as soon as HAProxy has said that it has ended.
+    remembered(&edge, 0);
     let mut third = Open::of(&edge, json!({"sub": "bob"}));
     remembered(&edge, 1);
     edge.token_server.as_ref().unwrap().revoke("bob", &json!({"sub": "bob"}));

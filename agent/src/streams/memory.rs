@@ -152,10 +152,19 @@ impl Memory {
         }
     }
 
-    /// Those that HAProxy has to be told to end now, and why.
-    pub fn ending(&self, at: Instant) -> Vec<(Stream, Cause)> {
-        let due = self.entries.iter().filter(|(_, entry)| entry.again <= at);
-        due.filter_map(|(stream, entry)| Some((*stream, entry.ending?.cause))).collect()
+    /// Those that HAProxy has to be told to end now.
+    pub fn ending(&self, at: Instant) -> Vec<Stream> {
+        self.entries.iter().filter(|(_, entry)| entry.is_to_end(at)).map(|(stream, _)| *stream).collect()
+    }
+
+    /// Whether there is one.
+    pub fn has_ending(&self, at: Instant) -> bool {
+        self.entries.values().any(|entry| entry.is_to_end(at))
+    }
+
+    /// Why a stream has to end, if it has to.
+    pub fn cause(&self, stream: &Stream) -> Option<Cause> {
+        Some(self.entries.get(stream)?.ending?.cause)
     }
 
     /// A stream that has to end goes on; it is told so again soon. Whether it is given up, as no way leads to its HAProxy.
@@ -214,6 +223,10 @@ impl Entry {
         let since = self.ending.map_or(at, |ending| ending.since);
         self.ending = Some(Ending { cause, since, goes_on: None });
         self.again = at;
+    }
+
+    fn is_to_end(&self, at: Instant) -> bool {
+        self.ending.is_some() && self.again <= at
     }
 
     fn wait(&mut self, at: Instant, pause: Duration) {

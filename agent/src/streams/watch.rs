@@ -18,7 +18,7 @@ use super::StreamsConfig;
 use super::memory::{Cause, GoesOn, Memory, Taken};
 use crate::current::Current;
 use crate::decide::{Decider, Judged, Opened};
-use crate::haproxy::streams::{End, Runtime};
+use crate::haproxy::streams::{End, Heard, Runtime};
 use crate::metrics::{ByCause, ByReason, Metrics};
 use crate::request::Stream;
 
@@ -61,8 +61,8 @@ pub struct Watch {
     /// When processes were held on to, and when ended streams were looked for.
     held: Option<Instant>,
     swept: Instant,
-    /// Whether the last look found many.
-    was_fruitful: bool,
+    /// How many the last look found.
+    found: usize,
     is_full: bool,
     metrics: Arc<Metrics>,
 }
@@ -83,21 +83,22 @@ impl Watch {
             runtime: Runtime::new(sockets),
             held: None,
             swept: Instant::now(),
-            was_fruitful: true,
+            // At first it is worth to look.
+            found: usize::MAX,
             is_full: false,
             metrics,
         }
     }
 
-    /// Looks after streams until it is asked to end. No look is cut short: what HAProxy is asked must be answered before it is asked
-    /// something else.
+    /// Looks after streams until it is asked to end.
     pub async fn run(&mut self, current: &Current, end: &Shutdown) {
         loop {
             let began = Instant::now();
             self.judge(&current.decider()).await;
-            self.end().await;
-            self.hold().await;
-            self.sweep().await;
+            // Before ends, or a HAProxy that is always told of some would never be asked for its list.
+            self.sweep();
+            self.end();
+            self.hold();
             self.show();
             tokio::select! {
                 () = end.cancelled() => break,
@@ -105,11 +106,16 @@ impl Watch {
             }
         }
         self.memory.stop(Instant::now());
-        self.end().await;
+        self.end();
+        while self.runtime.is_waiting() {
+            let heard = self.runtime.answer().await;
+            self.hear(heard);
+            self.end();
+        }
         self.show();
     }
 
-    /// Takes streams that open until it is time to look again.
+    /// Takes streams that open, and what HAProxy says, until it is time to look again.
     async fn wait(&mut self, began: Instant) {
         let mut is_soon = false;
         loop {
@@ -117,6 +123,11 @@ impl Watch {
             tokio::select! {
                 () = sleep_until(next.into()) => return,
                 () = self.changes.notified(), if !is_soon => is_soon = true,
+                heard = self.runtime.answer(), if self.runtime.is_waiting() => {
+                    self.hear(heard);
+                    // Some had to wait for this answer.
+                    is_soon |= self.memory.has_ending(Instant::now());
+                }
                 Some(opened) = self.arriving.recv() => {
                     // From the first one on, its process is held on to.
                     is_soon |= self.memory.is_empty();
@@ -159,7 +170,7 @@ impl Watch {
                 break;
             }
             if at.saturating_duration_since(told) >= PACE {
-                self.end().await;
+                self.end();
                 told = Instant::now();
             }
         }
@@ -167,36 +178,43 @@ impl Watch {
     }
 
     /// Has HAProxy end what has to end.
-    async fn end(&mut self) {
+    fn end(&mut self) {
         let ending = self.memory.ending(Instant::now());
-        if ending.is_empty() {
-            return;
+        if !ending.is_empty() {
+            self.runtime.end(&ending);
         }
-        let streams: Vec<Stream> = ending.iter().map(|(stream, _)| *stream).collect();
-        let ends = self.runtime.end(&streams).await;
+    }
+
+    /// Takes what HAProxy says.
+    fn hear(&mut self, heard: Heard) {
         let at = Instant::now();
         let before = GOING_ON.map(|(why, _)| self.memory.going_on(why));
         let mut ended: BTreeMap<&'static str, usize> = BTreeMap::new();
-        for ((stream, cause), end) in ending.iter().zip(ends) {
+        for (stream, end) in heard.ended {
             match end {
                 End::Ended => {
-                    self.note_ended(stream, *cause);
+                    let Some(cause) = self.memory.cause(&stream) else { continue };
+                    self.note_ended(&stream, cause);
                     let count = ended.entry(cause.as_str()).or_default();
                     *count = count.saturating_add(1);
-                    self.memory.forget(stream);
+                    self.memory.forget(&stream);
                 }
                 End::Gone => {
-                    self.metrics.streams.gone.inc();
-                    self.memory.forget(stream);
+                    self.forget_closed(&stream);
                 }
                 End::Remains => {
-                    self.memory.goes_on(stream, GoesOn::Remains, at);
+                    self.memory.goes_on(&stream, GoesOn::Remains, at);
                 }
                 End::Unreachable => {
-                    if self.memory.goes_on(stream, GoesOn::Unreachable, at) {
+                    if self.memory.goes_on(&stream, GoesOn::Unreachable, at) {
                         self.count_untracked("unreachable");
                     }
                 }
+            }
+        }
+        for stream in heard.closed {
+            if self.forget_closed(&stream) {
+                self.found = self.found.saturating_add(1);
             }
         }
         for (cause, count) in ended {
@@ -210,6 +228,12 @@ impl Watch {
         }
     }
 
+    fn forget_closed(&mut self, stream: &Stream) -> bool {
+        let was_known = self.memory.forget(stream);
+        self.metrics.streams.gone.inc_by(u64::from(was_known));
+        was_known
+    }
+
     fn note_ended(&self, stream: &Stream, cause: Cause) {
         let (id, cause) = (self.memory.id(stream), cause.as_str());
         self.metrics.streams.ended.get_or_create(&ByCause { cause }).inc();
@@ -218,33 +242,29 @@ impl Watch {
 
     /// Holds on to HAProxy's processes from the first stream on, and goes on with it, so that a connection to one that was replaced
     /// does not keep that alive when its streams have ended.
-    async fn hold(&mut self) {
+    fn hold(&mut self) {
         let is_due = match self.held {
             None => !self.memory.is_empty(),
             Some(at) => at.elapsed() >= HOLD,
         };
         if is_due {
-            self.runtime.keep().await;
+            self.runtime.keep();
             self.held = Some(Instant::now());
         }
     }
 
-    /// Forgets streams that have ended by themselves.
-    async fn sweep(&mut self) {
-        let pause = if self.memory.is_nearly_full() && self.was_fruitful { SOON } else { SWEEP };
+    /// Looks for streams that have ended by themselves.
+    fn sweep(&mut self) {
+        let was_fruitful = self.found >= self.memory.len() / FRUITFUL;
+        let pause = if self.memory.is_nearly_full() && was_fruitful { SOON } else { SWEEP };
         if self.swept.elapsed() < pause {
             return;
         }
-        self.swept = Instant::now();
+        (self.swept, self.found) = (Instant::now(), 0);
         let streams = self.memory.streams();
-        if streams.is_empty() {
-            return;
+        if !streams.is_empty() {
+            self.runtime.look(&streams);
         }
-        let open = self.runtime.open(&streams).await;
-        let gone = streams.iter().zip(open).filter(|(_, is_open)| !is_open);
-        let gone = gone.filter(|(stream, _)| self.memory.forget(stream)).count();
-        self.metrics.streams.gone.inc_by(u64::try_from(gone).unwrap_or(u64::MAX));
-        self.was_fruitful = gone >= streams.len() / FRUITFUL;
     }
 
     fn count_untracked(&self, reason: &'static str) {

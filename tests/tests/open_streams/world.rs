@@ -1,6 +1,6 @@
 //! A HAProxy that can be reached in each way, before an application that goes on sending whatever its client does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ use integration_tests::http::{header, read_head};
 use integration_tests::process::{Process, Signal};
 use integration_tests::socket::{Address, Connection};
 use integration_tests::wait::{DEADLINE, eventually};
-use jwt_agent::haproxy::streams::{End, Runtime};
+use jwt_agent::haproxy::streams::{End, Heard, Runtime};
 use jwt_agent::request::Stream;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
@@ -262,20 +262,43 @@ impl Told {
         Self { reactor, runtime: Runtime::new(sockets.into()) }
     }
 
-    fn wait<T>(&mut self, told: impl AsyncFnOnce(&mut Runtime) -> T) -> T {
-        self.reactor.block_on(told(&mut self.runtime))
+    /// All that comes of what is asked.
+    fn hear(&mut self, ask: impl FnOnce(&mut Runtime)) -> Heard {
+        self.reactor.block_on(async {
+            ask(&mut self.runtime);
+            let mut all = Heard::default();
+            while self.runtime.is_waiting() {
+                let heard = self.runtime.answer().await;
+                all.ended.extend(heard.ended);
+                all.closed.extend(heard.closed);
+            }
+            all
+        })
     }
 
+    /// What became of each, in their order.
     pub(super) fn end(&mut self, streams: &[Stream]) -> Vec<End> {
-        self.wait(async |runtime| runtime.end(streams).await)
+        let mut ends: HashMap<Stream, End> = HashMap::new();
+        while ends.len() < streams.iter().collect::<HashSet<_>>().len() {
+            let left: Vec<_> = streams.iter().filter(|stream| !ends.contains_key(*stream)).copied().collect();
+            ends.extend(self.hear(|runtime| runtime.end(&left)).ended);
+        }
+        streams.iter().map(|stream| ends[stream]).collect()
     }
 
+    /// Whether each is open, in their order, as far as that can be told.
     pub(super) fn is_open(&mut self, streams: &[Stream]) -> Vec<bool> {
-        self.wait(async |runtime| runtime.open(streams).await)
+        let mut closed = HashSet::new();
+        // A process that has ended is known to have by the first.
+        for _ in 0..2 {
+            self.keep();
+            closed.extend(self.hear(|runtime| runtime.look(streams)).closed);
+        }
+        streams.iter().map(|stream| !closed.contains(stream)).collect()
     }
 
     pub(super) fn keep(&mut self) {
-        self.wait(async |runtime| runtime.keep().await);
+        self.hear(Runtime::keep);
     }
 }
 

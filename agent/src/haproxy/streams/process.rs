@@ -49,9 +49,9 @@ pub(super) enum Fault {
     },
 }
 
-/// A process that can be told to end streams.
-#[derive(Debug)]
-pub(super) struct Process {
+/// Which process it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identity {
     /// Its id.
     pub id: u32,
     /// The place of its socket among all.
@@ -60,6 +60,20 @@ pub(super) struct Process {
     pub state: State,
     /// It began at this moment or up to two seconds later.
     began: Option<Instant>,
+}
+
+impl Identity {
+    /// Whether a stream is one of this process, and not of an earlier one with the same id.
+    pub(super) fn has(&self, stream: &Stream) -> bool {
+        stream.process == self.id && self.began.is_none_or(|began| stream.since >= began)
+    }
+}
+
+/// A process that can be told to end streams.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Which it is.
+    pub who: Identity,
     heard: Instant,
     api: Api,
     /// Where the streams are that the last look at all of them was for.
@@ -124,12 +138,8 @@ impl Process {
             Info::read(&info, SystemTime::now()).ok_or(Fault::NoProcess)?;
         let heard = Instant::now();
         let began = age.and_then(|age| heard.checked_sub(age));
-        Ok(Self { id, socket, state, began, heard, api, places: HashMap::new(), has_warned: false })
-    }
-
-    /// Whether a stream is one of this process, and not of an earlier one with the same id.
-    pub(super) fn has(&self, stream: &Stream) -> bool {
-        stream.process == self.id && self.began.is_none_or(|began| stream.since >= began)
+        let who = Identity { id, socket, state, began };
+        Ok(Self { who, heard, api, places: HashMap::new(), has_warned: false })
     }
 
     /// Whether what failed means that the process has ended, with all its streams.
@@ -148,7 +158,7 @@ impl Process {
         };
         let asked = asked.map(|info| {
             self.heard = Instant::now();
-            self.state = info.state;
+            self.who.state = info.state;
         });
         (self, asked)
     }
@@ -302,7 +312,7 @@ impl Process {
         }
         if !found.others.is_empty() && !mem::replace(&mut self.has_warned, true) {
             tracing::warn!(
-                process = self.id,
+                process = self.who.id,
                 "an open stream has another client than its message said, and is not ended: the message `stream` needs src=fc_src \
                  src_port=fc_src_port, or another HAProxy has the same process id"
             );

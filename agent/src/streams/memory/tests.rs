@@ -33,8 +33,10 @@ fn later(seconds: i64) -> UnixTime {
 
 /// The numbers of the streams that end, with the words for why.
 fn ending(memory: &Memory, at: Instant) -> Vec<(u64, &'static str)> {
+    let due = memory.ending(at);
+    assert_eq!(memory.has_ending(at), !due.is_empty());
     let mut ending: Vec<_> =
-        memory.ending(at).into_iter().map(|(stream, cause)| (stream.number, cause.as_str())).collect();
+        due.iter().map(|stream| (stream.number, memory.cause(stream).unwrap().as_str())).collect();
     ending.sort_unstable();
     ending
 }
@@ -179,7 +181,9 @@ fn the_same_number_of_another_process_or_client_is_another_stream() {
     }
     memory.look(start, NOW, |_| false);
     memory.judged(&processes, Judged::Refused(Reject::Revoked), start);
-    assert_eq!(memory.ending(start), [(processes, Cause::Refused(Reject::Revoked))]);
+    assert_eq!(memory.ending(start), [processes]);
+    assert_eq!(memory.cause(&processes), Some(Cause::Refused(Reject::Revoked)));
+    assert_eq!(memory.cause(&clients), None);
     assert_eq!(memory.len(), 4);
 }
 
