@@ -2,13 +2,13 @@
 //! side by side in one run.
 //!
 //! ```text
-//! compare edge | edge-hit | delay | signals | opaque | feed | decisions | memory | forward-auth | report
+//! compare edge | edge-hit | delay | streams | signals | opaque | feed | decisions | memory | forward-auth | report
 //! ```
 //!
 //! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
 //! and holds the figures against the project's targets. `BENCH=full` runs every line, `BENCH_ONLY` those whose
 //! name contains it, each `BENCH_ROUNDS` (3) times, those of `edge-hit` in `BENCH_TURNS` (15); `BENCH_TOKENS` (1,000,000)
-//! is for `memory`.
+//! is for `memory`, `BENCH_STREAMS` (5,000) for `streams`.
 //! Lines run in turns, each with processes of its own, and are compared within their round: what else the machine does
 //! meets all alike. Costs are processor time per answer, as the scheduler counts it.
 
@@ -31,6 +31,7 @@ mod runtime;
 mod samples;
 mod signals;
 mod sources;
+mod streams;
 mod targets;
 mod traffic;
 mod turns;
@@ -51,6 +52,12 @@ fn main() -> ExitCode {
                 let kept: Vec<Value> = release::releases().iter().map(kept_delay::run).collect();
                 record("delay-edge", json!(kept))
             }),
+            "streams" => {
+                let open = number("BENCH_STREAMS", 5_000).max(samples::SAMPLES);
+                let figures: Vec<Value> =
+                    release::releases().iter().map(|release| streams::run(release, open)).collect();
+                record("streams", json!(figures))
+            }
             "signals" => record("signals", signals::run(&release::installed())),
             "opaque" => record("opaque", opaque::run(&release::installed())),
             "feed" => record("feed", feed::run()),

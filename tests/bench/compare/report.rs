@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::row::{self, Row};
 use crate::targets::{self, Target};
-use crate::{chart, decisions, feed, forward_auth, kept_delay, opaque, signals};
+use crate::{chart, decisions, feed, forward_auth, kept_delay, opaque, signals, streams};
 
 /// Prints what `bench/results.json` holds, and draws its chart beside it.
 pub(crate) fn run() -> std::io::Result<()> {
@@ -25,7 +25,7 @@ pub(crate) fn run() -> std::io::Result<()> {
     if let Some(runtime) = figures("edge-hit").and_then(|figures| figures.get("runtime")) {
         println!("\nthe runtime API's own cost: {runtime:#}");
     }
-    for part in ["delay", "delay-edge", "signals", "opaque", "feed", "decisions", "memory"] {
+    for part in ["delay", "delay-edge", "streams", "signals", "opaque", "feed", "decisions", "memory"] {
         if let Some(figures) = figures(part) {
             println!("\n{part}: {figures:#}");
         }
@@ -36,6 +36,7 @@ pub(crate) fn run() -> std::io::Result<()> {
     }
     let mut targets = targets::targets(&rows, &kept, |part| figures(part).cloned());
     targets.extend(kept_delay::targets(figures("delay-edge")));
+    targets.extend(streams::targets(figures("streams")));
     targets.extend(signals::targets(figures("signals")));
     targets.extend(opaque::targets(figures("opaque")));
     targets.extend(feed::targets(figures("feed")));

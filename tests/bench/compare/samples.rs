@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use integration_tests::http::{Client, Response};
 use integration_tests::load::results::rounded;
-use integration_tests::load::{Amount, Load, Prepared};
+use integration_tests::load::{Amount, Load, Outcome, Prepared};
 use integration_tests::site::{SOURCE, Site};
 use integration_tests::token_server::TokenServer;
 use integration_tests::wait::DEADLINE;
@@ -92,6 +92,29 @@ pub(crate) fn take(
     requests: Arc<[Prepared]>,
     sample: impl Fn(usize) -> Sample,
 ) -> Value {
+    let (loading, samples) = under_load(target, requests, || {
+        let each = (0..SAMPLES).map(|number| {
+            let sample = sample(number);
+            if (number + 1).is_multiple_of(50) {
+                println!("{} of {SAMPLES} rules written and heeded", number + 1);
+            }
+            sample
+        });
+        each.collect::<Vec<Sample>>()
+    });
+    let mut figures = figures(&samples);
+    figures["haproxy"] = json!(release.to_string());
+    figures["background_per_second"] = json!(rounded(loading.per_second(), 0));
+    figures["background_errors"] = json!(loading.errors);
+    figures
+}
+
+/// Does something while `requests` are sent to `target`, and what came of these.
+pub(crate) fn under_load<T>(
+    target: SocketAddr,
+    requests: Arc<[Prepared]>,
+    does: impl FnOnce() -> T,
+) -> (Outcome, T) {
     let load = Load {
         target,
         requests,
@@ -103,25 +126,18 @@ pub(crate) fn take(
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let loading = thread::spawn(move || load.run_until(&stopped));
-    let samples: Vec<Sample> = (0..SAMPLES)
-        .map(|number| {
-            let sample = sample(number);
-            if (number + 1).is_multiple_of(50) {
-                println!("{} of {SAMPLES} rules written and heeded", number + 1);
-            }
-            sample
-        })
-        .collect();
+    let done = does();
     stop.store(true, Ordering::Relaxed);
-    let loading = loading.join().unwrap();
+    (loading.join().unwrap(), done)
+}
+
+/// Of these samples.
+pub(crate) fn figures(samples: &[Sample]) -> Value {
     json!({
-        "haproxy": release.to_string(),
-        "samples": SAMPLES,
+        "samples": samples.len(),
         "ms_from_acknowledged": quantiles(samples.iter().map(|sample| sample.from_acknowledged).collect()),
         "ms_from_sent": quantiles(samples.iter().map(|sample| sample.from_sent).collect()),
         "undecided": samples.iter().map(|sample| sample.undecided).sum::<usize>(),
-        "background_per_second": rounded(loading.per_second(), 0),
-        "background_errors": loading.errors,
     })
 }
 
