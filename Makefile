@@ -10,7 +10,7 @@ CLIPPY_FLAGS ?=
 # Integration tests wait for programs during half of their time: two for each processor.
 TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
-.PHONY: help run test-alerts test check unit loom integration test-haproxy-versions test-idps test-conformance conformance reference rules-table mutants explore fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test-alerts test check unit loom integration test-haproxy-versions test-idps test-page test-conformance conformance reference rules-table mutants explore fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -46,6 +46,11 @@ test-idps: setup-test ## identity providers that others wrote, from npm, PyPI an
 	@tests/interop/clients/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --quiet --test identity_providers --test oauth_clients -- --test-threads=4
+
+test-page: setup-test ## the page of the token-server in headless Chromium, with pictures in target/page
+	@tests/setup.sh chromium:chromium
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --quiet --test page -- --test-threads=4
 
 test-haproxy-versions: setup-test stores ## the same tests against each HAProxy that Debian holds today, and HAPROXY=path
 	@tests/kubectl.sh >/dev/null

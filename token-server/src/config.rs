@@ -57,6 +57,8 @@ pub struct Config {
     pub admin_socket: Option<PathBuf>,
     /// `TOKEN_SERVER__ADMIN__TOKENS_FILE`: who may use the rules API over TCP; no client when unset.
     pub admin_tokens: Option<Arc<AdminTokensFile>>,
+    /// `TOKEN_SERVER__ADMIN__UI`: whether operators get a page at `/ui/`.
+    pub admin_page: bool,
     /// `TOKEN_SERVER__AGENT__TOKENS_FILE`: who may ask `/v1/check`; every client when unset.
     pub agent_tokens: Option<Arc<TokensFile>>,
     /// `TOKEN_SERVER__TLS__CERT`, `__KEY`, `__CLIENT_CA`: what the TCP listeners show and ask; plain HTTP when unset.
@@ -132,6 +134,7 @@ impl Config {
             admin_tokens: from_file(settings, ADMIN_TOKENS_FILE, |file| {
                 AdminTokens::parse(file).map_err(|error| error.to_string())
             }),
+            admin_page: settings.flag(ADMIN_UI).unwrap_or(false),
             agent_tokens: from_file(settings, AGENT_TOKENS_FILE, |file| {
                 BearerTokens::parse(file).map_err(|error| error.to_string())
             }),

@@ -36,6 +36,7 @@ pub mod signals;
 pub mod store;
 pub mod tls;
 pub mod trust;
+mod ui;
 pub mod verify;
 pub mod when;
 pub mod whole;

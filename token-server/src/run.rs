@@ -23,7 +23,7 @@ use self::rules::Rules;
 use self::secrets::secret_files;
 use self::upkeep::{keep_warm, purge, warm};
 use crate::agents::{AgentMetrics, Agents};
-use crate::api::{self, AdminAccess, App, Compat, InUse};
+use crate::api::{self, AdminAccess, App, Compat, InUse, Names};
 use crate::config::{Config, StoreSettings};
 use crate::decide::{Basis, time_policy};
 use crate::encrypted::{Decryption, Lane};
@@ -131,8 +131,10 @@ pub async fn run(
     background
         .run("main listener", serve(main, tls.clone(), api::main_routes(&app), places, shutdown.clone()));
     announce("admin", &admin);
+    let is_loopback = admin.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let names = if is_loopback && tls.is_none() { Names::OfThisMachine } else { Names::Any };
     let (routes, places) =
-        (api::admin_router(&app, AdminAccess::Bearer), Places::new(MAX_ADMIN_CONNECTIONS, http.of("admin")));
+        (api::admin_listener_router(&app, names), Places::new(MAX_ADMIN_CONNECTIONS, http.of("admin")));
     background.run("admin listener", serve(admin, tls.clone(), routes, places, shutdown.clone()));
     if let Some((listener, signals)) = signals_listener.zip(signals) {
         announce("signals", &listener);
@@ -220,6 +222,7 @@ fn app(
         asks_for_certificates: config.asks_for_certificates,
         in_use: ArcSwapOption::from_pointee(in_use),
         compat: config.compat,
+        page: config.admin_page,
         signals: None,
         agents: Arc::new(Agents::new(end.clone(), agents)),
         clock,

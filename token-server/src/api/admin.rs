@@ -10,7 +10,7 @@ use super::access::AdminAccess;
 use super::app::App;
 use super::layers::{self, Guard};
 use super::needs::Needs;
-use super::{agents, audit, decisions, error, explain, key_sources, revoked, rules, streams, subject};
+use super::{agents, audit, decisions, error, explain, key_sources, me, revoked, rules, streams, subject};
 use crate::caller::Role;
 
 /// A route and who may use it.
@@ -64,6 +64,7 @@ pub(super) fn table() -> Vec<Route> {
         route(MethodFilter::GET, "/v1/keys", Always(Read), |method| on(method, key_sources::view)),
         route(MethodFilter::GET, "/v1/agents", Always(Read), |method| on(method, agents::list)),
         route(MethodFilter::GET, "/v1/decisions", Always(Read), |method| on(method, decisions::read)),
+        route(MethodFilter::GET, "/v1/me", Always(Read), |method| on(method, me::view)),
     ]
 }
 

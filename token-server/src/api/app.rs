@@ -36,6 +36,8 @@ pub(crate) struct App {
     /// What SIGHUP replaces; absent where nothing is configured that could verify.
     pub(crate) in_use: ArcSwapOption<InUse>,
     pub(crate) compat: Compat,
+    /// Whether operators get a page to see and do all this in a browser.
+    pub(crate) page: bool,
     /// What providers tell; absent without a listener for it.
     pub(crate) signals: Option<Arc<Signals>>,
     /// The agents that were heard lately.

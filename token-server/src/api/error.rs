@@ -49,6 +49,15 @@ pub(crate) enum ApiError {
     Proxied { header: String },
     #[error("this server judges for the profile {server}, the request is for {asked}")]
     ProfileMismatch { server: Profile, asked: Profile },
+    #[error(
+        "a page of another site had the browser send this; use the page at /ui/ of this server, or a tool that is no browser"
+    )]
+    OtherSite,
+    #[error(
+        "this listener answers to localhost and to IP addresses alone: ask for it by one of them, or have the proxy \
+         before it set Host to one"
+    )]
+    OtherName,
     #[error("the audit trail has no such entry; it may have been removed after TOKEN_SERVER__AUDIT__KEEP")]
     NoEntry,
     #[error(
@@ -107,7 +116,10 @@ impl ApiError {
         match self {
             Self::Json { .. } | Self::BodyCut | Self::Path | Self::Everybody => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::RulesApiOff | Self::Role { .. } | Self::Proxied { .. } => StatusCode::FORBIDDEN,
+            Self::RulesApiOff | Self::Role { .. } | Self::Proxied { .. } | Self::OtherSite => {
+                StatusCode::FORBIDDEN
+            }
+            Self::OtherName => StatusCode::MISDIRECTED_REQUEST,
             Self::NoRoute | Self::NoEntry | Self::NoVerification => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::ProfileMismatch { .. } | Self::NotAsLeft { .. } => StatusCode::CONFLICT,
@@ -181,6 +193,8 @@ impl ApiError {
             | Self::NoRoute
             | Self::Method
             | Self::Deadline
+            | Self::OtherSite
+            | Self::OtherName
             | Self::NoEntry
             | Self::NotAsLeft { .. }
             | Self::NoRule

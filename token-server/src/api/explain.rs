@@ -1,8 +1,9 @@
 //! `POST /v1/explain`: the verdict on a token or a payload, and which rules match it, condition by condition.
 //!
-//! Signatures are not verified here: a client that may ask this may also write rules.
+//! The verdict is not about the signature, which is told beside it: a client that may ask this may also write rules.
 
 mod conditions;
+mod signed;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use self::conditions::{ConditionView, conditions};
+use self::signed::SignedView;
 use super::app::App;
 use super::error::ApiError;
 use super::request::{Body, Document};
@@ -44,9 +46,9 @@ struct ExplanationView {
     subject: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
-    /// What is said of the signature: it is the agent's to verify.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signature: Option<&'static str>,
+    /// What is said of the signature, which the verdict is not about: it is the agent's to verify.
+    #[serde(flatten)]
+    signed: SignedView,
     /// The payload that was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Box<RawValue>>,
@@ -76,7 +78,7 @@ struct ConditionsView {
 /// What is to be explained.
 enum Subject {
     Payload(Vec<u8>),
-    Signed(Vec<u8>),
+    Signed { payload: Vec<u8>, token: String },
     Undecodable(Reject),
 }
 
@@ -85,12 +87,14 @@ pub(super) async fn explain(
     State(app): State<Arc<App>>,
     Body(body): Body<MAX_BODY_BYTES>,
 ) -> Result<Json<impl Serialize>, ApiError> {
-    let (payload, signature) = match Subject::read(Document::parse(&body)?, &app).await? {
-        Subject::Payload(payload) => (payload, None),
-        Subject::Signed(payload) => (payload, Some("not verified")),
+    let now = app.now();
+    let (payload, signed) = match Subject::read(Document::parse(&body)?, &app).await? {
+        Subject::Payload(payload) => (payload, SignedView::default()),
+        Subject::Signed { payload, token } => {
+            (payload, SignedView::of(&token, app.trusted().as_deref(), now))
+        }
         Subject::Undecodable(reject) => return Ok(Json(ExplanationView::refusal(reject))),
     };
-    let now = app.now();
     let policy = IssuerPolicy { leeway: app.max_leeway(), ..app.policy.clone() };
     let decision = match jose::Claims::parse(&payload) {
         Ok(claims) => decide::decide(&claims, &policy, app.revocations(), now, load_deadline()).await,
@@ -108,7 +112,7 @@ pub(super) async fn explain(
         detail: verdict.map_or_else(Reject::detail, |()| "ok"),
         subject,
         exp: expires.map(seconds),
-        signature,
+        signed,
         issued: (issued == Issued::Unknown).then_some("unknown"),
         payload: String::from_utf8(payload).ok().and_then(|text| RawValue::from_string(text).ok()),
         matches,
@@ -134,14 +138,17 @@ impl Subject {
 
     async fn of_token(token: &str, app: &App) -> Self {
         match TokenForm::of(token) {
-            TokenForm::Jws => token
-                .split('.')
-                .nth(1)
-                .and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok())
-                .map_or(Self::Undecodable(Reject::Malformed), Self::Signed),
+            TokenForm::Jws => {
+                token.split('.').nth(1).and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok()).map_or(
+                    Self::Undecodable(Reject::Malformed),
+                    |payload| Self::Signed { payload, token: token.to_owned() },
+                )
+            }
             TokenForm::Jwe => match app.basis.decryption.open(token).await {
                 Ok(Opened { claims, nested: None, .. }) => Self::Payload(claims.as_json().into()),
-                Ok(Opened { claims, nested: Some(_), .. }) => Self::Signed(claims.as_json().into()),
+                Ok(Opened { claims, nested: Some(token), .. }) => {
+                    Self::Signed { payload: claims.as_json().into(), token }
+                }
                 Err(reject) => Self::Undecodable(reject),
             },
             TokenForm::Opaque | TokenForm::Other => Self::Undecodable(Reject::Malformed),
@@ -157,7 +164,7 @@ impl ExplanationView {
             detail: reject.detail(),
             subject: None,
             exp: None,
-            signature: None,
+            signed: SignedView::default(),
             issued: None,
             payload: None,
             matches: Vec::new(),

@@ -5,6 +5,7 @@ mod admin;
 mod agents;
 mod app;
 mod audit;
+pub(crate) mod browsers;
 mod check;
 mod compat;
 mod decisions;
@@ -14,9 +15,11 @@ mod explain;
 pub mod forward_auth;
 mod key_sources;
 mod layers;
+mod me;
 mod metadata;
 mod needs;
 mod openapi;
+mod page;
 pub(crate) mod request;
 mod revoked;
 pub(crate) mod rules;
@@ -43,6 +46,15 @@ pub(crate) use app::{App, InUse};
 
 pub(crate) use self::error::ApiError;
 use self::verify::VerifyRoutes;
+
+/// By which names a listener may be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// It can be reached from other machines, or its certificate tells which one it is.
+    Any,
+    /// It is reached from this machine alone, where a name of a domain is a page's trick (DNS rebinding).
+    OfThisMachine,
+}
 
 /// What a listener answers.
 #[derive(Clone)]
@@ -92,9 +104,23 @@ pub(crate) fn main_routes(app: &Arc<App>) -> Routes {
 
 /// The routes of `TOKEN_SERVER__ADMIN__LISTEN` and of `TOKEN_SERVER__ADMIN__SOCKET`.
 pub(crate) fn admin_router(app: &Arc<App>, access: AdminAccess) -> Router {
-    let rules = admin::routes(app, access);
+    let mut routes = admin::routes(app, access);
+    if app.page {
+        routes = routes.merge(page::routes());
+    }
     let health = service::admin::router(app.readiness.clone(), Arc::clone(&app.registry));
-    finish(app, rules.with_state(Arc::clone(app)).merge(health))
+    let routes = routes.with_state(Arc::clone(app)).merge(health);
+    finish(app, routes.layer(from_fn(browsers::refuse_other_sites)))
+}
+
+/// The routes of `TOKEN_SERVER__ADMIN__LISTEN`, which is asked for by these names.
+pub(crate) fn admin_listener_router(app: &Arc<App>, names: Names) -> Router {
+    let routes = admin_router(app, AdminAccess::Bearer);
+    match names {
+        // Without the page nothing is here for browsers, and proxies that pass a name on may have come to rely on it.
+        Names::OfThisMachine if app.page => routes.layer(from_fn(browsers::refuse_other_names)),
+        Names::OfThisMachine | Names::Any => routes,
+    }
 }
 
 /// What both have: the health route of old callers, answers to unknown routes, a deadline, a stopwatch.

@@ -68,6 +68,10 @@ pub(super) enum CliError {
     Strange { status: StatusCode },
     #[error("the server's answer has no {name} that is understood; is it of this version?")]
     Incomplete { name: &'static str },
+    #[error("the page of this server is off: set TOKEN_SERVER__ADMIN__UI=true, and start the server again")]
+    NoPage,
+    #[error("the system gives no random numbers")]
+    NoRandomness,
     #[error("{why}\nnothing was changed; say it again with {option}")]
     Unconfirmed { why: String, option: &'static str },
     #[error("standard input: {0}")]
@@ -109,6 +113,8 @@ impl CliError {
             | Self::Refused { .. }
             | Self::Strange { .. }
             | Self::Incomplete { .. }
+            | Self::NoPage
+            | Self::NoRandomness
             | Self::Input(_)
             | Self::Output(_)
             | Self::Lines(_)

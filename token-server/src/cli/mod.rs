@@ -25,6 +25,7 @@ mod signals;
 mod target;
 mod tls;
 mod token;
+mod ui;
 mod verify;
 mod whose;
 mod words;
@@ -103,6 +104,9 @@ enum Command {
     /// Ask about what identity providers send
     #[command(subcommand)]
     Signals(signals::Signals),
+    /// Show the page of the running server to a browser of this machine, over its admin socket. Prints an address that works
+    /// once; Ctrl-C ends it
+    Ui(ui::Ui),
     /// Ask the running server whether it is ready, on its admin socket or listener; exit with 0, or with 1 and the causes.
     /// No other setting is looked at
     Health(health::Health),
@@ -166,6 +170,7 @@ async fn run(arguments: Arguments, environment: Vec<(OsString, OsString)>) -> Re
             tokio::task::block_in_place(|| keys::run(command, Output::new(target.json), &environment))
         }
         Some(Command::Signals(command)) => signals::run(command, &target, config()?).await,
+        Some(Command::Ui(ui)) => ui::run(ui, &target, config()?.admin_socket).await.map(|()| Outcome::Done),
         Some(Command::Health(health)) => {
             target.refuse()?;
             let environment = with_file(&environment, CONFIG, file.as_deref());

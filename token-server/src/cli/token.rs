@@ -56,7 +56,7 @@ fn for_people(told: &Value) -> String {
         |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let verdict = if told.get("valid") == Some(&Value::Bool(true)) { "accepted" } else { "refused" };
     let mut lines = vec![format!("{verdict}: {} ({})", text(told, "reason"), text(told, "detail"))];
-    for name in ["subject", "exp", "signature"] {
+    for name in ["subject", "exp", "signature", "signatureDetail"] {
         match told.get(name) {
             Some(Value::String(value)) => lines.push(format!("{name}: {}", shown(value))),
             Some(value) => lines.push(format!("{name}: {value}")),

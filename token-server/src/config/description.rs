@@ -84,6 +84,13 @@ fn listeners() -> Group {
                 "A unix socket for the rules API, mode 0600, without bearer tokens",
             ),
             Setting::new(
+                ADMIN_UI,
+                Kind::Switch,
+                "true",
+                "`/ui/` on the admin listener and socket: a page for operators, in a browser ([more](PAGE.md)); `token-server ui` opens it over the socket",
+            )
+            .or("false"),
+            Setting::new(
                 TLS_CERT,
                 PATH,
                 "/etc/token-server/server.pem",

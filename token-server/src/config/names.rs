@@ -8,6 +8,7 @@ pub(crate) const ADMIN_LISTEN: &str = "TOKEN_SERVER__ADMIN__LISTEN";
 pub(crate) const ADMIN_LISTEN_FALLBACK: &str = "127.0.0.1:4001";
 pub(crate) const ADMIN_SOCKET: &str = "TOKEN_SERVER__ADMIN__SOCKET";
 pub(super) const ADMIN_TOKENS_FILE: &str = "TOKEN_SERVER__ADMIN__TOKENS_FILE";
+pub(super) const ADMIN_UI: &str = "TOKEN_SERVER__ADMIN__UI";
 pub(super) const AGENT_TOKENS_FILE: &str = "TOKEN_SERVER__AGENT__TOKENS_FILE";
 pub(super) const STORE_PATH: &str = "TOKEN_SERVER__STORE__PATH";
 pub(super) const STORE_NEW: &str = "TOKEN_SERVER__STORE__NEW";

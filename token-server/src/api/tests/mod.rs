@@ -14,6 +14,7 @@ mod imported_rules;
 mod lane;
 mod metadata;
 mod old_forms;
+mod page;
 mod proofs;
 mod revoked_api;
 mod roles;
@@ -118,6 +119,7 @@ async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> 
         asks_for_certificates: true,
         in_use: in_use(open_to_everybody(), VerifyMetrics::default(), &no_keys(0)),
         compat: Compat::Guarded,
+        page: false,
         signals: None,
         agents: Arc::new(Agents::new(no_more_to_come(), AgentMetrics::default())),
         clock: || UnixTime::from_secs(NOW),
