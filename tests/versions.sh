@@ -22,7 +22,7 @@ suites='bookworm trixie forky sid experimental'
 # The branches that this project says it works with.
 required='2.6 3.0 3.2'
 # Suites of tests, modules of tests/tests/main.rs, that start no HAProxy.
-apart='commands compose_files documents forward_auth gateway_applications gateway_issuers http2 interop introspection key_sets left_out operators provider_shapes security suites walls'
+apart='chart commands compose_files documents forward_auth gateway_applications gateway_issuers http2 interop introspection key_sets left_out operators provider_shapes security suites walls'
 
 fail() {
     echo "versions.sh: $*" >&2

@@ -7,6 +7,8 @@ pub mod agent;
 pub mod applications;
 pub mod authority;
 pub mod backend;
+pub mod chart;
+pub mod dashboard;
 pub mod decisions;
 pub mod demo;
 pub mod descriptors;

@@ -1,5 +1,6 @@
 //! The objects that `kubectl apply -k` makes of deploy/kubernetes, and which of their pods may speak to which.
 
+pub mod chart;
 pub mod mounted;
 
 use std::net::Ipv4Addr;

@@ -101,6 +101,17 @@ impl TokenServer {
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&told));
     }
 
+    /// Writes a rule for a subject that only counts what it would refuse: every token.
+    ///
+    /// # Panics
+    ///
+    /// The server does not store it.
+    pub fn revoke_on_trial(&self, subject: &str) {
+        let body = serde_json::json!({ "rule": { "iat": { "gte": 0 } }, "mode": "shadow" }).to_string();
+        let response = self.rules("POST", &format!("/v1/rules/{subject}"), &body);
+        assert_eq!(response.status, 201, "{}", String::from_utf8_lossy(&response.body));
+    }
+
     /// Writes a revocation rule for everybody, which never ends.
     ///
     /// # Panics

@@ -22,7 +22,7 @@ fn folder() -> PathBuf {
     repository().join("deploy/kubernetes")
 }
 
-fn parse(text: &str) -> Vec<Value> {
+pub(crate) fn parse(text: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(text).unwrap_or_else(|why| panic!("{why}: {text}"))
 }
 
@@ -30,7 +30,7 @@ fn documents(path: &Path) -> Vec<Value> {
     parse(&fs::read_to_string(path).unwrap())
 }
 
-fn layouts() -> impl Iterator<Item = Manifests> {
+pub(crate) fn layouts() -> impl Iterator<Item = Manifests> {
     LAYOUTS.into_iter().map(|layout| Manifests::build(layout, parse))
 }
 
@@ -43,7 +43,7 @@ fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 }
 
 /// The pod of each Deployment.
-fn pods(manifests: &Manifests) -> Vec<Value> {
+pub(crate) fn pods(manifests: &Manifests) -> Vec<Value> {
     let deployments = manifests.of_kind("Deployment");
     assert!(!deployments.is_empty(), "{} runs nothing", manifests.layout);
     deployments.iter().map(|deployment| deployment["spec"]["template"]["spec"].clone()).collect()
@@ -276,7 +276,7 @@ fn checks(command: &mut Command) -> (bool, String) {
 }
 
 /// Each container of this image takes what it is told, beside what Kubernetes adds; `--check` looks for the keys, too.
-fn takes(image: &str, made_up: &str, objects: &[Value], pods: &[Value], brought: &Brought) {
+pub(crate) fn takes(image: &str, made_up: &str, objects: &[Value], pods: &[Value], brought: &Brought) {
     // Services named as ours, and `jwt-agent`, in a pod's environment.
     let links = [
         ("TOKEN_SERVER_SERVICE_HOST", "10.0.0.7"),

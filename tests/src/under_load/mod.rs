@@ -2,7 +2,6 @@
 //! request is let in that must not be. How long each fault takes to be over is printed.
 
 mod agents;
-pub mod chart;
 pub mod clock;
 pub mod edge;
 pub mod faults;

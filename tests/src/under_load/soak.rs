@@ -6,8 +6,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::chart::{Line, Panel, svg};
 use super::stage::{BOUND, Stage};
+use crate::chart::{Line, Panel, Unit, svg};
 use crate::load::cost;
 use crate::wait::poll;
 
@@ -39,10 +39,12 @@ pub fn run(time: Duration, chart: &Path) -> io::Result<bool> {
     stage.wait_passing(&traffic);
     let pids = processes(&stage);
     let line = |(name, _): &(String, u32)| Line { name: name.clone(), points: Vec::new() };
-    let mut memory =
-        Panel { title: "resident memory, MiB".to_owned(), lines: pids.iter().map(line).collect() };
-    let mut descriptors =
-        Panel { title: "open descriptors".to_owned(), lines: pids.iter().map(line).collect() };
+    let panel = |title: &str| Panel {
+        title: title.to_owned(),
+        unit: Unit::Number,
+        lines: pids.iter().map(line).collect(),
+    };
+    let (mut memory, mut descriptors) = (panel("resident memory, MiB"), panel("open descriptors"));
     let start = Instant::now();
     let mut all_right = true;
     for sample in 0..SAMPLES {
@@ -76,7 +78,7 @@ pub fn run(time: Duration, chart: &Path) -> io::Result<bool> {
         let (middle, end) = quarters(line);
         all_right &= is_at_rest(line, "descriptors", middle, end, DESCRIPTOR_MARGIN);
     }
-    fs::write(chart, svg(&[memory, descriptors]))?;
+    fs::write(chart, svg(&[memory, descriptors], 1))?;
     println!("drawn: {}", chart.display());
     Ok(all_right)
 }

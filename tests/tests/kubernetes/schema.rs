@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use super::{controller, folder, layouts};
 
 /// The oldest that README.md promises, and the newest whose schemas are there.
-const VERSIONS: [&str; 2] = ["1.29", "1.37"];
+pub(crate) const VERSIONS: [&str; 2] = ["1.29", "1.37"];
 
 /// The last one without side-cars that start first and end last.
 const TOO_OLD: &str = "1.27";
@@ -29,7 +29,7 @@ pub(crate) fn schemas() -> PathBuf {
 }
 
 /// Whether each object is one of this version of Kubernetes, with no member that it does not know.
-fn fits<'a>(objects: impl IntoIterator<Item = &'a Value>, version: &str) -> Result<(), String> {
+pub(crate) fn fits<'a>(objects: impl IntoIterator<Item = &'a Value>, version: &str) -> Result<(), String> {
     let file = NamedTempFile::with_suffix(".yaml").unwrap();
     // JSON is YAML.
     let documents: Vec<String> = objects.into_iter().map(Value::to_string).collect();
