@@ -5,12 +5,13 @@ PORT ?= 8080
 # what they depend on once more.
 CARGO ?= cargo
 SOAK_SECONDS ?= 600
+DASHBOARD_SECONDS ?= 180
 # A newer Rust knows more lints: they are printed for everyone, and stop a change only in CI, which says `-D warnings`.
 CLIPPY_FLAGS ?=
 # Integration tests wait for programs during half of their time: two for each processor.
 TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
-.PHONY: help run test-alerts test check unit loom integration test-haproxy-versions test-idps test-page test-conformance conformance reference rules-table mutants explore fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb test-compose
+.PHONY: help run test-alerts test check unit loom integration test-haproxy-versions test-idps test-page test-conformance conformance reference rules-table mutants explore fuzz audit bench test-secrets test-faults soak setup setup-build setup-test stores under-load deb test-deb dist test-dist test-dist-whole dashboard test-compose
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -36,6 +37,8 @@ integration: setup-test stores ## tests against a real HAProxy, and against Trae
 	@tests/forward_auth.sh >/dev/null
 	@tests/kubectl.sh >/dev/null
 	@tests/kubernetes/setup.sh >/dev/null
+	@tests/helm.sh >/dev/null
+	@tests/prometheus.sh >/dev/null
 	@tests/applications/setup.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --quiet --test integration
@@ -55,11 +58,12 @@ test-page: setup-test ## the page of the token-server in headless Chromium, with
 test-haproxy-versions: setup-test stores ## the same tests against each HAProxy that Debian holds today, and HAPROXY=path
 	@tests/kubectl.sh >/dev/null
 	@tests/kubernetes/setup.sh >/dev/null
+	@tests/prometheus.sh >/dev/null
 	$(CARGO) build --workspace --bins
 	RUST_TEST_THREADS=$(TEST_THREADS) tests/versions.sh
 
 test-alerts: ## which alert fires at what: dashboards/alerts_test.yml, by promtool
-	promtool=$$(tests/promtool.sh) && cd dashboards && "$$promtool" check rules alerts.yml && "$$promtool" test rules alerts_test.yml
+	promtool=$$(tests/prometheus.sh)/promtool && cd dashboards && "$$promtool" check rules alerts.yml && "$$promtool" test rules alerts_test.yml
 
 test-secrets: ## the integration tests at trace level, then a search of all that was logged for all tokens and keys used
 	set -e; logs=$$(tests/target.sh)/secrets; rm -rf "$$logs"; mkdir -p "$$logs"; \
@@ -88,6 +92,24 @@ test-deb: setup-build ## Debian packages, built, installed below a folder, exami
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev systemd-analyze:systemd debootstrap:debootstrap ip:iproute2 pgrep:procps
 	$(CARGO) build --workspace --bins
 	tests/deb.sh
+
+dist: setup-build ## archives, Debian packages, bills of materials and sums of the commit that is checked out, in target/dist: the same bytes each time
+	@tests/setup.sh dpkg-shlibdeps:dpkg-dev git:git xz:xz-utils
+	deploy/dist.sh "$$(tests/target.sh)/dist"
+
+test-dist: setup-build ## what `make dist` packs, made twice in two folders, must be the same; around stand-ins for the programs
+	@tests/setup.sh dpkg-shlibdeps:dpkg-dev git:git xz:xz-utils
+	$(CARGO) build --workspace --bins
+	tests/dist.sh
+
+test-dist-whole: setup-build ## the same with both programs built twice: half an hour, so that CI leaves it out
+	@tests/setup.sh dpkg-shlibdeps:dpkg-dev git:git xz:xz-utils
+	tests/dist.sh whole
+
+dashboard: setup-test stores ## draw docs/dashboard-*.svg of what Prometheus answers about DASHBOARD_SECONDS (180) of traffic
+	@tests/prometheus.sh >/dev/null
+	$(CARGO) build --workspace --bins
+	@$(CARGO) run --quiet --bin dashboard -- --seconds $(DASHBOARD_SECONDS)
 
 test-conformance: setup-build ## published vectors (Wycheproof, RFC 7520) in VECTORS=folder, held against docs/CONFORMANCE.md
 	@tests/conformance.sh "$(VECTORS)"

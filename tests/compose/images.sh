@@ -68,7 +68,7 @@ ADD
 fi
 
 # What distroless is made of: a few packages of Debian without the tools that install packages.
-if missing gcr.io/distroless/cc-debian12:nonroot; then
+if missing gcr.io/distroless/base-nossl-debian12:nonroot; then
     small="$folder/small"
     rm -rf "$small"
     mkdir -p "$small/etc/ssl/certs" "$small/tmp"
@@ -78,7 +78,7 @@ if missing gcr.io/distroless/cc-debian12:nonroot; then
         mkdir -p "$small/usr/$folder"
         ln -s "usr/$folder" "$small/$folder"
     done
-    for package in base-files libc6 libgcc-s1 libstdc++6 tzdata; do
+    for package in base-files libc6 tzdata; do
         list=$(find "$root/var/lib/dpkg/info" -name "$package.list" -o -name "$package:*.list" | head -n 1)
         [ -n "$list" ] || continue
         (cd "$root" && sed 's,^/,./,' "$list" | tar --no-recursion -c -T -) | tar -C "$small" -x
@@ -87,5 +87,5 @@ if missing gcr.io/distroless/cc-debian12:nonroot; then
     echo 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin' >"$small/etc/passwd"
     echo 'nonroot:x:65532:' >"$small/etc/group"
     chmod 1777 "$small/tmp"
-    tar -C "$small" -c . | docker import - gcr.io/distroless/cc-debian12:nonroot >/dev/null
+    tar -C "$small" -c . | docker import - gcr.io/distroless/base-nossl-debian12:nonroot >/dev/null
 fi

@@ -171,15 +171,26 @@ fn a_container_that_is_killed_admits_no_request_wrongly_and_is_missed_only_until
     }
 }
 
+/// Bytes of an image, unpacked; `PROFILE=release make test-compose` holds them to it.
+const MAX_IMAGE: u64 = 40_000_000;
+
 #[test]
 fn images_hold_one_program_and_run_unprivileged_on_a_read_only_file_system() {
     let stack = Stack::up();
     for (image, program) in [("jwt-agent", "jwt-agent"), ("token-server", "token-server")] {
         let config: Value = serde_json::from_str(&stack.docker(&["image", "inspect", image])).unwrap();
+        let image_size = &config[0]["Size"];
         let config = &config[0]["Config"];
         assert_eq!(config["User"], "65532:65532", "{image}");
         assert_eq!(config["StopSignal"], "SIGTERM", "{image}");
         assert_eq!(config["Healthcheck"]["Test"], json!(["CMD", program, "health"]), "{image}");
+        let label = |name: &str| &config["Labels"][format!("org.opencontainers.image.{name}")];
+        assert_eq!((label("title"), label("licenses")), (&json!(program), &json!("MIT OR Apache-2.0")));
+        assert_eq!(label("version"), env!("CARGO_PKG_VERSION"), "{image}");
+        // Programs that are built for speed of building are large.
+        let size = image_size.as_u64().unwrap();
+        println!("{image}: {size} bytes");
+        assert!(std::env::var("PROFILE").as_deref() != Ok("release") || size < MAX_IMAGE, "{image}: {size}");
         for secret in ["TOKEN", "SECRET", "PASSWORD"] {
             let named = config["Env"].to_string().replace("TOKEN_SERVER", "").contains(secret);
             assert!(!named, "{image}: {config}");

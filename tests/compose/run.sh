@@ -56,7 +56,7 @@ if ! docker info >/dev/null 2>&1; then
 fi
 
 registry=yes
-for image in rust:1-bookworm gcr.io/distroless/cc-debian12:nonroot "haproxy:$HAPROXY_VERSION" "redis:$REDIS_VERSION" "prom/prometheus:$PROMETHEUS_VERSION"; do
+for image in rust:1-bookworm gcr.io/distroless/base-nossl-debian12:nonroot "haproxy:$HAPROXY_VERSION" "redis:$REDIS_VERSION" "prom/prometheus:$PROMETHEUS_VERSION"; do
     if ! docker image inspect "$image" >/dev/null 2>&1 && ! timeout 300 docker pull -q "$image" >/dev/null 2>&1; then
         registry=no
         break
