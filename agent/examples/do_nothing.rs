@@ -4,15 +4,22 @@
 //! the cost of asking anybody.
 //!
 //! ```text
-//! do_nothing unix@/path/of.sock NAME=VALUE...
+//! do_nothing unix@/path/of.sock [--verify ES256|EdDSA] NAME=VALUE...
 //! ```
 //!
-//! Each `NAME=VALUE` becomes a variable; `reason=ok` and `valid=true` follow, as in a real answer.
+//! Each `NAME=VALUE` becomes a variable; `reason=ok` and `valid=true` follow, as in a real answer. With `--verify` each
+//! question costs one verification as well, each time of another signature: the least that a proof of possession can cost.
 
 use std::error::Error;
-use std::future::ready;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair as _, ParsedPublicKey, Signature,
+};
 use jwt_agent::listen::{Address, Listener};
 use jwt_agent::spoa::connection::serve;
 use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
@@ -25,20 +32,88 @@ use spop::{Action, TypedData, VarScope};
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// The encoded actions of every ACK.
-struct Fixed(Box<[u8]>);
+/// As many bytes as are signed of a proof with its usual claims.
+const MESSAGE_BYTES: usize = 440;
+/// Signatures that are verified in turns: of one and the same a processor would learn the way.
+const SIGNATURES: usize = 4096;
+
+type Message = [u8; MESSAGE_BYTES];
+
+/// Messages, their signatures, and the key of all.
+struct Signed {
+    key: ParsedPublicKey,
+    messages: Vec<(Message, Signature)>,
+    next: AtomicUsize,
+}
+
+impl Signed {
+    fn by(algorithm: &str) -> Result<Self, Box<dyn Error>> {
+        match algorithm {
+            "ES256" => {
+                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
+                let random = SystemRandom::new();
+                let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key())?;
+                Self::with(key, |message| pair.sign(&random, message))
+            }
+            "EdDSA" => {
+                let pair = Ed25519KeyPair::generate()?;
+                let key = ParsedPublicKey::new(&ED25519, pair.public_key())?;
+                Self::with(key, |message| Ok(pair.sign(message)))
+            }
+            other => Err(format!("--verify: ES256 or EdDSA, not {other}").into()),
+        }
+    }
+
+    fn with(
+        key: ParsedPublicKey,
+        sign: impl Fn(&Message) -> Result<Signature, Unspecified>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let one = |number: usize| {
+            let mut message = [b'a'; MESSAGE_BYTES];
+            for (byte, own) in message.iter_mut().zip(number.to_be_bytes()) {
+                *byte = own;
+            }
+            sign(&message).map(|signature| (message, signature))
+        };
+        let messages = (0..SIGNATURES).map(one).collect::<Result<_, _>>()?;
+        Ok(Self { key, messages, next: AtomicUsize::new(0) })
+    }
+
+    /// Verifies the next one.
+    fn is_good(&self) -> bool {
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % SIGNATURES;
+        let message = self.messages.get(next);
+        message.is_some_and(|(message, signature)| self.key.verify_sig(message, signature.as_ref()).is_ok())
+    }
+}
+
+/// The encoded actions of every ACK, and what is verified before each.
+struct Fixed {
+    actions: Arc<[u8]>,
+    signed: Option<Arc<Signed>>,
+}
 
 impl Respond for Fixed {
     type Request<'a> = ();
 
-    /// Where the answer is larger than a frame, HAProxy gets none.
+    /// Where the answer is larger than a frame, or a signature is not good, HAProxy gets none. A signature takes as long as one that
+    /// the agent verifies, and is verified where the agent's are.
     fn answer(
         &self,
         notify: &Notify<()>,
         max: u32,
         out: &mut Vec<u8>,
     ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
-        (!encode_ack(notify.ids, &self.0, max, out)).then(|| ready(Vec::new()))
+        let signed = self.signed.clone();
+        if signed.is_none() && encode_ack(notify.ids, &self.actions, max, out) {
+            return None;
+        }
+        let (ids, actions) = (notify.ids, Arc::clone(&self.actions));
+        Some(async move {
+            let mut ack = Vec::new();
+            let is_good = signed.is_some_and(|signed| signed.is_good());
+            if is_good && encode_ack(ids, &actions, max, &mut ack) { ack } else { Vec::new() }
+        })
     }
 
     fn answer_health_check(&self) -> bool {
@@ -50,7 +125,7 @@ impl Respond for Fixed {
     }
 }
 
-fn actions(variables: impl Iterator<Item = String>) -> Box<[u8]> {
+fn actions(variables: impl Iterator<Item = String>) -> Arc<[u8]> {
     let set = |name: &str, value: TypedData| Action::SetVar {
         scope: VarScope::Transaction,
         name: name.to_owned(),
@@ -60,13 +135,18 @@ fn actions(variables: impl Iterator<Item = String>) -> Box<[u8]> {
         Some((name, value)) => set(name, value.into()),
         None => set(&variable, true.into()),
     });
-    encode_actions(chosen.chain([set("reason", "ok".into()), set("valid", true.into())]).collect())
+    encode_actions(chosen.chain([set("reason", "ok".into()), set("valid", true.into())]).collect()).into()
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().ok_or("usage: do_nothing ADDRESS NAME=VALUE...")?.parse::<Address>()?;
-    let responder = Arc::new(Fixed(actions(arguments)));
+    const USAGE: &str = "usage: do_nothing ADDRESS [--verify ES256|EdDSA] NAME=VALUE...";
+    let mut arguments = std::env::args().skip(1).peekable();
+    let address = arguments.next().ok_or(USAGE)?.parse::<Address>()?;
+    let signed = match arguments.next_if(|argument| argument == "--verify") {
+        Some(_) => Some(Arc::new(Signed::by(&arguments.next().ok_or(USAGE)?)?)),
+        None => None,
+    };
+    let responder = Arc::new(Fixed { actions: actions(arguments), signed });
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = Listener::bind(&address).await?;
         loop {

@@ -1,6 +1,5 @@
 //! The outer shape of a compact token.
 
-use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
@@ -81,12 +80,13 @@ impl TokenHash {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        write!(hex, "{byte:02x}").ok();
-        hex
-    })
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    // A formatter takes longer than all else that is done with a name of 16 bytes.
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    let mut hex = String::with_capacity(bytes.len().saturating_mul(2));
+    hex.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    hex
 }
 
 /// The [`TokenHash::fingerprint`] of a token.

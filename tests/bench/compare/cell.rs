@@ -15,6 +15,10 @@ pub(crate) enum Way {
     NativeFull,
     /// An agent that looks at nothing and answers the same variables: the floor.
     Nothing,
+    /// The same, which verifies one signature for each request with a proof: the floor of proofs.
+    NothingProved,
+    /// The same, told of a certificate: the floor of certificates.
+    NothingCertified,
     /// The agent, one good token again and again.
     Hit,
     /// The agent, 10,000 tokens.
@@ -62,6 +66,8 @@ impl Way {
             Self::NativeSignature => "native signature",
             Self::NativeFull => "native full",
             Self::Nothing => "do-nothing agent",
+            Self::NothingProved => "do-nothing agent + a signature, with a proof",
+            Self::NothingCertified => "do-nothing agent, with a certificate",
             Self::Hit => "agent, hit",
             Self::Tokens => "agent, 10,000 tokens",
             Self::New => "agent, new tokens",
@@ -108,7 +114,17 @@ impl Way {
     }
 
     pub(crate) fn asks_any_agent(self) -> bool {
-        self.asks_agent() || self == Self::Nothing
+        self.asks_agent() || self.asks_nothing()
+    }
+
+    /// Whether the agent that looks at nothing is asked.
+    pub(crate) fn asks_nothing(self) -> bool {
+        matches!(self, Self::Nothing | Self::NothingProved | Self::NothingCertified)
+    }
+
+    /// Whether HAProxy is told of certificates by a header.
+    pub(crate) fn is_certified(self) -> bool {
+        matches!(self, Self::Certified | Self::NothingCertified)
     }
 }
 
@@ -161,7 +177,13 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} | {}", self.release, self.way.name())?;
         match self.way {
-            Way::Plain | Way::Nothing | Way::Encrypted | Way::ApiKey | Way::Opaque | Way::OpaqueNew => {}
+            Way::Plain
+            | Way::Nothing
+            | Way::NothingCertified
+            | Way::Encrypted
+            | Way::ApiKey
+            | Way::Opaque
+            | Way::OpaqueNew => {}
             _ => write!(f, " | {}", self.algorithm)?,
         }
         if self.way.asks_any_agent() {
@@ -183,7 +205,8 @@ impl fmt::Display for Cell {
 pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
     use Way::{
         ApiKey, Call, Certified, Challenged, Encrypted, Hit, NativeFull, NativeSignature, New, Nothing,
-        Opaque, OpaqueNew, Plain, Proved, Refused, Ruled, Rules, Tokens, Uncached,
+        NothingCertified, NothingProved, Opaque, OpaqueNew, Plain, Proved, Refused, Ruled, Rules, Tokens,
+        Uncached,
     };
     let mut cells = Vec::new();
     for release in releases {
@@ -192,9 +215,11 @@ pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
         for algorithm in crate::traffic::ALGORITHMS {
             cells.extend([NativeSignature, NativeFull, New].map(|way| Cell { algorithm, ..cell(way) }));
         }
-        cells.extend([Refused, Challenged, Ruled, Call, Certified].map(cell));
+        cells.extend([Refused, Challenged, Ruled, Call, NothingCertified, Certified].map(cell));
         cells.extend([ApiKey, Opaque, OpaqueNew].map(cell));
-        cells.extend(["ES256", "EdDSA"].map(|algorithm| Cell { algorithm, ..cell(Proved) }));
+        for algorithm in ["ES256", "EdDSA"] {
+            cells.extend([NothingProved, Proved].map(|way| Cell { algorithm, ..cell(way) }));
+        }
         cells.extend([Nothing, Hit].map(|way| Cell { transport: Transport::Tcp, ..cell(way) }));
         cells.extend([Plain, Nothing, Hit].map(|way| Cell { half_load: true, ..cell(way) }));
         let widths: &[usize] = if full { &[1, 128] } else { &[128] };

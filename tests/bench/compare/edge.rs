@@ -146,9 +146,13 @@ impl Edge {
             agent.wait_ready();
             agent
         });
-        let nothing = (cell.way == Way::Nothing).then(|| {
+        let nothing = cell.way.asks_nothing().then(|| {
             let mut command = Command::new(program("examples/do_nothing"));
-            command.arg(listen.to_string()).args(["payload.sub=alice", "payload.email=alice@example.com"]);
+            command.arg(listen.to_string());
+            if cell.way == Way::NothingProved {
+                command.args(["--verify", cell.algorithm]);
+            }
+            command.args(["payload.sub=alice", "payload.email=alice@example.com"]);
             let process = Process::start("do_nothing", command).unwrap();
             eventually("the do-nothing agent listens", || listen.connect(DEADLINE).ok());
             process
@@ -255,7 +259,9 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
         Way::Nothing | Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::Rules | Way::Encrypted => {
             format!("{ASK}{ANSWERED}")
         }
-        Way::Refused | Way::Proved | Way::Certified => format!("{ASK}{ANSWERED}"),
+        Way::NothingProved | Way::NothingCertified | Way::Refused | Way::Proved | Way::Certified => {
+            format!("{ASK}{ANSWERED}")
+        }
         Way::ApiKey | Way::Opaque | Way::OpaqueNew => format!("{ASK}{ANSWERED}"),
         Way::Challenged => format!("{ASK}{ANSWERED}{CHALLENGE}"),
         Way::Ruled => format!("{}{ANSWERED}", ask_by_rule("jwt-group", "mcp-read")),
@@ -282,7 +288,7 @@ fn questions(way: Way) -> String {
     const TOLD: &str = "    args  cert=req.fhdr(client-cert) cert_count=req.fhdr_cnt(client-cert)\n    event on-frontend-http-request\n";
     let shipped = fs::read_to_string(repository().join("haproxy/spoe-jwt.conf")).unwrap();
     assert!(shipped.contains(OWN), "spoe-jwt.conf has no {OWN:?}");
-    if way == Way::Certified { shipped.replacen(OWN, TOLD, 1) } else { shipped }
+    if way.is_certified() { shipped.replacen(OWN, TOLD, 1) } else { shipped }
 }
 
 /// What the agent sends.

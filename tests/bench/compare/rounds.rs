@@ -15,8 +15,8 @@ use crate::edge::{Edge, store};
 use crate::row::{Row, Spread};
 use crate::sources::API_KEY;
 use crate::traffic::{
-    ALGORITHMS, IN_USE, Looks, calls, certified, changing, encrypted_tokens, one_token, opaque_token,
-    opaque_tokens, proved, refused, steady, tokens, with_token,
+    ALGORITHMS, IN_USE, Looks, accepted, calls, certified, changing, encrypted_tokens, one_token,
+    opaque_token, opaque_tokens, proved, refused, steady, tokens, with_token,
 };
 
 /// How long a line is loaded before it is measured: connections open, caches as they will be.
@@ -93,11 +93,10 @@ impl Stock {
             }
             Way::Refused | Way::Challenged => refused(algorithm),
             Way::Ruled | Way::Call => calls(algorithm),
-            Way::Proved => {
-                let mut made = self.proved.borrow_mut();
-                Arc::clone(made.entry((algorithm, NEW)).or_insert_with(|| proved(algorithm, NEW)))
-            }
+            Way::Proved => self.proved(algorithm),
+            Way::NothingProved => accepted(&self.proved(algorithm)),
             Way::Certified => certified(),
+            Way::NothingCertified => accepted(&certified()),
             Way::ApiKey => with_token(&one_token(algorithm, Looks::Everything), API_KEY),
             Way::Opaque => with_token(&one_token(algorithm, Looks::Everything), &opaque_token(0)),
             Way::OpaqueNew => Arc::clone(self.opaque.get_or_init(|| opaque_tokens(algorithm, NEW))),
@@ -111,6 +110,11 @@ impl Stock {
             Way::EdgeMany => self.steady(algorithm, MANY),
             Way::EdgeChanging => self.changing(algorithm).1,
         }
+    }
+
+    fn proved(&self, algorithm: &'static str) -> Requests {
+        let mut made = self.proved.borrow_mut();
+        Arc::clone(made.entry((algorithm, NEW)).or_insert_with(|| proved(algorithm, NEW)))
     }
 
     fn steady(&self, algorithm: &'static str, count: usize) -> Requests {
@@ -139,7 +143,7 @@ impl Stock {
             Way::Plain | Way::NativeSignature | Way::NativeFull | Way::Nothing => return None,
             Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::NativeSteady => return None,
             Way::Refused | Way::Challenged | Way::Ruled | Way::Call => return None,
-            Way::Proved | Way::Certified => return None,
+            Way::Proved | Way::Certified | Way::NothingProved | Way::NothingCertified => return None,
             Way::ApiKey | Way::Opaque | Way::OpaqueNew => return None,
             Way::EdgeOne | Way::EdgeMany | Way::EdgeChanging => return None,
         };
@@ -197,7 +201,8 @@ pub(crate) fn rows(cells: &[Cell], samples: &[Vec<Sample>]) -> Vec<Row> {
 
 fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     let requests = stock.requests(cell);
-    let never_twice = matches!(cell.way, Way::New | Way::Encrypted | Way::Proved | Way::OpaqueNew);
+    let never_twice =
+        matches!(cell.way, Way::New | Way::Encrypted | Way::Proved | Way::NothingProved | Way::OpaqueNew);
     let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), &requests[..1]);
     let (warm_up, requests, amount) = if never_twice {
         let (warm_up, fresh) = requests.split_at(NEW_WARM_UP);

@@ -108,12 +108,14 @@ fn of_release(haproxy: &str, rows: &[Row], jose: Option<&Value>, targets: &mut V
         }
     }
     for algorithm in ["ES256", "EdDSA"] {
-        let limit = floor.zip(primitive(jose, algorithm)).map(|(floor, primitive)| floor + primitive + 5.0);
-        let name = format!("hit with a proof, {algorithm}, above plain; do-nothing + signature + 5");
+        let limit = above(Way::NothingProved, algorithm).map(|floor| floor + 5.0);
+        let name =
+            format!("hit with a proof, {algorithm}, above plain; do-nothing that verifies a signature + 5");
         add(&name, above(Way::Proved, algorithm), limit);
     }
-    let certified = above(Way::Certified, "HS256");
-    add("hit with a certificate, above plain; do-nothing + 5", certified, floor.map(|floor| floor + 5.0));
+    let limit = above(Way::NothingCertified, "HS256").map(|floor| floor + 5.0);
+    let name = "hit with a certificate, above plain; do-nothing told of it + 5";
+    add(name, above(Way::Certified, "HS256"), limit);
     for way in [Way::ApiKey, Way::Opaque] {
         let name = format!("{}, above plain; do-nothing agent + {more}", way.name());
         add(&name, above(way, "HS256"), floor.map(|floor| floor + more));

@@ -109,6 +109,11 @@ pub(crate) fn forbidding(requests: &[Prepared]) -> Arc<[Prepared]> {
     requests.into()
 }
 
+/// The same requests where each is let in.
+pub(crate) fn accepted(requests: &[Prepared]) -> Arc<[Prepared]> {
+    requests.iter().map(|request| Prepared { expected: 200, ..request.clone() }).collect()
+}
+
 /// The same requests with this token in the place of each good one.
 pub(crate) fn with_token(requests: &[Prepared], token: &str) -> Arc<[Prepared]> {
     let own = |each: &Prepared| if each.expected == 200 { request(token, 200) } else { each.clone() };
@@ -152,13 +157,13 @@ fn with(mut request: Prepared, lines: &str) -> Prepared {
 }
 
 /// So many requests with one token that is bound to a key, each with a proof of its own by this algorithm; one in twenty has a
-/// proof for another method.
+/// forged signature, which costs as much as a good one.
 pub(crate) fn proved(algorithm: &'static str, count: usize) -> Arc<[Prepared]> {
     let holder = Holder::of(algorithm);
     let token = bound(&json!({ "jkt": holder.thumbprint() }));
     in_parallel(count, |number| {
-        let (method, status) = if is_bad(number) { ("POST", 401) } else { ("GET", 200) };
-        let proof = holder.prove(&holder.claims(&token, method, "http://edge.test/"));
+        let proof = holder.prove(&holder.claims(&token, "GET", "http://edge.test/"));
+        let (proof, status) = if is_bad(number) { (forge_signature(&proof), 401) } else { (proof, 200) };
         with(Prepared::get("/", &format!("DPoP {token}"), status), &format!("DPoP: {proof}"))
     })
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::target::TargetUri;
+use crate::token::hex;
 
 /// Bytes of the SHA-256 that are kept: no accidental collisions, and none that one client could bring about for another,
 /// since the key's thumbprint goes in.
@@ -32,7 +33,7 @@ impl ReplayKey {
 
 impl fmt::Display for ReplayKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
