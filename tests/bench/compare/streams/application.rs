@@ -45,11 +45,11 @@ async fn answer(mut connection: TcpStream) {
         if connection.write_all(if is_open { OPEN } else { SHORT }).await.is_err() {
             return;
         }
-        while is_lively {
-            sleep(BEAT).await;
-            if connection.write_all(EVENT).await.is_err() {
-                return;
+        if is_lively {
+            while connection.write_all(EVENT).await.is_ok() {
+                sleep(BEAT).await;
             }
+            return;
         }
     }
 }
