@@ -156,10 +156,11 @@ mod tests {
         );
     }
 
-    const FIXED: [&str; 37] = [
+    const FIXED: [&str; 38] = [
         "TOKEN_SERVER__ADMIN__LISTEN",
         "TOKEN_SERVER__ADMIN__SOCKET",
         "TOKEN_SERVER__ADMIN__TOKENS_FILE",
+        "TOKEN_SERVER__ADMIN__UI",
         "TOKEN_SERVER__AGENT__TOKENS_FILE",
         "TOKEN_SERVER__API_KEYS__FILE",
         "TOKEN_SERVER__API_KEYS__ISSUER",
