@@ -43,9 +43,17 @@ name="haproxy-jwt-$version-$host"
 
 # Paths of this machine become names that are the same everywhere, in what Rust and C compilers write.
 home=${CARGO_HOME:-$HOME/.cargo}
-separator=$(printf '\037')
-CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$work=/build$separator--remap-path-prefix=$home=/cargo"
-CFLAGS="-ffile-prefix-map=$work=/build -ffile-prefix-map=$home=/cargo"
+case "$work$home" in
+*[[:space:]]*) fail "a C compiler's flags are split at spaces: set TMPDIR and CARGO_HOME to folders without one" ;;
+esac
+# The compiler's own folder is told without links.
+registry=$(cd "$home/registry" && pwd -P)
+CARGO_ENCODED_RUSTFLAGS=
+CFLAGS=
+for pair in "$work=/build" "$home=/cargo" "$registry=/cargo/registry"; do
+    CARGO_ENCODED_RUSTFLAGS="${CARGO_ENCODED_RUSTFLAGS:+$CARGO_ENCODED_RUSTFLAGS$(printf '\037')}--remap-path-prefix=$pair"
+    CFLAGS="$CFLAGS -ffile-prefix-map=$pair"
+done
 CARGO_TARGET_DIR="$work/target"
 export CARGO_ENCODED_RUSTFLAGS CFLAGS CARGO_TARGET_DIR
 unset RUSTFLAGS CARGO_BUILD_RUSTFLAGS

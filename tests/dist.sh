@@ -38,6 +38,7 @@ for entry in "${CARGO_HOME:-$HOME/.cargo}"/*; do
 done
 git clone --quiet --no-hardlinks . "$work/one"
 git clone --quiet --no-hardlinks . "$work/a longer path/two"
+mkdir -p "$work/another/folder"
 # Tools are installed once, beside what this clone builds.
 tools=$(tests/target.sh)/tools
 for clone in "$work/one" "$work/a longer path/two"; do
@@ -45,7 +46,7 @@ for clone in "$work/one" "$work/a longer path/two"; do
     ln -s "$tools" "$clone/target/tools"
 done
 (cd "$work/one" && umask 077 && TZ=Pacific/Auckland LC_ALL=C deploy/dist.sh "$work/made-one" >/dev/null)
-(cd "$work/a longer path/two" && CARGO_HOME="$work/another-home" TMPDIR="$work/a longer path" \
+(cd "$work/a longer path/two" && CARGO_HOME="$work/another-home" TMPDIR="$work/another/folder" \
     TZ=America/Lima LC_ALL=C.UTF-8 deploy/dist.sh "$work/made-two" >/dev/null)
 
 [ "$(find "$work/made-one" -type f | wc -l)" -ge 5 ] || fail "little was made: $(ls "$work/made-one")"
