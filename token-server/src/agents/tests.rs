@@ -118,7 +118,7 @@ async fn a_reader_begins_with_the_last_ones_and_hears_what_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_is_told_how_much_it_lost_and_holds_nobody_up() {
+async fn a_slow_reader_is_told_how_much_it_lost_and_holds_no_other_up() {
     let agents = agents();
     let mut slow = agents.decisions().read(0).unwrap();
     for begin in (0..MAX_KEPT + MAX_DECISIONS).step_by(MAX_DECISIONS) {

@@ -101,7 +101,7 @@ impl Session {
         }
     }
 
-    /// The first who shows the secret gets the token; whoever comes with it later is too late.
+    /// The first who shows the secret gets the token; another one who shows it later is too late.
     async fn exchange<B>(&self, body: B) -> Result<Response, Refused>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
