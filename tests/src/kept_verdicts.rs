@@ -1,6 +1,6 @@
 //! Verdicts inside HAProxy, written by a test in an agent's place: an encoder of its own for entries, and leases.
 //!
-//! An entry is `end|name|layout|field|field...` (see haproxy/README.md): ends are milliseconds since the epoch, a field is
+//! An entry is `field|field|...|name|end` (see haproxy/README.md): ends are milliseconds since the epoch, a field is
 //! percent-encoded, and `%` alone is a variable that this token does not have.
 
 use std::fmt::Write as _;
@@ -25,9 +25,9 @@ pub fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The key of the verdict on the token of a header, by a policy; the empty name is the default one.
-pub fn key(authorization: &str, policy: &str) -> String {
-    hex(digest(&SHA256, format!("{authorization}|{policy}").as_bytes()).as_ref())
+/// The key of the verdict on the token of a header, by a policy, with these fields; the empty name is the default policy.
+pub fn key(authorization: &str, layout: &str, policy: &str) -> String {
+    hex(digest(&SHA256, format!("{authorization}|{layout}|{policy}").as_bytes()).as_ref())
 }
 
 /// Bytes as HAProxy's converter `hex` writes them.
@@ -52,8 +52,8 @@ pub fn field(value: Option<&[u8]>) -> String {
 }
 
 /// An entry whose lease stands under `name`.
-pub fn entry(end: u64, name: &str, layout: &str, fields: &[Option<&[u8]>]) -> String {
-    fields.iter().fold(format!("{end}|{name}|{layout}"), |entry, value| entry + "|" + &field(*value))
+pub fn entry(end: u64, name: &str, fields: &[Option<&[u8]>]) -> String {
+    fields.iter().fold(String::new(), |entry, value| entry + &field(*value) + "|") + &format!("{name}|{end}")
 }
 
 /// The two maps of a HAProxy, and the socket on which they are written.

@@ -68,7 +68,7 @@ fn from_now(milliseconds: i64) -> String {
 
 /// An entry that counts, while its lease does.
 fn good_entry() -> String {
-    entry(now_ms() + 50_000, NAME, LAYOUT, &[Some(BODY), Some(HEADER), None, None])
+    entry(now_ms() + 50_000, NAME, &[Some(BODY), Some(HEADER), None, None])
 }
 
 fn source(response: &Response) -> Option<&str> {
@@ -99,7 +99,7 @@ fn what_may_write_the_maps_decides_who_gets_in() {
     let bearer = format!("Bearer {}", refused_token());
     let request = Request::get("/x").header("Authorization", &bearer);
     asks_the_agent(&edge, "empty maps", &request);
-    edge.kept.put(&key(&bearer, ""), &good_entry());
+    edge.kept.put(&key(&bearer, LAYOUT, ""), &good_entry());
     asks_the_agent(&edge, "an entry without a lease", &request);
     let held = edge.kept.hold(NAME);
     answers_by_itself(&edge, "an entry with its lease", &request);
@@ -145,7 +145,7 @@ fn with_no_agent_left_a_verdict_counts_until_its_lease_lapses() {
     let bearer = format!("Bearer {}", refused_token());
     let request = Request::get("/x").header("Authorization", &bearer);
     edge.refuses("empty maps", 503, &request);
-    edge.kept.put(&key(&bearer, ""), &good_entry());
+    edge.kept.put(&key(&bearer, LAYOUT, ""), &good_entry());
     let held = edge.kept.hold(NAME);
     answers_by_itself(&edge, "a lease that is renewed", &request);
     drop(held);
@@ -164,7 +164,7 @@ fn the_version_of_a_token_comes_from_the_maps_too() {
     assert_eq!(edge.admits("asked", &request).header("x-tkn-valid"), Some("0"));
     for (legacy, stateless) in [(Some("1"), None), (None, Some("1")), (None, None)] {
         let fields = [Some(BODY), Some(HEADER), legacy.map(str::as_bytes), stateless.map(str::as_bytes)];
-        edge.kept.put(&key(&bearer, ""), &entry(now_ms() + 50_000, NAME, LAYOUT, &fields));
+        edge.kept.put(&key(&bearer, LAYOUT, ""), &entry(now_ms() + 50_000, NAME, &fields));
         let seen = eventually("an entry with its lease", || {
             let seen = edge.admits("kept", &request);
             (seen.header("x-tkn-valid") == Some("1")).then_some(seen)

@@ -198,8 +198,8 @@ fn keep_good_tokens(edge: &Edge, shipped: Shipped) {
             if policy.is_empty() {
                 fields.remove(3);
             }
-            let entry = kept_verdicts::entry(now_ms() + 55_000, NAME, layout, &fields);
-            edge.kept.add(&kept_verdicts::key(&bearer, policy), &entry);
+            let entry = kept_verdicts::entry(now_ms() + 55_000, NAME, &fields);
+            edge.kept.add(&kept_verdicts::key(&bearer, layout, policy), &entry);
         }
     }
 }

@@ -179,9 +179,9 @@ fn a_stream_is_asked_about_though_haproxy_has_a_verdict_on_its_token() {
     // Only the map can let it in.
     let refused = forge_signature(&good());
     let fields: [Option<&[u8]>; 4] = [Some(b"{}"), Some(b"{}"), None, None];
-    let kept = entry(now_ms() + 30_000, "1f2e3d4c5b6a79881.0", "body,header,legacy,stateless", &fields);
+    let kept = entry(now_ms() + 30_000, "1f2e3d4c5b6a79881.0", &fields);
     let _held = edge.kept.hold("1f2e3d4c5b6a79881.0");
-    edge.kept.put(&map_key(&format!("Bearer {refused}"), ""), &kept);
+    edge.kept.put(&map_key(&format!("Bearer {refused}"), "body,header,legacy,stateless", ""), &kept);
     let request = Request::get("/x").bearer(&refused);
     assert_eq!(edge.send(&request).status, 200, "by the map");
     edge.refuses("a stream", 401, &web_socket(request));

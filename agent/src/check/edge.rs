@@ -45,14 +45,12 @@ fn not_taken(layout: &str, taken: &[TakenLayout]) -> Option<String> {
         .iter()
         .filter_map(|taken| Some(format!("line {} takes {}", taken.line, named(taken.layout.as_deref()?))));
     let others = others.collect::<Vec<_>>().join(", ");
-    let others =
-        if others.is_empty() { "no line compares the fields of verdicts".to_owned() } else { others };
+    let others = if others.is_empty() { "no line names the fields of verdicts".to_owned() } else { others };
     Some(format!(
         "--haproxy-cfg: HAProxy would use no verdict of this agent, whose fields are {}: {others}; write \
-         {{ var(txn.tkn_edge),field(3,|) -m str {} }} and read the fields in this order, from field(4,|) on, or set JWT_VARIABLES \
-         to auto or to what the rules read",
+         \"req.fhdr(authorization),concat('|{layout}|',txn.tkn_policy),..\" and read the fields in this order, from field(1,|) on, or \
+         set JWT_VARIABLES to auto or to what the rules read",
         named(layout),
-        if layout.is_empty() { "\"\"" } else { layout },
     ))
 }
 
@@ -81,21 +79,21 @@ mod tests {
                 "body,id",
                 &[Some("id,body"), Some("")],
                 Some(
-                    "line 7 takes id,body, line 8 takes none; write { var(txn.tkn_edge),field(3,|) -m str body,id }",
+                    "line 7 takes id,body, line 8 takes none; write \"req.fhdr(authorization),concat('|body,id|',txn.tkn_policy),..\"",
                 ),
             ),
             (
                 "",
                 &[Some("body")],
                 Some(
-                    "whose fields are none: line 7 takes body; write { var(txn.tkn_edge),field(3,|) -m str \"\" }",
+                    "whose fields are none: line 7 takes body; write \"req.fhdr(authorization),concat('||',txn.tkn_policy),..\"",
                 ),
             ),
             (
                 "id",
                 &[],
                 Some(
-                    "no line compares the fields of verdicts; write { var(txn.tkn_edge),field(3,|) -m str id }",
+                    "no line names the fields of verdicts; write \"req.fhdr(authorization),concat('|id|',txn.tkn_policy),..\"",
                 ),
             ),
         ] {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use service::settings::Environment;
 
 pub use layouts::TakenLayout;
+pub(in crate::haproxy) use layouts::of_sample as layout_of;
 pub use policies::NamedPolicy;
 use policies::Policies;
 use words::{Piece, plain, split_words};
@@ -181,7 +182,7 @@ impl HaproxyCfg {
         self.policies.named()
     }
 
-    /// The layouts of verdicts that its rules take.
+    /// The layouts of verdicts that its rules look for.
     pub fn layouts(&self) -> &[TakenLayout] {
         &self.layouts
     }

@@ -50,7 +50,7 @@ pub(crate) fn rules() -> String {
         let own = match shipped {
             None => vec![line.replace(&SHIPPED.join(","), &VARIABLES.join(","))],
             // The line of a text serves for texts; those of the other variables have no counterpart.
-            Some(0) => VARIABLES.iter().zip(4..).map(|(name, field)| of_text(line, name, field)).collect(),
+            Some(0) => VARIABLES.iter().zip(1..).map(|(name, field)| of_text(line, name, field)).collect(),
             Some(_) => Vec::new(),
         };
         own.iter().for_each(|own| rules.extend(["\n", own]));
@@ -62,7 +62,7 @@ pub(crate) fn rules() -> String {
 /// The line of the shipped file's first variable for another one.
 fn of_text(line: &str, name: &str, field: usize) -> String {
     line.replace(&format!("txn.tkn.{}", SHIPPED[0]), &format!("txn.tkn.{name}"))
-        .replace("field(4,", &format!("field({field},"))
+        .replace("field(1,", &format!("field({field},"))
 }
 
 /// Loads until HAProxy has so many verdicts.

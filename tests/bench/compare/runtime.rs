@@ -6,7 +6,7 @@ use integration_tests::load::cost::{processor_time, resident};
 use integration_tests::load::results::rounded;
 use integration_tests::wait::eventually;
 use jwt_agent::haproxy::edge::commands::Maps;
-use jwt_agent::haproxy::edge::entry::Key;
+use jwt_agent::haproxy::edge::entry::{Key, Layout};
 use jwt_agent::haproxy::edge::ledger::Batch;
 use jwt_agent::haproxy::runtime::Runtime;
 use serde_json::{Value, json};
@@ -86,10 +86,9 @@ struct Api {
 impl Api {
     /// Writes so many verdicts, and removes as many of the oldest.
     async fn change(&mut self, writes: usize, deletes: usize) {
-        let key = |number: usize| Key::of(&format!("Bearer {number}"), "").unwrap();
+        let key = |number: usize| Key::of(&format!("Bearer {number}"), &Layout::default(), "").unwrap();
         let value = |number: usize| {
-            let layout = VARIABLES.join(",");
-            (key(number), format!("1800000000000|0123456789abcdef.1.0|{layout}|alice@example.com|alice"))
+            (key(number), "alice@example.com|alice|0123456789abcdef.1.0|1800000000000".to_owned())
         };
         let oldest = self.next.saturating_sub(STANDING);
         let batch = Batch {

@@ -82,7 +82,7 @@ fn a_rule_ends_the_entry_of_another_agent_that_does_not_hear_of_it() {
     let _held = edge.kept.hold(NAME);
     let good = token(signing_key("ES256"), json!({"sub": "alice", "iat": now() - 10}));
     let (bearer, request) = (format!("Bearer {good}"), Request::get("/x").bearer(&good));
-    let key = key(&bearer, "");
+    let key = key(&bearer, LAYOUT, "");
     for _ in 0..2 {
         edge.kept.add(&key, &good_entry());
     }

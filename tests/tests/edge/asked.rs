@@ -10,7 +10,7 @@ fn ask_for_the_agent(edge: &Edge) {
     let token = refused_token();
     let bearer = format!("Bearer {token}");
     let request = Request::get("/x").header("Authorization", &bearer);
-    let own = key(&bearer, "");
+    let own = key(&bearer, LAYOUT, "");
     let held = edge.kept.hold(NAME);
     edge.kept.put(&own, &good_entry());
     answers_by_itself(edge, "a good entry", &request);
@@ -43,8 +43,17 @@ fn ask_for_the_agent(edge: &Edge) {
         asks_the_agent(edge, what, &request);
     }
     for (what, key) in [
-        ("the key of a policy", key(&bearer, "default")),
-        ("the key of the token alone", key(&token, "")),
+        ("the key of a policy", key(&bearer, LAYOUT, "default")),
+        ("the key of the token alone", key(&token, LAYOUT, "")),
+        ("one variable less", key(&bearer, "body,header,legacy", "")),
+        ("one variable more", key(&bearer, "body,header,legacy,payload.sub,stateless", "")),
+        ("another order", key(&bearer, "header,body,legacy,stateless", "")),
+        ("another variable", key(&bearer, "body,header,id,stateless", "")),
+        ("the same in capital letters", key(&bearer, "BODY,HEADER,LEGACY,STATELESS", "")),
+        ("something behind the layout", key(&bearer, "body,header,legacy,stateless,", "")),
+        ("something before the layout", key(&bearer, ",body,header,legacy,stateless", "")),
+        ("no layout", key(&bearer, "", "")),
+        ("the policy in the place of the layout", key(&bearer, "", LAYOUT)),
         ("the key in small letters", own.to_ascii_lowercase()),
         ("half of the key", own[..32].to_owned()),
     ] {
@@ -77,9 +86,8 @@ fn ask_for_the_agent(edge: &Edge) {
 /// Entries that a stranger, a fault, another version or another clock may write.
 fn wrong_entries() -> Vec<(&'static str, String)> {
     let fields: [Option<&[u8]>; 4] = [Some(BODY), Some(HEADER), None, None];
-    let of = |layout: &str| entry(now_ms() + 50_000, NAME, layout, &fields);
-    let named = |name: &str| entry(now_ms() + 50_000, name, LAYOUT, &fields);
-    let ending = |end: &str| format!("{end}|{NAME}|{LAYOUT}|x|x|%|%");
+    let named = |name: &str| entry(now_ms() + 50_000, name, &fields);
+    let ending = |end: &str| format!("x|x|%|%|{NAME}|{end}");
     vec![
         ("an entry that has ended", ending(&from_now(-1))),
         ("an entry that ended long ago", ending(&from_now(-3_600_000))),
@@ -93,19 +101,13 @@ fn wrong_entries() -> Vec<(&'static str, String)> {
         ("an end beyond all numbers", ending(&i64::MAX.to_string())),
         ("an end that overflows", ending("99999999999999999999")),
         ("the smallest number as end", ending(&i64::MIN.to_string())),
-        ("one variable less", of("body,header,legacy")),
-        ("one variable more", of("body,header,legacy,payload.sub,stateless")),
-        ("another order", of("header,body,legacy,stateless")),
-        ("another variable", of("body,header,id,stateless")),
-        ("the same in capital letters", of("BODY,HEADER,LEGACY,STATELESS")),
-        ("something behind the layout", of("body,header,legacy,stateless,")),
-        ("something before the layout", of(",body,header,legacy,stateless")),
-        ("no layout", of("")),
         ("a name without a lease", named("stranger.0")),
         ("no name", named("")),
         ("the beginning of the name", named(&NAME[..8])),
         ("one field alone", now_ms().to_string()),
         ("an end and nothing else", from_now(50_000)),
+        ("end and name in front", format!("{}|{NAME}|x|x|%|%", from_now(50_000))),
+        ("something behind the end", ending(&format!("{}|", from_now(50_000)))),
         ("only separators", "|||||||".to_owned()),
     ]
 }
@@ -121,19 +123,20 @@ fn ask_for_another_policy(edge: &Edge) {
     let get = |path: &str| Request::get(path).header("Authorization", &bearer);
     let entry = |policy: Option<&str>| {
         let fields = [Some(BODY), Some(HEADER), None, policy.map(str::as_bytes), None];
-        entry(now_ms() + 50_000, NAME, "body,header,legacy,policy,stateless", &fields)
+        entry(now_ms() + 50_000, NAME, &fields)
     };
+    let key = |policy: &str| key(&bearer, "body,header,legacy,policy,stateless", policy);
     let _held = edge.kept.hold(NAME);
-    edge.kept.put(&key(&bearer, "default"), &entry(Some("default")));
+    edge.kept.put(&key("default"), &entry(Some("default")));
     answers_by_itself(edge, "the route of the entry's policy", &get("/api/users"));
     asks_the_agent(edge, "the route of another policy", &get("/admin"));
-    edge.kept.put(&key(&bearer, "admin"), &entry(Some("admin")));
+    edge.kept.put(&key("admin"), &entry(Some("admin")));
     answers_by_itself(edge, "the route of the other policy", &get("/admin"));
     asks_the_agent(edge, "the route of the first policy", &get("/api/users"));
-    edge.kept.put(&key(&bearer, ""), &entry(Some("default")));
+    edge.kept.put(&key(""), &entry(Some("default")));
     asks_the_agent(edge, "an entry of no policy", &get("/api/users"));
     for policy in [Some("default"), Some(""), None] {
-        edge.kept.put(&key(&bearer, "admin"), &entry(policy));
+        edge.kept.put(&key("admin"), &entry(policy));
         let response = eventually("an entry with its lease", || {
             let response = edge.send(&get("/admin"));
             (source(&response) == Some("edge")).then_some(response)
@@ -169,11 +172,9 @@ const BROKEN: &[(&str, &str)] = &[
     ("    http-request unset-var(txn.tkn.source)\n", ""),
     ("    http-request unset-var(txn.tkn_edge)\n", ""),
     ("req.fhdr(authorization),concat", "req.hdr(authorization),concat"),
-    ("-m str body,header,legacy,stateless", "-m found"),
-    ("-m str body,header,legacy,stateless", "-m beg body,header,legacy"),
-    ("-m str body,header,legacy,stateless", "-m end body,header,legacy,stateless"),
-    ("-m str body,header,legacy,stateless", "-m str -i body,header,legacy,stateless"),
-    ("{ var(txn.tkn_edge),field(1,|),sub(txn.tkn_now) 1:60000 } ", ""),
+    ("concat('|body,header,legacy,stateless|',", "concat('|',"),
+    ("concat('|body,header,legacy,stateless|',", "concat('|body,header,legacy|',"),
+    ("{ var(txn.tkn_edge),field(-1,|),sub(txn.tkn_now) 1:60000 } ", ""),
     ("1:60000", "ge 1"),
     ("1:60000", "le 60000"),
     ("1:5000", "ge 1"),
@@ -189,8 +190,8 @@ fn each_condition_is_missed_by_a_request_when_it_is_gone() {
     let lost: Vec<_> = BROKEN.iter().copied().filter(|piece| !is_found(*piece)).collect();
     assert_eq!(lost, [("", ""); 0]);
     for (from, to) in [
-        ("concat(|,txn.tkn_policy)", "concat(|)"),
-        ("concat(|,txn.tkn_policy)", "concat(|default)"),
+        ("stateless|',txn.tkn_policy)", "stateless|')"),
+        ("stateless|',txn.tkn_policy)", "stateless|default')"),
         ("unless { var(txn.tkn.policy),strcmp(txn.tkn_policy) eq 0 }", "unless { always_true }"),
     ] {
         let (setup, _folder) = routes("");

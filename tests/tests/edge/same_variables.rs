@@ -33,7 +33,7 @@ pub(super) fn with_claims(text: &str, folder: &Path) -> String {
     let mut fields = String::new();
     let mut headers = String::new();
     for (index, name) in layout().iter().enumerate() {
-        let number = index + 4;
+        let number = index + 1;
         writeln!(
             fields,
             "    http-request set-var(txn.tkn.{name}) var(txn.tkn_edge),field({number},|),url_dec if {{ var(txn.tkn.valid) -m bool }}"
@@ -126,7 +126,7 @@ fn assert_same(edge: &Edge, what: &str, bearer: &str) -> Vec<Option<Vec<u8>>> {
     let values: Vec<_> = (0..layout().len()).map(|index| bytes(&told, index)).collect();
 
     let fields: Vec<Option<&[u8]>> = values.iter().map(Option::as_deref).collect();
-    edge.kept.put(&key(bearer, ""), &entry(now_ms() + 50_000, NAME, &layout().join(","), &fields));
+    edge.kept.put(&key(bearer, &layout().join(","), ""), &entry(now_ms() + 50_000, NAME, &fields));
     let kept = eventually("an entry with its lease", || {
         let response = edge.send(&request);
         (source(&response) == Some("edge")).then_some(response)

@@ -49,7 +49,7 @@ fn a_check_tells_whether_haproxy_would_use_verdicts_of_this_agent() {
             &cfg,
             vec![("JWT_VARIABLES", "body,header,payload.sub")],
             64,
-            "takes body,header,legacy,stateless; write { var(txn.tkn_edge),field(3,|) -m str body,header,payload.sub }",
+            "takes body,header,legacy,stateless; write \"req.fhdr(authorization),concat('|body,header,payload.sub|',txn.tkn_policy),..\"",
         ),
         (
             "a socket for operators",

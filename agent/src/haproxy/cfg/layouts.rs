@@ -1,12 +1,9 @@
-//! The layouts of verdicts that the rules of a haproxy.cfg take, so that an agent whose verdicts have another one is found before
+//! The layouts of verdicts that the rules of a haproxy.cfg look for, so that an agent whose verdicts have another one is found before
 //! HAProxy asks it about every request.
 
-use super::words::{Piece, plain};
+use super::words::Piece;
 
-/// Where an entry's layout is read: the third field of the variable that holds it.
-const FIELD: &str = ",field(3,|)";
-
-/// A layout with which a rule compares.
+/// A layout that a rule looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenLayout {
     /// The line of the rule, from 1.
@@ -15,29 +12,31 @@ pub struct TakenLayout {
     pub layout: Option<String>,
 }
 
-/// Those of one line: every word of a comparison as a whole.
+/// What stands before the layout in the sample that makes an entry's key; the quotes are HAProxy's, for the commas of the layout.
+const BEFORE: &str = "req.fhdr(authorization),concat(";
+
+/// Of a sample that makes the key of an entry: what follows where the layout begins.
+fn behind(sample: &str) -> Option<&str> {
+    let (_, arguments) = sample.split_once(BEFORE)?;
+    arguments.strip_prefix('\'').unwrap_or(arguments).strip_prefix('|')
+}
+
+/// The layout of the entries that a sample looks for.
+pub(in crate::haproxy) fn of_sample(sample: &str) -> Option<&str> {
+    Some(behind(sample)?.split_once('|')?.0)
+}
+
+/// Those of one line.
 pub(super) fn read(line: usize, words: &[Vec<Piece>]) -> Vec<TakenLayout> {
-    let mut found = Vec::new();
-    for (position, word) in words.iter().enumerate() {
-        if !plain(word).is_some_and(|word| word.starts_with("var(") && word.ends_with(FIELD)) {
-            continue;
+    let layout = |word: &Vec<Piece>| {
+        let mut pieces = word.iter();
+        let Some(Piece::Text(text)) = pieces.next() else { return None };
+        match of_sample(text) {
+            Some(layout) => Some(Some(layout.to_owned())),
+            None => (behind(text).is_some() && pieces.next().is_some()).then_some(None),
         }
-        let condition = words.iter().skip(position.saturating_add(1));
-        let mut patterns = condition.take_while(|word| plain(word) != Some("}")).peekable();
-        let mut is_whole = true;
-        while let Some(flag) = patterns.next_if(|word| plain(word).is_some_and(|word| word.starts_with('-')))
-        {
-            match plain(flag) {
-                Some("--") => break,
-                Some("-m") => is_whole = patterns.next().and_then(|method| plain(method)) == Some("str"),
-                _ => {}
-            }
-        }
-        if is_whole {
-            found.extend(patterns.map(|word| TakenLayout { line, layout: plain(word).map(str::to_owned) }));
-        }
-    }
-    found
+    };
+    words.iter().filter_map(layout).map(|layout| TakenLayout { line, layout }).collect()
 }
 
 #[cfg(test)]
@@ -45,21 +44,28 @@ mod tests {
     use crate::haproxy::cfg::HaproxyCfg;
 
     #[test]
-    fn reads_the_layouts_that_rules_compare_with() {
+    fn reads_the_layouts_that_rules_look_for() {
         for (rule, expected) in [
             (
-                "http-request set-var(txn.tkn.valid) bool(true) if { var(txn.tkn_edge),field(3,|) -m str body,id } { always_true }",
+                r#"http-request set-var(txn.tkn_edge) "req.fhdr(authorization),concat('|body,id|',txn.tkn_policy),sha2(256),hex,map_str(${MAP})" if { always_true }"#,
                 &[Some("body,id")][..],
             ),
-            ("acl fits var(txn.tkn_edge),field(3,|) -m str -- id body,id", &[Some("id"), Some("body,id")]),
-            ("acl fits var(txn.tkn_edge),field(3,|) id", &[Some("id")]),
-            (r#"acl fits "var(txn.tkn_edge),field(3,|)" -m str """#, &[Some("")]),
-            (r#"acl fits var(txn.tkn_edge),field(3,|) -m str "${LAYOUT}""#, &[None]),
-            // What does not compare as a whole, or compares something else.
-            ("acl fits var(txn.tkn_edge),field(3,|) -m beg id", &[]),
-            ("acl fits var(txn.tkn_edge),field(2,|) -m str id", &[]),
-            ("acl fits var(txn.tkn_edge),field(3,|),lower -m str id", &[]),
-            ("# acl fits var(txn.tkn_edge),field(3,|) -m str id", &[]),
+            (
+                "http-request set-var(txn.e) req.fhdr(authorization),concat(|id|,txn.tkn_policy),sha2(256)",
+                &[Some("id")],
+            ),
+            (
+                r#"http-request set-var(txn.e) "req.fhdr(authorization),concat('||',txn.tkn_policy)""#,
+                &[Some("")],
+            ),
+            (
+                r#"http-request set-var(txn.e) "req.fhdr(authorization),concat('|${FIELDS}|',txn.tkn_policy)""#,
+                &[None],
+            ),
+            // What makes another key, and what HAProxy does not read.
+            ("http-request set-var(txn.e) req.fhdr(authorization),concat(|,txn.tkn_policy),sha2(256)", &[]),
+            ("http-request set-var(txn.e) req.fhdr(x-token),concat(|id|,txn.tkn_policy),sha2(256)", &[]),
+            ("# http-request set-var(txn.e) req.fhdr(authorization),concat(|id|,txn.tkn_policy)", &[]),
         ] {
             let cfg = HaproxyCfg::parse(&format!("frontend web\n{rule}\n")).unwrap();
             let found: Vec<_> = cfg.layouts().iter().map(|taken| taken.layout.as_deref()).collect();

@@ -33,9 +33,10 @@ pub(super) fn lines(wanted: &Wanted<'_>, maps: &Maps) -> Result<Vec<String>, Abs
     let mut are_fields_written = false;
     for line in shipped::edge()? {
         let rule = line.trim_start();
-        if rule.starts_with("http-request set-var(txn.tkn.valid)") {
+        if rule.starts_with("http-request set-var(txn.tkn_edge)") {
             lines.push(with_layout(line, &layout)?);
         } else if rule.starts_with("http-request set-var(txn.tkn.")
+            && !rule.starts_with("http-request set-var(txn.tkn.valid)")
             && rule.contains("var(txn.tkn_edge),field(")
         {
             if !are_fields_written {
@@ -60,14 +61,14 @@ pub(super) fn lines(wanted: &Wanted<'_>, maps: &Maps) -> Result<Vec<String>, Abs
     Ok(lines.into_iter().map(in_place).collect())
 }
 
-/// Before the variables stand the end, the lease and the layout.
-const FIRST_FIELD: usize = 4;
+/// Behind the variables stand the lease and the end.
+const LAST_FIELD: usize = 3;
 
 /// Where each of so many fields is read: all but the first, which is the longest, are counted from the end, so that HAProxy does not
 /// read over it.
 fn places(fields: usize) -> impl Iterator<Item = String> {
-    let others = (1..fields).rev().map(|from_end| format!("-{from_end}"));
-    std::iter::once(FIRST_FIELD.to_string()).chain(others)
+    let others = (LAST_FIELD..).take(fields.saturating_sub(1)).map(|from_end| format!("-{from_end}"));
+    std::iter::once("1".to_owned()).chain(others.collect::<Vec<_>>().into_iter().rev())
 }
 
 fn field(name: &str, kind: Kind, place: &str) -> String {
@@ -84,10 +85,10 @@ fn field(name: &str, kind: Kind, place: &str) -> String {
 }
 
 fn with_layout(line: &str, layout: &str) -> Result<String, Absent> {
-    const LAYOUT: &str = "field(3,|) -m str ";
+    const LAYOUT: &str = "concat('|";
     let (before, rest) = line.split_once(LAYOUT).ok_or(Absent(LAYOUT))?;
-    let (_, after) = rest.split_once(' ').ok_or(Absent(LAYOUT))?;
-    Ok(format!("{before}{LAYOUT}{layout} {after}"))
+    let (_, after) = rest.split_once('|').ok_or(Absent(LAYOUT))?;
+    Ok(format!("{before}{LAYOUT}{layout}|{after}"))
 }
 
 /// What the agents must be told.

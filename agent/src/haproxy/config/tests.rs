@@ -137,8 +137,12 @@ fn a_stream_is_asked_about_beside_verdicts_in_haproxy() {
 fn the_layout_of_the_edge_is_that_of_the_agents_settings() {
     let parts = wanted("--backend app --edge --claims sub,email --policy *=admin").parts().unwrap();
     let layout = "body,header,legacy,payload.email,payload.sub,policy,stateless";
-    assert!(parts[0].text.contains(&format!("field(3,|) -m str {layout} }}")), "{}", parts[0].text);
-    for (name, field) in [("body", 4), ("payload.email", -4), ("payload.sub", -3), ("policy", -2)] {
+    assert!(
+        parts[0].text.contains(&format!("req.fhdr(authorization),concat('|{layout}|',txn.tkn_policy)")),
+        "{}",
+        parts[0].text
+    );
+    for (name, field) in [("body", 1), ("payload.email", -6), ("payload.sub", -5), ("policy", -4)] {
         let line = parts[0].text.lines().find(|line| line.contains(&format!("set-var(txn.tkn.{name})")));
         let read = format!("var(txn.tkn_edge),field({field},|),url_dec");
         assert!(line.is_some_and(|line| line.contains(&read)), "{line:?}");

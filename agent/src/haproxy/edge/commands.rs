@@ -149,7 +149,7 @@ pub fn process(answer: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::Key;
+    use super::super::entry::{Key, Layout};
     use super::*;
 
     fn maps() -> Maps {
@@ -158,14 +158,14 @@ mod tests {
 
     #[test]
     fn what_ends_comes_before_what_is_written_and_leases_come_last() {
-        let key = Key::of("Bearer x", "").unwrap();
+        let key = Key::of("Bearer x", &Layout::default(), "").unwrap();
         let batch = Batch {
             ended: vec!["a.1.0".to_owned(), "a.1.1".to_owned()],
             clear: true,
             voids: vec![key],
             replaces: vec![key],
             deletes: vec![key, key],
-            adds: vec![(key, "9|a.2.0|id|7".to_owned())],
+            adds: vec![(key, "7|a.2.0|9".to_owned())],
             leases: vec![
                 ("a.2.0".to_owned(), UnixTime::from_millis(12), false),
                 ("a.2.1".to_owned(), UnixTime::from_millis(13), true),
@@ -175,7 +175,7 @@ mod tests {
             "del map /l.map a.1.0;del map /l.map a.1.1\nclear map /v.map\n\
              set map /v.map {key} -;del map /v.map {key}\n\
              set map /v.map {key} -;del map /v.map {key};del map /v.map {key}\ndel map /v.map {key};del map /v.map {key}\n\
-             add map /v.map <<\n{key} 9|a.2.0|id|7\n\n"
+             add map /v.map <<\n{key} 7|a.2.0|9\n\n"
         );
         assert_eq!(maps().changes(&batch), expected);
         assert_eq!(maps().leases(&batch), "add map /l.map a.2.0 12;set map /l.map a.2.1 13\n");
@@ -205,7 +205,7 @@ mod tests {
                 "\n> The command is too big for the buffer size.\n",
                 unknown("The command is too big for the buffer size."),
             ),
-            ("Unknown command: 'A1 9|n|payload.email|a@b', but", unknown("Unknown command: ")),
+            ("Unknown command: 'A1 a@b|n|9', but", unknown("Unknown command: ")),
             ("Key not found.\n> out of memory\n", unknown("out of memory")),
         ] {
             assert_eq!(judge_changes(answer), expected, "{answer:?}");

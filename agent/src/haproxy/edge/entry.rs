@@ -1,13 +1,13 @@
 //! What stands in HAProxy's map for a verdict.
 //!
 //! ```text
-//! KEY   : SHA-256 of <value of Authorization> "|" <policy as HAProxy names it>, hexadecimal as HAProxy's `hex` writes it
-//! VALUE : <end, unix time in milliseconds> "|" <name of its lease> "|" <layout> { "|" <field> }
+//! KEY   : SHA-256 of <value of Authorization> "|" <layout> "|" <policy as HAProxy names it>, hexadecimal as HAProxy's `hex` writes it
+//! VALUE : { <field> "|" } <name of its lease> "|" <end, unix time in milliseconds>
 //! ```
 //!
-//! The layout names the variables whose fields follow, with commas in between. HAProxy compares it as a whole with the one that
-//! its configuration is written for, so that no field is ever taken for another variable's: an agent with other
-//! `JWT_VARIABLES` is asked instead.
+//! The layout names the variables whose fields are in the value, with commas in between. HAProxy looks for the one that its
+//! configuration is written for, so that no field is ever taken for another variable's: an agent with other `JWT_VARIABLES` is
+//! asked instead. It is no part of the value, and lease and end come last, since HAProxy reads over each byte on its way to a field.
 
 use std::fmt::{self, Write as _};
 
@@ -17,7 +17,7 @@ use spop::TypedData;
 use crate::answer::Variables;
 use crate::spoa::frame::read_actions;
 
-/// Between fields of a value, and between the header and the policy of a key.
+/// Behind each field of a value, and between the parts of a key.
 const SEPARATOR: char = '|';
 /// The field of a variable that the token does not have: HAProxy's `url_dec` fails on it, so that no variable is set.
 const ABSENT: &str = "%";
@@ -32,14 +32,14 @@ const MAX_VALUE_BYTES: usize = 4096;
 pub struct Key([u8; SHA256_OUTPUT_LEN]);
 
 impl Key {
-    /// Of a request with this value of `Authorization`, and this policy, empty for the default one. Nothing, where the policy's
-    /// name could be taken for a part of the header.
-    pub fn of(authorization: &str, policy: &str) -> Option<Self> {
+    /// Of a request with this value of `Authorization`, and this policy, empty for the default one, by rules that read these fields.
+    /// Nothing, where the policy's name could be taken for other parts.
+    pub fn of(authorization: &str, layout: &Layout, policy: &str) -> Option<Self> {
         if policy.contains(SEPARATOR) {
             return None;
         }
         let mut bytes = [0; SHA256_OUTPUT_LEN];
-        let text = format!("{authorization}{SEPARATOR}{policy}");
+        let text = format!("{authorization}{SEPARATOR}{layout}{SEPARATOR}{policy}");
         bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
         Some(Self(bytes))
     }
@@ -58,7 +58,7 @@ impl fmt::Debug for Key {
 }
 
 /// The variables that an entry has, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layout(Vec<String>);
 
 impl Layout {
@@ -70,17 +70,17 @@ impl Layout {
         (!names.contains("payload")).then(|| Self(names.iter().filter(named).cloned().collect()))
     }
 
-    /// An entry's value behind the name of its lease, from the actions of an ACK. Nothing, where HAProxy could not give a variable
+    /// An entry's value before the name of its lease, from the actions of an ACK. Nothing, where HAProxy could not give a variable
     /// back as it was, or where it would be too long.
     pub fn fields(&self, actions: &[u8]) -> Option<String> {
         let set = read_actions(actions)?;
-        let mut fields = self.to_string();
+        let mut fields = String::new();
         for name in &self.0 {
-            fields.push(SEPARATOR);
             match set.iter().find(|(set, _)| set == name) {
                 Some((_, value)) => encode(value, &mut fields)?,
                 None => fields.push_str(ABSENT),
             }
+            fields.push(SEPARATOR);
         }
         (fields.len() <= MAX_VALUE_BYTES).then_some(fields)
     }
@@ -141,11 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_what_haproxy_makes_of_the_header_and_the_policy() {
-        let hex = "EAA3E80717D3557B3736CF117DD83D8B7115B9FD03BBA3AFCCDB7A21E2357E7D";
-        assert_eq!(Key::of("Bearer x", "").unwrap().to_string(), hex);
-        assert_ne!(Key::of("Bearer x", "admin"), Key::of("Bearer x", ""));
-        assert_eq!(Key::of("Bearer x", "a|b"), None, "or it would be that of another header");
+    fn a_key_is_what_haproxy_makes_of_the_header_the_layout_and_the_policy() {
+        let (none, id) = (layout(&[]).unwrap(), layout(&["id"]).unwrap());
+        let hex = "68948C1890BFB559C58BA3B7CBD16D081981659E2E3DB080E6AB4F4C80128257";
+        assert_eq!(Key::of("Bearer x", &none, "").unwrap().to_string(), hex);
+        let hex = "FFE3C0BC5279F2E34EF7C114858D82051B263B50B9CB629C66724935F54A598B";
+        assert_eq!(Key::of("Bearer x", &id, "admin").unwrap().to_string(), hex);
+        assert_eq!(Key::of("Bearer x", &none, "a|b"), None, "or it would be that of another header");
     }
 
     #[test]
@@ -172,8 +174,7 @@ mod tests {
             ("reason", "ok".into()),
             ("valid", true.into()),
         ]);
-        let expected = "id,payload.a,payload.b,payload.n,payload.none,payload.t\
-                        |0f|100%25%20of%20{\"a\":1}%7C%C3%A9%2B||-7|%|1";
+        let expected = "0f|100%25%20of%20{\"a\":1}%7C%C3%A9%2B||-7|%|1|";
         assert_eq!(layout.fields(&set).unwrap(), expected);
     }
 
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn what_is_too_long_for_one_command_gets_no_entry() {
         let layout = layout(&["body"]).unwrap();
-        for (len, fits) in [(1000, true), (4091, true), (4092, false)] {
+        for (len, fits) in [(1000, true), (4095, true), (4096, false)] {
             let set = actions(&[("body", "x".repeat(len).into())]);
             assert_eq!(layout.fields(&set).is_some(), fits, "{len}");
         }

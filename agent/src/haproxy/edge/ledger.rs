@@ -343,7 +343,7 @@ impl Ledger {
     fn write(&mut self, offer: &Offer, entry: Entry) {
         let key = offer.key;
         let name = self.lease_of(offer.server);
-        let value = format!("{}|{name}|{}", entry.end.as_millis(), offer.fields);
+        let value = format!("{}{name}|{}", offer.fields, entry.end.as_millis());
         if let Some(subject) = &entry.subject {
             self.by_subject.entry(Arc::clone(subject)).or_default().insert(key);
         }

@@ -192,7 +192,7 @@ impl Offers {
             return;
         }
         if let Some((authorization, policy)) = request.alone_in_authorization() {
-            self.offer(kept, key, Key::of(authorization, policy));
+            self.offer(kept, key, Key::of(authorization, &self.layout, policy));
         }
     }
 
@@ -252,7 +252,7 @@ mod tests {
         let ledger = Mutex::new(Ledger::new("agent", terms));
         let (urgent, offered) = (Notify::new(), Notify::new());
         let socket = Socket { path: PathBuf::from("/s"), ledger, urgent, offered };
-        let (key, basis) = (Key::of("Bearer x", "").unwrap(), Basis::default());
+        let (key, basis) = (Key::of("Bearer x", &Layout::default(), "").unwrap(), Basis::default());
         let offer = Offer { key, basis, subject: None, server: None, end: None, fields: "".into() };
         let moment = Moment::now();
         socket.lock().connect([], moment.now);

@@ -50,7 +50,7 @@ pub struct Offer {
     pub server: Option<ServerId>,
     /// Not at this moment, nor later.
     pub end: Option<UnixTime>,
-    /// Its value behind the name of its lease.
+    /// Its value before the name of its lease.
     pub fields: Arc<str>,
 }
 

@@ -1,3 +1,4 @@
+use super::super::entry::Layout;
 use super::*;
 
 const TERMS: Terms = Terms { lease: Duration::from_secs(2), entry: Duration::from_secs(60), entries: 3 };
@@ -65,7 +66,7 @@ impl World {
             subject: Some("anna".into()),
             server,
             end: end.map(|end| UnixTime::from_millis(TODAY + end)),
-            fields: "id|7".into(),
+            fields: "7|".into(),
         };
         self.ledger.offer(&offer, || Some(moment.at + Duration::from_secs(term)), moment)
     }
@@ -74,11 +75,11 @@ impl World {
 /// A verdict that rests on no server's word.
 fn token(token: &str) -> Offer {
     let (key, basis) = (key(token), Basis::default());
-    Offer { key, basis, subject: None, server: None, end: None, fields: "id|7".into() }
+    Offer { key, basis, subject: None, server: None, end: None, fields: "7|".into() }
 }
 
 fn key(token: &str) -> Key {
-    Key::of(token, "").unwrap()
+    Key::of(token, &Layout::default(), "").unwrap()
 }
 
 fn groups(groups: &[&str]) -> Changes {
@@ -94,7 +95,7 @@ fn a_verdict_is_written_with_its_lease_behind_it() {
     let mut world = World::alone();
     assert_eq!(world.offer("a", None), Taken::Yes);
     let batch = world.next();
-    assert_eq!(batch.adds, [(key("a"), format!("{}|agent.1.-|id|7", TODAY + 60_000))]);
+    assert_eq!(batch.adds, [(key("a"), format!("7|agent.1.-|{}", TODAY + 60_000))]);
     assert_eq!(batch.leases, [("agent.1.-".to_owned(), time(2000), false)]);
     assert!(world.next().is_empty(), "all has been told");
     world.at = 250;
@@ -227,7 +228,7 @@ fn an_entry_ends_with_its_token_with_its_term_and_after_a_minute_and_is_removed_
         let taken = world.offer_until("a", Some(SERVER), own, term);
         let adds = world.next().adds;
         let end =
-            adds.first().map(|(_, value)| value.split('|').next().unwrap().parse::<i64>().unwrap() - TODAY);
+            adds.first().map(|(_, value)| value.rsplit('|').next().unwrap().parse::<i64>().unwrap() - TODAY);
         assert_eq!((end, taken == Taken::Yes), (expected, expected.is_some()), "{own:?} {term}");
         let Some(end) = expected else { continue };
         world.at = u64::try_from(end).unwrap() - 1;

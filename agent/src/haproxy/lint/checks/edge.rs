@@ -1,8 +1,9 @@
-//! Verdicts inside HAProxy: does each hit compare the end, the lease, and the layout, and may only the agents write them?
+//! Verdicts inside HAProxy: does each hit have the fields that are read, compare end and lease, and may only the agents write them?
 
 use std::path::Path;
 
 use super::samples::is_of_the_edge;
+use crate::haproxy::cfg::layout_of;
 use crate::haproxy::lint::checked::{Checked, Guarded};
 use crate::haproxy::lint::condition::{Condition, Term, Test};
 use crate::haproxy::lint::finding::Id;
@@ -47,7 +48,7 @@ impl Checked<'_> {
         }
         for rule in &hits {
             for terms in held(&rule.when) {
-                self.hit(place, rule, &terms);
+                self.hit(rule, &terms);
             }
         }
         self.key(place);
@@ -58,7 +59,7 @@ impl Checked<'_> {
         self.open_sockets();
     }
 
-    fn hit(&mut self, place: &Guarded<'_>, rule: &Rule<'_>, terms: &[&[String]]) {
+    fn hit(&mut self, rule: &Rule<'_>, terms: &[&[String]]) {
         let at = rule.line.place;
         let find =
             |part: &str| terms.iter().find(|words| words.first().is_some_and(|sample| sample.contains(part)));
@@ -67,7 +68,7 @@ impl Checked<'_> {
                 at,
                 Id::EdgeNoLease,
                 "No lease is compared: an entry counts while its agent is dead or cut off, and revocation does not reach it.",
-                "{ \"var(txn.tkn_edge),field(2,|),map_str_int(LEASES,0),sub(txn.tkn_now)\" 1:5000 }",
+                "{ \"var(txn.tkn_edge),field(-2,|),map_str_int(LEASES,0),sub(txn.tkn_now)\" 1:5000 }",
             ),
             Some(words) if !is_range(words, MAX_LEASE) => self.find(
                 at,
@@ -77,27 +78,15 @@ impl Checked<'_> {
             ),
             Some(words) => self.map_file(rule, words.first().map_or("", String::as_str), "map_str_int("),
         }
-        match find("field(1,|)") {
+        match find("field(-1,|)") {
             Some(words) if is_range(words, MAX_END) => {}
             _ => self.find(
                 at,
                 Id::EdgeRange,
                 "The end of an entry is not compared, or counts however far ahead it is: it outlives its token.",
-                "{ var(txn.tkn_edge),field(1,|),sub(txn.tkn_now) 1:60000 }",
+                "{ var(txn.tkn_edge),field(-1,|),sub(txn.tkn_now) 1:60000 }",
             ),
         }
-        let layout = find("field(3,|)")
-            .filter(|words| words.iter().any(|word| word == "str"))
-            .and_then(|words| words.last());
-        let Some(layout) = layout else {
-            return self.find(
-                at,
-                Id::EdgeLayout,
-                "The layout is not compared: with other JWT_VARIABLES one claim's value becomes another's.",
-                "{ var(txn.tkn_edge),field(3,|) -m str LAYOUT }",
-            );
-        };
-        self.layout(place, rule, layout);
     }
 
     fn layout(&mut self, place: &Guarded<'_>, rule: &Rule<'_>, layout: &str) {
@@ -106,7 +95,7 @@ impl Checked<'_> {
                 rule.line.place,
                 Id::EdgeLayout,
                 format!("The agents write {wanted} by their JWT_VARIABLES, so that no entry is ever used."),
-                format!("-m str {wanted}  and the numbers of the fields below"),
+                format!("concat('|{wanted}|',txn.tkn_policy)  and the numbers of the fields below"),
             );
         }
         let names: Vec<&str> = layout.split(',').collect();
@@ -118,11 +107,11 @@ impl Checked<'_> {
                 format!("{value} {}", other.when.terms().map(Term::text).collect::<Vec<_>>().join(" "));
             let field = text.split_once("tkn_edge),field(").and_then(|(_, rest)| rest.split_once(','));
             let Some(number) = field.and_then(|(number, _)| number.parse::<isize>().ok()) else { continue };
-            // Counted from the front, where three fields stand before those of the layout, or from the end.
+            // Counted from the front, or from the end, where lease and end stand behind those of the layout.
             let index = if number < 0 {
-                names.len().checked_add_signed(number)
+                names.len().saturating_add(2).checked_add_signed(number)
             } else {
-                usize::try_from(number - 4).ok()
+                usize::try_from(number.saturating_sub(1)).ok()
             };
             if name == "valid" || index.and_then(|index| names.get(index)) == Some(&name) {
                 continue;
@@ -133,7 +122,7 @@ impl Checked<'_> {
                 format!(
                     "Field {number} of the layout {layout} is not {name}: another value is taken for it."
                 ),
-                "the number of its place in the layout, and 3 more; or, negative, its place from the end",
+                "the number of its place in the layout; or, negative, its place from the end, and 2 more",
             );
         }
     }
@@ -153,8 +142,17 @@ impl Checked<'_> {
                     rule.line.place,
                     Id::EdgeKey,
                     "The key is not of the one Authorization header and the policy: a verdict counts for a request it was not made for.",
-                    "req.fhdr(authorization),concat(|,txn.tkn_policy),sha2(256),hex,map_str(VERDICTS)  if { req.fhdr_cnt(authorization) eq 1 }",
+                    "\"req.fhdr(authorization),concat('|LAYOUT|',txn.tkn_policy),sha2(256),hex,map_str(VERDICTS)\"  if { req.fhdr_cnt(authorization) eq 1 }",
                 );
+            }
+            match layout_of(&value) {
+                Some(layout) => self.layout(place, rule, layout),
+                None => self.find(
+                    rule.line.place,
+                    Id::EdgeLayout,
+                    "The key does not name the fields that are read: no entry is found, or one of other JWT_VARIABLES, whose claim becomes another's.",
+                    "req.fhdr(authorization),concat('|LAYOUT|',txn.tkn_policy)",
+                ),
             }
             self.map_file(rule, &value, "map_str(");
         }

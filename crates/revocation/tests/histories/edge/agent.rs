@@ -10,7 +10,7 @@ use jwt_agent::haproxy::edge::ledger::{Basis, Ledger, Moment, Offer, Taken, Term
 use revocation::events::Events;
 use revocation::lease::{ServerId, SharedLease, Terms as LeaseTerms, Word};
 
-use super::haproxy::{LAYOUT, maps};
+use super::haproxy::maps;
 use super::{TOKENS, TTL_MAX};
 
 /// A verdict that lets a token in, as the agent keeps it.
@@ -138,7 +138,7 @@ impl Agent {
                 subject: kept.word.subject().map(Arc::from),
                 server: Some(kept.word.server()),
                 end: TOKENS[token].end,
-                fields: format!("{LAYOUT}|{id}").into(),
+                fields: format!("{id}|").into(),
             };
             is_taken &= ledger.offer(&offer, term, moment) == Taken::Yes;
         }

@@ -6,8 +6,6 @@ use jwt_agent::haproxy::edge::commands::Maps;
 
 const VERDICTS: &str = "/verdicts.map";
 const LEASES: &str = "/leases.map";
-/// The layout that its configuration is written for.
-pub(super) const LAYOUT: &str = "id";
 
 /// The entries of each key, in the order in which they were added.
 type Map = BTreeMap<String, Vec<String>>;
@@ -117,13 +115,13 @@ impl Process {
     }
 
     /// By what a request with this key is let in at this time of day, as `haproxy/haproxy-edge.cfg` looks: the first entry of the key,
-    /// of the layout, not over and at most a minute ahead, under a lease that is not over and at most 5 s ahead.
+    /// not over and at most a minute ahead, under a lease that is not over and at most 5 s ahead.
     pub(super) fn finds(&self, key: &str, now: i64) -> Option<Found<'_>> {
         let mut fields = self.verdicts.get(key)?.first()?.split('|');
+        let (id, lease) = (fields.next()?, fields.next()?);
         let end: i64 = fields.next()?.parse().ok()?;
-        let (lease, layout, id) = (fields.next()?, fields.next()?, fields.next()?);
         let until: i64 = self.leases.get(lease)?.first()?.parse().ok()?;
-        let counts = layout == LAYOUT && (1..=60_000).contains(&(end - now));
+        let counts = (1..=60_000).contains(&(end - now));
         (counts && (1..=5_000).contains(&(until - now))).then_some(Found { lease, until, id })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jose::UnixTime;
-use jwt_agent::haproxy::edge::entry::Key;
+use jwt_agent::haproxy::edge::entry::{Key, Layout};
 use jwt_agent::haproxy::edge::ledger::Moment;
 use revocation::check::CheckResult;
 use revocation::lease::{ServerId, Stamp, Word};
@@ -77,7 +77,8 @@ impl World {
     /// Each token is shown under so many `names`: policies, which HAProxy finds apart.
     pub(super) fn new(ttl: u64, deletes_first: bool, names: usize) -> Self {
         let found_by = |token, name| {
-            let key = Key::of(&format!("Bearer {token}"), &format!("policy{name}")).unwrap();
+            let key =
+                Key::of(&format!("Bearer {token}"), &Layout::default(), &format!("policy{name}")).unwrap();
             (key, key.to_string())
         };
         let mut world = Self {
