@@ -28,7 +28,8 @@ const AGENTS: &str = "token-of-the-agents";
 /// An edge, and the files of its token-server.
 pub(crate) struct Desk {
     pub(crate) edge: Edge,
-    _folder: TempDir,
+    folder: TempDir,
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Desk {
@@ -44,15 +45,31 @@ impl Desk {
             folder.path().join(name).display().to_string()
         };
         let operators = OPERATORS.map(|(role, token)| format!("{role}.person {role} {token}\n"));
-        let edge = Setup::denying()
-            .token_server_env("TOKEN_SERVER__ADMIN__UI", "true")
-            .token_server_env("TOKEN_SERVER__ADMIN__TOKENS_FILE", &file("operators", &operators.concat()))
-            .token_server_env("TOKEN_SERVER__JWKS__FILE", &file("keys.json", keys))
-            .token_server_env("TOKEN_SERVER__AGENT__TOKENS_FILE", &file("agents", AGENTS))
+        let settings = vec![
+            ("TOKEN_SERVER__ADMIN__UI", "true".to_owned()),
+            ("TOKEN_SERVER__ADMIN__TOKENS_FILE", file("operators", &operators.concat())),
+            ("TOKEN_SERVER__JWKS__FILE", file("keys.json", keys)),
+            ("TOKEN_SERVER__AGENT__TOKENS_FILE", file("agents", AGENTS)),
+        ];
+        let setup = Setup::denying()
             .agent_env("JWT_DECISIONS", "full")
-            .agent_env("JWT_TOKEN_SERVER_TOKEN_FILE", &file("agent", AGENTS))
-            .start();
-        Self { edge, _folder: folder }
+            .agent_env("JWT_TOKEN_SERVER_TOKEN_FILE", &file("agent", AGENTS));
+        let edge =
+            settings.iter().fold(setup, |setup, (name, value)| setup.token_server_env(name, value)).start();
+        Self { edge, folder, settings }
+    }
+
+    /// Kills the token-server, and starts another one where it was, with the same settings and no rules.
+    pub(crate) fn restart_server(&mut self) {
+        let mut old = self.edge.token_server.take().unwrap();
+        old.process.kill();
+        let (address, admin) = (old.address.to_string(), old.admin.to_string());
+        drop(old);
+        let places = [("TOKEN_SERVER__LISTEN", &*address), ("TOKEN_SERVER__ADMIN__LISTEN", &*admin)];
+        let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
+        let settings: Vec<_> = settings.chain(places).collect();
+        let server = TokenServer::start_with(self.folder.path(), "standard", &settings);
+        self.edge.token_server = Some(server);
     }
 
     pub(crate) fn server(&self) -> &TokenServer {

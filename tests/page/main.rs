@@ -8,6 +8,7 @@ mod browser;
 mod desk;
 mod hostile;
 mod keyboard;
+mod live;
 mod origins;
 mod pipe;
 mod revoking;

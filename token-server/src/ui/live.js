@@ -8,6 +8,9 @@ import { clock, count, number, REASONS, utc } from './words.js';
 const KEPT = 1_000;
 const SHOWN = 200;
 
+// Decisions that the server tells first, of those before the stream.
+const LAST = 200;
+
 // The pause before a lost stream is asked for again, in milliseconds.
 const AGAIN = 1_000;
 
@@ -20,6 +23,8 @@ export const live = {
   open({ main, api, may, signal }) {
     let kept = [];
     let waiting = [];
+    // How many are still to come that may have been told before, by a stream that was lost.
+    let again = 0;
     let lost = 0;
     let paused = false;
     let drawing = false;
@@ -55,9 +60,8 @@ export const live = {
     async function follow() {
       while (!signal.aborted) {
         try {
-          // The server tells its last ones again.
-          kept = [];
-          await api.lines('v1/decisions?last=200', signal, heard);
+          again = LAST;
+          await api.lines(`v1/decisions?last=${LAST}`, signal, heard);
           tell('The server ended the stream; asking again');
         } catch (error) {
           if (signal.aborted) return;
@@ -73,11 +77,20 @@ export const live = {
     }
 
     function heard(lines) {
-      const decisions = lines.filter((line) => line.reason !== undefined);
+      const decisions = unknown(lines.filter((line) => line.reason !== undefined)).reverse();
       lost += lines.reduce((sum, line) => sum + (line.lost ?? 0), 0);
-      if (paused) waiting = [...decisions.reverse(), ...waiting].slice(0, KEPT);
-      else kept = [...decisions.reverse(), ...kept].slice(0, KEPT);
+      if (paused) waiting = [...decisions, ...waiting].slice(0, KEPT);
+      else kept = [...decisions, ...kept].slice(0, KEPT);
       draw();
+    }
+
+    /** Without those that are told again. What is shown stays when a stream is lost. */
+    function unknown(decisions) {
+      const told = decisions.slice(0, again);
+      if (told.length === 0) return decisions;
+      again -= told.length;
+      const known = new Set([...waiting, ...kept].map((decision) => JSON.stringify(decision)));
+      return [...told.filter((decision) => !known.has(JSON.stringify(decision))), ...decisions.slice(told.length)];
     }
 
     function toggle() {
