@@ -206,4 +206,11 @@ fn a_token_server_that_hangs_or_is_gone_costs_no_answer_and_what_it_misses_is_co
     );
     let log = edge.agents[0].process.log();
     assert_eq!(log.matches("does not take this agent's reports").count(), 1, "once for a server: {log}");
+    // This server has no bearer tokens of agents, and no page.
+    let log = server.process.log();
+    assert_eq!(
+        log.matches("may tell decisions that no agent has made").count(),
+        1,
+        "once, not for each: {log}"
+    );
 }

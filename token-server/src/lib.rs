@@ -16,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod continuity;
 pub mod decide;
+mod doors;
 pub mod encrypted;
 mod feed;
 mod good_tokens;

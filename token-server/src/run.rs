@@ -23,9 +23,10 @@ use self::rules::Rules;
 use self::secrets::secret_files;
 use self::upkeep::{keep_warm, purge, warm};
 use crate::agents::{AgentMetrics, Agents};
-use crate::api::{self, AdminAccess, App, Compat, InUse, Names};
+use crate::api::{self, AdminAccess, App, InUse, Names};
 use crate::config::{Config, StoreSettings};
 use crate::decide::{Basis, time_policy};
+use crate::doors;
 use crate::encrypted::{Decryption, Lane};
 use crate::good_tokens::GoodTokens;
 use crate::listen::{AdminSocket, Listeners};
@@ -108,13 +109,15 @@ pub async fn run(
         Arc::new(Signals::new(parts, in_use))
     });
     let told = signals.clone();
+    let doors = doors::warnings(&config);
     let app = Arc::new(App {
         signals: signals.clone(),
         ..app(config, rules, in_use, readiness, metrics, (registry, Some(keys.ring()), &shutdown))
     });
     app.basis.opaque.report_to(secrets.clone());
-    warn_of_open_doors(&app);
-    let polls = signals.clone().map(|signals| signals::Polls::begin(signals, secrets, background.clone()));
+    warn_of_open_doors(&app, &doors);
+    let streams =
+        signals.clone().map(|signals| signals::Streams::begin(signals, secrets, background.clone()));
     let metrics = verify_metrics;
     let reconfigure =
         Reconfigure { origin, keys, metrics, proofs, app: Arc::clone(&app), signals: told, polls };
@@ -234,35 +237,9 @@ fn clock() -> UnixTime {
     UnixTime::from_system(SystemTime::now())
 }
 
-fn warn_of_open_doors(app: &App) {
-    if app.agent_tokens.is_none() {
-        tracing::warn!(
-            "TOKEN_SERVER__AGENT__TOKENS_FILE is not set: any client that reaches the main listener may ask /v1/check"
-        );
-    }
-    if app.agent_tokens.is_none() && !app.asks_for_certificates {
-        tracing::warn!(
-            "neither TOKEN_SERVER__AGENT__TOKENS_FILE nor TOKEN_SERVER__TLS__CLIENT_CA is set, so payloads that /v1/check is \
-             sent may be forged: they enter no preview of rules and no count of rules in shadow mode"
-        );
-    }
-    if !app.knows_its_agents() && app.basis.opaque.is_on() {
-        tracing::warn!(
-            "neither TOKEN_SERVER__AGENT__TOKENS_FILE nor TOKEN_SERVER__TLS__CLIENT_CA is set, so any client that reaches the main \
-             listener may have texts judged as opaque tokens, and use up the calls that TOKEN_SERVER__INTROSPECTION__RATE allows"
-        );
-    }
-    match (app.compat, &app.agent_tokens) {
-        (Compat::Off, _) | (Compat::Guarded, Some(_)) => {}
-        (Compat::Guarded, None) => tracing::warn!(
-            "POST / answers without a bearer token: any client that reaches the main listener may open encrypted tokens and \
-             ask about any subject; set TOKEN_SERVER__AGENT__TOKENS_FILE, or TOKEN_SERVER__COMPAT__ENABLED=false if no old \
-             caller is left"
-        ),
-        (Compat::Open, _) => tracing::warn!(
-            "TOKEN_SERVER__COMPAT__OPEN is true: POST / answers without a bearer token whatever guards /v1/check, so \
-             any client that reaches the main listener may open encrypted tokens and ask about any subject"
-        ),
+fn warn_of_open_doors(app: &App, doors: &[&str]) {
+    for warning in doors {
+        tracing::warn!("{warning}");
     }
     if let Some(in_use) = app.in_use.load().as_deref() {
         in_use.trusted.warn_of_open_doors();

@@ -11,7 +11,7 @@ mod tests;
 mod who;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use revocation::report::{Edge, Report, Streams, Totals};
@@ -31,12 +31,18 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(5 * 60);
 /// An agent asks for changes twice a second; one that has not for so long may not know of rules that were written since.
 const BEHIND_AFTER: Duration = Duration::from_secs(2);
 
+/// Any client can report. The page and `GET /v1/decisions` show what it says.
+pub(crate) const OPEN_REPORTS: &str = "neither TOKEN_SERVER__AGENT__TOKENS_FILE nor TOKEN_SERVER__TLS__CLIENT_CA is set, so any client that reaches the \
+     main listener may tell decisions that no agent has made, and operators see them as those of agents: set \
+     TOKEN_SERVER__AGENT__TOKENS_FILE, and JWT_TOKEN_SERVER_TOKEN_FILE of the agents";
+
 /// The agents that were heard lately.
 #[derive(Debug)]
 pub(crate) struct Agents {
     known: Mutex<BTreeMap<String, Known>>,
     decisions: Arc<Decisions>,
     metrics: AgentMetrics,
+    warned: Once,
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +95,7 @@ impl Agents {
     /// None is known. Those who read decisions are told no more after `end`.
     pub(crate) fn new(end: Shutdown, metrics: AgentMetrics) -> Self {
         let decisions = Arc::new(Decisions::new(end, metrics.clone()));
-        Self { known: Mutex::default(), decisions, metrics }
+        Self { known: Mutex::default(), decisions, metrics, warned: Once::new() }
     }
 
     /// What was decided lately.
@@ -100,6 +106,11 @@ impl Agents {
     /// An agent asks for changes.
     pub(crate) fn asks(&self, who: Who, now: Instant) {
         self.note(who, now, |known| known.asked = Some(now));
+    }
+
+    /// Warns once in the life of the server that reports come, of which it cannot tell whether they are of agents.
+    pub(crate) fn warn_of_open_reports(&self) {
+        self.warned.call_once(|| tracing::warn!("{OPEN_REPORTS}"));
     }
 
     /// Takes a report, and tells of how many decisions it was.

@@ -36,6 +36,10 @@ pub(super) async fn report(
     Body(body): Body<MAX_REPORT_BYTES>,
 ) -> Result<Json<TakenView>, ApiError> {
     let report: Report = serde_json::from_slice(&body).map_err(|error| ApiError::json(&error))?;
+    // Of a server with a page the start has warned.
+    if !app.knows_its_agents() && !app.page {
+        app.agents.warn_of_open_reports();
+    }
     Ok(Json(TakenView { taken: app.agents.reports(report, Instant::now()) }))
 }
 

@@ -11,6 +11,7 @@ use super::outcome::Outcome;
 use super::output::line;
 use crate::changes::consul;
 use crate::config::{Config, ListenAddress, Signals, StoreSettings, signals};
+use crate::doors;
 use crate::store::redis::RedisStore;
 use crate::store::{Beginning, EmbeddedStore, Store as _};
 use crate::trust::unprovable;
@@ -28,9 +29,10 @@ pub(super) async fn run(config: &Config, online: bool) -> Result<Outcome, CliErr
     let Findings { faults, notes } = listening::examine(&listeners(config)).await;
     checked.faults.extend(faults);
     checked.lines.extend(notes.into_iter().map(|note| format!("warning: {note}")));
+    let doors = doors::warnings(config).into_iter().map(str::to_owned);
     let signals = config.signals.iter().flat_map(Signals::warnings);
     let bound = config.verify.iter().flat_map(|verify| unprovable(&verify.trust));
-    checked.lines.extend(signals.chain(bound).map(|warning| format!("warning: {warning}")));
+    checked.lines.extend(doors.chain(signals).chain(bound).map(|warning| format!("warning: {warning}")));
     checked.key_sources(config, online).await;
     checked.store(config, online).await;
     for text in &checked.lines {
