@@ -16,7 +16,9 @@ const INTERVAL: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Panels whose numbers are faults that do not happen here: their series is there, and may be 0.
-const FAULTS: [&str; 12] = [
+const FAULTS: [&str; 14] = [
+    "Agents that are heard",
+    "Decisions that are not told",
     "Requests in flight",
     "Connections of HAProxy",
     "Ended by the agent",

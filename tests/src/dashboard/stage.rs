@@ -72,6 +72,7 @@ impl Stage {
             .keys(set.to_string())
             .agent_env("JWT_ISSUERS", ISSUER)
             .agent_env("JWT_OPAQUE", "introspect")
+            .agent_env("JWT_DECISIONS", "sample")
             .agent_env("JWT_JWKS_URL", &down)
             .agent_env("JWT_TOKEN_SERVER_TOKEN_FILE", &path("bearer"))
             .token_server_env("TOKEN_SERVER_CONFIG", &path("settings.toml"))
@@ -87,6 +88,7 @@ impl Stage {
         let streams = Setup::new(Shipped::Streams)
             .ends_streams()
             .agent_env("JWT_ISSUERS", ISSUER)
+            .agent_env("JWT_DECISIONS", "sample")
             .agent_env("JWT_TOKEN_SERVER_BACKEND", &server.url())
             .agent_env("JWT_TOKEN_SERVER_TOKEN_FILE", &path("bearer"))
             .start();
