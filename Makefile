@@ -86,7 +86,7 @@ deb: setup-build ## Debian packages of both programs, in target/debian
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev
 	$(CARGO) build --locked --release --package jwt-agent --package token-server
 	@deploy/debian/forms.sh "$$(tests/target.sh)/release"
-	@PATH="$$(tests/cargo_deb.sh):$$PATH" && for program in jwt-agent token-server; do $(CARGO) deb --locked --no-build --package $$program || exit 1; done
+	@PATH="$$(tests/cargo_tool.sh cargo-deb):$$PATH" && for program in jwt-agent token-server; do $(CARGO) deb --locked --no-build --package $$program || exit 1; done
 
 test-deb: setup-build ## Debian packages, built, installed below a folder, examined by systemd's tools, started by it, removed
 	@tests/setup.sh dpkg-shlibdeps:dpkg-dev systemd-analyze:systemd debootstrap:debootstrap ip:iproute2 pgrep:procps

@@ -2,8 +2,8 @@
 # Makes what is released of the commit that is checked out, into FOLDER, which it empties first: archives of both programs, Debian
 # packages, bills of materials (CycloneDX), and the sums of all of them.
 #
-# Whoever makes it again of the same commit, with the same compiler and tools on the same kind of machine, gets the same bytes,
-# wherever the folders are: times are the commit's, names are sorted, owners are 0, and no path of this machine is in a program.
+# Made again of the same commit, with the same compiler and tools on the same kind of machine, it has the same bytes, wherever the
+# folders are: times are the commit's, names are sorted, owners are 0, and no path of this machine is in a program.
 #
 #   deploy/dist.sh FOLDER                   all of it
 #   PROGRAMS=folder deploy/dist.sh FOLDER   around programs that are built, with what deploy/debian/forms.sh made of them; without
@@ -28,8 +28,8 @@ export SOURCE_DATE_EPOCH LC_ALL TZ
 umask 022
 
 # Tools are not part of what is made: they are built as usual.
-tools=$(tests/cargo_deb.sh)
-[ -n "${PROGRAMS-}" ] || tests/cargo_cyclonedx.sh >/dev/null
+tools=$(tests/cargo_tool.sh cargo-deb)
+[ -n "${PROGRAMS-}" ] || tests/cargo_tool.sh cargo-cyclonedx >/dev/null
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -62,6 +62,7 @@ release="$work/target/release"
 if [ -n "${PROGRAMS-}" ]; then
     mkdir -p "$work/target"
     cp -r "$PROGRAMS" "$release"
+    "$source/deploy/third_party.sh" >"$release/forms/THIRD-PARTY-LICENSES"
 else
     (cd "$source" && cargo build --locked --release --package jwt-agent --package token-server)
     "$source/deploy/debian/forms.sh" "$release"
@@ -79,6 +80,7 @@ for program in jwt-agent token-server; do
     install -m 644 "$release/forms/_$program" "$share/zsh/site-functions/"
     install -m 644 "$release/forms/$program.fish" "$share/fish/vendor_completions.d/"
 done
+install -m 644 "$release/forms/THIRD-PARTY-LICENSES" "$packed/"
 (cd "$source" && cp -r README.md SECURITY.md CHANGELOG.md LICENSE-* docs haproxy examples dashboards deploy "$packed/")
 # In one order, of one owner, at one time; a link stays a link.
 tar -C "$work/packed" --create --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mode=u+rw,go+r-w \

@@ -4,10 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! command -v cargo-deny >/dev/null 2>&1; then
-    echo "installing cargo-deny"
-    cargo install cargo-deny --locked --quiet
-fi
+tools=$(tests/cargo_tool.sh cargo-deny)
+PATH="$tools:$PATH"
 
 cargo deny --locked check --hide-inclusion-graph licenses bans sources
 if cargo deny fetch db; then

@@ -15,7 +15,7 @@ fail() {
 }
 
 # cargo-deb packs what it finds in a folder `release`; what the programs were built with makes no difference to the packages.
-tools=$(tests/cargo_deb.sh)
+tools=$(tests/cargo_tool.sh cargo-deb)
 mkdir -p "$work/target/release"
 cargo build --locked --workspace --bins --message-format=json-render-diagnostics |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$work/programs"
@@ -55,7 +55,7 @@ done <"$work/built"
 for program in jwt-agent token-server; do
     "$root/usr/bin/$program" --version | grep -q "^$program " || fail "$program does not run"
     [ -s "$root/etc/default/$program" ] || fail "$program has no settings file"
-    for file in README.md SECURITY.md CHANGELOG.md docs/OPERATING.md copyright LICENSE-MIT LICENSE-APACHE; do
+    for file in README.md SECURITY.md CHANGELOG.md docs/OPERATING.md copyright LICENSE-MIT LICENSE-APACHE THIRD-PARTY-LICENSES; do
         [ -s "$root/usr/share/doc/$program/$file" ] || fail "$program comes without $file"
     done
     for file in "man/man8/$program.8.gz" "bash-completion/completions/$program" "zsh/vendor-completions/_$program" \

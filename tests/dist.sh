@@ -55,14 +55,24 @@ diff -r "$work/made-one" "$work/made-two" || fail "made twice, and not the same"
 for archive in "$work"/made-one/*.tar.*; do
     tar -tf "$archive" >"$work/files"
     for file in bin/jwt-agent bin/token-server share/man/man8/jwt-agent.8.gz share/bash-completion/completions/token-server \
-        share/zsh/site-functions/_jwt-agent LICENSE-MIT LICENSE-APACHE README.md docs/OPERATING.md haproxy/haproxy.cfg \
+        share/zsh/site-functions/_jwt-agent LICENSE-MIT LICENSE-APACHE THIRD-PARTY-LICENSES README.md docs/OPERATING.md haproxy/haproxy.cfg \
         haproxy/spoe-jwt.conf haproxy/recipes/cookie.cfg dashboards/alerts.yml deploy/chart/Chart.yaml deploy/chart/files/haproxy.cfg; do
         grep -q "^haproxy-jwt-[^/]*/$file\$" "$work/files" || fail "$archive comes without $file"
     done
 done
-# No path of this machine is in what is made.
 mkdir "$work/unpacked"
 tar -C "$work/unpacked" -xf "$work"/made-one/*.tar.gz
+# Each crate of others that is linked is named, and each text that is cited is there.
+licences=$(echo "$work"/unpacked/*/THIRD-PARTY-LICENSES)
+cargo tree --locked --quiet --package jwt-agent --package token-server --edges normal,no-proc-macro --prefix none |
+    awk 'NF == 2 { sub("^v", "", $2); print }' | sort -u >"$work/linked"
+[ "$(wc -l <"$work/linked")" -gt 100 ] || fail "few crates are linked: $(cat "$work/linked")"
+while read -r crate; do
+    grep -q "^$crate, .*: texts [0-9]" "$licences" || fail "THIRD-PARTY-LICENSES says nothing of $crate"
+done <"$work/linked"
+sed -n 's/^[^ ]* [0-9][^,]*, .*: texts //p' "$licences" | tr ' ' '\n' | sort -un >"$work/cited"
+sed -n 's/^======== text //p' "$licences" | sort -n | cmp -s - "$work/cited" || fail "THIRD-PARTY-LICENSES cites other texts than it has"
+# No path of this machine is in what is made.
 for path in "$work" "${CARGO_HOME:-$HOME/.cargo}" "$(pwd)"; do
     found=$(grep -rlF -- "$path" "$work/unpacked" "$work"/made-one/*.json 2>/dev/null || true)
     [ -z "$found" ] || fail "$path is in $found"

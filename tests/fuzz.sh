@@ -9,15 +9,21 @@ if [ "$#" -eq 0 ]; then
     set -- token header claims key_set jwe spop_frame spop_connection rules agent_settings server_settings forwarded security_event proof proof_uri
 fi
 
-if ! command -v cargo-fuzz >/dev/null 2>&1; then
-    echo "installing cargo-fuzz"
-    cargo install cargo-fuzz --locked --quiet
-fi
+tools=$(tests/cargo_tool.sh cargo-fuzz)
+PATH="$tools:$PATH"
 
 # The sanitizer needs flags that a stable compiler keeps for nightly.
 export RUSTC_BOOTSTRAP=1
 # The versions that the project itself is built with.
 cp Cargo.lock fuzz/Cargo.lock
+
+# A target that cannot be built has found nothing.
+for target; do
+    if ! cargo fuzz build "$target"; then
+        echo "fuzz.sh: the target $target cannot be built, and none was run" >&2
+        exit 1
+    fi
+done
 
 learned=$(tests/target.sh)/fuzz-learned
 failed=

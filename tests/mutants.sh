@@ -11,8 +11,7 @@ set -eu
 
 cd "$(dirname "$0")/.."
 target=$(tests/target.sh)
-tools=$target/tools
-version=27.1.0
+tools=$(tests/cargo_tool.sh cargo-mutants)
 
 # The code that decides whether a token passes.
 if [ "$#" -eq 0 ] || [ "$1" = -- ]; then
@@ -34,17 +33,11 @@ while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
 done
 [ "$#" -eq 0 ] || shift
 
-mkdir -p "$tools"
-if [ "$("$tools/bin/cargo-mutants" mutants --version 2>/dev/null)" != "cargo-mutants $version" ]; then
-    echo "installing cargo-mutants $version" >&2
-    CARGO_PROFILE_DEV_DEBUG=false cargo install "cargo-mutants@$version" --locked --quiet --debug --force --root "$tools" >&2
-fi
-
 # What is built most often here is linked most often too: without information for debuggers that is half the time.
 export CARGO_PROFILE_DEV_DEBUG=false
 set -f
 # shellcheck disable=SC2086 # each part is two words
-if "$tools/bin/cargo-mutants" mutants --output "$target" $parts "$@"; then
+if "$tools/cargo-mutants" mutants --output "$target" $parts "$@"; then
     exit 0
 else
     status=$?
