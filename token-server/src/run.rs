@@ -116,8 +116,7 @@ pub async fn run(
     });
     app.basis.opaque.report_to(secrets.clone());
     warn_of_open_doors(&app, &doors);
-    let streams =
-        signals.clone().map(|signals| signals::Streams::begin(signals, secrets, background.clone()));
+    let polls = signals.clone().map(|signals| signals::Polls::begin(signals, secrets, background.clone()));
     let metrics = verify_metrics;
     let reconfigure =
         Reconfigure { origin, keys, metrics, proofs, app: Arc::clone(&app), signals: told, polls };
