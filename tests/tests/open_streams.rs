@@ -75,6 +75,19 @@ fn a_stream_is_found_among_more_of_its_client_than_are_looked_at_each() {
 }
 
 #[test]
+fn an_end_does_not_wait_for_a_list_that_is_under_way() {
+    let world = World::start();
+    let mut told = Told::new([world.socket()]);
+    told.keep();
+    let mut open = ["/1", "/2"].map(|path| world.open(&world.v4, path));
+    let streams = open.each_ref().map(|open| open.stream);
+    for (what, open) in ["younger than any list", "where a list has shown it"].into_iter().zip(&mut open) {
+        assert_eq!(told.end_meanwhile(&streams, open.stream), [(open.stream, End::Ended)], "{what}");
+        open.ends(what);
+    }
+}
+
+#[test]
 fn a_stream_is_never_taken_for_another_one() {
     let world = World::start();
     let mut told = Told::new([world.socket()]);

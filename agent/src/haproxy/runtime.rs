@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::listen::{Address, Stream};
 
 /// How long HAProxy may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long it may take for an answer of many lines: those of 100,000 streams need some seconds.
-const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take for an answer of many lines: those of 100,000 streams, read slowly, need some tens of seconds.
+const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of an answer: several thousand servers.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// Bytes that are read at once of an answer of many lines.
 const READ_BYTES: usize = 64 * 1024;
+/// The pause after as many: HAProxy writes a long answer in pieces, and where it can go on at once it does (2.6), before it serves
+/// anything else. While we do not read, it serves others.
+const READ_PAUSE: Duration = Duration::from_millis(4);
 /// The command behind each question, by whose answer the end of all answers is seen: how many prompts there are in between
 /// depends on the version.
 const LAST: &str = "show cli level\n";
@@ -151,8 +154,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> {
         timeout(ANSWER_TIMEOUT, self.exchange(commands)).await.map_err(|_| RuntimeError::Timeout)?
     }
 
-    /// Gives commands whose answers may be long, and each line of these to `each`. After an error as after one of
-    /// [`ask`](Self::ask).
+    /// Gives commands whose answers may be long, and each line of these to `each`. They are read slowly, so that HAProxy serves others
+    /// in between. After an error as after one of [`ask`](Self::ask).
     ///
     /// # Errors
     ///
@@ -164,9 +167,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> {
     async fn lines(&mut self, commands: &str, mut each: impl FnMut(&str)) -> Result<(), RuntimeError> {
         self.write(commands).await?;
         let mut unread = Vec::with_capacity(READ_BYTES);
+        let mut read = 0_usize;
         loop {
             let more = timeout(ANSWER_TIMEOUT, self.more(&mut unread));
-            more.await.map_err(|_| RuntimeError::Timeout)??;
+            read = read.saturating_add(more.await.map_err(|_| RuntimeError::Timeout)??);
+            if read >= READ_BYTES {
+                sleep(READ_PAUSE).await;
+                read = 0;
+            }
             let is_last = self.take_end(&mut unread);
             let whole = if is_last { unread.len() } else { whole_lines(&unread) };
             String::from_utf8_lossy(unread.get(..whole).unwrap_or_default()).lines().for_each(&mut each);
@@ -198,9 +206,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Runtime<S> {
         self.stream.write_all(format!("{commands}{LAST}").as_bytes()).await
     }
 
-    async fn more(&mut self, answer: &mut Vec<u8>) -> io::Result<()> {
+    /// Reads what there is of an answer. How many bytes.
+    async fn more(&mut self, answer: &mut Vec<u8>) -> io::Result<usize> {
         let read = self.stream.read_buf(answer).await?;
-        if read == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+        if read == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(read) }
     }
 
     /// Takes the end of all answers off, if this is it.
@@ -247,6 +256,24 @@ mod tests {
             read.unwrap();
             assert_eq!(lines, ["> 0x1: first", "  more of it", "0x2: the second", "", "> "], "{piece}");
             assert_eq!(runtime.level, Level::Admin);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_answer_is_read_with_pauses_and_a_short_one_without() {
+        for (pieces, pauses) in [(0, 0), (1, 1), (16, 16)] {
+            let (ours, mut theirs) = duplex(2 * 1024 * 1024);
+            theirs.write_all(b"> admin\n\n> ").await.unwrap();
+            let mut runtime = Runtime::over(ours).await.unwrap();
+            let line = format!("{}\n", "x".repeat(READ_BYTES - 1));
+            theirs.write_all(format!("{}> admin\n\n> ", line.repeat(pieces)).as_bytes()).await.unwrap();
+            let begin = tokio::time::Instant::now();
+            let mut lines = 0;
+            let count = |line: &str| lines += usize::from(line.starts_with('x'));
+            runtime.read("show sess\n", count).await.unwrap();
+            assert!(begin.elapsed() >= READ_PAUSE * pauses, "{pieces}: {:?}", begin.elapsed());
+            assert_eq!(begin.elapsed() < READ_PAUSE, pauses == 0, "{pieces}");
+            assert_eq!(lines, pieces);
         }
     }
 

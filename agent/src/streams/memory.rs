@@ -13,6 +13,8 @@ use crate::request::Stream;
 /// A stream about which nothing could be decided is judged again after this, and one that HAProxy could not be told to end is told
 /// so again.
 const RETRY: Duration = Duration::from_secs(1);
+/// The longest pause after which a stream is told to end again that HAProxy still has; it is twice as long each time.
+const MAX_RETRY: Duration = Duration::from_secs(64);
 /// Without a way to its HAProxy for so long, a stream is forgotten: after a reload, no new way leads to the process before.
 const GIVEN_UP: Duration = Duration::from_secs(3600);
 
@@ -71,6 +73,8 @@ struct Ending {
     since: Instant,
     /// Why it goes on although it was to end.
     goes_on: Option<GoesOn>,
+    /// The pause before it is told so again.
+    retry: Duration,
 }
 
 /// Why a stream goes on that was to end.
@@ -167,14 +171,20 @@ impl Memory {
         Some(self.entries.get(stream)?.ending?.cause)
     }
 
-    /// A stream that has to end goes on; it is told so again soon. Whether it is given up, as no way leads to its HAProxy.
+    /// A stream that has to end goes on; it is told so again later. Whether it is given up, as no way leads to its HAProxy.
     pub fn goes_on(&mut self, stream: &Stream, why: GoesOn, at: Instant) -> bool {
         let Some(entry) = self.entries.get_mut(stream) else { return false };
-        entry.wait(at, RETRY);
         let Some(ending) = &mut entry.ending else { return false };
         ending.goes_on = Some(why);
+        let retry = match why {
+            // A way may be there at any time, and to look for one costs HAProxy nothing.
+            GoesOn::Unreachable => RETRY,
+            GoesOn::Remains => ending.retry,
+        };
+        ending.retry = retry.saturating_mul(2).min(MAX_RETRY);
         let is_given_up =
             why == GoesOn::Unreachable && at.saturating_duration_since(ending.since) >= GIVEN_UP;
+        entry.wait(at, retry);
         if is_given_up {
             self.forget(stream);
         }
@@ -221,7 +231,7 @@ impl Memory {
 impl Entry {
     fn end(&mut self, cause: Cause, at: Instant) {
         let since = self.ending.map_or(at, |ending| ending.since);
-        self.ending = Some(Ending { cause, since, goes_on: None });
+        self.ending = Some(Ending { cause, since, goes_on: None, retry: RETRY });
         self.again = at;
     }
 

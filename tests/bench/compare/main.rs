@@ -8,7 +8,7 @@
 //! All but the last measure and write their part of `bench/results.json`; `report` prints the tables, draws the charts
 //! and holds the figures against the project's targets. `BENCH=full` runs every line, `BENCH_ONLY` those whose
 //! name contains it, each `BENCH_ROUNDS` (3) times, those of `edge-hit` in `BENCH_TURNS` (15); `BENCH_TOKENS` (1,000,000)
-//! is for `memory`, `BENCH_STREAMS` (5,000) for `streams`.
+//! is for `memory`, `BENCH_STREAMS` (5,000) for `streams`, whose parts are `ends`, `many` and `brief`.
 //! Lines run in turns, each with processes of its own, and are compared within their round: what else the machine does
 //! meets all alike. Costs are processor time per answer, as the scheduler counts it.
 
@@ -54,8 +54,9 @@ fn main() -> ExitCode {
             }),
             "streams" => {
                 let open = number("BENCH_STREAMS", 5_000).max(samples::SAMPLES);
-                let figures: Vec<Value> =
-                    release::releases().iter().map(|release| streams::run(release, open)).collect();
+                let only = only();
+                let measure = |release| streams::run(release, open, &only);
+                let figures: Vec<Value> = release::releases().iter().map(measure).collect();
                 record("streams", json!(figures))
             }
             "signals" => record("signals", signals::run(&release::installed())),

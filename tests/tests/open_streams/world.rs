@@ -286,6 +286,15 @@ impl Told {
         streams.iter().map(|stream| ends[stream]).collect()
     }
 
+    /// What is heard of this end while it is looked for all that are open.
+    pub(super) fn end_meanwhile(&mut self, all: &[Stream], stream: Stream) -> Vec<(Stream, End)> {
+        let heard = self.hear(|runtime| {
+            runtime.look(all);
+            runtime.end(&[stream]);
+        });
+        heard.ended
+    }
+
     /// Whether each is open, in their order, as far as that can be told.
     pub(super) fn is_open(&mut self, streams: &[Stream]) -> Vec<bool> {
         let mut closed = HashSet::new();

@@ -1,15 +1,21 @@
 //! HAProxy's open streams, over its runtime API: which are still open, and the end of exactly those that are named.
 //!
 //! A stream is named by the process that has it and by its number there. HAProxy ends what is at a place in its memory
-//! ([`list`]), so the number at that place is compared right before ([`process`]).
+//! ([`list`]), so the number at that place is compared right before ([`process`]). Where streams are is known from lists
+//! ([`places`]).
 //!
-//! After a reload the former process goes on with its streams, and no socket leads to it any more: the connection to it is kept
+//! After a reload the former process goes on with its streams, and no socket leads to it any more: the connections to it are kept
 //! until its last client has gone.
 //!
-//! Each process is asked by a task of its own, one thing at a time: one that hangs holds up no other.
+//! Each process is told of ends over one connection and asked for long lists over another one ([`lister`]), each by a task of its own,
+//! one thing at a time ([`followed`]): a process that hangs holds up no other, and a list no end.
 
+mod connection;
+mod followed;
 mod info;
 mod list;
+mod lister;
+mod places;
 mod process;
 mod tally;
 
@@ -21,14 +27,20 @@ use std::time::{Duration, Instant};
 use tokio::task::{Id, JoinSet};
 
 use crate::request::Stream;
+use connection::Fault;
+use followed::{Followed, share_out};
 use info::State;
-use process::{Fault, Identity, Name, Process};
-use tally::{Said, Tallies};
+use lister::Lister;
+use places::{Haste, Listing};
+use process::{Ends, Process};
+use tally::Tallies;
 
 /// For how long it is known that no socket leads to a process, after all were tried.
 const TRIED: Duration = Duration::from_secs(1);
 /// Processes that have ended and are remembered.
 const MAX_ENDED: usize = 64;
+/// Where a list only tells what is gone, the next one comes after so many times as long as the last one took.
+const REST: u32 = 10;
 
 /// What became of a stream that was to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +69,9 @@ pub struct Heard {
 #[derive(Debug)]
 pub struct Runtime {
     sockets: Vec<Socket>,
-    /// Those that are asked nothing.
-    processes: Vec<Process>,
+    followed: Vec<Followed>,
+    /// How many have been followed.
+    count: u64,
     asking: JoinSet<Answer>,
     /// Whom each task asks.
     asked: HashMap<Id, Asked>,
@@ -81,17 +94,18 @@ struct Socket {
 
 #[derive(Debug, Clone, Copy)]
 enum Asked {
-    Process(Identity),
+    Process(u64),
     /// Which process it leads to.
     Socket(usize),
 }
 
 #[derive(Debug)]
 enum Answer {
-    Connected(usize, Result<Process, Fault>),
-    Kept(Process, Result<(), Fault>),
-    Ended(Process, Vec<Stream>, HashMap<Name, End>, Result<(), Fault>),
-    Looked(Process, Vec<Stream>, Result<HashMap<Name, bool>, Fault>),
+    Connected(usize, Result<Followed, Fault>),
+    Kept(u64, Process, Result<State, Fault>),
+    Held(u64, Lister, Result<(), Fault>),
+    Ended(u64, Process, Vec<Stream>, Ends, Result<(), Fault>),
+    Listed(u64, Lister, Vec<Stream>, Instant, Result<Listing, Fault>),
 }
 
 impl Runtime {
@@ -99,7 +113,8 @@ impl Runtime {
     pub fn new(sockets: Vec<PathBuf>) -> Self {
         Self {
             sockets: sockets.into_iter().map(|path| Socket { path, shown: None }).collect(),
-            processes: Vec::new(),
+            followed: Vec::new(),
+            count: 0,
             asking: JoinSet::new(),
             asked: HashMap::new(),
             ends: Tallies::default(),
@@ -110,15 +125,17 @@ impl Runtime {
         }
     }
 
-    /// Has HAProxy end these streams and no others. Those of a process that is asked something already, or that is yet to be
-    /// found, get no answer: they are to be named again, at the latest when [`answer`](Self::answer) has told something.
+    /// Has HAProxy end these streams and no others. Those of which it cannot be told yet, as their process is asked something
+    /// already or is yet to be found, get no answer: they are to be named again, at the latest when [`answer`](Self::answer) has
+    /// told something.
     pub fn end(&mut self, streams: &[Stream]) {
-        let (shares, strays) = self.share_out(streams);
-        for (process, its) in shares {
+        let (shares, strays) = share_out(&self.followed, streams, |followed| followed.process.is_some());
+        for (key, its) in shares {
+            let Some(process) = self.find(key).and_then(|followed| followed.process.take()) else { continue };
             its.iter().for_each(|stream| self.ends.ask(*stream));
-            self.ask(process.who, async move {
+            self.ask(key, async move {
                 let (process, ends, result) = process.end(&its).await;
-                Answer::Ended(process, its, ends, result)
+                Answer::Ended(key, process, its, ends, result)
             });
         }
         let is_missing = (0..self.sockets.len()).any(|socket| !self.is_used(socket));
@@ -140,29 +157,36 @@ impl Runtime {
         }
     }
 
-    /// Looks which of these are still open, as far as their process is asked nothing else.
+    /// Looks which of these are still open, as far as no list of their process is under way.
     ///
-    /// HAProxy lists all of its streams for it, at 15 to 30 us of its time for each.
+    /// HAProxy lists all of its streams for it, at 20 to 40 us of its time for each.
     pub fn look(&mut self, streams: &[Stream]) {
-        let (shares, strays) = self.share_out(streams);
-        for (process, its) in shares {
-            its.iter().for_each(|stream| self.looks.ask(*stream));
-            self.ask(process.who, async move {
-                let (process, looked) = process.look(&its).await;
-                Answer::Looked(process, its, looked)
-            });
+        let (shares, strays) = share_out(&self.followed, streams, |followed| followed.lister.is_some());
+        for (key, its) in shares {
+            self.list(key, its);
         }
         let gone: Vec<_> = strays.into_iter().filter(|stream| self.is_gone(stream)).collect();
         self.known.closed.extend(gone);
     }
 
-    /// Keeps a connection to each process that lives, so that it can be reached after a reload. To be called each second.
+    /// Keeps the connections to each process that lives, so that it can be reached after a reload. To be called each second.
     pub fn keep(&mut self) {
-        for process in mem::take(&mut self.processes) {
-            self.ask(process.who, async move {
-                let (process, asked) = process.ask().await;
-                Answer::Kept(process, asked)
-            });
+        let keys: Vec<u64> = self.followed.iter().map(|followed| followed.key).collect();
+        for key in keys {
+            let Some(followed) = self.find(key) else { continue };
+            let (process, lister) = (followed.process.take(), followed.lister.take());
+            if let Some(process) = process {
+                self.ask(key, async move {
+                    let (process, asked) = process.ask().await;
+                    Answer::Kept(key, process, asked)
+                });
+            }
+            if let Some(lister) = lister {
+                self.ask(key, async move {
+                    let (lister, asked) = lister.ask().await;
+                    Answer::Held(key, lister, asked)
+                });
+            }
         }
         self.connect();
     }
@@ -185,7 +209,9 @@ impl Runtime {
             }
             Some(Err(error)) => {
                 tracing::error!(%error, "a task that asks HAProxy about open streams has failed; its connection is closed");
-                self.asked.remove(&error.id());
+                if let Some(Asked::Process(key)) = self.asked.remove(&error.id()) {
+                    self.followed.retain(|followed| followed.key != key);
+                }
                 // What it was asked for, and all that is under way, is to be asked anew.
                 (self.ends, self.looks) = Default::default();
                 Heard::default()
@@ -197,47 +223,71 @@ impl Runtime {
         let mut heard = Heard::default();
         match answer {
             Answer::Connected(socket, connected) => self.connected(socket, connected),
-            Answer::Kept(process, result) => self.give_back(process, result),
-            Answer::Ended(process, its, ends, result) => {
-                for stream in its {
-                    let said = match ends.get(&Name::from(&stream)) {
-                        Some(End::Gone) => Said::Absent,
-                        Some(end) => {
-                            self.ends.forget(&stream);
-                            heard.ended.push((stream, *end));
-                            continue;
-                        }
-                        None if result.is_ok() => Said::Other,
-                        None => Said::Nothing,
-                    };
-                    match self.ends.hear(&stream, said) {
-                        Some(Said::Absent) => heard.ended.push((stream, End::Gone)),
-                        Some(Said::Other) => heard.ended.push((stream, End::Unreachable)),
-                        Some(Said::Nothing) | None => {}
-                    }
+            Answer::Kept(key, process, Ok(state)) => {
+                if let Some(followed) = self.find(key) {
+                    followed.state = state;
                 }
-                self.give_back(process, result);
+                self.give_back(key, process);
             }
-            Answer::Looked(process, its, looked) => {
-                for stream in its {
-                    let said = match looked.as_ref().map(|looked| looked.get(&Name::from(&stream))) {
-                        Ok(Some(false)) => Said::Absent,
-                        Ok(Some(true) | None) => Said::Other,
-                        Err(_) => Said::Nothing,
-                    };
-                    if self.looks.hear(&stream, said) == Some(Said::Absent) {
-                        heard.closed.push(stream);
-                    }
+            Answer::Kept(key, process, Err(fault)) => self.lose(key, &fault, process.has_ended(&fault)),
+            Answer::Held(key, lister, Ok(())) => {
+                if let Some(followed) = self.find(key) {
+                    followed.lister = Some(lister);
                 }
-                self.give_back(process, looked);
+            }
+            Answer::Held(key, lister, Err(fault)) => self.lose(key, &fault, lister.has_ended(&fault)),
+            Answer::Ended(key, process, its, ends, result) => {
+                heard.ended = self.ends.hear_ends(its, &ends);
+                match result {
+                    Ok(()) => self.give_back(key, process),
+                    Err(fault) => self.lose(key, &fault, process.has_ended(&fault)),
+                }
+                if let Some(haste) = ends.list {
+                    self.seek(key, haste);
+                }
+            }
+            Answer::Listed(key, lister, its, began, listed) => {
+                heard.closed = self.looks.hear_list(its, listed.as_ref().ok());
+                match listed {
+                    Ok(listing) => {
+                        if let Some(followed) = self.find(key) {
+                            followed.rest = Instant::now().checked_add(began.elapsed().saturating_mul(REST));
+                            followed.lister = Some(lister);
+                            followed.learn(listing);
+                        }
+                    }
+                    Err(fault) => self.lose(key, &fault, lister.has_ended(&fault)),
+                }
             }
         }
         heard
     }
 
-    fn ask(&mut self, who: Identity, asking: impl Future<Output = Answer> + Send + 'static) {
+    fn ask(&mut self, key: u64, asking: impl Future<Output = Answer> + Send + 'static) {
         let task = self.asking.spawn(asking).id();
-        self.asked.insert(task, Asked::Process(who));
+        self.asked.insert(task, Asked::Process(key));
+    }
+
+    /// Asks for a list that shows streams which have to end.
+    fn seek(&mut self, key: u64, haste: Haste) {
+        let is_time = match haste {
+            Haste::Now => true,
+            Haste::Calm => self.find(key).is_some_and(|followed| followed.is_rested(Instant::now())),
+        };
+        if is_time {
+            self.list(key, Vec::new());
+        }
+    }
+
+    /// Asks for the list with numbers, to see which of these are open.
+    fn list(&mut self, key: u64, its: Vec<Stream>) {
+        let Some(lister) = self.find(key).and_then(|followed| followed.lister.take()) else { return };
+        its.iter().for_each(|stream| self.looks.ask(*stream));
+        let began = Instant::now();
+        self.ask(key, async move {
+            let (lister, listed) = lister.list().await;
+            Answer::Listed(key, lister, its, began, listed)
+        });
     }
 
     /// Connects where no connection leads to a process that serves.
@@ -247,23 +297,25 @@ impl Runtime {
                 continue;
             }
             let path = path.clone();
+            self.count = self.count.saturating_add(1);
+            let key = self.count;
             let task = self
                 .asking
-                .spawn(async move { Answer::Connected(socket, Process::connect(&path, socket).await) });
+                .spawn(async move { Answer::Connected(socket, Followed::connect(&path, socket, key).await) });
             self.asked.insert(task.id(), Asked::Socket(socket));
         }
     }
 
-    fn connected(&mut self, socket: usize, connected: Result<Process, Fault>) {
+    fn connected(&mut self, socket: usize, connected: Result<Followed, Fault>) {
         if !self.is_connecting() {
             self.tried = Some(Instant::now());
         }
         let Some(Socket { path, shown }) = self.sockets.get_mut(socket) else { return };
         match connected {
-            Ok(process) => {
+            Ok(followed) => {
                 *shown = None;
-                tracing::info!(socket = %path.display(), process = process.who.id, "open streams of HAProxy can be ended");
-                self.processes.push(process);
+                tracing::info!(socket = %path.display(), process = followed.id, "open streams of HAProxy can be ended");
+                self.followed.push(followed);
             }
             Err(fault) => {
                 let why = fault.to_string();
@@ -275,53 +327,45 @@ impl Runtime {
         }
     }
 
-    /// The processes that may have these streams and are asked nothing, each with its own of them, to be asked; and the streams that
-    /// no process has, as far as we know. Those of a process that is asked something are in neither.
-    fn share_out(&mut self, streams: &[Stream]) -> (Vec<(Process, Vec<Stream>)>, Vec<Stream>) {
-        let mut shares: Vec<(Process, Vec<Stream>)> =
-            mem::take(&mut self.processes).into_iter().map(|process| (process, Vec::new())).collect();
-        let mut strays = Vec::new();
-        for stream in streams.iter().filter(|stream| !self.is_asked(stream)) {
-            let mut is_stray = true;
-            for (_, its) in shares.iter_mut().filter(|(process, _)| process.who.has(stream)) {
-                its.push(*stream);
-                is_stray = false;
-            }
-            if is_stray {
-                strays.push(*stream);
-            }
-        }
-        let (idle, shares): (Vec<_>, Vec<_>) = shares.into_iter().partition(|(_, its)| its.is_empty());
-        self.processes = idle.into_iter().map(|(process, _)| process).collect();
-        (shares, strays)
-    }
-
-    /// A process that was asked something is kept, unless it has failed or has left.
-    fn give_back<T>(&mut self, process: Process, asked: Result<T, Fault>) {
-        let Identity { id, state, .. } = process.who;
-        match asked {
-            Ok(_) if state == State::HasLeft => self.forget(id),
-            Ok(_) => self.processes.push(process),
-            Err(fault) if process.has_ended(&fault) => {
-                tracing::info!(process = id, "HAProxy's process has ended, and its open streams with it");
-                self.forget(id);
-            }
-            Err(fault) => {
-                let why = fault.to_string();
-                tracing::warn!(
-                    process = id,
-                    why,
-                    "the connection to HAProxy's process is lost; its open streams cannot be ended until there is another"
-                );
-            }
+    /// A process that was asked something is followed on, unless it has left.
+    fn give_back(&mut self, key: u64, process: Process) {
+        match self.find(key) {
+            Some(followed) if followed.state == State::HasLeft => self.forget(key),
+            Some(followed) => followed.give_back(process),
+            // Its other connection has failed.
+            None => {}
         }
     }
 
-    fn forget(&mut self, process: u32) {
-        if self.ended.len() >= MAX_ENDED {
-            self.ended.pop_front();
+    /// A connection to a process has failed: it is of no more use, nor is the other one.
+    fn lose(&mut self, key: u64, fault: &Fault, has_ended: bool) {
+        let Some(id) = self.find(key).map(|followed| followed.id) else { return };
+        if has_ended {
+            tracing::info!(process = id, "HAProxy's process has ended, and its open streams with it");
+            self.forget(key);
+        } else {
+            let why = fault.to_string();
+            self.followed.retain(|followed| followed.key != key);
+            tracing::warn!(
+                process = id,
+                why,
+                "the connection to HAProxy's process is lost; its open streams cannot be ended until there is another"
+            );
         }
-        self.ended.push_back((process, Instant::now()));
+    }
+
+    /// A process has ended.
+    fn forget(&mut self, key: u64) {
+        for followed in self.followed.extract_if(.., |followed| followed.key == key) {
+            if self.ended.len() >= MAX_ENDED {
+                self.ended.pop_front();
+            }
+            self.ended.push_back((followed.id, Instant::now()));
+        }
+    }
+
+    fn find(&mut self, key: u64) -> Option<&mut Followed> {
+        self.followed.iter_mut().find(|followed| followed.key == key)
     }
 
     /// Whether the process of a stream that none has any more was seen to end, or another one has its id now. Of several HAProxys
@@ -331,18 +375,13 @@ impl Runtime {
             self.sockets.len() == 1 || (0..self.sockets.len()).all(|socket| self.is_used(socket));
         let was_seen =
             |(process, until): &(u32, Instant)| *process == stream.process && stream.since <= *until;
-        let is_followed = || self.identities().any(|who| who.id == stream.process);
+        let is_followed = || self.followed.iter().any(|followed| followed.id == stream.process);
         is_one_of_all && (self.ended.iter().any(was_seen) || is_followed())
-    }
-
-    /// Whether a process that may have this stream is asked something.
-    fn is_asked(&self, stream: &Stream) -> bool {
-        self.busy().any(|who| who.has(stream))
     }
 
     /// Whether there is a connection to the process that this socket leads to.
     fn is_used(&self, socket: usize) -> bool {
-        self.identities().any(|who| who.socket == socket && who.state == State::Serves)
+        self.followed.iter().any(|followed| followed.socket == socket && followed.state == State::Serves)
     }
 
     fn is_tried(&self, socket: usize) -> bool {
@@ -351,18 +390,6 @@ impl Runtime {
 
     fn is_connecting(&self) -> bool {
         self.asked.values().any(|asked| matches!(asked, Asked::Socket(_)))
-    }
-
-    /// All processes to which there is a connection.
-    fn identities(&self) -> impl Iterator<Item = &Identity> {
-        self.processes.iter().map(|process| &process.who).chain(self.busy())
-    }
-
-    fn busy(&self) -> impl Iterator<Item = &Identity> {
-        self.asked.values().filter_map(|asked| match asked {
-            Asked::Process(who) => Some(who),
-            Asked::Socket(_) => None,
-        })
     }
 }
 

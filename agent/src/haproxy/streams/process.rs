@@ -1,351 +1,206 @@
-//! One process of HAProxy, over a connection that is kept: whether it is still there, which of its streams are open, and the end of
-//! some of them.
+//! The end of some streams of one process of HAProxy, over a connection that is kept.
 
-use std::collections::{HashMap, HashSet};
-use std::mem;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::End;
-use super::info::{Info, State};
-use super::list::{self, Listed, Pointer};
-use crate::haproxy::runtime::{Level, Runtime as Api, RuntimeError};
+use super::connection::{Connection, Fault};
+use super::info::State;
+use super::list::{self, Pointer};
+use super::places::{Haste, Listing, Name, Places, Plan};
 use crate::request::Stream;
 
-/// The most streams that are looked at one by one where that is not needed: a list of all is then cheaper.
-const MAX_CANDIDATES: usize = 256;
-/// HAProxy closes a connection on which nothing was asked for 10 seconds (`stats timeout`). One that ends sooner was ended by the
-/// end of its process.
-const SILENCE: Duration = Duration::from_secs(5);
-/// When it is looked whether streams have ended of which HAProxy says so.
-const SETTLING: [Duration; 3] =
-    [Duration::from_millis(5), Duration::from_millis(45), Duration::from_millis(250)];
+/// When it is looked whether streams have ended of which HAProxy says so: most have.
+const SETTLING: Duration = Duration::from_millis(5);
+/// One that is still there so long after HAProxy was told to end it remains.
+const LEAVING: Duration = Duration::from_millis(300);
 
 /// HAProxy's answers about a stream that is not there.
 const ABSENT: [&str; 2] = ["Session not found", "No such session"];
 
-/// Why no streams of a process can be ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
-    /// The socket does not answer as HAProxy's.
-    #[error("{}{}", .0, .0.cure())]
-    Runtime(#[from] RuntimeError),
-    /// The socket is for less.
-    #[error("the stats socket does not allow to end streams: it needs `level admin` in haproxy.cfg")]
-    Denied,
-    /// `show info` has no process.
-    #[error("it does not tell its process")]
-    NoProcess,
-    /// An answer that we do not know.
-    #[error("HAProxy's answer to `{command}` is none that is known: {answer}")]
-    Unknown {
-        /// What was asked.
-        command: String,
-        /// The beginning of what it said.
-        answer: String,
-    },
-}
-
-/// Which process it is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Identity {
-    /// Its id.
-    pub id: u32,
-    /// The place of its socket among all.
-    pub socket: usize,
-    /// What it said last.
-    pub state: State,
-    /// It began at this moment or up to two seconds later.
-    began: Option<Instant>,
-}
-
-impl Identity {
-    /// Whether a stream is one of this process, and not of an earlier one with the same id.
-    pub(super) fn has(&self, stream: &Stream) -> bool {
-        stream.process == self.id && self.began.is_none_or(|began| stream.since >= began)
-    }
-}
-
 /// A process that can be told to end streams.
 #[derive(Debug)]
 pub(super) struct Process {
-    /// Which it is.
-    pub who: Identity,
-    heard: Instant,
-    api: Api,
-    /// Where the streams are that the last look at all of them was for.
-    places: HashMap<Name, Place>,
+    id: u32,
+    connection: Connection,
+    places: Places,
+    /// Those that HAProxy was told to end and still had, and when that was seen first.
+    leaving: HashMap<Name, Instant>,
     /// Whether it was logged that a stream has another client than its message said.
     has_warned: bool,
 }
 
-/// What names a stream in a process, as far as we know which process it is: several that run in containers may have one id, and
-/// their numbers are the same soon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Name {
-    number: u64,
-    client: Option<SocketAddr>,
+/// What is seen of a stream that is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    /// HAProxy has ended it.
+    Ended,
+    /// HAProxy was told to end it some time ago, and still has it.
+    Remains,
+    /// It is there no more.
+    Gone,
+    /// Its number is there with another client.
+    Other,
+    /// It is not known yet: it is to be asked for again.
+    Later,
 }
 
-impl From<&Stream> for Name {
-    fn from(stream: &Stream) -> Self {
-        Self { number: stream.number, client: stream.client.map(list::plain) }
-    }
-}
-
-impl From<Listed> for Name {
-    fn from(listed: Listed) -> Self {
-        Self { number: listed.number, client: listed.client }
-    }
-}
-
-/// Where a stream is.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    /// In the list, which HAProxy goes through from its beginning for each command.
-    order: usize,
-    pointer: Pointer,
-}
-
-/// What a look at all streams found.
+/// What is seen of streams that are to end.
 #[derive(Debug, Default)]
-struct Found {
-    places: HashMap<Name, Place>,
-    /// Numbers that were looked for, and are there with another client.
-    others: HashSet<u64>,
-}
-
-/// What became of streams that are being ended.
-#[derive(Debug, Default)]
-struct Ending {
-    ends: HashMap<Name, End>,
-    /// HAProxy was told to end these.
-    told: Vec<(Pointer, Name)>,
+pub(super) struct Ends {
+    /// Of each that it came to.
+    pub met: HashMap<Name, Met>,
+    /// The list with numbers is needed for some.
+    pub list: Option<Haste>,
 }
 
 impl Process {
-    /// Connects to the process that a socket leads to now.
-    pub(super) async fn connect(path: &Path, socket: usize) -> Result<Self, Fault> {
-        let mut api = Api::open(path).await?;
-        if api.level != Level::Admin {
-            return Err(Fault::Denied);
-        }
-        let info = api.ask("show info\n").await?;
-        let Info { process: id, state, age } =
-            Info::read(&info, SystemTime::now()).ok_or(Fault::NoProcess)?;
-        let heard = Instant::now();
-        let began = age.and_then(|age| heard.checked_sub(age));
-        let who = Identity { id, socket, state, began };
-        Ok(Self { who, heard, api, places: HashMap::new(), has_warned: false })
+    /// Over a connection to the process of this id.
+    pub(super) fn new(id: u32, connection: Connection) -> Self {
+        Self { id, connection, places: Places::default(), leaving: HashMap::new(), has_warned: false }
     }
 
     /// Whether what failed means that the process has ended, with all its streams.
     pub(super) fn has_ended(&self, fault: &Fault) -> bool {
-        match fault {
-            Fault::Runtime(error) => error.is_end() && self.heard.elapsed() < SILENCE,
-            Fault::Denied | Fault::NoProcess | Fault::Unknown { .. } => false,
-        }
+        self.connection.has_ended(fault)
     }
 
     /// Asks how it is, which keeps the connection open.
-    pub(super) async fn ask(mut self) -> (Self, Result<(), Fault>) {
-        let asked = match self.api.ask("show info\n").await {
-            Ok(info) => Info::read(&info, SystemTime::now()).ok_or(Fault::NoProcess),
-            Err(error) => Err(error.into()),
-        };
-        let asked = asked.map(|info| {
-            self.heard = Instant::now();
-            self.who.state = info.state;
-        });
+    pub(super) async fn ask(mut self) -> (Self, Result<State, Fault>) {
+        let asked = self.connection.info().await.map(|info| info.state);
         (self, asked)
     }
 
-    /// Looks at all streams: whether each of these is open. Nothing is said of one whose number has another client.
-    pub(super) async fn look(mut self, streams: &[Stream]) -> (Self, Result<HashMap<Name, bool>, Fault>) {
-        let names: HashSet<Name> = streams.iter().map(Name::from).collect();
-        let looked = self.find(&names).await.map(|Found { places, others }| {
-            self.places = places;
-            let known = names.iter().filter(|name| !others.contains(&name.number));
-            known.map(|name| (*name, self.places.contains_key(name))).collect()
-        });
-        (self, looked)
+    /// Takes a list of all its streams.
+    pub(super) fn learn(&mut self, listing: Listing) {
+        self.places.take_long(listing);
     }
 
-    /// Ends these streams, and says what became of each. Nothing is said of one whose number has another client, nor of those
-    /// that it did not come to.
-    pub(super) async fn end(mut self, streams: &[Stream]) -> (Self, HashMap<Name, End>, Result<(), Fault>) {
-        let mut ending = Ending::default();
-        let ended = self.end_all(streams, &mut ending).await;
-        (self, ending.ends, ended)
+    /// Ends these streams. What is seen of each; nothing of those that it did not come to.
+    pub(super) async fn end(mut self, streams: &[Stream]) -> (Self, Ends, Result<(), Fault>) {
+        let mut ends = Ends::default();
+        let ended = self.end_all(streams, &mut ends).await;
+        (self, ends, ended)
     }
 
-    /// Those that were seen at the last look are ended where they were; for younger ones there is first the list of those with the
-    /// same client, which is short, then the long one, which has all numbers.
-    async fn end_all(&mut self, streams: &[Stream], ending: &mut Ending) -> Result<(), Fault> {
-        let mut names: HashSet<Name> = streams.iter().map(Name::from).collect();
-        let places = names.iter().filter_map(|name| Some((*name, *self.places.get(name)?))).collect();
-        self.end_at(places, ending).await?;
-        names.retain(|name| !ending.ends.contains_key(name));
-        if !names.is_empty() {
-            for pointer in self.of_clients(&names).await? {
-                if let Some(name) = self.name(pointer).await?.filter(|name| names.remove(name)) {
-                    self.shut(pointer, name, ending).await?;
+    /// Each where a list has shown it. Streams that are younger than any list are looked for by the short one, all together.
+    async fn end_all(&mut self, streams: &[Stream], ends: &mut Ends) -> Result<(), Fault> {
+        let mut left: HashMap<Name, Instant> =
+            streams.iter().map(|stream| (Name::from(stream), stream.since)).collect();
+        let mut told = Vec::new();
+        while !left.is_empty() {
+            let mut is_unlisted = false;
+            let mut again = HashMap::new();
+            for (name, since) in left {
+                match self.places.plan(&name, since) {
+                    Plan::Look(places) => match self.shut(name, &places).await? {
+                        Some(place) => {
+                            ends.met.insert(name, Met::Ended);
+                            told.push((name, place));
+                        }
+                        None if self.leaving.remove(&name).is_some() => {
+                            ends.met.insert(name, Met::Ended);
+                        }
+                        None => {
+                            self.places.miss(name);
+                            again.insert(name, since);
+                        }
+                    },
+                    Plan::Short => {
+                        is_unlisted = true;
+                        again.insert(name, since);
+                    }
+                    Plan::Long(haste) => {
+                        ends.list = ends.list.max(Some(haste));
+                        ends.met.insert(name, Met::Later);
+                    }
+                    Plan::Gone => {
+                        let was_told = self.leaving.remove(&name).is_some();
+                        ends.met.insert(name, if was_told { Met::Ended } else { Met::Gone });
+                    }
+                    Plan::Other => {
+                        self.warn();
+                        ends.met.insert(name, Met::Other);
+                    }
                 }
             }
-        }
-        if !names.is_empty() {
-            let Found { places, others } = self.find(&names).await?;
-            self.end_at(places.into_iter().collect(), ending).await?;
-            names.retain(|name| !others.contains(&name.number));
-            for name in names {
-                ending.ends.entry(name).or_insert(End::Gone);
+            left = again;
+            if is_unlisted {
+                self.list().await?;
             }
         }
-        self.settle(ending).await
+        self.settle(told, ends).await
     }
 
-    /// Ends each of these where it is. One that is there no more is gone: a stream keeps its place.
-    async fn end_at(&mut self, mut places: Vec<(Name, Place)>, ending: &mut Ending) -> Result<(), Fault> {
-        places.sort_unstable_by_key(|(_, place)| place.order);
-        for (name, Place { pointer, .. }) in places {
-            if self.name(pointer).await? == Some(name) {
-                self.shut(pointer, name, ending).await?;
-            } else {
-                ending.ends.insert(name, End::Gone);
-            }
-        }
-        Ok(())
-    }
-
-    /// Has HAProxy end what is at this place, where this name has just been seen.
-    async fn shut(&mut self, pointer: Pointer, name: Name, ending: &mut Ending) -> Result<(), Fault> {
-        let command = format!("shutdown session {pointer}");
-        let answer = self.command(&command).await?;
-        let end = if is_absent(&answer) {
-            End::Gone
-        } else if answer.trim_matches(['>', ' ', '\n']).is_empty() {
-            ending.told.push((pointer, name));
-            End::Ended
-        } else {
-            return Err(unknown(command, &answer));
-        };
-        ending.ends.insert(name, end);
-        Ok(())
-    }
-
-    /// Waits a moment for streams that HAProxy was told to end, and says which it still has.
-    async fn settle(&mut self, ending: &mut Ending) -> Result<(), Fault> {
-        for pause in SETTLING {
-            if ending.told.is_empty() {
-                return Ok(());
-            }
-            sleep(pause).await;
-            let told = mem::take(&mut ending.told);
-            if told.len() > MAX_CANDIDATES {
-                let there = self.find(&told.iter().map(|(_, name)| *name).collect()).await?.places;
-                ending.told = told.into_iter().filter(|(_, name)| there.contains_key(name)).collect();
+    /// Has HAProxy end the stream at one of these places, right after its name was seen there. Where that was.
+    async fn shut(&mut self, name: Name, places: &[Pointer]) -> Result<Option<Pointer>, Fault> {
+        for place in places {
+            if self.name(*place).await? != Some(name) {
                 continue;
             }
-            for (pointer, name) in told {
-                if self.name(pointer).await? == Some(name) {
-                    ending.told.push((pointer, name));
-                }
+            let command = format!("shutdown session {place}");
+            let answer = self.connection.command(&command).await?;
+            return if answer.trim_matches(['>', ' ', '\n']).is_empty() {
+                Ok(Some(*place))
+            } else if is_absent(&answer) {
+                Ok(None)
+            } else {
+                Err(Fault::unknown(&command, &answer))
+            };
+        }
+        Ok(None)
+    }
+
+    /// Looks a moment later which of those HAProxy still has. It is not waited for them here, or others would wait as well.
+    async fn settle(&mut self, told: Vec<(Name, Pointer)>, ends: &mut Ends) -> Result<(), Fault> {
+        if !told.is_empty() {
+            sleep(SETTLING).await;
+        }
+        for (name, place) in told {
+            if self.name(place).await? == Some(name) {
+                let first = self.leaving.entry(name).or_insert_with(Instant::now);
+                let met = if first.elapsed() >= LEAVING { Met::Remains } else { Met::Later };
+                ends.met.insert(name, met);
+            } else {
+                self.leaving.remove(&name);
             }
         }
-        ending.ends.extend(ending.told.iter().map(|(_, name)| (*name, End::Remains)));
         Ok(())
     }
 
     /// The stream that is at this place now.
-    async fn name(&mut self, pointer: Pointer) -> Result<Option<Name>, Fault> {
-        let command = format!("show sess {pointer}");
-        let answer = self.command(&command).await?;
+    async fn name(&mut self, place: Pointer) -> Result<Option<Name>, Fault> {
+        let command = format!("show sess {place}");
+        let answer = self.connection.command(&command).await?;
         match answer.lines().find_map(list::long) {
-            Some(listed) if listed.pointer == pointer => Ok(Some(listed.into())),
+            Some(listed) if listed.pointer == place => Ok(Some(listed.into())),
             None if is_absent(&answer) => Ok(None),
-            Some(_) | None => Err(unknown(command, &answer)),
+            Some(_) | None => Err(Fault::unknown(&command, &answer)),
         }
     }
 
-    /// Where streams of the same clients are; none if they are too many to look at each.
-    async fn of_clients(&mut self, names: &HashSet<Name>) -> Result<Vec<Pointer>, Fault> {
-        let clients: HashSet<_> = names.iter().map(|name| name.client).collect();
-        let mut found = Vec::new();
-        let each = |line: &str| {
-            if let Some((pointer, client)) = list::short(line)
-                && clients.contains(&client)
-                && found.len() <= MAX_CANDIDATES
-            {
-                found.push(pointer);
-            }
-        };
-        self.api.read("show sess\n", each).await?;
-        self.heard = Instant::now();
-        Ok(if found.len() > MAX_CANDIDATES { Vec::new() } else { found })
+    /// Learns which clients' streams are where.
+    async fn list(&mut self) -> Result<(), Fault> {
+        let began = Instant::now();
+        let mut streams = Vec::new();
+        self.connection.read("show sess", |line| streams.extend(list::short(line))).await?;
+        self.places.take_short(began, streams);
+        Ok(())
     }
 
-    /// Where these streams are, by a list of all.
-    async fn find(&mut self, names: &HashSet<Name>) -> Result<Found, Fault> {
-        let numbers: HashSet<u64> = names.iter().map(|name| name.number).collect();
-        let mut found = Found::default();
-        let mut order = 0_usize;
-        let each = |line: &str| {
-            if let Some(listed) = list::long(line) {
-                order = order.saturating_add(1);
-                let name = Name::from(listed);
-                if names.contains(&name) {
-                    found.places.insert(name, Place { order, pointer: listed.pointer });
-                } else if numbers.contains(&name.number) {
-                    found.others.insert(name.number);
-                }
-            }
-        };
-        let command = "show sess all";
-        self.api.read(&format!("{command}\n"), each).await?;
-        self.heard = Instant::now();
-        if order == 0 {
-            // Not even our own connection, which is a stream as well.
-            return Err(unknown(command.to_owned(), "no stream is told"));
-        }
-        if !found.others.is_empty() && !mem::replace(&mut self.has_warned, true) {
+    fn warn(&mut self) {
+        if !self.has_warned {
             tracing::warn!(
-                process = self.who.id,
+                process = self.id,
                 "an open stream has another client than its message said, and is not ended: the message `stream` needs src=fc_src \
                  src_port=fc_src_port, or another HAProxy has the same process id"
             );
         }
-        Ok(found)
-    }
-
-    async fn command(&mut self, command: &str) -> Result<String, Fault> {
-        let answer = self.api.ask(&format!("{command}\n")).await?;
-        self.heard = Instant::now();
-        Ok(answer)
+        self.has_warned = true;
     }
 }
 
 fn is_absent(answer: &str) -> bool {
     ABSENT.iter().any(|text| answer.contains(text))
-}
-
-fn unknown(command: String, answer: &str) -> Fault {
-    let line = answer.lines().map(|line| line.trim_start_matches(['>', ' '])).find(|line| !line.is_empty());
-    Fault::Unknown { command, answer: line.unwrap_or_default().chars().take(100).collect() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_answer_is_told_by_its_first_line() {
-        let fault = unknown("show sess 0x1".to_owned(), "\n> Permission denied\n\n");
-        assert_eq!(
-            fault.to_string(),
-            "HAProxy's answer to `show sess 0x1` is none that is known: Permission denied"
-        );
-    }
 }

@@ -3,6 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::End;
+use super::places::{Listing, Name, Shown};
+use super::process::{Ends, Met};
 use crate::request::Stream;
 
 /// What a process says of a stream, the more certain first.
@@ -34,15 +37,58 @@ impl Tallies {
     }
 
     /// One of them has said this. What all have said together, the least certain of it, when it was the last.
-    pub(super) fn hear(&mut self, stream: &Stream, said: Said) -> Option<Said> {
+    fn hear(&mut self, stream: &Stream, said: Said) -> Option<Said> {
         let tally = self.0.get_mut(stream)?;
         tally.left = tally.left.saturating_sub(1);
         tally.said = tally.said.max(said);
         if tally.left > 0 { None } else { self.0.remove(stream).map(|tally| tally.said) }
     }
 
+    /// One of them has come to these ends. What has become of each stream of which that can be told now.
+    pub(super) fn hear_ends(&mut self, its: Vec<Stream>, ends: &Ends) -> Vec<(Stream, End)> {
+        let mut heard = Vec::new();
+        for stream in its {
+            let said = match ends.met.get(&Name::from(&stream)) {
+                Some(Met::Ended) => Err(End::Ended),
+                Some(Met::Remains) => Err(End::Remains),
+                Some(Met::Gone) => Ok(Said::Absent),
+                Some(Met::Other) => Ok(Said::Other),
+                Some(Met::Later) | None => Ok(Said::Nothing),
+            };
+            let end = match said {
+                Err(end) => {
+                    self.forget(&stream);
+                    Some(end)
+                }
+                Ok(said) => match self.hear(&stream, said) {
+                    Some(Said::Absent) => Some(End::Gone),
+                    Some(Said::Other) => Some(End::Unreachable),
+                    Some(Said::Nothing) | None => None,
+                },
+            };
+            heard.extend(end.map(|end| (stream, end)));
+        }
+        heard
+    }
+
+    /// One of them has given this list, or none. Those of its streams that are gone.
+    pub(super) fn hear_list(&mut self, its: Vec<Stream>, listing: Option<&Listing>) -> Vec<Stream> {
+        let mut gone = Vec::new();
+        for stream in its {
+            let said = match listing.map(|listing| listing.shown(&Name::from(&stream))) {
+                Some(Shown::Absent) => Said::Absent,
+                Some(Shown::Open | Shown::Other) => Said::Other,
+                None => Said::Nothing,
+            };
+            if self.hear(&stream, said) == Some(Said::Absent) {
+                gone.push(stream);
+            }
+        }
+        gone
+    }
+
     /// One of them has ended the stream: what the others say counts no more.
-    pub(super) fn forget(&mut self, stream: &Stream) {
+    fn forget(&mut self, stream: &Stream) {
         self.0.remove(stream);
     }
 }

@@ -219,3 +219,23 @@ fn what_goes_on_is_told_again_each_second_and_what_cannot_be_reached_is_given_up
         assert_eq!(memory.is_empty(), is_given_up, "{why:?}");
     }
 }
+
+#[test]
+fn what_haproxy_still_has_is_told_to_end_less_and_less_often() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(9, None));
+    memory.remember(opened(1, Some(NOW)), start);
+    memory.look(start, NOW, |_| true);
+    let mut at = start;
+    for pause in [1, 2, 4, 8, 16, 32, 64, 64] {
+        assert_eq!(ending(&memory, at), [(1, "expired")]);
+        assert!(!memory.goes_on(&stream(1), GoesOn::Remains, at));
+        assert!(!memory.has_ending(at + pause * SECOND - PAUSE), "{pause}");
+        at += pause * SECOND;
+    }
+    for _ in 0..3 {
+        assert!(!memory.goes_on(&stream(1), GoesOn::Unreachable, at));
+        at += SECOND;
+        assert_eq!(ending(&memory, at), [(1, "expired")], "a way may be there at any time");
+    }
+}

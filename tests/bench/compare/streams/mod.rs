@@ -48,15 +48,19 @@ const BOTH: &str = "    bind \"${EDGE_BIND}\"\n    bind \"${TCP_BIND}\"\n";
 const BRIEF_SILENCE: &str = "    timeout client        30s\n    timeout server        30s\n";
 const LONG_SILENCE: &str = "    timeout client        1h\n    timeout server        1h\n";
 
-/// Measures on one release, with so many streams open.
-pub(crate) fn run(release: &Release, open: usize) -> Value {
-    let ends = ends(release, open);
-    println!("{release}, {open} streams: {ends:#}");
-    let many = cost::many(release);
-    println!("{release}: {many:#}");
-    let brief = cost::brief(release);
-    println!("{release}: {brief:#}");
-    json!({"haproxy": release.to_string(), "ends": ends, "many": many, "brief": brief})
+/// Measures on one release, with so many streams open; of `ends`, `many` and `brief` those whose name contains `only`.
+pub(crate) fn run(release: &Release, open: usize, only: &str) -> Value {
+    let mut figures = json!({"haproxy": release.to_string()});
+    let parts: [(&str, &dyn Fn() -> Value); 3] = [
+        ("ends", &|| ends(release, open)),
+        ("many", &|| cost::many(release)),
+        ("brief", &|| cost::brief(release)),
+    ];
+    for (name, measure) in parts.iter().filter(|(name, _)| name.contains(only)) {
+        figures[*name] = measure();
+        println!("{release}, {name}: {:#}", figures[*name]);
+    }
+    figures
 }
 
 /// Of each release that was measured, or that none was.
