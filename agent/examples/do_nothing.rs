@@ -24,7 +24,7 @@ use jwt_agent::listen::{Address, Listener};
 use jwt_agent::spoa::connection::serve;
 use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
 use jwt_agent::spoa::leave::Leave;
-use jwt_agent::spoa::respond::Respond;
+use jwt_agent::spoa::respond::{DecidingTime, Respond};
 use mimalloc::MiMalloc;
 use spop::{Action, TypedData, VarScope};
 
@@ -102,17 +102,20 @@ impl Respond for Fixed {
         &self,
         notify: &Notify<()>,
         max: u32,
+        time: &mut DecidingTime,
         out: &mut Vec<u8>,
     ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
-        let signed = self.signed.clone();
-        if signed.is_none() && encode_ack(notify.ids, &self.actions, max, out) {
+        let is_now = self.signed.is_none() || time.is_left();
+        let is_good = || self.signed.as_ref().is_none_or(|signed| signed.is_good());
+        if is_now && is_good() && encode_ack(notify.ids, &[&self.actions], max, out) {
             return None;
         }
+        let signed = self.signed.clone();
         let (ids, actions) = (notify.ids, Arc::clone(&self.actions));
         Some(async move {
             let mut ack = Vec::new();
             let is_good = signed.is_some_and(|signed| signed.is_good());
-            if is_good && encode_ack(ids, &actions, max, &mut ack) { ack } else { Vec::new() }
+            if is_good && encode_ack(ids, &[&actions], max, &mut ack) { ack } else { Vec::new() }
         })
     }
 

@@ -12,7 +12,7 @@ use crate::decide::Decider;
 use crate::metrics::{ByStatus, Metrics};
 use crate::request::Request;
 use crate::spoa::frame::{Fault, Notify};
-use crate::spoa::respond::Respond;
+use crate::spoa::respond::{DecidingTime, Respond};
 
 /// Shared by all connections.
 #[derive(Debug)]
@@ -51,9 +51,10 @@ impl Respond for Current {
         &self,
         notify: &Notify<Request<'_>>,
         max: u32,
+        time: &mut DecidingTime,
         out: &mut Vec<u8>,
     ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
-        self.decider.load().answer(notify, max, out)
+        self.decider.load().answer(notify, max, time, out)
     }
 
     /// A health check that fails is counted.

@@ -302,7 +302,7 @@ impl<'a> Request<'a> {
     /// # Errors
     ///
     /// [`Reject::Binding`] where there is none, and those of [`SentProof::one`].
-    pub fn shown_proof(&self) -> Result<Box<ShownProof>, Reject> {
+    pub fn shown_proof(&self) -> Result<Box<ShownProof<'_>>, Reject> {
         self.proof.as_ref().ok_or(Reject::Binding)?.one().map(Box::new)
     }
 

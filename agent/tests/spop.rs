@@ -228,7 +228,7 @@ mod tests {
             let meant = || plain.iter().cloned().map(to_crate).collect::<Vec<_>>();
             let mut ours = Vec::new();
             let ids = Ids { stream: stream_id, frame: frame_id };
-            prop_assert!(encode_ack(ids, &encode_actions(meant()), u32::MAX, &mut ours));
+            prop_assert!(encode_ack(ids, &[&encode_actions(meant())], u32::MAX, &mut ours));
             let theirs = Ack { stream_id, frame_id, actions: meant() }.serialize().unwrap();
             prop_assert_eq!(&ours, &theirs);
             let (kind, stream, number, payload) = open(&ours);

@@ -1,6 +1,5 @@
 //! The ACK of a decision: made once, then sent to each request that it answers, and counted and logged for each.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -88,17 +87,17 @@ impl Acks {
 
     /// What is told of one request alone, encoded.
     pub fn own(&self, own: Own) -> Box<[u8]> {
-        let told: [(&str, Option<TypedData>); 3] = [
-            ("proof", own.proof.map(|proof| proof.to_string().into())),
-            ("dpop_nonce", own.nonce.map(Into::into)),
-            ("ttl", own.ttl.map(Into::into)),
-        ];
-        let set = told.into_iter().filter(|(name, _)| self.variables.contains(name));
-        let actions: Vec<Action> = set
-            .filter_map(|(name, value)| {
-                Some(Action::SetVar { scope: VarScope::Transaction, name: name.to_owned(), value: value? })
-            })
-            .collect();
+        let is_sent = |name: &str| self.variables.contains(name);
+        let proof = own.proof.filter(|_| is_sent("proof")).map(|proof| ("proof", proof.to_string().into()));
+        let nonce = own.nonce.filter(|_| is_sent("dpop_nonce")).map(|nonce| ("dpop_nonce", nonce.into()));
+        let ttl = own.ttl.filter(|_| is_sent("ttl")).map(|ttl| ("ttl", ttl.into()));
+        let told: [Option<(&str, TypedData)>; 3] = [proof, nonce, ttl];
+        let set = |(name, value): (&str, _)| Action::SetVar {
+            scope: VarScope::Transaction,
+            name: name.to_owned(),
+            value,
+        };
+        let actions: Vec<Action> = told.into_iter().flatten().map(set).collect();
         if actions.is_empty() { Box::default() } else { encode_actions(actions) }
     }
 
@@ -115,12 +114,7 @@ impl Acks {
         if ack.long_names > 0 {
             self.metrics.long_names.inc_by(ack.long_names);
         }
-        let actions = if own.is_empty() {
-            Cow::Borrowed(&*ack.actions)
-        } else {
-            Cow::Owned([own, &*ack.actions].concat())
-        };
-        if encode_ack(to.ids, &actions, to.max_frame_size, out) {
+        if encode_ack(to.ids, &[own, &ack.actions], to.max_frame_size, out) {
             ack.record.note(to.name, &self.refusals, self.teller.as_deref());
         } else {
             self.refuse_too_large(&same_token().refused(Reject::AnswerSize), to, out);
@@ -131,7 +125,7 @@ impl Acks {
         // The second holds `reason` and `valid` alone, which fit the smallest frame of the protocol.
         for variables in [&self.variables, &Variables::Only(BTreeSet::new())] {
             let actions = encode_actions(answer(refused, variables, None).actions);
-            if encode_ack(to.ids, &actions, to.max_frame_size, out) {
+            if encode_ack(to.ids, &[&actions], to.max_frame_size, out) {
                 break;
             }
         }

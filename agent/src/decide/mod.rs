@@ -39,6 +39,7 @@ use crate::mcp::Rows;
 use crate::metrics::Metrics;
 use crate::request::{CertificateForm, Request};
 use crate::spoa::frame::{Ids, Notify};
+use crate::spoa::respond::DecidingTime;
 use crate::token_server::TokenServer;
 use arrival::Arrival;
 pub use opened::{Basis, Held, Judged, Opened, Openings, Verdict};
@@ -133,12 +134,13 @@ impl Decider {
         self.keys.view(&self.trust, UnixTime::from_system(SystemTime::now()))
     }
 
-    /// Answers a request at once where it asks nothing that could be decided, or where a kept verdict holds: appends the
-    /// ACK, a frame of at most `max`, to `out`. Otherwise gives what decides it.
+    /// Answers a request at once where it asks nothing that could be decided, or where a kept verdict holds and `time` is left for
+    /// its proof, if it needs one: appends the ACK, a frame of at most `max`, to `out`. Otherwise gives what decides it.
     pub fn answer(
         self: &Arc<Self>,
         notify: &Notify<Request<'_>>,
         max: u32,
+        time: &mut DecidingTime,
         out: &mut Vec<u8>,
     ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
         let arrival = Arrival::now(&self.metrics);
@@ -161,15 +163,10 @@ impl Decider {
         if let Some(offers) = &self.offers {
             offers.note(&kept, &question.key, &notify.request, arrival.at);
         }
-        if self.prover.is_needed(&kept, &question) {
-            // Its signature takes as long as a new token's.
-            return Some(Arc::clone(self).decide(
-                notify.ids,
-                question.into_owned(),
-                Some(kept),
-                arrival,
-                max,
-            ));
+        // The signature of a proof takes as long as a new token's.
+        if self.prover.is_needed(&kept, &question) && !time.is_left() {
+            let question = question.into_owned();
+            return Some(Arc::clone(self).decide(notify.ids, question, Some(kept), arrival, max));
         }
         self.send(&kept, &question, arrival.now, asker, out);
         None
@@ -191,7 +188,8 @@ impl Decider {
         let is_hit = hit.is_some();
         let kept = match hit {
             Some(kept) => kept,
-            None => self.verdict(&mut question, &arrival).await,
+            // Apart, so that the way of what is known stays small: it is moved for each proof.
+            None => Box::pin(self.verdict(&mut question, &arrival)).await,
         };
         let mut ack = Vec::new();
         let asker = Asker { ids, max_frame_size: max, name: question.request.as_deref() };

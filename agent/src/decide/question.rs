@@ -38,7 +38,7 @@ pub struct Question<'a> {
     /// What the request shows of its client beside it.
     pub evidence: Evidence,
     /// The proof of its client's key, which is judged when the token is known to be good; absent where the scheme is not `DPoP`.
-    pub proof: Option<Result<Box<ShownProof>, Reject>>,
+    pub proof: Option<Result<Box<ShownProof<'a>>, Reject>>,
     /// What its verdict is kept under.
     pub key: Key,
     /// The keys of that version.
@@ -124,7 +124,7 @@ impl<'a> Question<'a> {
         Question {
             token: self.token.into_owned().into(),
             evidence: self.evidence,
-            proof: self.proof,
+            proof: self.proof.map(|shown| shown.map(|shown| Box::new(shown.into_owned()))),
             key: self.key,
             keys: self.keys,
             request: self.request.map(|name| name.into_owned().into()),

@@ -1,6 +1,8 @@
 //! The arguments of the message `proof`: the proof that a client sent beside its token (RFC 9449 section 4.1), and the request
 //! that it must be for.
 
+use std::borrow::Cow;
+
 use jose::{Reject, ShownProof};
 use spop::TypedData;
 
@@ -70,7 +72,7 @@ impl<'a> SentProof<'a> {
     ///
     /// [`Reject::Binding`] where there is none, [`Reject::Proof`] for two (RFC 9449 section 4.3, check 1), and
     /// [`Reject::Argument`] for what cannot be read or is not sent.
-    pub fn one(&self) -> Result<ShownProof, Reject> {
+    pub fn one(&self) -> Result<ShownProof<'_>, Reject> {
         match self.count {
             Count::Number(1) => {}
             Count::Number(0) => return Err(Reject::Binding),
@@ -94,11 +96,11 @@ impl<'a> SentProof<'a> {
 }
 
 /// What HAProxy sends, where it does: what the client left out is empty, and its own fault.
-fn sent(text: &Text<'_>) -> Result<Option<String>, Reject> {
+fn sent<'a>(text: &'a Text<'_>) -> Result<Option<Cow<'a, str>>, Reject> {
     match text {
         Text::Absent => Ok(None),
-        Text::Empty => Ok(Some(String::new())),
-        Text::Given(text) => Ok(Some(text.clone().into_owned())),
+        Text::Empty => Ok(Some(Cow::default())),
+        Text::Given(text) => Ok(Some(Cow::Borrowed(text))),
         Text::Unreadable => Err(Reject::Argument),
     }
 }
@@ -138,18 +140,17 @@ mod tests {
 
     #[test]
     fn a_message_is_one_proof_of_one_request() {
-        let whole = whole_but("", None).one().unwrap();
-        assert_eq!(whole.place, Some((true, "api.example".to_owned())));
-        assert_eq!(
-            (whole.proof.as_str(), whole.method.as_str(), whole.path.as_str()),
-            ("a.b.c", "GET", "/a")
-        );
+        let sent = whole_but("", None);
+        let whole = sent.one().unwrap();
+        assert_eq!(whole.place, Some((true, "api.example".into())));
+        assert_eq!((&*whole.proof, &*whole.method, &*whole.path), ("a.b.c", "GET", "/a"));
         assert_eq!(whole.request_id.as_deref(), Some("r"));
         assert_eq!(whole_but("tls", None).one().unwrap().place, None);
         assert_eq!(whole_but("host", None).one().unwrap().place, None);
         for nothing in [text(""), Value::Other(TypedData::Null)] {
-            let hostless = whole_but("host", Some(nothing)).one().unwrap();
-            assert_eq!(hostless.place, Some((true, String::new())), "its client named no host");
+            let hostless = whole_but("host", Some(nothing));
+            let place = hostless.one().unwrap().place;
+            assert_eq!(place, Some((true, Cow::default())), "its client named no host");
         }
         assert_eq!(whole_but("request_id", Some(text(""))).one().unwrap().request_id, None);
         assert_eq!(whole_but("request_id", None).one().unwrap().request_id, None);
@@ -174,7 +175,8 @@ mod tests {
             assert_eq!(whole_but(name, value).one().err(), Some(expected), "{name}");
         }
         for (name, read) in [("dpop", "proof"), ("method", "method"), ("path", "path")] {
-            let empty = whole_but(name, Some(text(""))).one().unwrap();
+            let sent = whole_but(name, Some(text("")));
+            let empty = sent.one().unwrap();
             let part = [("proof", &empty.proof), ("method", &empty.method), ("path", &empty.path)];
             assert!(part.iter().any(|(part, value)| *part == read && value.is_empty()), "{name}");
         }

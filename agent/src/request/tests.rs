@@ -217,7 +217,7 @@ fn a_proof_is_told_by_its_own_message_beside_the_token() {
         let messages = [message("proof", &proof), asked.clone()].concat();
         let request = read(&messages).unwrap();
         let shown = request.shown_proof().unwrap();
-        assert_eq!((shown.proof.as_str(), shown.path.as_str()), ("a.b.c", "/a"));
+        assert_eq!((&*shown.proof, &*shown.path), ("a.b.c", "/a"));
         assert_eq!(request.scheme(&schemes), scheme, "{authorization}");
         assert_eq!(request.scheme(&schemes[..1]), AuthScheme::Bearer, "it is not an accepted one");
         let twice = [messages, message("proof", &proof)].concat();

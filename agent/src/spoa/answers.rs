@@ -1,25 +1,20 @@
 //! What becomes of the requests of one connection: answered at once, or decided meanwhile, until their ACKs are sent.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::FutureExt;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
 use tracing::Span;
 
 use super::frame::{MAX_HELLO_SIZE, Notify};
-use super::respond::Respond;
+use super::respond::{DecidingTime, Respond};
 
 /// Requests in flight on one connection, three times what HAProxy sends; then we stop reading.
 const MAX_IN_FLIGHT: usize = 64;
 /// Unsent bytes of one connection; above it we stop reading.
 const MAX_UNSENT_BYTES: usize = 256 * 1024;
-/// How long the decisions of one turn of the loop may hold it up: some signatures, and less than any client would notice.
-/// A task costs more than a short signature, since it wakes another thread, and that one this.
-const DECIDING_LIMIT: Duration = Duration::from_micros(100);
 
 /// What becomes of the frames that were read.
 pub(super) struct Answers<R> {
@@ -51,16 +46,18 @@ impl<R: Respond> Answers<R> {
         self.tasks.len() < MAX_IN_FLIGHT && self.output.len() < MAX_UNSENT_BYTES
     }
 
-    /// Answers, or starts the decision; until `deciding_until`, which begins with the first one, it is made here.
-    pub fn start(&mut self, notify: &Notify<R::Request<'_>>, deciding_until: &mut Option<Instant>) {
+    /// Answers, or starts the decision, which is made here while `time` is left. A panic costs this decision, and not the
+    /// connection.
+    pub fn start(&mut self, notify: &Notify<R::Request<'_>>, time: &mut DecidingTime) {
         self.scratch.clear();
-        let Some(decision) = self.responder.answer(notify, self.max_frame_size, &mut self.scratch) else {
-            return self.output.extend_from_slice(&self.scratch);
+        let (responder, max, out) = (&self.responder, self.max_frame_size, &mut self.scratch);
+        let answered = catch_unwind(AssertUnwindSafe(|| responder.answer(notify, max, time, out)));
+        let mut decision = match answered {
+            Ok(None) => return self.output.extend_from_slice(&self.scratch),
+            Ok(Some(decision)) => Box::pin(decision),
+            Err(_) => return self.span.in_scope(|| tracing::error!("a decision was lost")),
         };
-        let mut decision = Box::pin(decision);
-        let now = Instant::now();
-        if now < *deciding_until.get_or_insert_with(|| now + DECIDING_LIMIT) {
-            // As in a task: a panic costs this decision, and not the connection.
+        if time.is_left() {
             match AssertUnwindSafe(decision.as_mut()).catch_unwind().now_or_never() {
                 Some(Ok(ack)) => return self.output.extend_from_slice(&ack),
                 Some(Err(_)) => return self.span.in_scope(|| tracing::error!("a decision was lost")),

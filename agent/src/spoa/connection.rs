@@ -22,7 +22,7 @@ use super::answers::Answers;
 use super::frame::{Fault, Frame, decode, encode_disconnect, encode_hello};
 use super::hello::negotiate;
 use super::leave::{Leave, Turn};
-use super::respond::Respond;
+use super::respond::{DecidingTime, Respond};
 
 /// How long a peer may take for its HELLO, and after a health check's answer for its farewell.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -141,11 +141,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Respond> Connection<S, R> {
         let mut turn = pin!(leave.turn());
         loop {
             let mut progress = false;
-            let mut deciding_until = None;
+            let mut deciding = DecidingTime::default();
             while self.answers.has_room() {
                 let used = match decode::<R::Request<'_>>(&self.input, self.answers.max_frame_size)? {
                     Some((Frame::Notify(notify), used)) => {
-                        self.answers.start(&notify, &mut deciding_until);
+                        self.answers.start(&notify, &mut deciding);
                         used
                     }
                     Some((Frame::Disconnect { status, message }, _)) => {

@@ -301,24 +301,28 @@ pub fn read_actions(mut actions: &[u8]) -> Option<Vec<(String, TypedData)>> {
     actions.is_empty().then_some(set)
 }
 
-/// Appends an ACK with these encoded actions unless it is larger than `max`; says whether it was appended.
+/// Appends an ACK with these encoded actions, one piece behind the other, unless it is larger than `max`; says whether it was
+/// appended.
 ///
 /// ```text
 /// <FRAME-LENGTH:4 bytes> <103> <FLAGS:4 bytes, FIN alone> <STREAM-ID:varint> <FRAME-ID:varint> <LIST-OF-ACTIONS>
 /// ```
 #[must_use]
-pub fn encode_ack(ids: Ids, actions: &[u8], max: u32, out: &mut Vec<u8>) -> bool {
-    let len = varint_len(ids.stream).saturating_add(varint_len(ids.frame));
-    let len = len.saturating_add(actions.len()).saturating_add(5);
-    let Some(len) = u32::try_from(len).ok().filter(|len| *len <= max) else {
+pub fn encode_ack(ids: Ids, actions: &[&[u8]], max: u32, out: &mut Vec<u8>) -> bool {
+    let bytes = varint_len(ids.stream).saturating_add(varint_len(ids.frame)).saturating_add(5);
+    let bytes = actions.iter().fold(bytes, |bytes, piece| bytes.saturating_add(piece.len()));
+    let Some(len) = u32::try_from(bytes).ok().filter(|len| *len <= max) else {
         return false;
     };
+    out.reserve(LENGTH_PREFIX.saturating_add(bytes));
     out.extend_from_slice(&len.to_be_bytes());
     out.push(FrameType::Ack.to_u8());
     out.extend_from_slice(&FIN.to_be_bytes());
     encode_varint_into(ids.stream, out);
     encode_varint_into(ids.frame, out);
-    out.extend_from_slice(actions);
+    for piece in actions {
+        out.extend_from_slice(piece);
+    }
     true
 }
 

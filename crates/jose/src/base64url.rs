@@ -14,6 +14,13 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Whether the text stands for this hash.
+pub(crate) fn is_hash(text: &str, hash: &[u8]) -> bool {
+    // The text of 32 bytes.
+    let mut encoded = [0; 43];
+    URL_SAFE_NO_PAD.encode_slice(hash, &mut encoded) == Ok(encoded.len()) && text.as_bytes() == encoded
+}
+
 /// The bytes that the text stands for.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, NotBase64Url> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| NotBase64Url)
@@ -46,6 +53,20 @@ mod tests {
         for text in ["-_9", "_x", "-_8=", "+/8", "-_ 8", "-_8\n", " -_8", "A", "AAAAA", "ä", "-_8\0", "-.8"]
         {
             assert_eq!(decode(text), Err(NotBase64Url), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_hash_has_one_text() {
+        let hash = [0xfb; 32];
+        let text = encode(&hash);
+        assert!(is_hash(&text, &hash));
+        assert!(!is_hash(&text, &[0xfa; 32]));
+        for other in ["", &text[1..], &format!("{text}="), &format!("{text}A"), &text.replace('-', "+")] {
+            assert!(!is_hash(other, &hash), "{other}");
+        }
+        for other in [&[][..], &[0xfb; 31], &[0xfb; 33]] {
+            assert!(!is_hash(&encode(other), other), "{other:?}: of no hash");
         }
     }
 

@@ -32,7 +32,7 @@ impl Thumbprint {
     }
 
     /// Its text in a claim: base64url, 43 characters.
-    fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         base64url::decode(text).ok().and_then(|bytes| Self::from_bytes(&bytes))
     }
 }

@@ -31,11 +31,11 @@ fn row(algorithm: &'static str, verification: &'static dyn VerificationAlgorithm
     let holder = Holder::of(algorithm);
     let token = holder.token(json!({}));
     let shown = |_| ShownProof {
-        proof: holder.prove(&holder.claims(&token, "GET", URI)),
-        method: "GET".to_owned(),
-        place: Some((true, "api.example".to_owned())),
-        path: "/orders/4711".to_owned(),
-        request_id: Some("7F000001:ABCD_7F000001:1F90_65A0C0DE_0001:1".to_owned()),
+        proof: holder.prove(&holder.claims(&token, "GET", URI)).into(),
+        method: "GET".into(),
+        place: Some((true, "api.example".into())),
+        path: "/orders/4711".into(),
+        request_id: Some("7F000001:ABCD_7F000001:1F90_65A0C0DE_0001:1".into()),
     };
     // Each is good once.
     let shown: Vec<_> = (0..ENOUGH_CALLS).map(shown).collect();

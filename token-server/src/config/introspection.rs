@@ -207,7 +207,7 @@ impl Introspection {
     /// Puts the keys by which answers must be signed behind these sets.
     pub(super) fn place_keys(&mut self, sets: &mut Vec<IssuerKeys>) {
         for keys in self.servers.iter_mut().filter_map(|server| server.answer_keys.as_mut()) {
-            keys.set = sets.len();
+            keys.set = Some(sets.len());
             sets.push(keys.sources.clone());
         }
     }

@@ -124,7 +124,7 @@ impl Decider {
     async fn token(
         &self,
         (token, scheme): (&str, AuthScheme),
-        proof: Option<Result<ShownProof, Reject>>,
+        proof: Option<Result<ShownProof<'_>, Reject>>,
         guarded: Guarded<'_>,
         basis: &Basis,
         now: UnixTime,

@@ -75,7 +75,7 @@ impl Possession {
         &self,
         asked: &Confirmation,
         token: &TokenHash,
-        shown: Option<Result<ShownProof, Reject>>,
+        shown: Option<Result<ShownProof<'_>, Reject>>,
         now: UnixTime,
     ) -> Result<(), Reject> {
         let Some(key) = asked.key else {

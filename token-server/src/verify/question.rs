@@ -41,7 +41,7 @@ pub struct Question<'a> {
     /// What it shows, or why that cannot be told.
     pub credentials: Result<Credentials<'a>, Reject>,
     /// What it proves, or why that cannot be told; absent where the scheme of its token is not `DPoP`.
-    pub proof: Option<Result<ShownProof, Reject>>,
+    pub proof: Option<Result<ShownProof<'a>, Reject>>,
     /// What the logs of others call the request, for ours; it decides nothing.
     pub request_id: Option<&'a str>,
 }

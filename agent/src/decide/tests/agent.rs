@@ -159,7 +159,7 @@ impl Agent {
     pub async fn ack(&self, request: Request<'_>) -> Vec<u8> {
         let notify = Notify { ids: Ids { stream: 1, frame: 1 }, request };
         let mut ack = Vec::new();
-        if let Some(deciding) = self.decider.answer(&notify, MAX, &mut ack) {
+        if let Some(deciding) = self.decider.answer(&notify, MAX, &mut DecidingTime::default(), &mut ack) {
             assert!(ack.is_empty());
             ack = deciding.await;
         }

@@ -97,6 +97,26 @@ async fn a_token_bound_to_a_key_is_good_with_a_proof_of_its_own_and_with_nothing
     assert_eq!(agent.decider.metrics.proofs_remembered.get(), 6);
 }
 
+#[tokio::test(start_paused = true)]
+async fn beside_a_known_token_a_proof_is_judged_at_once_while_time_is_left_and_once_in_either_way() {
+    let agent = Agent::new(None).await;
+    let token = bound("");
+    assert_eq!(agent.answer(showing(&token, Some(good("a", &token)), None)).await, accepted());
+    for (jti, expected) in [("a", refused(Reject::ProofReplayed)), ("b", accepted()), ("c", accepted())] {
+        let request = showing(&token, Some(good(jti, &token)), None);
+        let notify = Notify { ids: Ids { stream: 1, frame: 1 }, request };
+        let mut time = DecidingTime::default();
+        let mut now = Vec::new();
+        assert!(agent.decider.answer(&notify, 65_536, &mut time, &mut now).is_none(), "{jti}");
+        assert_eq!(super::agent::told(&now), expected, "{jti}");
+        tokio::time::advance(Duration::from_micros(100)).await;
+        let mut out = Vec::new();
+        let later = agent.decider.answer(&notify, 65_536, &mut time, &mut out).unwrap().await;
+        assert_eq!(super::agent::told(&later), refused(Reject::ProofReplayed), "{jti}");
+        assert!(out.is_empty(), "{jti}");
+    }
+}
+
 #[tokio::test]
 async fn an_unbound_token_is_no_better_for_a_proof_nor_behind_its_scheme() {
     let agent = Agent::new(None).await;

@@ -162,7 +162,8 @@ async fn a_request_that_waited_for_its_turn_finds_what_was_kept_meanwhile() {
     let agent = Agent::new(None).await;
     let request = || Notify { ids: Ids { stream: 1, frame: 1 }, request: asking(&token(KEY, GOOD)) };
     let mut out = Vec::new();
-    let [first, second] = [0; 2].map(|_| agent.decider.answer(&request(), MAX, &mut out).unwrap());
+    let [first, second] = [0; 2]
+        .map(|_| agent.decider.answer(&request(), MAX, &mut DecidingTime::default(), &mut out).unwrap());
     assert_eq!(agent.decider.metrics.in_flight.get(), 2);
     for (deciding, counts) in [(first, [0, 1, 0]), (second, [1, 1, 0])] {
         assert_eq!(told(&deciding.await), accepted());
@@ -279,7 +280,7 @@ async fn of_clients_that_ask_at_once_each_is_answered_by_what_it_shows() {
             bound("anns", &format!(r#","jti":"{first:?}""#).replace(r#"Some(""#, "").replace(r#"")"#, ""));
         let [one, other] = [first, second].map(|certificate| {
             let notify = Notify { ids: Ids { stream: 1, frame: 1 }, request: showing(certificate, &fresh) };
-            agent.decider.answer(&notify, MAX, &mut out).unwrap()
+            agent.decider.answer(&notify, MAX, &mut DecidingTime::default(), &mut out).unwrap()
         });
         let (one, other) = tokio::join!(one, other);
         for (certificate, ack) in [(first, one), (second, other)] {

@@ -150,9 +150,9 @@ fn body(len: usize) -> Vec<Action> {
 #[test]
 fn an_ack_that_does_not_fit_leaves_nothing_behind() {
     let mut out = b"before".to_vec();
-    assert!(!encode_ack(Ids { stream: 1, frame: 1 }, &encode_actions(body(300)), 256, &mut out));
+    assert!(!encode_ack(Ids { stream: 1, frame: 1 }, &[&encode_actions(body(300))], 256, &mut out));
     assert_eq!(out, b"before");
-    assert!(encode_ack(Ids { stream: 1, frame: 1 }, &encode_actions(body(200)), 256, &mut out));
+    assert!(encode_ack(Ids { stream: 1, frame: 1 }, &[&encode_actions(body(200))], 256, &mut out));
     assert!(out.len() > 200);
 }
 
@@ -163,11 +163,11 @@ fn an_ack_is_what_the_crate_would_have_written() {
         append(&Ack { stream_id, frame_id, actions: body(len) }, &mut expected);
         let ids = Ids { stream: stream_id, frame: frame_id };
         let mut found = Vec::new();
-        assert!(encode_ack(ids, &encode_actions(body(len)), MAX_FRAME_SIZE, &mut found));
+        assert!(encode_ack(ids, &[&encode_actions(body(len))], MAX_FRAME_SIZE, &mut found));
         assert_eq!(found, expected, "{stream_id} {frame_id} {len}");
         let exact = u32::try_from(expected.len() - LENGTH_PREFIX).unwrap();
-        assert!(encode_ack(ids, &encode_actions(body(len)), exact, &mut Vec::new()));
-        assert!(!encode_ack(ids, &encode_actions(body(len)), exact - 1, &mut Vec::new()));
+        assert!(encode_ack(ids, &[&encode_actions(body(len))], exact, &mut Vec::new()));
+        assert!(!encode_ack(ids, &[&encode_actions(body(len))], exact - 1, &mut Vec::new()));
     }
 }
 

@@ -11,7 +11,7 @@ use jwt_agent::request::Request;
 use jwt_agent::spoa::connection::serve;
 use jwt_agent::spoa::frame::{Fault, Notify, encode_ack, encode_actions};
 use jwt_agent::spoa::leave::Leave;
-use jwt_agent::spoa::respond::Respond;
+use jwt_agent::spoa::respond::{DecidingTime, Respond};
 use spop::types::typed_data;
 use spop::{TypedData, decode_varint};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
@@ -242,10 +242,10 @@ impl Decides {
         let scheme = jose::AuthScheme::Bearer;
         let decision = Decision { outcome, confirmation, names, id, version, policy, challenges, scheme };
         let whole = encode_actions(answer(&decision, &Variables::All, None).actions);
-        if !encode_ack(notify.ids, &whole, max, out) {
+        if !encode_ack(notify.ids, &[&whole], max, out) {
             let decision = Decision { outcome: Outcome::refused(Reject::AnswerSize), ..decision };
             let small = encode_actions(answer(&decision, &Variables::All, None).actions);
-            assert!(encode_ack(notify.ids, &small, max, out), "a refusal fits any frame");
+            assert!(encode_ack(notify.ids, &[&small], max, out), "a refusal fits any frame");
         }
     }
 }
@@ -257,6 +257,7 @@ impl Respond for Decides {
         &self,
         notify: &Notify<Request<'_>>,
         max: u32,
+        _: &mut DecidingTime,
         out: &mut Vec<u8>,
     ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
         if !notify.ids.frame.is_multiple_of(2) {

@@ -9,7 +9,7 @@ use super::fault::ProofFault;
 use crate::header::Header;
 use crate::json::{Object, string};
 use crate::keys::presented;
-use crate::{Algorithm, AlgorithmSet, Key, Reject, SkipReason, base64url};
+use crate::{Algorithm, AlgorithmSet, Identity, Key, Reject, SkipReason, Thumbprint, base64url};
 
 /// The `typ` of proofs (RFC 9449 section 4.2). Media types are compared without case (RFC 2045 section 5.1).
 const TYPE: &str = "dpop+jwt";
@@ -24,6 +24,8 @@ pub(super) struct ProofHeader {
     pub algorithm: Algorithm,
     /// The key that it brings along, good for that algorithm alone.
     pub key: Key,
+    /// What tokens that are bound to that key call it (`jkt`).
+    pub thumbprint: Thumbprint,
 }
 
 impl ProofHeader {
@@ -46,7 +48,11 @@ impl ProofHeader {
         let key = presented(jwk, algorithm).map_err(|reason| {
             if reason == SkipReason::PrivateHalf { ProofFault::PrivateKey } else { ProofFault::Key }
         })?;
-        Ok(Self { algorithm, key })
+        let thumbprint = match key.identity() {
+            Identity::Thumbprint(text) => Thumbprint::read(text),
+            Identity::SecretOf { .. } => None,
+        };
+        Ok(Self { algorithm, thumbprint: thumbprint.ok_or(ProofFault::Key)?, key })
     }
 }
 

@@ -44,7 +44,7 @@ impl Proofs {
     /// What is wrong with it. One that is refused is not used up.
     pub fn judge(
         &self,
-        shown: &ShownProof,
+        shown: &ShownProof<'_>,
         token: &TokenHash,
         key: &Thumbprint,
         nonces: Option<&NonceSecret>,
@@ -65,7 +65,7 @@ impl Proofs {
     }
 
     /// The URI of the request, as each origin has it.
-    fn targets(&self, shown: &ShownProof) -> Result<Vec<TargetUri>, ProofFault> {
+    fn targets(&self, shown: &ShownProof<'_>) -> Result<Vec<TargetUri>, ProofFault> {
         let target =
             |origin: &TargetOrigin| TargetUri::new(origin, &shown.path).map_err(|_| ProofFault::Target);
         if self.settings.origins.is_empty() {
@@ -88,17 +88,17 @@ mod tests {
 
     const NOW: UnixTime = UnixTime::from_secs(RFC_IAT);
 
-    fn shown() -> ShownProof {
+    fn shown() -> ShownProof<'static> {
         ShownProof {
-            proof: signed(&header(), &payload()),
-            method: "GET".to_owned(),
-            place: Some((true, "Resource.example.org:443".to_owned())),
-            path: "/protectedresource?q=1".to_owned(),
+            proof: signed(&header(), &payload()).into(),
+            method: "GET".into(),
+            place: Some((true, "Resource.example.org:443".into())),
+            path: "/protectedresource?q=1".into(),
             request_id: None,
         }
     }
 
-    fn judge(proofs: &Proofs, shown: &ShownProof) -> Result<ReplayKey, ProofFault> {
+    fn judge(proofs: &Proofs, shown: &ShownProof<'_>) -> Result<ReplayKey, ProofFault> {
         let key = Thumbprint::from_bytes(&thumbprint(THUMBPRINT)).unwrap();
         proofs.judge(shown, &TokenHash::of(RFC_TOKEN), &key, None, NOW)
     }
@@ -118,14 +118,14 @@ mod tests {
             ("to what is none", Some((true, "a b")), ProofFault::Target),
             ("to a place that is not told", None, ProofFault::Untold),
         ] {
-            let place = place.map(|(is_tls, host)| (is_tls, host.to_owned()));
+            let place = place.map(|(is_tls, host)| (is_tls, host.into()));
             assert_eq!(judge(&proofs, &ShownProof { place, ..shown() }), Err(expected), "{what}");
         }
         for path in ["", "*", "/other", "/protected resource"] {
-            let shown = ShownProof { path: path.to_owned(), ..shown() };
+            let shown = ShownProof { path: path.into(), ..shown() };
             assert_eq!(judge(&proofs, &shown), Err(ProofFault::Target), "{path}");
         }
-        let shown = ShownProof { method: "POST".to_owned(), ..shown() };
+        let shown = ShownProof { method: "POST".into(), ..shown() };
         assert_eq!(judge(&proofs, &shown), Err(ProofFault::Method));
     }
 
@@ -137,7 +137,7 @@ mod tests {
         };
         let ours = named(&["https://api.example", "https://resource.example.org"]);
         let foreign = named(&["https://api.example"]);
-        for place in [None, Some((false, "evil.example".to_owned())), shown().place] {
+        for place in [None, Some((false, "evil.example".into())), shown().place] {
             let shown = ShownProof { place, ..shown() };
             assert!(judge(&ours, &shown).is_ok());
             assert_eq!(judge(&foreign, &shown), Err(ProofFault::Target));
@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn only_a_good_proof_is_used_up_and_only_once() {
         let proofs = remembering();
-        let forged = ShownProof { proof: shown().proof.replace("Q.", "A."), ..shown() };
-        let method = ShownProof { method: "PUT".to_owned(), ..shown() };
+        let forged = ShownProof { proof: shown().proof.replace("Q.", "A.").into(), ..shown() };
+        let method = ShownProof { method: "PUT".into(), ..shown() };
         for bad in [&forged, &method] {
             assert!(judge(&proofs, bad).is_err());
         }
@@ -160,13 +160,17 @@ mod tests {
             &header(),
             &with(&payload(), "htu", Some(json!("HTTPS://resource.example.org:443/%70rotectedresource#a"))),
         );
-        let respelled = ShownProof { proof: respelled, ..shown() };
+        let respelled = ShownProof { proof: respelled.into(), ..shown() };
         assert_eq!(judge(&proofs, &respelled), Err(ProofFault::Replayed));
-        let second =
-            ShownProof { proof: signed(&header(), &with(&payload(), "jti", Some(json!("k")))), ..shown() };
+        let second = ShownProof {
+            proof: signed(&header(), &with(&payload(), "jti", Some(json!("k")))).into(),
+            ..shown()
+        };
         assert_ne!(judge(&proofs, &second), Ok(key));
-        let third =
-            ShownProof { proof: signed(&header(), &with(&payload(), "jti", Some(json!("l")))), ..shown() };
+        let third = ShownProof {
+            proof: signed(&header(), &with(&payload(), "jti", Some(json!("l")))).into(),
+            ..shown()
+        };
         assert_eq!(judge(&proofs, &third), Err(ProofFault::NoRoom));
         let unremembered = Proofs::new(ProofSettings::default(), None);
         assert_eq!(judge(&unremembered, &shown()), Ok(key));
@@ -176,6 +180,6 @@ mod tests {
     #[test]
     fn the_text_of_a_proof_is_not_shown() {
         let shown = shown();
-        assert!(!format!("{shown:?}").contains(&shown.proof));
+        assert!(!format!("{shown:?}").contains(&*shown.proof));
     }
 }

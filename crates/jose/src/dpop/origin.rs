@@ -1,6 +1,6 @@
 //! Scheme, host and port (RFC 6454 section 4) in one spelling (RFC 3986 sections 6.2.2 and 6.2.3).
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
@@ -36,16 +36,25 @@ impl TargetOrigin {
     }
 
     fn of(scheme: Scheme, authority: &str) -> Result<Self, UriFault> {
-        let (host, port) = match authority.strip_prefix('[') {
+        let mut origin = String::with_capacity(scheme.prefix().len().saturating_add(authority.len()));
+        origin.push_str(scheme.prefix());
+        // Writing to a String cannot fail.
+        let port = match authority.strip_prefix('[') {
             Some(rest) => {
                 let (address, port) = rest.split_once(']').ok_or(UriFault)?;
                 let address: Ipv6Addr = address.parse().map_err(|_| UriFault)?;
-                (format!("[{address}]"), port)
+                write!(origin, "[{address}]").map_err(|_| UriFault)?;
+                port
             }
             None => {
                 let end = authority.find(':').unwrap_or(authority.len());
                 let (host, port) = authority.split_at_checked(end).ok_or(UriFault)?;
-                (name(host)?, port)
+                if !is_name(host) {
+                    return Err(UriFault);
+                }
+                origin.push_str(host);
+                origin.make_ascii_lowercase();
+                port
             }
         };
         let port = match port {
@@ -53,11 +62,10 @@ impl TargetOrigin {
             "" | ":" => None,
             port => Some(number(port.strip_prefix(':').ok_or(UriFault)?)?),
         };
-        let name = scheme.as_str();
-        Ok(Self(match port.filter(|port| *port != scheme.default_port()) {
-            Some(port) => format!("{name}://{host}:{port}"),
-            None => format!("{name}://{host}"),
-        }))
+        if let Some(port) = port.filter(|port| *port != scheme.default_port()) {
+            write!(origin, ":{port}").map_err(|_| UriFault)?;
+        }
+        Ok(Self(origin))
     }
 
     /// The text in its one spelling, without a `/` at the end.
@@ -101,10 +109,11 @@ impl Scheme {
         }
     }
 
-    const fn as_str(self) -> &'static str {
+    /// What an origin begins with.
+    const fn prefix(self) -> &'static str {
         match self {
-            Self::Http => "http",
-            Self::Https => "https",
+            Self::Http => "http://",
+            Self::Https => "https://",
         }
     }
 
@@ -118,13 +127,9 @@ impl Scheme {
 
 /// A registered name or an IPv4 address. One that is international is known by its A-labels alone (RFC 5890), since who
 /// maps other characters may map them in another way than we do.
-fn name(host: &str) -> Result<String, UriFault> {
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    if (1..=MAX_HOST_BYTES).contains(&host.len()) && host.bytes().all(is_name) {
-        Ok(host.to_ascii_lowercase())
-    } else {
-        Err(UriFault)
-    }
+fn is_name(host: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    (1..=MAX_HOST_BYTES).contains(&host.len()) && host.bytes().all(is_of_name)
 }
 
 /// A port, without the sign that Rust's own reading takes.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{SHA256, digest};
 
 use super::target::TargetUri;
 use crate::token::hex;
@@ -18,13 +18,10 @@ pub struct ReplayKey([u8; KEY_BYTES]);
 
 impl ReplayKey {
     pub(super) fn of(thumbprint: &[u8], target: &TargetUri, jti: &str) -> Self {
-        let mut context = Context::new(&SHA256);
         // A thumbprint has one length and a URI holds no zero byte, so that nothing can be moved from one part to the next.
-        for part in [thumbprint, target.as_str().as_bytes(), &[0], jti.as_bytes()] {
-            context.update(part);
-        }
+        let parts = [thumbprint, target.as_str().as_bytes(), &[0], jti.as_bytes()].concat();
         let mut key = [0; KEY_BYTES];
-        for (byte, hashed) in key.iter_mut().zip(context.finish().as_ref()) {
+        for (byte, hashed) in key.iter_mut().zip(digest(&SHA256, &parts).as_ref()) {
             *byte = *hashed;
         }
         Self(key)

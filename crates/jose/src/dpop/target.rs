@@ -1,6 +1,7 @@
 //! The URI that a proof is for (`htu`, RFC 9449 sections 4.2 and 4.3), compared after the normalisation of RFC 3986
 //! sections 6.2.2 and 6.2.3, without query and fragment.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::origin::{TargetOrigin, UriFault};
@@ -32,13 +33,35 @@ impl TargetUri {
         if !path.starts_with('/') {
             return Err(UriFault);
         }
-        Ok(Self(format!("{origin}{}", without_dot_segments(&decoded(path)?))))
+        let path = if is_in_one_spelling(path) {
+            Cow::Borrowed(path)
+        } else {
+            Cow::Owned(without_dot_segments(&decoded(path)?))
+        };
+        Ok(Self([origin.as_str(), &*path].concat()))
+    }
+
+    /// Which of these an absolute URI is, however it is written; absent where it is none of them, or no target.
+    pub(super) fn find<'t>(targets: &'t [Self], uri: &str) -> Option<&'t Self> {
+        // The one spelling is what most write, and stays as it is when it is read.
+        let as_written = targets.iter().find(|target| target.0 == uri);
+        as_written.or_else(|| {
+            let read = Self::parse(uri).ok()?;
+            targets.iter().find(|target| **target == read)
+        })
     }
 
     /// The text in its one spelling.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a path is known to stay as it is when it is decoded and its dot segments are removed: it has no escape, and no segment
+/// that begins with a dot.
+fn is_in_one_spelling(path: &str) -> bool {
+    let has_dot = || path.as_bytes().windows(2).any(|pair| pair == b"/.");
+    path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%') && !has_dot()
 }
 
 /// The path with each octet in one spelling: unreserved characters as they are, other escapes in upper case (RFC 3986
@@ -144,6 +167,15 @@ mod tests {
         ] {
             assert_eq!(path(text), expected, "{text}");
             assert_eq!(path(expected), expected, "{expected} stays as it is");
+            let whole = |path: &str| format!("https://a.example{path}");
+            let targets = [
+                TargetUri::parse("https://a.example/other").unwrap(),
+                TargetUri::parse(&whole(text)).unwrap(),
+            ];
+            for uri in [whole(text), whole(expected), format!("HTTPS://A.example:443{text}")] {
+                assert_eq!(TargetUri::find(&targets, &uri), Some(&targets[1]), "{uri}");
+            }
+            assert_eq!(TargetUri::find(&targets, &whole(&format!("{expected}x"))), None, "{expected}");
         }
     }
 
@@ -158,6 +190,7 @@ mod tests {
         for uri in ["", "/a", "https://", "https://u@a.example/", "ftp://a.example/", "https://a.example:x/"]
         {
             assert_eq!(TargetUri::parse(uri), Err(UriFault), "{uri}");
+            assert_eq!(TargetUri::find(&[TargetUri::new(&origin, "/").unwrap()], uri), None, "{uri}");
         }
     }
 

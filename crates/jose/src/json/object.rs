@@ -78,12 +78,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
+                let mut members = Vec::with_capacity(FEW);
                 while let Some((Text(name), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
                     members.push((name, value.get()));
                 }
-                unique(members.iter().map(|(name, _)| name.as_ref()))
-                    .map_err(|Malformed| A::Error::custom("a member twice"))?;
+                unique(&members, |(name, _)| name).map_err(|Malformed| A::Error::custom("a member twice"))?;
                 Ok(members)
             }
         }
@@ -113,7 +112,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some((Text(name), Self)) = map.next_entry::<Text<'de>, Self>()? {
             names.push(name);
         }
-        unique(names.iter().map(AsRef::as_ref)).map_err(|Malformed| A::Error::custom("a member twice"))?;
+        unique(&names, |name| name).map_err(|Malformed| A::Error::custom("a member twice"))?;
         Ok(self)
     }
 
@@ -147,11 +146,20 @@ impl<'de> Visitor<'de> for Strict {
     }
 }
 
-/// Refuses a name that comes twice. Sorted, since a hostile header can hold thousands of members.
-fn unique<'n>(names: impl Iterator<Item = &'n str>) -> Result<(), Malformed> {
-    let mut names: Vec<_> = names.collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) { Err(Malformed) } else { Ok(()) }
+/// Members of which each is compared with each: up to here that takes less time than to sort them.
+const FEW: usize = 8;
+
+/// Refuses a name that comes twice. Many are sorted, since a hostile header can hold thousands of members.
+fn unique<M>(members: &[M], name: impl Fn(&M) -> &str) -> Result<(), Malformed> {
+    let comes_twice = if members.len() <= FEW {
+        let is_before = |place, member| members.iter().take(place).any(|before| name(before) == name(member));
+        members.iter().enumerate().any(|(place, member)| is_before(place, member))
+    } else {
+        let mut names: Vec<_> = members.iter().map(name).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
+    };
+    if comes_twice { Err(Malformed) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -177,6 +185,18 @@ mod tests {
         );
         assert_eq!(object.get("b").and_then(string).unwrap(), "ü");
         assert_eq!(object.get("A"), None);
+    }
+
+    #[test]
+    fn a_member_that_comes_twice_is_found_among_few_and_among_many() {
+        for count in [2, FEW, FEW + 1, 100] {
+            for twice in [0, (count - 1) / 2, count - 2] {
+                let names = || (0..count - 1).chain([twice]).map(|name| format!(r#""{name}":1"#));
+                let text = |names: Vec<String>| format!("{{{}}}", names.join(","));
+                assert_eq!(Object::parse(&text(names().collect())).err(), Some(Malformed), "{count} {twice}");
+                assert!(Object::parse(&text(names().take(count - 1).collect())).is_ok(), "{count}");
+            }
+        }
     }
 
     #[test]

@@ -15,21 +15,21 @@ const PROOF: HeaderName = HeaderName::from_static("dpop");
 ///
 /// In it: [`Reject::Binding`] where there is no proof, [`Reject::DuplicateHeader`] for two (RFC 9449 section 4.3, check 1),
 /// [`Reject::Proof`] for one that is no text, and [`Reject::Argument`] where the proxy does not tell the original request.
-pub(super) fn shown(
-    parts: &Parts,
-    original: &Original<'_>,
+pub(super) fn shown<'a>(
+    parts: &'a Parts,
+    original: &Original<'a>,
     proxy: Option<Proxy>,
     places: &[TokenPlace],
-) -> Option<Result<ShownProof, Reject>> {
+) -> Option<Result<ShownProof<'a>, Reject>> {
     let is_proved = places.contains(&TokenPlace::Authorization) && has_scheme(&parts.headers);
     is_proved.then(|| {
-        let proof = only(&parts.headers)?.to_owned();
+        let proof = only(&parts.headers)?.into();
         let reached_at = ReachedAt::read(parts, proxy);
         Ok(ShownProof {
             proof,
-            method: original.method.ok_or(Reject::Argument)?.to_owned(),
-            place: reached_at.map(|ReachedAt { is_tls, host }| (is_tls, host.to_owned())),
-            path: original.path()?.to_owned(),
+            method: original.method.ok_or(Reject::Argument)?.into(),
+            place: reached_at.map(|ReachedAt { is_tls, host }| (is_tls, host.into())),
+            path: original.path()?.into(),
             // What names a request in its headers is the client's to choose: each proof counts once.
             request_id: None,
         })

@@ -10,8 +10,8 @@ use super::{Authentication, ISSUER, Names, metadata_url};
 pub(crate) struct AnswerKeys {
     /// Where they are.
     pub(crate) sources: IssuerKeys,
-    /// Which key set they are, of all sets.
-    pub(crate) set: usize,
+    /// Which key set they are, of all sets; absent until they have their place there.
+    pub(crate) set: Option<usize>,
     /// The client ID.
     pub(crate) client: String,
 }
@@ -51,5 +51,5 @@ pub(super) fn read(
         optional: true,
         ..IssuerKeys::default()
     };
-    Some(AnswerKeys { sources, set: usize::MAX, client: client.to_owned() })
+    Some(AnswerKeys { sources, set: None, client: client.to_owned() })
 }

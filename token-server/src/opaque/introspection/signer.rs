@@ -28,8 +28,8 @@ pub(super) enum Unproven {
 /// The signer of one configuration.
 pub(super) struct Signer {
     ring: Option<Arc<KeyRing>>,
-    /// Which key set is its own.
-    set: usize,
+    /// Which key set is its own; absent where it has no place among the sets, and so no key.
+    set: Option<usize>,
     names: [IssuerName; 1],
     /// Whom its answers are for.
     client: String,
@@ -52,15 +52,16 @@ impl Signer {
         let since = Instant::now();
         let answer = std::str::from_utf8(answer).map_err(|_| AnswerFault::Refused(Reject::Malformed))?;
         let ring = self.ring.as_ref().ok_or(Unproven::NoKeys)?;
+        let place = self.set.ok_or(Unproven::NoKeys)?;
         let mut keys = ring.current();
         loop {
-            let set = keys.sets.get(self.set).ok_or(Unproven::NoKeys)?;
+            let set = keys.sets.get(place).ok_or(Unproven::NoKeys)?;
             let reject = match verify_introspection(answer, &self.names, set, &self.client, asked) {
                 Ok(said) => return Ok(said),
                 Err(AnswerFault::Refused(reject)) if reject.suggests_newer_keys() => reject,
                 Err(fault) => return Err(fault.into()),
             };
-            let hint = event_hint(answer, self.set);
+            let hint = event_hint(answer, place);
             let deadline = Instant::now() + EARLY_LOAD_WAIT;
             match ring.newer_than(keys.version, &hint, since, deadline, asked).await {
                 Newer::Keys(newer) => keys = newer,

@@ -43,12 +43,13 @@ impl Respond for Refuses {
         &self,
         notify: &Notify<()>,
         max: u32,
+        _: &mut DecidingTime,
         out: &mut Vec<u8>,
     ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
         let (scope, value) = (spop::VarScope::Transaction, TypedData::Bool(false));
         let actions = encode_actions(vec![spop::Action::SetVar { scope, name: "valid".to_owned(), value }]);
         let mut ack = Vec::new();
-        assert!(encode_ack(notify.ids, &actions, max, &mut ack));
+        assert!(encode_ack(notify.ids, &[&actions], max, &mut ack));
         if notify.ids.stream.is_multiple_of(2) {
             out.extend(ack);
             return None;

@@ -65,6 +65,7 @@ impl Respond for Verbose {
         &self,
         _: &Notify<()>,
         _: u32,
+        _: &mut DecidingTime,
         out: &mut Vec<u8>,
     ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
         out.resize(usize::try_from(Self::LEN).unwrap(), 0);

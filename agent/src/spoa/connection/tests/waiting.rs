@@ -5,7 +5,8 @@ use super::peer::{AGENT_HELLO, HAPROXY_DISCONNECT, Peer, bye, frame, hello, noti
 use crate::request::{Request, Text};
 use crate::spoa::frame::{Notify, encode_ack};
 
-/// Answers a request without a token; with one it waits until the test lets go, and with the token `panic` it panics.
+/// Answers a request without a token; with one it waits until the test lets go. With the token `panic` it panics then, and with
+/// `panic at once` before.
 struct Patient(Arc<tokio::sync::Semaphore>);
 
 impl Respond for Patient {
@@ -15,6 +16,7 @@ impl Respond for Patient {
         &self,
         notify: &Notify<Request<'_>>,
         max: u32,
+        _: &mut DecidingTime,
         out: &mut Vec<u8>,
     ) -> Option<impl Future<Output = Vec<u8>> + Send + 'static + use<>> {
         let ids = notify.ids;
@@ -22,7 +24,9 @@ impl Respond for Patient {
             assert!(encode_ack(ids, &[], max, out));
             return None;
         }
-        let panics = notify.request.authorization == Text::Given("panic".into());
+        let is = |token: &str| notify.request.authorization == Text::Given(token.into());
+        assert!(!is("panic at once"), "asked to panic");
+        let panics = is("panic");
         let permits = Arc::clone(&self.0);
         Some(async move {
             assert!(!panics, "asked to panic");
@@ -69,7 +73,8 @@ async fn a_decision_that_waits_holds_up_no_other() {
 async fn a_decision_that_panics_costs_no_other_its_answer() {
     let (mut peer, patient) = patient().await;
     patient.0.add_permits(1);
-    let all: Vec<u8> = [notify(1, "panic"), notify(2, "waits"), notify(3, "")].concat();
+    let all: Vec<u8> =
+        [notify(1, "panic"), notify(4, "panic at once"), notify(2, "waits"), notify(3, "")].concat();
     peer.send(&all).await;
     assert_eq!(peer.answer().await.unwrap().stream_id, 2);
     assert_eq!(peer.answer().await.unwrap().stream_id, 3);

@@ -3,6 +3,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use serde_json::{Value, json};
 
 use super::*;
+use crate::Identity;
 use crate::keys::presented;
 
 /// The request of RFC 9449 section 7.1: token, proof, and the thumbprint of section 6.1.

@@ -47,7 +47,7 @@ impl Signing {
     }
 
     fn server(&self, site: &Site) -> AuthorizationServer {
-        let keys = AnswerKeys { sources: self.sources.clone(), set: 0, client: "edge:1".to_owned() };
+        let keys = AnswerKeys { sources: self.sources.clone(), set: Some(0), client: "edge:1".to_owned() };
         let mut server = written(site, "", Terms::default());
         (server.written.signed, server.answer_keys) = (true, Some(keys));
         server
