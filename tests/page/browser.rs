@@ -4,9 +4,9 @@ use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use integration_tests::chromium::Profile;
 use integration_tests::wait::poll;
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::pipe::Pipe;
 use crate::tab::Tab;
@@ -18,7 +18,7 @@ const LEAVE: Duration = Duration::from_secs(10);
 pub(crate) struct Browser {
     pipe: Pipe,
     child: Child,
-    profile: TempDir,
+    profile: Profile,
 }
 
 impl Browser {
@@ -28,18 +28,14 @@ impl Browser {
 
     /// With further options.
     pub(crate) fn start_with(options: &[&str]) -> Self {
-        let profile = TempDir::with_prefix("page-").unwrap();
+        let profile = Profile::create();
         let log = File::create(profile.path().join("log")).unwrap();
         // It speaks on the descriptors 3 and 4.
-        let mut child = Command::new("sh")
-            .args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "sh", "chromium"])
-            .args(["--headless", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu"])
-            // Its sandbox cannot be had by root, nor in most containers; all that it opens is ours.
-            .args(["--no-sandbox", "--disable-dev-shm-usage"])
-            // What it would ask its makers for.
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .args(["--force-color-profile=srgb", "--hide-scrollbars", "--lang=en"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "sh", "chromium"]);
+        profile.dress(&mut command);
+        let mut child = command
+            .args(["--remote-debugging-pipe", "--force-color-profile=srgb", "--hide-scrollbars", "--lang=en"])
             .args(options)
             .arg("about:blank")
             .stdin(Stdio::piped())

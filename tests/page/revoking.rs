@@ -2,6 +2,16 @@
 
 use crate::browser::Browser;
 use crate::desk::Desk;
+use crate::tab::Tab;
+
+/// Fills in the form, and asks what it would do.
+fn preview(tab: &Tab<'_>, fields: &[(&str, &str)]) {
+    tab.view("Revoke");
+    for (label, text) in fields {
+        tab.type_into(label, text);
+    }
+    tab.click("Preview");
+}
 
 #[test]
 fn a_user_is_revoked_in_the_page_refused_at_haproxy_and_let_in_after_the_undo() {
@@ -13,10 +23,7 @@ fn a_user_is_revoked_in_the_page_refused_at_haproxy_and_let_in_after_the_undo() 
     let browser = Browser::start();
     let tab = browser.tab();
     desk.sign_in(&tab, "revoke");
-    tab.view("Revoke");
-    tab.type_into("User", "anna.berg");
-    tab.type_into("Why", "phone stolen, ticket 4711");
-    tab.click("Preview");
+    preview(&tab, &[("User", "anna.berg"), ("Why", "phone stolen, ticket 4711")]);
     tab.shows("What it would do");
     tab.shows("Last seen");
     tab.shows("the last token of the user that was seen");
@@ -49,10 +56,7 @@ fn a_user_is_revoked_in_the_page_refused_at_haproxy_and_let_in_after_the_undo() 
     tab.shows("Undone");
     desk.edge.comes_to("it is let in again", 200, &annas);
 
-    tab.view("Revoke");
-    tab.type_into("User", "anna.berg");
-    tab.type_into("Issued before", "4h ago");
-    tab.click("Preview");
+    preview(&tab, &[("User", "anna.berg"), ("Issued before", "4h ago")]);
     tab.shows("not the last token of the user that was seen");
     tab.click("Revoke anna.berg");
     tab.shows("Revoked: anna.berg");
@@ -70,9 +74,7 @@ fn a_name_with_a_slip_in_it_is_told_by_the_preview_and_a_restored_user_is_let_in
     let browser = Browser::start();
     let tab = browser.tab();
     desk.sign_in(&tab, "revoke");
-    tab.view("Revoke");
-    tab.type_into("User", "anna.borg");
-    tab.click("Preview");
+    preview(&tab, &[("User", "anna.borg")]);
     tab.shows("Is the name spelled as the tokens have it?");
     tab.click("anna.berg");
     tab.click("Revoke anna.berg");
@@ -91,10 +93,7 @@ fn a_name_with_a_slip_in_it_is_told_by_the_preview_and_a_restored_user_is_let_in
         ("Issued before", "2999-01-01", "This time is to come"),
         ("User", "g", "g is no subject here"),
     ] {
-        tab.view("Revoke");
-        tab.type_into("User", "anna.berg");
-        tab.type_into(label, text);
-        tab.click("Preview");
+        preview(&tab, &[("User", "anna.berg"), (label, text)]);
         tab.shows(told);
         assert!(!tab.buttons().iter().any(|name| name.starts_with("Revoke")), "{:?}", tab.buttons());
         tab.view("Overview");

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::http::Client;
+use crate::installed::installed_by;
 use crate::port::free_port;
 use crate::process::{Process, repository};
 use crate::proxy;
@@ -277,10 +278,5 @@ fn sources() -> PathBuf {
 /// The folder of what comes from npm and PyPI; fetched by the first test that asks.
 fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let fetched = Command::new(sources().join("setup.sh")).output().unwrap();
-        let said = String::from_utf8_lossy(&fetched.stderr);
-        assert!(fetched.status.success(), "tests/applications/setup.sh: {said}");
-        String::from_utf8_lossy(&fetched.stdout).trim().into()
-    })
+    FOLDER.get_or_init(|| installed_by(&sources()))
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use integration_tests::haproxy::{program, version_of};
+use integration_tests::installed::installed_by;
 use integration_tests::process::{Process, repository};
 use integration_tests::wait::eventually;
 use serde_json::Value;
@@ -36,16 +37,6 @@ pub(crate) fn python_module(name: &str) -> Command {
 fn interpreter() -> Command {
     let mut command = Command::new("python3");
     command.env("PYTHONPATH", installed().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
-    command
-}
-
-/// Chromium with this profile at this address, without a window. It runs as root in containers, where its sandbox cannot.
-pub(crate) fn chromium(profile: &Path, address: &str) -> Command {
-    let mut command = Command::new("chromium");
-    command.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]);
-    // Nothing but the page is to be asked for.
-    command.args(["--no-first-run", "--disable-background-networking", "--disable-component-update"]);
-    command.arg(format!("--user-data-dir={}", profile.display())).arg(address).env("HOME", profile);
     command
 }
 
@@ -112,10 +103,5 @@ fn scripts() -> PathBuf {
 /// The folder in which the clients are, installed once.
 fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let setup = Command::new(scripts().join("setup.sh")).output().unwrap();
-        let log = String::from_utf8_lossy(&setup.stderr);
-        assert!(setup.status.success(), "the clients could not be installed:\n{log}");
-        PathBuf::from(String::from_utf8(setup.stdout).unwrap().trim_end())
-    })
+    FOLDER.get_or_init(|| installed_by(&scripts()))
 }

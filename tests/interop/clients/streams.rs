@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use integration_tests::chromium::Profile;
 use integration_tests::edge::Edge;
 use integration_tests::haproxy::{Shipped, version_of};
 use integration_tests::keys::key;
@@ -18,7 +19,7 @@ use integration_tests::wait::{DEADLINE, poll};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::peers::{chromium, every_haproxy, listening, node};
+use crate::peers::{every_haproxy, listening, node};
 
 const BIND: &str = "    bind \"${EDGE_BIND}\"\n";
 /// The listener of clients that know no unix sockets.
@@ -90,7 +91,7 @@ fn kinds(haproxy: &str) -> Vec<Kind> {
 struct Client<'a> {
     process: Process,
     /// A browser's page tells the application, and names itself; its profile goes with it.
-    page: Option<(&'a Process, String, TempDir)>,
+    page: Option<(&'a Process, String, Profile)>,
 }
 
 impl Client<'_> {
@@ -178,9 +179,10 @@ impl Place {
                 (command, None)
             }
             "chromium" => {
-                let profile = TempDir::with_prefix("chromium-").unwrap();
-                let page = format!("{}public/page#{user},{token},{another}", self.url);
-                (chromium(profile.path(), &page), Some((&self.application, user.to_owned(), profile)))
+                let (profile, mut command) = (Profile::create(), Command::new("chromium"));
+                profile.dress(&mut command);
+                command.arg(format!("{}public/page#{user},{token},{another}", self.url));
+                (command, Some((&self.application, user.to_owned(), profile)))
             }
             name => {
                 let mut command = node("stream_client.mjs");

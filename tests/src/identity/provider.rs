@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::installed::installed_by;
 use crate::port::free_port;
 use crate::process::{Process, repository};
 use crate::wait::{DEADLINE, poll};
@@ -169,10 +170,5 @@ pub fn scripts() -> PathBuf {
 /// The folder in which the providers are, installed once.
 fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let setup = Command::new(scripts().join("setup.sh")).output().unwrap();
-        let log = String::from_utf8_lossy(&setup.stderr);
-        assert!(setup.status.success(), "the identity providers could not be installed:\n{log}");
-        PathBuf::from(String::from_utf8(setup.stdout).unwrap().trim_end())
-    })
+    FOLDER.get_or_init(|| installed_by(&scripts()))
 }
