@@ -24,6 +24,7 @@ pub mod listen;
 mod metrics;
 mod opaque;
 pub mod payload;
+mod random;
 pub mod recent;
 mod reconfigure;
 mod reload;

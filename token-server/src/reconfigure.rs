@@ -11,7 +11,7 @@ use service::settings::{ConfigError, Environment, Settings};
 
 use crate::api::{App, InUse};
 use crate::config::{self, Config, description};
-use crate::signals::{self, Polls, Signals};
+use crate::signals::{self, Signals, Streams};
 use crate::trust::Trusted;
 use crate::verify::{Possession, ProofMemory, ProofTerms, VerifyMetrics};
 
@@ -68,7 +68,7 @@ pub(crate) struct Reconfigure {
     pub(crate) app: Arc<App>,
     /// What providers may tell; absent without a listener for it, which only a restart can change.
     pub(crate) signals: Option<Arc<Signals>>,
-    pub(crate) polls: Option<Polls>,
+    pub(crate) streams: Option<Streams>,
 }
 
 /// What a configuration trusts and how it answers proxies, over the keys of its issuers and the proofs that were used.
@@ -114,8 +114,8 @@ impl Reconfigure {
         if let Some((signals, in_use)) = self.signals.as_deref().zip(signals_in_use) {
             signals.replace(in_use);
         }
-        if let Some(polls) = &mut self.polls {
-            polls.again();
+        if let Some(streams) = &mut self.streams {
+            streams.again();
         }
         // The tokens that were verified by other policies go with them.
         let in_use = config

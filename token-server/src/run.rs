@@ -116,10 +116,11 @@ pub async fn run(
     });
     app.basis.opaque.report_to(secrets.clone());
     warn_of_open_doors(&app, &doors);
-    let polls = signals.clone().map(|signals| signals::Polls::begin(signals, secrets, background.clone()));
+    let streams =
+        signals.clone().map(|signals| signals::Streams::begin(signals, secrets, background.clone()));
     let metrics = verify_metrics;
     let reconfigure =
-        Reconfigure { origin, keys, metrics, proofs, app: Arc::clone(&app), signals: told, polls };
+        Reconfigure { origin, keys, metrics, proofs, app: Arc::clone(&app), signals: told, streams };
     let (fresh, end) = (files.clone(), shutdown.clone());
     background.keep("secret files", move || fresh.clone().keep_fresh(end.clone()));
     background.run("reload", reload::run(files, reconfigure, shutdown.clone()));

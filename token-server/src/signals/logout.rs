@@ -11,6 +11,7 @@ use jose::{Claim, IssuerName, SecurityEvent, UnixTime, unverified_claims};
 use serde_json::json;
 
 use super::Signals;
+use super::age::{Age, has_ended};
 use super::answer::Unavailable;
 use super::belief::{Disbelief, EventKeys};
 use super::metrics::Outcome;
@@ -117,17 +118,12 @@ pub(super) fn told(
     let Some(jti) = event.jti.clone().filter(|jti| !jti.is_empty()) else {
         return because("it has no jti");
     };
-    let seconds = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    let (issued, now) = (event.issued.as_millis(), now.as_millis());
-    if issued > now.saturating_add(seconds(provider.leeway.start)) {
-        return because("its iat is in the future");
+    match Age::of(event.issued, settings.max_age, provider.leeway.start, now) {
+        Age::Recent => {}
+        Age::Future => return because("its iat is in the future"),
+        Age::Old => return because("its iat is older than TOKEN_SERVER__SIGNALS__MAX_AGE"),
     }
-    let oldest = now.saturating_sub(seconds(settings.max_age)).saturating_sub(seconds(provider.leeway.start));
-    if issued < oldest {
-        return because("its iat is older than TOKEN_SERVER__SIGNALS__MAX_AGE");
-    }
-    let ended = |expires: UnixTime| expires.as_millis().saturating_add(seconds(provider.leeway.end)) <= now;
-    if event.expires.is_some_and(ended) {
+    if event.expires.is_some_and(|expires| has_ended(expires, provider.leeway.end, now)) {
         return because("it has expired");
     }
     let subject = text(event, &provider.subject_claim)?;
@@ -141,7 +137,10 @@ pub(super) fn told(
     {
         return because("its subject can have no group of rules");
     }
-    let until = || Which::IssuedUntil { at: issued.saturating_add(999).div_euclid(1_000), and: Vec::new() };
+    let until = || Which::IssuedUntil {
+        at: event.issued.as_millis().saturating_add(999).div_euclid(1_000),
+        and: Vec::new(),
+    };
     let (group, which) = match (subject, sid, provider.scope) {
         (None, None, _) => return because("it names neither a subject nor a session"),
         (None, Some(sid), _) => (Group::Everybody, Which::Session(sid)),

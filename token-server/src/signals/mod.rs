@@ -3,6 +3,7 @@
 //! The way of a message: its route (`logout`, ..) reads the request, `belief` verifies who says so, `desk` makes durable rules of
 //! what is [`told`]. Each route says no more than its specification asks for: the cause of a refusal stands in the log.
 
+mod age;
 mod answer;
 mod belief;
 mod desk;
@@ -39,7 +40,7 @@ use self::belief::MAX_WAITING_FOR_KEYS;
 use self::desk::Desk;
 pub(crate) use self::metrics::SignalMetrics;
 use self::ssf::Known;
-pub(crate) use self::ssf::{EventType, NotAsked, Polls, StreamsView, VerificationView};
+pub(crate) use self::ssf::{EventType, NotAsked, Streams, StreamsView, VerificationView};
 use self::strangers::Strangers;
 use crate::config::Signals as Settings;
 use crate::encrypted::DecryptionKeysFile;

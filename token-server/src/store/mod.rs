@@ -27,6 +27,8 @@ use std::sync::Arc;
 
 use rules::ExpireAt;
 
+use crate::random;
+
 /// What the rest of the program needs of a place where rules are kept.
 ///
 /// A write that returns `Ok` is durable as that store understands it. One that returns an error may still have
@@ -121,7 +123,5 @@ const NAME_BYTES: usize = 16;
 
 /// A name that nothing else has, in hexadecimal.
 pub(crate) fn random_name() -> Result<String, StoreError> {
-    let mut random = [0; NAME_BYTES];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| StoreError::NoRandomness)?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    random::hex::<NAME_BYTES>().ok_or(StoreError::NoRandomness)
 }

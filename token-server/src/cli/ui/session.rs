@@ -1,6 +1,5 @@
 //! Who may ask over the relay: the one page that has exchanged the secret of the printed address for a token.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +18,7 @@ use super::relay::Relay;
 use crate::api::browsers::{has_another_name, writes_for_another_site};
 use crate::bearer::TokenHash;
 use crate::cli::error::CliError;
+use crate::random;
 
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
@@ -72,7 +72,7 @@ struct Exchanged {
 impl Session {
     /// One that no page has opened yet, and the secret that opens it.
     pub(super) fn begin(relay: Relay) -> Result<(Self, String), CliError> {
-        let secret = random().ok_or(CliError::NoRandomness)?;
+        let secret = random::hex::<SECRET_BYTES>().ok_or(CliError::NoRandomness)?;
         let key = Mutex::new(Key::Secret(TokenHash::of(&secret)));
         Ok((Self { relay, key }, secret))
     }
@@ -110,7 +110,7 @@ impl Session {
         let Exchange { secret } =
             serde_json::from_slice(&body.to_bytes()).map_err(|_| Refused::NoExchange)?;
         let shown = TokenHash::of(&secret);
-        let token = random().ok_or(Refused::NoRandomness)?;
+        let token = random::hex::<SECRET_BYTES>().ok_or(Refused::NoRandomness)?;
         let mut key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
         match &*key {
             Key::Secret(secret) if secret.is(&shown) => {}
@@ -163,16 +163,6 @@ impl IntoResponse for Refused {
 fn is_of_the_page(path: &str) -> bool {
     let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.');
     path.strip_prefix("/ui/").is_some_and(|name| is_plain(name) && !name.starts_with('.'))
-}
-
-fn random() -> Option<String> {
-    let mut bytes = [0; SECRET_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).ok()?;
-    Some(bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text has no way to fail.
-        write!(text, "{byte:02x}").ok();
-        text
-    }))
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@
 //! Its signature is good. An access token, a logout token or an ID token of the same issuer is not believed: the type is required.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jose::{Claim, Claims, Signed, UnixTime};
 use serde_json::Value;
 
 use crate::config::Signals as Settings;
+use crate::signals::age::{Age, has_ended};
 
 const TYPE: &str = "global-token-revocation+jwt";
 
@@ -36,17 +36,13 @@ impl Asserted {
         if !audiences(claims).iter().any(|audience| provider.audiences.contains(audience)) {
             return Err("the bearer token's aud is none of the audiences of its [[signals]] table");
         }
-        let date = |name| claims.numeric_date(name).ok().flatten().map(UnixTime::as_millis);
-        let (now, early, late) =
-            (now.as_millis(), millis(provider.leeway.start), millis(provider.leeway.end));
-        if date("exp").is_none_or(|exp| exp.saturating_add(late) <= now) {
+        let date = |name| claims.numeric_date(name).ok().flatten();
+        if date("exp").is_none_or(|exp| has_ended(exp, provider.leeway.end, now)) {
             return Err("the bearer token has expired, or no exp");
         }
         let issued = date("iat").ok_or("the bearer token has no iat")?;
-        let oldest = now.saturating_sub(millis(settings.max_age)).saturating_sub(early);
-        if issued < oldest
-            || [Some(issued), date("nbf")].into_iter().flatten().any(|from| from > now.saturating_add(early))
-        {
+        let age = |time| Age::of(time, settings.max_age, provider.leeway.start, now);
+        if age(issued) != Age::Recent || date("nbf").is_some_and(|from| age(from) == Age::Future) {
             return Err(
                 "the bearer token is of another time: older than TOKEN_SERVER__SIGNALS__MAX_AGE, or of the future",
             );
@@ -72,8 +68,4 @@ fn audiences(claims: &Claims) -> Vec<String> {
         Some(Claim::Json(json)) => serde_json::from_str(json).unwrap_or_default(),
         _ => Vec::new(),
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

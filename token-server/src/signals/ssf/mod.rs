@@ -27,7 +27,7 @@ pub(crate) use self::events::EventType;
 pub(crate) use self::known::Known;
 use self::known::{Standing, Trouble};
 use self::of_stream::{News, OfStream};
-pub(crate) use self::poll::Polls;
+pub(crate) use self::poll::Streams;
 pub(super) use self::push::push;
 pub(crate) use self::set::{Set, SetFault};
 pub(crate) use self::transmitter::NotAsked;

@@ -3,13 +3,12 @@
 //! The signature is verified before (`belief`). A token that was made for something else must not count here: access tokens,
 //! ID tokens and logout tokens of the same keys have no `events`, or another type, an `exp` or a `sub`.
 
-use std::time::Duration;
-
 use jose::{Claim, SecurityEvent, UnixTime};
 use serde_json::{Map, Value};
 
 use super::events::EventFault;
 use crate::config::ssf::{Profile, Stream};
+use crate::signals::age::Age;
 
 const TYPE: &str = "secevent+jwt";
 
@@ -61,7 +60,7 @@ pub(crate) enum SetFault {
     /// An event that is no object.
     #[error("its event is no JSON object")]
     NotAnObject,
-    /// It speaks of no one.
+    /// It names no subject.
     #[error("it has no subject: sub_id is missing")]
     NoSubject,
     /// SSF 1.0 sections 8.1.4.1, 8.1.5.
@@ -153,14 +152,11 @@ impl Set {
 
 /// A sender repeats for hours what could not be done, so that a token is not too old before nothing is left that it could end.
 fn validate_time(issued: UnixTime, stream: &Stream, now: UnixTime) -> Result<(), SetFault> {
-    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    let (issued, now) = (issued.as_millis(), now.as_millis());
-    let leeway = millis(stream.leeway.start);
-    if issued > now.saturating_add(leeway) {
-        return Err(SetFault::Future);
+    match Age::of(issued, stream.max_age, stream.leeway.start, now) {
+        Age::Recent => Ok(()),
+        Age::Future => Err(SetFault::Future),
+        Age::Old => Err(SetFault::Old),
     }
-    let oldest = now.saturating_sub(millis(stream.max_age)).saturating_sub(leeway);
-    if issued < oldest { Err(SetFault::Old) } else { Ok(()) }
 }
 
 /// A subject in the words of RFC 9493: drafts said `subject_type` for `format`, wrote formats with hyphens, and told a complex

@@ -1,6 +1,5 @@
 //! Verification events on demand (SSF 1.0 section 8.1.4.2), and what operators are shown of the streams.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use serde::Serialize;
 use super::known::{Facts, Trouble, Verification};
 use super::transmitter::{NotAsked, Transmitter};
 use crate::config::ssf::Stream;
+use crate::random;
 use crate::signals::Signals;
 use crate::when;
 
@@ -129,7 +129,7 @@ impl Signals {
         let mut transmitter = Transmitter::of(stream).await?;
         let id = transmitter.stream_id().await?;
         self.known.named(&stream.name, id.clone());
-        let state = random_state()?;
+        let state = random::hex::<STATE_BYTES>().ok_or(NotAsked::NoRandomness)?;
         // It may come before the transmitter has answered.
         self.known.expect(&stream.name, state.clone());
         transmitter.verify(&id, &state).await?;
@@ -182,14 +182,4 @@ impl TroubleView {
 fn delivery(stream: &Stream) -> Vec<&'static str> {
     let ways = [stream.authorization.as_ref().map(|_| "push"), stream.poll.as_ref().map(|_| "poll")];
     ways.into_iter().flatten().collect()
-}
-
-/// A state that no other question had.
-fn random_state() -> Result<String, NotAsked> {
-    let mut bytes = [0; STATE_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NotAsked::NoRandomness)?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        _ = write!(text, "{byte:02x}");
-        text
-    }))
 }

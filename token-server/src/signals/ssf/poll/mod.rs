@@ -41,20 +41,20 @@ const MAX_SETS: usize = 100;
 const RETRY: Duration = Duration::from_secs(5);
 
 /// What runs for the streams in use: a task for each that is polled, and one that reads their secrets again when files change.
-pub(crate) struct Polls {
+pub(crate) struct Streams {
     signals: Arc<Signals>,
     secrets: SecretMetrics,
     background: Background,
     current: Background,
 }
 
-impl Polls {
+impl Streams {
     /// Begins with the streams of the configuration in use.
     pub(crate) fn begin(signals: Arc<Signals>, secrets: SecretMetrics, background: Background) -> Self {
         let current = background.child();
-        let polls = Self { signals, secrets, background, current };
-        polls.start();
-        polls
+        let streams = Self { signals, secrets, background, current };
+        streams.start();
+        streams
     }
 
     /// Begins anew, with the streams of the configuration in use now.
