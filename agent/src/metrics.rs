@@ -18,8 +18,8 @@ use service::secret_file::SecretMetrics;
 use service::{process_metrics, shown};
 
 pub use edge::EdgeMetrics;
-use labels::Judged;
 pub use labels::{ByCause, ByEjection, ByOutcome, ByReason, ByServer, BySocket, ByStatus};
+use labels::{Judged, begin};
 pub use reports::ReportMetrics;
 pub use streams::StreamMetrics;
 
@@ -165,9 +165,7 @@ impl Metrics {
             Unit::Seconds,
             metrics.decision_seconds.clone(),
         );
-        for outcome in ["applied", "refused"] {
-            metrics.reloads.get_or_create(&ByOutcome { outcome }).inc_by(0);
-        }
+        begin(&metrics.reloads, ["applied", "refused"].map(|outcome| ByOutcome { outcome }));
         registry.register(
             "reloads",
             "Reloads of the configuration, by outcome; a refused one changes nothing",

@@ -6,7 +6,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::labels::{ByOutcome, ByReason, BySocket};
+use super::labels::{ByOutcome, ByReason, BySocket, begin};
 
 /// Verdicts inside HAProxy; their names start with `edge_`.
 #[derive(Debug)]
@@ -74,17 +74,13 @@ impl EdgeMetrics {
             "How often a HAProxy that used verdicts in its map had to ask the agent about each request again",
             self.lapses.clone(),
         );
-        for reason in ["bound", "form", "full"] {
-            self.left_out.get_or_create(&ByReason { reason }).inc_by(0);
-        }
+        begin(&self.left_out, ["bound", "form", "full"].map(|reason| ByReason { reason }));
         registry.register(
             "edge_left_out",
             "Verdicts that HAProxy was not given though they come often, by reason",
             self.left_out.clone(),
         );
-        for outcome in ["opened", "failed", "taken_over"] {
-            self.connections.get_or_create(&ByOutcome { outcome }).inc_by(0);
-        }
+        begin(&self.connections, ["opened", "failed", "taken_over"].map(|outcome| ByOutcome { outcome }));
         registry.register(
             "edge_connections",
             "Connections to stats sockets over which verdicts are given, by what became of them",

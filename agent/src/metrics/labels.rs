@@ -1,6 +1,20 @@
 //! The labels of the metrics. None has more values than an operator has configured, or the code lists.
 
+use std::hash::Hash;
+
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+/// Shows these rows from the start, with 0: of a counter that begins with its first event no increase is seen.
+pub(super) fn begin<L>(family: &Family<L, Counter>, rows: impl IntoIterator<Item = L>)
+where
+    L: Clone + Hash + Eq,
+{
+    for row in rows {
+        family.get_or_create(&row).inc_by(0);
+    }
+}
 
 /// Labels of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

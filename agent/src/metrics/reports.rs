@@ -4,7 +4,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::labels::{ByOutcome, ByReason};
+use super::labels::{ByOutcome, ByReason, begin};
 
 /// Why a decision is not told: more refusals than are told in a second, or the server did not take the report.
 const RATE: &str = "rate";
@@ -19,17 +19,13 @@ pub struct ReportMetrics {
 
 impl ReportMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
-        for outcome in ["answered", "busy"] {
-            self.sent.get_or_create(&ByOutcome { outcome }).inc_by(0);
-        }
+        begin(&self.sent, ["answered", "busy"].map(|outcome| ByOutcome { outcome }));
         registry.register(
             "decision_reports",
             "Reports of decisions to token-servers, by outcome; busy: not sent, since the one before was under way",
             self.sent.clone(),
         );
-        for reason in [RATE, SERVER] {
-            self.untold.get_or_create(&ByReason { reason }).inc_by(0);
-        }
+        begin(&self.untold, [RATE, SERVER].map(|reason| ByReason { reason }));
         registry.register(
             "decisions_untold",
             "Decisions that were to be told to a token-server and were not, by reason: rate (refusals above 50 a second), server \

@@ -5,7 +5,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::labels::{ByCause, ByReason};
+use super::labels::{ByCause, ByReason, begin};
 
 /// Why the stream of a good token is not looked after.
 const UNTRACKED: [&str; 4] = ["full", "busy", "unreadable", "unreachable"];
@@ -40,18 +40,14 @@ impl StreamMetrics {
             "Streams whose token is good no more, and which HAProxy was told to end and still has",
             self.remaining.clone(),
         );
-        for cause in ["expired", "revoked"] {
-            self.ended.get_or_create(&ByCause { cause }).inc_by(0);
-        }
+        begin(&self.ended, ["expired", "revoked"].map(|cause| ByCause { cause }));
         registry.register(
             "streams_ended",
             "Streams that the agent ended, by cause: why their token is refused, lease (it could not be told any more), or stop",
             self.ended.clone(),
         );
         registry.register("streams_gone", "Streams that ended by themselves", self.gone.clone());
-        for reason in UNTRACKED {
-            self.untracked.get_or_create(&ByReason { reason }).inc_by(0);
-        }
+        begin(&self.untracked, UNTRACKED.map(|reason| ByReason { reason }));
         registry.register(
             "streams_untracked",
             "Streams that do not end with their token, by reason",
