@@ -188,13 +188,13 @@ impl Config {
             Profile::Standard => vec!["JWT".into(), "Bearer".into()],
             Profile::MsUsers => vec!["JWT".into()],
         });
-        let certificates = settings.parse("JWT_CLIENT_CERT", CertificateForm::NAMES).unwrap_or_default();
+        let certificates = settings.word("JWT_CLIENT_CERT", CertificateForm::WORDS).unwrap_or_default();
         let max_token_bytes = within(&mut settings, "JWT_MAX_TOKEN_BYTES", TOKEN_BYTES, "bytes");
         let variables = variables(&mut settings, haproxy_cfg);
         let (edge, streams) = edge::read(&mut settings, terms, cache, &variables);
         let claims = settings.list("JWT_CLAIMS");
         let keys = KeySources::read(&mut settings, &TRUST, profile, Vec::new());
-        let log_refusals = settings.parse("JWT_LOG_REFUSALS", LogLines::NAMES).unwrap_or_default();
+        let log_refusals = settings.word("JWT_LOG_REFUSALS", LogLines::WORDS).unwrap_or_default();
         settings.finish()?;
         // A fault is recorded wherever this is absent, so that `finish` has returned it.
         let Some((trust, issuers)) = trusted else {

@@ -270,8 +270,7 @@ fn audit(settings: &mut Settings) -> Audit {
 fn store(settings: &mut Settings) -> StoreSettings {
     let path = settings.text(STORE_PATH);
     let urls = settings.list(REDIS_URLS);
-    let mode: RedisModeName =
-        settings.parse(REDIS_MODE, "standalone, sentinel or cluster").unwrap_or_default();
+    let mode = settings.word(REDIS_MODE, RedisModeName::WORDS).unwrap_or_default();
     let master = settings.text(REDIS_MASTER);
     let prefix = settings.text(REDIS_PREFIX).unwrap_or_else(|| "{ms-users}".to_owned());
     let min_replicas: u16 = settings.parse(REDIS_MIN_REPLICAS, "a number of replicas").unwrap_or(0);

@@ -4,7 +4,6 @@
 //! the next report ([`reports`](crate::reports)). The others are counted.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
@@ -35,28 +34,9 @@ pub enum Decisions {
 }
 
 impl Decisions {
-    /// What a setting may say, for people.
-    pub const NAMES: &'static str = "off, sample or full";
-    /// The same, as a list.
-    pub const WORDS: &'static [&'static str] = &["off", "sample", "full"];
-}
-
-/// The text is none of [`Decisions::NAMES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {}", Decisions::NAMES)]
-pub struct UnknownName;
-
-impl FromStr for Decisions {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        match text {
-            "off" => Ok(Self::Off),
-            "sample" => Ok(Self::Sample),
-            "full" => Ok(Self::Full),
-            _ => Err(UnknownName),
-        }
-    }
+    /// What a setting may say.
+    pub const WORDS: &'static [(&'static str, Self)] =
+        &[("off", Self::Off), ("sample", Self::Sample), ("full", Self::Full)];
 }
 
 /// What is told of a decision, in the log and to token-servers. Never the token.
@@ -231,16 +211,5 @@ mod tests {
         (0..100).for_each(|_| teller.tell(&bad));
         assert_eq!(teller.beyond(), 100);
         assert!(Teller::new(Decisions::Off, Profile::Standard, Counter::default()).is_none());
-    }
-
-    #[test]
-    fn a_setting_says_which() {
-        for (text, which) in
-            [("off", Decisions::Off), ("sample", Decisions::Sample), ("full", Decisions::Full)]
-        {
-            assert_eq!(text.parse(), Ok(which));
-            assert!(Decisions::WORDS.contains(&text) && Decisions::NAMES.contains(text));
-        }
-        assert_eq!("all".parse::<Decisions>(), Err(UnknownName));
     }
 }

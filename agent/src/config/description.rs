@@ -8,8 +8,6 @@ use super::ranges::{
     CACHE_TTL, EDGE_SIZE, EDGE_TTL, STREAMS_GRACE, STREAMS_SIZE, TIMEOUT_MS, TOKEN_BYTES, usual_token_bytes,
 };
 use super::{dpop, mcp};
-use crate::answer::told::Decisions;
-use crate::request::CertificateForm;
 
 /// What SIGHUP says to what token-servers were told once.
 const TOLD: &str = "restart where token-servers are asked";
@@ -58,7 +56,7 @@ fn tokens() -> Group {
         .or(Default::Derived { told: "`JWT,Bearer,DPoP`, without `DPoP` where no token may be bound to a key alone; in `ms-users` `JWT`", of: schemes }),
         Setting::new(
             "JWT_CLIENT_CERT",
-            Kind::Word(CertificateForm::WORDS),
+            Kind::Word(&["tls", "rfc9440"]),
             "rfc9440",
             "What the argument `cert` holds. `tls`: the SHA-256 of the certificate that the client showed to HAProxy. `rfc9440`: the header `Client-Cert` of another server that ends TLS before HAProxy, and replaces what a client writes there ([more](BINDING.md#tls-ends-before-haproxy))",
         )
@@ -200,7 +198,7 @@ fn token_servers() -> Group {
         ),
         Setting::new(
             "JWT_DECISIONS",
-            Kind::Word(Decisions::WORDS),
+            Kind::Word(&["off", "sample", "full"]),
             "sample",
             "Decisions of which token-servers are told once a second, for people who look at them there ([more](OPERATING.md#decisions-as-they-come)): none; refusals, at most 50 a second, and one accepted request a second; or the same with the subjects of tokens. No verdict depends on it",
         )

@@ -2,7 +2,6 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +31,11 @@ pub(crate) const NONCE_SECRET_FILE: &str = "JWT_DPOP_NONCE_SECRET_FILE";
 const REPLAY: &str = "JWT_DPOP_REPLAY";
 const SIZE: &str = "JWT_DPOP_REPLAY_SIZE";
 
-/// Names of [`Replay`].
-const REPLAYS: &[&str] = &["agent", "haproxy", "off"];
-/// Names of what is said of nonces.
-const NONCES: &[&str] = &["off", "required"];
+/// What may be said of proofs that were used before.
+const REPLAYS: &[(&str, Replay)] =
+    &[("agent", Replay::Agent), ("haproxy", Replay::Haproxy), ("off", Replay::Off)];
+/// What may be said of nonces.
+const NONCES: &[(&str, Nonces)] = &[("off", Nonces::Off), ("required", Nonces::Required)];
 
 /// Who refuses a proof that was used before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,35 +55,6 @@ enum Nonces {
     #[default]
     Off,
     Required,
-}
-
-/// The text is none of the names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct UnknownName;
-
-impl FromStr for Replay {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "agent" => Ok(Self::Agent),
-            "haproxy" => Ok(Self::Haproxy),
-            "off" => Ok(Self::Off),
-            _ => Err(UnknownName),
-        }
-    }
-}
-
-impl FromStr for Nonces {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "off" => Ok(Self::Off),
-            "required" => Ok(Self::Required),
-            _ => Err(UnknownName),
-        }
-    }
 }
 
 /// What is set of proofs.
@@ -117,9 +88,9 @@ pub(super) fn read(settings: &mut Settings) -> (DpopConfig, bool) {
     let max_age = within(settings, SECONDS, MAX_AGE, "seconds").unwrap_or(USUAL_SECONDS);
     let origins = settings
         .parse_list::<TargetOrigin>(ORIGINS, "origins such as https://api.example.com, without a path");
-    let replay: Replay = settings.parse(REPLAY, "agent, haproxy or off").unwrap_or_default();
+    let replay = settings.word(REPLAY, REPLAYS).unwrap_or_default();
     let size = within(settings, SIZE, REPLAY_SIZE, "proofs").unwrap_or(USUAL_SIZE);
-    let nonces: Nonces = settings.parse(NONCE, "off or required").unwrap_or_default();
+    let nonces = settings.word(NONCE, NONCES).unwrap_or_default();
     let nonce_secret_file = settings.text(NONCE_SECRET_FILE).map(PathBuf::from);
     if nonces == Nonces::Required && nonce_secret_file.is_none() {
         let what = format!(
@@ -190,7 +161,7 @@ pub(super) fn group() -> Group {
         .or(Default::unset("`tls` and `host` of each request")),
         Setting::new(
             NONCE,
-            Kind::Word(NONCES),
+            Kind::Word(&["off", "required"]),
             "required",
             "Whether a proof needs a nonce of ours that is at most two minutes old ([more](BINDING.md#nonces))",
         )
@@ -204,9 +175,9 @@ pub(super) fn group() -> Group {
         .restart(),
         Setting::new(
             REPLAY,
-            Kind::Word(REPLAYS),
+            Kind::Word(&["agent", "haproxy", "off"]),
             "haproxy",
-            "Who refuses a proof that was used before: this `agent`, for itself; `haproxy`, by a stick table over `txn.tkn.proof`, which is needed where there are several agents; nobody (`off`) ([more](BINDING.md#proofs-are-used-once))",
+            "Who refuses a proof that was used before: this `agent`, for itself; `haproxy`, by a stick table over `txn.tkn.proof`, which is needed where there are several agents; with `off` it passes again ([more](BINDING.md#proofs-are-used-once))",
         )
         .or("agent")
         .restart(),

@@ -90,7 +90,7 @@ pub(super) fn read(settings: &mut Settings, budget: Duration) -> Option<TokenSer
 /// Which decisions they are told.
 pub(super) fn decisions(settings: &mut Settings, has_token_server: bool) -> Decisions {
     const NAME: &str = "JWT_DECISIONS";
-    let decisions = settings.parse(NAME, Decisions::NAMES).unwrap_or_default();
+    let decisions = settings.word(NAME, Decisions::WORDS).unwrap_or_default();
     if decisions != Decisions::Off && !has_token_server {
         settings.fault(NAME, "has token-servers told of decisions, and none is set: set JWT_TOKEN_SERVER_BACKEND, or leave it out");
     }

@@ -173,6 +173,26 @@ impl Settings {
         parsed
     }
 
+    /// One of these words, as what it means; any other is a fault that names them.
+    pub fn word<T: Copy>(&mut self, name: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(name)?;
+        let meant = words.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
+        if meant.is_none() {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            let expected = match known.split_last() {
+                Some((last, [first, more @ ..])) => {
+                    format!(
+                        "{first}{} or {last}",
+                        more.iter().map(|word| format!(", {word}")).collect::<String>()
+                    )
+                }
+                _ => known.concat(),
+            };
+            self.fault(name, format!("expected {expected}"));
+        }
+        meant
+    }
+
     /// A switch: `true`, `false`, `1` or `0`.
     pub fn flag(&mut self, name: &'static str) -> Option<bool> {
         self.note(name, Reading::Switch);

@@ -23,9 +23,9 @@ pub(super) const AGES: RangeInclusive<u64> = 1..=3600;
 /// The range of [`REPLAY_SIZE`].
 pub(super) const SIZES: RangeInclusive<usize> = 1..=100_000_000;
 /// Who refuses a proof that was used before.
-pub(super) const REPLAY_WORDS: &[&str] = &["server", "off"];
+const REPLAYS: &[(&str, bool)] = &[("server", true), ("off", false)];
 /// Whether proofs need a nonce.
-pub(super) const NONCE_WORDS: &[&str] = &["off", "required"];
+const NONCES: &[(&str, bool)] = &[("off", false), ("required", true)];
 
 /// How many proofs are remembered where nothing else is said.
 const USUAL_SIZE: usize = 1_000_000;
@@ -48,8 +48,8 @@ pub(super) fn read(settings: &mut Settings) -> (ProofTerms, bool) {
         algorithms: algorithms(settings).unwrap_or(ProofRules::ALGORITHMS),
         max_age: Duration::from_secs(max_age),
     };
-    let remembered = Some(remembered).filter(|_| word(settings, REPLAY, REPLAY_WORDS) != Some("off"));
-    let needs_nonce = word(settings, NONCE, NONCE_WORDS) == Some("required");
+    let remembered = Some(remembered).filter(|_| settings.word(REPLAY, REPLAYS).unwrap_or(true));
+    let needs_nonce = settings.word(NONCE, NONCES).unwrap_or_default();
     let nonce_secret = super::from_file(settings, NONCE_SECRET_FILE, nonce_secret);
     if needs_nonce && nonce_secret.is_none() && !settings.is_set(NONCE_SECRET_FILE) {
         settings.fault(
@@ -65,15 +65,6 @@ pub(super) fn read(settings: &mut Settings) -> (ProofTerms, bool) {
         || needs_nonce
         || nonce_secret.is_some();
     (ProofTerms { settings, remembered, needs_nonce, nonce_secret }, is_unusual)
-}
-
-fn word(settings: &mut Settings, name: &'static str, words: &'static [&'static str]) -> Option<&'static str> {
-    let text = settings.text(name)?;
-    let found = words.iter().copied().find(|word| *word == text);
-    if found.is_none() {
-        settings.fault(name, format!("expected {}", words.join(" or ")));
-    }
-    found
 }
 
 fn algorithms(settings: &mut Settings) -> Option<AlgorithmSet> {

@@ -32,6 +32,11 @@ pub(super) const DEFAULT_MAX_AGE: u64 = 300;
 pub(super) const DEFAULT_HOLD: u64 = 86_400;
 pub(super) const DEFAULT_RATE: u32 = 50;
 
+/// What a table may say of [`Scope`].
+const SCOPES: &[(&str, Scope)] = &[("subject", Scope::Subject), ("session", Scope::Session)];
+/// What it may say of [`Mode`].
+const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
+
 /// What identity providers may tell.
 #[derive(Debug, Clone)]
 pub struct Signals {
@@ -115,33 +120,6 @@ impl Signals {
     }
 }
 
-impl FromStr for Scope {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "subject" => Ok(Self::Subject),
-            "session" => Ok(Self::Session),
-            _ => Err(()),
-        }
-    }
-}
-
-/// How a table writes [`Mode`].
-struct ModeName(Mode);
-
-impl FromStr for ModeName {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "enforce" => Ok(Self(Mode::Enforce)),
-            "shadow" => Ok(Self(Mode::Shadow)),
-            _ => Err(()),
-        }
-    }
-}
-
 /// The settings; absent where there is no listener for them. The streams' key sets stand behind `sets` others.
 pub(super) fn read(settings: &mut Settings, verify: Option<&Verify>, sets: usize) -> Option<Signals> {
     let listen: Option<ListenAddress> = settings.parse(LISTEN, "host:port");
@@ -219,9 +197,9 @@ fn provider(table: &mut Settings, trust: Option<&Trust>, hold: Duration) -> Opti
     let issuer = table.text("issuer");
     let audiences = table.list("audiences");
     let logout = table.flag("logout").unwrap_or(true);
-    let scope = table.parse("scope", "subject or session").unwrap_or_default();
+    let scope = table.word("scope", SCOPES).unwrap_or_default();
     let subject_claim = table.text("subject_claim").unwrap_or_else(|| "sub".to_owned());
-    let mode = table.parse("mode", "enforce or shadow").map_or(Mode::Enforce, |ModeName(mode)| mode);
+    let mode = table.word("mode", MODES).unwrap_or(Mode::Enforce);
     if issuer.is_none() {
         table.fault("issuer", "is required");
     }

@@ -171,18 +171,6 @@ impl fmt::Debug for AuthorizationValue {
     }
 }
 
-impl FromStr for Profile {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "ssf" => Ok(Self::Ssf),
-            "draft" => Ok(Self::Draft),
-            _ => Err(()),
-        }
-    }
-}
-
 impl FromStr for Action {
     type Err = ();
 
@@ -237,7 +225,8 @@ fn stream(table: &mut Settings, shared: &Shared<'_>, keys: usize) -> Option<Stre
                     given when the stream was set up";
         table.fault("authorization_file", what);
     }
-    let profile = table.parse("profile", "ssf or draft").unwrap_or_default();
+    let profile =
+        table.word("profile", &[("ssf", Profile::Ssf), ("draft", Profile::Draft)]).unwrap_or_default();
     let events = actions(table);
     let tenant_claim = table.text("tenant_claim");
     let id = table.text("stream_id");

@@ -136,7 +136,7 @@ fn what_kubernetes_adds_is_no_setting() {
 }
 
 #[test]
-fn forward_auth_is_there_when_somebody_is_trusted_and_its_faults_are_told() {
+fn forward_auth_is_there_when_an_issuer_is_trusted_and_its_faults_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (keys, file) = (path("keys.json"), path("settings.toml"));

@@ -136,10 +136,10 @@ fn general(settings: &mut Settings, profile: Profile) -> General {
     });
     let places = Places::read(settings, [PLACES, COOKIE, QUERY], &Places::default());
     General {
-        proxy: settings.parse(PROXY, "traefik, nginx or envoy"),
+        proxy: settings.word(PROXY, Proxy::WORDS),
         schemes: settings.list(SCHEMES),
         max_token_bytes,
-        log_refusals: settings.parse(LOG_REFUSALS, LogLines::NAMES).unwrap_or_default(),
+        log_refusals: settings.word(LOG_REFUSALS, LogLines::WORDS).unwrap_or_default(),
         cache: Limits {
             entries: settings.parse(CACHE_SIZE, "a number of tokens").unwrap_or(100_000),
             bytes: settings.parse(CACHE_BYTES, "bytes").unwrap_or(256 * 1024 * 1024),

@@ -27,6 +27,22 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn a_word_means_what_stands_beside_it_and_another_names_them_all() {
+    const WORDS: &[(&str, u8)] = &[("off", 0), ("sample", 1), ("all", 2)];
+    for (text, meant) in [("off", Some(0)), (" all ", Some(2)), ("ALL", None), ("of", None)] {
+        let mut settings = load(&[("APP__LOG", text)]).unwrap();
+        assert_eq!(settings.word("APP__LOG", WORDS), meant, "{text}");
+        let faults = settings.finish().map_err(|error| error.to_string());
+        let told =
+            faults.as_ref().err().is_some_and(|told| told.contains("APP__LOG: expected off, sample or all"));
+        assert_eq!(told, meant.is_none(), "{faults:?}");
+    }
+    let mut settings = load(&[("APP__LOG", "x")]).unwrap();
+    assert_eq!(settings.word("APP__LOG", WORDS.get(..2).unwrap()), None);
+    assert!(settings.finish().unwrap_err().to_string().contains("expected off or sample"));
+}
+
+#[test]
 fn all_faults_come_together_with_the_nearest_known_name() {
     let mut settings =
         load(&[("APP__PORT", "s3cret"), ("APP__STORE__PTH", "/b"), ("APP__ZZZZ", "1"), ("APP__ON", "maybe")])

@@ -3,8 +3,6 @@
 //! Each proxy has its own way, and passes on what the client sent in the way of the others: only the configured one is
 //! read. A header that is there twice is refused, since it cannot be told which one the proxy wrote.
 
-use std::str::FromStr;
-
 use axum::http::request::Parts;
 use axum::http::uri::{Authority, PathAndQuery};
 use axum::http::{HeaderMap, header};
@@ -22,17 +20,10 @@ pub enum Proxy {
     Envoy,
 }
 
-impl FromStr for Proxy {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        match name {
-            "traefik" => Ok(Self::Traefik),
-            "nginx" => Ok(Self::Nginx),
-            "envoy" => Ok(Self::Envoy),
-            _ => Err(()),
-        }
-    }
+impl Proxy {
+    /// What a setting may say.
+    pub const WORDS: &'static [(&'static str, Self)] =
+        &[("traefik", Self::Traefik), ("nginx", Self::Nginx), ("envoy", Self::Envoy)];
 }
 
 /// The original request, as far as it decides anything.

@@ -20,13 +20,13 @@ pub(super) fn settings() -> Group {
         Setting::new(ORIGINS, Kind::List("origins"), "https://api.example.com", "What clients call the API. Set: a proof's `htu` must begin with one of them, and scheme and host of the proxy are not looked at. nginx's example tells neither, and needs it ([more](FORWARD_AUTH.md#bound-tokens))")
             .without_secrets()
             .or(Default::unset("scheme and host of each request, as the proxy tells them")),
-        Setting::new(REPLAY, Kind::Word(REPLAY_WORDS), "off", "Who refuses a proof that was used before: this `server`, for itself; nobody (`off`)")
+        Setting::new(REPLAY, Kind::Word(&["server", "off"]), "off", "Who refuses a proof that was used before: this `server`, for itself; with `off` it passes again")
             .or("server")
             .restart(),
         Setting::new(REPLAY_SIZE, Kind::Number { unit: "proofs", least, most }, "200000", "Used proofs that are remembered, each until it is too old. When no more fit, further ones are answered 503 (`overloaded`)")
             .or("1000000")
             .restart(),
-        Setting::new(NONCE, Kind::Word(NONCE_WORDS), "required", "`required`: each proof must have a nonce of ours (RFC 9449 section 9), which answers tell in `DPoP-Nonce`; it counts for two to three minutes")
+        Setting::new(NONCE, Kind::Word(&["off", "required"]), "required", "`required`: each proof must have a nonce of ours (RFC 9449 section 9), which answers tell in `DPoP-Nonce`; it counts for two to three minutes")
             .or("off"),
         Setting::new(NONCE_SECRET_FILE, PATH, "/etc/token-server/nonce", "What nonces are made with: 32 bytes or more, white space around them apart (`openssl rand -hex 32`). The same for all servers, which then accept each other's. It is read again when it changes; nonces of the former content count no longer")
             .restart(),

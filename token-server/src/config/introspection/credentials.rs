@@ -1,6 +1,5 @@
 //! How an authorization server is told who asks.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use ::keys::trust::{Authorization, CertificateFiles};
@@ -61,22 +60,9 @@ enum Way {
     Mtls,
 }
 
-impl FromStr for Way {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "basic" => Ok(Self::Basic),
-            "post" => Ok(Self::Post),
-            "private_key_jwt" => Ok(Self::PrivateKeyJwt),
-            "bearer" => Ok(Self::Bearer),
-            "mtls" => Ok(Self::Mtls),
-            _ => Err(()),
-        }
-    }
-}
-
 impl Way {
+    const ALL: [Self; 5] = [Self::Basic, Self::Post, Self::PrivateKeyJwt, Self::Bearer, Self::Mtls];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Basic => "basic",
@@ -108,8 +94,7 @@ impl Way {
 
 /// Reads them; where `wanted`, those that the way needs are required, and others are a mistake.
 pub(super) fn read(settings: &mut Settings, names: &Names, wanted: bool) -> Option<Credentials> {
-    let expected = "basic, post, private_key_jwt, bearer or mtls";
-    let way: Way = settings.parse(names.auth, expected).unwrap_or_default();
+    let way = settings.word(names.auth, &Way::ALL.map(|way| (way.as_str(), way))).unwrap_or_default();
     let [id, kid, token, cert, key] =
         [names.client_id, names.key_id, names.token_file, names.cert_file, names.key_file]
             .map(|name| settings.text(name));

@@ -1,6 +1,5 @@
 //! How Redis is reached, as an operator says it.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisResult, TlsCertificates};
@@ -131,17 +130,10 @@ pub enum RedisModeName {
     Cluster,
 }
 
-impl FromStr for RedisModeName {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "standalone" => Ok(Self::Standalone),
-            "sentinel" => Ok(Self::Sentinel),
-            "cluster" => Ok(Self::Cluster),
-            _ => Err(()),
-        }
-    }
+impl RedisModeName {
+    /// The three of them.
+    pub const WORDS: &'static [(&'static str, Self)] =
+        &[("standalone", Self::Standalone), ("sentinel", Self::Sentinel), ("cluster", Self::Cluster)];
 }
 
 #[cfg(test)]
