@@ -80,7 +80,7 @@ fn edge(keys: &Keys, shipped: Shipped) -> Edge {
         .start()
 }
 
-/// What nobody could take for a good key.
+/// What is no good key, however near it comes to one.
 pub(crate) fn forgeries(good: &str) -> Vec<(&'static str, String)> {
     let (prefix, random) = good.split_once('_').unwrap();
     let other: String = random.chars().rev().collect();
@@ -191,7 +191,7 @@ fn a_key_is_no_token_of_an_agent_that_was_not_told_of_any() {
     let setup = Setup::denying().token_server_env("TOKEN_SERVER__API_KEYS__FILE", &keys.path());
     let edge = setup.start();
     edge.refuses("opaque tokens are refused", 401, &with(&good));
-    assert_eq!(edge.count("jwt_agent_token_server_calls_total"), 0, "and nobody is asked");
+    assert_eq!(edge.count("jwt_agent_token_server_calls_total"), 0, "and no token-server is asked");
 }
 
 /// Forward-auth with these keys and these tables.

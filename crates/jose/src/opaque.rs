@@ -1,4 +1,4 @@
-//! Tokens that are no JWT: whether their issuer, or whoever answers for it, is asked what they are worth (RFC 7662).
+//! Tokens that are no JWT: whether their issuer, or a server that answers for it, is asked what they are worth (RFC 7662).
 
 use std::str::FromStr;
 

@@ -99,7 +99,7 @@ impl<K: Eq + Hash, V: Clone> Leader<K, V> {
         Follower { since, landed: self.landed.subscribe() }
     }
 
-    /// Gives the result to all who wait. Unless it was forgotten meanwhile, `keep` is done before anybody can ask again.
+    /// Gives the result to all who wait. Unless it was forgotten meanwhile, `keep` is done before it can be asked again.
     pub fn land(self, result: V, keep: impl FnOnce()) {
         let mut open = self.flights.lock();
         if open.leave(&self.key, self.number) {

@@ -3,7 +3,7 @@
 //! A Service named `jwt-agent` gives every pod of its namespace `JWT_AGENT_SERVICE_HOST`, `JWT_AGENT_PORT_12345_TCP` and
 //! so on ("Discovering services" in the Kubernetes documentation). They are no settings and must not pass for
 //! misspelt ones. Only a name of one of these forms with a value of its form is taken for one, so that a setting that
-//! somebody made up (`JWT_AGENT_PORT=12345`) is still refused.
+//! does not exist (`JWT_AGENT_PORT=12345`) is still refused.
 
 use std::net::IpAddr;
 

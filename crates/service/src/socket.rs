@@ -115,7 +115,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // A file that somebody removed before us is gone as well.
+        // A file that another process removed first is gone as well.
         fs::remove_file(&self.0).ok();
     }
 }

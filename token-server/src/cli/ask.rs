@@ -11,7 +11,7 @@ pub(super) enum Answer {
     No,
 }
 
-/// Whether questions can be asked: somebody reads them, and types.
+/// Whether questions can be asked: a person reads them, and types.
 pub(super) fn is_possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }

@@ -8,7 +8,7 @@ use jwt_agent::config::Config;
 use jwt_agent::haproxy::cfg::HaproxyCfg;
 use tempfile::NamedTempFile;
 
-/// What every `$` of a value becomes: a secret that somebody has put in the wrong place, or in the right one. No name of a
+/// What every `$` of a value becomes: a secret in the wrong place, or in the right one. No name of a
 /// setting has its `!`.
 const SECRET: &str = "s3cret!Passw0rd";
 

@@ -89,7 +89,7 @@ impl SeenProofs {
 }
 
 impl Table {
-    /// Forgets what nobody accepts any more, and says how many that were.
+    /// Forgets what is too old to be accepted, and says how many that were.
     fn forget(&mut self, now: UnixTime) -> usize {
         let before = self.uses.len();
         while let Some(first) = self.ends.first_entry()
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_used_once_until_nobody_accepts_it() {
+    fn a_proof_is_used_once_until_it_is_too_old_to_be_accepted() {
         let seen = SeenProofs::new(10);
         assert_eq!(seen.remember(&proof("a"), None, at(0)), Ok(()));
         assert_eq!(seen.remember(&proof("b"), None, at(0)), Ok(()));

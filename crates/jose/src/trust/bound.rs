@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_scheme_dpop_a_token_must_be_bound_to_a_key_unless_nobody_looks_at_it() {
+    fn behind_the_scheme_dpop_a_token_must_be_bound_to_a_key_unless_binding_is_ignored() {
         let hash = "A".repeat(43);
         let signed = |members: &str| Signed {
             header: "{}".to_owned(),

@@ -64,7 +64,7 @@ impl Made {
 fn proofs_of_other_implementations_prove_their_request() {
     let all = made();
     let algorithms: AlgorithmSet = all.iter().map(|made| made.algorithm).collect();
-    assert_eq!(algorithms, ProofRules::ALGORITHMS, "each accepted algorithm is proved by somebody else");
+    assert_eq!(algorithms, ProofRules::ALGORITHMS, "each accepted algorithm is proved by another library");
     for made in all {
         let proof = made.judge(&made.proof, &made.thumbprint, &ProofRules::default());
         let forget_at = UnixTime::from_millis(made.issued().as_millis() + 65_000);

@@ -172,7 +172,7 @@ fn of_a_chain_only_the_first_certificate_is_a_key() {
         }
         assert!(set.skipped().iter().all(|skipped| skipped.reason == SkipReason::Issuer));
     }
-    // Alone each one is a key that somebody put there, and so are two that know nothing of each other.
+    // Alone each one is a key that an issuer put there, and so are two that know nothing of each other.
     for (text, token) in [(ca, data!("chain_ca.jwt")), (root, data!("chain_root.jwt"))] {
         assert_eq!(verified(token, &KeySet::parse(text.as_bytes(), &STRICT).unwrap()), Ok(()));
     }

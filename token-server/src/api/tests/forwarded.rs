@@ -48,7 +48,7 @@ pub(super) async fn guarded(proxy: &str, change: impl FnOnce(&mut App)) -> Guard
     guarded_with(&[], proxy, change).await
 }
 
-/// The same with a store that holds these rules as if somebody had edited the file.
+/// The same with a store that holds these rules as if an operator had edited the file.
 async fn guarded_with(stored: &[(&str, &str)], proxy: &str, change: impl FnOnce(&mut App)) -> Guarded {
     guarded_by(&[], stored, proxy, change).await
 }

@@ -81,7 +81,7 @@ async fn server(change: impl FnOnce(&mut App)) -> Server {
     server_with(&[], change).await
 }
 
-/// A server whose store holds these rules as if somebody had edited the file.
+/// A server whose store holds these rules as if an operator had edited the file.
 async fn server_with(stored: &[(&str, &str)], change: impl FnOnce(&mut App)) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(EmbeddedStore::open(&folder.path().join("store")).unwrap());

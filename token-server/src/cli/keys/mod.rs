@@ -171,7 +171,7 @@ impl Add {
     }
 }
 
-/// A key that nobody has seen.
+/// A key of new random bytes.
 fn made(prefix: &str) -> Result<String, CliError> {
     use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
     let mut bytes = [0; KEY_BYTES];

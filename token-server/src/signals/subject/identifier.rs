@@ -54,7 +54,7 @@ pub(crate) enum Identifier {
         /// Its subject.
         sub: String,
     },
-    /// What both sides know and no one else understands.
+    /// What both sides know, and no other program understands.
     Opaque(String),
     /// A telephone number.
     PhoneNumber(String),

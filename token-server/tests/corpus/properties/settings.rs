@@ -6,7 +6,7 @@ use std::io::Write as _;
 use tempfile::NamedTempFile;
 use token_server::config::Config;
 
-/// What every `$` of a value becomes: a secret that somebody has put in the wrong place, or in the right one.
+/// What every `$` of a value becomes: a secret in the wrong place, or in the right one.
 const SECRET: &str = "s3cret!Passw0rd";
 
 /// The file is ours to choose.
@@ -60,7 +60,7 @@ fn variables(lines: &str) -> Vec<(OsString, OsString)> {
         .collect()
 }
 
-/// What was configured is within its limits, and forward-auth is there only with somebody to trust and for each policy.
+/// What was configured is within its limits, and forward-auth is there only with an issuer to trust and for each policy.
 fn assert_sound(config: &Config) {
     assert!(config.preview_subjects <= 100_000);
     let Some(verify) = &config.verify else { return };

@@ -270,7 +270,7 @@ fn each_claim_must_be_there_and_of_its_type() {
         ("htu", json!(""), Some(ProofFault::Target)),
         ("ath", json!(""), Some(ProofFault::TokenHash)),
         ("nonce", json!(7), Some(ProofFault::Claim("nonce"))),
-        ("nonce", json!("of somebody else"), None),
+        ("nonce", json!("of another server"), None),
         ("exp", json!(0), None),
     ] {
         let proof = signed(&header(), &with(&payload(), name, Some(value.clone())));

@@ -167,7 +167,7 @@ impl Identity {
     }
 }
 
-/// Somebody who signs certificates.
+/// An authority that signs certificates.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pub(super) certificate: Certificate,
