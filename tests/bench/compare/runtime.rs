@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use crate::cell::{Cell, Way};
 use crate::edge::Edge;
-use crate::kept::VARIABLES;
 use crate::release::Release;
 use crate::traffic::steady;
 

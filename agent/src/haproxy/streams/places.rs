@@ -103,12 +103,15 @@ pub(super) enum Plan {
     Other,
 }
 
+/// Where each client has streams.
+type ByClient = HashMap<Option<SocketAddr>, Vec<Pointer>>;
+
 /// What is known of places.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     long: Option<Listing>,
     /// When the last short list began, and where it showed which clients.
-    short: Option<(Instant, HashMap<Option<SocketAddr>, Vec<Pointer>>)>,
+    short: Option<(Instant, ByClient)>,
     /// Those that were looked for where they should be, and were not there.
     missed: HashSet<Name>,
 }
@@ -126,7 +129,7 @@ impl Places {
         began: Instant,
         streams: impl IntoIterator<Item = (Pointer, Option<SocketAddr>)>,
     ) {
-        let mut places: HashMap<_, Vec<_>> = HashMap::new();
+        let mut places = ByClient::new();
         for (pointer, client) in streams {
             places.entry(client).or_default().push(pointer);
         }
