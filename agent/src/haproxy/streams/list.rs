@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The address is the other end of the connection, not the client that a PROXY header or `set-src` names; that of a unix socket is
-//! `unix:` and a number.
+//! `unix:` and a number. From 3.1 on a question to an agent is a stream as well, of no connection: `id=9 proto=?`, and nothing behind.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -31,7 +31,7 @@ pub(super) struct Listed {
     pub pointer: Pointer,
     /// Its number.
     pub number: u64,
-    /// The other end of its connection; absent where that is a unix socket.
+    /// The other end of its connection; absent where that is a unix socket, or where it has none.
     pub client: Option<SocketAddr>,
 }
 
@@ -44,8 +44,8 @@ pub(super) fn short(line: &str) -> Option<(Pointer, Option<SocketAddr>)> {
 /// The stream of a first line of `show sess all` or `show sess <pointer>`.
 pub(super) fn long(line: &str) -> Option<Listed> {
     let (pointer, rest) = stream(line)?;
-    let (number, client) = (word(rest, "id=")?.parse().ok()?, address(word(rest, "source=")?));
-    Some(Listed { pointer, number, client })
+    let number = word(rest, "id=")?.parse().ok()?;
+    Some(Listed { pointer, number, client: word(rest, "source=").and_then(address) })
 }
 
 /// An address in one form: an IPv4 address is one also where an IPv6 socket names it.
@@ -110,6 +110,7 @@ mod tests {
                 listed(1, 4_294_967_295, "[2001:db8::7]:5"),
             ),
             ("0x1: [28/Nov/2026:17:27:11.3] id=0 proto=unix_stream source=unix:3", listed(1, 0, "")),
+            ("0x1: [29/Nov/2026:03:24:22.485523] id=13887 proto=?", listed(1, 13_887, "")),
             ("  frontend=fe (id=2 mode=http), listener=? (id=1) addr=127.0.0.1:46747", None),
             ("0x1: proto=tcpv4 src=127.0.0.1:33800", None),
             ("0x1: [28/Nov/2026:17:27:11.3] id=x proto=tcpv4 source=127.0.0.1:49048", None),
