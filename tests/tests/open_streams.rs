@@ -1,5 +1,7 @@
 //! HAProxy's runtime API ends exactly the streams that are named, whatever stands beside them, and says what became of each.
 
+#[path = "open_streams/others.rs"]
+mod others;
 #[path = "open_streams/world.rs"]
 mod world;
 
@@ -13,6 +15,7 @@ use integration_tests::socket::Connection;
 use integration_tests::wait::{DEADLINE, eventually};
 use jwt_agent::haproxy::streams::End;
 use jwt_agent::request::Stream;
+use others::Others;
 use world::{Told, World};
 
 #[test]
@@ -84,6 +87,46 @@ fn an_end_does_not_wait_for_a_list_that_is_under_way() {
     for (what, open) in ["younger than any list", "where a list has shown it"].into_iter().zip(&mut open) {
         assert_eq!(told.end_meanwhile(&streams, open.stream), [(open.stream, End::Ended)], "{what}");
         open.ends(what);
+    }
+}
+
+/// HAProxy ends a list at a connection of its stats socket that has asked meanwhile (`haproxy::streams::turn`).
+#[test]
+fn nothing_is_gone_because_others_ask_haproxy_for_streams_meanwhile() {
+    const COUNT: usize = 150;
+    let world = World::start();
+    let mut told = Told::new([world.socket()]);
+    told.keep();
+    let mut open = world.open_many("first", COUNT);
+    // On each thread of HAProxy, in the midst of the streams.
+    let others = Others::start(world.socket(), 4);
+    open.extend(world.open_many("last", COUNT));
+    let streams: Vec<Stream> = open.iter().map(|open| open.stream).collect();
+    for _ in 0..20 {
+        assert_eq!(told.is_open(&streams), [true; 2 * COUNT]);
+    }
+    for open in &mut open[2 * COUNT - 2..] {
+        assert_eq!(told.end(&[open.stream]), [End::Ended]);
+        open.ends("others ask");
+    }
+    others.end();
+    let left = [[true; 2 * COUNT - 2].as_slice(), &[false; 2]].concat();
+    assert_eq!(told.is_open(&streams), left, "it can be told again");
+    assert_eq!(told.end(&streams)[..2 * COUNT - 2], [End::Ended; 2 * COUNT - 2]);
+}
+
+#[test]
+fn our_own_questions_keep_no_list_from_being_whole() {
+    let world = World::start();
+    let open = world.open_many("stream", 100);
+    let streams: Vec<Stream> = open.iter().map(|open| open.stream).collect();
+    // Its connections are younger than the streams.
+    let mut told = Told::new([world.socket()]);
+    told.keep();
+    for (number, stream) in streams.iter().enumerate() {
+        assert_eq!(told.end_meanwhile(&streams, *stream), [(*stream, End::Ended)]);
+        let closed = told.is_open(&streams).into_iter().filter(|open| !open).count();
+        assert_eq!(closed, number + 1);
     }
 }
 

@@ -20,7 +20,7 @@ const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 /// The pause after as many: HAProxy writes a long answer in pieces, and where it can go on at once it does (2.6), before it serves
 /// anything else. While we do not read, it serves others.
-const READ_PAUSE: Duration = Duration::from_millis(4);
+const READ_PAUSE: Duration = Duration::from_millis(1);
 /// The command behind each question, by whose answer the end of all answers is seen: how many prompts there are in between
 /// depends on the version.
 const LAST: &str = "show cli level\n";

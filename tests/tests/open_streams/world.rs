@@ -15,7 +15,7 @@ use integration_tests::haproxy::{StatsSocket, program};
 use integration_tests::http::{header, read_head};
 use integration_tests::process::{Process, Signal};
 use integration_tests::socket::{Address, Connection};
-use integration_tests::wait::{DEADLINE, eventually};
+use integration_tests::wait::{DEADLINE, eventually, poll};
 use jwt_agent::haproxy::streams::{End, Heard, Runtime};
 use jwt_agent::request::Stream;
 use tempfile::TempDir;
@@ -30,6 +30,8 @@ defaults
     timeout connect 30s
     timeout client 10m
     timeout server 10m
+    # Else each part of an answer waits 200 ms for the next one.
+    option http-no-delay
 frontend web
     bind "${FOLDER}/web"
     bind "${V4}"
@@ -146,7 +148,12 @@ impl World {
             }
             Mode::Master => {
                 let before = self.process();
-                self.haproxy.signal(Signal::USR2);
+                let has_heard = || self.haproxy.log().contains("Reloading HAProxy").then_some(());
+                // A master that has just begun loses a signal, although its worker serves.
+                eventually("the master reloads", || {
+                    self.haproxy.signal(Signal::USR2);
+                    poll(Duration::from_secs(1), has_heard)
+                });
                 self.wait_for(|process| Some(process) != before);
             }
         }
@@ -185,6 +192,11 @@ impl World {
             connection.write_all(b"PROXY TCP4 192.0.2.8 192.0.2.9 5555 80\r\n").unwrap();
         }
         self.open_over(connection, path, "")
+    }
+
+    /// Opens so many.
+    pub(super) fn open_many(&self, name: &str, count: usize) -> Vec<Open> {
+        (0..count).map(|number| self.open(&self.v4, &format!("/{name}-{number}"))).collect()
     }
 
     /// The same of a WebSocket.

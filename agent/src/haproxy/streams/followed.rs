@@ -8,6 +8,7 @@ use super::info::State;
 use super::lister::Lister;
 use super::places::Listing;
 use super::process::Process;
+use super::turn::Turn;
 use crate::request::Stream;
 
 /// The process.
@@ -36,9 +37,11 @@ pub(super) struct Followed {
 impl Followed {
     /// Connects twice to the process that a socket leads to now: after a reload no new way leads to it.
     pub(super) async fn connect(path: &Path, socket: usize, key: u64) -> Result<Self, Fault> {
-        let (first, info) = Connection::open(path).await?;
+        let turn = Turn::default();
+        let (first, info) = Connection::open(path, &turn).await?;
+        turn.lock().await.ends = first.itself();
         let began = info.age.and_then(|age| Instant::now().checked_sub(age));
-        let (second, other) = Connection::open(path).await?;
+        let (second, other) = Connection::open(path, &turn).await?;
         if info.process != other.process {
             return Err(Fault::Replaced);
         }

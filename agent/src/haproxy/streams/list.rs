@@ -5,7 +5,7 @@
 //! ```text
 //! show sess       0x7f6beb07a000: proto=tcpv4 src=127.0.0.1:36110 fe=web be=app srv=s ...
 //! show sess all   0x7f6beb07a000: [28/Nov/2026:17:27:12.085204] id=1 proto=tcpv4 source=127.0.0.1:36110
-//!                   flags=0xc4a, conn_retries=0, ...
+//!                   flags=0xc4a, conn_retries=0, ... waiting=0 epoch=0x7
 //! ```
 //!
 //! The address is the other end of the connection, not the client that a PROXY header or `set-src` names; that of a unix socket is
@@ -46,6 +46,19 @@ pub(super) fn long(line: &str) -> Option<Listed> {
     let (pointer, rest) = stream(line)?;
     let number = word(rest, "id=")?.parse().ok()?;
     Some(Listed { pointer, number, client: word(rest, "source=").and_then(address) })
+}
+
+/// The stream of a line of `show sess` that is a connection to a stats socket which is a unix socket.
+pub(super) fn socket(line: &str) -> Option<Pointer> {
+    let (pointer, rest) = stream(line)?;
+    (word(rest, "src=")?.starts_with("unix:") && word(rest, "fe=")? == "GLOBAL").then_some(pointer)
+}
+
+/// The count of a line of `show sess <pointer>` that has it.
+pub(super) fn epoch(line: &str) -> Option<u32> {
+    let count = word(line, "epoch=")?;
+    // The `#` of the C language's `%#x` leaves a zero alone.
+    u32::from_str_radix(count.strip_prefix("0x").unwrap_or(count), 16).ok()
 }
 
 /// An address in one form: an IPv4 address is one also where an IPv6 socket names it.
@@ -117,6 +130,34 @@ mod tests {
             ("Session not found.", None),
         ] {
             assert_eq!(long(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_stats_socket_has_its_place() {
+        for (line, expected) in [
+            (
+                "0x5: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0x5",
+                Some(Pointer(5)),
+            ),
+            ("0x5: proto=tcpv4 src=127.0.0.1:1 fe=GLOBAL be=<NONE>", None),
+            ("0x5: proto=unix_stream src=unix:1 fe=web be=app", None),
+            ("0x5: proto=? fe=GLOBAL", None),
+        ] {
+            assert_eq!(socket(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_in_the_second_line_of_one_stream() {
+        for (line, expected) in [
+            ("  flags=0x8, conn_retries=0, pend_pos=(nil) waiting=0 epoch=0x1f", Some(31)),
+            ("  flags=0x8, conn_retries=0, pend_pos=(nil) waiting=0 epoch=0", Some(0)),
+            ("  flags=0x8, waiting=0 epoch=0xffffffff p_stc=0", Some(u32::MAX)),
+            ("  flags=0x8, waiting=0 epoch=0x100000000", None),
+            ("  flags=0x8, waiting=0", None),
+        ] {
+            assert_eq!(epoch(line), expected, "{line}");
         }
     }
 

@@ -4,45 +4,65 @@
 use std::time::Instant;
 
 use super::connection::{Connection, Fault};
-use super::list;
-use super::places::{Listing, Name};
+use super::places::Listing;
+use super::turn::is_alone;
+
+/// So many lists that are cut off, one after the other, are worth a word.
+const MANY: u32 = 3;
 
 /// What asks for lists.
 #[derive(Debug)]
-pub(super) struct Lister(Connection);
+pub(super) struct Lister {
+    connection: Connection,
+    /// How many lists in turn were cut off.
+    cut: u32,
+}
 
 impl Lister {
     /// Over a connection.
     pub(super) const fn new(connection: Connection) -> Self {
-        Self(connection)
+        Self { connection, cut: 0 }
     }
 
     /// Whether what failed means that the process has ended.
     pub(super) fn has_ended(&self, fault: &Fault) -> bool {
-        self.0.has_ended(fault)
+        self.connection.has_ended(fault)
     }
 
     /// Keeps the connection open.
     pub(super) async fn ask(mut self) -> (Self, Result<(), Fault>) {
-        let asked = self.0.info().await.map(drop);
+        let asked = self.connection.info().await.map(drop);
         (self, asked)
     }
 
-    /// All streams.
+    /// All streams, or as many as could be had.
     pub(super) async fn list(mut self) -> (Self, Result<Listing, Fault>) {
-        const COMMAND: &str = "show sess all";
-        let mut listing = Listing::begin(Instant::now());
-        let each = |line: &str| {
-            if let Some(listed) = list::long(line) {
-                listing.add(Name::from(listed), listed.pointer);
-            }
-        };
-        let listed = match self.0.read(COMMAND, each).await {
-            // Not even our own connection, which is a stream as well.
-            Ok(()) if listing.is_empty() => Err(Fault::unknown(COMMAND, "no stream is told")),
-            Ok(()) => Ok(listing),
-            Err(fault) => Err(fault),
-        };
+        let listed = self.read().await;
         (self, listed)
+    }
+
+    async fn read(&mut self) -> Result<Listing, Fault> {
+        let mut listing = Listing::begin(Instant::now());
+        let before = self.connection.others().await?;
+        let add = |listed| listing.add(listed);
+        let is_ours = self.connection.list_all(self.cut > 0, add).await?;
+        // Not even our own connection, which is a stream as well.
+        if listing.is_empty() {
+            return Err(Fault::unknown("show sess all", "no stream is told"));
+        }
+        if is_ours && is_alone(before, self.connection.others().await?) {
+            listing.is_whole = true;
+            self.cut = 0;
+        } else {
+            self.cut = self.cut.saturating_add(1);
+            tracing::debug!(in_turn = self.cut, "a list of HAProxy's streams may not be whole");
+            if self.cut == MANY {
+                tracing::warn!(
+                    "other programs ask HAProxy for its streams (`show sess`) while the agent does, so that it cannot tell which have \
+                     ended"
+                );
+            }
+        }
+        Ok(listing)
     }
 }

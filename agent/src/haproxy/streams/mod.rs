@@ -2,7 +2,7 @@
 //!
 //! A stream is named by the process that has it and by its number there. HAProxy ends what is at a place in its memory
 //! ([`list`]), so the number at that place is compared right before ([`process`]). Where streams are is known from lists
-//! ([`places`]).
+//! ([`places`]), and that one is not there from lists which nobody has cut off ([`turn`]).
 //!
 //! After a reload the former process goes on with its streams, and no socket leads to it any more: the connections to it are kept
 //! until its last client has gone.
@@ -18,6 +18,7 @@ mod lister;
 mod places;
 mod process;
 mod tally;
+mod turn;
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
@@ -144,12 +145,10 @@ impl Runtime {
         let is_certain = |stream: &Stream| !is_missing || tried.is_some_and(|tried| stream.since <= tried);
         let mut is_sought = false;
         for stream in strays {
-            if self.is_gone(&stream) {
-                self.known.ended.push((stream, End::Gone));
-            } else if is_certain(&stream) {
-                self.known.ended.push((stream, End::Unreachable));
-            } else {
-                is_sought = true;
+            match (self.is_gone(&stream), is_certain(&stream)) {
+                (true, _) => self.known.ended.push((stream, End::Gone)),
+                (false, true) => self.known.ended.push((stream, End::Unreachable)),
+                (false, false) => is_sought = true,
             }
         }
         if is_sought {

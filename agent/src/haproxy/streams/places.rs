@@ -31,10 +31,12 @@ impl From<Listed> for Name {
     }
 }
 
-/// The list with numbers: all streams that were open when it began and when their turn came.
+/// The list with numbers: streams that were open when it began and when their turn came.
 #[derive(Debug)]
 pub(super) struct Listing {
     began: Instant,
+    /// Whether it has all of them, so that others are not there.
+    pub is_whole: bool,
     places: HashMap<Name, Pointer>,
     numbers: HashSet<u64>,
 }
@@ -46,20 +48,22 @@ pub(super) enum Shown {
     Open,
     /// It has its number, with another client.
     Other,
-    /// It has not, and began when the stream was known.
+    /// It has not.
     Absent,
+    /// It has not, and may have been cut off.
+    Unknown,
 }
 
 impl Listing {
-    /// One that is asked for now.
+    /// One that is asked for now, and of which is not known yet whether it is whole.
     pub(super) fn begin(began: Instant) -> Self {
-        Self { began, places: HashMap::new(), numbers: HashSet::new() }
+        Self { began, is_whole: false, places: HashMap::new(), numbers: HashSet::new() }
     }
 
     /// It has one more stream.
-    pub(super) fn add(&mut self, name: Name, pointer: Pointer) {
-        self.places.insert(name, pointer);
-        self.numbers.insert(name.number);
+    pub(super) fn add(&mut self, listed: Listed) {
+        self.places.insert(listed.into(), listed.pointer);
+        self.numbers.insert(listed.number);
     }
 
     /// Whether it has none.
@@ -73,8 +77,10 @@ impl Listing {
             Shown::Open
         } else if self.numbers.contains(&name.number) {
             Shown::Other
-        } else {
+        } else if self.is_whole {
             Shown::Absent
+        } else {
+            Shown::Unknown
         }
     }
 }
@@ -154,7 +160,7 @@ impl Places {
         match long.filter(|(long, _)| long.began >= since) {
             Some((_, Shown::Other)) => return Plan::Other,
             Some((_, Shown::Open | Shown::Absent)) => return Plan::Gone,
-            None => {}
+            Some((_, Shown::Unknown)) | None => {}
         }
         let Some((_, short)) = self.short.as_ref().filter(|(began, _)| *began >= since) else {
             return Plan::Short;
@@ -183,8 +189,10 @@ mod tests {
     }
 
     fn listing(began: Instant, streams: &[(Name, u64)]) -> Listing {
-        let mut listing = Listing::begin(began);
-        streams.iter().for_each(|(name, at)| listing.add(*name, pointer(*at)));
+        let mut listing = Listing { is_whole: true, ..Listing::begin(began) };
+        for (Name { number, client }, at) in streams {
+            listing.add(Listed { pointer: pointer(*at), number: *number, client: *client });
+        }
         listing
     }
 
@@ -238,6 +246,22 @@ mod tests {
         places.take_long(listing(start, &[(name(1, ANN), 7)]));
         places.miss(name(1, ANN));
         assert_eq!(places.plan(&name(1, ANN), start), Plan::Gone);
+    }
+
+    #[test]
+    fn a_list_that_may_be_cut_off_says_where_streams_are_and_of_none_that_it_is_gone() {
+        let start = Instant::now();
+        let mut places = Places::default();
+        places.take_short(start, [(pointer(7), ANN.parse().ok())]);
+        places.take_long(Listing { is_whole: false, ..listing(start, &[(name(2, BOB), 9)]) });
+        for (what, stream, expected) in [
+            ("where the list has it", name(2, BOB), Plan::Look(vec![pointer(9)])),
+            ("where its client is", name(1, ANN), Plan::Look(vec![pointer(7)])),
+            ("its client is not listed", name(1, BOB), Plan::Long(Haste::Calm)),
+            ("its number, of another client", name(2, ANN), Plan::Other),
+        ] {
+            assert_eq!(places.plan(&stream, start), expected, "{what}");
+        }
     }
 
     #[test]

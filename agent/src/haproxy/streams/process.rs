@@ -1,23 +1,24 @@
 //! The end of some streams of one process of HAProxy, over a connection that is kept.
 
 use std::collections::HashMap;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::connection::{Connection, Fault};
+use super::connection::{Connection, Fault, is_absent};
 use super::info::State;
 use super::list::{self, Pointer};
 use super::places::{Haste, Listing, Name, Places, Plan};
+use super::turn::{Others, is_alone};
 use crate::request::Stream;
 
 /// When it is looked whether streams have ended of which HAProxy says so: most have.
 const SETTLING: Duration = Duration::from_millis(5);
 /// One that is still there so long after HAProxy was told to end it remains.
 const LEAVING: Duration = Duration::from_millis(300);
-
-/// HAProxy's answers about a stream that is not there.
-const ABSENT: [&str; 2] = ["Session not found", "No such session"];
+/// How often it is looked for a stream that is not shown, where others ask HAProxy for streams meanwhile.
+const TRIES: usize = 3;
 
 /// A process that can be told to end streams.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Process {
     id: u32,
     connection: Connection,
     places: Places,
+    /// What others had asked when that was looked at last.
+    others: Option<Others>,
     /// Those that HAProxy was told to end and still had, and when that was seen first.
     leaving: HashMap<Name, Instant>,
     /// Whether it was logged that a stream has another client than its message said.
@@ -58,7 +61,14 @@ pub(super) struct Ends {
 impl Process {
     /// Over a connection to the process of this id.
     pub(super) fn new(id: u32, connection: Connection) -> Self {
-        Self { id, connection, places: Places::default(), leaving: HashMap::new(), has_warned: false }
+        Self {
+            id,
+            connection,
+            places: Places::default(),
+            others: None,
+            leaving: HashMap::new(),
+            has_warned: false,
+        }
     }
 
     /// Whether what failed means that the process has ended, with all its streams.
@@ -89,9 +99,9 @@ impl Process {
         let mut left: HashMap<Name, Instant> =
             streams.iter().map(|stream| (Name::from(stream), stream.since)).collect();
         let mut told = Vec::new();
+        let mut tries = TRIES;
         while !left.is_empty() {
-            let mut is_unlisted = false;
-            let mut again = HashMap::new();
+            let (mut unlisted, mut unseen) = (HashMap::new(), HashMap::new());
             for (name, since) in left {
                 match self.places.plan(&name, since) {
                     Plan::Look(places) => match self.shut(name, &places).await? {
@@ -99,17 +109,12 @@ impl Process {
                             ends.met.insert(name, Met::Ended);
                             told.push((name, place));
                         }
-                        None if self.leaving.remove(&name).is_some() => {
-                            ends.met.insert(name, Met::Ended);
-                        }
                         None => {
-                            self.places.miss(name);
-                            again.insert(name, since);
+                            unseen.insert(name, since);
                         }
                     },
                     Plan::Short => {
-                        is_unlisted = true;
-                        again.insert(name, since);
+                        unlisted.insert(name, since);
                     }
                     Plan::Long(haste) => {
                         ends.list = ends.list.max(Some(haste));
@@ -125,12 +130,40 @@ impl Process {
                     }
                 }
             }
-            left = again;
-            if is_unlisted {
+            if !unseen.is_empty() {
+                if self.is_sure().await? {
+                    unseen.retain(|name, _| self.is_missed(*name, ends));
+                } else {
+                    tries = tries.saturating_sub(1);
+                }
+            }
+            if !unlisted.is_empty() {
                 self.list().await?;
             }
+            if tries == 0 {
+                ends.met.extend(unseen.drain().map(|(name, _)| (name, Met::Later)));
+            }
+            left = unlisted;
+            left.extend(unseen);
         }
         self.settle(told, ends).await
+    }
+
+    /// Takes that a stream is not where it was looked for. Whether it may be elsewhere.
+    fn is_missed(&mut self, name: Name, ends: &mut Ends) -> bool {
+        let was_told = self.leaving.remove(&name).is_some();
+        if was_told {
+            ends.met.insert(name, Met::Ended);
+        } else {
+            self.places.miss(name);
+        }
+        !was_told
+    }
+
+    /// Whether what was not shown since the last time is not there.
+    async fn is_sure(&mut self) -> Result<bool, Fault> {
+        let before = mem::replace(&mut self.others, self.connection.others().await?);
+        Ok(is_alone(before, self.others))
     }
 
     /// Has HAProxy end the stream at one of these places, right after its name was seen there. Where that was.
@@ -153,38 +186,46 @@ impl Process {
     }
 
     /// Looks a moment later which of those HAProxy still has. It is not waited for them here, or others would wait as well.
-    async fn settle(&mut self, told: Vec<(Name, Pointer)>, ends: &mut Ends) -> Result<(), Fault> {
+    async fn settle(&mut self, mut told: Vec<(Name, Pointer)>, ends: &mut Ends) -> Result<(), Fault> {
         if !told.is_empty() {
             sleep(SETTLING).await;
         }
-        for (name, place) in told {
-            if self.name(place).await? == Some(name) {
-                let first = self.leaving.entry(name).or_insert_with(Instant::now);
-                let met = if first.elapsed() >= LEAVING { Met::Remains } else { Met::Later };
-                ends.met.insert(name, met);
-            } else {
-                self.leaving.remove(&name);
+        for _ in 0..TRIES {
+            let mut unseen = Vec::new();
+            for (name, place) in told {
+                if self.name(place).await? == Some(name) {
+                    self.goes_on(name, ends);
+                } else {
+                    unseen.push((name, place));
+                }
             }
+            if unseen.is_empty() || self.is_sure().await? {
+                self.leaving.retain(|name, _| unseen.iter().all(|(other, _)| name != other));
+                return Ok(());
+            }
+            told = unseen;
         }
+        told.iter().for_each(|(name, _)| self.goes_on(*name, ends));
         Ok(())
+    }
+
+    /// Takes that HAProxy may still have a stream that it was told to end.
+    fn goes_on(&mut self, name: Name, ends: &mut Ends) {
+        let first = self.leaving.entry(name).or_insert_with(Instant::now);
+        let met = if first.elapsed() >= LEAVING { Met::Remains } else { Met::Later };
+        ends.met.insert(name, met);
     }
 
     /// The stream that is at this place now.
     async fn name(&mut self, place: Pointer) -> Result<Option<Name>, Fault> {
-        let command = format!("show sess {place}");
-        let answer = self.connection.command(&command).await?;
-        match answer.lines().find_map(list::long) {
-            Some(listed) if listed.pointer == place => Ok(Some(listed.into())),
-            None if is_absent(&answer) => Ok(None),
-            Some(_) | None => Err(Fault::unknown(&command, &answer)),
-        }
+        Ok(self.connection.stream(place).await?.map(Name::from))
     }
 
     /// Learns which clients' streams are where.
     async fn list(&mut self) -> Result<(), Fault> {
         let began = Instant::now();
         let mut streams = Vec::new();
-        self.connection.read("show sess", |line| streams.extend(list::short(line))).await?;
+        self.connection.list(|line| streams.extend(list::short(line))).await?;
         self.places.take_short(began, streams);
         Ok(())
     }
@@ -199,8 +240,4 @@ impl Process {
         }
         self.has_warned = true;
     }
-}
-
-fn is_absent(answer: &str) -> bool {
-    ABSENT.iter().any(|text| answer.contains(text))
 }

@@ -78,7 +78,7 @@ impl Tallies {
             let said = match listing.map(|listing| listing.shown(&Name::from(&stream))) {
                 Some(Shown::Absent) => Said::Absent,
                 Some(Shown::Open | Shown::Other) => Said::Other,
-                None => Said::Nothing,
+                Some(Shown::Unknown) | None => Said::Nothing,
             };
             if self.hear(&stream, said) == Some(Said::Absent) {
                 gone.push(stream);

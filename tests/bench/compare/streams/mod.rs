@@ -36,10 +36,13 @@ const BRIEF: usize = 20;
 /// Streams that end by themselves, all at one time, and how far ahead that is.
 const EXPIRING: usize = 100;
 const LIFETIME: u64 = 5;
-/// Others' requests are measured in so many turns, without ends and with them.
+/// Others' requests are measured in so many turns of each kind of ends, and of rules that end nothing.
 const TURNS: usize = 10;
-/// Between two rules that end nothing: about as long as one that does takes.
-const PAUSE: Duration = Duration::from_millis(40);
+/// From one rule to the next: ten a second, which is more than people and identity providers give.
+const OFTEN: Duration = Duration::from_millis(100);
+/// The same of rules that end streams which have just been opened, as they mostly come: some in a minute.
+const SELDOM: Duration = Duration::from_secs(4);
+const SELDOM_SAMPLES: usize = 20;
 
 const BIND: &str = "    bind \"${EDGE_BIND}\"\n";
 const BOTH: &str = "    bind \"${EDGE_BIND}\"\n    bind \"${TCP_BIND}\"\n";
@@ -78,7 +81,9 @@ pub(crate) fn targets(figures: Option<&Value>) -> Vec<Target> {
             target("a rule to the end of a stream, p99", "ms", "/ends/known/ms_from_acknowledged/p99", 300.0),
             target("the same of a new stream, p99", "ms", "/ends/new/ms_from_acknowledged/p99", 300.0),
             target("a token's end to its stream's", "ms", "/ends/ms_after_expiry/max", 1000.0),
-            target("others' p99, with ends by without", "", "/ends/others/p99_with_by_without", 1.1),
+            target("others' p99, ends by none", "", "/ends/others/p99_known_by_nothing", 1.1),
+            target("the same, new streams", "", "/ends/others/p99_new_by_nothing", 1.1),
+            target("the same, new streams, seldom", "", "/ends/others/p99_new_seldom_by_nothing", 1.1),
             target("streams ended without a reason", "", "/ends/ended_without_reason", 0.0),
             target("brief streams left over", "", "/brief/left", 0.0),
             target("memory after brief streams by before", "", "/brief/agent_mib_after_by_before", 1.1),
@@ -133,50 +138,70 @@ fn ends(release: &Release, open: usize) -> Value {
     let streams = stand.open(ending.chain(rest).collect());
     println!("{release}: {open} streams are open");
     let requests: Arc<[Prepared]> = (0..SUBJECTS).map(|number| other(number, &crowd)).collect();
-    let under_load =
-        |does: &mut dyn FnMut()| samples::under_load(stand.target, Arc::clone(&requests), does).0;
-    let each = samples::SAMPLES / TURNS;
-    let (mut of_known, mut of_new) = (Vec::new(), Vec::new());
-    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let end_known = |number: usize| Some(stand.sample(&known(number), &streams.ended[number]));
+    let end_new = |number: usize| {
+        let subject = format!("new-{number}");
+        let opened = stand.open(vec![good(&subject)]);
+        Some(stand.sample(&subject, &opened.ended[0]))
+    };
+    let end_nothing = |number: usize| {
+        let subject = format!("absent-{number}");
+        stand.edge.token_server.as_ref().unwrap().revoke(&subject, &json!({"sub": subject}));
+        None
+    };
+    let kinds: [(&str, &dyn Fn(usize) -> Option<Sample>, usize, Duration); 5] = [
+        ("nothing", &end_nothing, samples::SAMPLES, OFTEN),
+        ("known", &end_known, samples::SAMPLES, OFTEN),
+        ("new", &end_new, samples::SAMPLES, OFTEN),
+        ("nothing_seldom", &end_nothing, SELDOM_SAMPLES, SELDOM),
+        ("new_seldom", &|number| end_new(samples::SAMPLES + number), SELDOM_SAMPLES, SELDOM),
+    ];
+    let mut seen: [Seen; 5] = Default::default();
     for turn in 0..TURNS {
-        without.push(under_load(&mut || {
-            for number in 0..2 * each {
-                let subject = format!("absent-{turn}-{number}");
-                stand.edge.token_server.as_ref().unwrap().revoke(&subject, &json!({"sub": subject}));
-                thread::sleep(PAUSE);
-            }
-        }));
-        with.push(under_load(&mut || {
-            for number in turn * each..(turn + 1) * each {
-                of_known.push(stand.sample(&known(number), &streams.ended[number]));
-                let subject = format!("new-{number}");
-                let opened = stand.open(vec![good(&subject)]);
-                of_new.push(stand.sample(&subject, &opened.ended[0]));
-            }
-        }));
+        for ((_, end, count, pace), seen) in kinds.iter().zip(&mut seen) {
+            let each = count / TURNS;
+            let (outcome, ()) = samples::under_load(stand.target, Arc::clone(&requests), || {
+                for number in turn * each..(turn + 1) * each {
+                    let next = Instant::now() + *pace;
+                    seen.samples.extend(end(number));
+                    thread::sleep(next.saturating_duration_since(Instant::now()));
+                }
+            });
+            seen.others.push(outcome);
+        }
         println!("{} of {TURNS} turns", turn + 1);
     }
     let ended = streams.ended();
-    let p99 = |turns: &[Outcome]| {
-        let mut each: Vec<f64> = turns.iter().map(|turn| milliseconds(turn.quantile(0.99))).collect();
-        each.sort_unstable_by(f64::total_cmp);
-        (each[each.len() / 2], each)
-    };
-    let ((without_p99, without_each), (with_p99, with_each)) = (p99(&without), p99(&with));
-    let errors: usize = without.iter().chain(&with).map(|turn| turn.errors).sum();
+    let p99 = seen.each_ref().map(|seen| {
+        let mut of_turns: Vec<f64> =
+            seen.others.iter().map(|turn| milliseconds(turn.quantile(0.99))).collect();
+        of_turns.sort_unstable_by(f64::total_cmp);
+        of_turns[of_turns.len() / 2]
+    });
+    let others: serde_json::Map<_, _> =
+        kinds.iter().zip(p99).map(|((name, ..), p99)| ((*name).to_owned(), json!(rounded(p99, 3)))).collect();
     json!({
         "streams": open,
-        "known": samples::figures(&of_known),
-        "new": samples::figures(&of_new),
+        "known": samples::figures(&seen[1].samples),
+        "new": samples::figures(&seen[2].samples),
         "ms_after_expiry": samples::quantiles(expire(&stand)),
         "ended_without_reason": ended - samples::SAMPLES,
         "others": {
-            "p99_ms_without_ends": without_each,
-            "p99_ms_with_ends": with_each,
-            "p99_with_by_without": rounded(with_p99 / without_p99, 3),
-            "errors": errors,
+            "p99_ms_while_streams_end": others,
+            "p99_known_by_nothing": rounded(p99[1] / p99[0], 3),
+            "p99_new_by_nothing": rounded(p99[2] / p99[0], 3),
+            "p99_new_seldom_by_nothing": rounded(p99[4] / p99[3], 3),
+            "errors": seen.iter().flat_map(|seen| &seen.others).map(|turn| turn.errors).sum::<usize>(),
         },
     })
+}
+
+/// What was seen while streams of a kind ended.
+#[derive(Default)]
+struct Seen {
+    samples: Vec<Sample>,
+    /// What came of others' requests in each turn.
+    others: Vec<Outcome>,
 }
 
 /// How long after their token streams end.
