@@ -149,21 +149,23 @@ fn ends(release: &Release, open: usize) -> Value {
         stand.edge.token_server.as_ref().unwrap().revoke(&subject, &json!({"sub": subject}));
         None
     };
-    let kinds: [(&str, &dyn Fn(usize) -> Option<Sample>, usize, Duration); 5] = [
-        ("nothing", &end_nothing, samples::SAMPLES, OFTEN),
-        ("known", &end_known, samples::SAMPLES, OFTEN),
-        ("new", &end_new, samples::SAMPLES, OFTEN),
-        ("nothing_seldom", &end_nothing, SELDOM_SAMPLES, SELDOM),
-        ("new_seldom", &|number| end_new(samples::SAMPLES + number), SELDOM_SAMPLES, SELDOM),
+    let kind = |name, count, pace, end| Kind { name, count, pace, end };
+    let end_later = |number: usize| end_new(samples::SAMPLES + number);
+    let kinds: [Kind; 5] = [
+        kind("nothing", samples::SAMPLES, OFTEN, &end_nothing),
+        kind("known", samples::SAMPLES, OFTEN, &end_known),
+        kind("new", samples::SAMPLES, OFTEN, &end_new),
+        kind("nothing_seldom", SELDOM_SAMPLES, SELDOM, &end_nothing),
+        kind("new_seldom", SELDOM_SAMPLES, SELDOM, &end_later),
     ];
     let mut seen: [Seen; 5] = Default::default();
     for turn in 0..TURNS {
-        for ((_, end, count, pace), seen) in kinds.iter().zip(&mut seen) {
-            let each = count / TURNS;
+        for (kind, seen) in kinds.iter().zip(&mut seen) {
+            let each = kind.count / TURNS;
             let (outcome, ()) = samples::under_load(stand.target, Arc::clone(&requests), || {
                 for number in turn * each..(turn + 1) * each {
-                    let next = Instant::now() + *pace;
-                    seen.samples.extend(end(number));
+                    let next = Instant::now() + kind.pace;
+                    seen.samples.extend((kind.end)(number));
                     thread::sleep(next.saturating_duration_since(Instant::now()));
                 }
             });
@@ -179,7 +181,7 @@ fn ends(release: &Release, open: usize) -> Value {
         of_turns[of_turns.len() / 2]
     });
     let others: serde_json::Map<_, _> =
-        kinds.iter().zip(p99).map(|((name, ..), p99)| ((*name).to_owned(), json!(rounded(p99, 3)))).collect();
+        kinds.iter().zip(p99).map(|(kind, p99)| (kind.name.to_owned(), json!(rounded(p99, 3)))).collect();
     json!({
         "streams": open,
         "known": samples::figures(&seen[1].samples),
@@ -194,6 +196,16 @@ fn ends(release: &Release, open: usize) -> Value {
             "errors": seen.iter().flat_map(|seen| &seen.others).map(|turn| turn.errors).sum::<usize>(),
         },
     })
+}
+
+/// Rules of a kind, of which there are so many.
+struct Kind<'a> {
+    name: &'static str,
+    count: usize,
+    /// From one to the next.
+    pace: Duration,
+    /// Writes the one of this number, and waits until its stream has ended, where it has one.
+    end: &'a dyn Fn(usize) -> Option<Sample>,
 }
 
 /// What was seen while streams of a kind ended.
