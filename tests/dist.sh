@@ -41,6 +41,7 @@ git clone --quiet --no-hardlinks . "$work/a longer path/two"
 mkdir -p "$work/another/folder"
 # Tools are installed once, beside what this clone builds.
 tools=$(tests/target.sh)/tools
+mkdir -p "$tools"
 for clone in "$work/one" "$work/a longer path/two"; do
     mkdir -p "$clone/target"
     ln -s "$tools" "$clone/target/tools"
