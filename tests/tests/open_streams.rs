@@ -7,6 +7,7 @@ mod world;
 
 use std::collections::BTreeSet;
 use std::net::Shutdown;
+use std::thread;
 use std::time::Duration;
 
 use integration_tests::http2::statuses;
@@ -113,6 +114,30 @@ fn nothing_is_gone_because_others_ask_haproxy_for_streams_meanwhile() {
     let left = [[true; 2 * COUNT - 2].as_slice(), &[false; 2]].concat();
     assert_eq!(told.is_open(&streams), left, "it can be told again");
     assert_eq!(told.end(&streams)[..2 * COUNT - 2], [End::Ended; 2 * COUNT - 2]);
+}
+
+#[test]
+fn who_asks_the_same_haproxy_in_the_same_moment_learns_all_the_same_what_is_gone() {
+    let world = World::start();
+    let mut open = world.open_many("stream", 100);
+    let streams: Vec<Stream> = open.iter().map(|open| open.stream).collect();
+    let gone = &streams[50..];
+    open.truncate(50);
+    eventually("they are gone", || gone.iter().all(|stream| !world.has(stream)).then_some(()));
+    // Two agents, of which the second has two sockets of one process.
+    thread::scope(|scope| {
+        for sockets in [vec![world.socket()], vec![world.socket(), world.socket()]] {
+            scope.spawn(|| {
+                let mut told = Told::over(sockets);
+                told.keep();
+                for _ in 0..20 {
+                    assert_eq!(told.end(gone), [End::Gone; 50]);
+                }
+            });
+        }
+    });
+    let mut told = Told::new([world.socket()]);
+    assert_eq!(told.end(&streams)[..50], [End::Ended; 50]);
 }
 
 #[test]

@@ -270,8 +270,12 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn new<const N: usize>(sockets: [PathBuf; N]) -> Self {
+        Self::over(sockets.into())
+    }
+
+    pub(super) fn over(sockets: Vec<PathBuf>) -> Self {
         let reactor = Builder::new_current_thread().enable_all().build().unwrap();
-        Self { reactor, runtime: Runtime::new(sockets.into()) }
+        Self { reactor, runtime: Runtime::new(sockets) }
     }
 
     /// All that comes of what is asked.

@@ -4,16 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::time::sleep;
+
 use super::info::Info;
 use super::list::{self, Listed, Pointer};
-use super::turn::{Others, Turn, is_alone};
+use super::turn::{Others, Turn, is_alone, some_time};
 use crate::haproxy::runtime::{Level, Runtime as Api, RuntimeError};
 
 /// HAProxy closes a connection on which nothing was asked for 10 seconds (`stats timeout`). One that ends sooner was ended by the
 /// end of its process.
 const SILENCE: Duration = Duration::from_secs(5);
 /// How often it is looked which stream a connection is, where others ask meanwhile.
-const TRIES: usize = 3;
+const TRIES: usize = 8;
+/// The unit of the pauses in between.
+const DISTURBED: Duration = Duration::from_millis(1);
 
 /// HAProxy's answers about a stream that is not there.
 const ABSENT: [&str; 2] = ["Session not found", "No such session"];
@@ -75,10 +79,15 @@ impl Connection {
             let mut sockets = Vec::new();
             self.list(|line| sockets.extend(list::socket(line))).await?;
             for socket in sockets {
-                if is_alone(self.others_by(socket).await?, self.others_by(socket).await?) {
+                let first = self.others_by(socket).await?;
+                // One that asks in the same moment as we may look like ours once.
+                if is_alone(first, self.others_by(socket).await?)
+                    && is_alone(first, self.others_by(socket).await?)
+                {
                     return Ok(socket);
                 }
             }
+            sleep(some_time(DISTURBED)).await;
         }
         Err(Fault::Crowded)
     }

@@ -3,12 +3,16 @@
 
 use std::time::Instant;
 
+use tokio::time::sleep;
+
 use super::connection::{Connection, Fault};
 use super::places::Listing;
-use super::turn::is_alone;
+use super::turn::{is_alone, some_time};
 
-/// So many lists that are cut off, one after the other, are worth a word.
-const MANY: u32 = 3;
+/// How often a list is asked for until it is whole.
+const TRIES: usize = 3;
+/// So many that are cut off, one after the other, are worth a word.
+const MANY: u32 = 9;
 
 /// What asks for lists.
 #[derive(Debug)]
@@ -37,8 +41,20 @@ impl Lister {
 
     /// All streams, or as many as could be had.
     pub(super) async fn list(mut self) -> (Self, Result<Listing, Fault>) {
-        let listed = self.read().await;
+        let listed = self.try_all().await;
         (self, listed)
+    }
+
+    async fn try_all(&mut self) -> Result<Listing, Fault> {
+        for _ in 1..TRIES {
+            let began = Instant::now();
+            let listing = self.read().await?;
+            if listing.is_whole {
+                return Ok(listing);
+            }
+            sleep(some_time(began.elapsed())).await;
+        }
+        self.read().await
     }
 
     async fn read(&mut self) -> Result<Listing, Fault> {
@@ -50,18 +66,15 @@ impl Lister {
         if listing.is_empty() {
             return Err(Fault::unknown("show sess all", "no stream is told"));
         }
-        if is_ours && is_alone(before, self.connection.others().await?) {
-            listing.is_whole = true;
-            self.cut = 0;
-        } else {
-            self.cut = self.cut.saturating_add(1);
+        listing.is_whole = is_ours && is_alone(before, self.connection.others().await?);
+        self.cut = if listing.is_whole { 0 } else { self.cut.saturating_add(1) };
+        if self.cut > 0 {
             tracing::debug!(in_turn = self.cut, "a list of HAProxy's streams may not be whole");
-            if self.cut == MANY {
-                tracing::warn!(
-                    "other programs ask HAProxy for its streams (`show sess`) while the agent does, so that it cannot tell which have \
-                     ended"
-                );
-            }
+        }
+        if self.cut == MANY {
+            tracing::warn!(
+                "other programs ask HAProxy for its streams (`show sess`) while the agent does, so that it cannot tell which have ended"
+            );
         }
         Ok(listing)
     }

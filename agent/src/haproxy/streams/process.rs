@@ -10,7 +10,7 @@ use super::connection::{Connection, Fault, is_absent};
 use super::info::State;
 use super::list::{self, Pointer};
 use super::places::{Haste, Listing, Name, Places, Plan};
-use super::turn::{Others, is_alone};
+use super::turn::{Others, is_alone, some_time};
 use crate::request::Stream;
 
 /// When it is looked whether streams have ended of which HAProxy says so: most have.
@@ -19,6 +19,8 @@ const SETTLING: Duration = Duration::from_millis(5);
 const LEAVING: Duration = Duration::from_millis(300);
 /// How often it is looked for a stream that is not shown, where others ask HAProxy for streams meanwhile.
 const TRIES: usize = 3;
+/// The unit of the pauses in between: a question takes less.
+const DISTURBED: Duration = Duration::from_millis(1);
 
 /// A process that can be told to end streams.
 #[derive(Debug)]
@@ -135,6 +137,7 @@ impl Process {
                     unseen.retain(|name, _| self.is_missed(*name, ends));
                 } else {
                     tries = tries.saturating_sub(1);
+                    sleep(some_time(DISTURBED)).await;
                 }
             }
             if !unlisted.is_empty() {
@@ -204,6 +207,7 @@ impl Process {
                 return Ok(());
             }
             told = unseen;
+            sleep(some_time(DISTURBED)).await;
         }
         told.iter().for_each(|(name, _)| self.goes_on(*name, ends));
         Ok(())

@@ -6,9 +6,12 @@
 //! ends there, be it a list or the search for one stream (seen with 2.6 to 3.4). So a stream that is shown is there, and one that is not
 //! may be there still, unless nobody has asked in between.
 //!
-//! That is told by the count itself: it grows by as much as we have asked, if nobody else did.
+//! That is told by the count itself: it grows by as much as we have asked, if nobody else did. Else it is asked again after a time that
+//! is another one for each who asks: two agents of one HAProxy hear of a rule in the same moment.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
@@ -54,9 +57,24 @@ pub(super) fn is_alone(before: Option<Others>, after: Option<Others>) -> bool {
     before.is_some() && before == after
 }
 
+/// How long to wait before it is asked again what others have disturbed: nothing, or up to seven times this.
+pub(super) fn some_time(unit: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0_u8) % 8;
+    unit.saturating_mul(u32::try_from(random).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn those_who_disturb_each_other_do_not_ask_together_again() {
+        let times: BTreeSet<_> =
+            (0..1_000).map(|_| some_time(Duration::from_millis(1)).as_millis()).collect();
+        assert_eq!(times, (0..8).collect());
+    }
 
     #[test]
     fn others_have_asked_where_the_count_grows_by_more_than_we_did() {
