@@ -109,15 +109,21 @@ pub(super) enum Plan {
     Other,
 }
 
-/// Where each client has streams.
-type ByClient = HashMap<Option<SocketAddr>, Vec<Pointer>>;
+/// The list of clients.
+#[derive(Debug)]
+struct Short {
+    began: Instant,
+    /// Whether it has all streams.
+    is_whole: bool,
+    /// Where each client has streams.
+    places: HashMap<Option<SocketAddr>, Vec<Pointer>>,
+}
 
 /// What is known of places.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     long: Option<Listing>,
-    /// When the last short list began, and where it showed which clients.
-    short: Option<(Instant, ByClient)>,
+    short: Option<Short>,
     /// Those that were looked for where they should be, and were not there.
     missed: HashSet<Name>,
 }
@@ -129,17 +135,18 @@ impl Places {
         self.missed.clear();
     }
 
-    /// Takes a short list, which began then.
+    /// Takes a short list, which began then, and may have been cut off.
     pub(super) fn take_short(
         &mut self,
         began: Instant,
+        is_whole: bool,
         streams: impl IntoIterator<Item = (Pointer, Option<SocketAddr>)>,
     ) {
-        let mut places = ByClient::new();
+        let mut places: HashMap<_, Vec<_>> = HashMap::new();
         for (pointer, client) in streams {
             places.entry(client).or_default().push(pointer);
         }
-        self.short = Some((began, places));
+        self.short = Some(Short { began, is_whole, places });
         self.missed.clear();
     }
 
@@ -162,12 +169,13 @@ impl Places {
             Some((_, Shown::Open | Shown::Absent)) => return Plan::Gone,
             Some((_, Shown::Unknown)) | None => {}
         }
-        let Some((_, short)) = self.short.as_ref().filter(|(began, _)| *began >= since) else {
+        let Some(short) = self.short.as_ref().filter(|short| short.began >= since) else {
             return Plan::Short;
         };
-        match short.get(&name.client) {
+        match short.places.get(&name.client) {
             Some(places) if places.len() > MAX_CANDIDATES => Plan::Long(Haste::Now),
             Some(places) if !was_missed => Plan::Look(places.clone()),
+            Some(_) | None if !short.is_whole => Plan::Short,
             Some(_) | None => Plan::Long(Haste::Calm),
         }
     }
@@ -205,10 +213,10 @@ mod tests {
         let later = start + Duration::from_secs(1);
         let mut places = Places::default();
         assert_eq!(places.plan(&name(1, ANN), start), Plan::Short);
-        places.take_short(start, [(pointer(7), ANN.parse().ok()), (pointer(8), ANN.parse().ok())]);
+        places.take_short(start, true, [(pointer(7), ANN.parse().ok()), (pointer(8), ANN.parse().ok())]);
         places.take_long(listing(start, &[(name(2, BOB), 9)]));
         assert_eq!(places.plan(&name(1, ANN), later), Plan::Short, "both lists are older than it is");
-        places.take_short(later, [(pointer(7), ANN.parse().ok()), (pointer(8), ANN.parse().ok())]);
+        places.take_short(later, true, [(pointer(7), ANN.parse().ok()), (pointer(8), ANN.parse().ok())]);
         assert_eq!(places.plan(&name(1, ANN), later), Plan::Look(vec![pointer(7), pointer(8)]));
         assert_eq!(
             places.plan(&name(2, BOB), start),
@@ -221,7 +229,7 @@ mod tests {
     fn nothing_is_gone_because_of_an_address() {
         let start = Instant::now();
         let mut places = Places::default();
-        places.take_short(start, [(pointer(7), ANN.parse().ok())]);
+        places.take_short(start, true, [(pointer(7), ANN.parse().ok())]);
         assert_eq!(places.plan(&name(1, BOB), start), Plan::Long(Haste::Calm), "its client is not listed");
         places.miss(name(1, ANN));
         assert_eq!(
@@ -252,16 +260,24 @@ mod tests {
     fn a_list_that_may_be_cut_off_says_where_streams_are_and_of_none_that_it_is_gone() {
         let start = Instant::now();
         let mut places = Places::default();
-        places.take_short(start, [(pointer(7), ANN.parse().ok())]);
+        places.take_short(start, true, [(pointer(7), ANN.parse().ok())]);
         places.take_long(Listing { is_whole: false, ..listing(start, &[(name(2, BOB), 9)]) });
+        assert_eq!(places.plan(&name(1, BOB), start), Plan::Long(Haste::Calm), "its client is not listed");
+        places.take_short(start, false, [(pointer(7), ANN.parse().ok())]);
         for (what, stream, expected) in [
             ("where the list has it", name(2, BOB), Plan::Look(vec![pointer(9)])),
             ("where its client is", name(1, ANN), Plan::Look(vec![pointer(7)])),
-            ("its client is not listed", name(1, BOB), Plan::Long(Haste::Calm)),
+            ("its client may be in the rest of the list", name(1, BOB), Plan::Short),
             ("its number, of another client", name(2, ANN), Plan::Other),
         ] {
             assert_eq!(places.plan(&stream, start), expected, "{what}");
         }
+        places.miss(name(1, ANN));
+        assert_eq!(
+            places.plan(&name(1, ANN), start),
+            Plan::Short,
+            "another one of its client is where it was looked for"
+        );
     }
 
     #[test]
@@ -269,7 +285,7 @@ mod tests {
         let start = Instant::now();
         for (count, is_crowd) in [(MAX_CANDIDATES, false), (MAX_CANDIDATES + 1, true)] {
             let mut places = Places::default();
-            places.take_short(start, (0..count).map(|at| (pointer(at as u64), None)));
+            places.take_short(start, true, (0..count).map(|at| (pointer(at as u64), None)));
             let plan = places.plan(&name(1, "unix:1"), start);
             assert_eq!(plan == Plan::Long(Haste::Now), is_crowd, "{count}");
         }

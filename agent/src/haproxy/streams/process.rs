@@ -132,22 +132,25 @@ impl Process {
                     }
                 }
             }
+            let mut is_sure = true;
             if !unseen.is_empty() {
-                if self.is_sure().await? {
+                is_sure = self.is_sure().await?;
+                if is_sure {
                     unseen.retain(|name, _| self.is_missed(*name, ends));
-                } else {
-                    tries = tries.saturating_sub(1);
-                    sleep(some_time(DISTURBED)).await;
                 }
             }
             if !unlisted.is_empty() {
-                self.list().await?;
+                is_sure &= self.list().await?;
+            }
+            left = unseen;
+            left.extend(unlisted);
+            if !is_sure {
+                tries = tries.saturating_sub(1);
+                sleep(some_time(DISTURBED)).await;
             }
             if tries == 0 {
-                ends.met.extend(unseen.drain().map(|(name, _)| (name, Met::Later)));
+                ends.met.extend(left.drain().map(|(name, _)| (name, Met::Later)));
             }
-            left = unlisted;
-            left.extend(unseen);
         }
         self.settle(told, ends).await
     }
@@ -225,13 +228,15 @@ impl Process {
         Ok(self.connection.stream(place).await?.map(Name::from))
     }
 
-    /// Learns which clients' streams are where.
-    async fn list(&mut self) -> Result<(), Fault> {
+    /// Learns which clients' streams are where. Whether it is sure that these are all.
+    async fn list(&mut self) -> Result<bool, Fault> {
+        self.others = self.connection.others().await?;
         let began = Instant::now();
         let mut streams = Vec::new();
         self.connection.list(|line| streams.extend(list::short(line))).await?;
-        self.places.take_short(began, streams);
-        Ok(())
+        let is_whole = self.is_sure().await?;
+        self.places.take_short(began, is_whole, streams);
+        Ok(is_whole)
     }
 
     fn warn(&mut self) {
