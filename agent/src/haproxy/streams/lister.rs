@@ -1,7 +1,7 @@
 //! The list of all streams of a process with their numbers, over a connection of its own: it takes HAProxy 20 to 40 us for each of
 //! its streams, and is read slowly, so that ends must not wait for it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
@@ -11,6 +11,8 @@ use super::turn::{is_alone, some_time};
 
 /// How often a list is asked for until it is whole.
 const TRIES: usize = 3;
+/// The longest unit of the pauses in between: HAProxy closes a connection that is silent for 10 seconds.
+const LONGEST: Duration = Duration::from_secs(1);
 /// So many that are cut off, one after the other, are worth a word.
 const MANY: u32 = 9;
 
@@ -52,7 +54,7 @@ impl Lister {
             if listing.is_whole {
                 return Ok(listing);
             }
-            sleep(some_time(began.elapsed())).await;
+            sleep(some_time(began.elapsed().min(LONGEST))).await;
         }
         self.read().await
     }
