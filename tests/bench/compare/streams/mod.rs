@@ -34,7 +34,7 @@ const SUBJECTS: usize = 100;
 /// One of so many of others' requests names a stream as well, which ends with its answer.
 const BRIEF: usize = 20;
 /// Streams that end by themselves, all at one time, and how far ahead that is.
-const EXPIRING: usize = 100;
+const EXPIRING: usize = 200;
 const LIFETIME: u64 = 5;
 /// Others' requests are measured in so many turns of each kind of ends, and of rules that end nothing.
 const TURNS: usize = 10;
