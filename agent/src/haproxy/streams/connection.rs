@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::info::Info;
 use super::list::{self, Listed, Pointer};
-use super::turn::{Others, Turn, is_alone, some_time};
+use super::turn::{DISTURBED, Others, Turn, is_alone, some_time};
 use crate::haproxy::runtime::{Level, Runtime as Api, RuntimeError};
 
 /// HAProxy closes a connection on which nothing was asked for 10 seconds (`stats timeout`). One that ends sooner was ended by the
@@ -16,8 +16,6 @@ use crate::haproxy::runtime::{Level, Runtime as Api, RuntimeError};
 const SILENCE: Duration = Duration::from_secs(5);
 /// How often it is looked which stream a connection is, where others ask meanwhile.
 const TRIES: usize = 8;
-/// The unit of the pauses in between.
-const DISTURBED: Duration = Duration::from_millis(1);
 
 /// HAProxy's answers about a stream that is not there.
 const ABSENT: [&str; 2] = ["Session not found", "No such session"];
@@ -110,7 +108,7 @@ impl Connection {
         Ok(answer)
     }
 
-    /// The stream that is at a place now. That none is shown means that there is none if nobody has asked meanwhile.
+    /// The stream that is at a place now. That none is shown means that there is none if no other connection has asked meanwhile.
     pub(super) async fn stream(&mut self, place: Pointer) -> Result<Option<Listed>, Fault> {
         Ok(self.look(place).await?.map(|(listed, _)| listed))
     }
@@ -154,7 +152,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The list with numbers. Whether none of us has cut it off; others may have. A patient one lets nobody of us ask before it has come
+    /// The list with numbers. Whether none of us has cut it off; others may have. A patient one lets no connection of ours ask before it has come
     /// past the stream that cuts it off.
     pub(super) async fn list_all(
         &mut self,

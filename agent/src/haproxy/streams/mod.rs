@@ -2,7 +2,7 @@
 //!
 //! A stream is named by the process that has it and by its number there. HAProxy ends what is at a place in its memory
 //! ([`list`]), so the number at that place is compared right before ([`process`]). Where streams are is known from lists
-//! ([`places`]), and that one is not there from lists which nobody has cut off ([`turn`]).
+//! ([`places`]), and that one is not there from lists that are whole ([`turn`]).
 //!
 //! After a reload the former process goes on with its streams, and no socket leads to it any more: the connections to it are kept
 //! until its last client has gone.

@@ -10,7 +10,7 @@ use super::connection::{Connection, Fault, is_absent};
 use super::info::State;
 use super::list::{self, Pointer};
 use super::places::{Haste, Listing, Name, Places, Plan};
-use super::turn::{Others, is_alone, some_time};
+use super::turn::{DISTURBED, Others, is_alone, some_time};
 use crate::request::Stream;
 
 /// When it is looked whether streams have ended of which HAProxy says so: most have.
@@ -19,8 +19,6 @@ const SETTLING: Duration = Duration::from_millis(5);
 const LEAVING: Duration = Duration::from_millis(300);
 /// How often it is looked for a stream that is not shown, where others ask HAProxy for streams meanwhile.
 const TRIES: usize = 3;
-/// The unit of the pauses in between: a question takes less.
-const DISTURBED: Duration = Duration::from_millis(1);
 
 /// A process that can be told to end streams.
 #[derive(Debug)]
@@ -206,7 +204,9 @@ impl Process {
                 }
             }
             if unseen.is_empty() || self.is_sure().await? {
-                self.leaving.retain(|name, _| unseen.iter().all(|(other, _)| name != other));
+                for (name, _) in unseen {
+                    self.leaving.remove(&name);
+                }
                 return Ok(());
             }
             told = unseen;

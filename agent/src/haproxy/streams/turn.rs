@@ -4,9 +4,9 @@
 //! each stream that opens (`epoch`). Its answer ends at the first stream with a later count than the question, as all that follow are
 //! younger. A connection to the stats socket that asks meanwhile is not younger and has a later count: the answer to the question before
 //! ends there, be it a list or the search for one stream (seen with 2.6 to 3.4). So a stream that is shown is there, and one that is not
-//! may be there still, unless nobody has asked in between.
+//! may be there still, unless no other connection has asked in between.
 //!
-//! That is told by the count itself: it grows by as much as we have asked, if nobody else did. Else it is asked again after a time that
+//! That is told by the count itself: it grows by as much as we have asked, if no other connection did. Else it is asked again after a time that
 //! is another one for each who asks: two agents of one HAProxy hear of a rule in the same moment.
 
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,6 +16,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::list::Pointer;
+
+/// The unit of a pause after a question that was disturbed: it takes less.
+pub(super) const DISTURBED: Duration = Duration::from_millis(1);
 
 /// Our connections to a process ask one after the other.
 pub(super) type Turn = Arc<Mutex<Asked>>;
@@ -28,7 +31,7 @@ pub(super) struct Asked {
     pub ends: Option<Pointer>,
 }
 
-/// What others had asked at a moment. Where it is the same at another moment, nobody else has asked in between.
+/// What others had asked at a moment. Where it is the same at another moment, no other connection has asked in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Others(u32);
 
@@ -52,7 +55,7 @@ impl Others {
     }
 }
 
-/// Whether it is known that nobody else has asked between two moments.
+/// Whether it is known that no other connection has asked between two moments.
 pub(super) fn is_alone(before: Option<Others>, after: Option<Others>) -> bool {
     before.is_some() && before == after
 }
