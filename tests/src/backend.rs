@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +13,11 @@ use crate::socket::{Address, Connection, Listener};
 /// The key of RFC 6455 section 1.3, the only one that this server knows the answer to: HAProxy checks the answer.
 pub const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const WEBSOCKET_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// Where an upgrade goes on when its client has no more to say, and what is sent then.
+const STAYS: &str = "GET /stays ";
+const STILL_HERE: &[u8] = b"!";
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A request that got through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +95,7 @@ fn serve(mut stream: BufReader<Connection>, seen: &Mutex<Vec<Seen>>, render: Ren
         let length = request.header("content-length").and_then(|length| length.parse().ok());
         let tunnel = request.line.starts_with("CONNECT ");
         let upgrade = request.header("upgrade").map(str::to_owned);
+        let stays = request.line.starts_with(STAYS);
         seen.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         io::copy(&mut stream.by_ref().take(length.unwrap_or(0)), &mut io::sink())?;
         if let Some(protocol) = upgrade {
@@ -97,11 +104,16 @@ fn serve(mut stream: BufReader<Connection>, seen: &Mutex<Vec<Seen>>, render: Ren
                  Sec-WebSocket-Accept: {WEBSOCKET_ACCEPT}\r\n\r\n"
             );
             stream.get_mut().write_all(head.as_bytes())?;
-            return echo(stream);
+            echo(&mut stream)?;
+            while stays {
+                stream.get_mut().write_all(STILL_HERE)?;
+                thread::sleep(PAUSE);
+            }
+            return Ok(());
         }
         if tunnel {
             stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-            return echo(stream);
+            return echo(&mut stream);
         }
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -134,7 +146,7 @@ fn read_chunks(stream: &mut BufReader<Connection>) -> io::Result<Vec<(String, St
 }
 
 /// After an upgrade: every byte comes back.
-fn echo(mut stream: BufReader<Connection>) -> io::Result<()> {
+fn echo(stream: &mut BufReader<Connection>) -> io::Result<()> {
     let mut buffer = [0; 1024];
     loop {
         let length = stream.read(&mut buffer)?;

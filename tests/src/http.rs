@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 
 use crate::scan;
 use crate::socket::Connection;
@@ -97,6 +98,14 @@ impl Client {
     /// Reads exactly as many bytes as fit, past HTTP, such as those of a tunnel.
     pub fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         self.stream.read_exact(buffer)
+    }
+
+    /// Says that nothing more is written.
+    pub fn half_close(&mut self) -> io::Result<()> {
+        match self.stream.get_ref() {
+            Connection::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Connection::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
     }
 
     /// Reads one response; informational ones other than 101 are skipped.

@@ -1,5 +1,7 @@
 //! HAProxy's runtime API ends exactly the streams that are named, whatever stands beside them, and says what became of each.
 
+#[path = "open_streams/application.rs"]
+mod application;
 #[path = "open_streams/others.rs"]
 mod others;
 #[path = "open_streams/world.rs"]
@@ -183,22 +185,22 @@ fn a_stream_is_never_taken_for_another_one() {
 }
 
 #[test]
-fn a_stream_that_haproxy_does_not_end_is_said_to_remain() {
+fn a_stream_that_haproxy_does_not_end_is_shown_as_open_and_is_ended_when_its_client_leaves() {
     let world = World::start();
     let mut told = Told::new([world.socket()]);
     let open = world.open_web_socket("/ws");
+    let stream = open.stream;
     let Connection::Tcp(client) = &open.connection else { panic!("a connection of TCP") };
     client.shutdown(Shutdown::Write).unwrap();
-    // HAProxy has to have read that.
-    let end = eventually("HAProxy leaves it", || {
-        Some(told.end(&[open.stream])[0]).filter(|end| *end == End::Remains)
-    });
-    assert_eq!(end, End::Remains);
-    assert!(world.has(&open.stream));
-    assert_eq!(told.is_open(&[open.stream]), [true]);
-    let stream = open.stream;
+    eventually("HAProxy has read that", || world.is_half_closed("/ws").then_some(()));
+    for _ in 0..2 {
+        assert_eq!(told.end(&[stream]), [End::Ended], "HAProxy takes the command");
+        assert!(world.has(&stream), "and does nothing");
+        assert_eq!(told.is_shown(&[stream]), [true]);
+    }
     drop(open);
     eventually("its client has left", || (told.end(&[stream]) == [End::Gone]).then_some(()));
+    assert_eq!(told.is_shown(&[stream]), [false]);
 }
 
 #[test]

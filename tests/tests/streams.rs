@@ -262,6 +262,27 @@ fn more_streams_than_may_be_remembered_are_let_in_and_counted() {
 }
 
 #[test]
+fn a_stream_that_haproxy_still_has_is_told_of_as_remaining_until_it_is_closed() {
+    let edge = setup().token_server().start();
+    let mut stream = Open::at(&edge, "/stays", &token(key("ES256"), json!({"sub": "ann"})));
+    remembered(&edge, 1);
+    stream.0.half_close().unwrap();
+    stream.0.read_exact(&mut [0; 1]).expect("the application goes on");
+    edge.token_server.as_ref().unwrap().revoke("ann", &json!({"sub": "ann"}));
+    counted(&edge, "revoked", 1);
+    let remain = |count| {
+        let counts = || edge.count("jwt_agent_streams_remaining") == count;
+        eventually(&format!("{count} remain"), || counts().then_some(()));
+    };
+    remain(1);
+    stream.0.read_exact(&mut [0; 1]).expect("HAProxy does not end it");
+    drop(stream);
+    remain(0);
+    remembered(&edge, 0);
+    assert_eq!((ended(&edge, "revoked"), edge.count("jwt_agent_streams_gone_total")), (1, 0));
+}
+
+#[test]
 fn a_stream_that_ends_by_itself_is_forgotten_and_one_that_is_refused_is_none() {
     // With no more room than that it is looked for them soon.
     let edge = setup().agent_env("JWT_STREAMS_SIZE", "2").start();

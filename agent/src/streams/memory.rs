@@ -15,6 +15,8 @@ use crate::request::Stream;
 const RETRY: Duration = Duration::from_secs(1);
 /// The longest pause after which a stream is told to end again that HAProxy still has; it is twice as long each time.
 const MAX_RETRY: Duration = Duration::from_secs(64);
+/// HAProxy takes a moment to end a stream: one that a list shows which began so much later remains.
+const LEAVING: Duration = Duration::from_millis(300);
 /// Without a way to its HAProxy for so long, a stream is forgotten: after a reload, no new way leads to the process before.
 const GIVEN_UP: Duration = Duration::from_secs(3600);
 
@@ -54,6 +56,14 @@ pub enum Taken {
 pub struct Memory {
     terms: Terms,
     entries: HashMap<Stream, Entry>,
+    /// Those that HAProxy has taken the command to end, until a list shows whether it has: as many as may be open.
+    told: HashMap<Stream, Told>,
+}
+
+#[derive(Debug)]
+struct Told {
+    entry: Entry,
+    at: Instant,
 }
 
 #[derive(Debug)]
@@ -89,12 +99,13 @@ pub enum GoesOn {
 impl Memory {
     /// Nothing is remembered.
     pub fn new(terms: Terms) -> Self {
-        Self { terms, entries: HashMap::new() }
+        Self { terms, entries: HashMap::new(), told: HashMap::new() }
     }
 
     /// Remembers a stream that was let in. One that was asked about twice counts with the later verdict.
     pub fn remember(&mut self, opened: Opened, at: Instant) -> Taken {
         let Opened { stream, held, verdict } = opened;
+        self.told.remove(&stream);
         // With its key, which tells when it was told of.
         let before = self.entries.remove(&stream);
         if before.is_none() && self.entries.len() >= self.terms.size {
@@ -191,14 +202,42 @@ impl Memory {
         is_given_up
     }
 
-    /// A stream has ended. Whether it was remembered.
-    pub fn forget(&mut self, stream: &Stream) -> bool {
+    /// HAProxy has taken the command to end a stream. Why, if it is the first time.
+    pub fn told(&mut self, stream: &Stream, at: Instant) -> Option<Cause> {
+        let (stream, entry) = self.entries.remove_entry(stream)?;
+        let cause = entry.ending.filter(|_| !entry.remains()).map(|ending| ending.cause);
+        if self.told.len() < self.terms.size {
+            self.told.insert(stream, Told { entry, at });
+        }
+        cause
+    }
+
+    /// A list that began then has a stream. One that HAProxy was told to end before remains, and is told so again later.
+    pub fn is_open(&mut self, stream: &Stream, began: Instant, at: Instant) {
+        let was_told = |told: &Told| told.at.checked_add(LEAVING).is_some_and(|left| left <= began);
+        if self.told.get(stream).is_some_and(was_told)
+            && let Some((stream, told)) = self.told.remove_entry(stream)
+        {
+            self.entries.insert(stream, told.entry);
+            self.goes_on(&stream, GoesOn::Remains, at);
+        }
+    }
+
+    /// A stream is there no more. Whether it has ended by itself.
+    pub fn is_closed(&mut self, stream: &Stream) -> bool {
+        let was_told = self.told.remove(stream).is_some();
+        let entry = self.entries.remove(stream);
+        entry.is_some_and(|entry| !entry.remains()) && !was_told
+    }
+
+    /// A stream will not end. Whether it was remembered.
+    fn forget(&mut self, stream: &Stream) -> bool {
         self.entries.remove(stream).is_some()
     }
 
-    /// All of them.
+    /// All of them, and those of which it is to be seen whether they have ended.
     pub fn streams(&self) -> Vec<Stream> {
-        self.entries.keys().copied().collect()
+        self.entries.keys().chain(self.told.keys()).copied().collect()
     }
 
     /// How the log calls the token of a stream.
@@ -223,7 +262,8 @@ impl Memory {
 
     /// How many go on although they have to end, for this.
     pub fn going_on(&self, why: GoesOn) -> usize {
-        let ending = self.entries.values().filter_map(|entry| entry.ending);
+        let told = self.told.values().map(|told| &told.entry);
+        let ending = self.entries.values().chain(told).filter_map(|entry| entry.ending);
         ending.filter(|ending| ending.goes_on == Some(why)).count()
     }
 }
@@ -233,6 +273,10 @@ impl Entry {
         let since = self.ending.map_or(at, |ending| ending.since);
         self.ending = Some(Ending { cause, since, goes_on: None, retry: RETRY });
         self.again = at;
+    }
+
+    fn remains(&self) -> bool {
+        self.ending.is_some_and(|ending| ending.goes_on == Some(GoesOn::Remains))
     }
 
     fn is_to_end(&self, at: Instant) -> bool {

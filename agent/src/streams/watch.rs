@@ -194,17 +194,14 @@ impl Watch {
         for (stream, end) in heard.ended {
             match end {
                 End::Ended => {
-                    let Some(cause) = self.memory.cause(&stream) else { continue };
-                    self.note_ended(&stream, cause);
+                    let id = self.memory.id(&stream);
+                    let Some(cause) = self.memory.told(&stream, at) else { continue };
+                    self.note_ended(&stream, id, cause);
                     let count = ended.entry(cause.as_str()).or_default();
                     *count = count.saturating_add(1);
-                    self.memory.forget(&stream);
                 }
                 End::Gone => {
                     self.forget_closed(&stream);
-                }
-                End::Remains => {
-                    self.memory.goes_on(&stream, GoesOn::Remains, at);
                 }
                 End::Unreachable => {
                     if self.memory.goes_on(&stream, GoesOn::Unreachable, at) {
@@ -219,6 +216,9 @@ impl Watch {
                 self.found = self.found.saturating_add(1);
             }
         }
+        for (stream, began) in heard.open {
+            self.memory.is_open(&stream, began, at);
+        }
         for (cause, count) in ended {
             tracing::info!(cause, count, "open streams ended with their token");
         }
@@ -231,13 +231,13 @@ impl Watch {
     }
 
     fn forget_closed(&mut self, stream: &Stream) -> bool {
-        let was_known = self.memory.forget(stream);
-        self.metrics.streams.gone.inc_by(u64::from(was_known));
-        was_known
+        let by_itself = self.memory.is_closed(stream);
+        self.metrics.streams.gone.inc_by(u64::from(by_itself));
+        by_itself
     }
 
-    fn note_ended(&self, stream: &Stream, cause: Cause) {
-        let (id, cause) = (self.memory.id(stream), cause.as_str());
+    fn note_ended(&self, stream: &Stream, id: Option<String>, cause: Cause) {
+        let cause = cause.as_str();
         self.metrics.streams.ended.get_or_create(&ByCause { cause }).inc();
         tracing::debug!(id, cause, process = stream.process, stream = stream.number, "an open stream ended");
     }

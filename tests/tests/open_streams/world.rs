@@ -2,17 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
-use std::io::{BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use integration_tests::backend::WEBSOCKET_KEY;
 use integration_tests::haproxy::{StatsSocket, program};
-use integration_tests::http::{header, read_head};
 use integration_tests::process::{Process, Signal};
 use integration_tests::socket::{Address, Connection};
 use integration_tests::wait::{DEADLINE, eventually, poll};
@@ -20,6 +16,8 @@ use jwt_agent::haproxy::streams::{End, Heard, Runtime};
 use jwt_agent::request::Stream;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
+
+use super::application::Application;
 
 const CONFIGURATION: &str = r#"
 global
@@ -50,9 +48,6 @@ backend app
     server app "${APP}"
 "#;
 
-/// A request as the application saw it: its path and the stream that HAProxy named.
-type Seen = Arc<Mutex<Vec<(String, Stream)>>>;
-
 /// What runs HAProxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -73,8 +68,7 @@ pub(super) struct World {
     pub http_2: Address,
     pub level: &'static str,
     mode: Mode,
-    app: Address,
-    seen: Seen,
+    app: Application,
     folder: TempDir,
 }
 
@@ -101,22 +95,20 @@ impl World {
     fn start_as(mode: Mode, level: &'static str) -> Self {
         let folder = TempDir::with_prefix("streams-").unwrap();
         fs::write(folder.path().join("haproxy.cfg"), CONFIGURATION).unwrap();
-        let seen = Seen::default();
-        let app = application(&seen);
+        let app = Application::start();
         let port = || Address::free_port().unwrap();
         let [v4, proxied, http_2] = [port(), port(), port()];
         let Address::Tcp(free) = port() else { unreachable!("a port is one of TCP") };
         let v6 = Address::Tcp(format!("[::1]:{}", free.port()).parse().unwrap());
-        let haproxy = run(mode, folder.path(), level, [&v4, &v6, &proxied, &http_2, &app], None);
-        let world =
-            Self { haproxy, former: Vec::new(), v4, v6, proxied, http_2, level, mode, app, seen, folder };
+        let haproxy = run(mode, folder.path(), level, [&v4, &v6, &proxied, &http_2, &app.address], None);
+        let world = Self { haproxy, former: Vec::new(), v4, v6, proxied, http_2, level, mode, app, folder };
         world.wait();
         world
     }
 
     fn run(&self, replaced: Option<u32>) -> Process {
         let Self { v4, v6, proxied, http_2, app, .. } = self;
-        run(self.mode, self.folder.path(), self.level, [v4, v6, proxied, http_2, app], replaced)
+        run(self.mode, self.folder.path(), self.level, [v4, v6, proxied, http_2, &app.address], replaced)
     }
 
     /// Waits until a process that is wanted serves.
@@ -220,8 +212,12 @@ impl World {
 
     /// The stream of the last request for a path.
     pub(super) fn stream(&self, path: &str) -> Stream {
-        let seen = self.seen.lock().unwrap();
-        seen.iter().rfind(|(name, _)| name == path).unwrap_or_else(|| panic!("{path} was not seen")).1
+        self.app.stream(path).unwrap_or_else(|| panic!("{path} was not seen"))
+    }
+
+    /// Whether HAProxy has told the application that the client of a path sends no more.
+    pub(super) fn is_half_closed(&self, path: &str) -> bool {
+        self.app.is_half_closed(path)
     }
 
     /// The numbers of all streams that HAProxy has.
@@ -287,6 +283,7 @@ impl Told {
                 let heard = self.runtime.answer().await;
                 all.ended.extend(heard.ended);
                 all.closed.extend(heard.closed);
+                all.open.extend(heard.open);
             }
             all
         })
@@ -322,6 +319,12 @@ impl Told {
         streams.iter().map(|stream| !closed.contains(stream)).collect()
     }
 
+    /// Whether a list shows each, in their order.
+    pub(super) fn is_shown(&mut self, streams: &[Stream]) -> Vec<bool> {
+        let open = self.hear(|runtime| runtime.look(streams)).open;
+        streams.iter().map(|stream| open.iter().any(|(shown, _)| shown == stream)).collect()
+    }
+
     pub(super) fn keep(&mut self) {
         self.hear(Runtime::keep);
     }
@@ -338,52 +341,4 @@ fn run(mode: Mode, folder: &Path, level: &str, addresses: [&Address; 5], replace
         command.arg("-sf").arg(old.to_string());
     }
     Process::start("haproxy", command).unwrap()
-}
-
-/// A server whose answers never end, and that does not look at what its client does.
-fn application(seen: &Seen) -> Address {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = Address::Tcp(listener.local_addr().unwrap());
-    let seen = Arc::clone(seen);
-    thread::spawn(move || {
-        for connection in listener.incoming().map_while(Result::ok) {
-            let seen = Arc::clone(&seen);
-            thread::spawn(move || serve(Connection::Tcp(connection), &seen));
-        }
-    });
-    address
-}
-
-fn serve(connection: Connection, seen: &Seen) {
-    /// The answer of RFC 6455 section 1.3 to the only key.
-    const UPGRADED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-    const STREAMED: &str =
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-    /// A chunk of four bytes.
-    const TICK: &[u8] = b"4\r\ntick\r\n";
-    let mut connection = BufReader::new(connection);
-    let Ok(Some((line, headers))) = read_head(&mut connection) else { return };
-    let value = |name| header(&headers, name);
-    let number = |name| value(name).unwrap().parse::<u64>().unwrap();
-    let client = || format!("{}:{}", bracketed(value("x-address")?), value("x-port")?).parse().ok();
-    let stream = Stream {
-        process: number("x-process").try_into().unwrap(),
-        number: number("x-stream"),
-        client: client(),
-        since: Instant::now(),
-    };
-    let path = line.split(' ').nth(1).unwrap().to_owned();
-    seen.lock().unwrap().push((path, stream));
-    let head = if value("upgrade").is_some() { UPGRADED } else { STREAMED };
-    let connection = connection.get_mut();
-    let mut sent = connection.write_all(head.as_bytes());
-    while sent.is_ok() {
-        sent = connection.write_all(TICK);
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn bracketed(address: &str) -> String {
-    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }

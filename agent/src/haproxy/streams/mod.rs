@@ -46,13 +46,11 @@ const REST: u32 = 10;
 /// What became of a stream that was to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// HAProxy has ended it.
+    /// HAProxy has taken the command to end it. A later list still has it where its client has closed its half of the connection, or
+    /// takes no more of what is on its way.
     Ended,
     /// It had ended before: its process lists it no more, or has ended itself.
     Gone,
-    /// HAProxy was told to end it, and still has it: its client has closed its half of the connection, or takes no more of what is
-    /// on its way.
-    Remains,
     /// No socket leads to its process.
     Unreachable,
 }
@@ -64,6 +62,8 @@ pub struct Heard {
     pub ended: Vec<(Stream, End)>,
     /// Streams that were looked for, and are there no more.
     pub closed: Vec<Stream>,
+    /// Streams that were looked for, and are there, by a list that began then.
+    pub open: Vec<(Stream, Instant)>,
 }
 
 /// The runtime API of all processes that have streams.
@@ -246,7 +246,7 @@ impl Runtime {
                 }
             }
             Answer::Listed(key, lister, its, began, listed) => {
-                heard.closed = self.looks.hear_list(its, listed.as_ref().ok());
+                (heard.closed, heard.open) = self.looks.hear_list(its, listed.as_ref().ok());
                 match listed {
                     Ok(listing) => {
                         if let Some(followed) = self.find(key) {
@@ -394,6 +394,6 @@ impl Runtime {
 
 impl Heard {
     fn is_empty(&self) -> bool {
-        self.ended.is_empty() && self.closed.is_empty()
+        self.ended.is_empty() && self.closed.is_empty() && self.open.is_empty()
     }
 }

@@ -34,7 +34,7 @@ impl From<Listed> for Name {
 /// The list with numbers: streams that were open when it began and when their turn came.
 #[derive(Debug)]
 pub(super) struct Listing {
-    began: Instant,
+    pub began: Instant,
     /// Whether it has all of them, so that others are not there.
     pub is_whole: bool,
     places: HashMap<Name, Pointer>,

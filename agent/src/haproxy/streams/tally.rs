@@ -2,6 +2,7 @@
 //! when all of them say so.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use super::End;
 use super::places::{Listing, Name, Shown};
@@ -50,7 +51,6 @@ impl Tallies {
         for stream in its {
             let said = match ends.met.get(&Name::from(&stream)) {
                 Some(Met::Ended) => Err(End::Ended),
-                Some(Met::Remains) => Err(End::Remains),
                 Some(Met::Gone) => Ok(Said::Absent),
                 Some(Met::Other) => Ok(Said::Other),
                 Some(Met::Later) | None => Ok(Said::Nothing),
@@ -71,20 +71,29 @@ impl Tallies {
         heard
     }
 
-    /// One of them has given this list, or none. Those of its streams that are gone.
-    pub(super) fn hear_list(&mut self, its: Vec<Stream>, listing: Option<&Listing>) -> Vec<Stream> {
-        let mut gone = Vec::new();
+    /// One of them has given this list, or none. Those of its streams that are gone, and those that it has, with when it
+    /// began.
+    pub(super) fn hear_list(
+        &mut self,
+        its: Vec<Stream>,
+        listing: Option<&Listing>,
+    ) -> (Vec<Stream>, Vec<(Stream, Instant)>) {
+        let (mut gone, mut open) = (Vec::new(), Vec::new());
         for stream in its {
-            let said = match listing.map(|listing| listing.shown(&Name::from(&stream))) {
-                Some(Shown::Absent) => Said::Absent,
-                Some(Shown::Open | Shown::Other) => Said::Other,
-                Some(Shown::Unknown) | None => Said::Nothing,
+            let said = match listing.map(|listing| (listing.shown(&Name::from(&stream)), listing.began)) {
+                Some((Shown::Absent, _)) => Said::Absent,
+                Some((Shown::Open, began)) => {
+                    open.push((stream, began));
+                    Said::Other
+                }
+                Some((Shown::Other, _)) => Said::Other,
+                Some((Shown::Unknown, _)) | None => Said::Nothing,
             };
             if self.hear(&stream, said) == Some(Said::Absent) {
                 gone.push(stream);
             }
         }
-        gone
+        (gone, open)
     }
 
     /// One of them has ended the stream: what the others say counts no more.
@@ -95,8 +104,6 @@ impl Tallies {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]

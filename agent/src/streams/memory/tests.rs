@@ -220,6 +220,63 @@ fn what_goes_on_is_told_again_each_second_and_what_cannot_be_reached_is_given_up
     }
 }
 
+/// One whose end HAProxy was told at a moment, by its word.
+fn told(memory: &mut Memory, number: u64, at: Instant) -> Stream {
+    let opened = opened(number, Some(NOW));
+    let stream = opened.stream;
+    memory.remember(opened, at);
+    memory.look(at, NOW, |_| true);
+    assert_eq!(memory.told(&stream, at), Some(Cause::Refused(Reject::Expired)));
+    stream
+}
+
+#[test]
+fn what_haproxy_was_told_to_end_is_open_no_more_and_looked_for_until_a_list_has_it_not() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(2, None));
+    let first = told(&mut memory, 1, start);
+    assert!(memory.is_empty() && !memory.has_ending(start + 3600 * SECOND));
+    assert_eq!((memory.streams(), memory.told(&first, start)), (vec![first], None));
+    memory.is_open(&first, start, start + SECOND);
+    memory.is_open(&first, start + LEAVING - PAUSE, start + SECOND);
+    assert_eq!(memory.going_on(GoesOn::Remains), 0, "HAProxy takes a moment");
+    assert!(!memory.is_closed(&first), "it has not ended by itself");
+    assert_eq!(memory.streams(), []);
+    for number in 2..9 {
+        told(&mut memory, number, start);
+    }
+    assert_eq!(memory.streams().len(), 2, "no more than may be open");
+}
+
+#[test]
+fn what_haproxy_was_told_to_end_and_still_has_remains_until_it_is_closed() {
+    let start = Instant::now();
+    let later = start + LEAVING;
+    let mut memory = Memory::new(terms(9, None));
+    let stream = told(&mut memory, 1, start);
+    memory.is_open(&stream, later, later);
+    assert_eq!((memory.going_on(GoesOn::Remains), ending(&memory, later)), (1, vec![]));
+    let again = later + SECOND;
+    assert_eq!(ending(&memory, again), [(1, "expired")]);
+    assert_eq!(memory.told(&stream, again), None, "it is counted once");
+    assert_eq!(memory.going_on(GoesOn::Remains), 1);
+    memory.is_open(&stream, again + LEAVING, again + LEAVING);
+    assert_eq!(ending(&memory, again + LEAVING + SECOND), [], "less and less often");
+    assert_eq!(ending(&memory, again + LEAVING + 2 * SECOND), [(1, "expired")]);
+    assert!(!memory.is_closed(&stream), "it has not ended by itself");
+    assert_eq!((memory.going_on(GoesOn::Remains), memory.streams()), (0, vec![]));
+}
+
+#[test]
+fn one_that_is_told_of_anew_is_open_whatever_haproxy_was_told_before() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(9, None));
+    let stream = told(&mut memory, 1, start);
+    memory.remember(Opened { stream, ..opened(1, None) }, start);
+    assert_eq!((memory.len(), memory.streams()), (1, vec![stream]));
+    assert!(memory.is_closed(&stream), "it ended by itself");
+}
+
 #[test]
 fn what_haproxy_still_has_is_told_to_end_less_and_less_often() {
     let start = Instant::now();

@@ -133,12 +133,16 @@ fn ends(release: &Release, open: usize) -> Value {
     let stand = Stand::start(release);
     let known = |number: usize| format!("known-{number}");
     let crowd: Vec<String> = (0..SUBJECTS).map(|number| good(&format!("other-{number}"))).collect();
-    let ending = (0..samples::SAMPLES).map(|number| good(&known(number)));
-    let rest = (samples::SAMPLES..open).map(|number| crowd[number % SUBJECTS].clone());
-    let streams = stand.open(ending.chain(rest).collect());
+    // HAProxy looks for a stream from the oldest on: those that end stand evenly among all.
+    let apart = open / samples::SAMPLES;
+    let token = |number: usize| match (number % apart, number / apart) {
+        (0, ends) if ends < samples::SAMPLES => good(&known(ends)),
+        _ => crowd[number % SUBJECTS].clone(),
+    };
+    let streams = stand.open((0..open).map(token).collect());
     println!("{release}: {open} streams are open");
     let requests: Arc<[Prepared]> = (0..SUBJECTS).map(|number| other(number, &crowd)).collect();
-    let end_known = |number: usize| Some(stand.sample(&known(number), &streams.ended[number]));
+    let end_known = |number: usize| Some(stand.sample(&known(number), &streams.ended[number * apart]));
     let end_new = |number: usize| {
         let subject = format!("new-{number}");
         let opened = stand.open(vec![good(&subject)]);
