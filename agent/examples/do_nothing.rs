@@ -8,12 +8,15 @@
 //! ```
 //!
 //! Each `NAME=VALUE` becomes a variable; `reason=ok` and `valid=true` follow, as in a real answer. With `--verify` each
-//! question costs one verification as well, each time of another signature: the least that a proof of possession can cost.
+//! question costs one verification as well, each time of another signature, and the hash of a token: the least that a proof of
+//! possession can cost (RFC 9449 section 4.3, checks 7 and 12).
 
 use std::error::Error;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
@@ -34,6 +37,8 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// As many bytes as are signed of a proof with its usual claims.
 const MESSAGE_BYTES: usize = 440;
+/// As many bytes as a token with some claims has.
+const TOKEN: [u8; 480] = [b'a'; 480];
 /// Signatures that are verified in turns: of one and the same a processor would learn the way.
 const SIGNATURES: usize = 4096;
 
@@ -81,6 +86,7 @@ impl Signed {
 
     /// Verifies the next one.
     fn is_good(&self) -> bool {
+        black_box(digest(&SHA256, black_box(&TOKEN)));
         let next = self.next.fetch_add(1, Ordering::Relaxed) % SIGNATURES;
         let message = self.messages.get(next);
         message.is_some_and(|(message, signature)| self.key.verify_sig(message, signature.as_ref()).is_ok())

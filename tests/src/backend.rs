@@ -105,11 +105,7 @@ fn serve(mut stream: BufReader<Connection>, seen: &Mutex<Vec<Seen>>, render: Ren
             );
             stream.get_mut().write_all(head.as_bytes())?;
             echo(&mut stream)?;
-            while stays {
-                stream.get_mut().write_all(STILL_HERE)?;
-                thread::sleep(PAUSE);
-            }
-            return Ok(());
+            return if stays { goes_on(&mut stream) } else { Ok(()) };
         }
         if tunnel {
             stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
@@ -154,6 +150,14 @@ fn echo(stream: &mut BufReader<Connection>) -> io::Result<()> {
             return Ok(());
         }
         stream.get_mut().write_all(&buffer[..length])?;
+    }
+}
+
+/// Until none can hear it.
+fn goes_on(stream: &mut BufReader<Connection>) -> io::Result<()> {
+    loop {
+        stream.get_mut().write_all(STILL_HERE)?;
+        thread::sleep(PAUSE);
     }
 }
 

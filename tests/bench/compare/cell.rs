@@ -9,6 +9,8 @@ use crate::release::Release;
 pub(crate) enum Way {
     /// No check at all; what every other line is compared with.
     Plain,
+    /// The same, with the requests of `EdgeMany`.
+    PlainMany,
     /// HAProxy's `jwt_verify`.
     NativeSignature,
     /// HAProxy's `jwt_verify`, issuer, audience, expiry, two claims to headers.
@@ -51,6 +53,8 @@ pub(crate) enum Way {
     Encrypted,
     /// `NativeFull`, with as few bad tokens as the lines of verdicts in HAProxy get.
     NativeSteady,
+    /// The same, with the requests of `EdgeMany`.
+    NativeMany,
     /// Verdicts in HAProxy, one token again and again.
     EdgeOne,
     /// Verdicts in HAProxy, 10,000 tokens.
@@ -63,6 +67,7 @@ impl Way {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain HAProxy",
+            Self::PlainMany => "plain HAProxy, 10,000 tokens",
             Self::NativeSignature => "native signature",
             Self::NativeFull => "native full",
             Self::Nothing => "do-nothing agent",
@@ -84,6 +89,7 @@ impl Way {
             Self::Rules => "agent + 1,000 rules",
             Self::Encrypted => "agent, new JWE, 1,000 rules",
             Self::NativeSteady => "native full, good tokens",
+            Self::NativeMany => "native full, 10,000 good tokens",
             Self::EdgeOne => "edge hit, 1 token",
             Self::EdgeMany => "edge hit, 10,000 tokens",
             Self::EdgeChanging => "edge hit, tokens that change (10 % new)",
@@ -167,9 +173,13 @@ impl Cell {
         if self.way == Way::Encrypted || self.algorithm == "JWE" { "ms-users" } else { "standard" }
     }
 
-    /// The plain HAProxy that this is compared with.
+    /// The plain HAProxy that this is compared with: 10,000 requests of half a kilobyte cost more than one, whoever reads them.
     pub(crate) fn plain(&self) -> Self {
-        Self { way: Way::Plain, algorithm: "HS256", transport: Transport::Unix, ..self.clone() }
+        let way = match self.way {
+            Way::PlainMany | Way::NativeMany | Way::EdgeMany => Way::PlainMany,
+            _ => Way::Plain,
+        };
+        Self { way, algorithm: "HS256", transport: Transport::Unix, ..self.clone() }
     }
 }
 
@@ -178,6 +188,7 @@ impl fmt::Display for Cell {
         write!(f, "{} | {}", self.release, self.way.name())?;
         match self.way {
             Way::Plain
+            | Way::PlainMany
             | Way::Nothing
             | Way::NothingCertified
             | Way::Encrypted
@@ -204,9 +215,8 @@ impl fmt::Display for Cell {
 /// The lines of a run, each after the plain one that it is compared with.
 pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
     use Way::{
-        ApiKey, Call, Certified, Challenged, Encrypted, Hit, NativeFull, NativeSignature, New, Nothing,
-        NothingCertified, NothingProved, Opaque, OpaqueNew, Plain, Proved, Refused, Ruled, Rules, Tokens,
-        Uncached,
+        ApiKey, Call, Challenged, Encrypted, Hit, NativeFull, NativeSignature, New, Nothing, Opaque,
+        OpaqueNew, Plain, Refused, Ruled, Rules, Tokens, Uncached,
     };
     let mut cells = Vec::new();
     for release in releases {
@@ -215,11 +225,7 @@ pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
         for algorithm in crate::traffic::ALGORITHMS {
             cells.extend([NativeSignature, NativeFull, New].map(|way| Cell { algorithm, ..cell(way) }));
         }
-        cells.extend([Refused, Challenged, Ruled, Call, NothingCertified, Certified].map(cell));
-        cells.extend([ApiKey, Opaque, OpaqueNew].map(cell));
-        for algorithm in ["ES256", "EdDSA"] {
-            cells.extend([NothingProved, Proved].map(|way| Cell { algorithm, ..cell(way) }));
-        }
+        cells.extend([Refused, Challenged, Ruled, Call, ApiKey, Opaque, OpaqueNew].map(cell));
         cells.extend([Nothing, Hit].map(|way| Cell { transport: Transport::Tcp, ..cell(way) }));
         cells.extend([Plain, Nothing, Hit].map(|way| Cell { half_load: true, ..cell(way) }));
         let widths: &[usize] = if full { &[1, 128] } else { &[128] };
@@ -245,14 +251,29 @@ pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
     cells
 }
 
+/// The lines of tokens that are bound to a key or a certificate, each beside an agent that does no more than it must.
+pub(crate) fn proofs(releases: &[Release]) -> Vec<Cell> {
+    use Way::{Certified, NothingCertified, NothingProved, Plain, Proved};
+    let mut cells = Vec::new();
+    for release in releases {
+        let cell = |way| Cell::new(release, way);
+        cells.extend([Plain, NothingCertified, Certified].map(cell));
+        for algorithm in ["ES256", "EdDSA"] {
+            cells.extend([NothingProved, Proved].map(|way| Cell { algorithm, ..cell(way) }));
+        }
+    }
+    cells
+}
+
 /// The lines of verdicts in HAProxy: on one thread and on two, beside what it costs HAProxy to check by itself.
 pub(crate) fn edge_hits(releases: &[Release], full: bool) -> Vec<Cell> {
-    use Way::{EdgeChanging, EdgeMany, EdgeOne, Hit, NativeSteady, Plain};
+    use Way::{EdgeChanging, EdgeMany, EdgeOne, Hit, NativeMany, NativeSteady, Plain, PlainMany};
     let mut cells = Vec::new();
     for release in releases {
         for threads in [1, 2] {
             let cell = |way| Cell { threads, ..Cell::new(release, way) };
-            cells.extend([Plain, NativeSteady, Hit, EdgeOne, EdgeMany, EdgeChanging].map(cell));
+            cells.extend([Plain, NativeSteady, Hit, EdgeOne].map(cell));
+            cells.extend([PlainMany, NativeMany, EdgeMany, EdgeChanging].map(cell));
             for algorithm in ["RS256", "JWE"].into_iter().filter(|_| full || threads == 1) {
                 cells.extend([EdgeOne, EdgeChanging].map(|way| Cell { algorithm, ..cell(way) }));
                 if full {

@@ -253,9 +253,11 @@ fn encryption_keys(folder: &Path) -> PathBuf {
 
 fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
     let rules = match cell.way {
-        Way::Plain => String::new(),
+        Way::Plain | Way::PlainMany => String::new(),
         Way::NativeSignature => native_signature(cell.algorithm, folder),
-        Way::NativeFull | Way::NativeSteady => native_signature(cell.algorithm, folder) + &native_claims(),
+        Way::NativeFull | Way::NativeSteady | Way::NativeMany => {
+            native_signature(cell.algorithm, folder) + &native_claims()
+        }
         Way::Nothing | Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::Rules | Way::Encrypted => {
             format!("{ASK}{ANSWERED}")
         }
@@ -274,8 +276,10 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
         ""
     };
     let agents = if cell.way.asks_any_agent() { shipped_agents() } else { String::new() };
+    // A thread that moves to another processor finds nothing in that one's caches, which costs whoever has much in them.
+    let bound = if cell.threads == 1 { "    cpu-map 1/1 0\n" } else { "" };
     format!(
-        "global\n    nbthread {}\n    maxconn 4000\n{socket}\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    \
+        "global\n    nbthread {}\n    maxconn 4000\n{bound}{socket}\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    \
          timeout server 60s\n\nfrontend edge\n    bind {address}{rules}\n    {ANSWER}\n\n{agents}",
         cell.threads
     )

@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         let done = match part.as_str() {
             "edge" => record("edge", edge_figures()),
             "edge-hit" => record("edge-hit", edge_hit_figures()),
+            "proofs" => record("proofs", proof_figures()),
             "delay" => record("delay", delay::run(&release::installed())).and_then(|()| {
                 let kept: Vec<Value> = release::releases().iter().map(kept_delay::run).collect();
                 record("delay-edge", json!(kept))
@@ -94,11 +95,19 @@ fn edge_hit_figures() -> Value {
     let (only, turns, releases) = (only(), number("BENCH_TURNS", 15), release::releases());
     let mut cells = cell::edge_hits(&releases, is_full());
     // Lines are compared with plain HAProxy, and with HAProxy's own check.
-    let is_reference = |way| matches!(way, cell::Way::Plain | cell::Way::NativeSteady);
+    let is_reference = |way| {
+        use cell::Way::{NativeMany, NativeSteady, Plain, PlainMany};
+        matches!(way, Plain | PlainMany | NativeSteady | NativeMany)
+    };
     cells.retain(|cell| is_reference(cell.way) || cell.to_string().contains(&only));
     let runtime: Vec<Value> =
         if only.is_empty() { releases.iter().map(runtime::run).collect() } else { Vec::new() };
     json!({"turns": turns, "rows": turns::run(&releases, &cells, turns), "runtime": runtime})
+}
+
+fn proof_figures() -> Value {
+    let (turns, releases) = (number("BENCH_TURNS", 15), release::releases());
+    json!({"turns": turns, "rows": turns::run(&releases, &cell::proofs(&releases), turns)})
 }
 
 /// What the names of lines must contain.

@@ -27,6 +27,8 @@ const MEASURE: Duration = Duration::from_millis(1200);
 const MANY: usize = 10_000;
 /// Tokens of the lines where none comes twice: some to warm up, the others to measure.
 const NEW: usize = 12_000;
+/// Proofs, of which none comes twice.
+const PROOFS: usize = 30_000;
 const NEW_WARM_UP: usize = 1_000;
 
 /// What came of one line in one round.
@@ -107,14 +109,15 @@ impl Stock {
             }
             Way::Encrypted => Arc::clone(self.encrypted.get_or_init(|| encrypted_tokens(NEW))),
             Way::NativeSteady | Way::EdgeOne => self.steady(algorithm, 1),
-            Way::EdgeMany => self.steady(algorithm, MANY),
+            Way::NativeMany | Way::EdgeMany => self.steady(algorithm, MANY),
+            Way::PlainMany => accepted(&self.steady(algorithm, MANY)),
             Way::EdgeChanging => self.changing(algorithm).1,
         }
     }
 
     fn proved(&self, algorithm: &'static str) -> Requests {
         let mut made = self.proved.borrow_mut();
-        Arc::clone(made.entry((algorithm, NEW)).or_insert_with(|| proved(algorithm, NEW)))
+        Arc::clone(made.entry((algorithm, PROOFS)).or_insert_with(|| proved(algorithm, PROOFS)))
     }
 
     fn steady(&self, algorithm: &'static str, count: usize) -> Requests {
@@ -141,7 +144,8 @@ impl Stock {
             Way::Rules => self.rules_of_one.get_or_init(|| store("standard", 1000, 0)),
             Way::Encrypted => self.rules_of_all.get_or_init(|| store("ms-users", 500, 500)),
             Way::Plain | Way::NativeSignature | Way::NativeFull | Way::Nothing => return None,
-            Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::NativeSteady => return None,
+            Way::Hit | Way::Tokens | Way::New | Way::Uncached => return None,
+            Way::PlainMany | Way::NativeSteady | Way::NativeMany => return None,
             Way::Refused | Way::Challenged | Way::Ruled | Way::Call => return None,
             Way::Proved | Way::Certified | Way::NothingProved | Way::NothingCertified => return None,
             Way::ApiKey | Way::Opaque | Way::OpaqueNew => return None,
@@ -201,8 +205,7 @@ pub(crate) fn rows(cells: &[Cell], samples: &[Vec<Sample>]) -> Vec<Row> {
 
 fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     let requests = stock.requests(cell);
-    let never_twice =
-        matches!(cell.way, Way::New | Way::Encrypted | Way::Proved | Way::NothingProved | Way::OpaqueNew);
+    let never_twice = matches!(cell.way, Way::New | Way::Encrypted | Way::OpaqueNew);
     let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), &requests[..1]);
     let (warm_up, requests, amount) = if never_twice {
         let (warm_up, fresh) = requests.split_at(NEW_WARM_UP);

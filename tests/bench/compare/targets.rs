@@ -21,8 +21,16 @@ pub(crate) struct Measured {
 const EARLIER: [&str; 2] = ["2.6", "3.0"];
 
 /// All targets.
-pub(crate) fn targets(rows: &[Row], kept: &[Row], part: impl Fn(&str) -> Option<Value>) -> Vec<Target> {
+pub(crate) fn targets(
+    rows: &[Row],
+    kept: &[Row],
+    proofs: &[Row],
+    part: impl Fn(&str) -> Option<Value>,
+) -> Vec<Target> {
     let mut targets = Vec::new();
+    for haproxy in row::releases(proofs) {
+        of_proofs(haproxy, proofs, &mut targets);
+    }
     for haproxy in row::releases(kept) {
         of_kept(haproxy, kept, &mut targets);
     }
@@ -39,7 +47,7 @@ pub(crate) fn targets(rows: &[Row], kept: &[Row], part: impl Fn(&str) -> Option<
         50.0,
     ));
     of_memory(memory, &mut targets);
-    let all = || rows.iter().chain(kept);
+    let all = || rows.iter().chain(kept).chain(proofs);
     let errors: usize = all().map(|row| row.errors).sum();
     let requests: usize = all().map(|row| row.requests).sum();
     targets.push(Target {
@@ -55,8 +63,8 @@ pub(crate) fn targets(rows: &[Row], kept: &[Row], part: impl Fn(&str) -> Option<
 fn of_kept(haproxy: &str, rows: &[Row], targets: &mut Vec<Target>) {
     for threads in [1, 2] {
         let find = |way| Wanted { threads, ..Wanted::usual(haproxy, way) }.find(rows);
-        let native = find(Way::NativeSteady).map(|row| row.above_plain_us.median);
-        for way in [Way::EdgeOne, Way::EdgeMany] {
+        for (way, native) in [(Way::EdgeOne, Way::NativeSteady), (Way::EdgeMany, Way::NativeMany)] {
+            let native = find(native).map(|row| row.above_plain_us.median);
             let (row, name) = (find(way), format!("{haproxy}, {threads} threads: {}", way.name()));
             let above = row.map(|row| row.above_plain_us.median);
             let limit = native.map(|native| native / 2.0);
@@ -64,6 +72,22 @@ fn of_kept(haproxy: &str, rows: &[Row], targets: &mut Vec<Target>) {
             let asked = row.and_then(|row| row.asked_percent).map(|asked| asked.median);
             targets.push(at_most(&format!("{name}, asked about"), "%", asked, 2.0));
         }
+    }
+}
+
+/// What a token costs that is bound to a key or a certificate, against an agent that does no more than it must.
+fn of_proofs(haproxy: &str, rows: &[Row], targets: &mut Vec<Target>) {
+    for (way, floor, algorithm) in [
+        (Way::Proved, Way::NothingProved, "ES256"),
+        (Way::Proved, Way::NothingProved, "EdDSA"),
+        (Way::Certified, Way::NothingCertified, "HS256"),
+    ] {
+        let above = |way| {
+            let wanted = Wanted { algorithm, ..Wanted::usual(haproxy, way) };
+            wanted.find(rows).map(|row| row.above_plain_us.median)
+        };
+        let name = format!("{haproxy}: {}, {algorithm}, above plain; {} + 5", way.name(), floor.name());
+        add(targets, &name, above(way), above(floor).map(|floor| floor + 5.0));
     }
 }
 
@@ -107,15 +131,6 @@ fn of_release(haproxy: &str, rows: &[Row], jose: Option<&Value>, targets: &mut V
             add(&format!("new {algorithm} token, above plain; native full"), new, limit);
         }
     }
-    for algorithm in ["ES256", "EdDSA"] {
-        let limit = above(Way::NothingProved, algorithm).map(|floor| floor + 5.0);
-        let name =
-            format!("hit with a proof, {algorithm}, above plain; do-nothing that verifies a signature + 5");
-        add(&name, above(Way::Proved, algorithm), limit);
-    }
-    let limit = above(Way::NothingCertified, "HS256").map(|floor| floor + 5.0);
-    let name = "hit with a certificate, above plain; do-nothing told of it + 5";
-    add(name, above(Way::Certified, "HS256"), limit);
     for way in [Way::ApiKey, Way::Opaque] {
         let name = format!("{}, above plain; do-nothing agent + {more}", way.name());
         add(&name, above(way, "HS256"), floor.map(|floor| floor + more));

@@ -1,10 +1,10 @@
-//! The part `edge-hit`: the lines of one HAProxy stand side by side, and each is loaded for a moment in turns. What else the
-//! machine does changes within seconds, and meets all of them alike.
+//! The parts `edge-hit` and `proofs`: the lines of one HAProxy stand side by side, and each is loaded for a moment in turns. What
+//! else the machine does changes within seconds, and meets all of them alike.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use integration_tests::load::{Amount, Load};
+use integration_tests::load::{Amount, Load, Prepared};
 
 use crate::cell::{Cell, Way};
 use crate::edge::Edge;
@@ -15,6 +15,8 @@ use crate::row::Row;
 
 /// How long a line is loaded before it is measured: connections are open, processors run as fast as they do under load.
 const WARM_UP: Duration = Duration::from_millis(60);
+/// The part of its requests that it is warmed up with instead, where each counts once.
+const WARM_UP_PART: usize = 4;
 /// How long it is measured in one turn.
 const TURN: Duration = Duration::from_millis(300);
 
@@ -65,21 +67,26 @@ impl<'a> Line<'a> {
     }
 
     fn turn(&self, turn: usize, turns: usize) -> Sample {
-        let (requests, amount) = match self.cell.way {
+        let part = self.requests.len() / turns;
+        let part = &self.requests[turn * part..(turn + 1) * part];
+        let each_once = |requests: &[Prepared]| (Requests::from(requests), Amount::Requests(requests.len()));
+        let again = |requests: &Requests, time| (Arc::clone(requests), Amount::For(time));
+        let (first, requests) = match self.cell.way {
             // Tokens that came before are none that change.
-            Way::EdgeChanging => {
-                let part = self.requests.len() / turns;
-                let requests = Requests::from(&self.requests[turn * part..(turn + 1) * part]);
-                (requests, Amount::Requests(part))
+            Way::EdgeChanging => (again(&self.first.0, WARM_UP), each_once(part)),
+            // A proof that came before is refused.
+            Way::NothingProved | Way::Proved => {
+                let (first, rest) = part.split_at(part.len() / WARM_UP_PART);
+                (each_once(first), each_once(rest))
             }
-            _ => (Arc::clone(&self.requests), Amount::For(TURN)),
+            _ => (again(&self.first.0, WARM_UP), again(&self.requests, TURN)),
         };
-        let load = self.load(requests, amount);
-        self.load(Arc::clone(&self.first.0), Amount::For(WARM_UP)).run();
+        let load = self.load(requests);
+        self.load(first).run();
         if !self.cell.way.keeps_verdicts() {
             return rounds::sample(&self.edge, &load);
         }
-        let warm_up = self.load(Arc::clone(&self.first.0), Amount::Requests(self.first.0.len()));
+        let warm_up = self.load(each_once(&self.first.0));
         kept::fill(&self.edge, &warm_up, self.first.1);
         let rules = Rules::write(self.edge.token_server.as_ref().unwrap());
         let asked = kept::asked(&self.edge);
@@ -91,7 +98,7 @@ impl<'a> Line<'a> {
         sample
     }
 
-    fn load(&self, requests: Requests, amount: Amount) -> Load {
+    fn load(&self, (requests, amount): (Requests, Amount)) -> Load {
         Load {
             target: self.edge.address,
             requests,

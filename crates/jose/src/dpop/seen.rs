@@ -2,6 +2,7 @@
 //!
 //! One that cannot be remembered is not accepted: to forget another one in its place would let that one in again.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,13 +65,13 @@ impl SeenProofs {
         let table = self.table(key).ok_or(ProofFault::NoRoom)?;
         let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
         self.count.fetch_sub(table.forget(now), Ordering::Relaxed);
-        if let Some(before) = table.uses.get(&key) {
-            return if before.is_of(request, now) { Ok(()) } else { Err(ProofFault::Replayed) };
-        }
-        if table.uses.len() >= self.most {
-            return Err(ProofFault::NoRoom);
-        }
-        table.uses.insert(key, Use { request, at: now });
+        let is_full = table.uses.len() >= self.most;
+        match table.uses.entry(key) {
+            Entry::Occupied(before) if before.get().is_of(request, now) => return Ok(()),
+            Entry::Occupied(_) => return Err(ProofFault::Replayed),
+            Entry::Vacant(_) if is_full => return Err(ProofFault::NoRoom),
+            Entry::Vacant(free) => free.insert(Use { request, at: now }),
+        };
         table.ends.entry(second(proof.forget_at)).or_default().push(key);
         self.count.fetch_add(1, Ordering::Relaxed);
         Ok(())
