@@ -4,12 +4,12 @@
 //! the cost of asking anybody.
 //!
 //! ```text
-//! do_nothing unix@/path/of.sock [--verify ES256|EdDSA] NAME=VALUE...
+//! do_nothing unix@/path/of.sock [--verify RS256|ES256|EdDSA] NAME=VALUE...
 //! ```
 //!
 //! Each `NAME=VALUE` becomes a variable; `reason=ok` and `valid=true` follow, as in a real answer. With `--verify` each
-//! question costs one verification as well, each time of another signature, and the hash of a token: the least that a proof of
-//! possession can cost (RFC 9449 section 4.3, checks 7 and 12).
+//! question costs one verification as well, each time of another signature, and the hash of a token: the least that a token which
+//! never came before can cost, or a proof of possession (RFC 9449 section 4.3, checks 7 and 12).
 
 use std::error::Error;
 use std::hint::black_box;
@@ -19,9 +19,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair as _, ParsedPublicKey, Signature,
+    KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use jwt_agent::listen::{Address, Listener};
 use jwt_agent::spoa::connection::serve;
@@ -35,7 +36,7 @@ use spop::{Action, TypedData, VarScope};
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// As many bytes as are signed of a proof with its usual claims.
+/// As many bytes as are signed of a token or a proof with the usual claims.
 const MESSAGE_BYTES: usize = 440;
 /// As many bytes as a token with some claims has.
 const TOKEN: [u8; 480] = [b'a'; 480];
@@ -47,7 +48,7 @@ type Message = [u8; MESSAGE_BYTES];
 /// Messages, their signatures, and the key of all.
 struct Signed {
     key: ParsedPublicKey,
-    messages: Vec<(Message, Signature)>,
+    messages: Vec<(Message, Vec<u8>)>,
     next: AtomicUsize,
 }
 
@@ -58,20 +59,29 @@ impl Signed {
                 let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
                 let random = SystemRandom::new();
                 let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key())?;
-                Self::with(key, |message| pair.sign(&random, message))
+                Self::with(key, |message| Ok(pair.sign(&random, message)?.as_ref().to_vec()))
+            }
+            "RS256" => {
+                let pair = RsaKeyPair::generate(KeySize::Rsa2048)?;
+                let random = SystemRandom::new();
+                let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key())?;
+                Self::with(key, |message| {
+                    let mut signature = vec![0; pair.public_modulus_len()];
+                    pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map(|()| signature)
+                })
             }
             "EdDSA" => {
                 let pair = Ed25519KeyPair::generate()?;
                 let key = ParsedPublicKey::new(&ED25519, pair.public_key())?;
-                Self::with(key, |message| Ok(pair.sign(message)))
+                Self::with(key, |message| Ok(pair.sign(message).as_ref().to_vec()))
             }
-            other => Err(format!("--verify: ES256 or EdDSA, not {other}").into()),
+            other => Err(format!("--verify: RS256, ES256 or EdDSA, not {other}").into()),
         }
     }
 
     fn with(
         key: ParsedPublicKey,
-        sign: impl Fn(&Message) -> Result<Signature, Unspecified>,
+        sign: impl Fn(&Message) -> Result<Vec<u8>, Unspecified>,
     ) -> Result<Self, Box<dyn Error>> {
         let one = |number: usize| {
             let mut message = [b'a'; MESSAGE_BYTES];
@@ -89,7 +99,7 @@ impl Signed {
         black_box(digest(&SHA256, black_box(&TOKEN)));
         let next = self.next.fetch_add(1, Ordering::Relaxed) % SIGNATURES;
         let message = self.messages.get(next);
-        message.is_some_and(|(message, signature)| self.key.verify_sig(message, signature.as_ref()).is_ok())
+        message.is_some_and(|(message, signature)| self.key.verify_sig(message, signature).is_ok())
     }
 }
 
@@ -148,7 +158,7 @@ fn actions(variables: impl Iterator<Item = String>) -> Arc<[u8]> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    const USAGE: &str = "usage: do_nothing ADDRESS [--verify ES256|EdDSA] NAME=VALUE...";
+    const USAGE: &str = "usage: do_nothing ADDRESS [--verify RS256|ES256|EdDSA] NAME=VALUE...";
     let mut arguments = std::env::args().skip(1).peekable();
     let address = arguments.next().ok_or(USAGE)?.parse::<Address>()?;
     let signed = match arguments.next_if(|argument| argument == "--verify") {

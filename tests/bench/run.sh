@@ -5,11 +5,11 @@ set -eu
 
 cd "$(dirname "$0")/../.."
 cargo="${CARGO:-cargo}"
-default='jose rules edge edge-hit proofs delay streams signals opaque feed decisions memory forward-auth'
+default='jose rules edge edge-hit signatures delay streams signals opaque feed decisions memory forward-auth'
 
 for part in ${*:-$default}; do
     case $part in
-    jose | rules | edge | edge-hit | proofs | delay | streams | signals | opaque | feed | decisions | memory | forward-auth | report) ;;
+    jose | rules | edge | edge-hit | signatures | delay | streams | signals | opaque | feed | decisions | memory | forward-auth | report) ;;
     *)
         echo "no such part: $part; there are: $default report" >&2
         exit 2
@@ -29,7 +29,7 @@ run() {
         $cargo bench --package integration-tests --bench rules
         ;;
     report) ;; # at the end, always
-    edge | proofs | delay | streams)
+    edge | signatures | delay | streams)
         BENCH_HAPROXY=$(tests/versions.sh fetch) || return 1
         export BENCH_HAPROXY
         $cargo bench --package integration-tests --bench compare -- "$1"

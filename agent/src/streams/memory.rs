@@ -81,6 +81,8 @@ struct Entry {
 struct Ending {
     cause: Cause,
     since: Instant,
+    /// Whether HAProxy has taken the command before.
+    was_told: bool,
     /// Why it goes on although it was to end.
     goes_on: Option<GoesOn>,
     /// The pause before it is told so again.
@@ -116,13 +118,15 @@ impl Memory {
     }
 
     /// Looks at all at the time of day `now`, which is the moment `at`. Those whose token's time is over will end; given are those
-    /// that have to be judged again, since their verdict `holds` no longer.
+    /// that have to be judged again, since their verdict `holds` no longer. Those that HAProxy was told to end are given up where no
+    /// list has come for too long.
     pub fn look(
         &mut self,
         at: Instant,
         now: UnixTime,
         holds: impl Fn(&Verdict) -> bool,
     ) -> Vec<(Stream, Arc<Held>)> {
+        self.told.retain(|_, told| at.saturating_duration_since(told.at) < GIVEN_UP);
         let mut due = Vec::new();
         for (stream, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.ending.is_none()) {
             if let Err(reject) = entry.verdict.kept.window.validate(now) {
@@ -204,8 +208,10 @@ impl Memory {
 
     /// HAProxy has taken the command to end a stream. Why, if it is the first time.
     pub fn told(&mut self, stream: &Stream, at: Instant) -> Option<Cause> {
-        let (stream, entry) = self.entries.remove_entry(stream)?;
-        let cause = entry.ending.filter(|_| !entry.remains()).map(|ending| ending.cause);
+        let (stream, mut entry) = self.entries.remove_entry(stream)?;
+        let ending = entry.ending.as_mut()?;
+        let is_first = !std::mem::replace(&mut ending.was_told, true);
+        let cause = is_first.then_some(ending.cause);
         if self.told.len() < self.terms.size {
             self.told.insert(stream, Told { entry, at });
         }
@@ -225,9 +231,9 @@ impl Memory {
 
     /// A stream is there no more. Whether it has ended by itself.
     pub fn is_closed(&mut self, stream: &Stream) -> bool {
-        let was_told = self.told.remove(stream).is_some();
+        self.told.remove(stream);
         let entry = self.entries.remove(stream);
-        entry.is_some_and(|entry| !entry.remains()) && !was_told
+        entry.is_some_and(|entry| entry.ending.is_none_or(|ending| !ending.was_told))
     }
 
     /// A stream will not end. Whether it was remembered.
@@ -271,12 +277,9 @@ impl Memory {
 impl Entry {
     fn end(&mut self, cause: Cause, at: Instant) {
         let since = self.ending.map_or(at, |ending| ending.since);
-        self.ending = Some(Ending { cause, since, goes_on: None, retry: RETRY });
+        let was_told = self.ending.is_some_and(|ending| ending.was_told);
+        self.ending = Some(Ending { cause, since, was_told, goes_on: None, retry: RETRY });
         self.again = at;
-    }
-
-    fn remains(&self) -> bool {
-        self.ending.is_some_and(|ending| ending.goes_on == Some(GoesOn::Remains))
     }
 
     fn is_to_end(&self, at: Instant) -> bool {

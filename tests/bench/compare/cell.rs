@@ -17,7 +17,9 @@ pub(crate) enum Way {
     NativeFull,
     /// An agent that looks at nothing and answers the same variables: the floor.
     Nothing,
-    /// The same, which verifies one signature for each request with a proof: the floor of proofs.
+    /// The same, which verifies one signature for each request: the floor of new tokens.
+    NothingNew,
+    /// The same with a proof in each request: the floor of proofs.
     NothingProved,
     /// The same, told of a certificate: the floor of certificates.
     NothingCertified,
@@ -71,6 +73,7 @@ impl Way {
             Self::NativeSignature => "native signature",
             Self::NativeFull => "native full",
             Self::Nothing => "do-nothing agent",
+            Self::NothingNew => "do-nothing agent + a signature, new tokens",
             Self::NothingProved => "do-nothing agent + a signature, with a proof",
             Self::NothingCertified => "do-nothing agent, with a certificate",
             Self::Hit => "agent, hit",
@@ -125,7 +128,17 @@ impl Way {
 
     /// Whether the agent that looks at nothing is asked.
     pub(crate) fn asks_nothing(self) -> bool {
-        matches!(self, Self::Nothing | Self::NothingProved | Self::NothingCertified)
+        self.verifies_alone() || matches!(self, Self::Nothing | Self::NothingCertified)
+    }
+
+    /// Whether that one verifies a signature for each request.
+    pub(crate) fn verifies_alone(self) -> bool {
+        matches!(self, Self::NothingNew | Self::NothingProved)
+    }
+
+    /// Whether each request may be sent once: its token, or its proof, is new.
+    pub(crate) fn counts_once(self) -> bool {
+        self.verifies_alone() || matches!(self, Self::New | Self::Encrypted | Self::Proved | Self::OpaqueNew)
     }
 
     /// Whether HAProxy is told of certificates by a header.
@@ -251,13 +264,17 @@ pub(crate) fn cells(releases: &[Release], full: bool) -> Vec<Cell> {
     cells
 }
 
-/// The lines of tokens that are bound to a key or a certificate, each beside an agent that does no more than it must.
-pub(crate) fn proofs(releases: &[Release]) -> Vec<Cell> {
-    use Way::{Certified, NothingCertified, NothingProved, Plain, Proved};
+/// The lines of tokens that no cache answers for, new ones and those whose client proves itself, each beside an agent that does no
+/// more than it must.
+pub(crate) fn signatures(releases: &[Release]) -> Vec<Cell> {
+    use Way::{Certified, New, NothingCertified, NothingNew, NothingProved, Plain, Proved};
     let mut cells = Vec::new();
     for release in releases {
         let cell = |way| Cell::new(release, way);
         cells.extend([Plain, NothingCertified, Certified].map(cell));
+        for algorithm in ["RS256", "ES256"] {
+            cells.extend([NothingNew, New].map(|way| Cell { algorithm, ..cell(way) }));
+        }
         for algorithm in ["ES256", "EdDSA"] {
             cells.extend([NothingProved, Proved].map(|way| Cell { algorithm, ..cell(way) }));
         }

@@ -149,7 +149,7 @@ impl Edge {
         let nothing = cell.way.asks_nothing().then(|| {
             let mut command = Command::new(program("examples/do_nothing"));
             command.arg(listen.to_string());
-            if cell.way == Way::NothingProved {
+            if cell.way.verifies_alone() {
                 command.args(["--verify", cell.algorithm]);
             }
             command.args(["payload.sub=alice", "payload.email=alice@example.com"]);
@@ -261,7 +261,12 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
         Way::Nothing | Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::Rules | Way::Encrypted => {
             format!("{ASK}{ANSWERED}")
         }
-        Way::NothingProved | Way::NothingCertified | Way::Refused | Way::Proved | Way::Certified => {
+        Way::NothingNew
+        | Way::NothingProved
+        | Way::NothingCertified
+        | Way::Refused
+        | Way::Proved
+        | Way::Certified => {
             format!("{ASK}{ANSWERED}")
         }
         Way::ApiKey | Way::Opaque | Way::OpaqueNew => format!("{ASK}{ANSWERED}"),

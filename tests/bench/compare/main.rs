@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         let done = match part.as_str() {
             "edge" => record("edge", edge_figures()),
             "edge-hit" => record("edge-hit", edge_hit_figures()),
-            "proofs" => record("proofs", proof_figures()),
+            "signatures" => record("signatures", signature_figures()),
             "delay" => record("delay", delay::run(&release::installed())).and_then(|()| {
                 let kept: Vec<Value> = release::releases().iter().map(kept_delay::run).collect();
                 record("delay-edge", json!(kept))
@@ -105,9 +105,9 @@ fn edge_hit_figures() -> Value {
     json!({"turns": turns, "rows": turns::run(&releases, &cells, turns), "runtime": runtime})
 }
 
-fn proof_figures() -> Value {
+fn signature_figures() -> Value {
     let (turns, releases) = (number("BENCH_TURNS", 15), release::releases());
-    json!({"turns": turns, "rows": turns::run(&releases, &cell::proofs(&releases), turns)})
+    json!({"turns": turns, "rows": turns::run(&releases, &cell::signatures(&releases), turns)})
 }
 
 /// What the names of lines must contain.

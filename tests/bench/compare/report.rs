@@ -16,15 +16,15 @@ pub(crate) fn run() -> std::io::Result<()> {
     let figures = |part: &str| parts.get(part).and_then(|part| part.get("figures"));
     let rows: Vec<Row> = rows_of(figures("edge"))?;
     let kept: Vec<Row> = rows_of(figures("edge-hit"))?;
-    let proofs: Vec<Row> = rows_of(figures("proofs"))?;
+    let signatures: Vec<Row> = rows_of(figures("signatures"))?;
     for release in row::releases(&rows) {
         row::print(release, release, &rows);
     }
     for release in row::releases(&kept) {
         row::print(&format!("{release}, verdicts kept in it"), release, &kept);
     }
-    for release in row::releases(&proofs) {
-        row::print(&format!("{release}, tokens that are bound"), release, &proofs);
+    for release in row::releases(&signatures) {
+        row::print(&format!("{release}, no cache answers"), release, &signatures);
     }
     if let Some(runtime) = figures("edge-hit").and_then(|figures| figures.get("runtime")) {
         println!("\nthe runtime API's own cost: {runtime:#}");
@@ -38,7 +38,7 @@ pub(crate) fn run() -> std::io::Result<()> {
     if !forward_auth.is_empty() {
         forward_auth::print(&forward_auth);
     }
-    let mut targets = targets::targets(&rows, &kept, &proofs, |part| figures(part).cloned());
+    let mut targets = targets::targets(&rows, &kept, &signatures, |part| figures(part).cloned());
     targets.extend(kept_delay::targets(figures("delay-edge")));
     targets.extend(streams::targets(figures("streams")));
     targets.extend(signals::targets(figures("signals")));

@@ -103,16 +103,19 @@ impl Stock {
             Way::Opaque => with_token(&one_token(algorithm, Looks::Everything), &opaque_token(0)),
             Way::OpaqueNew => Arc::clone(self.opaque.get_or_init(|| opaque_tokens(algorithm, NEW))),
             Way::Tokens => Arc::clone(self.many.get_or_init(|| tokens(algorithm, MANY))),
-            Way::New => {
-                let stock = ALGORITHMS.iter().zip(&self.new).find(|(name, _)| **name == algorithm);
-                Arc::clone(stock.unwrap().1.get_or_init(|| tokens(algorithm, NEW)))
-            }
+            Way::New => self.new_tokens(algorithm),
+            Way::NothingNew => accepted(&self.new_tokens(algorithm)),
             Way::Encrypted => Arc::clone(self.encrypted.get_or_init(|| encrypted_tokens(NEW))),
             Way::NativeSteady | Way::EdgeOne => self.steady(algorithm, 1),
             Way::NativeMany | Way::EdgeMany => self.steady(algorithm, MANY),
             Way::PlainMany => accepted(&self.steady(algorithm, MANY)),
             Way::EdgeChanging => self.changing(algorithm).1,
         }
+    }
+
+    fn new_tokens(&self, algorithm: &'static str) -> Requests {
+        let stock = ALGORITHMS.iter().zip(&self.new).find(|(name, _)| **name == algorithm);
+        Arc::clone(stock.unwrap().1.get_or_init(|| tokens(algorithm, NEW)))
     }
 
     fn proved(&self, algorithm: &'static str) -> Requests {
@@ -147,7 +150,9 @@ impl Stock {
             Way::Hit | Way::Tokens | Way::New | Way::Uncached => return None,
             Way::PlainMany | Way::NativeSteady | Way::NativeMany => return None,
             Way::Refused | Way::Challenged | Way::Ruled | Way::Call => return None,
-            Way::Proved | Way::Certified | Way::NothingProved | Way::NothingCertified => return None,
+            Way::Proved | Way::Certified | Way::NothingNew | Way::NothingProved | Way::NothingCertified => {
+                return None;
+            }
             Way::ApiKey | Way::Opaque | Way::OpaqueNew => return None,
             Way::EdgeOne | Way::EdgeMany | Way::EdgeChanging => return None,
         };
@@ -205,7 +210,7 @@ pub(crate) fn rows(cells: &[Cell], samples: &[Vec<Sample>]) -> Vec<Row> {
 
 fn measure(cell: &Cell, stock: &Stock, rate: Option<f64>) -> Sample {
     let requests = stock.requests(cell);
-    let never_twice = matches!(cell.way, Way::New | Way::Encrypted | Way::OpaqueNew);
+    let never_twice = cell.way.counts_once();
     let edge = Edge::start(cell, stock.rules(cell.way).as_deref(), &requests[..1]);
     let (warm_up, requests, amount) = if never_twice {
         let (warm_up, fresh) = requests.split_at(NEW_WARM_UP);

@@ -24,18 +24,18 @@ const EARLIER: [&str; 2] = ["2.6", "3.0"];
 pub(crate) fn targets(
     rows: &[Row],
     kept: &[Row],
-    proofs: &[Row],
+    signatures: &[Row],
     part: impl Fn(&str) -> Option<Value>,
 ) -> Vec<Target> {
     let mut targets = Vec::new();
-    for haproxy in row::releases(proofs) {
-        of_proofs(haproxy, proofs, &mut targets);
+    for haproxy in row::releases(signatures) {
+        of_signatures(haproxy, signatures, &mut targets);
     }
     for haproxy in row::releases(kept) {
         of_kept(haproxy, kept, &mut targets);
     }
     for haproxy in row::releases(rows) {
-        of_release(haproxy, rows, part("jose").as_ref(), &mut targets);
+        of_release(haproxy, rows, &mut targets);
     }
     two_threads(rows, &mut targets);
     let (delay, memory) = (part("delay"), part("memory"));
@@ -47,7 +47,7 @@ pub(crate) fn targets(
         50.0,
     ));
     of_memory(memory, &mut targets);
-    let all = || rows.iter().chain(kept).chain(proofs);
+    let all = || rows.iter().chain(kept).chain(signatures);
     let errors: usize = all().map(|row| row.errors).sum();
     let requests: usize = all().map(|row| row.requests).sum();
     targets.push(Target {
@@ -75,9 +75,11 @@ fn of_kept(haproxy: &str, rows: &[Row], targets: &mut Vec<Target>) {
     }
 }
 
-/// What a token costs that is bound to a key or a certificate, against an agent that does no more than it must.
-fn of_proofs(haproxy: &str, rows: &[Row], targets: &mut Vec<Target>) {
+/// What a token costs that no cache answers for, against an agent that does no more than it must.
+fn of_signatures(haproxy: &str, rows: &[Row], targets: &mut Vec<Target>) {
     for (way, floor, algorithm) in [
+        (Way::New, Way::NothingNew, "RS256"),
+        (Way::New, Way::NothingNew, "ES256"),
         (Way::Proved, Way::NothingProved, "ES256"),
         (Way::Proved, Way::NothingProved, "EdDSA"),
         (Way::Certified, Way::NothingCertified, "HS256"),
@@ -99,14 +101,7 @@ fn add(targets: &mut Vec<Target>, name: &str, value: Option<f64>, limit: Option<
     });
 }
 
-/// The signature alone, from the part `jose`.
-fn primitive(jose: Option<&Value>, algorithm: &str) -> Option<f64> {
-    let rows = jose?.pointer("/sections/signatures")?.as_array()?;
-    let row = rows.iter().find(|row| row.get("name").and_then(Value::as_str) == Some(algorithm))?;
-    row.pointer("/primitive_key_bytes/median")?.as_f64()
-}
-
-fn of_release(haproxy: &str, rows: &[Row], jose: Option<&Value>, targets: &mut Vec<Target>) {
+fn of_release(haproxy: &str, rows: &[Row], targets: &mut Vec<Target>) {
     let above = |way, algorithm| {
         let wanted = Wanted { algorithm, ..Wanted::usual(haproxy, way) };
         wanted.find(rows).map(|row| row.above_plain_us.median)
@@ -122,14 +117,9 @@ fn of_release(haproxy: &str, rows: &[Row], jose: Option<&Value>, targets: &mut V
     let (times, text) = if is_earlier { (1.0 / 3.0, "1/3") } else { (0.5, "1/2") };
     let limit = above(Way::NativeFull, "RS256").map(|native| native * times);
     add(&format!("hit, above plain; {text} of native full RS256"), hit, limit);
-    for algorithm in ["RS256", "ES256"] {
-        let new = above(Way::New, algorithm);
-        let limit = floor.zip(primitive(jose, algorithm)).map(|(floor, primitive)| floor + primitive + 5.0);
-        add(&format!("new {algorithm} token, above plain; do-nothing + signature + 5"), new, limit);
-        if is_earlier {
-            let limit = above(Way::NativeFull, algorithm);
-            add(&format!("new {algorithm} token, above plain; native full"), new, limit);
-        }
+    for algorithm in ["RS256", "ES256"].into_iter().filter(|_| is_earlier) {
+        let limit = above(Way::NativeFull, algorithm);
+        add(&format!("new {algorithm} token, above plain; native full"), above(Way::New, algorithm), limit);
     }
     for way in [Way::ApiKey, Way::Opaque] {
         let name = format!("{}, above plain; do-nothing agent + {more}", way.name());

@@ -1,4 +1,4 @@
-//! The parts `edge-hit` and `proofs`: the lines of one HAProxy stand side by side, and each is loaded for a moment in turns. What
+//! The parts `edge-hit` and `signatures`: the lines of one HAProxy stand side by side, and each is loaded for a moment in turns. What
 //! else the machine does changes within seconds, and meets all of them alike.
 
 use std::sync::Arc;
@@ -74,8 +74,8 @@ impl<'a> Line<'a> {
         let (first, requests) = match self.cell.way {
             // Tokens that came before are none that change.
             Way::EdgeChanging => (again(&self.first.0, WARM_UP), each_once(part)),
-            // A proof that came before is refused.
-            Way::NothingProved | Way::Proved => {
+            // A proof that came before is refused, a token that did is known.
+            way if way.counts_once() => {
                 let (first, rest) = part.split_at(part.len() / WARM_UP_PART);
                 (each_once(first), each_once(rest))
             }

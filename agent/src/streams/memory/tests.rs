@@ -246,6 +246,10 @@ fn what_haproxy_was_told_to_end_is_open_no_more_and_looked_for_until_a_list_has_
         told(&mut memory, number, start);
     }
     assert_eq!(memory.streams().len(), 2, "no more than may be open");
+    memory.look(start + 3599 * SECOND, NOW, |_| true);
+    assert_eq!(memory.streams().len(), 2);
+    memory.look(start + 3600 * SECOND, NOW, |_| true);
+    assert_eq!(memory.streams(), [], "no list has come");
 }
 
 #[test]
@@ -265,6 +269,17 @@ fn what_haproxy_was_told_to_end_and_still_has_remains_until_it_is_closed() {
     assert_eq!(ending(&memory, again + LEAVING + 2 * SECOND), [(1, "expired")]);
     assert!(!memory.is_closed(&stream), "it has not ended by itself");
     assert_eq!((memory.going_on(GoesOn::Remains), memory.streams()), (0, vec![]));
+}
+
+#[test]
+fn one_that_remains_and_cannot_be_reached_for_a_while_is_counted_once() {
+    let start = Instant::now();
+    let mut memory = Memory::new(terms(9, None));
+    let stream = told(&mut memory, 1, start);
+    memory.is_open(&stream, start + LEAVING, start + LEAVING);
+    assert!(!memory.goes_on(&stream, GoesOn::Unreachable, start + SECOND));
+    assert_eq!(memory.told(&stream, start + 3 * SECOND), None);
+    assert!(!memory.is_closed(&stream), "it has not ended by itself");
 }
 
 #[test]
