@@ -186,7 +186,7 @@ impl Cell {
         if self.way == Way::Encrypted || self.algorithm == "JWE" { "ms-users" } else { "standard" }
     }
 
-    /// The plain HAProxy that this is compared with: 10,000 requests of half a kilobyte cost more than one, whoever reads them.
+    /// The plain HAProxy that this is compared with: 10,000 requests of half a kilobyte cost more than one, whatever reads them.
     pub(crate) fn plain(&self) -> Self {
         let way = match self.way {
             Way::PlainMany | Way::NativeMany | Way::EdgeMany => Way::PlainMany,

@@ -281,7 +281,7 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
         ""
     };
     let agents = if cell.way.asks_any_agent() { shipped_agents() } else { String::new() };
-    // A thread that moves to another processor finds nothing in that one's caches, which costs whoever has much in them.
+    // A thread that moves to another processor finds nothing in that one's caches, which costs most what has much in them.
     let bound = if cell.threads == 1 { "    cpu-map 1/1 0\n" } else { "" };
     format!(
         "global\n    nbthread {}\n    maxconn 4000\n{bound}{socket}\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    \
