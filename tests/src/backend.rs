@@ -12,7 +12,8 @@ use crate::socket::{Address, Connection, Listener};
 
 /// The key of RFC 6455 section 1.3, the only one that this server knows the answer to: HAProxy checks the answer.
 pub const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const WEBSOCKET_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/// That answer.
+pub const WEBSOCKET_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// Where an upgrade goes on when its client has no more to say, and what is sent then.
 const STAYS: &str = "GET /stays ";

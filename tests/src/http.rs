@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::Shutdown;
 
 use crate::scan;
 use crate::socket::Connection;
@@ -102,10 +101,7 @@ impl Client {
 
     /// Says that nothing more is written.
     pub fn half_close(&mut self) -> io::Result<()> {
-        match self.stream.get_ref() {
-            Connection::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Connection::Unix(stream) => stream.shutdown(Shutdown::Write),
-        }
+        self.stream.get_ref().half_close()
     }
 
     /// Reads one response; informational ones other than 101 are skipped.

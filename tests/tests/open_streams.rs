@@ -8,13 +8,11 @@ mod others;
 mod world;
 
 use std::collections::BTreeSet;
-use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
 use integration_tests::http2::statuses;
 use integration_tests::process::Signal;
-use integration_tests::socket::Connection;
 use integration_tests::wait::{DEADLINE, eventually};
 use jwt_agent::haproxy::streams::End;
 use jwt_agent::request::Stream;
@@ -190,13 +188,13 @@ fn a_stream_that_haproxy_does_not_end_is_shown_as_open_and_is_ended_when_its_cli
     let mut told = Told::new([world.socket()]);
     let open = world.open_web_socket("/ws");
     let stream = open.stream;
-    let Connection::Tcp(client) = &open.connection else { panic!("a connection of TCP") };
-    client.shutdown(Shutdown::Write).unwrap();
+    open.connection.half_close().unwrap();
     eventually("HAProxy has read that", || world.is_half_closed("/ws").then_some(()));
     for _ in 0..2 {
         assert_eq!(told.end(&[stream]), [End::Ended], "HAProxy takes the command");
         assert!(world.has(&stream), "and does nothing");
         assert_eq!(told.is_shown(&[stream]), [true]);
+        assert_eq!(told.is_open(&[stream]), [true]);
     }
     drop(open);
     eventually("its client has left", || (told.end(&[stream]) == [End::Gone]).then_some(()));

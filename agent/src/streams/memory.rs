@@ -57,13 +57,7 @@ pub struct Memory {
     terms: Terms,
     entries: HashMap<Stream, Entry>,
     /// Those that HAProxy has taken the command to end, until a list shows whether it has: as many as may be open.
-    told: HashMap<Stream, Told>,
-}
-
-#[derive(Debug)]
-struct Told {
-    entry: Entry,
-    at: Instant,
+    told: HashMap<Stream, Entry>,
 }
 
 #[derive(Debug)]
@@ -81,8 +75,8 @@ struct Entry {
 struct Ending {
     cause: Cause,
     since: Instant,
-    /// Whether HAProxy has taken the command before.
-    was_told: bool,
+    /// When HAProxy took the command last.
+    told: Option<Instant>,
     /// Why it goes on although it was to end.
     goes_on: Option<GoesOn>,
     /// The pause before it is told so again.
@@ -126,7 +120,9 @@ impl Memory {
         now: UnixTime,
         holds: impl Fn(&Verdict) -> bool,
     ) -> Vec<(Stream, Arc<Held>)> {
-        self.told.retain(|_, told| at.saturating_duration_since(told.at) < GIVEN_UP);
+        self.told.retain(|_, entry| {
+            entry.told().is_some_and(|told| at.saturating_duration_since(told) < GIVEN_UP)
+        });
         let mut due = Vec::new();
         for (stream, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.ending.is_none()) {
             if let Err(reject) = entry.verdict.kept.window.validate(now) {
@@ -210,30 +206,29 @@ impl Memory {
     pub fn told(&mut self, stream: &Stream, at: Instant) -> Option<Cause> {
         let (stream, mut entry) = self.entries.remove_entry(stream)?;
         let ending = entry.ending.as_mut()?;
-        let is_first = !std::mem::replace(&mut ending.was_told, true);
+        let is_first = ending.told.replace(at).is_none();
         let cause = is_first.then_some(ending.cause);
         if self.told.len() < self.terms.size {
-            self.told.insert(stream, Told { entry, at });
+            self.told.insert(stream, entry);
         }
         cause
     }
 
     /// A list that began then has a stream. One that HAProxy was told to end before remains, and is told so again later.
-    pub fn is_open(&mut self, stream: &Stream, began: Instant, at: Instant) {
-        let was_told = |told: &Told| told.at.checked_add(LEAVING).is_some_and(|left| left <= began);
-        if self.told.get(stream).is_some_and(was_told)
-            && let Some((stream, told)) = self.told.remove_entry(stream)
+    pub fn shown(&mut self, stream: &Stream, began: Instant, at: Instant) {
+        let has_remained = |told: Instant| told.checked_add(LEAVING).is_some_and(|left| left <= began);
+        if self.told.get(stream).and_then(Entry::told).is_some_and(has_remained)
+            && let Some((stream, entry)) = self.told.remove_entry(stream)
         {
-            self.entries.insert(stream, told.entry);
+            self.entries.insert(stream, entry);
             self.goes_on(&stream, GoesOn::Remains, at);
         }
     }
 
     /// A stream is there no more. Whether it has ended by itself.
-    pub fn is_closed(&mut self, stream: &Stream) -> bool {
+    pub fn closed(&mut self, stream: &Stream) -> bool {
         self.told.remove(stream);
-        let entry = self.entries.remove(stream);
-        entry.is_some_and(|entry| entry.ending.is_none_or(|ending| !ending.was_told))
+        self.entries.remove(stream).is_some_and(|entry| entry.told().is_none())
     }
 
     /// A stream will not end. Whether it was remembered.
@@ -268,8 +263,7 @@ impl Memory {
 
     /// How many go on although they have to end, for this.
     pub fn going_on(&self, why: GoesOn) -> usize {
-        let told = self.told.values().map(|told| &told.entry);
-        let ending = self.entries.values().chain(told).filter_map(|entry| entry.ending);
+        let ending = self.entries.values().chain(self.told.values()).filter_map(|entry| entry.ending);
         ending.filter(|ending| ending.goes_on == Some(why)).count()
     }
 }
@@ -277,9 +271,12 @@ impl Memory {
 impl Entry {
     fn end(&mut self, cause: Cause, at: Instant) {
         let since = self.ending.map_or(at, |ending| ending.since);
-        let was_told = self.ending.is_some_and(|ending| ending.was_told);
-        self.ending = Some(Ending { cause, since, was_told, goes_on: None, retry: RETRY });
+        self.ending = Some(Ending { cause, since, told: self.told(), goes_on: None, retry: RETRY });
         self.again = at;
+    }
+
+    fn told(&self) -> Option<Instant> {
+        self.ending?.told
     }
 
     fn is_to_end(&self, at: Instant) -> bool {

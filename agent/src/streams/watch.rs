@@ -217,7 +217,7 @@ impl Watch {
             }
         }
         for (stream, began) in heard.open {
-            self.memory.is_open(&stream, began, at);
+            self.memory.shown(&stream, began, at);
         }
         for (cause, count) in ended {
             tracing::info!(cause, count, "open streams ended with their token");
@@ -231,7 +231,7 @@ impl Watch {
     }
 
     fn forget_closed(&mut self, stream: &Stream) -> bool {
-        let by_itself = self.memory.is_closed(stream);
+        let by_itself = self.memory.closed(stream);
         self.metrics.streams.gone.inc_by(u64::from(by_itself));
         by_itself
     }

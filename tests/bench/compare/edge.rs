@@ -258,18 +258,22 @@ fn configuration(cell: &Cell, address: SocketAddr, folder: &Path) -> String {
         Way::NativeFull | Way::NativeSteady | Way::NativeMany => {
             native_signature(cell.algorithm, folder) + &native_claims()
         }
-        Way::Nothing | Way::Hit | Way::Tokens | Way::New | Way::Uncached | Way::Rules | Way::Encrypted => {
-            format!("{ASK}{ANSWERED}")
-        }
-        Way::NothingNew
+        Way::Nothing
+        | Way::NothingNew
         | Way::NothingProved
         | Way::NothingCertified
+        | Way::Hit
+        | Way::Tokens
+        | Way::New
+        | Way::Uncached
+        | Way::Rules
+        | Way::Encrypted
         | Way::Refused
         | Way::Proved
-        | Way::Certified => {
-            format!("{ASK}{ANSWERED}")
-        }
-        Way::ApiKey | Way::Opaque | Way::OpaqueNew => format!("{ASK}{ANSWERED}"),
+        | Way::Certified
+        | Way::ApiKey
+        | Way::Opaque
+        | Way::OpaqueNew => format!("{ASK}{ANSWERED}"),
         Way::Challenged => format!("{ASK}{ANSWERED}{CHALLENGE}"),
         Way::Ruled => format!("{}{ANSWERED}", ask_by_rule("jwt-group", "mcp-read")),
         Way::Call => format!("{}{ANSWERED}", ask_by_rule("jwt-mcp", "mcp")),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use integration_tests::backend::WEBSOCKET_ACCEPT;
 use integration_tests::http::{header, read_head};
 use integration_tests::socket::Address;
 use jwt_agent::request::Stream;
@@ -51,20 +52,18 @@ impl Application {
     }
 }
 
-fn serve(connection: TcpStream, seen: &Arc<Mutex<Seen>>) {
-    /// The answer of RFC 6455 section 1.3 to the only key.
-    const UPGRADED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+fn serve(mut connection: TcpStream, seen: &Arc<Mutex<Seen>>) {
+    const UPGRADED: &str =
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
     const STREAMED: &str =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     /// A chunk of four bytes.
     const TICK: &[u8] = b"4\r\ntick\r\n";
     let mut reader = BufReader::new(connection.try_clone().unwrap());
-    let mut connection = connection;
     let Ok(Some((line, headers))) = read_head(&mut reader) else { return };
     let value = |name| header(&headers, name);
     let number = |name| value(name).unwrap().parse::<u64>().unwrap();
-    let client = || format!("{}:{}", bracketed(value("x-address")?), value("x-port")?).parse().ok();
+    let client = || Some(SocketAddr::new(value("x-address")?.parse().ok()?, value("x-port")?.parse().ok()?));
     let stream = Stream {
         process: number("x-process").try_into().unwrap(),
         number: number("x-stream"),
@@ -74,7 +73,11 @@ fn serve(connection: TcpStream, seen: &Arc<Mutex<Seen>>) {
     let path = line.split(' ').nth(1).unwrap().to_owned();
     seen.lock().unwrap().requests.push((path.clone(), stream));
     let is_web_socket = value("upgrade").is_some();
-    let head = if is_web_socket { UPGRADED } else { STREAMED };
+    let head = if is_web_socket {
+        format!("{UPGRADED}Sec-WebSocket-Accept: {WEBSOCKET_ACCEPT}\r\n\r\n")
+    } else {
+        STREAMED.to_owned()
+    };
     if is_web_socket {
         let seen = Arc::clone(seen);
         thread::spawn(move || {
@@ -90,8 +93,4 @@ fn serve(connection: TcpStream, seen: &Arc<Mutex<Seen>>) {
     }
     // Else the one who reads would hold it open.
     let _is_closed_already = connection.shutdown(Shutdown::Both);
-}
-
-fn bracketed(address: &str) -> String {
-    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }

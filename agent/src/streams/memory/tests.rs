@@ -237,10 +237,10 @@ fn what_haproxy_was_told_to_end_is_open_no_more_and_looked_for_until_a_list_has_
     let first = told(&mut memory, 1, start);
     assert!(memory.is_empty() && !memory.has_ending(start + 3600 * SECOND));
     assert_eq!((memory.streams(), memory.told(&first, start)), (vec![first], None));
-    memory.is_open(&first, start, start + SECOND);
-    memory.is_open(&first, start + LEAVING - PAUSE, start + SECOND);
+    memory.shown(&first, start, start + SECOND);
+    memory.shown(&first, start + LEAVING - PAUSE, start + SECOND);
     assert_eq!(memory.going_on(GoesOn::Remains), 0, "HAProxy takes a moment");
-    assert!(!memory.is_closed(&first), "it has not ended by itself");
+    assert!(!memory.closed(&first), "it has not ended by itself");
     assert_eq!(memory.streams(), []);
     for number in 2..9 {
         told(&mut memory, number, start);
@@ -258,16 +258,16 @@ fn what_haproxy_was_told_to_end_and_still_has_remains_until_it_is_closed() {
     let later = start + LEAVING;
     let mut memory = Memory::new(terms(9, None));
     let stream = told(&mut memory, 1, start);
-    memory.is_open(&stream, later, later);
+    memory.shown(&stream, later, later);
     assert_eq!((memory.going_on(GoesOn::Remains), ending(&memory, later)), (1, vec![]));
     let again = later + SECOND;
     assert_eq!(ending(&memory, again), [(1, "expired")]);
     assert_eq!(memory.told(&stream, again), None, "it is counted once");
     assert_eq!(memory.going_on(GoesOn::Remains), 1);
-    memory.is_open(&stream, again + LEAVING, again + LEAVING);
+    memory.shown(&stream, again + LEAVING, again + LEAVING);
     assert_eq!(ending(&memory, again + LEAVING + SECOND), [], "less and less often");
     assert_eq!(ending(&memory, again + LEAVING + 2 * SECOND), [(1, "expired")]);
-    assert!(!memory.is_closed(&stream), "it has not ended by itself");
+    assert!(!memory.closed(&stream), "it has not ended by itself");
     assert_eq!((memory.going_on(GoesOn::Remains), memory.streams()), (0, vec![]));
 }
 
@@ -276,10 +276,10 @@ fn one_that_remains_and_cannot_be_reached_for_a_while_is_counted_once() {
     let start = Instant::now();
     let mut memory = Memory::new(terms(9, None));
     let stream = told(&mut memory, 1, start);
-    memory.is_open(&stream, start + LEAVING, start + LEAVING);
+    memory.shown(&stream, start + LEAVING, start + LEAVING);
     assert!(!memory.goes_on(&stream, GoesOn::Unreachable, start + SECOND));
     assert_eq!(memory.told(&stream, start + 3 * SECOND), None);
-    assert!(!memory.is_closed(&stream), "it has not ended by itself");
+    assert!(!memory.closed(&stream), "it has not ended by itself");
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn one_that_is_told_of_anew_is_open_whatever_haproxy_was_told_before() {
     let stream = told(&mut memory, 1, start);
     memory.remember(Opened { stream, ..opened(1, None) }, start);
     assert_eq!((memory.len(), memory.streams()), (1, vec![stream]));
-    assert!(memory.is_closed(&stream), "it ended by itself");
+    assert!(memory.closed(&stream), "it ended by itself");
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl ShownProof<'_> {
     }
 }
 
-/// Whoever has the token too may use a proof once.
+/// A thief who has the token too may use a proof once.
 impl fmt::Debug for ShownProof<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("ShownProof").field("method", &self.method).finish_non_exhaustive()
